@@ -184,7 +184,7 @@ def test_quiz_stuffing(
     arguments = ["--rounds", "2", "--weights", str(weights)]
     rows = dict(rows_printed("quiz_stuffing", arguments, monkeypatch, capsys))
     assert re.match(r"\d of|\d right by all pixels, \d by eight", rows["remembering"])
-    assert rows["peeking in a strict test"] == "rates told of 0 of 39 trials, the export of 0"
+    assert rows["peeking in a test"] == "rates told of 0 of 39 trials, the export of 0"
 
 
 @pytest.mark.slow

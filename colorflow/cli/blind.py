@@ -92,7 +92,7 @@ def _make(
     if first == second:
         raise EvaluationError(f"{first}: is compared with itself; give two ways")
     load = cache(Colorizer.load)
-    choice = make_blind_test(
+    left_out = make_blind_test(
         folders,
         output,
         (parse_method(first, weights, load), parse_method(second, weights, load)),
@@ -101,7 +101,7 @@ def _make(
         say=lambda line: print(printable(line), flush=True),
         warn=_warn,
     )
-    return 1 if any(item.why == "unreadable" for item in choice.left_out) else 0
+    return 1 if any(item.why == "unreadable" for item in left_out) else 0
 
 
 @blind.command(short_help="count the answers of judges")
@@ -117,10 +117,8 @@ def score(
     pairs. Against the truth a coloring can reach at most half: judges then only guess. Lines that
     cannot be counted are named."""
     from colorflow.evaluation.report import check_destination, json_text, write_text
-    from colorflow.quiz.answer_key import read_key
-    from colorflow.quiz.answer_sheets import read_sheets
-    from colorflow.quiz.report import SCORE, as_json, as_text
-    from colorflow.quiz.score import score
+    from colorflow.quiz.score import SCORE, as_text, score
+    from colorflow.quiz.sheets import read_key, read_sheets
 
     check_destination(json, SCORE)
     key = read_key(directory)
@@ -128,11 +126,11 @@ def score(
     for sheet in sheets:
         for bad in sheet.bad_lines:
             _warn(f"{sheet.judge}, line {bad.line}: not counted ({bad.reason})")
-    result = score(key, sheets)
-    for line in as_text(result, key, judge_note).splitlines():
+    result = score(key, sheets, judge_note)
+    for line in as_text(result).splitlines():
         print(printable(line))
     if json:
-        write_text(json, json_text(as_json(result, key, judge_note)), SCORE)
+        write_text(json, json_text(result), SCORE)
     return 1 if any(sheet.bad_lines for sheet in sheets) else 0
 
 

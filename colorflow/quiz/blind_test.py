@@ -12,9 +12,8 @@ The folder appears complete or not at all.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -26,9 +25,8 @@ from colorflow.evaluation.evaluate import photos_of
 from colorflow.evaluation.report import json_text, write_text
 from colorflow.evaluation.subject import digest_of, seed_for
 from colorflow.files import whole_folder
+from colorflow.limits import LARGEST_SEED
 from colorflow.photo import read_photo
-from colorflow.quiz.answer_key import AnswerKey, KeyMethod, KeyPair, key_file, key_to_json
-from colorflow.quiz.answer_sheets import INSTRUCTIONS, empty_sheet
 from colorflow.quiz.methods import Method
 from colorflow.quiz.pictures import (
     HEIGHT,
@@ -39,9 +37,15 @@ from colorflow.quiz.pictures import (
     size_within,
     write_pair,
 )
-
-_SEED_BITS = 32
-"""As many as `colorflow colorize --seed` takes."""
+from colorflow.quiz.sheets import (
+    INSTRUCTIONS,
+    AnswerKey,
+    KeyMethod,
+    KeyPair,
+    empty_sheet,
+    key_file,
+    key_to_json,
+)
 
 Methods = tuple[Method, Method]
 
@@ -55,14 +59,6 @@ class Excluded:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class PhotoSelection:
-    """Photos that can be shown, by the digest of their pixels, and files that cannot."""
-
-    photos: dict[str, Path] = field(default_factory=dict)
-    left_out: list[Excluded] = field(default_factory=list)
-
-
 def make_blind_test(
     folders: Sequence[Path],
     directory: Path,
@@ -72,8 +68,8 @@ def make_blind_test(
     seed: int,
     say: Callable[[str], None],
     warn: Callable[[str], None],
-) -> PhotoSelection:
-    """Make a blind test.
+) -> list[Excluded]:
+    """Make a blind test, and return the files that are not shown.
 
     Args:
         folders: photos.
@@ -92,67 +88,78 @@ def make_blind_test(
     rng = np.random.default_rng(seed)
     names = _names(folders, directory)
     files = sorted(names, key=lambda path: names[path])
-    order = [files[index] for index in rng.permutation(len(files))]
-    chosen = _select({path: names[path] for path in order}, pairs, methods, warn)
+    photos: dict[str, Path] = {}
+    left_out: list[Excluded] = []
+    for index in rng.permutation(len(files)):
+        if pairs is not None and len(photos) >= pairs:
+            break
+        path = files[index]
+        if excluded := _add(photos, path, names[path], methods):
+            left_out.append(excluded)
+            warn(f"{path}: left out ({excluded.reason})")
+    if not photos:
+        raise EvaluationError(f"none of the {len(files)} photos can be shown")
     first, second = (KeyMethod(text=one.text, weights=one.weights) for one in methods)
-    sides = balanced_sides(len(chosen.photos), rng)
-    key_pairs = _key_pairs(chosen, names, sides, seed)
+    sides = balanced_sides(len(photos), rng)
+    key_pairs = _key_pairs(photos, names, sides, seed)
     key = AnswerKey(colorflow=__version__, seed=seed, ways=(first, second), pairs=key_pairs)
-    _write_test(directory, key, chosen, methods, say)
+    about = {
+        "date": datetime.date.today().isoformat(),
+        "left_out": [{"file": item.file, "why": item.why} for item in left_out],
+    }
+    try:
+        directory.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with whole_folder(directory) as unfinished:
+            _write_test(unfinished, key, photos, methods, say)
+            write_text(key_file(directory), json_text(key_to_json(key, about)), None)
+    except OSError as error:
+        raise EvaluationError(f"{directory}: cannot be made ({error.strerror})") from error
     say(f"{len(key.pairs)} pairs in {directory}; the key is {key_file(directory)}")
     if pairs is not None and pairs > len(key.pairs):
         say(
             f"{pairs} were asked for, but only {len(key.pairs)} photos can be shown, each once; "
             "more photos give more pairs"
         )
-    return chosen
+    return left_out
+
+
+def _key_pairs(
+    photos: Mapping[str, Path], names: Mapping[Path, str], sides: Sequence[Side], seed: int
+) -> tuple[KeyPair, ...]:
+    digits = max(3, len(str(len(sides))))
+    return tuple(
+        KeyPair(
+            pair=f"{number:0{digits}}",
+            photo=names[path],
+            digest=digest,
+            first=side,
+            seed=seed_for(digest, seed, "blind") % (LARGEST_SEED + 1),
+        )
+        for number, ((digest, path), side) in enumerate(
+            zip(photos.items(), sides, strict=True), start=1
+        )
+    )
 
 
 def _write_test(
-    directory: Path,
+    folder: Path,
     key: AnswerKey,
-    chosen: PhotoSelection,
+    photos: Mapping[str, Path],
     methods: Methods,
     say: Callable[[str], None],
 ) -> None:
-    """Write the folder and the key beside it."""
-    with _whole_folder(directory) as unfinished:
-        (unfinished / "pairs").mkdir()
-        for pair in key.pairs:
-            picture = Path("pairs") / f"{pair.pair}.jpg"
-            _write_pair(unfinished / picture, chosen.photos[pair.digest], pair, methods)
-            say(str(picture))
-        for name, text in (
-            ("instructions.txt", INSTRUCTIONS[key.form]),
-            ("answers-1.csv", empty_sheet(key, backward=False)),
-            ("answers-2.csv", empty_sheet(key, backward=True)),
-        ):
-            write_text(unfinished / name, text, None)
-        about = {
-            "date": datetime.date.today().isoformat(),
-            "left_out": [{"file": item.file, "why": item.why} for item in chosen.left_out],
-        }
-        write_text(key_file(directory), json_text(key_to_json(key, about)), None)
-
-
-def _select(
-    files: Mapping[Path, str], most: int | None, methods: Methods, warn: Callable[[str], None]
-) -> PhotoSelection:
-    """Go through named files in their order until enough photos can be shown.
-
-    Raises:
-        EvaluationError: there is none.
-    """
-    selection = PhotoSelection()
-    for path, name in files.items():
-        if most is not None and len(selection.photos) >= most:
-            break
-        if excluded := _add(selection.photos, path, name, methods):
-            selection.left_out.append(excluded)
-            warn(f"{path}: left out ({excluded.reason})")
-    if not selection.photos:
-        raise EvaluationError(f"none of the {len(files)} photos can be shown")
-    return selection
+    """Write all that judges get."""
+    (folder / "pairs").mkdir()
+    for pair in key.pairs:
+        picture = Path("pairs") / f"{pair.pair}.jpg"
+        _write_pair(folder / picture, photos[pair.digest], pair, methods)
+        say(str(picture))
+    for name, text in (
+        ("instructions.txt", INSTRUCTIONS[key.form]),
+        ("answers-1.csv", empty_sheet(key, backward=False)),
+        ("answers-2.csv", empty_sheet(key, backward=True)),
+    ):
+        write_text(folder / name, text, None)
 
 
 def _add(photos: dict[str, Path], path: Path, name: str, methods: Methods) -> Excluded | None:
@@ -198,24 +205,6 @@ def _names(folders: Sequence[Path], directory: Path) -> dict[Path, str]:
     return names
 
 
-def _key_pairs(
-    selection: PhotoSelection, names: Mapping[Path, str], sides: Sequence[Side], seed: int
-) -> tuple[KeyPair, ...]:
-    digits = max(3, len(str(len(sides))))
-    return tuple(
-        KeyPair(
-            pair=f"{number:0{digits}}",
-            photo=names[path],
-            digest=digest,
-            first=side,
-            seed=seed_for(digest, seed, "blind") % 2**_SEED_BITS,
-        )
-        for number, ((digest, path), side) in enumerate(
-            zip(selection.photos.items(), sides, strict=True), start=1
-        )
-    )
-
-
 def _check_free(directory: Path) -> None:
     """Raise an EvaluationError unless a test can be made there."""
     key = key_file(directory)
@@ -231,14 +220,3 @@ def _check_free(directory: Path) -> None:
         raise EvaluationError(
             f"{directory}: is not empty, or is no folder; choose a new folder for the test"
         )
-
-
-@contextmanager
-def _whole_folder(directory: Path) -> Iterator[Path]:
-    """A temporary folder that replaces `directory` at the end, or is deleted after an error."""
-    try:
-        directory.absolute().parent.mkdir(parents=True, exist_ok=True)
-        with whole_folder(directory) as unfinished:
-            yield unfinished
-    except OSError as error:
-        raise EvaluationError(f"{directory}: cannot be made ({error.strerror})") from error

@@ -1,4 +1,12 @@
-"""The quiz of the page, and one player's game in it: free play and the strict test."""
+"""The quiz of the page, and one player's game in it.
+
+There are two ways to play. Free play tells after each answer which picture is true. The test has
+`TRIALS` trials of two pictures, and tells its result at the end. Until then only the game knows its
+answers: whatever else revealed them would be feedback. Each photo comes once.
+
+Two-alternative forced choice, as in Zhang, Isola & Efros 2016 (Colorful Image Colorization); there
+pictures are shown for one second, here until the answer.
+"""
 
 from __future__ import annotations
 
@@ -8,49 +16,35 @@ import shutil
 import tempfile
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorflow.errors import (
     ColorflowError,
     EvaluationError,
-    PhotoError,
     PhotoTooLargeError,
     UnreadablePhotoError,
 )
-from colorflow.quiz.free_play import APART, FreePlayScore, choose_photo
-from colorflow.quiz.photos import PhotoPool, QuizPhoto, open_pool
 from colorflow.quiz.statistics import Tally
-from colorflow.quiz.store import (
-    AnswerRow,
-    AnswerStore,
-    GameKind,
-    Mode,
-    Pseudonyms,
-    counts,
-    default_path,
-)
-from colorflow.quiz.strict_test import (
-    NEEDED,
-    TRIALS,
-    StrictTest,
-    choose_test_photos,
-    missing_photos,
-)
+from colorflow.quiz.store import AnswerRow, AnswerStore, Mode, default_path
 from colorflow.quiz.trials import (
+    MIN_PICTURES,
     TEMPERATURE,
+    PhotoPool,
+    QuizPhoto,
     Trial,
     make_trial,
+    open_pool,
 )
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
 
-_ATTEMPTS = 20
-"""Photos to try before giving up, when files are deleted under the server."""
+TRIALS = 40
+"""Trials of a test, as in the literature."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +54,15 @@ class Quiz:
     pool: PhotoPool
     colorizer: Colorizer
     store: AnswerStore
-    pseudonyms: Pseudonyms = field(default_factory=Pseudonyms)
+    _key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+
+    def pseudonym(self, visitor: str) -> str:
+        """The name under which a visitor's answers are stored: 16 hexadecimal digits.
+
+        It leads back to no address, not even for whoever has the file: the key is random and stored
+        nowhere.
+        """
+        return blake2b(visitor.encode(), key=self._key, digest_size=8).hexdigest()
 
 
 def open_quiz(colorizer: Colorizer, photos: Path | None, answers: Path | None) -> Quiz:
@@ -81,6 +83,27 @@ def open_quiz(colorizer: Colorizer, photos: Path | None, answers: Path | None) -
     return Quiz(pool=open_pool(photos), colorizer=colorizer, store=store)
 
 
+@dataclass(slots=True)
+class Score:
+    """The score of a game: answers, right ones, and streaks of these."""
+
+    answered: int = 0
+    right: int = 0
+    streak: int = 0
+    best: int = 0
+    guessed: float = 0.0
+    """Right answers that guessing gives on average."""
+
+    def count(self, answer: AnswerRow) -> None:
+        """Count one more answer."""
+        right = answer.chosen == answer.truth
+        self.answered += 1
+        self.right += right
+        self.streak = self.streak + 1 if right else 0
+        self.best = max(self.best, self.streak)
+        self.guessed += 1 / answer.k
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """The outcome of one answer."""
@@ -88,6 +111,9 @@ class Outcome:
     mode: Mode
     trial: Trial
     chosen: int
+    test: Tally | None
+    """Result of the test that ends with this answer: of all that came neither too soon nor too late
+    to count."""
     problem: ColorflowError | None
     """Why the answer could not be stored, although it counts in this game."""
 
@@ -95,22 +121,6 @@ class Outcome:
     def right(self) -> bool:
         """Whether the true picture was chosen."""
         return self.chosen == self.trial.truth
-
-
-@dataclass(slots=True)
-class _Current:
-    """The trial that waits for an answer, in free play or in the strict test.
-
-    No trial is made before it is requested: it would take memory as long as its player is idle.
-    """
-
-    trial: Trial | None = None
-    shown_at: float = 0.0
-
-    def has(self, token: str) -> bool:
-        return self.trial is not None and secrets.compare_digest(
-            self.trial.token.encode(), token.encode()
-        )
 
 
 class Game:
@@ -132,60 +142,54 @@ class Game:
             raise EvaluationError(
                 f"Nothing can be stored on the server ({error.strerror})."
             ) from error
-        self.player = quiz.pseudonyms.name(visitor)
-        self.score = FreePlayScore()
-        self.test: StrictTest | None = None
-        self.tallies: dict[GameKind, Tally] = {}
-        """Answers of this game that count, by the rules of `AnswerStore.tallies`."""
+        self.player = quiz.pseudonym(visitor)
+        self.score = Score()
+        self.used = time.monotonic()
+        """When the player did something last."""
         self._quiz = quiz
         self._pool = quiz.pool
-        self._answered: set[str] = set()
-        self._recent: deque[QuizPhoto] = deque(maxlen=APART)
-        self._shown: Counter[str] = Counter()
-        """How often each photo was shown, by digest."""
-        self._play, self._strict = _Current(), _Current()
+        self._seen: set[QuizPhoto] = set()
+        self._waiting: dict[Mode, tuple[Trial, float]] = {}
+        """Trials that wait for an answer, and since when. None is made before it is requested: it
+        would take memory as long as its player is idle."""
+        self._test: list[AnswerRow] = []
+        """Answers to the test under way."""
         self._lock = threading.Lock()
 
-    def play(self, k: int) -> Trial:
-        """The trial of free play that waits for an answer, or a new one.
+    @property
+    def tested(self) -> int:
+        """Number of answers to the test under way."""
+        return len(self._test)
+
+    def trial(self, mode: Mode, k: int) -> Trial:
+        """The trial that waits for an answer in this way to play, or a new one.
 
         Args:
-            k: number of pictures of a new trial.
+            mode: the way to play.
+            k: number of pictures of a new trial of free play.
 
         Raises:
             ColorflowError: there is no photo to show.
         """
         with self._lock:
-            if self._play.trial is not None:
-                return self._play.trial
-            trial = self._make_free_trial(k)
-            self._recent.append(trial.photo)
-            return trial
+            self.used = time.monotonic()
+            if mode not in self._waiting:
+                old = set(self.folder.glob("*.png"))
+                trial = self._make(mode, k if mode == "play" else MIN_PICTURES)
+                self._waiting[mode] = trial, time.monotonic()
+                for sheet in old - {trial.sheet for trial, _ in self._waiting.values()}:
+                    sheet.unlink(missing_ok=True)
+            return self._waiting[mode][0]
 
-    def trial(self) -> Trial | None:
-        """The trial of the strict test that waits for an answer, or the next one.
-
-        Returns:
-            None once the test is finished.
-
-        Raises:
-            ColorflowError: there are too few photos, or one has been deleted.
-        """
-        with self._lock:
-            test = self.test
-            if test is None:
-                test = self.test = StrictTest(choose_test_photos(self._pool, self._shown))
-            if self._strict.trial is not None or test.finished:
-                return self._strict.trial
-            if test.number == NEEDED:
-                test.number += 1
-                return None
-            trial = self._make(self._strict, test.photos[test.number], 2)
-            test.number += 1
-            return trial
+    def waits_in(self, token: str) -> Mode | None:
+        """The way to play in which a trial waits for an answer; None if no such trial waits."""
+        for mode, (trial, _) in list(self._waiting.items()):
+            if secrets.compare_digest(trial.token.encode(), token.encode()):
+                return mode
+        return None
 
     def answer(self, token: str, chosen: int) -> Outcome | None:
-        """Answer a current trial; each counts once.
+        """Answer a trial; each counts once.
 
         Args:
             token: `Trial.token`.
@@ -195,21 +199,24 @@ class Game:
             None if no such trial waits for an answer, or it has no such picture.
         """
         with self._lock:
-            current = self._play if self._play.has(token) else self._strict
-            trial = current.trial
-            if trial is None or not current.has(token) or chosen not in range(trial.k):
+            mode = self.waits_in(token)
+            if mode is None or chosen not in range(self._waiting[mode][0].k):
                 return None
-            current.trial = None
-            milliseconds = round(1000 * (time.monotonic() - current.shown_at))
-            mode: Mode = "play"
-            if current is self._play:
-                self.score.count(right=chosen == trial.truth)
-            elif self.test is not None:
-                mode = self.test.mode
-            settled = self._settled(self._row(trial, chosen, milliseconds, mode))
-            for row in settled:
-                self._count(row)
-        return Outcome(mode=mode, trial=trial, chosen=chosen, problem=self._store(settled))
+            trial, shown_at = self._waiting.pop(mode)
+            self.used = time.monotonic()
+            row = self._row(mode, trial, chosen, round(1000 * (self.used - shown_at)))
+            settled, result = [row], None
+            if mode == "test":
+                self._test.append(row)
+                settled = []
+                if self.tested == TRIALS:
+                    settled, self._test = self._test, []
+                    result = _tally(settled)
+            for one in settled:
+                self.score.count(one)
+            kept = settled if self._pool is self._quiz.pool else []
+        problem = self._store(kept)
+        return Outcome(mode=mode, trial=trial, chosen=chosen, test=result, problem=problem)
 
     def play_with(self, own: PhotoPool | None) -> None:
         """Start again with photos of the player's own, or with everybody's.
@@ -221,47 +228,59 @@ class Game:
         """
         with self._lock:
             self._pool = own or self._quiz.pool
-            self._play, self._strict, self.test = _Current(), _Current(), None
-            self._recent.clear()
+            self._waiting, self._test = {}, []
+            self._seen.clear()
 
     def missing_for_test(self) -> str | None:
-        """Explain why this player cannot take the strict test; None if nothing is missing."""
-        return missing_photos(self._pool, self._shown)
-
-    def forget_test(self) -> None:
-        """Drop the strict test, so that another one can begin."""
-        with self._lock:
-            self.test, self._strict = None, _Current()
+        """Explain why this player cannot take, or go on with, the test; None if it is possible."""
+        unseen = len(set(self._pool.photos) - self._seen)
+        missing = TRIALS - self.tested - unseen
+        if missing <= 0:
+            return None
+        found = "are found by now" if not self._pool.complete else "are here"
+        return (
+            f"The test needs {TRIALS} color photos that you have not seen: {unseen} {found}, so "
+            f"{missing} are missing. Add color photos of your own, or start the page with --photos "
+            "and a folder that holds enough."
+        )
 
     def close(self) -> None:
         """Delete the game's files, without waiting for a trial that is being made."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _make_free_trial(self, k: int) -> Trial:
-        """Make a trial of free play, of another photo if the file of one has been deleted."""
-        tested = self.test.photos if self.test and not self.test.finished else ()
-        problem: PhotoError | None = None
-        for _ in range(_ATTEMPTS):
-            photo = choose_photo(self._pool, self._shown, self._recent, tested)
+    def _make(self, mode: Mode, k: int) -> Trial:
+        """Make a trial, of another photo if the file of one has been deleted."""
+        while True:
+            if mode == "test" and (missing := self.missing_for_test()):
+                raise EvaluationError(missing)
+            photo = self._choose()
+            self._seen.add(photo)
             try:
-                return self._make(self._play, photo, k)
-            except (UnreadablePhotoError, PhotoTooLargeError) as error:
-                problem = error
-                self._shown[photo.digest] += 1  # try the others first
-        raise EvaluationError("The quiz finds none of its photos any more.") from problem
+                return make_trial(self._quiz.colorizer, photo, k, self.folder)
+            except (UnreadablePhotoError, PhotoTooLargeError):
+                continue
 
-    def _make(self, current: _Current, photo: QuizPhoto, k: int) -> Trial:
-        """Make a trial, and delete the sheets of those that have been answered."""
-        before = set(self.folder.glob("*.png"))
-        trial = current.trial = make_trial(self._quiz.colorizer, photo, k, self.folder)
-        current.shown_at = time.monotonic()
-        self._shown[photo.digest] += 1
-        waiting = {one.trial.sheet for one in (self._play, self._strict) if one.trial}
-        for sheet in before - waiting:
-            sheet.unlink(missing_ok=True)
-        return trial
+    def _choose(self) -> QuizPhoto:
+        """Choose a photo at random that the player has not seen; waits while there may be more.
 
-    def _row(self, trial: Trial, chosen: int, milliseconds: int, mode: Mode) -> AnswerRow:
+        Raises:
+            EvaluationError: there is none.
+        """
+        photos: tuple[QuizPhoto, ...] = ()
+        while len(found := self._pool.wait_for_more(len(photos))) > len(photos):
+            photos = found
+            if unseen := [one for one in photos if one not in self._seen]:
+                return secrets.choice(unseen)
+        if not photos:
+            raise EvaluationError(
+                "There is no photo to play with: the quiz needs photos that can be read and have "
+                "colors. Start the page with --photos and a folder of such."
+            )
+        raise EvaluationError(
+            f"You have seen all {len(photos)} photos that are here. Add color photos of your own."
+        )
+
+    def _row(self, mode: Mode, trial: Trial, chosen: int, milliseconds: int) -> AnswerRow:
         return AnswerRow(
             player=self.player,
             picture=trial.photo.digest,
@@ -276,27 +295,99 @@ class Game:
             time=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
         )
 
-    def _settled(self, row: AnswerRow) -> Sequence[AnswerRow]:
-        """Answers to count and store now: those of a strict test at its end, none to own photos."""
-        settled = [row]
-        if self.test and row.mode == "test":
-            self.test.answers.append(row)
-            settled = self.test.answers if len(self.test.answers) == TRIALS else []
-        return settled if self._pool is self._quiz.pool else []
-
-    def _count(self, row: AnswerRow) -> None:
-        """Count the first answer to each photo, if it counts at all."""
-        if row.picture not in self._answered and counts(row.mode, row.milliseconds):
-            kind = GameKind(row.mode, row.k)
-            before = self.tallies.get(kind, Tally(0, 0))
-            wrong = before.wrong + (row.chosen != row.truth)
-            self.tallies[kind] = Tally(wrong, before.answered + 1)
-        self._answered.add(row.picture)
-
-    def _store(self, rows: Sequence[AnswerRow]) -> ColorflowError | None:
+    def _store(self, rows: list[AnswerRow]) -> ColorflowError | None:
         try:
             if rows:
                 self._quiz.store.add(*rows)
         except EvaluationError as error:
             return error
         return None
+
+
+def _tally(answers: list[AnswerRow]) -> Tally:
+    wrong = [one.chosen != one.truth for one in answers if one.in_time]
+    return Tally(sum(wrong), len(wrong))
+
+
+class Players:
+    """Games of programs, each known by a secret that its first trial gives. Thread-safe.
+
+    The secret differs from the name under which answers are stored: that one is exported, and all
+    players of a visitor share it.
+
+    Args:
+        quiz: shared with the page.
+        root: gives the folder for a new game's folder.
+        most: number of games that are kept; a new one replaces the most idle.
+        most_of_one: the same for the games of one visitor.
+    """
+
+    def __init__(self, quiz: Quiz, root: Callable[[], Path], most: int, most_of_one: int) -> None:
+        self._quiz, self._root = quiz, root
+        self._most, self._most_of_one = most, most_of_one
+        self._games: dict[str, Game] = {}
+        self._lock = threading.Lock()
+
+    def next_trial(self, secret: str, k: int, visitor: str) -> tuple[str, Trial]:
+        """The trial that waits for the player's answer, or a new one.
+
+        Args:
+            secret: of the player; empty for a new player.
+            k: number of pictures of a new trial.
+            visitor: whatever identifies the visitor.
+
+        Returns:
+            The player's secret, and the trial.
+
+        Raises:
+            ColorflowError: there is no such player, or no photo to show.
+        """
+        with self._lock:
+            if not secret:
+                secret = secrets.token_urlsafe(16)
+                new = Game(self._quiz, self._root(), visitor)
+                own = [one for one, game in self._games.items() if game.player == new.player]
+                if len(own) >= self._most_of_one:
+                    self._forget_most_idle(own)
+                elif len(self._games) >= self._most:
+                    self._forget_most_idle(self._games)
+                self._games[secret] = new
+            game = self._games.get(secret)
+        if game is None:
+            raise ColorflowError(
+                "player: nobody of that name plays here any more; leave it out to begin anew."
+            )
+        return secret, game.trial("play", k)
+
+    def answer(self, token: str, chosen: int) -> tuple[Outcome, Score]:
+        """Answer a trial; each counts once.
+
+        Args:
+            token: `Trial.token`.
+            chosen: position of the picture, from 0.
+
+        Raises:
+            ColorflowError: no such trial waits for an answer, or it has no such picture.
+        """
+        with self._lock:
+            games = list(self._games.values())
+        for game in games:
+            if game.waits_in(token) and (outcome := game.answer(token, chosen)):
+                return outcome, game.score
+        raise ColorflowError(
+            "round: no such round waits for an answer, or it has no such picture; ask for another "
+            "one with /quiz_round."
+        )
+
+    def forget_idle(self, seconds: float) -> None:
+        """Forget players who have been idle for some time."""
+        oldest = time.monotonic() - seconds
+        with self._lock:
+            for secret in [one for one, game in self._games.items() if game.used < oldest]:
+                self._forget(secret)
+
+    def _forget_most_idle(self, among: Collection[str]) -> None:
+        self._forget(min(among, key=lambda secret: self._games[secret].used))
+
+    def _forget(self, secret: str) -> None:
+        self._games.pop(secret).close()

@@ -78,7 +78,7 @@ def _sample(colorizer: Colorizer, photo: Photo, seed: int, *, temperature: float
 
 METHODS: dict[str, Callable[..., Pixels]] = {"principal": _principal, "samples": _sample}
 """By name: from a `Colorizer`, a photo and a seed to a picture. Keyword arguments are options,
-numbers from 0."""
+numbers from 0 to `LARGEST_TEMPERATURE`."""
 USUAL_METHOD = "principal"
 """Used where a text names weights or options alone."""
 
@@ -136,10 +136,9 @@ def _number(text: str, key: str, value: str) -> float:
         number = float(value)
     except ValueError:
         number = math.nan
-    most = LARGEST_TEMPERATURE if key == "temperature" else math.inf
-    if not 0 <= number <= most or math.isinf(number):
-        wanted = "of at least 0" if math.isinf(most) else f"from 0 to {most:g}"
-        raise EvaluationError(f"{text}: {key} must be a number {wanted}, got {value!r}")
+    most = LARGEST_TEMPERATURE
+    if not 0 <= number <= most:
+        raise EvaluationError(f"{text}: {key} must be a number from 0 to {most:g}, got {value!r}")
     return number
 
 

@@ -13,9 +13,9 @@ from statistics import NormalDist
 import numpy as np
 
 CONFIDENCE = 0.95
-RESAMPLES = 10_000
-BOOTSTRAP_SEED = 0
 
+_RESAMPLES = 10_000
+_BOOTSTRAP_SEED = 0
 _MAX_JUDGES_AT_ONCE = 2**20
 
 
@@ -29,29 +29,20 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many answers were given, and how many of them were wrong.
-
-    Raises:
-        ValueError: unless 0 <= wrong <= answered.
-    """
+    """How many answers one judge gave, and how many of them were wrong."""
 
     wrong: int
     answered: int
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.wrong <= self.answered:
-            raise ValueError(f"wrong: expected 0 to {self.answered}, got {self.wrong}")
+    @property
+    def fooling_rate(self) -> float:
+        """Share of wrong answers; 0 without answers."""
+        return self.wrong / max(1, self.answered)
 
     @property
-    def fooling_rate(self) -> float | None:
-        """Share of wrong answers; None without answers."""
-        return self.wrong / self.answered if self.answered else None
-
-    @property
-    def interval(self) -> Interval | None:
-        """The 95 % interval of the fooling rate of one judge (Wilson); None without answers."""
-        rate = self.fooling_rate
-        return None if rate is None else wilson_interval(rate, self.answered)
+    def interval(self) -> Interval:
+        """The 95 % interval of the fooling rate (Wilson); there must be answers."""
+        return wilson_interval(self.fooling_rate, self.answered)
 
 
 def total(tallies: Sequence[Tally]) -> Tally:
@@ -83,7 +74,7 @@ def wilson_interval(share: float, n: int) -> Interval:
     return Interval(low, high)
 
 
-def two_level_bootstrap(judges: Sequence[Tally], seed: int) -> Interval:
+def bootstrap_interval(judges: Sequence[Tally]) -> Interval:
     """The 95 % percentile interval of the fooling rate of several judges.
 
     Judges are resampled with replacement, and within each the answers. So the interval holds the
@@ -92,23 +83,16 @@ def two_level_bootstrap(judges: Sequence[Tally], seed: int) -> Interval:
     it does not hold their spread.
 
     Args:
-        judges: tallies; those without answers are ignored.
-        seed: of the resamples.
-
-    Raises:
-        ValueError: fewer than two judges answered, which have no spread between them.
+        judges: at least two, who have a spread between them; each with at least one answer.
 
     Reference: Efron 1979 (bootstrap).
     """
-    judges = [judge for judge in judges if judge.answered]
-    if len(judges) < 2:
-        raise ValueError(f"judges: expected answers of at least 2, got {len(judges)}")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(_BOOTSTRAP_SEED)
     answered = np.array([judge.answered for judge in judges])
-    shares = np.array([judge.wrong for judge in judges]) / answered
+    shares = np.array([judge.fooling_rate for judge in judges])
     rates: list[float] = []
-    while len(rates) < RESAMPLES:  # in parts, so that thousands of judges fit into memory
-        part = min(RESAMPLES - len(rates), max(1, _MAX_JUDGES_AT_ONCE // len(judges)))
+    while len(rates) < _RESAMPLES:  # in parts, so that thousands of judges fit into memory
+        part = min(_RESAMPLES - len(rates), max(1, _MAX_JUDGES_AT_ONCE // len(judges)))
         resampled = rng.integers(len(judges), size=(part, len(judges)))
         wrong = rng.binomial(answered[resampled], shares[resampled])
         rates.extend(wrong.sum(1) / answered[resampled].sum(1))

@@ -2,36 +2,37 @@
 
 Players are stored by pseudonyms, and nothing else about them. Several programs and threads may
 write at the same time (write-ahead log); each call has its own connection.
+
+An earlier test showed each picture for one second, after ten trials of practice. Its answers stay
+in the file and in the export, and do not count.
 """
 
 from __future__ import annotations
 
 import csv
 import os
-import secrets
 import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass, fields
-from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
 from colorflow.errors import EvaluationError
 from colorflow.quiz.statistics import Tally
 
-Mode = Literal["play", "practice", "test"]
-"""Free play; the strict test's trials with feedback; its trials without."""
+Mode = Literal["play", "test"]
+"""Free play, which tells the truth after each answer; the test, which tells the result at its end.
+Files of old also have answers of practice."""
 
 PHOTO_DIGITS = 16
 """Hexadecimal digits of a photo's digest that identify it."""
 
 _FORMAT = 1
 """Stored as the file's `user_version`."""
-_LEAST_MILLISECONDS = {"play": 500, "test": 3000}
-"""Least time between a trial and its answer, for modes that count. Nobody compares pictures within
-half a second, and those of the strict test take three seconds to be shown."""
+_LEAST_MILLISECONDS = 500
+"""Least time between a trial and its answer; nobody compares pictures within half a second."""
 _MOST_MILLISECONDS = 600_000
 """Players who take longer were away, or used other means than their eyes."""
 _WAIT_SECONDS = 20.0
@@ -53,11 +54,14 @@ create table if not exists answers (
 )
 """
 _COUNTED = f"""
-select mode, k, player, sum(chosen <> truth), count(*) from answers
-where weights = ? and counts(mode, milliseconds) and id in (
+select k, player, sum(chosen <> truth), count(*) from answers
+where weights = ? and milliseconds between ? and ? and (
+    mode = 'play' or mode = 'test'
+    and player not in (select player from answers where mode = 'practice')
+) and id in (
     select min(id) from answers group by player, substr(picture, 1, {PHOTO_DIGITS})
 )
-group by mode, k, player order by min(id)
+group by k, player order by min(id)
 """
 
 
@@ -75,7 +79,7 @@ class AnswerRow:
         truth: position of the true picture, from 0.
         chosen: position of the chosen picture.
         milliseconds: from showing the trial to the answer.
-        mode: free play, practice or test.
+        mode: free play or the test.
         time: of the answer, UTC, ISO 8601.
     """
 
@@ -91,21 +95,13 @@ class AnswerRow:
     mode: Mode
     time: str
 
+    @property
+    def in_time(self) -> bool:
+        """Whether the answer came neither too soon nor too late to count in a fooling rate."""
+        return _LEAST_MILLISECONDS <= self.milliseconds <= _MOST_MILLISECONDS
+
 
 COLUMNS = tuple(field.name for field in fields(AnswerRow))
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class GameKind:
-    """Answers that are counted together: a guess is right once in k times."""
-
-    mode: Mode
-    k: int
-
-
-def counts(mode: Mode, milliseconds: int) -> bool:
-    """Whether an answer of that mode and duration counts towards a fooling rate."""
-    return mode != "practice" and _LEAST_MILLISECONDS[mode] <= milliseconds <= _MOST_MILLISECONDS
 
 
 class AnswerStore:
@@ -140,11 +136,10 @@ class AnswerStore:
                 map(astuple, answers),
             )
 
-    def tallies(self, weights: str) -> dict[GameKind, dict[str, Tally]]:
-        """Answers that count towards a fooling rate, by kind and player.
+    def tallies(self, weights: str) -> dict[int, dict[str, Tally]]:
+        """Answers that count in a fooling rate, by number of pictures and player.
 
         Only a player's first answer to a photo can count: after it, the player knows the colors.
-        Practice never counts.
 
         Args:
             weights: digest of the model.
@@ -152,12 +147,12 @@ class AnswerStore:
         Raises:
             EvaluationError: the file cannot be read.
         """
-        found: dict[GameKind, dict[str, Tally]] = {}
+        found: dict[int, dict[str, Tally]] = {}
         if self.path.exists():
             with self._open(write=False) as connection:
-                connection.create_function("counts", 2, counts, deterministic=True)
-                for mode, k, player, wrong, answered in connection.execute(_COUNTED, (weights,)):
-                    found.setdefault(GameKind(mode, k), {})[player] = Tally(wrong, answered)
+                limits = (weights, _LEAST_MILLISECONDS, _MOST_MILLISECONDS)
+                for k, player, wrong, answered in connection.execute(_COUNTED, limits):
+                    found.setdefault(k, {})[player] = Tally(wrong, answered)
         return found
 
     def export(self, target: Path) -> int:
@@ -189,14 +184,11 @@ class AnswerStore:
             with closing(sqlite3.connect(self.path, timeout=_WAIT_SECONDS)) as connection:
                 self._prepare(connection)
                 yield connection
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
+            reason = getattr(error, "strerror", None) or error
             raise EvaluationError(
                 f"{self.path}: quiz answers cannot be {'kept' if write else 'read'} there "
-                f"({error}); name another file with --quiz-db"
-            ) from error
-        except OSError as error:
-            raise EvaluationError(
-                f"{self.path}: cannot be made ({error.strerror}); name another file with --quiz-db"
+                f"({reason}); name another file with --quiz-db"
             ) from error
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
@@ -227,18 +219,3 @@ def default_path() -> Path:
     else:
         data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
     return data / "colorflow" / "quiz.sqlite"
-
-
-class Pseudonyms:
-    """Names for visitors under which their answers are stored.
-
-    The key is random and stored nowhere, so no name leads back to an address, not even for whoever
-    has the file.
-    """
-
-    def __init__(self) -> None:
-        self._key = secrets.token_bytes(32)
-
-    def name(self, visitor: str) -> str:
-        """16 hexadecimal digits, always the same for one visitor."""
-        return blake2b(visitor.encode(), key=self._key, digest_size=8).hexdigest()

@@ -1,38 +1,184 @@
-"""Trials of the page's quiz: k pictures of one photo, the true one at a random position.
+"""Trials of the page's quiz: a photo to play with, as k pictures with the true one among them.
+
+The photos are those of a folder, of installed packages, or of the player. Photos that the weights
+were trained on would give too good rates. Those of the packages are in no training set of
+colorflow; for a folder, whoever runs the page is responsible. Photos that README and page show
+elsewhere, such as scikit-image's, are not used here.
 
 A trial is shown as one sheet, its pictures one below the other. So no picture has a name, a size or
-a time of its own that could tell which one is true.
+a time of its own that could tell which one is true. No photo is shown twice alike: otherwise the
+true picture, the only one that stays the same, could be recognized by its bytes or pixels.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import secrets
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from colorflow.color.full_resolution import lightness_of
+from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.grid import to_grid
-from colorflow.photo import photo_from_image, write_image
-from colorflow.quiz.photos import QuizPhoto
-from colorflow.quiz.pictures import Pixels, colored, random_crop, random_grain, with_grain
+from colorflow.errors import EvaluationError, PhotoError
+from colorflow.evaluation.subject import digest_of
+from colorflow.limits import LARGEST_SEED
+from colorflow.photo import (
+    DEFAULT_MAX_PIXELS,
+    Kind,
+    Photo,
+    find_photos,
+    photo_from_image,
+    read_photo,
+    write_image,
+)
+from colorflow.quiz.pictures import Pixels, resized, size_within
+from colorflow.quiz.store import PHOTO_DIGITS
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
 
 MIN_PICTURES, MAX_PICTURES = 2, 5
 """Pictures to choose from."""
+LARGEST_SIDE = 1024
+"""Longest side in pixels; larger photos are reduced before they are colored."""
 SIDE = 720
 """Longest side of each picture, in pixels; two fit beside each other in a wide window."""
 MARGIN = 4
 """Repetitions of each picture's first and last row. A browser that reduces the sheet mixes the
 edge with these and not with the neighboring picture."""
+MIN_CROP = 0.8
+"""Least share of each side of a photo that a crop shows."""
+GRAIN = 1.0
+"""Standard deviation of the grain in each channel, in steps of 255: less than the eye sees."""
 TEMPERATURE = 1.0
 """The shipped temperatures."""
 
-_SEED_BITS = 32
+_EXAMPLE = ("gradio", "media_assets/images/cheetah1.jpg")
+_PACKAGED = {
+    "gradio": ("media_assets/images/lion.jpg", "media_assets/images/tower.jpg"),
+    "matplotlib": ("mpl-data/sample_data/grace_hopper.jpg",),
+    "sklearn": ("datasets/images/china.jpg", "datasets/images/flower.jpg"),
+}
+"""Color photos inside packages. Only Gradio is always installed."""
+_FROM_PACKAGES = (
+    "The photos are from installed software packages; colorflow's weights were not trained on them."
+)
+_FROM_FOLDER = (
+    "The photos are from a folder of whoever runs this page; the rates hold if the weights were "
+    "not trained on them."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuizPhoto:
+    """A color photo, identified by the first digits of the digest of its pixels."""
+
+    digest: str
+    path: Path
+
+    def read(self) -> Photo:
+        """Read the photo, reduced to `LARGEST_SIDE`, without metadata.
+
+        Raises:
+            PhotoError: the file can no longer be read.
+        """
+        return photo_from_image(_reduced(read_photo(self.path, isolated=True).pixels, LARGEST_SIDE))
+
+
+class PhotoPool:
+    """Photos to play with. Those of a large folder can be used while it is being scanned.
+
+    Args:
+        files: scanned in this order. Files that cannot be read, photos without colors, and copies
+            of earlier photos are left out.
+        origin: a sentence for players on where the photos are from.
+        max_pixels: larger photos are left out.
+    """
+
+    def __init__(
+        self, files: Sequence[Path], origin: str, *, max_pixels: int = DEFAULT_MAX_PIXELS
+    ) -> None:
+        self.origin = origin
+        self.files = files
+        self.complete = False
+        """Whether all files have been scanned."""
+        self._max_pixels = max_pixels
+        self._photos: dict[str, QuizPhoto] = {}
+        self._changed = threading.Condition()
+
+    @property
+    def photos(self) -> tuple[QuizPhoto, ...]:
+        """The photos that have been found so far."""
+        with self._changed:
+            return tuple(self._photos.values())
+
+    def wait_for_more(self, than: int) -> tuple[QuizPhoto, ...]:
+        """Wait for more photos than so many, or for the end of the scan."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.complete or len(self._photos) > than)
+            return tuple(self._photos.values())
+
+    def scan(self) -> None:
+        """Find the photos among the files; to be called once."""
+        try:
+            for path in self.files:
+                if found := self._photo_in(path):
+                    with self._changed:
+                        self._photos.setdefault(found.digest, found)
+                        self._changed.notify_all()
+        finally:
+            with self._changed:
+                self.complete = True
+                self._changed.notify_all()
+
+    def _photo_in(self, path: Path) -> QuizPhoto | None:
+        try:
+            photo = read_photo(path, max_pixels=self._max_pixels, isolated=True)
+        except (PhotoError, MemoryError):
+            return None
+        if photo.kind is not Kind.COLORED:
+            return None
+        return QuizPhoto(digest=digest_of(photo.pixels)[:PHOTO_DIGITS], path=path)
+
+
+def open_pool(folder: Path | None) -> PhotoPool:
+    """Start to scan a folder, or the photos of the installed packages.
+
+    Raises:
+        UnreadablePhotoError: there is no such folder.
+        EvaluationError: the folder holds no photo file.
+    """
+    files = packaged_photos() if folder is None else find_photos([folder])
+    if folder and not files:
+        raise EvaluationError(
+            f"{folder}: holds no photo for the quiz; name a folder of color photos with --photos"
+        )
+    pool = PhotoPool(files, _FROM_FOLDER if folder else _FROM_PACKAGES)
+    threading.Thread(target=pool.scan, name="quiz photos", daemon=True).start()
+    return pool
+
+
+def packaged_photos() -> list[Path]:
+    """Color photos of the installed packages that are used in the quiz alone."""
+    return [path for package, names in _PACKAGED.items() for path in _inside(package, names)]
+
+
+def example_photo() -> Path:
+    """A color photo for all other purposes."""
+    package, name = _EXAMPLE
+    return _inside(package, (name,))[0]
+
+
+def _inside(package: str, names: Sequence[str]) -> list[Path]:
+    """Existing files of a package, without importing it."""
+    spec = importlib.util.find_spec(package)
+    roots = (spec.submodule_search_locations or ()) if spec else ()
+    return [path for root in roots for name in names if (path := Path(root) / name).is_file()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,7 +215,7 @@ def make_trial(colorizer: Colorizer, photo: QuizPhoto, k: int, folder: Path) -> 
     """
     if not MIN_PICTURES <= k <= MAX_PICTURES:
         raise ValueError(f"k: expected {MIN_PICTURES} to {MAX_PICTURES}, got {k}")
-    seed = secrets.randbits(_SEED_BITS)
+    seed = secrets.randbits(LARGEST_SEED.bit_length())
     true_picture, *pictures = _pictures(colorizer, photo, k - 1, seed)
     truth = secrets.randbelow(k)
     pictures.insert(truth, true_picture)
@@ -92,12 +238,33 @@ def make_trial(colorizer: Colorizer, photo: QuizPhoto, k: int, folder: Path) -> 
 
 
 def _pictures(colorizer: Colorizer, photo: QuizPhoto, n: int, seed: int) -> list[Pixels]:
-    """A photo in its own colors and in n sampled ones, (h, w, 3) uint8, with one crop and grain."""
+    """A photo in its own colors and in n sampled ones, (h, w, 3) uint8, with one crop and grain.
+
+    The true picture is made like every coloring: see `colorflow.quiz.pictures`. Samples are
+    rendered at full size and then reduced, as players would see them.
+    """
     rng = np.random.default_rng(seed)
     crop = random_crop(photo.read(), rng)
     samples = colorizer.colorize(crop, n, TEMPERATURE, seed, samples=True, force=True)
     lightness = lightness_of(crop.pixels)
     chroma = [to_grid(crop.pixels), *(one.ab for one in samples)]
-    pictures = [colored(lightness, ab, SIDE) for ab in chroma]
-    grain = random_grain(pictures[0].shape, rng)
-    return [with_grain(picture, grain) for picture in pictures]
+    pictures = [_reduced(render(lightness, ab), SIDE) for ab in chroma]
+    grain = np.round(GRAIN * rng.standard_normal(pictures[0].shape, np.float32)).astype(np.int16)
+    return [np.clip(picture + grain, 0, 255).astype(np.uint8) for picture in pictures]
+
+
+def random_crop(photo: Photo, rng: np.random.Generator) -> Photo:
+    """A rectangle of random size and position, without metadata."""
+    pixels = photo.pixels
+    for axis in (0, 1):
+        length = pixels.shape[axis]
+        kept = max(1, round(length * rng.uniform(MIN_CROP, 1)))
+        start = rng.integers(length - kept + 1)
+        pixels = pixels.take(range(start, start + kept), axis)
+    return photo_from_image(pixels)
+
+
+def _reduced(pixels: Pixels, side: int) -> Pixels:
+    """A picture (H, W, 3) whose longest side has at most `side` pixels."""
+    height, width = pixels.shape[:2]
+    return resized(pixels, *size_within(height, width, side, side))

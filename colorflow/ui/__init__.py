@@ -6,7 +6,7 @@
     limits.py     who may do how much: queue, memory, sessions, and who is one visitor
     guard.py      middleware: which requests reach Gradio; access.py: open routes, names of the
                   page, pages of others, and passwords
-    api.py        the API for programs; api_quiz.py keeps their games
+    api.py        the API for programs
     page.py       what every tab shares: heading, theme, page.css; page.js names things for screen
                   readers
     session.py    what the server keeps of one visitor: open photos, the job at work, their files
@@ -18,8 +18,7 @@
                   samples.py photos to try
     hints.py      the tab where a visitor gives points their colors; hint_lists.py has its lists
     reference.py  the tab that carries the colors of one photo over to another
-    quiz.py       the tab with the quiz; quiz_html.py and quiz_results.py are its HTML,
-                  quiz_photos.py reads the photos that a player uploads
+    quiz.py       the tab with the quiz; quiz_html.py is its HTML
     how.py        the tab that shows how it works
 
 What the tabs work with:

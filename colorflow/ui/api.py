@@ -23,12 +23,18 @@ from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import BatchError, ColorflowError
 from colorflow.limits import LARGEST_SEED
 from colorflow.photo import Photo, count_pixels, read_photo, write_image
-from colorflow.quiz.game import Quiz
+from colorflow.quiz.game import Players, Quiz
 from colorflow.quiz.trials import MARGIN, MAX_PICTURES, MIN_PICTURES
-from colorflow.ui.api_quiz import Players
 from colorflow.ui.colorings import name_of
 from colorflow.ui.controls import MOST_VIVID
-from colorflow.ui.limits import ROUND_PIXELS, WORK_QUEUE, MemoryBudget, visitor_of
+from colorflow.ui.limits import (
+    MAX_PLAYERS,
+    MAX_PLAYERS_PER_VISITOR,
+    ROUND_PIXELS,
+    WORK_QUEUE,
+    MemoryBudget,
+    visitor_of,
+)
 from colorflow.ui.photos import new_folder, reduced, storing
 from colorflow.ui.points import check_points
 from colorflow.ui.status import sentence
@@ -89,7 +95,7 @@ class Api:
         self._colorizer = colorizer
         self._files = files
         self._budget = budget
-        self._players = Players(quiz, self._folder)
+        self._players = Players(quiz, self._folder, MAX_PLAYERS, MAX_PLAYERS_PER_VISITOR)
         for name in ENDPOINTS:
             api(getattr(self, name), api_name=name, **WORK_QUEUE)
 

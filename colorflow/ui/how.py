@@ -11,7 +11,7 @@ import gradio as gr
 
 from colorflow.errors import ColorflowError
 from colorflow.photo import Photo, count_pixels, read_photo
-from colorflow.quiz.photos import example_photo
+from colorflow.quiz.trials import example_photo
 from colorflow.ui.colorings import PhotoSession
 from colorflow.ui.controls import checked_seed, seed_number, whole_number
 from colorflow.ui.flow_pictures import PLAYER, FlowPictures, player, row, start_pictures

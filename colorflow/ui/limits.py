@@ -16,7 +16,7 @@
     pixels of one photo    Limits.pixels                                     photo.read_photo
     lifetime of files                               KEEP_SECONDS             storage.sweep
     files of one event                              MAX_FILES                guard.Guard
-    players of the API     MAX_PLAYERS              MAX_PLAYERS_PER_VISITOR  api_quiz.Players
+    players of the API     MAX_PLAYERS              MAX_PLAYERS_PER_VISITOR  quiz.game.Players
     wrong passwords                                 LoginDelays              guard.Guard
 
 Every handler that reads a photo, computes or writes a file joins one queue, `WORK_QUEUE`, or
@@ -74,7 +74,7 @@ MAX_PLAYERS, MAX_PLAYERS_PER_VISITOR = 200, 16
 """Players of the quiz API whose games are kept; a new one replaces the most idle."""
 ROUND_PIXELS = 6 * 1024**2
 """Pixels that a quiz round reserves: the photo and its five pictures, none of them larger than
-`colorflow.quiz.photos.LARGEST_SIDE`."""
+`colorflow.quiz.trials.LARGEST_SIDE`."""
 
 _IPV6_HOUSEHOLD_BITS = 64
 """A household chooses the remaining bits of its IPv6 addresses itself."""

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from colorflow.batch.archive import ArchiveLimits
 from colorflow.errors import ColorflowError
-from colorflow.quiz.free_play import APART
-from colorflow.quiz.game import Game, Outcome, Quiz
-from colorflow.quiz.store import GameKind
-from colorflow.quiz.strict_test import NEEDED, PRACTICE, TRIALS, StrictTest
-from colorflow.quiz.trials import MAX_PICTURES, MIN_PICTURES
+from colorflow.photo import KINDS
+from colorflow.quiz.game import TRIALS, Game, Outcome, Quiz
+from colorflow.quiz.store import Mode
+from colorflow.quiz.trials import MAX_PICTURES, MIN_PICTURES, PhotoPool
+from colorflow.ui.album import take_in
 from colorflow.ui.limits import ROUND_PIXELS, WORK_QUEUE, UploadSpace, visitor_of
 from colorflow.ui.photos import storing
 from colorflow.ui.quiz_html import (
+    LETTERS,
     ON_LOAD,
-    between,
-    free_trial_html,
     intro,
-    name_of,
     outcome_html,
-    percent,
+    results_html,
     score_html,
-    strict_trial_html,
+    test_result,
+    trial_html,
     verdict,
 )
-from colorflow.ui.quiz_photos import OWN_PHOTOS, own_pool, summary_of
-from colorflow.ui.quiz_results import results_html
-from colorflow.ui.status import line, problem, status_line
+from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
 
-PLAY, STRICT = "Free play", "Strict test"
-
-Updates = dict[Any, Any]
-"""New values by component."""
+PLAY, TEST = "Free play", "Test"
+_MODES: dict[str, Mode] = {PLAY: "play", TEST: "test"}
+MOST_PHOTOS = 200
 
 _HEADING = """
 <h2>Which one is the truth?</h2>
@@ -51,12 +51,15 @@ _FEW = """
 <p>Best is to begin with your own photos, above. Otherwise you play with the few that come with this
 page, each of which comes once.</p>
 """
-_STRICT_INTRO = f"""
-<h3>Two pictures, one second each</h3>
-<p>The literature measures it this way: {PRACTICE} trials for practice, which tell you whether you
-were right, and then {TRIALS} that do not. Take your time to answer, with a click or the keys 1 and
-2; the pictures do not come again.</p>
+_TEST_INTRO = f"""
+<h3>{TRIALS} times two pictures</h3>
+<p>Each is of a photo that you have not seen here. Take your time; you are told at the end how often
+you took the computer's colors for the photo's.</p>
 """
+_OWN_PHOTOS = (
+    f"Play with your own color photos: a folder, a zip or single files, {MOST_PHOTOS} at most. "
+    "Your answers to them are not kept."
+)
 _PRIVACY = """
 <p>Answers are stored on the computer that runs this page, under a random name for your network
 address that does not lead back to it.</p>
@@ -83,7 +86,6 @@ class QuizTab:
             with gr.Tab("Play", elem_id="quiz-play-page"):
                 self._build_photos()
                 self._build_play()
-                self._build_controls()
             with gr.Tab("Results", elem_id="quiz-results-page") as self.results_page:
                 self.results = gr.HTML("", elem_id="quiz-results")
                 self.export = gr.DownloadButton("Answers as CSV", elem_id="quiz-export")
@@ -92,7 +94,7 @@ class QuizTab:
     def _build_photos(self) -> None:
         """The upload of own photos, which comes first if there are few others."""
         self._intro = _PLAY_INTRO
-        if few := len(self._quiz.pool.files) <= APART:
+        if few := len(self._quiz.pool.files) <= TRIALS:
             self._intro += _FEW
         with gr.Column(visible=few, elem_id="quiz-own"):
             self.upload = gr.File(
@@ -104,7 +106,7 @@ class QuizTab:
             self.folder = gr.UploadButton(
                 "Choose a whole folder", file_count="directory", elem_id="quiz-folder"
             )
-            self.about = status_line(line(OWN_PHOTOS), "quiz-about-own")
+            self.about = status_line(line(_OWN_PHOTOS), "quiz-about-own")
 
     def _build_play(self) -> None:
         with gr.Column(elem_id="quiz-round"):
@@ -115,15 +117,13 @@ class QuizTab:
                 apply_default_css=False,
                 elem_id="quiz-stage",
             )
-
-    def _build_controls(self) -> None:
         self.score = gr.HTML("", elem_id="quiz-score", apply_default_css=False)
         with gr.Row():
             self.mode = gr.Radio(
-                [PLAY, STRICT],
+                list(_MODES),
                 value=PLAY,
                 label="How to play",
-                info=f"Free play tells you each time; the strict test has {NEEDED} trials.",
+                info=f"Free play tells you each time; the test after {TRIALS} rounds.",
                 elem_id="quiz-mode",
             )
             self.k = gr.Radio(
@@ -137,35 +137,19 @@ class QuizTab:
 
     def _connect(self) -> None:
         """Connect events with handlers, none of which is public."""
-        shown = [self.game, self.stage, self.score, self.status]
-        quietly: dict[str, Any] = {
-            "show_progress": "hidden",
-            "api_visibility": "private",
-            **WORK_QUEUE,
-        }
-        taking_in: dict[str, Any] = {
-            "show_progress_on": self.about,
-            "api_visibility": "private",
-            **WORK_QUEUE,
-        }
-        self.stage.next(self.go_on, [self.game, self.mode, self.k], shown, **quietly)
-        self.stage.choose(self.choose, [self.game, self.k], shown, **quietly)
-        self.mode.input(
-            self.change_mode, [self.game, self.mode, self.k], [*shown, self.k], **quietly
-        )
-        gr.on(
-            [self.upload.upload, self.upload.delete, self.upload.clear],
-            self.take_in,
-            [self.upload, self.game, self.mode, self.k],
-            [*shown, self.about, self.k],
-            **taking_in,
-        )
-        self.folder.upload(
-            self.take_in,
-            [self.folder, self.game, self.mode, self.k],
-            [*shown, self.about, self.k],
-            **taking_in,
-        )
+        chosen = [self.game, self.mode, self.k]
+        shown = [self.game, self.stage, self.score, self.status, self.about, self.k]
+        private: dict[str, Any] = {"api_visibility": "private", **WORK_QUEUE}
+        quietly = {"show_progress": "hidden", **private}
+        taking_in = {"show_progress_on": self.about, **private}
+        self.stage.next(self.go_on, chosen, shown, **quietly)
+        self.stage.choose(self.choose, [self.game], shown, **quietly)
+        self.mode.input(self.change_mode, chosen, shown, **quietly)
+        for upload, events in (
+            (self.upload, [self.upload.upload, self.upload.delete, self.upload.clear]),
+            (self.folder, [self.folder.upload]),
+        ):
+            gr.on(events, self.take_in, [upload, *chosen], shown, **taking_in)
         self.results_page.select(
             self.show_results, [self.game], [self.game, self.results, self.export], **quietly
         )
@@ -180,25 +164,14 @@ class QuizTab:
     ) -> Updates:
         """Play with uploaded photos, or with everybody's once they are removed."""
         try:
-            game, own, about = self._game(game, request), None, OWN_PHOTOS
+            game, own, about = self._game(game, request), None, _OWN_PHOTOS
             if uploads:
                 with self._space.budget.reserve(self._space.budget.pixels):
-                    own, left_out = own_pool(
-                        [Path(one) for one in uploads],
-                        game.folder / "own",
-                        self._space.megabytes,
-                        self._space.budget.pixels,
-                    )
-                    about = summary_of(own, left_out)
+                    own, about = self._own_photos(game, [Path(one) for one in uploads])
             game.play_with(own)
-        except (ColorflowError, MemoryError) as error:
+        except FAILURES as error:
             return {self.game: game, self.about: problem(error)}
-        started = self.change_mode(game, mode, k, request)
-        return {
-            self.game: game,
-            **started,
-            self.about: line(about),
-        }
+        return {**self.change_mode(game, mode, k), self.about: line(about)}
 
     def go_on(
         self, game: Game | None, mode: str, k: int, request: gr.Request | None = None
@@ -206,15 +179,12 @@ class QuizTab:
         """Show the trial that waits for an answer, or the next one."""
         try:
             game = self._game(game, request)
-            updates = self._strict_trial(game) if mode == STRICT else self._free_trial(game, k)
-        except (ColorflowError, MemoryError) as error:
-            if game and mode == STRICT:
-                game.forget_test()
-            return {self.game: game, self.status: problem(error), self.stage: gr.skip()}
-        return {self.game: game, **updates}
+            return {self.game: game, **self._trial(game, _MODES[mode], k)}
+        except FAILURES as error:
+            return {self.game: game, self.status: problem(error)}
 
-    def choose(self, game: Game | None, k: int, event: gr.EventData) -> Updates:
-        """Take an answer, and show its outcome unless the strict test forbids that."""
+    def choose(self, game: Game | None, event: gr.EventData) -> Updates:
+        """Take an answer, and show its outcome, or in a test the next trial."""
         token, chosen = getattr(event, "token", None), getattr(event, "chosen", None)
         outcome = None
         if game and isinstance(token, str) and isinstance(chosen, int):
@@ -223,10 +193,9 @@ class QuizTab:
             text = "That round has been answered, or is gone; go on with the next one."
             return {self.status: line(text, bad=True)}
         try:
-            updates = self._after(game, outcome, k)
-        except (ColorflowError, MemoryError) as error:
-            game.forget_test()
-            return {self.status: problem(error)}
+            updates = self._after(game, outcome)
+        except FAILURES as error:
+            return {self.status: problem(error), self.stage: intro("", "Go on")}
         if outcome.problem:
             updates[self.status] = problem(outcome.problem)
         return updates
@@ -234,35 +203,39 @@ class QuizTab:
     def change_mode(
         self, game: Game | None, mode: str, k: int, request: gr.Request | None = None
     ) -> Updates:
-        """Change between free play and the strict test; a waiting trial stays."""
-        updates: Updates = {self.k: gr.update(interactive=mode == PLAY), self.status: ""}
-        if mode == PLAY:
-            if game and game.score.answered:
-                return {**updates, **self.go_on(game, mode, k)}
-            return {**updates, self.stage: intro(self._intro, "Start")}
-        try:
-            game = self._game(game, request)
-        except ColorflowError as error:
-            return {**updates, self.status: problem(error)}
-        missing = None if game.test else game.missing_for_test()
-        text = f'<p class="quiz-lacking">{missing}</p>' if missing else ""
-        button = None if missing else "Go on" if game.test else "Start"
-        return {**updates, self.game: game, self.stage: intro(_STRICT_INTRO + text, button)}
+        """Go on in the other way to play, where it was left, or say how it goes."""
+        choice = gr.update(interactive=mode == PLAY)
+        if game and (game.tested if mode == TEST else game.score.answered):
+            return {**self.go_on(game, mode, k), self.k: choice}
+        text, missing = self._intro, None
+        if mode == TEST:
+            try:
+                game = self._game(game, request)
+            except ColorflowError as error:
+                return {self.status: problem(error)}
+            missing = game.missing_for_test()
+            text = _TEST_INTRO + (f'<p class="quiz-lacking">{missing}</p>' if missing else "")
+        return {
+            self.game: game,
+            self.k: choice,
+            self.status: "",
+            self.stage: intro(text, None if missing else "Start"),
+        }
 
     def show_results(self, game: Game | None, request: gr.Request | None = None) -> Updates:
         """Show the fooling rates, and offer the answers as a file."""
         try:
             game = self._game(game, request)
-            players = self._quiz.store.tallies(self._quiz.colorizer.digest)
-            table = Path(tempfile.mkdtemp(dir=game.folder)) / "colorflow-quiz.csv"
+            tallies = self._quiz.store.tallies(self._quiz.colorizer.digest)
+            with storing():
+                table = Path(tempfile.mkdtemp(dir=game.folder)) / "colorflow-quiz.csv"
             count = self._quiz.store.export(table)
-        except (ColorflowError, OSError) as error:
-            sentence = error if isinstance(error, ColorflowError) else ColorflowError(str(error))
-            return {self.results: problem(sentence), self.export: gr.update(interactive=False)}
+        except ColorflowError as error:
+            return {self.results: problem(error), self.export: gr.update(interactive=False)}
         answers = "1 answer" if count == 1 else f"{count} answers"
         return {
             self.game: game,
-            self.results: results_html(players, game.tallies, self._quiz.pool.origin),
+            self.results: results_html(tallies, game.player, self._quiz.pool.origin),
             self.export: gr.update(
                 value=str(table), label=f"Download {answers} as CSV", interactive=count > 0
             ),
@@ -276,61 +249,51 @@ class QuizTab:
             root = self._space.budget.disk.folder_at_work(self._space.root)
         return Game(self._quiz, root, visitor_of(request, account))
 
-    def _free_trial(self, game: Game, k: int) -> Updates:
+    def _own_photos(self, game: Game, uploads: Sequence[Path]) -> tuple[PhotoPool, str]:
+        """Bring a player's own photos into the game's folder, scan them, and tell of them.
+
+        Of more than there may be, the first are taken, since a whole folder of a family has more.
+
+        Raises:
+            ColorflowError: a file is too large, an archive is refused, or none is a color photo.
+        """
+        folder, size = game.folder / "own", self._space.megabytes * 2**20
+        shutil.rmtree(folder, ignore_errors=True)
+        sizes = accumulate(upload.stat().st_size for upload in uploads)
+        fitting = [one for one, total in zip(uploads, sizes, strict=True) if total <= size]
+        taken = fitting[:MOST_PHOTOS] or uploads[:1]
+        limits = ArchiveLimits(entries=MOST_PHOTOS, entry_bytes=size, total_bytes=size)
+        files = [folder / one for one in take_in(taken, folder, limits).photos]
+        pool = PhotoPool(files, "", max_pixels=self._space.budget.pixels)
+        pool.scan()
+        if not (found := len(pool.photos)):
+            raise ColorflowError(
+                "None of these files is a photo that can be read and has colors; photos are "
+                f"{KINDS} files."
+            )
+        first = "the first " if len(taken) < len(uploads) else ""
+        return pool, f"{found} of {first}{len(files)} files are color photos."
+
+    def _trial(self, game: Game, mode: Mode, k: int) -> Updates:
         with self._space.budget.reserve(ROUND_PIXELS):
-            trial = game.play(k)
+            trial = game.trial(mode, k)
+        where = f"{game.tested + 1} of {TRIALS}: which one is the photo?"
         return {
-            self.stage: free_trial_html(trial),
-            self.score: self._score(game, k),
-            self.status: verdict("Which one is the photo?"),
+            self.stage: trial_html(trial),
+            self.score: score_html(game.score),
+            self.status: verdict(where if mode == "test" else "Which one is the photo?"),
         }
 
-    def _strict_trial(self, game: Game) -> Updates:
-        with self._space.budget.reserve(ROUND_PIXELS):
-            trial, test = game.trial(), game.test
-        if trial is not None and test is not None:
-            return {self.stage: strict_trial_html(trial, test), self.status: ""}
-        return {self.stage: self._finished(game), self.status: ""}
-
-    def _after(self, game: Game, outcome: Outcome, k: int) -> Updates:
-        if outcome.mode == "test":
-            return self._strict_trial(game)
-        truth = name_of(outcome, outcome.trial.truth)
-        truth = truth[0].lower() + truth[1:]
-        text = f"Right, it is {truth}." if outcome.right else f"No, it is {truth}."
-        button = "Next"
-        if outcome.mode == "practice" and game.test and game.test.number == PRACTICE:
-            button = f"Now the {TRIALS} that count"
-        return {
-            self.stage: outcome_html(outcome, button),
-            self.score: self._score(game, k) if outcome.mode == "play" else gr.skip(),
-            self.status: verdict(text),
-        }
-
-    def _score(self, game: Game, k: int) -> str:
-        kind = GameKind("play", k)
-        return score_html(game.score, kind, game.tallies.get(kind))
-
-    def _finished(self, game: Game) -> str:
-        """The result of a strict test, which is then dropped so that another one can begin."""
-        test = game.test
-        assert test is not None
-        game.forget_test()
-        return intro(f"<h3>That was the strict test</h3><p>{_result_of(test)}</p>", None)
-
-
-def _result_of(test: StrictTest) -> str:
-    tally, sentences = test.tally, []
-    if tally.fooling_rate is not None and tally.interval is not None:
-        sentences.append(
-            f"In {tally.wrong} of {tally.answered} trials you took the computer's colors "
-            f"for the photo's: {percent(tally.fooling_rate)}, 95 % interval "
-            f"{between(tally.interval)}. Guessing gives {percent(0.5)}."
-        )
-    if tally.answered < TRIALS:
-        missed = TRIALS - tally.answered
-        sentences.append(f"{missed} answers came too soon or too late to count.")
-    return " ".join(sentences)
+    def _after(self, game: Game, outcome: Outcome) -> Updates:
+        if outcome.test:
+            stage, text = intro(test_result(outcome.test, TRIALS), None), ""
+        elif outcome.mode == "test":
+            return self._trial(game, "test", MIN_PICTURES)
+        else:
+            stage = outcome_html(outcome)
+            answer = "Right, it is" if outcome.right else "No, it is"
+            text = verdict(f"{answer} picture {LETTERS[outcome.trial.truth]}.")
+        return {self.stage: stage, self.score: score_html(game.score), self.status: text}
 
 
 def _close(game: Game | None) -> None:

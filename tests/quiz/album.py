@@ -1,4 +1,4 @@
-"""Small color photos for the quiz, a Colorizer that predicts what it is told, stored answers."""
+"""What tests of the quiz need: photos, a Colorizer that predicts what it is told, a clock."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 import skimage.data
 from PIL import Image
 
 from colorflow.color.grid import to_grid
 from colorflow.photo import Kind, Photo, photo_from_image
-from colorflow.quiz.photos import PhotoPool
+from colorflow.quiz import game as game_module
+from colorflow.quiz.trials import PhotoPool, Trial
 
 SIZE = (48, 64)
 """Rows and columns."""
@@ -93,3 +95,26 @@ def scanned(pool: PhotoPool) -> PhotoPool:
     pool.wait_for_more(len(pool.files))
     assert pool.complete
     return pool
+
+
+def wrong(trial: Trial) -> int:
+    """Position of a picture that is not the true one."""
+    return (trial.truth + 1) % trial.k
+
+
+class Clock:
+    """Goes on by so many seconds whenever it is looked at."""
+
+    def __init__(self) -> None:
+        self.seconds, self._now = 10.0, 0.0
+
+    def __call__(self) -> float:
+        self._now += self.seconds
+        return self._now
+
+
+def clock_of_games(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Each answer of a game comes `seconds` after its round."""
+    clock = Clock()
+    monkeypatch.setattr(game_module, "time", SimpleNamespace(monotonic=clock))
+    return clock

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from colorflow.colorizer import Colorizer
-from colorflow.quiz.game import Game, Quiz, open_quiz
-from colorflow.quiz.strict_test import NEEDED
+from colorflow.errors import UnreadablePhotoError
+from colorflow.quiz import game as game_module
+from colorflow.quiz.game import TRIALS, Game, Quiz, open_quiz
+from colorflow.quiz.trials import QuizPhoto, Trial
 from tests.evaluation.conftest import save_photos
-from tests.quiz.album import Painter, save_album, scanned
-from tests.quiz.clock import Clock, clock_of_games
+from tests.quiz.album import Clock, Painter, clock_of_games, save_album, scanned
 from tests.small_weights import save_small_weights
 
 
@@ -38,7 +40,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def few(tmp_path: Path) -> Path:
-    """Four photos, too few for a strict test."""
+    """Four photos, too few for a test."""
     save_album(tmp_path / "few", 4)
     return tmp_path / "few"
 
@@ -48,15 +50,26 @@ clock = pytest.fixture(clock_of_games)
 
 @pytest.fixture(scope="module")
 def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """As many photos as a strict test needs. Read them only."""
+    """As many photos as a test needs. Read them only."""
     folder = tmp_path_factory.mktemp("album")
-    save_album(folder, NEEDED)
+    save_album(folder, TRIALS)
     return folder
 
 
+def quick_trial(_: object, photo: QuizPhoto, k: int, folder: Path) -> Trial:
+    """A trial without pictures, which test_trials.py is about."""
+    if not photo.path.exists():
+        raise UnreadablePhotoError(photo.path, "it is gone")
+    token, truth = secrets.token_hex(16), secrets.randbelow(k)
+    sheet = folder / f"{token}.png"
+    sheet.touch()
+    return Trial(token=token, photo=photo, seed=7, k=k, truth=truth, width=4, height=3, sheet=sheet)
+
+
 @pytest.fixture
-def play(tmp_path: Path, clock: Clock) -> Callable[..., Game]:
+def play(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Game]:
     """Makes games of one quiz a folder."""
+    monkeypatch.setattr(game_module, "make_trial", quick_trial)
     quizzes: dict[Path, Quiz] = {}
 
     def make(folder: Path, visitor: str = "203.0.113.1") -> Game:

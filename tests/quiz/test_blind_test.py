@@ -14,10 +14,10 @@ from PIL import Image
 
 from colorflow.cli import main
 from colorflow.colorizer import Colorizer
-from colorflow.photo import photo_from_image, read_photo
+from colorflow.photo import read_photo
 from colorflow.quiz import blind_test as blind_test_module
 from colorflow.quiz.methods import parse_method
-from colorflow.quiz.pictures import GAP, write_pair
+from colorflow.quiz.pictures import GAP, resized, write_pair
 from tests.evaluation.conftest import save_photos
 
 COOL = "temperature=0.3"
@@ -28,15 +28,8 @@ FILES = [
 ]  # fmt: skip
 
 
-def compare(
-    photos: Path,
-    directory: Path,
-    weights: Path,
-    *options: str,
-    ways: tuple[str, str] = (COOL, "samples"),
-) -> int:
-    common = [str(photos), "-o", str(directory), "--weights", str(weights)]
-    return main(["blind", "compare", *ways, *common, *options])
+def compare(photos: Path, directory: Path, *options: str, ways: tuple[str, str]) -> int:
+    return main(["blind", "compare", *ways, str(photos), "-o", str(directory), *options])
 
 
 def key_of(directory: Path) -> dict[str, Any]:
@@ -45,10 +38,24 @@ def key_of(directory: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
+def grays(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Finished pictures of photos with usual names, without colors: a way that takes no time."""
+    folder = tmp_path_factory.mktemp("grays")
+    for names in (("astronaut", "below/cat", "cup"), "abc", "zyx"):
+        first, second, third = (f"{name}.png" for name in names)
+        save_photos(folder, (first, second, third))
+    for path in folder.rglob("*.png"):
+        with Image.open(path) as photo:
+            photo.convert("L").save(path)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
 def made(photos: Path, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One test of the three photos. Read it only."""
     directory = tmp_path_factory.mktemp("made") / "new" / "test"
-    assert compare(photos, directory, weights) == 0
+    options = ("--weights", str(weights))
+    assert compare(photos, directory, *options, ways=(COOL, "samples")) == 0
     return directory
 
 
@@ -66,9 +73,6 @@ def test_the_files(made: Path) -> None:
     assert "pair,choice,broken_left,broken_right" in told
     assert "natural color photo" in told
     assert sorted(path.name for path in made.parent.iterdir()) == ["test", "test.key.json"]
-
-
-def test_judges_find_nothing_that_tells_the_methods(made: Path) -> None:
     for name in FILES:
         content = (made / name).read_bytes()
         for clue in (b"temperature", b"samples", b"astronaut", b"safetensors"):
@@ -109,38 +113,45 @@ def test_the_pictures_are_what_the_key_says(
         assert (made / "pairs" / expected.name).read_bytes() == expected.read_bytes()
 
 
-def test_large_photos_are_shown_smaller(weights: Path, tmp_path: Path) -> None:
-    (tmp_path / "photos").mkdir()
-    Image.fromarray(skimage.data.astronaut()).save(tmp_path / "photos" / "a.png")
-    assert compare(tmp_path / "photos", tmp_path / "test", weights) == 0
-    with Image.open(tmp_path / "test" / "pairs" / "001.jpg") as picture:
-        assert picture.size == (420 + GAP + 420, 420)
+def test_large_and_transparent_photos_are_shown_small_and_opaque(tmp_path: Path) -> None:
+    pixels = skimage.data.astronaut()
+    opacity = np.full(pixels.shape[:2], 255, np.uint8)
+    opacity[:20] = 0
+    for folder in ("photos", "grays"):
+        (tmp_path / folder).mkdir()
+    Image.fromarray(np.dstack([pixels, opacity])).save(tmp_path / "photos" / "a.png")
+    Image.fromarray(pixels).convert("L").save(tmp_path / "grays" / "a.png")
+    ways = ("truth", str(tmp_path / "grays"))
+    assert compare(tmp_path / "photos", tmp_path / "test", ways=ways) == 0
+    (pair,) = key_of(tmp_path / "test")["pairs"]
+    half = halves(tmp_path / "test", "001")[pair["first"]]
+    assert half.shape == (420, 420, 3)
+    assert np.abs(half - resized(pixels, 420, 420)).mean() < 6
 
 
 def test_against_the_truth(photos: Path, weights: Path, tmp_path: Path) -> None:
     """`make` is `compare truth samples`."""
-    assert compare(photos, tmp_path / "one", weights, ways=("truth", "samples")) == 0
-    common = ["-o", str(tmp_path / "two"), "--weights", str(weights)]
-    assert main(["blind", "make", str(photos), *common]) == 0
     one, two = tmp_path / "one", tmp_path / "two"
+    options = ("--weights", str(weights), "--pairs", "1")
+    assert compare(photos, one, *options, ways=("truth", "samples")) == 0
+    assert main(["blind", "make", str(photos), "-o", str(two), *options]) == 0
     assert key_of(one) == key_of(two)
-    assert files_of(one) == files_of(two) == FILES
     assert [way["text"] for way in key_of(one)["ways"]] == ["truth", "samples"]
-    for name in FILES:
+    assert files_of(one) == files_of(two)
+    for name in files_of(one):
         assert (one / name).read_bytes() == (two / name).read_bytes()
-    assert (one / "answers-1.csv").read_text() == "pair,choice,broken\n001,,\n002,,\n003,,\n"
+    assert (one / "answers-1.csv").read_text() == "pair,choice,broken\n001,,\n"
     assert "true colors" in (one / "instructions.txt").read_text()
 
 
-def test_finished_pictures(photos: Path, weights: Path, tmp_path: Path) -> None:
+def test_finished_pictures(photos: Path, tmp_path: Path) -> None:
     """Two photos have one; the third is left out, and said."""
     for name in ("astronaut", "cup"):
         (tmp_path / "theirs").mkdir(exist_ok=True)
         with Image.open(photos / f"{name}.png") as photo:
             photo.convert("L").save(tmp_path / "theirs" / f"{name}.jpg")
     directory = tmp_path / "test"
-    ways = (str(tmp_path / "theirs"), "truth")
-    assert compare(photos, directory, weights, ways=ways) == 0
+    assert compare(photos, directory, ways=(str(tmp_path / "theirs"), "truth")) == 0
     key = key_of(directory)
     assert key["left_out"] == [{"file": "photos/below/cat.png", "why": "cannot be shown"}]
     assert key["ways"][0] == {"text": str(tmp_path / "theirs"), "weights": None}
@@ -151,90 +162,59 @@ def test_finished_pictures(photos: Path, weights: Path, tmp_path: Path) -> None:
         assert colors[pair["first"]] < 3 < 5 < colors[other], "gray stands where the key says"
 
 
-def test_names_and_order_of_files_change_no_sample(
-    made: Path, weights: Path, tmp_path: Path
+def test_a_seed_gives_the_same_test_whatever_the_names(
+    photos: Path, made: Path, grays: str, tmp_path: Path
 ) -> None:
-    save_photos(tmp_path, ("p/z.png", "p/b.png", "p/a.png"))
-    assert compare(tmp_path / "p", tmp_path / "test", weights) == 0
+    """Names of photos and their order change no sample's seed."""
+    for name in ("one", "two"):
+        assert compare(photos, tmp_path / name, ways=("truth", grays)) == 0
+    for name in FILES:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    save_photos(tmp_path, ("p/z.png", "p/y.png", "p/x.png"))
+    assert compare(tmp_path / "p", tmp_path / "three", ways=("truth", grays)) == 0
     seeds = [
         {pair["digest"]: pair["seed"] for pair in key_of(folder)["pairs"]}
-        for folder in (made, tmp_path / "test")
+        for folder in (made, tmp_path / "one", tmp_path / "three")
     ]
-    assert seeds[0] == seeds[1]
+    assert seeds[0] == seeds[1] == seeds[2]
 
 
-def test_the_same_seed_gives_the_same_test(
-    made: Path, photos: Path, weights: Path, tmp_path: Path
-) -> None:
-    assert compare(photos, tmp_path / "again", weights) == 0
-    assert key_of(tmp_path / "again") == key_of(made)
-    for name in FILES:
-        assert (made / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
-
-
-def test_other_seeds_give_others(photos: Path, colorizer: Colorizer, tmp_path: Path) -> None:
+def test_other_seeds_give_others(photos: Path, grays: str, tmp_path: Path) -> None:
     keys = []
-    methods = tuple(parse_method(text, None, lambda _: colorizer) for text in (COOL, "samples"))
-    for seed in range(1, 7):
-        blind_test_module.make_blind_test(
-            [photos],
-            tmp_path / str(seed),
-            methods,
-            pairs=1,
-            seed=seed,
-            say=lambda _: None,
-            warn=pytest.fail,
-        )
-        keys += key_of(tmp_path / str(seed))["pairs"]
-    assert len(keys) == 6
+    for seed in "123456":
+        options = ("--pairs", "1", "--seed", seed)
+        assert compare(photos, tmp_path / seed, *options, ways=("truth", grays)) == 0
+        keys += key_of(tmp_path / seed)["pairs"]
     assert len({pair["photo"] for pair in keys}) > 1
     assert {pair["first"] for pair in keys} == {"left", "right"}
     assert len({pair["seed"] for pair in keys}) == 6
 
 
-def test_gray_photos_can_be_compared_but_have_no_truth(weights: Path, tmp_path: Path) -> None:
-    (tmp_path / "photos").mkdir()
-    Image.fromarray(skimage.data.camera()[:100, :100]).save(tmp_path / "photos" / "gray.png")
-    assert compare(tmp_path / "photos", tmp_path / "test", weights) == 0
-    assert len(key_of(tmp_path / "test")["pairs"]) == 1
-
-
 def test_what_cannot_be_shown_is_named(
-    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    grays: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "photos"
     save_photos(folder, ("a.png", "b.png", "c.png"))
     shutil.copy(folder / "a.png", folder / "same.png")
     (folder / "no.jpg").write_text("no photo")
     Image.fromarray(skimage.data.camera()).save(folder / "gray.png")
-    truth = ("truth", "samples")
-    assert compare(folder, tmp_path / "test", weights, "--pairs", "9", ways=truth) == 1
+    assert compare(folder, tmp_path / "test", "--pairs", "9", ways=("truth", grays)) == 1
     printed = capsys.readouterr()
-    assert (
-        f"{folder / 'gray.png'}: left out (is gray, so it has no true colors to show)"
-        in printed.err
-    )
+    gray = f"{folder / 'gray.png'}: left out (is gray, so it has no true colors to show)"
+    assert gray in printed.err
     assert f"{folder / 'no.jpg'}: left out (the file is not a JPEG" in printed.err
-    assert "left out (is the same picture as " in printed.err
     assert printed.err.count("\n") == 3
-    assert "9 were asked for, but only 3 photos can be shown" in printed.out
-    key = key_of(tmp_path / "test")
-    assert len(key["pairs"]) == 3
-    assert {item["why"] for item in key["left_out"]} == {
-        "unreadable",
-        "cannot be shown",
-        "shown already",
-    }
+    shown = len(key_of(tmp_path / "test")["pairs"])
+    assert f"9 were asked for, but only {shown} photos can be shown" in printed.out
 
 
-def test_several_folders_and_a_test_among_the_photos(weights: Path, tmp_path: Path) -> None:
+def test_several_folders_and_a_test_among_the_photos(grays: str, tmp_path: Path) -> None:
     """Pictures of an empty folder's own test are no photos; a folder given twice counts once."""
     save_photos(tmp_path, ("one/a.png", "two/b.png", "two/c.png"))
     test = tmp_path / "two" / "test"
     test.mkdir()
     folders = [str(tmp_path / name) for name in ("one", "two", "two")]
-    arguments = ["blind", "compare", COOL, "samples", *folders]
-    assert main([*arguments, "-o", str(test), "--weights", str(weights)]) == 0
+    assert main(["blind", "compare", "truth", grays, *folders, "-o", str(test)]) == 0
     assert len(key_of(test)["pairs"]) == 3
 
 
@@ -242,11 +222,11 @@ def test_several_folders_and_a_test_among_the_photos(weights: Path, tmp_path: Pa
 
 
 def test_a_folder_that_is_taken(
-    made: Path, photos: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+    made: Path, photos: Path, grays: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Answers may lie there already."""
     before = {path: path.stat().st_mtime_ns for path in made.parent.rglob("*")}
-    assert compare(photos, made, weights) == 1
+    assert compare(photos, made, ways=("truth", grays)) == 1
     message = capsys.readouterr().err
     assert "test.key.json: is the key of an earlier test; choose a new folder" in message
     assert {path: path.stat().st_mtime_ns for path in made.parent.rglob("*")} == before
@@ -287,30 +267,23 @@ def test_nothing_to_show(weights: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert not list(tmp_path.glob("test*"))
 
 
-def test_a_method_is_not_compared_with_itself(
-    photos: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_ways_that_cannot_be_compared(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert compare(photos, tmp_path / "test", weights, ways=("samples", "samples")) == 1
-    assert "samples: is compared with itself; give two ways" in capsys.readouterr().err
-
-
-def test_a_method_that_is_none(
-    photos: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert compare(photos, tmp_path / "test", weights, ways=("samples", "warmer")) == 1
-    assert "warmer: there is no way of coloring" in capsys.readouterr().err
+    for ways, message in (
+        (("samples", "samples"), "samples: is compared with itself; give two ways"),
+        (("truth", "warmer"), "warmer: there is no way of coloring"),
+    ):
+        assert compare(photos, tmp_path / "test", ways=ways) == 1
+        assert message in capsys.readouterr().err
+    arguments = [str(photos), "-o", str(tmp_path / "test"), "--weights", "none.safetensors"]
+    assert "none.safetensors: there is no such weights file" in refused(arguments, capsys)
     assert not list(tmp_path.iterdir())
 
 
-def test_no_weights(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = [str(photos), "-o", str(tmp_path / "test"), "--weights", "none.safetensors"]
-    assert "none.safetensors: there is no such weights file" in refused(arguments, capsys)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("existing", [True, False])
 def test_an_interrupted_run_leaves_nothing(
-    existing: bool, photos: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    existing: bool, photos: Path, grays: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     directory = tmp_path / "test"
     if existing:
@@ -324,11 +297,11 @@ def test_an_interrupted_run_leaves_nothing(
         written.append(path)
 
     monkeypatch.setattr(blind_test_module, "write_pair", interrupted)
-    assert compare(photos, directory, weights) == 130
+    assert compare(photos, directory, ways=("truth", grays)) == 130
     assert written
     assert list(tmp_path.rglob("*")) == ([directory] if existing else [])
     monkeypatch.undo()
-    assert compare(photos, directory, weights) == 0
+    assert compare(photos, directory, ways=("truth", grays)) == 0
 
 
 @pytest.mark.parametrize("options", [["--pairs", "0"], ["--seed", "-1"], ["--seed", "one"]])
@@ -336,24 +309,3 @@ def test_wrong_usage(options: list[str], photos: Path, capsys: pytest.CaptureFix
     arguments = ["blind", "compare", COOL, "samples", str(photos), "-o", "test", *options]
     assert main(arguments) == 2
     assert options[0] in capsys.readouterr().err
-
-
-def test_a_transparent_photo_is_shown_like_any_other(
-    colorizer: Colorizer, weights: Path, tmp_path: Path
-) -> None:
-    pixels = skimage.data.chelsea()[:100, :120]
-    opacity = np.full((100, 120), 255, np.uint8)
-    opacity[:20] = 0
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    Image.fromarray(np.dstack([pixels, opacity])).save(folder / "a.png")
-    assert compare(folder, tmp_path / "test", weights) == 0
-    (pair,) = key_of(tmp_path / "test")["pairs"]
-    photo, seed = photo_from_image(pixels), pair["seed"]
-    pictures = [
-        colorizer.colorize(photo, 1, std, seed, samples=samples, force=True)[0].render()
-        for std, samples in ((0.3, False), (1.0, True))
-    ]
-    write_pair(tmp_path / "e.jpg", *(pictures if pair["first"] == "left" else pictures[::-1]))
-    written = (tmp_path / "test" / "pairs" / "001.jpg").read_bytes()
-    assert written == (tmp_path / "e.jpg").read_bytes()

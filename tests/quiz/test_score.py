@@ -10,7 +10,7 @@ import pytest
 import scipy.stats
 
 from colorflow.cli import main
-from colorflow.quiz.answer_key import AnswerKey, KeyMethod, KeyPair, key_to_json, read_key
+from colorflow.quiz.sheets import AnswerKey, KeyMethod, KeyPair, key_to_json, read_key
 from colorflow.quiz.statistics import wilson_interval
 
 FIRST = ("left", "right", "right", "left")
@@ -84,16 +84,13 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return message
 
 
-def test_the_key_comes_back(directory: Path) -> None:
-    assert read_key(directory) == key_for("new", "old")
-
-
 def test_two_judges(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The first prefers new, new, old, new; the second, who leaves out 3, new, old, new."""
     lines = [HEADER, "001,L,0,1", "002,R,1,0", "003,L,0,1", "004,L,0,0", "# seams, and a cast."]
     one = sheet(directory, "one", "\n".join(lines))
     lines = ["# Skin decided.", "004,L,1,1", "003,,,", "002,L,0,1", "001,L,0,1"]
     two = sheet(directory, "two", "\n".join(lines))
+    assert read_key(directory) == key_for("new", "old")
     code, found = scored(directory, one, two, "--judge-note", "two cousins")
     assert code == 0
     assert found["asked"] == "preference"
@@ -258,9 +255,11 @@ def test_no_test(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "colorflow blind compare" in message
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
+def test_a_damaged_key(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = directory.with_name("test.key.json")
+    text = path.read_text()
+    one = sheet(directory, "one", "001,L,0,0\n")
+    for old, new in (
         ("{", "["),
         ("colorflow-blind-2", "colorflow-blind-9"),
         ('"first": "left"', '"first": "middle"'),
@@ -270,32 +269,14 @@ def test_no_test(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ('"weights"', '"heights"'),
         ('"ways": [', '"ways": [{}, '),
         ('"pairs": [', '"pairs": [], "others": ['),
-    ],
-)
-def test_a_damaged_key(
-    old: str, new: str, directory: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = directory.with_name("test.key.json")
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
-    one = sheet(directory, "one", "001,L,0,0\n")
-    assert f"{path}: is not the key of a blind test" in refused([str(directory), one], capsys)
-
-
-@pytest.mark.parametrize("text", ["", "[]", "null", '"text"', "3", "[" * 100_000])
-def test_a_key_that_is_none(text: str, directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    directory.with_name("test.key.json").write_text(text)
-    one = sheet(directory, "one", "001,L,0,0\n")
-    assert "is not the key of a blind test" in refused([str(directory), one], capsys)
-
-
-def test_the_json_file_cannot_be_written(
-    directory: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    one = sheet(directory, "one", "001,L,0,0\n")
-    file = str(directory / "one.csv" / "score.json")
-    assert f"{file}: cannot be written" in refused([str(directory), one, "--json", file], capsys)
+        (text, ""),
+        (text, "null"),
+        (text, "[" * 100_000),
+    ):
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+        message = refused([str(directory), one], capsys)
+        assert f"{path}: is not the key of a blind test" in message
 
 
 def test_a_file_of_others_stays(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -306,5 +287,7 @@ def test_a_file_of_others_stays(directory: Path, capsys: pytest.CaptureFixture[s
     assert main([*arguments, str(mine)]) == 1
     assert "mine.json: cannot be written (a file is there already" in capsys.readouterr().err
     assert mine.read_text() == '{"command": "colorflow evaluate photos"}'
+    assert main([*arguments, str(sheet / "score.json")]) == 1
+    assert "score.json: cannot be written" in capsys.readouterr().err
     for _ in range(2):
         assert main([*arguments, str(directory / "own.json")]) == 0

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
-import re
 import sqlite3
 import subprocess
 import sys
@@ -17,7 +17,7 @@ import pytest
 
 from colorflow.errors import EvaluationError
 from colorflow.quiz.statistics import Tally
-from colorflow.quiz.store import COLUMNS, AnswerRow, AnswerStore, GameKind, Pseudonyms, default_path
+from colorflow.quiz.store import COLUMNS, AnswerRow, AnswerStore, default_path
 from tests.quiz.album import stored_answers
 
 PHOTO, OTHER_PHOTO = "a" * 16, "b" * 16
@@ -49,19 +49,10 @@ def rows(store: AnswerStore) -> list[dict[str, object]]:
 def test_one_row_an_answer(store: AnswerStore) -> None:
     assert not store.path.exists()
     other = replace(ANSWER, player="bob", chosen=2, mode="test", k=5)
-    for answer in (ANSWER, other):
-        store.add(answer)
+    store.add(ANSWER, other)
     assert rows(store) == [{"id": i, **asdict(one)} for i, one in enumerate((ANSWER, other), 1)]
     with closing(sqlite3.connect(store.path)) as connection:
         assert connection.execute("pragma journal_mode").fetchone() == ("wal",)
-
-
-def test_several_are_kept_together_or_not_at_all(store: AnswerStore) -> None:
-    with pytest.raises(EvaluationError, match="CHECK constraint failed"):
-        store.add(ANSWER, replace(ANSWER, truth=3))
-    assert rows(store) == []
-    store.add(ANSWER, replace(ANSWER, player="bob"))
-    assert [row["player"] for row in rows(store)] == ["ada", "bob"]
 
 
 @pytest.mark.parametrize(
@@ -69,36 +60,40 @@ def test_several_are_kept_together_or_not_at_all(store: AnswerStore) -> None:
     [{"truth": 3}, {"chosen": -1}, {"k": 1}, {"mode": "cheat"}, {"milliseconds": -1}],
 )
 def test_impossible_answers_are_not_kept(store: AnswerStore, impossible: dict[str, object]) -> None:
+    """Several are kept together or not at all."""
     with pytest.raises(EvaluationError, match="CHECK constraint failed"):
-        store.add(replace(ANSWER, **impossible))  # type: ignore[arg-type]
+        store.add(ANSWER, replace(ANSWER, **impossible))  # type: ignore[arg-type]
     assert rows(store) == []
 
 
 def test_what_counts(store: AnswerStore) -> None:
-    """The first answer of each player to each photo; no practice, no haste, no other weights."""
+    """The first answer of each player to each photo; no haste, no other weights.
+
+    A test with practice, which joe took, showed each picture for one second, and does not count.
+    """
     assert store.tallies("w1") == {}
     right = {"truth": 2, "chosen": 2}
-    trial = replace(ANSWER, player="bob", mode="test", k=2, truth=1, milliseconds=3000)
+    test = replace(ANSWER, player="bob", mode="test", k=2, truth=1, milliseconds=500)
     answers = [
         ANSWER,  # wrong
         replace(ANSWER, picture=PHOTO + "-1", **right),  # the same photo again
         replace(ANSWER, picture=OTHER_PHOTO + "-0", **right),
-        replace(ANSWER, player="bob", mode="practice"),
-        replace(trial, chosen=1),  # known from practice
-        replace(trial, picture=OTHER_PHOTO),
-        replace(ANSWER, player="joe", milliseconds=499),
-        replace(ANSWER, player="joe"),  # known since that
-        replace(trial, player="joe", picture=OTHER_PHOTO, milliseconds=2999),
-        replace(ANSWER, player="joe", picture="c" * 16, milliseconds=600_001),
+        test,
+        replace(test, picture=OTHER_PHOTO, milliseconds=499),
+        replace(test, picture="c" * 16, chosen=1),
+        replace(test, player="joe", mode="practice"),
+        replace(test, player="joe"),  # known from practice
+        replace(test, player="joe", picture=OTHER_PHOTO),
+        replace(ANSWER, player="joe", picture="c" * 16),
+        replace(ANSWER, player="joe", picture="d" * 16, milliseconds=600_001),
         replace(ANSWER, player="eve", weights="w2"),
     ]
-    for answer in answers:
-        store.add(answer)
+    store.add(*answers)
     assert store.tallies("w1") == {
-        GameKind("play", 3): {"ada": Tally(1, 2)},
-        GameKind("test", 2): {"bob": Tally(1, 1)},
+        3: {"ada": Tally(1, 2), "joe": Tally(1, 1)},
+        2: {"bob": Tally(1, 2)},
     }
-    assert store.tallies("w2") == {GameKind("play", 3): {"eve": Tally(1, 1)}}
+    assert store.tallies("w2") == {3: {"eve": Tally(1, 1)}}
 
 
 def test_export(store: AnswerStore, tmp_path: Path) -> None:
@@ -119,35 +114,34 @@ def test_export(store: AnswerStore, tmp_path: Path) -> None:
 
 def test_threads_write_at_once_from_the_first_answer_on(store: AnswerStore) -> None:
     def play(number: int) -> None:
-        for milliseconds in range(20):
+        for milliseconds in range(10):
             store.add(replace(ANSWER, player=f"p{number}", milliseconds=milliseconds))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(play, range(8)))
     found = rows(store)
-    assert len(found) == 160
+    assert len(found) == 80
     for number in range(8):
         own = [row["milliseconds"] for row in found if row["player"] == f"p{number}"]
-        assert own == list(range(20))
+        assert own == list(range(10))
 
 
 @pytest.mark.slow
 def test_programs_write_at_once(store: AnswerStore) -> None:
     program = (
-        "import sys; from dataclasses import replace; from pathlib import Path;"
-        "from colorflow.quiz.store import *;"
-        "from tests.quiz.test_store import ANSWER;"
-        "[AnswerStore(Path(sys.argv[1])).add(replace(ANSWER, player=sys.argv[2]))"
-        " for _ in range(50)]"
+        "import json, sys; from pathlib import Path; from colorflow.quiz.store import *;"
+        "store, answer = AnswerStore(Path(sys.argv[1])), AnswerRow(**json.loads(sys.argv[2]));"
+        "[store.add(answer) for _ in range(30)]"
     )
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     running = [
-        subprocess.Popen([sys.executable, "-c", program, store.path, name], env=environment)
-        for name in ("ada", "bob", "eve")
+        subprocess.Popen(
+            [sys.executable, "-c", program, store.path, json.dumps(asdict(answer))], cwd=ROOT
+        )
+        for answer in (ANSWER, replace(ANSWER, player="bob"))
     ]
-    assert [one.wait(timeout=120) for one in running] == [0, 0, 0]
+    assert [one.wait(timeout=120) for one in running] == [0, 0]
     players = [row["player"] for row in rows(store)]
-    assert {name: players.count(name) for name in players} == {"ada": 50, "bob": 50, "eve": 50}
+    assert {name: players.count(name) for name in players} == {"ada": 30, "bob": 30}
 
 
 def test_who_was_killed_while_writing_leaves_whole_answers(store: AnswerStore) -> None:
@@ -173,18 +167,6 @@ def test_damaged_files_are_one_sentence(store: AnswerStore, content: bytes) -> N
     assert store.path.read_bytes() == content
 
 
-def test_a_damaged_page_is_one_sentence(store: AnswerStore) -> None:
-    for _ in range(200):
-        store.add(ANSWER)
-    with closing(sqlite3.connect(store.path)) as connection:
-        connection.execute("pragma wal_checkpoint(truncate)")
-    content = bytearray(store.path.read_bytes())
-    content[4096:] = b"\xaa" * (len(content) - 4096)
-    store.path.write_bytes(content)
-    with pytest.raises(EvaluationError, match=r"cannot be read there \(.*malformed"):
-        store.tallies("w1")
-
-
 def test_databases_of_others_stay_as_they_are(store: AnswerStore) -> None:
     store.path.parent.mkdir()
     with closing(sqlite3.connect(store.path)) as connection, connection:
@@ -197,6 +179,7 @@ def test_databases_of_others_stay_as_they_are(store: AnswerStore) -> None:
 
 def test_a_file_of_a_later_colorflow_is_refused(store: AnswerStore) -> None:
     store.check()
+    assert rows(store) == []
     with closing(sqlite3.connect(store.path)) as connection:
         connection.execute("pragma user_version = 2")
     with pytest.raises(EvaluationError, match="later colorflow"):
@@ -223,14 +206,6 @@ def test_a_folder_in_its_place_is_one_sentence(tmp_path: Path) -> None:
             AnswerStore(path).check()
 
 
-def test_check_makes_the_file_and_keeps_what_is_there(store: AnswerStore) -> None:
-    store.check()
-    assert rows(store) == []
-    store.add(ANSWER)
-    store.check()
-    assert len(rows(store)) == 1
-
-
 def test_the_default_is_in_the_users_data_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -246,11 +221,3 @@ def test_the_default_is_in_the_users_data_folder(
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
     assert default_path() == tmp_path / "local" / "colorflow" / "quiz.sqlite"
-
-
-def test_a_visitor_s_name_stays_and_leads_nowhere() -> None:
-    pseudonyms = Pseudonyms()
-    names = {pseudonyms.name(one) for one in ("address 198.51.100.8", "account b", "a", "a")}
-    assert len(names) == 3
-    assert all(re.fullmatch("[0-9a-f]{16}", name) for name in names)
-    assert Pseudonyms().name("a") != pseudonyms.name("a"), "names are worth nothing without the key"

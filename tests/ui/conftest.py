@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 from skimage import data
 
 from benchmarks.page_pictures import chromium
-from colorflow.quiz.strict_test import NEEDED
+from colorflow.quiz.game import TRIALS
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.limits import UploadSpace
 from tests.quiz.album import save_album
@@ -58,7 +58,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 @pytest.fixture(scope="session")
 def album(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """As many photos as the strict test needs."""
-    return save_album(tmp_path_factory.mktemp("album"), NEEDED)
+    return save_album(tmp_path_factory.mktemp("album"), TRIALS + 10)
 
 
 @pytest.fixture(scope="session")

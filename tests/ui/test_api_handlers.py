@@ -13,12 +13,9 @@ import pytest
 
 from colorflow.errors import ColorflowError
 from colorflow.photo import photo_from_image
-from colorflow.quiz import game as game_module
 from colorflow.quiz import trials as trials_module
-from colorflow.quiz.game import Quiz, open_quiz
-from colorflow.ui import api_quiz
+from colorflow.quiz.game import Game, Players, Quiz, open_quiz
 from colorflow.ui.api import Api
-from colorflow.ui.api_quiz import Players
 from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.storage import VISITORS
 from tests.quiz.album import Painter, damage_answers, save_album, scanned
@@ -47,7 +44,7 @@ def api(painter: Painter, quiz: Quiz, root: Path) -> Api:
 
 @pytest.fixture
 def players(quiz: Quiz, tmp_path: Path) -> Players:
-    return Players(quiz, lambda: tmp_path)
+    return Players(quiz, lambda: tmp_path, 3, 2)
 
 
 def test_results_are_rendered_without_a_float_plane_of_lightness(quiz: Quiz, root: Path) -> None:
@@ -87,7 +84,7 @@ def test_nothing_that_is_told_depends_on_where_the_truth_stands(
 ) -> None:
     """Predictions that look like the truth: with the truth at either position, all is the same."""
     painter.shift = 0
-    monkeypatch.setattr(game_module, "choose_photo", lambda *_: quiz.pool.photos[0])
+    monkeypatch.setattr(Game, "_choose", lambda _: quiz.pool.photos[0])
     monkeypatch.setattr(trials_module.secrets, "randbits", lambda _: 7)  # crop and grain
     sheets, said, truths = set(), set(), []
     for index in (0, 1):
@@ -103,9 +100,9 @@ def test_nothing_that_is_told_depends_on_where_the_truth_stands(
 
 def test_neither_photo_nor_seed_nor_the_kept_name_is_told(api: Api) -> None:
     _, about, said = asked(api)
-    (player,) = api._players._players.values()
-    trial = player.game.play(2)
-    secrets = (str(trial.seed), trial.photo.digest, trial.photo.path.name, player.game.player)
+    (game,) = api._players._games.values()
+    trial = game.trial("play", 2)
+    secrets = (str(trial.seed), trial.photo.digest, trial.photo.path.name, game.player)
     for secret in secrets:
         assert secret not in said
         assert secret not in json.dumps(about)
@@ -128,53 +125,36 @@ def test_unexpected_errors_are_not_made_sentences(
         api.quiz_round()
 
 
-def test_the_most_idle_player_makes_room(
-    players: Players, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(api_quiz, "MAX_PLAYERS", 2)
-    (ada, first), (bob, second) = (
-        players.next_trial("", 2, "203.0.113.1"),
-        players.next_trial("", 2, "203.0.113.1"),
-    )
-    players.next_trial(ada, 2, "203.0.113.1")
-    players.next_trial("", 2, "203.0.113.1")
+def test_the_most_idle_player_makes_room(players: Players, tmp_path: Path) -> None:
+    """Of the same visitor, once that has as many as it may; otherwise of all."""
+    (ada, first), (bob, second) = (players.next_trial("", 2, "greedy") for _ in range(2))
+    other, _ = players.next_trial("", 2, "other")
+    players.next_trial(ada, 2, "greedy")
+    players.next_trial("", 2, "greedy")
     with pytest.raises(ColorflowError, match="nobody of that name"):
-        players.next_trial(bob, 2, "203.0.113.1")
+        players.next_trial(bob, 2, "greedy")
     with pytest.raises(ColorflowError, match="no such round"):
         players.answer(second.token, 0)
     assert not second.sheet.exists()
-    assert len(list(tmp_path.glob("quiz-*"))) == 2
     assert players.answer(first.token, 0)[1].answered == 1
-
-
-def test_players_of_one_visitor_do_not_replace_those_of_others(
-    players: Players, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(api_quiz, "MAX_PLAYERS_PER_VISITOR", 2)
-    other, _ = players.next_trial("", 3, "other")
-    first, *_ = [players.next_trial("", 3, "greedy")[0] for _ in range(3)]
-    assert players.next_trial(other, 3, "other")[0] == other
+    players.next_trial("", 2, "new")
     with pytest.raises(ColorflowError, match="nobody of that name"):
-        players.next_trial(first, 3, "greedy")
+        players.next_trial(other, 2, "other")
+    assert players.next_trial(ada, 2, "greedy")[0] == ada
+    assert len(list(tmp_path.glob("quiz-*"))) == 3
 
 
 def test_idle_players_are_forgotten(players: Players, tmp_path: Path) -> None:
-    (ada, _), (bob, trial) = (
-        players.next_trial("", 2, "203.0.113.1"),
-        players.next_trial("", 2, "203.0.113.1"),
+    """An answer is a doing."""
+    (ada, first), (bob, _), (eve, last) = (
+        players.next_trial("", 2, visitor) for visitor in ("ada", "bob", "eve")
     )
-    players._players[ada].used -= 3601
+    for name in (ada, bob):
+        players._games[name].used -= 3601
+    players.answer(first.token, 0)
     players.forget_idle(3600)
     with pytest.raises(ColorflowError, match="nobody of that name"):
-        players.next_trial(ada, 2, "203.0.113.1")
-    assert players.next_trial(bob, 3, "203.0.113.1") == (bob, trial)
-    assert len(list(tmp_path.glob("quiz-*"))) == 1
-
-
-def test_an_answer_is_a_doing(players: Players) -> None:
-    ada, trial = players.next_trial("", 2, "203.0.113.1")
-    players._players[ada].used -= 3599
-    players.answer(trial.token, 0)
-    players._players[ada].used -= 3599
-    players.forget_idle(3600)
-    assert players.next_trial(ada, 2, "203.0.113.1")[0] == ada
+        players.next_trial(bob, 2, "bob")
+    assert players.next_trial(eve, 3, "eve") == (eve, last)
+    assert players.next_trial(ada, 3, "ada")[0] == ada
+    assert len(list(tmp_path.glob("quiz-*"))) == 2

@@ -15,8 +15,8 @@ from PIL import Image
 
 from colorflow.color.full_resolution import render
 from colorflow.quiz.game import Quiz
-from colorflow.quiz.photos import PhotoPool
 from colorflow.quiz.store import AnswerStore
+from colorflow.quiz.trials import PhotoPool
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.limits import Limits, MemoryBudget
 from colorflow.ui.page import build_page

@@ -1,21 +1,133 @@
-"""What judges get and give back: instructions, and answer sheets to be filled in.
+"""Papers of a blind test: the answer key, and what judges get and give back.
 
-An answer sheet is CSV with a line for each pair: the chosen side, and what is plainly broken
-(`COLUMNS`). Lines that begin with # are remarks. Spreadsheets may have turned 001 into 1 and commas
-into semicolons.
+The key is a file beside the folder of the test, which judges do not see. An answer sheet is CSV
+with a line for each pair: the chosen side, and what is plainly broken (`COLUMNS`). Lines that begin
+with # are remarks. Spreadsheets may have turned 001 into 1 and commas into semicolons.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from colorflow.errors import EvaluationError
-from colorflow.quiz.answer_key import AnswerKey, Form
-from colorflow.quiz.pictures import Side
+from colorflow.quiz.methods import TRUTH
+from colorflow.quiz.pictures import SIDES, Side
+
+FORMAT = "colorflow-blind-2"
+
+Form = Literal["preference", "truth"]
+"""What judges are asked: which side looks better, or which side has the true colors."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPair:
+    """One pair of pictures.
+
+    Attributes:
+        pair: its number as text, such as 001.
+        photo: the file that both pictures show, below its folder.
+        digest: of the photo's pixels.
+        first: side of the first method.
+        seed: of all randomness; `colorflow colorize --seed` gives the colors of a sample again.
+    """
+
+    pair: str
+    photo: str
+    digest: str
+    first: Side
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyMethod:
+    """A coloring method as the user wrote it, and the digest of its weights, if it has any."""
+
+    text: str
+    weights: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerKey:
+    """All that decides the pictures of a blind test.
+
+    Attributes:
+        colorflow: version that made it.
+        seed: of the choice of photos, their order, sides and samples.
+        ways: the two coloring methods that are compared.
+        pairs: in the order of their numbers.
+    """
+
+    colorflow: str
+    seed: int
+    ways: tuple[KeyMethod, KeyMethod]
+    pairs: tuple[KeyPair, ...]
+
+    @property
+    def form(self) -> Form:
+        """What judges are asked."""
+        return "truth" if any(method.text == TRUTH for method in self.ways) else "preference"
+
+
+def key_file(directory: Path) -> Path:
+    """The key of a test: beside its folder, so that the folder can be given to judges."""
+    whole = directory.resolve()
+    return whole.with_name(f"{whole.name}.key.json")
+
+
+def key_to_json(key: AnswerKey, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain values for JSON; `about` holds what does not decide the pictures, such as the date."""
+    return {"format": FORMAT, **about, **asdict(key)}
+
+
+def read_key(directory: Path) -> AnswerKey:
+    """Read the key of the blind test in a folder.
+
+    Raises:
+        EvaluationError: there is none, or it is damaged.
+    """
+    path = key_file(directory)
+    if not path.exists():
+        raise EvaluationError(
+            f"{directory}: is no blind test, for there is no {path.name} beside it; "
+            "make one with `colorflow blind compare`"
+        )
+    text = _text_of(path)
+    try:
+        return _key_of(json.loads(text))
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        raise EvaluationError(
+            f"{path}: is not the key of a blind test, or it is damaged; make the test again"
+        ) from error
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise EvaluationError(f"{path}: cannot be read ({reason})") from error
+
+
+def _key_of(values: dict[str, Any]) -> AnswerKey:
+    """Raises ValueError, TypeError or LookupError unless the values are a key's."""
+    if values["format"] != FORMAT:
+        raise ValueError(f"format: expected {FORMAT}, got {values['format']}")
+    first, second = (KeyMethod(**method) for method in values["ways"])
+    pairs = tuple(KeyPair(**pair) for pair in values["pairs"])
+    if not pairs or any(pair.first not in SIDES for pair in pairs):
+        raise ValueError("pairs: expected at least one, each with the side of the first method")
+    if [int(pair.pair) for pair in pairs] != list(range(1, len(pairs) + 1)):
+        raise ValueError("pairs: expected numbers from 1 on")
+    return AnswerKey(
+        colorflow=values["colorflow"], seed=values["seed"], ways=(first, second), pairs=pairs
+    )
+
 
 COLUMNS: dict[Form, tuple[str, ...]] = {
     "preference": ("pair", "choice", "broken_left", "broken_right"),
@@ -127,20 +239,16 @@ def read_sheets(paths: Sequence[Path], key: AnswerKey) -> list[AnswerSheet]:
     Raises:
         EvaluationError: a file cannot be read, is no text, or is given twice.
     """
-    known: set[Path] = set()
+    sheets: dict[Path, AnswerSheet] = {}
     for path in paths:
-        if path.resolve() in known:
+        if path.resolve() in sheets:
             raise EvaluationError(f"{path}: is given twice, but a sheet is that of one judge")
-        known.add(path.resolve())
-    return [_read_sheet(path, key) for path in paths]
+        sheets[path.resolve()] = _read_sheet(path, key)
+    return list(sheets.values())
 
 
 def _read_sheet(path: Path, key: AnswerKey) -> AnswerSheet:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise EvaluationError(f"{path}: cannot be read ({reason})") from error
+    text = _text_of(path)
     pairs = {pair.pair.lstrip("0"): pair.pair for pair in key.pairs}
     sheet = AnswerSheet(judge=str(path), answers={}, remarks=[], bad_lines=[])
     try:
