@@ -302,10 +302,3 @@ def test_an_interrupted_run_leaves_nothing(
     assert list(tmp_path.rglob("*")) == ([directory] if existing else [])
     monkeypatch.undo()
     assert compare(photos, directory, ways=("truth", grays)) == 0
-
-
-@pytest.mark.parametrize("options", [["--pairs", "0"], ["--seed", "-1"], ["--seed", "one"]])
-def test_wrong_usage(options: list[str], photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["blind", "compare", COOL, "samples", str(photos), "-o", "test", *options]
-    assert main(arguments) == 2
-    assert options[0] in capsys.readouterr().err

@@ -112,6 +112,9 @@ def pictures_of(trial: Trial) -> list[np.ndarray]:
     sheet = np.asarray(Image.open(trial.sheet))
     step = trial.height + 2 * MARGIN
     assert sheet.shape == (trial.k * step, trial.width, 3)
+    for top in range(0, trial.k * step, step):  # margins repeat the edge
+        assert (sheet[top : top + MARGIN] == sheet[top + MARGIN]).all()
+        assert (sheet[top + step - MARGIN : top + step] == sheet[top + step - MARGIN - 1]).all()
     return [sheet[i * step + MARGIN : (i + 1) * step - MARGIN] for i in range(trial.k)]
 
 
@@ -119,7 +122,7 @@ def truth_of(trial: Trial) -> np.ndarray:
     return pictures_of(trial)[trial.truth]
 
 
-@pytest.mark.parametrize("k", [2, 3, 4, 5])
+@pytest.mark.parametrize("k", [2, 5])
 def test_a_sheet_holds_the_truth_at_its_position_among_samples(
     photo: QuizPhoto, tmp_path: Path, k: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +138,8 @@ def test_a_sheet_holds_the_truth_at_its_position_among_samples(
         pictures = pictures_of(trial)
         assert np.array_equal(pictures.pop(trial.truth), expected[0])
         assert np.array_equal(pictures, expected[1:])
+    with pytest.raises(ValueError, match="k: expected 2 to 5"):
+        make_trial(painter, photo, 6, tmp_path)
 
 
 def test_a_photo_never_comes_twice_alike(trial: Callable[..., Trial]) -> None:
@@ -164,12 +169,6 @@ def test_crops_are_at_any_position() -> None:
         assert len(first) == len(last) > side // 6
 
 
-def test_crop_and_grain_are_the_same_for_all_pictures(trial: Callable[..., Trial]) -> None:
-    """Samples that have the photo's own colors are the truth, bit for bit."""
-    first, *others = pictures_of(trial(5, shift=0))
-    assert all(np.array_equal(one, first) for one in others)
-
-
 def test_nobody_sees_the_grain_and_most_of_the_photo_is_shown(
     trial: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,16 +181,6 @@ def test_nobody_sees_the_grain_and_most_of_the_photo_is_shown(
         assert 0 < np.abs(grainy.astype(int) - plain).mean() < 1.5  # of 255
         shares = np.divide(plain.shape[:2], ALBUM_SIZE)
         assert ((shares > 0.79) & (shares <= 1)).all()
-
-
-def test_margins_repeat_the_edge(trial: Callable[..., Trial]) -> None:
-    made = trial()
-    sheet = np.asarray(Image.open(made.sheet))
-    for index, picture in enumerate(pictures_of(made)):
-        top = index * (made.height + 2 * MARGIN)
-        bottom = top + made.height + MARGIN
-        assert (sheet[top : top + MARGIN] == picture[0]).all()
-        assert (sheet[bottom : bottom + MARGIN] == picture[-1]).all()
 
 
 def test_every_position_is_as_likely(
@@ -222,9 +211,3 @@ def test_where_samples_look_like_the_truth_no_byte_tells_it(
         kinds.append(kind)
         at += length + 12
     assert set(kinds) == {b"IHDR", b"sRGB", b"IDAT", b"IEND"}
-
-
-@pytest.mark.parametrize("k", [1, 6])
-def test_trials_of_impossible_size_are_refused(trial: Callable[..., Trial], k: int) -> None:
-    with pytest.raises(ValueError, match="k: expected 2 to 5"):
-        trial(k)
