@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from packaging.specifiers import SpecifierSet
 
 from tests.test_docs import help_of, options_of
 from tests.test_package import build, contents
@@ -79,19 +78,6 @@ def space_command(tmp_path: Path) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_stages_build_on_a_small_python_that_the_package_admits() -> None:
-    stages = [arguments.split() for name, arguments in SPACE_IMAGE if name == "FROM"]
-    known = set[str]()
-    for base, *name in stages:
-        if base not in known:
-            found = re.fullmatch(r"python:(3\.\d+)-slim", base)
-            assert found, base
-            assert SpecifierSet(PROJECT["requires-python"]).contains(found[1])
-        known |= set(name[1:])
-    copied = {stage for _, arguments in IMAGE for stage in re.findall(r"--from=(\S+)", arguments)}
-    assert copied <= known
-
-
 def test_the_image_has_the_cpu_build_and_no_cache() -> None:
     installs = [
         line for name, line in IMAGE if name == "RUN" and re.search(r"pip\d? install", line)
@@ -143,15 +129,6 @@ def test_everybody_names_the_app_s_port() -> None:
     assert last("EXPOSE") == default
     assert f"'127.0.0.1', {default}" in health_check()[-1]
     assert front_matter()["app_port"] == int(default)
-
-
-def test_the_space_has_the_settings_that_its_host_asks_for() -> None:
-    settings = front_matter()
-    assert settings["sdk"] == "docker"
-    assert settings["title"]
-    colors = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
-    assert {settings["colorFrom"], settings["colorTo"]} <= colors
-    assert len(str(settings["short_description"])) <= 60
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from colorflow import threads
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.colorizer import Colorizer
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.threads import one_blas_thread, one_thread
+from colorflow.threads import one_thread
 from tests.small_weights import save_small_weights
 
 BEFORE = 3
@@ -107,20 +107,6 @@ def test_the_last_of_several_threads_gives_back(blas: Callable[[], int]) -> None
             assert seen[-1] == (BEFORE, 1)
     assert blas() == 2
     assert in_a_new_thread(torch.get_num_threads) == BEFORE
-
-
-def test_one_that_enters_while_another_is_inside_does_not_give_back(
-    blas: Callable[[], int],
-) -> None:
-    with ThreadPoolExecutor(1) as pool, one_blas_thread():
-
-        def visit() -> None:
-            with one_blas_thread():
-                pass
-
-        pool.submit(visit).result()
-        assert blas() == 1
-    assert blas() == 2
 
 
 def test_another_library_of_numpys_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from colorflow.flows import (
     Affine,
     Autoregressive,
     AutoregressiveNetwork,
-    ElementwiseTransform,
     Inverse,
     MaskedConvolutionNetwork,
     MaskedNetwork,
@@ -187,23 +185,6 @@ def test_wrong_arguments(build: Callable[[], object], message: str) -> None:
         build()
 
 
-class PositiveScale(ElementwiseTransform):
-    """z = scale * x + shift, as nflows and normflows read their two parameters."""
-
-    size = 2
-
-    def __init__(self, scale: Callable[[Tensor], Tensor]) -> None:
-        self.scale = scale
-
-    def forward(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        scale = self.scale(parameters[..., 0])
-        return scale * x + parameters[..., 1], scale.log()
-
-    def inverse(self, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        scale = self.scale(parameters[..., 0])
-        return (z - parameters[..., 1]) / scale, -scale.log()
-
-
 def assert_same_flow(
     ours: Autoregressive, forward: Callable[..., Any], inverse: Callable[..., Any], context: Any
 ) -> None:
@@ -254,27 +235,3 @@ def test_zuko_with_the_same_weights(randomize: Randomize, order: Tensor) -> None
     transform = theirs(context)
     ours = Autoregressive(network, affine)
     assert_same_flow(ours, transform.call_and_ladj, transform.inv.call_and_ladj, context)
-
-
-@pytest.mark.peers
-def test_nflows_with_the_same_weights(randomize: Randomize) -> None:
-    """nflows has no unit that sees the context alone, and so none for the first element."""
-    made = pytest.importorskip("nflows.transforms.autoregressive")
-    theirs = made.MaskedAffineAutoregressiveTransform(
-        5, 12, num_blocks=1, use_residual_blocks=False, activation=F.gelu
-    )
-    theirs = randomize(theirs).double()
-    network = MaskedNetwork((5,), torch.arange(5), 0, 2, units=3).double()
-    unit = torch.cat([torch.arange(1, 5) + 5 * i for i in range(3)])  # theirs among ours
-    net = theirs.autoregressive_net
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.zero_()
-        network.first.weight[unit] = net.initial_layer.weight
-        network.first.bias[unit] = net.initial_layer.bias
-        network.hidden[0].weight[unit[:, None], unit] = net.blocks[0].linear.weight
-        network.hidden[0].bias[unit] = net.blocks[0].linear.bias
-        network.out.weight[:, unit] = net.final_layer.weight
-        network.out.bias.copy_(net.final_layer.bias)
-    ours = Autoregressive(network, PositiveScale(lambda raw: F.softplus(raw) + 1e-3))
-    assert_same_flow(ours, theirs.forward, theirs.inverse, None)

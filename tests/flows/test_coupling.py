@@ -87,26 +87,6 @@ def test_split_and_merge(name: str, partition: Partition) -> None:
     assert torch.equal(replaced, torch.where(keep, x, x + 10))
 
 
-def test_network_sees_kept_numbers_alone(name: str, partition: Partition) -> None:
-    x, keep = normal(3, *SHAPE), kept_mask(name)
-    kept, _ = partition.split(x)
-    other, _ = partition.split(torch.where(keep, x, -x + 7))
-    assert torch.equal(kept, other)
-    assert not torch.equal(kept, partition.split(torch.where(keep, -x + 7, x))[0])
-
-
-def test_select_takes_the_parameters_of_the_moved_numbers(name: str, partition: Partition) -> None:
-    """Numbers that carry their own position: parameter j of the number at p is (p, j)."""
-    height, width = SHAPE[1:]
-    positions = torch.arange(partition.moved_channels * height * width).reshape(-1, height, width)
-    parameters = torch.stack([positions, -positions], -1).expand(3, -1, -1, -1, -1)
-    selected = partition.select(parameters)
-    if isinstance(partition, MaskPartition):
-        positions = positions[~kept_mask(name)]
-    assert torch.equal(selected, torch.stack([positions, -positions], -1).expand_as(selected))
-    assert selected.shape[:-1] == partition.split(normal(3, *SHAPE))[1].shape
-
-
 def test_parameters_of_a_number_come_from_its_own_cell_and_channel(
     name: str, partition: Partition
 ) -> None:

@@ -168,15 +168,6 @@ def test_agrees_with_nflows() -> None:
     torch.testing.assert_close(ours.log_prob(x), peer.log_prob(x), rtol=1e-12, atol=0)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_needs_no_parameters_to_sample(dtype: torch.dtype) -> None:
-    flow = Flow(BoundedRange(2.0), (3,)).to(dtype)
-    samples = flow.sample(5, generator=seeded(9))
-    assert samples.shape == (5, 3)
-    assert samples.dtype == dtype
-    assert flow.state_dict() == {}
-
-
 class Mean(nn.Module):
     """Shift by the context, no scale."""
 

@@ -236,22 +236,6 @@ def test_noise_is_conditioned_on_scaled_x_and_on_what_a_network_makes_of_the_con
     assert torch.equal(seen_context, context)
 
 
-def test_noise_depends_on_x_and_on_the_context(
-    variational: VariationalDequantization, randomize: Callable[..., nn.Module]
-) -> None:
-    x = every_pair()
-    u, _ = variational(x, generator=seeded(7))
-    other_u, _ = variational(x.flip(0), generator=seeded(7))
-    assert ((u * LEVELS - x) - (other_u * LEVELS - x.flip(0))).abs().amin((1, 2, 3)).max() > 1e-2
-    seeing = VariationalDequantization(noise_flow(), LEVELS, Recorder())
-    randomize(seeing).double()
-    first, second = (
-        seeing(x, torch.full_like(x, value), generator=seeded(7)) for value in (0.0, 1.0)
-    )
-    assert (first[0] - second[0]).abs().min() > 0
-    assert (first[1] - second[1]).abs().min() > 0
-
-
 @pytest.mark.parametrize("kind", ["uniform", "variational"])
 def test_the_generator_decides(kind: str, variational: VariationalDequantization) -> None:
     dequantization = UniformDequantization(LEVELS) if kind == "uniform" else variational

@@ -53,15 +53,6 @@ def test_affine_is_the_formula() -> None:
     np.testing.assert_allclose(ladj, -scale, rtol=1e-13)
 
 
-@pytest.mark.parametrize("size", [1e2, 1e6, 1e30])
-def test_affine_keeps_its_bounds(size: float) -> None:
-    for sign in (-1, 1):
-        parameters = torch.tensor([[sign * size, sign * size]])
-        x, ladj = Affine(0.7, 3.0).inverse(torch.zeros(1), parameters)
-        assert 2.8 < sign * x.item() <= 3.0 * (1 + 1e-6)
-        assert 0.69 < sign * ladj.item() <= 0.7 * (1 + 1e-6)
-
-
 def test_soft_clamp_has_slope_one_at_zero_and_never_reaches_its_limit() -> None:
     x = torch.tensor([0.0, 1e-6, -1e-6, 1e3, -1e3], dtype=torch.float64, requires_grad=True)
     y = soft_clamp(x, 2.0)

@@ -120,30 +120,12 @@ def test_gradient_of_the_inverse(residual: Residual, z: Tensor, context: Tensor)
         assert (gradient * direction).sum().item() == pytest.approx(expected, rel=1e-6, abs=1e-8)
 
 
-def test_gradient_of_a_slow_inverse_is_as_accurate_as_stated() -> None:
-    block = times([-0.9, 0.0], [0.0, 0.9])
-    z = torch.tensor([[0.3, -2.0]], dtype=torch.float64)
-    jacobian = torch.autograd.functional.jacobian(lambda z: block.inverse(z)[0], z)
-    expected = torch.diag(torch.tensor([1 / 0.1, 1 / 1.9], dtype=torch.float64))
-    torch.testing.assert_close(jacobian.reshape(2, 2), expected, rtol=1e-13, atol=1e-13)
-
-
 def test_second_derivative_of_the_inverse_raises(residual: Residual, context: Tensor) -> None:
     z = torch.zeros(2, 4, dtype=torch.float64, requires_grad=True)
     x, _ = residual.inverse(z, context)
     gradient = torch.autograd.grad((x**2).sum(), z, create_graph=True)[0]
     with pytest.raises(RuntimeError, match="once_differentiable"):
         gradient.sum().backward()
-
-
-def test_evaluation_mode_repeats(randomize: Callable[..., nn.Module]) -> None:
-    """In training mode the search for the norm of g goes on with every call."""
-    block = randomize(Residual(LipschitzNetwork(2, 0, 6, (6, 6)), ExactLogDet()), 3.0)
-    x = torch.randn(2, 2, 6, 6)
-    block.train()(x)
-    block.eval()
-    first, _, again = block(x), block.inverse(x), block(x)
-    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
 
 
 def test_training_step_reaches_every_parameter(randomize: Callable[..., nn.Module]) -> None:

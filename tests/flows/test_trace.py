@@ -95,16 +95,6 @@ def test_power_series_converges_as_its_tail(network: LipschitzDenseNetwork, x: T
     assert np.abs(ladj - expected).max() < 1e-13
 
 
-def test_terms_are_those_of_the_logarithm() -> None:
-    """For g(x) = c x, log det is d log(1 + c), and signs as probes have no variance."""
-    for c in (0.5, -0.5):
-        x = torch.ones(2, 3, dtype=torch.float64)
-        for n in (1, 2, 3, 7):
-            ladj = PowerSeries(n, 1, seeded())(lambda v, c=c: c * v, x)[1]
-            expected = 3 * sum((-1) ** (k + 1) * c**k / k for k in range(1, n + 1))
-            np.testing.assert_allclose(ladj.detach(), expected, rtol=1e-13)
-
-
 def test_gradient_of_power_series(network: LipschitzDenseNetwork, x: Tensor) -> None:
     """That of the dense truncated series, by x and by every parameter."""
     x = x.requires_grad_()
@@ -124,12 +114,6 @@ def test_gradient_of_power_series(network: LipschitzDenseNetwork, x: Tensor) -> 
     for our, their in zip(*results, strict=True):
         torch.testing.assert_close(our, their, rtol=1e-9, atol=1e-11)
     assert results[0][0].abs().max() > 1e-3
-
-
-def test_random_probes_are_unbiased(network: LipschitzDenseNetwork, x: Tensor) -> None:
-    many = x[:1].expand(4000, D)
-    ladj = PowerSeries(40, 2, seeded())(network, many)[1].detach().numpy()
-    near(ladj[:, None], exact(network, x[:1]))
 
 
 @pytest.mark.parametrize("exact_terms", [0, 2])
@@ -180,27 +164,6 @@ def test_sample_depends_on_itself_and_the_noise(
     other = build()(network, changed)[1]
     torch.testing.assert_close(other[1], ladj[1], rtol=1e-12, atol=1e-12)
     assert (other[[0, 2]] - ladj[[0, 2]]).abs().min() > 1e-6
-
-
-@pytest.mark.parametrize("build", ESTIMATORS.values(), ids=ESTIMATORS)
-def test_works_without_gradients(
-    network: LipschitzDenseNetwork, x: Tensor, build: Callable[[], LogDetEstimator]
-) -> None:
-    tracked = build()(network, x)
-    with torch.no_grad():
-        free = build()(network, x.requires_grad_())
-    for with_graph, without in zip(tracked, free, strict=True):
-        assert with_graph.requires_grad
-        assert not without.requires_grad
-        assert torch.equal(with_graph.detach(), without)
-
-
-def test_probes_differ_between_samples_and_calls() -> None:
-    series = PowerSeries(1, 2, seeded())
-    like = torch.zeros(2, 30)
-    probes = torch.cat([series.sample_probes(like), series.sample_probes(like)]).flatten(0, 1)
-    assert probes.abs().eq(1).all()
-    assert len(probes.unique(dim=0)) == 8
 
 
 def test_wrong_arguments_raise() -> None:

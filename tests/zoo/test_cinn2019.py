@@ -1,14 +1,13 @@
-"""The cINN's published shape: parameters, stages and couplings, counted by hand and by FrEIA."""
+"""The cINN's published shape: parameters, stages and couplings, counted by hand."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from colorflow.flows import (
     Affine,
@@ -16,7 +15,6 @@ from colorflow.flows import (
     ChannelPermutation,
     Coupling,
     Haar,
-    Inverse,
     Split,
     Squeeze,
 )
@@ -98,45 +96,3 @@ def test_small_grids_have_the_first_stages(
     x = torch.randn(2, *shape)
     z, _ = bijection(x, torch.randn(2, 3, *shape[1:]))
     assert z.shape == (2, math.prod(shape))
-
-
-@pytest.mark.peers
-def test_a_coupling_is_freias_block_in_the_published_direction(
-    randomize: Callable[..., Bijection],
-) -> None:
-    """The same networks in FrEIA's `GLOWCouplingBlock`, the published code's coupling."""
-    modules = pytest.importorskip("FrEIA.modules")
-    dense = cinn2019((8, 1, 1), 5, dense=1, dense_width=16, dense_condition_widths=(6,))
-    randomize(dense).double()
-    conditioned = dense.bijections[1]
-    condition_network = conditioned.network
-    pair = conditioned.bijection.bijections[1]
-    assert isinstance(pair, Inverse)
-    second, first = pair.bijection.bijections
-
-    class Subnet(nn.Module):
-        """One of our networks, with FrEIA's layout of inputs and outputs."""
-
-        def __init__(self, network: nn.Module) -> None:
-            super().__init__()
-            self.network = network
-
-        def forward(self, x: Tensor) -> Tensor:
-            raw = self.network(x[:, :4], x[:, 4:])
-            return torch.cat([raw[:, 1::2], raw[:, 0::2]], 1)  # log-scales, then shifts
-
-    remaining = iter([second.network, first.network])
-    block = modules.GLOWCouplingBlock(
-        [(8, 1, 1)],
-        [(6, 1, 1)],
-        subnet_constructor=lambda dims_in, dims_out: Subnet(next(remaining)),
-        clamp=1.5,
-        clamp_activation=lambda u: 2 / math.pi * torch.atan(u * math.pi / 2 / 1.5),
-    ).double()
-    x = torch.randn(3, 8, 1, 1, dtype=torch.float64)
-    condition = condition_network(torch.randn(3, 5, 1, 1, dtype=torch.float64))
-    for direction, reverse in ((pair.forward, False), (pair.inverse, True)):
-        (expected,), expected_ladj = block([x], [condition], rev=reverse)
-        result, ladj = direction(x, condition)
-        torch.testing.assert_close(result, expected, rtol=1e-12, atol=1e-12)
-        torch.testing.assert_close(ladj, expected_ladj, rtol=1e-12, atol=1e-12)

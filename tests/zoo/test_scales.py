@@ -99,14 +99,3 @@ def test_what_leaves_depends_on_what_goes_on(
     assert (before[:, 16:] != after[:, 16:]).all()
     other = torch.cat([x[:, :4], x[:, 4:] + 1], 1)
     assert torch.equal(split(other, context)[0][:, :16], before[:, :16])
-
-
-@pytest.mark.parametrize("grid", [32, pytest.param(64, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", [*MULTI_SCALE, "nice"])
-def test_larger_grids(name: str, grid: int, randomize: Callable[..., Bijection]) -> None:
-    shape = (2, grid, grid)
-    if name == "nice":
-        bijection = nice(shape, CONTEXT_CHANNELS, depth=2, width=8)
-    else:
-        bijection = MULTI_SCALE[name](shape, CONTEXT_CHANNELS, scales=3, depth=1, width=8)
-    round_trip(randomize(bijection, 0.05).double(), shape)
