@@ -125,7 +125,7 @@ def test_commands_have_the_options_of_the_app(tmp_path: Path) -> None:
 
 
 def test_everybody_names_the_app_s_port() -> None:
-    (default,) = re.findall(r"--port PORT\b[^()]*\(default: (\d+)\)", help_of("app"))
+    (default,) = re.findall(r"--port N [^[]*\[default: (\d+);", help_of("app"))
     assert last("EXPOSE") == default
     assert f"'127.0.0.1', {default}" in health_check()[-1]
     assert front_matter()["app_port"] == int(default)
