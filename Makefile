@@ -3,7 +3,7 @@
 
 VENV := .venv
 OLDEST_TESTS := photo color data_prep colorizer/test_colorizer.py training/test_loop.py \
-	evaluation/test_hint_curve.py batch/test_url.py batch/test_url_results.py ui
+	evaluation/test_toys.py batch/test_url.py batch/test_url_results.py ui
 RUN := $(VENV)/bin
 # More processes than cores, since tests in the browser mostly wait. The tests of a file run in one
 # process, which shares what they set up; files come in the order of tests/conftest.py.
@@ -35,7 +35,7 @@ all: $(VENV)/.test
 # (tests/oldest_versions.py). Old packages may warn of what newer ones no longer do.
 oldest: $(VENV)/.oldest
 	$(VENV)/oldest/bin/python -m pytest $(PARALLEL) -W default --disable-warnings \
-		-m "not browser" $(addprefix tests/,$(OLDEST_TESTS))
+		-m "not browser and not long" $(addprefix tests/,$(OLDEST_TESTS))
 
 # The tests that take a second or two at most, and no browser.
 quick: $(VENV)/.test

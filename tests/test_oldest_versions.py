@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from packaging.requirements import Requirement
 
-from tests.oldest_versions import BORROWED, constraints, requirements
+from tests.oldest_versions import BORROWED, ROOT, constraints, requirements
 
 
 def test_every_dependency_has_an_oldest_version() -> None:
@@ -24,3 +26,9 @@ def test_the_oldest_versions_are_admitted_and_nothing_older_is() -> None:
         if last:
             older = ".".join(map(str, [*first, last - 1, 999]))
             assert older not in ranged[name].specifier
+
+
+def test_what_runs_with_them_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", " ")
+    (names,) = re.findall(r"^OLDEST_TESTS := (.*)", makefile, re.MULTILINE)
+    assert [name for name in names.split() if not (ROOT / "tests" / name).exists()] == []
