@@ -86,7 +86,6 @@ class MadeOtherwiseError(WritePhotoError):
 
     def __init__(self, target: Path, how: str) -> None:
         super().__init__(target, f"is there already, but {how}")
-        self.how = how
 
 
 def expected_statements(
