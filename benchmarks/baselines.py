@@ -24,18 +24,17 @@ from benchmarks.measuring import SEED
 from colorflow.evaluation.baselines import (
     BASELINES,
     CINN_CONTEXT,
+    ConditionalDensity,
     save_baseline,
 )
-from colorflow.evaluation.densities import ConditionalDensity
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.weights import load_weights
 from colorflow.training.allocator import keep_freed_memory
-from colorflow.training.pack import Pack
-from colorflow.training.pictures import PaintsChroma
+from colorflow.training.pixels import PixelPack
 from colorflow.training.run_folder import RunFolder, read_state
 from colorflow.training.schedule import Budget
-from colorflow.training.targets import with_noise
+from colorflow.training.targets import paint, with_noise
 from colorflow.training.trainer import TrainConfig, Trainer, processor_seconds
 from colorflow.training.tuning import SAMPLES, energy_score
 from colorflow.training.until_budget import train_to_budget
@@ -45,7 +44,7 @@ DEV_PHOTOS = 40
 """Dev photos that choose the temperature."""
 
 
-class RegressionObjective(PaintsChroma):
+class RegressionObjective:
     """The mean squared error of the deterministic network; an `Objective` of the trainer."""
 
     name = folder = "deterministic"
@@ -63,10 +62,11 @@ class RegressionObjective(PaintsChroma):
 
     def preview(self, module: nn.Module, ab: Tensor, condition: Condition, noise: object) -> Tensor:
         """Gray, the truth, and the result."""
-        return torch.stack([torch.zeros_like(ab), ab, module(condition)], 1)
+        shown = torch.stack([torch.zeros_like(ab), ab, module(condition)], 1)
+        return paint(condition.lightness, shown)
 
 
-class DensityObjective(PaintsChroma):
+class DensityObjective:
     """Maximum likelihood of a photo's chroma means on one grid, CIELAB units with noise of std 1.
 
     An `Objective` of the trainer. All densities see the same photos and noise.
@@ -101,7 +101,8 @@ class DensityObjective(PaintsChroma):
         """Gray, the truth on the grid, and samples."""
         truth = F.avg_pool2d(ab, FINEST_GRID // self.grid)[:, None]
         samples = module.sample(condition, 4, noise)
-        return torch.cat([torch.zeros_like(truth), truth, samples], 1)
+        shown = torch.cat([torch.zeros_like(truth), truth, samples], 1)
+        return paint(condition.lightness, shown)
 
 
 OBJECTIVES = {
@@ -136,7 +137,7 @@ def train(options: argparse.Namespace) -> None:
     run = RunFolder(options.run, {"baseline": options.name, "train": asdict(config)})
     torch.manual_seed(SEED)
     module, objective = BASELINES[options.name](), OBJECTIVES[options.name]
-    pack, device = Pack(options.pack), torch.device("cpu")
+    pack, device = PixelPack(options.pack), torch.device("cpu")
     trainer = Trainer(module, objective, pack, config, device, clock=processor_seconds)
     if options.start and not run.has_begun(options.name):
         trainer.start_from(module.state_dict() | contexts_of(options.start))
@@ -161,7 +162,7 @@ def export(options: argparse.Namespace) -> None:
     module.eval().requires_grad_(False)
     temperature = 1.0
     if isinstance(module, ConditionalDensity):
-        temperature = tuned(module, Pack(options.pack), OBJECTIVES[options.name].maps)
+        temperature = tuned(module, PixelPack(options.pack), OBJECTIVES[options.name].maps)
     training = {
         "steps": state["step"],
         "minutes": round(state["seconds"] / 60, 1),
@@ -173,7 +174,7 @@ def export(options: argparse.Namespace) -> None:
 
 
 @torch.no_grad()
-def tuned(density: ConditionalDensity, pack: Pack, maps: tuple[int, ...]) -> float:
+def tuned(density: ConditionalDensity, pack: PixelPack, maps: tuple[int, ...]) -> float:
     """Returns the temperature whose samples have the lowest energy score on dev."""
     rows = np.random.default_rng(2).permutation(pack.rows("dev", variant="whole"))[:DEV_PHOTOS]
     scores = {}

@@ -17,6 +17,7 @@ Gaussian noise of std 0.2 on every pixel, per L* unit, at twice the resolution.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import itertools
 import math
 import time
@@ -35,8 +36,8 @@ from torch.nn import functional as F
 from benchmarks.measuring import SEED, forget_peak, memory, print_machine
 from benchmarks.srflow import trained_srflow
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.enlarge.damage import damage
 from colorflow.enlarge.model import DEQUANTIZATION_STD, DetailModel, in_range
+from colorflow.enlarge.patches import damage
 from colorflow.enlarge.weights import FIRST, LAST, RESTORE, load_enlarge_weights
 from colorflow.evaluation.bootstrap import Bootstrap, mean_of, mean_of_pairs, ratio_of
 from colorflow.evaluation.evaluate import photos_of
@@ -111,13 +112,14 @@ def main() -> None:
         if options.damaged:
             low = damage(low, np.random.default_rng(SEED + number))
         for name, enlarge in columns.items():
+            trim_memory()
             forget_peak()
             before, began = memory("VmRSS"), time.perf_counter()
             samples = enlarge(low, SAMPLES, generator)
             seconds = time.perf_counter() - began
             found = measures_of(samples, truth, scale, judge)
             found.values["seconds_per_megapixel"] = 1e6 * seconds / samples.size
-            megabytes = max(0.0, memory("VmHWM") - before)
+            megabytes = 2**20 / 1e6 * max(0.0, memory("VmHWM") - before)
             found.values["megabytes_per_megapixel"] = 1e6 * megabytes / samples.size
             if scale == 2 and name in densities:
                 found.values |= measures_of_density(densities[name], truth, generator)
@@ -126,6 +128,11 @@ def main() -> None:
     print_machine()
     print(f"{len(records[TRUTH])} photos, weights {weights.digest}\n")
     print("\n".join(table_lines(f"x{scale}", table_of(records))))
+
+
+def trim_memory() -> None:
+    """Gives freed memory back, which would be used again and not be seen (glibc)."""
+    ctypes.CDLL(None).malloc_trim(0)
 
 
 def interpolation(scale: int, filter_: Image.Resampling) -> Enlarge:

@@ -25,7 +25,7 @@ from colorflow.evaluation.columns import training_colors_of
 from colorflow.evaluation.metrics import colorfulness, colors, mean_chroma, squared_errors
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.weights import load_weights
-from colorflow.training.pack import Pack
+from colorflow.training.pixels import PixelPack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 from colorflow.training.tuning import energy_score
 
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=100)
     parser.add_argument("--true-levels", type=int, default=0, metavar="K")
     options = parser.parse_args()
-    pack, weights = Pack(options.pack), load_weights(options.weights)
+    pack, weights = PixelPack(options.pack), load_weights(options.weights)
     rows = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
     rows = np.random.default_rng(11).permutation(rows)[: options.photos]
     limit = training_colors_of(weights).blow_up_chroma

@@ -18,8 +18,8 @@ from torch.nn import functional as F
 
 from benchmarks.measuring import SEED
 from colorflow.enlarge.mean import ContextNetwork, LinearPrediction, StepConfig
-from colorflow.enlarge.objective import DetailObjective
 from colorflow.enlarge.patches import SIDE, PatchPack
+from colorflow.enlarge.train import DetailObjective
 from colorflow.enlarge.weights import LAST, load_enlarge_weights
 from colorflow.flows import Flow, Haar, Squeeze, Standardize
 from colorflow.training.allocator import keep_freed_memory

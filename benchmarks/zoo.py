@@ -30,18 +30,17 @@ from torch.nn import functional as F
 from benchmarks.baselines import DensityObjective
 from benchmarks.measuring import SEED, print_machine, print_table
 from colorflow.color.grid import square_lightness, to_grid
-from colorflow.evaluation.densities import ConditionalDensity
+from colorflow.evaluation.baselines import ConditionalDensity
 from colorflow.evaluation.metrics import bits_per_dim
 from colorflow.flows import InversionError, distillation_loss
 from colorflow.model.condition import Condition, Conditioner
 from colorflow.model.config import LevelConfig
 from colorflow.model.context import LevelContext
 from colorflow.training.allocator import keep_freed_memory
-from colorflow.training.pack import Pack
-from colorflow.training.pictures import paint
+from colorflow.training.pixels import PixelPack
 from colorflow.training.run_folder import RunFolder, has_state, read_state
 from colorflow.training.schedule import Budget
-from colorflow.training.targets import EVALUATED_PHOTO_SIDE
+from colorflow.training.targets import EVALUATED_PHOTO_SIDE, paint
 from colorflow.training.trainer import TrainConfig, Trainer, processor_seconds
 from colorflow.training.until_budget import train_to_budget
 from colorflow.zoo import ARCHITECTURES
@@ -107,7 +106,7 @@ def main() -> None:
     measuring.add_argument("--figure", type=Path, metavar="FILE")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    pack = Pack(options.pack)
+    pack = PixelPack(options.pack)
     if options.command == "train":
         keep_freed_memory()
         trainer = trainer_of(options.name, pack, options.run, options.batch)
@@ -123,7 +122,7 @@ def density_of(name: str) -> ConditionalDensity:
     return ConditionalDensity(ARCHITECTURES[name].build(SHAPE, CONTEXT.width), SHAPE, context)
 
 
-def trainer_of(name: str, pack: Pack, run: Path, batch: int) -> Trainer[Condition]:
+def trainer_of(name: str, pack: PixelPack, run: Path, batch: int) -> Trainer[Condition]:
     """The trainer of one architecture, before its first step."""
     objective = DensityObjective(name, GRID, CONTEXT.maps)
     if name in TEACHERS:
@@ -136,7 +135,7 @@ def trainer_of(name: str, pack: Pack, run: Path, batch: int) -> Trainer[Conditio
     return Trainer(module, objective, pack, config, device, clock=processor_seconds)
 
 
-def table(pack: Pack, options: argparse.Namespace) -> None:
+def table(pack: PixelPack, options: argparse.Namespace) -> None:
     """Measures all trained architectures of a run, best on dev first."""
     rows, densities = [], {}
     for name in NAMES:
@@ -239,7 +238,7 @@ def samples_of(density: ConditionalDensity, condition: Condition, n: int) -> Ten
         return None
 
 
-def rows_of(pack: Pack, split: str) -> np.ndarray:
+def rows_of(pack: PixelPack, split: str) -> np.ndarray:
     rows = pack.rows(split, variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
     return np.random.default_rng(0).permutation(rows)
 
@@ -275,7 +274,7 @@ def write_figure(rows: list[dict], densities: dict[str, ConditionalDensity], pat
     for axis, row in zip(np.ravel(bottom.subplots(len(rows), 1)), rows, strict=True):
         samples = samples_of(densities[row["key"]], condition, SAMPLES)
         shown = ab[:, None] if samples is None else torch.cat([ab[:, None], samples], 1)
-        pictures = paint(condition.lightness, shown.nan_to_num(0.0).clamp(-128, 128))
+        pictures = paint(condition.lightness, shown.nan_to_num(0.0).clamp(-128, 128)).flatten(0, 1)
         axis.imshow(torch.cat(list(pictures.clamp(0, 1)), 2).permute(1, 2, 0).numpy())
         axis.set_ylabel(row["name"], fontsize=8)
         axis.set(xticks=[], yticks=[])

@@ -14,20 +14,14 @@ from colorflow.errors import ColorflowError, PackError
 from colorflow.files import locked
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.pack import DAMAGE
-from data_prep.cache import begin, fill
 from data_prep.patches import PATCHES
-from data_prep.photo_pack import PackKind
 from data_prep.pixels import PIXELS
 from data_prep.select import select
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Makes or goes on with a pack; returns the exit code."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
-    kind = "--pixels" if options.pixels else "--patches" if options.patches else None
-    if kind and options.variants != parser.get_default("variants"):
-        parser.error(f"{kind}: such a pack has no --variants")
+    options = _parser().parse_args(arguments)
     try:
         _make(options)
     except ColorflowError as error:
@@ -59,45 +53,35 @@ def _fill(folder: Path, options: argparse.Namespace) -> None:
         "photos": [str(path) for path in options.photos],
         "exclude": str(options.exclude) if options.exclude else None,
         "dev": options.dev,
-        "variants": options.variants,
         "seed": options.seed,
-        "pixels": options.pixels,
         "patches": options.patches,
         "dev_photos": [str(path) for path in options.dev_photos],
     }
-    kind = PIXELS if options.pixels else PATCHES if options.patches else None
-    begun = ("pack.json", PIXELS.layout.info, PATCHES.layout.info)
-    if not any((folder / info).exists() for info in begun):
+    kind = PATCHES if options.patches else PIXELS
+    if (folder / "pack.json").exists():
+        raise PackError(
+            f"{folder}: holds a pack of feature maps, which an earlier version made; "
+            "choose another folder or delete this one"
+        )
+    if not any((folder / one.layout.info).exists() for one in (PIXELS, PATCHES)):
         (folder / "settings.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
-        selection = select(folder, options)
-        if kind is not None:
-            kind.begin(folder, selection, options.seed)
-        else:
-            begin(folder, selection, options.variants, options.seed)
+        kind.begin(folder, select(folder, options), options.seed)
     try:
         made_with = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-        # Earlier versions wrote what averages the maps, or nothing about pixels, patches and dev
-        # photos.
-        averaged = made_with.pop("coarse", False) or made_with.pop("finest_map", 32) != 32
-        made_with = {"pixels": False, "patches": False, "dev_photos": []} | made_with
+        # Earlier versions wrote further settings.
+        made_with = {name: made_with[name] for name in settings}
     except DAMAGE as error:
         raise PackError(f"{folder}: a damaged pack ({error}); delete it to start over") from error
-    if averaged or made_with != settings:
+    if made_with != settings:
         raise PackError(
             f"{folder}: holds a pack made with other settings (settings.json); "
             "choose another folder or delete this one"
         )
-    filling = fill if kind is None else kind.fill
-    what = "rows" if kind is None else "photos"
-    with tqdm(unit=what[:-1], desc=_description(kind)) as bar:
-        for filled, total in filling(folder, options.workers):
+    with tqdm(unit="photo", desc=kind.layout.info.removesuffix(".json")) as bar:
+        for filled, total in kind.fill(folder, options.workers):
             bar.total = total
             bar.update(filled - bar.n)
-    print(f"{folder}: {total} {what} ready")
-
-
-def _description(kind: PackKind | None) -> str:
-    return "features" if kind is None else kind.layout.info.removesuffix(".json")
+    print(f"{folder}: {total} photos ready")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -126,24 +110,11 @@ def _parser() -> argparse.ArgumentParser:
         help="hold out all photos of these folders, and no others; training photos that nearly "
         "equal one of them are left out",
     )
-    kinds = parser.add_mutually_exclusive_group()
-    kinds.add_argument(
-        "--pixels",
-        action="store_true",
-        help="make a pixel pack, to train the late blocks of the feature network: 74 KB a photo, "
-        "cropped anew at every step",
-    )
-    kinds.add_argument(
+    parser.add_argument(
         "--patches",
         action="store_true",
         help="make a pack of patches, to train enlarging: four 128x128 squares of every sharp "
         "photo with a short side of 224 pixels or more, 66 KB a photo",
-    )
-    parser.add_argument(
-        "--variants",
-        type=_whole_number(1),
-        default=4,
-        help="variants of each large photo (default 4)",
     )
     parser.add_argument(
         "--seed", type=_whole_number(0), default=0, help="seed of all choices (default 0)"

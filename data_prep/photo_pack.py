@@ -1,4 +1,4 @@
-"""Packs with one entry a photo: pixel packs and packs of patches."""
+"""Makes packs: begins and fills them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from colorflow.files import write_whole
-from colorflow.training.layout import Layout
+from colorflow.training.pack import Layout
 from data_prep.arrays import Batch, check_room, fill_arrays
 from data_prep.select import Selection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackKind:
-    """One kind of such packs.
+    """One kind of packs.
 
     Attributes:
         layout: of a pack.

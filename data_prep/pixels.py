@@ -1,4 +1,4 @@
-"""A pixel pack: lightness and ab of every photo."""
+"""The pack that colors are learned from: lightness and ab of every photo."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from data_prep.scan import read_pixels
 
 
 def squares_of(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
-    """Lightness (256, 256) and ab (2, 64, 64) of a photo, as a pixel pack stores them."""
+    """Lightness (256, 256) and ab (2, 64, 64) of a photo, as a pack stores them."""
     lightness = np.clip(np.round(square_lightness(pixels) * L_STEPS), 0, 255)
     ab = np.clip(np.round(to_grid(pixels)), -128, 127)
     return lightness.astype(np.uint8), ab.astype(np.int8)

@@ -47,12 +47,10 @@ class Selection:
         with open_table(folder, "w") as file:
             writer = csv.writer(file)
             writer.writerow(
-                ("index", "file", "split", "short_side", "hash", "mirrored_hash", "mean_chroma",
-                 "source")
-            )  # fmt: skip
+                ("index", "file", "split", "short_side", "hash", "mean_chroma", "source")
+            )
             for index, (s, dev) in enumerate(zip(self.photos, self.dev, strict=True)):
-                hashes = f"{s.hash:016x}", f"{s.mirrored_hash:016x}"
-                row = [index, s.path.resolve(), SPLITS[int(dev)], s.short_side, *hashes]
+                row = [index, s.path.resolve(), SPLITS[int(dev)], s.short_side, f"{s.hash:016x}"]
                 writer.writerow([*row, round(s.mean_chroma, 2), self.sources[s.path]])
 
 

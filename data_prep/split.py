@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.errors import PackError
-from colorflow.training.pack import NEAR_BITS, bits_apart
 
+NEAR_BITS = 6
+"""Photos whose hashes differ in at most this many bits are near-duplicates: they stay on one side
+of the split. Photos near an excluded hash are dropped."""
 DUPLICATE_BITS = 2
 """Photos whose hashes differ in at most this many bits are duplicates."""
 
@@ -114,3 +116,8 @@ def choose_dev(
         if eligible[indices].all():
             dev[indices] = True
     return dev
+
+
+def bits_apart(hashes: NDArray[np.uint64], other: np.uint64) -> NDArray[np.uint8]:
+    """Number of bits in which each of some 64-bit hashes differs from another one."""
+    return np.bitwise_count(hashes ^ other)

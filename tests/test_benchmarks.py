@@ -19,7 +19,7 @@ from benchmarks.measuring import side_by_side
 from benchmarks.photos import gray_photo
 from colorflow import threads
 from tests.small_weights import save_small_enlarge_weights, save_small_weights
-from tests.training.made_up_pack import write_pack
+from tests.training.made_up_pixels import write_pixels
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +222,7 @@ def test_principal(
 def test_schedules_with_true_latents_find_the_truth(
     weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    write_pack(tmp_path)
+    write_pixels(tmp_path)
     arguments = [str(tmp_path), str(weights), "1,1,1,1,1", "0.8,0.8,0.7,0.5,0.2x1.2"]
     sampled = rows_printed("schedules", arguments, monkeypatch, capsys)
     assert [row[0] for row in sampled] == arguments[2:]

@@ -64,12 +64,7 @@ def _config(
 
 
 @click.command(short_help="train on a pack made by data_prep")
-@path_argument(
-    "packs",
-    "PACK...",
-    "training packs; the dev photos of the first one choose the best weights",
-    nargs=-1,
-)
+@path_argument("pack", "PACK", "training pack")
 @_training_options(batch=128, evaluate_every=120.0)
 @click.option(
     "--minutes",
@@ -81,9 +76,9 @@ def _config(
     "--levels",
     type=numbers(int),
     metavar="4,8,...",
-    help="chroma grids to train, in this order (default: all, coarse to fine); on a pixel pack the "
-    "levels 4, 8 and 16 learn together with the late blocks of the feature network, then each "
-    "finer level by itself, with the late blocks frozen",
+    help="chroma grids to train, in this order (default: all); the levels 4, 8 and 16 learn "
+    "together with the late blocks of the feature network, then each finer level by itself, with "
+    "the late blocks frozen",
 )
 @click.option(
     "--mean-head",
@@ -114,10 +109,10 @@ def _config(
     "--start",
     metavar="RUN|WEIGHTS",
     help="run folder or weights file to start from: its shape and its weights (give it again to go "
-    "on); a pixel pack needs one",
+    "on)",
 )
 def train(
-    packs: Sequence[Path],
+    pack: Path,
     output: Path,
     minutes: float | None,
     steps: int | None,
@@ -138,7 +133,7 @@ def train(
         raise click.UsageError("expected either --minutes or --steps")
     changes = {"context_layers": context_layers, "couplings": couplings}
     loop.train(
-        packs,
+        pack,
         output,
         hints=hints,
         dropout=dropout,

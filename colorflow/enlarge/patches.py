@@ -7,7 +7,8 @@ A pack is a folder that `python -m data_prep PHOTOS -o PACK --patches` writes:
     patches.npy     (N, 4, 128, 128) uint8, L* times 2.55: four patches of each photo
 
 Every training row is a patch in one of eight positions (mirrored and turned). The low resolution is
-its area average, which a pack for restoring damages.
+its area average. For a doubling that restores it is damaged: blurred, noisy and compressed, as
+scans and the web make small pictures.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorflow.enlarge.damage import damage
-from colorflow.training.layout import Layout
+from colorflow.training.pack import Layout
 from colorflow.training.pixels import L_STEPS
 
 SIDE = 128
@@ -30,10 +31,19 @@ PATCHES_PER_PHOTO = 4
 LAYOUT = Layout(
     info="patches.json",
     format="colorflow-patches-1",
+    option=" --patches",
     arrays={"patches": (np.uint8, (PATCHES_PER_PHOTO, SIDE, SIDE))},
 )
 _POSITIONS = 8
 """Mirrored or not, times four quarter turns."""
+
+DAMAGE_SHARE = 0.75
+"""Probability of each damage."""
+LARGEST_BLUR = 1.2
+"""Std of the blur in pixels."""
+LARGEST_NOISE = 6.0
+"""Std of the noise in L* units."""
+JPEG_QUALITY = (30, 95)
 
 
 class PatchPack:
@@ -108,3 +118,41 @@ class PatchPack:
         photo, number = divmod(index, PATCHES_PER_PHOTO)
         patch = np.rot90(self._patches[photo, number].astype(np.float32) / L_STEPS, position % 4)
         return np.ascontiguousarray(patch[:, ::-1] if position >= 4 else patch)
+
+
+def damage(lightness: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Blurs lightness, adds noise, and compresses it, each with probability `DAMAGE_SHARE`.
+
+    Args:
+        lightness: (H, W) L* in [0, 100].
+        rng: source of the random choices.
+
+    Returns:
+        (H, W) float32 in [0, 100], in steps of 8 bits.
+    """
+    if rng.random() < DAMAGE_SHARE:
+        sigma = rng.uniform(0.2, LARGEST_BLUR)
+        lightness = _blurred(lightness, sigma)
+    if rng.random() < DAMAGE_SHARE:
+        lightness = lightness + rng.uniform(0, LARGEST_NOISE) * _grain(lightness.shape, rng)
+    levels = np.clip(np.round(lightness * L_STEPS), 0, 255).astype(np.uint8)
+    if rng.random() < DAMAGE_SHARE:
+        quality = int(rng.integers(*JPEG_QUALITY, endpoint=True))
+        _, file = cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        levels = np.asarray(cv2.imdecode(file, cv2.IMREAD_GRAYSCALE), np.uint8)
+    return levels.astype(np.float32) / np.float32(L_STEPS)
+
+
+def _grain(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Noise of std 1: of single pixels, or of grains that are a little larger."""
+    noise = rng.standard_normal(shape, np.float32)
+    if rng.random() < 0.5:
+        noise = _blurred(noise, rng.uniform(0.3, 0.8))
+        noise /= max(float(noise.std()), 1e-6)
+    return noise
+
+
+def _blurred(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    return np.asarray(
+        cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101), np.float32
+    )

@@ -6,17 +6,19 @@ the flow over what it leaves, by maximum likelihood.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from colorflow.device import best_device
 from colorflow.enlarge.mean import MeanDoubling, StepConfig
-from colorflow.enlarge.model import DetailModel
-from colorflow.enlarge.objective import DetailObjective, MeanObjective
+from colorflow.enlarge.model import DEQUANTIZATION_STD, DetailModel
 from colorflow.enlarge.patches import PatchPack
 from colorflow.enlarge.weights import (
     FIRST,
@@ -29,7 +31,6 @@ from colorflow.enlarge.weights import (
 from colorflow.errors import TrainingError
 from colorflow.model.tensors import check_weights_destination
 from colorflow.training.allocator import keep_freed_memory
-from colorflow.training.loop import choose_device
 from colorflow.training.objective import Objective
 from colorflow.training.run_folder import RunFolder, has_state, read_state
 from colorflow.training.schedule import Budget
@@ -119,7 +120,7 @@ def train_doubling(
         pack = PatchPack(pack_folder, reduced=trainee.reduced, damaged=trainee.damaged)
         run = RunFolder(run_folder, {"enlarge": asdict(StepConfig()), "train": asdict(config)})
         torch.manual_seed(config.seed)
-        module, device = trainee.build(), choose_device()
+        module, device = trainee.build(), torch.device(best_device())
         if isinstance(module, DetailModel):
             module.mean.load_state_dict(_state_of(run_folder, mean)["best"])
         objective = trainee.objective()
@@ -218,3 +219,102 @@ def _state_of(run_folder: Path, name: str) -> dict[str, Any]:
             f"train it with `colorflow train-enlarge {name} PACK -o {run_folder}`"
         )
     return state
+
+
+PREVIEW_TEMPERATURES = (0.0, 0.8, 1.0)
+
+
+class ConditionalPhotos(Protocol):
+    """A density of photos given their low resolution, such as `DetailModel`."""
+
+    def fit(self, high: Tensor, low: Tensor) -> None:
+        """Takes the fixed statistics from training patches."""
+
+    def sample(
+        self, low: Tensor, temperature: float, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Photos (B, 1, 2H, 2W) of a low resolution (B, 1, H, W)."""
+
+
+class DetailObjective:
+    """Maximum likelihood of patches with noise; an `Objective` of the trainer.
+
+    Args:
+        name: of what is trained, in messages and as the folder's name.
+        numbers: modeled numbers per pixel of low resolution; the loss counts bits per number.
+    """
+
+    unit = "bits/dim"
+    stream = 200
+    maps = ()
+    small_photo_side = 0
+
+    def __init__(self, name: str, numbers: int) -> None:
+        self.name = self.folder = name
+        self.numbers = numbers
+
+    def fit(self, module: nn.Module, high: Tensor, low: Tensor, noise: torch.Generator, /) -> None:
+        """Sets the statistics of the modeled numbers."""
+        cast(ConditionalPhotos, module).fit(noisy(high, noise), low)
+
+    def loss(
+        self, module: nn.Module, high: Tensor, low: Tensor, noise: torch.Generator, /
+    ) -> Tensor:
+        """Negative log-likelihood in bits per modeled number, density per L* unit, (B,)."""
+        log_prob: Tensor = module(noisy(high, noise), low)
+        return -log_prob / (self.numbers * low[0].numel() * math.log(2))
+
+    def preview(
+        self, module: nn.Module, high: Tensor, low: Tensor, noise: torch.Generator, /
+    ) -> Tensor:
+        """Low resolution, truth, and samples with the temperatures of `PREVIEW_TEMPERATURES`."""
+        return preview(module, high, low, noise)
+
+
+class MeanObjective:
+    """Squared error of a mean; an `Objective` of the trainer.
+
+    Args:
+        name: of what is trained, in messages and as the folder's name.
+    """
+
+    unit = "squared L* units"
+    stream = DetailObjective.stream
+    maps = ()
+    small_photo_side = 0
+
+    def __init__(self, name: str) -> None:
+        self.name = self.folder = name
+
+    def fit(self, module: nn.Module, high: Tensor, low: Tensor, noise: torch.Generator, /) -> None:
+        """Takes the linear prediction."""
+        cast(ConditionalPhotos, module).fit(high, low)
+
+    def loss(
+        self, module: nn.Module, high: Tensor, low: Tensor, noise: torch.Generator, /
+    ) -> Tensor:
+        """Mean squared error of the modeled numbers, (B,)."""
+        error: Tensor = module(high, low)
+        return error
+
+    def preview(
+        self, module: nn.Module, high: Tensor, low: Tensor, noise: torch.Generator, /
+    ) -> Tensor:
+        """Low resolution, truth, and the result."""
+        return preview(module, high, low, noise)[:, :3]
+
+
+def preview(module: nn.Module, high: Tensor, low: Tensor, noise: torch.Generator) -> Tensor:
+    """Low resolution, truth, and samples, (B, N, 3, H, W) sRGB in [0, 1]."""
+    from kornia.color import lab_to_rgb
+
+    model = cast(ConditionalPhotos, module)
+    samples = [model.sample(low, temperature, noise) for temperature in PREVIEW_TEMPERATURES]
+    shown = torch.stack([F.interpolate(low, scale_factor=2), high, *samples], 1).clamp(0, 100)
+    rgb: Tensor = lab_to_rgb(F.pad(shown.flatten(0, 1), (0, 0, 0, 0, 0, 2)))  # ab is zero
+    return rgb.unflatten(0, shown.shape[:2])
+
+
+def noisy(high: Tensor, generator: torch.Generator) -> Tensor:
+    """Patches with the noise that densities need, generated on the CPU."""
+    return high + DEQUANTIZATION_STD * torch.randn(high.shape, generator=generator).to(high)

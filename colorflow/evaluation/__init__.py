@@ -3,7 +3,6 @@
 subject.py    one photo of the folder, prepared for coloring and comparison
 columns.py    the ways of coloring that are compared
 baselines.py  the deterministic network and the cINN of 2019, and their weights files
-densities.py  p(ab | photo) by one conditional flow
 metrics.py    metrics of one photo's colorings
 judge.py      EfficientNet-Lite2 classifies the pictures
 shares.py     calibration of the shares of principal colorings

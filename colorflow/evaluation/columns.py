@@ -22,8 +22,12 @@ from torch import Tensor
 from colorflow.coloring import ColoringSpec
 from colorflow.colorizer import Colorizer
 from colorflow.errors import WeightsError
-from colorflow.evaluation.baselines import BASELINES, LoadedBaseline, load_baseline
-from colorflow.evaluation.densities import ConditionalDensity
+from colorflow.evaluation.baselines import (
+    BASELINES,
+    ConditionalDensity,
+    LoadedBaseline,
+    load_baseline,
+)
 from colorflow.evaluation.metrics import bits_per_dim
 from colorflow.evaluation.subject import Subject
 from colorflow.limits import MOST_LOOKS

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+
 from colorflow.errors import EvaluationError
 from colorflow.evaluation.bootstrap import RESAMPLES, Table
 from colorflow.evaluation.columns import (

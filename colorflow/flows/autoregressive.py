@@ -22,10 +22,7 @@ from torch.nn import functional as F
 from colorflow.flows.contract import Bijection, sum_by_sample
 from colorflow.flows.elementwise import ElementwiseTransform
 from colorflow.flows.masked_networks import AutoregressiveNetwork, present
-from colorflow.flows.networks import AttentionLayer, from_tokens, to_tokens, zero_initialized
-
-HEADS = 4
-"""Attention heads of every layer of a transformer."""
+from colorflow.flows.networks import HEADS, AttentionLayer, from_tokens, to_tokens, zero_initialized
 
 
 class Autoregressive(Bijection):
@@ -114,9 +111,7 @@ class TransformerAutoregressive(Bijection):
         self.from_context = None
         if context_channels:
             self.from_context = nn.Linear(context_channels * patch**2, width, bias=False)
-        self.layers = nn.ModuleList(
-            CausalAttentionLayer(width, dropout, HEADS) for _ in range(layers)
-        )
+        self.layers = nn.ModuleList(CausalAttentionLayer(width, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.out = zero_initialized(nn.Linear(width, numbers * transform.size))
 
@@ -195,12 +190,12 @@ class CausalAttentionLayer(AttentionLayer):
 
     def _attend_causally(self, tokens: Tensor, past: list[Tensor]) -> Tensor:
         batch, count, width = tokens.shape
-        qkv = self.qkv(tokens).reshape(batch, count, 3, self.heads, width // self.heads)
+        qkv = self.qkv(tokens).reshape(batch, count, 3, HEADS, width // HEADS)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         if past:
             k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
         past[:] = k, v
-        scores = q @ k.transpose(-1, -2) * (width // self.heads) ** -0.5
+        scores = q @ k.transpose(-1, -2) * (width // HEADS) ** -0.5
         if count > 1:  # nothing comes after the last token
             later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device)
             scores = scores.masked_fill(later.triu(1 + k.shape[2] - count), -torch.inf)

@@ -185,6 +185,10 @@ class GatedNetwork(nn.Module):
         return out
 
 
+HEADS = 4
+"""Attention heads of every layer."""
+
+
 class AttentionLayer(nn.Module):
     """Pre-norm self-attention and feed-forward over (B, tokens, width).
 
@@ -192,14 +196,12 @@ class AttentionLayer(nn.Module):
     which is ten times slower in bfloat16 than in float32.
 
     Args:
-        width: channels of a token, a multiple of `heads`.
+        width: channels of a token, a multiple of `HEADS`.
         dropout: of both residual branches, in training.
-        heads: attention heads.
     """
 
-    def __init__(self, width: int, dropout: float, heads: int = 4) -> None:
+    def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
-        self.heads = heads
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.qkv = nn.Linear(width, 3 * width)
         self.project = nn.Linear(width, width)
@@ -216,9 +218,9 @@ class AttentionLayer(nn.Module):
 
     def _attend(self, tokens: Tensor) -> Tensor:
         batch, count, width = tokens.shape
-        qkv = self.qkv(tokens).reshape(batch, count, 3, self.heads, width // self.heads)
+        qkv = self.qkv(tokens).reshape(batch, count, 3, HEADS, width // HEADS)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        weights = torch.softmax(q @ k.transpose(-1, -2) * (width // self.heads) ** -0.5, -1)
+        weights = torch.softmax(q @ k.transpose(-1, -2) * (width // HEADS) ** -0.5, -1)
         mixed = (weights.to(v.dtype) @ v).transpose(1, 2).reshape(batch, count, width)
         result: Tensor = self.project(mixed)
         return result

@@ -205,10 +205,6 @@ class ChromaPyramid(nn.Module):
         """(C, g, g) of each level's latents, coarse to fine; 8192 numbers in all."""
         return [(level.channels, level.grid, level.grid) for level in self.levels]  # type: ignore[misc]
 
-    def analyze(self, ab: Tensor) -> list[Tensor]:
-        """Means on the coarsest grid, then the details of every level, of u = f(ab)."""
-        return self._split(self.bounded(ab)[0])[0]
-
     def _encode(
         self, ab: Tensor, condition: Condition, gain: float = 1.0
     ) -> tuple[list[Tensor], list[Tensor]]:

@@ -19,10 +19,8 @@ from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.tensors import check_weights_destination
 from colorflow.model.weights import FORMAT, LoadedWeights, load_weights, save_weights
-from colorflow.training.pack import Pack
-from colorflow.training.pixels import AnyPack, PixelPack, is_pixel_pack
+from colorflow.training.pixels import PixelPack
 from colorflow.training.run_folder import (
-    JOINT,
     read_config,
     read_evaluated_level,
     read_late_blocks,
@@ -30,7 +28,7 @@ from colorflow.training.run_folder import (
     read_mean_head,
     read_start,
 )
-from colorflow.training.targets import EVALUATED_PHOTO_SIDE, level_folder, with_noise
+from colorflow.training.targets import EVALUATED_PHOTO_SIDE, JOINT, level_folder, with_noise
 from colorflow.training.tuning import blow_ups, calibrate, training_colors, tune_temperatures
 
 LARGEST_LOSS_OF_HALF = 0.002
@@ -68,7 +66,7 @@ def export(
         PackError: if the pack cannot be read or has no large photo in a split.
     """
     check_weights_destination(weights, FORMAT)  # before the long work
-    pack = PixelPack(pack_folder) if is_pixel_pack(pack_folder) else Pack(pack_folder)
+    pack = PixelPack(pack_folder)
     other = None if fallback is None else load_weights(fallback)
     head = _mean_head(run_folder, other)
     shape = replace(_shape(run_folder, fallback, other), mean_head=head is not None)
@@ -111,7 +109,7 @@ def export(
 
 
 def _stored(
-    pyramid: ChromaPyramid, pack: AnyPack, photos: int, say: Callable[[str], None]
+    pyramid: ChromaPyramid, pack: PixelPack, photos: int, say: Callable[[str], None]
 ) -> tuple[ChromaPyramid, torch.dtype, dict[str, float]]:
     """The model as the file stores it, its dtype, and its bits/dim on dev."""
     half = copy.deepcopy(pyramid).half().float()
@@ -126,7 +124,7 @@ def _stored(
 
 @torch.no_grad()
 def bits_per_dim(
-    pyramid: ChromaPyramid, pack: AnyPack, split: str, photos: int, variant: str = "whole"
+    pyramid: ChromaPyramid, pack: PixelPack, split: str, photos: int, variant: str = "whole"
 ) -> dict[str, float]:
     """Bits per dimension of ab on the 64x64 grid, density per CIELAB unit, without hints.
 
@@ -166,7 +164,7 @@ def bits_per_dim(
 
 
 @torch.no_grad()
-def coarsest_nats(pyramid: ChromaPyramid, pack: AnyPack, photos: int) -> float:
+def coarsest_nats(pyramid: ChromaPyramid, pack: PixelPack, photos: int) -> float:
     """Negative log-likelihood of the coarsest chroma means on dev, nats a photo.
 
     The density is that of the means of ab on the 4x4 grid, in CIELAB units, with Gaussian noise of

@@ -18,9 +18,13 @@ from colorflow.model.config import FINEST_GRID
 from colorflow.model.features import LATE_BLOCKS_INPUT, LateBlocks
 from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.training.pictures import PaintsChroma
-from colorflow.training.run_folder import JOINT
-from colorflow.training.targets import PREVIEW_TEMPERATURES, level_target, with_hints
+from colorflow.training.targets import (
+    JOINT,
+    PREVIEW_TEMPERATURES,
+    level_target,
+    paint,
+    with_hints,
+)
 
 SHARE_OF_LOSS = {4: 1.0, 8: 0.5, 16: 0.25}
 """Weights of the levels that can learn together, by the chroma grid that each completes. The coarse
@@ -59,7 +63,7 @@ class JointModule(nn.Module):
         )
 
 
-class JointObjective(PaintsChroma):
+class JointObjective:
     """An `Objective`: the weighted negative log-likelihood of several levels.
 
     Args:
@@ -88,7 +92,12 @@ class JointObjective(PaintsChroma):
     def fit(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> None:
-        """Does nothing: the levels keep the statistics of the weights that they start from."""
+        """Standardization of each level's numbers and of the features."""
+        joint = cast(JointModule, module)
+        condition = condition.refined_by(joint.late_blocks)
+        for grid in self.shares:
+            x, _ = self._target(grid, ab, noise)
+            cast(Level, joint.levels[str(grid)]).fit(x, condition)
 
     def loss(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
@@ -124,7 +133,7 @@ class JointObjective(PaintsChroma):
                     sampled, _ = self.pyramid.haar.inverse(torch.cat([coarse, sampled], 1))
             assert sampled is not None
             columns.append(self.pyramid.bounded.inverse(sampled)[0])
-        return torch.stack(columns, 1)
+        return paint(condition.lightness, torch.stack(columns, 1))
 
     def _target(
         self, grid: int, ab: Tensor, noise: torch.Generator

@@ -2,46 +2,52 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import distributed
+from torch import Tensor
 
+from colorflow.device import best_device
 from colorflow.errors import TrainingError
 from colorflow.model.condition import Condition
 from colorflow.model.config import HINT_PLANES, PyramidConfig, default_config
 from colorflow.model.features import Features
+from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
+from colorflow.model.weights import load_weights
 from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.joint import SHARE_OF_LOSS, JointModule, JointObjective
-from colorflow.training.mean import MeanHeadObjective
 from colorflow.training.objective import Objective
-from colorflow.training.pack import open_packs
-from colorflow.training.pixels import AnyPack, PixelPack, is_pixel_pack
+from colorflow.training.pixels import PixelPack
 from colorflow.training.run_folder import (
-    JOINT,
-    MEAN_HEAD,
     RunFolder,
     has_state,
+    read_config,
+    read_evaluated_level,
     read_late_blocks,
+    read_mean_head,
     run_config,
 )
 from colorflow.training.schedule import Budget
-from colorflow.training.start import Start
-from colorflow.training.targets import EVALUATED_HINTS, LevelObjective
+from colorflow.training.targets import (
+    EVALUATED_HINTS,
+    JOINT,
+    LevelObjective,
+    MeanHeadObjective,
+)
 from colorflow.training.trainer import TrainConfig, Trainer
 from colorflow.training.until_budget import train_to_budget
 
 
 def train(
-    pack_folders: Sequence[Path],
+    pack_folder: Path,
     run_folder: Path,
     *,
-    shape: PyramidConfig | None = None,
     hints: bool = False,
     dropout: float | None = None,
     level_changes: Mapping[str, Any] | None = None,
@@ -54,19 +60,16 @@ def train(
 ) -> None:
     """Trains levels of a pyramid; levels that have used up their budget stay unchanged.
 
-    On a pixel pack the levels up to 16 learn together with the model's late blocks, in one budget.
-    Finer levels learn after them, each by itself, with the late blocks frozen.
-
-    Under `torchrun` every process takes its share of each batch (gloo, or NCCL on CUDA).
+    The levels up to 16 learn together with the model's late blocks, in one budget. Finer levels
+    learn after them, each by itself, with the late blocks frozen.
 
     Args:
-        pack_folders: made by `python -m data_prep`; several are used as one, with the dev photos of
-            the first. Or one pixel pack, which needs a start.
+        pack_folder: made by `python -m data_prep`.
         run_folder: for checkpoints, curves and previews; an existing run goes on.
-        shape: of the pyramid; by default that of `start`, or of new weights.
         hints: whether the pyramid also takes color hints.
-        dropout: share of units dropped in every level, None for that of the shape.
-        level_changes: fields of the trained levels that differ from the shape, such as more
+        dropout: share of units dropped in every level, None for that of the start or of new
+            weights.
+        level_changes: fields of the trained levels that differ from the start's, such as more
             couplings; new layers start as the identity.
         start: run or weights file to start from, None for new weights.
         config: training settings.
@@ -76,94 +79,66 @@ def train(
         say: gets one line per evaluation.
 
     Raises:
-        PackError: if a pack cannot be read.
+        PackError: if the pack cannot be read.
         WeightsError: if the weights to start from cannot be read.
-        TrainingError: if a level is unknown, the run or its start does not fit, a pixel pack has
-            no start, or losses stay non-finite.
-        ValueError: if both `shape` and `start` are given.
+        TrainingError: if a level is unknown, the run or its start does not fit, late blocks are
+            missing, or losses stay non-finite.
     """
     keep_freed_memory()
-    rank, processes = _join_processes()
-    device = choose_device(rank)
-    pixels = any(map(is_pixel_pack, pack_folders))
-    if pixels:
-        _check_for_pixels(pack_folders, start)
-    origin = None if start is None else Start(start, late_blocks=pixels)
-    shape = _shape(shape, origin, hints=hints, dropout=dropout)
+    device = torch.device(best_device())
+    origin = None if start is None else Start(start)
+    shape = _shape(origin, hints=hints, dropout=dropout)
     shape = replace(shape, mean_head=shape.mean_head or mean_head)
     levels = () if mean_head else levels or shape.chroma_grids
     shape = _with_changed_levels(shape, levels, level_changes or {})
-    together = sorted({*levels} & SHARE_OF_LOSS.keys()) if pixels else []
-    learned = bool(together) or has_state(run_folder, JOINT)
-    if pixels and not learned and not (origin and origin.has_late_blocks):
+    together = sorted({*levels} & SHARE_OF_LOSS.keys())
+    if not (together or has_state(run_folder, JOINT) or (origin and origin.has_late_blocks)):
         raise TrainingError(
             f"{run_folder}: no late blocks have been trained; train levels up to "
             f"{max(SHARE_OF_LOSS)} first, or name weights that have them with --start"
         )
     torch.manual_seed(config.seed)
     pyramid = ChromaPyramid(shape).to(device)
-    pack: AnyPack = PixelPack(pack_folders[0]) if pixels else open_packs(pack_folders)
+    pack = PixelPack(pack_folder)
     run = RunFolder(run_folder, run_config(shape, config, origin.name if origin else None))
-    say = say if rank == 0 else _silent
-    try:
-        if mean_head:
-            _give_late_blocks(pyramid, run, origin)
-            assert pyramid.mean_head is not None
-            head = Trainer(
-                pyramid.mean_head, MeanHeadObjective(pyramid), pack, config, device, rank, processes
-            )
-            if origin is not None and not run.has_begun(MEAN_HEAD):
-                origin.give_mean_head(head)
-            train_to_budget(head, run, budget, say)
-        if together:
-            _give_late_blocks(pyramid, run, origin)
-            if origin is not None and not run.has_begun(JOINT):
-                origin.give_levels(pyramid, together)
-            module, joint = JointModule(pyramid, together), JointObjective(pyramid, together)
-            trainer = Trainer(module, joint, pack, config, device, rank, processes, fit=False)
-            train_to_budget(trainer, run, budget, say, _other_objectives(pyramid, together))
-        for name in [name for name in levels if name not in together]:
-            _give_late_blocks(pyramid, run, origin)
-            torch.manual_seed(config.seed + name)
-            index = shape.chroma_grids.index(name)
-            objective, level = LevelObjective(pyramid, index), pyramid.levels[index]
-            trainer = Trainer(level, objective, pack, config, device, rank, processes)
-            if origin is not None and not run.has_begun(objective.folder):
-                origin.apply(trainer, name)
-            others = {}
-            if shape.takes_hints:
-                others["dev_hints_nats"] = LevelObjective(pyramid, index, points=EVALUATED_HINTS)
-            train_to_budget(trainer, run, budget, say, others)
-    finally:
-        if processes > 1:
-            distributed.destroy_process_group()
-
-
-def _check_for_pixels(folders: Sequence[Path], start: Path | None) -> None:
-    """
-    Raises:
-        TrainingError: if there is another pack beside a pixel pack, or no start.
-    """
-    if len(folders) > 1:
-        raise TrainingError(
-            f"{', '.join(map(str, folders))}: a pixel pack is trained on by itself; name one pack"
-        )
-    if start is None:
-        raise TrainingError(
-            f"{folders[0]}: a pixel pack, for going on from trained weights; name them with --start"
-        )
+    if mean_head:
+        _give_late_blocks(pyramid, run, origin)
+        assert pyramid.mean_head is not None
+        given = origin is not None and origin.give_mean_head(pyramid)
+        head = MeanHeadObjective(pyramid)
+        trainer = Trainer(pyramid.mean_head, head, pack, config, device, fit=not given)
+        train_to_budget(trainer, run, budget, say)
+    if together:
+        _give_late_blocks(pyramid, run, origin)
+        if origin is not None and not run.has_begun(JOINT):
+            origin.give_levels(pyramid, together)
+        module, joint = JointModule(pyramid, together), JointObjective(pyramid, together)
+        trainer = Trainer(module, joint, pack, config, device, fit=origin is None)
+        train_to_budget(trainer, run, budget, say, _other_objectives(pyramid, together))
+    for name in [name for name in levels if name not in together]:
+        _give_late_blocks(pyramid, run, origin)
+        torch.manual_seed(config.seed + name)
+        index = shape.chroma_grids.index(name)
+        objective, level = LevelObjective(pyramid, index), pyramid.levels[index]
+        if origin is not None and not run.has_begun(objective.folder):
+            origin.give_levels(pyramid, [name])
+        trainer = Trainer(level, objective, pack, config, device, fit=origin is None)
+        others = {}
+        if shape.takes_hints:
+            others["dev_hints_nats"] = LevelObjective(pyramid, index, points=EVALUATED_HINTS)
+        train_to_budget(trainer, run, budget, say, others)
 
 
 def _give_late_blocks(pyramid: ChromaPyramid, run: RunFolder, origin: Start | None) -> None:
     """Loads the late blocks of the run, or else of the start or the frozen network."""
-    if pyramid.late_blocks is None:
-        return
-    if (own := read_late_blocks(run.folder)) is not None:
-        pyramid.late_blocks.load_state_dict(own)
-    elif origin is not None:
-        origin.give_late_blocks(pyramid)
-    else:
+    assert pyramid.late_blocks is not None
+    own = read_late_blocks(run.folder)
+    if own is None and origin is not None and origin.has_late_blocks:
+        own = origin.late_blocks()
+    if own is None:
         pyramid.late_blocks.copy_from(Features())
+    else:
+        pyramid.late_blocks.load_state_dict(own)
 
 
 def _other_objectives(
@@ -182,14 +157,9 @@ def _other_objectives(
     return others
 
 
-def _shape(
-    shape: PyramidConfig | None, origin: Start | None, *, hints: bool, dropout: float | None
-) -> PyramidConfig:
-    if origin is not None:
-        if shape is not None:
-            raise ValueError("shape: expected none, since the weights to start from have theirs")
-        shape = origin.shape
-    shape = shape or default_config()
+def _shape(origin: Start | None, *, hints: bool, dropout: float | None) -> PyramidConfig:
+    """The shape of the start, or of new weights; with late blocks."""
+    shape = replace(default_config(), late_blocks=True) if origin is None else origin.shape
     if dropout is not None:
         shape = shape.with_dropout(dropout)
     return replace(shape, extra_planes=HINT_PLANES) if hints else shape
@@ -215,20 +185,108 @@ def _with_changed_levels(
         raise TrainingError(f"--levels {names}: cannot be changed so ({error})") from error
 
 
-def _join_processes() -> tuple[int, int]:
-    """Rank and number of processes: from torchrun's environment, or one process."""
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    if processes > 1 and not distributed.is_initialized():
-        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    return int(os.environ.get("RANK", "0")), processes
+_RESIDUAL_ENDS = re.compile(r"context\.trunk\..*(project|feed_forward\.3|second)\.(weight|bias)")
+"""Tensors of the last layers of the residual branches of a context's trunk."""
 
 
-def choose_device(rank: int = 0) -> torch.device:
-    """A GPU of this process if there is one, otherwise the CPU."""
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", rank)))
+class Start:
+    """Trained weights to start from.
 
+    Args:
+        path: a run's folder, whose best averaged weights are used, or a weights file.
 
-def _silent(_: str) -> None:
-    pass
+    Attributes:
+        name: name of the folder or the file.
+        shape: configuration of the model, which has late blocks.
+        has_late_blocks: whether the weights have trained late blocks.
+
+    Raises:
+        TrainingError: if the folder holds no run.
+        WeightsError: if the file cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.name = path, path.resolve().name
+        self._file = None if path.is_dir() else load_weights(path).pyramid
+        shape = read_config(path) if self._file is None else self._file.config
+        self.has_late_blocks = shape.late_blocks
+        self.shape = replace(shape, late_blocks=True)
+
+    def weights(self, grid: int) -> dict[str, Tensor]:
+        """State of the level that completes a chroma grid.
+
+        Raises:
+            TrainingError: if the run has no evaluated weights of the level.
+        """
+        if self._file is None:
+            state: dict[str, Tensor] = read_evaluated_level(self.path, grid)["best"]
+            return state
+        return self._file.levels[self._index(grid)].state_dict()
+
+    def late_blocks(self) -> dict[str, Tensor]:
+        """State of the trained late blocks.
+
+        Raises:
+            TrainingError: if the run has none of its own.
+        """
+        own = read_late_blocks(self.path) if self._file is None else self._file.late_blocks
+        if own is None:
+            raise TrainingError(
+                f"{self.path}: its late blocks came from elsewhere; start from the weights that it "
+                "started from"
+            )
+        return own if isinstance(own, dict) else own.state_dict()
+
+    def give_mean_head(self, pyramid: ChromaPyramid) -> bool:
+        """Copies the mean head to the pyramid; returns whether the weights have one.
+
+        Raises:
+            TrainingError: if it does not fit.
+        """
+        if self._file is None:
+            weights = read_mean_head(self.path)
+        else:
+            head = self._file.mean_head
+            weights = None if head is None else head.state_dict()
+        if weights is None:
+            return False
+        assert pyramid.mean_head is not None
+        with self._must_fit("the mean head"):
+            pyramid.mean_head.load_state_dict(weights)
+        return True
+
+    def give_levels(self, pyramid: ChromaPyramid, grids: Sequence[int]) -> None:
+        """Copies the weights of levels to the pyramid; new parts start as the identity.
+
+        Raises:
+            TrainingError: if weights are missing or do not fit.
+        """
+        for grid in grids:
+            level = pyramid.levels[self._index(grid)]
+            with self._must_fit(f"level {grid}"):
+                level.load_state_dict(self._extended(level.state_dict(), grid))
+
+    def _extended(self, state: dict[str, Tensor], grid: int) -> dict[str, Tensor]:
+        """A level's new state with the trained weights in it and its new parts as the identity."""
+        weights = self.weights(grid)
+        for name in state.keys() - weights.keys():
+            if _RESIDUAL_ENDS.fullmatch(name):
+                state[name] = torch.zeros_like(state[name])
+        index = self._index(grid)
+        level, planes = self.shape.levels[index], self.shape.extra_planes
+        expected = Level(level, first=index == 0, extra_planes=planes).state_dict()
+        if missing := expected.keys() - weights.keys():
+            raise ValueError(f"no {min(missing)}")
+        return state | weights
+
+    def _index(self, grid: int) -> int:
+        return self.shape.chroma_grids.index(grid)
+
+    @contextmanager
+    def _must_fit(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (RuntimeError, ValueError) as error:
+            raise TrainingError(
+                f"{self.path}: its weights do not fit {what} as it is now; start from others"
+            ) from error

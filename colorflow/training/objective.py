@@ -103,7 +103,7 @@ class Objective(Protocol[_ConditionT_contra]):
         """Computes the loss of each row.
 
         Args:
-            module: the trained module, its average, or a wrapper that calls it.
+            module: the trained module, or its average.
             target: (B, ...), such as chroma (B, 2, 64, 64) in CIELAB units.
             condition: of the B rows.
             noise: source of the noise on the data, on the CPU.
@@ -120,7 +120,7 @@ class Objective(Protocol[_ConditionT_contra]):
         noise: torch.Generator,
         /,
     ) -> Tensor:
-        """Makes results for the picture of an evaluation, the truth among them.
+        """Makes the pictures of an evaluation, the truth among them.
 
         Args:
             module: the averaged weights.
@@ -129,8 +129,5 @@ class Objective(Protocol[_ConditionT_contra]):
             noise: source of randomness.
 
         Returns:
-            (B, N, ...), for `paint`.
+            (B, N, 3, H, W) sRGB in [0, 1].
         """
-
-    def paint(self, condition: _ConditionT_contra, shown: Tensor, /) -> Tensor:
-        """Turns the result of `preview` into pictures, (B * N, 3, H, W) sRGB in [0, 1]."""

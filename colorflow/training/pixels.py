@@ -1,15 +1,16 @@
-"""The pixel pack: lightness and chroma of whole photos, augmented anew at every step.
+"""The pack that colors are learned from: lightness and chroma of whole photos.
 
-A pack is a folder that `python -m data_prep PHOTOS -o PACK --pixels` writes:
+It is a folder that `python -m data_prep PHOTOS -o PACK` writes (`colorflow.training.pack`):
 
     pixels.json     format, number of photos, how many are filled
-    photos.csv      file, split, short_side, hash, mean_chroma, source, one photo a line
+    photos.csv      the table of photos
     lightness.npy   (N, 256, 256) uint8, L* times 2.55
     ab.npy          (N, 2, 64, 64) int8, CIELAB units
 
-Every training row is a view of a photo: a random crop, mirrored half of the time, with lightness
-degraded like old prints in three of ten views. The features of the network's first blocks are
-computed when rows are read, so all later blocks can be trained.
+Every training row is a view of a photo, made anew at every step: a random crop, mirrored half of
+the time, with lightness degraded like old prints in three of ten views. The maps of the frozen
+feature network are computed when rows are read, as far as they are wanted: the late blocks of a
+model compute the coarse ones themselves.
 """
 
 from __future__ import annotations
@@ -29,8 +30,7 @@ from colorflow.color.grid import GRID_SIZE, SQUARE_SIZE
 from colorflow.device import has_bfloat16
 from colorflow.model.condition import CONDITION_GRID, Condition
 from colorflow.model.features import LATE_BLOCKS_INPUT, Features
-from colorflow.training.layout import Layout
-from colorflow.training.pack import Pack, Packs
+from colorflow.training.pack import Layout
 
 LAYOUT = Layout(
     info="pixels.json",
@@ -53,13 +53,8 @@ _WHOLE = ("whole", "whole_degraded")
 """Variants of every photo; the rows of these come before the views."""
 
 
-def is_pixel_pack(folder: Path) -> bool:
-    """Whether a folder holds a pixel pack; otherwise a pack of features."""
-    return (folder / LAYOUT.info).exists()
-
-
 class PixelPack:
-    """Reads a finished or partly filled pixel pack; the interface is that of `Pack`.
+    """Reads a finished or partly filled pack.
 
     Row r of N photos is the whole photo r, row N + r the same with degraded lightness; later rows
     are views of the training photos, which depend on the row number only.
@@ -72,7 +67,7 @@ class PixelPack:
         train_chroma: mean chroma of the training photos, CIELAB units.
 
     Raises:
-        PackError: if the folder is not a pixel pack, is damaged, or has no filled photo.
+        PackError: if the folder is not such a pack, is damaged, or has no filled photo.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -113,25 +108,24 @@ class PixelPack:
 
         Args:
             rows: (B,) row numbers.
-            maps: empty for no features; otherwise the condition has the 64x64 map, and the 32x32
-                map, from which late blocks compute the others.
+            maps: sides of the feature maps that are wanted; finer ones come with them.
 
         Returns:
             ab (B, 2, 64, 64) in CIELAB units, and the condition of each row, float32.
         """
         views = [self._view(int(row)) for row in rows]
         lightness = torch.from_numpy(np.stack([view[0] for view in views]))[:, None]
-        features = self._first_blocks(lightness) if maps else {}
+        features = self._maps(lightness, min(maps)) if maps else {}
         smaller = F.avg_pool2d(lightness, SQUARE_SIZE // CONDITION_GRID)
         ab = torch.from_numpy(np.stack([view[1] for view in views]))
         return ab, Condition(lightness=smaller, features=features)
 
-    def _first_blocks(self, lightness: Tensor) -> dict[int, Tensor]:
-        """The maps before the late blocks, in bfloat16 where the CPU has it: twice as fast."""
+    def _maps(self, lightness: Tensor, coarsest: int) -> dict[int, Tensor]:
+        """The maps of the frozen network, in bfloat16 where the CPU has it: twice as fast."""
         self._features = self._features or Features()
         enabled = has_bfloat16(torch.device("cpu"))
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
-            maps = self._features(lightness, coarsest=LATE_BLOCKS_INPUT)
+            maps = self._features(lightness, coarsest=coarsest)
         return {grid: x.float() for grid, x in maps.items()}
 
     def _view(self, row: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -145,9 +139,6 @@ class PixelPack:
             lightness, ab = crop_of(lightness, ab, rng)
             degraded = rng.random() < DEGRADED_SHARE
         return degrade(_rgb(lightness, ab), rng) if degraded else lightness, ab
-
-
-AnyPack = Pack | Packs | PixelPack
 
 
 def crop_of(

@@ -31,11 +31,9 @@ from torch import Tensor
 from colorflow.errors import TrainingError
 from colorflow.files import locked, whole_file, write_whole
 from colorflow.model.config import PyramidConfig
-from colorflow.training.targets import level_folder
+from colorflow.training.targets import JOINT, MEAN_HEAD, level_folder
 from colorflow.training.trainer import TrainConfig
 
-JOINT, MEAN_HEAD = "joint", "mean"
-"""Names of the folders of levels that learn together, and of the mean head."""
 CURVE = ("step", "seconds", "train_nats", "dev_nats", "dev_degraded_nats", "best_dev", "skipped")
 """Columns of every curve; an objective may add more."""
 

@@ -1,6 +1,7 @@
-"""What one level learns: its numbers with noise, given coarser chroma with more noise, and hints.
+"""What a level and the mean head learn.
 
-Hints have true colors. They are random patches in training, and single cells in evaluation.
+A level learns its numbers with noise, given coarser chroma with more noise, and hints. Hints have
+true colors. They are random patches in training, and single cells in evaluation.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from torch.nn import functional as F
 
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
+from colorflow.model.features import FEATURE_CHANNELS, LATE_BLOCKS_OUTPUTS
 from colorflow.model.level import MEAN_CHANNELS, Level
+from colorflow.model.mean import MeanHead
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.training.pictures import PaintsChroma
 
 NOISE = 1.0
 """Std of the noise on a level's own chroma means, in CIELAB units."""
@@ -39,6 +41,10 @@ LARGEST_PATCH = 5
 
 PREVIEW_TEMPERATURES = (1.0, 0.8, 0.6, 0.3, 0.0)
 """Std of the latents of the samples in a preview."""
+
+
+JOINT, MEAN_HEAD = "joint", "mean"
+"""Names of the folders, in a run, of levels that learn together, and of the mean head."""
 
 
 def level_folder(grid: int) -> str:
@@ -159,7 +165,7 @@ def _uniform(generator: torch.Generator, *shape: int) -> Tensor:
     return torch.rand(shape, generator=generator, dtype=torch.float64)
 
 
-class LevelObjective(PaintsChroma):
+class LevelObjective:
     """One level of the pyramid learns its numbers; an `Objective` of the trainer.
 
     A pyramid that takes color hints is trained with random ones.
@@ -213,4 +219,61 @@ class LevelObjective(PaintsChroma):
             if coarse is not None:
                 sampled, _ = self.pyramid.haar.inverse(torch.cat([coarse, sampled], 1))
             columns.append(self.pyramid.bounded.inverse(sampled)[0])
-        return torch.stack(columns, 1)
+        return paint(condition.lightness, torch.stack(columns, 1))
+
+
+class MeanHeadObjective:
+    """The squared error of the mean, on the maps of late blocks, which stay as they are.
+
+    An `Objective` of the trainer.
+
+    Args:
+        pyramid: the model, whose late blocks make the coarse maps.
+    """
+
+    name, folder = "mean head", MEAN_HEAD
+    unit = "squared CIELAB units"
+    stream = 200
+    small_photo_side = 128
+    maps = tuple(sorted(set(FEATURE_CHANNELS) - set(LATE_BLOCKS_OUTPUTS)))
+
+    def __init__(self, pyramid: ChromaPyramid) -> None:
+        self.pyramid = pyramid
+
+    def fit(
+        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
+    ) -> None:
+        """Sets the statistics of the features."""
+        cast(MeanHead, module).fit(self.pyramid.refine(condition))
+
+    def loss(
+        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
+    ) -> Tensor:
+        """Mean squared error of ab, (B,)."""
+        mean: Tensor = module(self.pyramid.refine(condition))
+        return (mean - ab).square().mean((1, 2, 3))
+
+    def preview(
+        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
+    ) -> Tensor:
+        """Gray, the truth, and the mean."""
+        mean = module(self.pyramid.refine(condition))
+        return paint(condition.lightness, torch.stack([torch.zeros_like(ab), ab, mean], 1))
+
+
+def paint(lightness: Tensor, ab: Tensor) -> Tensor:
+    """Colorings on their photos' lightness, for pictures of what has been learned.
+
+    Args:
+        lightness: (B, 1, 128, 128) CIE L* in [0, 100].
+        ab: (B, N, 2, g, g) CIELAB units, brought to the grid of lightness.
+
+    Returns:
+        (B, N, 3, 128, 128) sRGB in [0, 1].
+    """
+    from kornia.color import lab_to_rgb
+
+    smooth = F.interpolate(ab.flatten(0, 1), lightness.shape[2:], mode="bicubic")
+    lab = torch.cat([lightness.repeat_interleave(ab.shape[1], 0), smooth], 1)
+    rgb: Tensor = lab_to_rgb(lab)
+    return rgb.unflatten(0, ab.shape[:2])

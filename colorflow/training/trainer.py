@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from colorflow.device import has_bfloat16
 from colorflow.errors import TrainingError
@@ -38,7 +37,7 @@ class TrainConfig:
     """Settings of a run.
 
     Attributes:
-        batch: rows a step, over all processes.
+        batch: rows a step.
         peak_rate: highest learning rate of AdamW.
         weight_decay: of AdamW.
         clip: largest norm of the gradient.
@@ -92,8 +91,6 @@ class Trainer(Generic[ConditionT]):
         pack: training data.
         config: training settings.
         device: where to compute.
-        rank: of this process among `processes` (torchrun); each takes its share of every batch.
-        processes: number of processes.
         clock: clock for a budget in minutes, in seconds.
         fit: whether the module still needs its fixed statistics.
 
@@ -108,17 +105,15 @@ class Trainer(Generic[ConditionT]):
         pack: TrainingData[ConditionT],
         config: TrainConfig,
         device: torch.device,
-        rank: int = 0,
-        processes: int = 1,
         clock: Callable[[], float] = wall_seconds,
         *,
         fit: bool = True,
     ) -> None:
         self.module, self.objective, self.pack, self.config = module, objective, pack, config
-        self.device, self.rank, self.processes, self.clock = device, rank, processes, clock
+        self.device, self.clock = device, clock
         self._autocast = config.autocast and has_bfloat16(device)
         self.rows = pack.rows("train", larger_than=objective.small_photo_side)
-        if len(self.rows) < config.batch or config.batch < processes:
+        if len(self.rows) < config.batch:
             raise TrainingError(
                 f"{pack.folder}: {objective.name} has {len(self.rows)} training rows, a batch "
                 f"needs {config.batch}; use more photos or a smaller batch"
@@ -131,7 +126,6 @@ class Trainer(Generic[ConditionT]):
             self._fit()
         self.ema = copy.deepcopy(module).requires_grad_(False)
         self.module.train()
-        self.wrapped: nn.Module = DistributedDataParallel(module) if processes > 1 else module
         groups = _by_share_of_rate(module)
         self._shares = list(groups)
         self.optimizer = torch.optim.AdamW(
@@ -166,7 +160,7 @@ class Trainer(Generic[ConditionT]):
             if np.isfinite(loss):
                 losses.append(loss)
             self.step += 1
-            self.seconds = self._clock_of_first(before + self.clock() - began)
+            self.seconds = before + self.clock() - began
             now = self.step if budget.steps is not None else self.seconds
             if now >= until:
                 break
@@ -261,7 +255,7 @@ class Trainer(Generic[ConditionT]):
         batch = self._on_device(target, condition)
         noise = self._seeded()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._autocast):
-            loss = self.objective.loss(self.wrapped, *batch, noise).mean()
+            loss = self.objective.loss(self.module, *batch, noise).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.module.parameters(), self.config.clip)
@@ -289,7 +283,7 @@ class Trainer(Generic[ConditionT]):
 
     def _seeded(self) -> torch.Generator:
         """Seeds dropout and returns the noise generator, both from the number of the step."""
-        seed = [self.config.seed, self.objective.stream, self.step, self.rank]
+        seed = [self.config.seed, self.objective.stream, self.step]
         word = int(np.random.SeedSequence(seed).generate_state(1, np.uint32)[0])
         torch.manual_seed(word)
         return torch.Generator().manual_seed(word)
@@ -315,8 +309,7 @@ class Trainer(Generic[ConditionT]):
             order = np.random.default_rng([self.config.seed, self.objective.stream, epoch])
             rows = order.permutation(self.rows)
             for start in range(position, per_epoch):
-                batch = rows[start * self.config.batch : (start + 1) * self.config.batch]
-                yield batch[self.rank :: self.processes]
+                yield rows[start * self.config.batch : (start + 1) * self.config.batch]
                 step += 1
 
     def _prefetched(
@@ -329,11 +322,3 @@ class Trainer(Generic[ConditionT]):
                 ready = ahead.result()
                 ahead = pool.submit(self.pack.batch, next(batches), self.objective.maps)
                 yield ready
-
-    def _clock_of_first(self, seconds: float) -> float:
-        """The first process's time: all processes need one learning rate and one last step."""
-        if self.processes == 1:
-            return seconds
-        shared = torch.tensor(seconds, dtype=torch.float64, device=self.device)
-        torch.distributed.broadcast(shared, 0)
-        return float(shared)

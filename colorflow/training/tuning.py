@@ -19,7 +19,7 @@ from colorflow.errors import PackError
 from colorflow.model.condition import Condition
 from colorflow.model.intervals import NOMINAL_LEVELS, in_half_widths
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.training.pixels import AnyPack
+from colorflow.training.pixels import PixelPack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 
 CANDIDATES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
@@ -56,7 +56,7 @@ def energy_score(samples: Tensor, truth: Tensor) -> Tensor:
 @torch.no_grad()
 def tune_temperatures(
     pyramid: ChromaPyramid,
-    pack: AnyPack,
+    pack: PixelPack,
     gain: float = 1.0,
     photos: int = 100,
     say: Callable[[str], None] = print,
@@ -90,7 +90,7 @@ def tune_temperatures(
 @torch.no_grad()
 def blow_ups(
     pyramid: ChromaPyramid,
-    pack: AnyPack,
+    pack: PixelPack,
     temperatures: Sequence[float],
     gain: float = 1.0,
     photos: int = 200,
@@ -121,7 +121,7 @@ def blow_ups(
 @torch.no_grad()
 def calibrate(
     pyramid: ChromaPyramid,
-    pack: AnyPack,
+    pack: PixelPack,
     photos: int = 300,
     samples: int = 64,
     say: Callable[[str], None] = print,
@@ -187,7 +187,7 @@ class TrainingColors:
         return cls(mean_ab=(a, b), blow_up_chroma=values[name])
 
 
-def training_colors(pack: AnyPack) -> TrainingColors:
+def training_colors(pack: PixelPack) -> TrainingColors:
     """Measures the colors of a pack's training photos.
 
     Raises:
@@ -203,7 +203,7 @@ def training_colors(pack: AnyPack) -> TrainingColors:
     return TrainingColors(mean_ab=(float(a), float(b)), blow_up_chroma=blow_up_chroma(pack))
 
 
-def blow_up_chroma(pack: AnyPack) -> float:
+def blow_up_chroma(pack: PixelPack) -> float:
     """The mean chroma that one of 1,000 training photos exceeds, CIELAB units."""
     return float(np.quantile(pack.train_chroma, BLOW_UP_QUANTILE))
 

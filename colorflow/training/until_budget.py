@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import distributed
 
 from colorflow.errors import TrainingError
 from colorflow.flows import InversionError
@@ -48,11 +46,10 @@ def train_to_budget(
         TrainingError: if another process trains the same, the state does not fit, belongs to
             another pack or cannot be written, or losses stay non-finite.
     """
-    alone = run.locked(trainer.objective.folder) if trainer.rank == 0 else nullcontext()
-    with alone:
+    with run.locked(trainer.objective.folder):
         _go_on(trainer, run, say)
         _train(trainer, run, budget, say, others or {})
-    if trainer.rank == 0 and not trainer.best:
+    if not trainer.best:
         raise TrainingError(
             f"{run.folder / trainer.objective.folder}: the loss on dev photos was never finite, so "
             "no weights were kept; train in another folder with a lower --rate"
@@ -88,10 +85,7 @@ def _train(
         used = trainer.step if budget.steps is not None else trainer.seconds
         total = budget.steps if budget.steps is not None else 60 * (budget.minutes or 0)
         loss = trainer.train(budget, min(total, used + trainer.config.evaluate_every))
-        if trainer.rank == 0:
-            _record(trainer, run, loss, say, others)
-        if trainer.processes > 1:
-            distributed.barrier()
+        _record(trainer, run, loss, say, others)
         if budget.progress(trainer.step, trainer.seconds) == progress:
             raise TrainingError(
                 f"{trainer.objective.name}: no step was made; the budget is too small"
@@ -176,4 +170,4 @@ def write_grid(trainer: Trainer[Any], path: Path) -> None:
     target, condition = target.to(trainer.device), condition.to(trainer.device)
     generator = torch.Generator().manual_seed(0)
     shown = trainer.objective.preview(trainer.ema.eval(), target, condition, generator)
-    save_image(trainer.objective.paint(condition, shown), path, nrow=shown.shape[1])
+    save_image(shown.flatten(0, 1), path, nrow=shown.shape[1])

@@ -17,7 +17,7 @@ import skimage.data
 from PIL import Image
 
 from data_prep import __main__ as command
-from data_prep import arrays, cache
+from data_prep import arrays, photo_pack
 
 LARGE = {
     "astronaut/face.png": ("astronaut", (slice(0, 256), slice(128, 384))),
@@ -119,7 +119,7 @@ def arguments(photos: Photos) -> Callable[..., list[str]]:
 
     def make(pack: Path, *more: str) -> list[str]:
         base = [str(photos.folder), "-o", str(pack), "--exclude", str(photos.exclude)]
-        return [*base, "--dev", "3", "--variants", "3", "--workers", "0", *more]
+        return [*base, "--dev", "3", "--workers", "0", *more]
 
     return make
 
@@ -150,9 +150,9 @@ def small_steps() -> Iterator[None]:
 
 
 @pytest.fixture
-def no_features(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command ends after the first pass, which writes the selection."""
-    monkeypatch.setattr(cache, "fill_arrays", lambda *_, **__: iter([0]))
+    monkeypatch.setattr(photo_pack, "fill_arrays", lambda *_, **__: iter([0]))
 
 
 @pytest.fixture(scope="session")

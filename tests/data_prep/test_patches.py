@@ -51,12 +51,6 @@ def test_a_pack_of_large_and_sharp_photos(
     assert command.main([*given, "--seed", "1"]) == 1, "another one"
 
 
-@pytest.mark.parametrize("more", [["--pixels"], ["--variants", "2"]])
-def test_what_does_not_go_together(folder: Path, tmp_path: Path, more: list[str]) -> None:
-    with pytest.raises(SystemExit):
-        command.main([str(folder), "-o", str(tmp_path / "pack"), "--patches", *more])
-
-
 def test_patches_are_parts_of_the_reduced_photo() -> None:
     pixels = skimage.data.astronaut()
     lightness = lightness_of(reduced(pixels))

@@ -1,4 +1,4 @@
-"""`python -m data_prep --pixels`: from folders of photos to a pixel pack."""
+"""`python -m data_prep`: from folders of photos to a pack."""
 
 from __future__ import annotations
 
@@ -22,17 +22,6 @@ from data_prep import arrays, pixels
 from data_prep.scan import without_borders
 
 
-@pytest.fixture
-def given(photos: Any) -> Callable[..., list[str]]:
-    """The command line that makes a pixel pack of the photos in a folder."""
-
-    def make(pack: Path, *more: str) -> list[str]:
-        base = [str(photos.folder), "-o", str(pack), "--exclude", str(photos.exclude)]
-        return [*base, "--dev", "3", "--workers", "0", "--pixels", *more]
-
-    return make
-
-
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arrays, "BATCH", 2)
@@ -50,13 +39,13 @@ def names(folder: Path, root: Path, split: str) -> set[str]:
 
 
 def test_a_pack_of_all_good_photos(
-    given: Callable[..., list[str]],
+    arguments: Callable[..., list[str]],
     photos: Any,
     tmp_path: Path,
     report: Callable[[Path], dict[str, Any]],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert command.main(given(tmp_path)) == 0
+    assert command.main(arguments(tmp_path)) == 0
     kept = len(photos.kept)
     assert f"{kept} photos" in capsys.readouterr().out
     assert 73_000 < LAYOUT.bytes_per_photo < 74_000
@@ -81,9 +70,9 @@ def test_a_pack_of_all_good_photos(
 
 
 def test_it_goes_on_where_it_was_interrupted(
-    given: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert command.main(given(tmp_path / "straight")) == 0
+    assert command.main(arguments(tmp_path / "straight")) == 0
     read = pixels.read_pixels
     count = itertools.count(1)
 
@@ -94,22 +83,22 @@ def test_it_goes_on_where_it_was_interrupted(
 
     with monkeypatch.context() as patch:
         patch.setattr(pixels, "read_pixels", stopped)
-        assert command.main(given(tmp_path / "resumed")) == 130
+        assert command.main(arguments(tmp_path / "resumed")) == 130
     assert json.loads((tmp_path / "resumed" / "pixels.json").read_text())["filled"] == 4
     seen: list[Path] = []
     with monkeypatch.context() as patch:
         patch.setattr(pixels, "read_pixels", lambda path: seen.append(path) or read(path))
-        assert command.main(given(tmp_path / "resumed")) == 0
+        assert command.main(arguments(tmp_path / "resumed")) == 0
     files = [Path(row["file"]) for row in table(tmp_path / "resumed")]
     assert seen == files[4:]
     for name in ("lightness.npy", "ab.npy", "pixels.json", "photos.csv"):
         straight, resumed = (tmp_path / pack / name for pack in ("straight", "resumed"))
         assert straight.read_bytes() == resumed.read_bytes(), name
-    assert command.main(given(tmp_path / "resumed", "--seed", "1")) == 1
+    assert command.main(arguments(tmp_path / "resumed", "--seed", "1")) == 1
 
 
 def test_photos_of_other_collections_choose(
-    given: Callable[..., list[str]],
+    arguments: Callable[..., list[str]],
     photos: Any,
     hash_of: Callable[[Path], int],
     tmp_path: Path,
@@ -124,7 +113,7 @@ def test_photos_of_other_collections_choose(
     mirrored.save(second / "mirrored.png")
     Image.fromarray(skimage.data.hubble_deep_field()[:300, :300]).save(second / "secret.png")
     more = ["--dev-photos", str(first), str(second)]
-    assert command.main(given(tmp_path / "pack", *more)) == 0
+    assert command.main(arguments(tmp_path / "pack", *more)) == 0
     rows = table(tmp_path / "pack")
     dev = {Path(row["file"]).name: row["source"] for row in rows if row["split"] == "dev"}
     assert dev == {"rocket.jpg": "everyday", "mirrored.png": "street"}
@@ -142,8 +131,8 @@ def test_the_mirror_image_of_an_excluded_photo_is_excluded(
     ImageOps.mirror(Image.open(photos.folder / "motorcycle.png")).save(tmp_path / "mirrored.png")
     exclude = tmp_path / "exclude.txt"
     exclude.write_text(f"{hash_of(tmp_path / 'mirrored.png'):x}\n")
-    arguments = [str(photos.folder), "-o", str(tmp_path / "pack"), "--exclude", str(exclude)]
-    assert command.main([*arguments, "--pixels", "--workers", "0"]) == 0
+    given = [str(photos.folder), "-o", str(tmp_path / "pack"), "--exclude", str(exclude)]
+    assert command.main([*given, "--workers", "0"]) == 0
     dropped = report(tmp_path / "pack")["dropped"]
     assert [Path(file).name for file, why in dropped.items() if why == "excluded"] == [
         "motorcycle.png"
@@ -161,7 +150,7 @@ def test_uniform_borders_are_cut_off(tmp_path: Path) -> None:
     assert np.array_equal(without_borders(picture), picture)
     Image.fromarray(boxed).save(tmp_path / "boxed.jpg", quality=90)
     arguments = [str(tmp_path), "-o", str(tmp_path / "pack"), "--workers", "0", "--dev", "0"]
-    assert command.main([*arguments, "--pixels"]) == 0
+    assert command.main(arguments) == 0
     (row,) = table(tmp_path / "pack")
     # JPEG smears the edge of the picture over the block of 16x16 pixels that it lies in.
     assert 200 <= int(row["short_side"]) < 200 + 2 * 16
@@ -179,40 +168,31 @@ def test_pictures_with_nothing_inside_a_border_stay(shape: tuple[int, ...]) -> N
 # what is refused
 
 
-def test_a_pixel_pack_has_no_variants(
-    given: Callable[..., list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as end:
-        command.main(given(tmp_path / "pack", "--variants", "2"))
-    assert end.value.code == 2
-    assert "--pixels" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("file", ["pixels.json", "settings.json", "photos.csv", "ab.npy"])
 @pytest.mark.parametrize("content", [b"", b"{", b"\x93NUMPY"])
 def test_a_damaged_pack(
     file: str,
     content: bytes,
-    given: Callable[..., list[str]],
+    arguments: Callable[..., list[str]],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(pixels, "read_pixels", lambda _: skimage.data.coffee()[:99, :99])
-        assert command.main(given(tmp_path)) == 0
+        assert command.main(arguments(tmp_path)) == 0
     info = json.loads((tmp_path / "pixels.json").read_text())
     (tmp_path / "pixels.json").write_text(json.dumps(info | {"filled": 4}))
     (tmp_path / file).write_bytes(content)
     capsys.readouterr()
-    assert command.main(given(tmp_path)) == 1
+    assert command.main(arguments(tmp_path)) == 1
     lines = capsys.readouterr().err.splitlines()
     assert sum(line.startswith("data_prep: ") for line in lines) == 1
     assert str(tmp_path) in lines[-1]
 
 
 def test_too_little_room(
-    given: Callable[..., list[str]],
+    arguments: Callable[..., list[str]],
     photos: Any,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -220,6 +200,6 @@ def test_too_little_room(
 ) -> None:
     free = len(photos.kept) * LAYOUT.bytes_per_photo - 1
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1e12, 0, free))
-    assert command.main(given(tmp_path / "pack")) == 1
+    assert command.main(arguments(tmp_path / "pack")) == 1
     assert "are free" in capsys.readouterr().err
     assert not (tmp_path / "pack" / "pixels.json").exists()

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from colorflow.training.pack import Pack
+from colorflow.training.pixels import PixelPack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 from data_prep import select as module
 from data_prep.scan import Scanned
-from tests.training.made_up_pack import write_pack
+from tests.training.made_up_pixels import write_pixels
 
 
 def test_every_dev_photo_is_evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,10 +39,10 @@ def test_every_dev_photo_is_evaluated(tmp_path: Path, monkeypatch: pytest.Monkey
 
     folder = tmp_path / "pack"
     folder.mkdir()
-    write_pack(folder)
-    pack = Pack(folder)
-    pack._short_side_of_row = np.resize(sides, len(pack))
-    read = pack.rows("dev", larger_than=EVALUATED_PHOTO_SIDE)
-    evaluated = set(pack._short_side_of_row[read].tolist())
+    write_pixels(folder)
+    pack = PixelPack(folder)
+    pack._short_side = np.resize(sides, len(pack))
+    read = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
+    evaluated = set(pack._short_side[read].tolist())
     assert {side for side, large in zip(sides, eligible[0], strict=True) if large} == evaluated
     assert evaluated == {129, 130}

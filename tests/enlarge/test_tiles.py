@@ -11,8 +11,7 @@ from skimage import data
 from colorflow.color.full_resolution import lightness_of
 from colorflow.enlarge import tiles
 from colorflow.enlarge.model import DetailModel
-from colorflow.enlarge.noise import noise_at
-from colorflow.enlarge.tiles import Doubling
+from colorflow.enlarge.tiles import Doubling, noise_at
 from tests.enlarge.conftest import ModelOf
 
 LIGHTNESS = lightness_of(data.camera()[100:173, 180:281])

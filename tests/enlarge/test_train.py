@@ -14,13 +14,15 @@ from torch.nn import functional as F
 from colorflow.enlarge import train as train_module
 from colorflow.enlarge.mean import MeanDoubling, StepConfig
 from colorflow.enlarge.model import DEQUANTIZATION_STD, DetailModel
-from colorflow.enlarge.objective import DetailObjective, MeanObjective, noisy
 from colorflow.enlarge.patches import PatchPack
 from colorflow.enlarge.train import (
+    DetailObjective,
+    MeanObjective,
     Trainee,
     doubling_of,
     export_doublings,
     load_trained,
+    noisy,
     train_doubling,
 )
 from colorflow.enlarge.weights import (

@@ -22,14 +22,14 @@ from colorflow.model.condition import Condition
 from colorflow.training.run_folder import read_state
 from tests.evaluation.small_baselines import SMALL_BASELINES
 from tests.small_weights import save_small_weights
-from tests.training.made_up_pack import write_pack
+from tests.training.made_up_pixels import write_pixels
 
 
 @pytest.fixture(scope="session")
 def pack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pack of 18 photos in 36 rows. Read it only."""
+    """The pack of 14 photos. Read it only."""
     folder = tmp_path_factory.mktemp("pack")
-    write_pack(folder)
+    write_pixels(folder)
     return folder
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from colorflow.evaluation.baselines import CINN_SHAPE, DeterministicNetwork
-from colorflow.evaluation.densities import ConditionalDensity
+from colorflow.evaluation.baselines import CINN_SHAPE, ConditionalDensity, DeterministicNetwork
 from colorflow.model.config import PyramidConfig
 from colorflow.model.context import LevelContext
 from colorflow.zoo.cinn2019 import cinn2019

@@ -16,7 +16,12 @@ from colorflow.color.full_resolution import lightness_of, render
 from colorflow.coloring import ColoringSpec
 from colorflow.colorizer import Colorizer
 from colorflow.errors import WeightsError
-from colorflow.evaluation.baselines import BASELINES, load_baseline, save_baseline
+from colorflow.evaluation.baselines import (
+    BASELINES,
+    ConditionalDensity,
+    load_baseline,
+    save_baseline,
+)
 from colorflow.evaluation.columns import (
     COLORS_OF_FIRST_PACK,
     MANY,
@@ -26,7 +31,6 @@ from colorflow.evaluation.columns import (
     constant,
     training_colors_of,
 )
-from colorflow.evaluation.densities import ConditionalDensity
 from colorflow.limits import MOST_LOOKS
 from colorflow.model.condition import CONDITION_GRID, Condition
 from colorflow.model.features import FEATURE_CHANNELS

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from colorflow.evaluation.densities import ConditionalDensity
+from colorflow.evaluation.baselines import ConditionalDensity
 from colorflow.flows import (
     Affine,
     ChannelPartition,

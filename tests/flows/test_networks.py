@@ -23,7 +23,7 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 
 
 def test_attention_layer_is_torchs_encoder_layer(randomize: Callable[..., nn.Module]) -> None:
-    ours = randomize(AttentionLayer(16, dropout=0.1, heads=4))
+    ours = randomize(AttentionLayer(16, dropout=0.1))
     peer = nn.TransformerEncoderLayer(
         16, 4, dim_feedforward=32, activation="gelu", batch_first=True, norm_first=True
     ).eval()

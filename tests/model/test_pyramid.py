@@ -15,7 +15,7 @@ from colorflow.flows import ChannelPermutation
 from colorflow.model.condition import Condition
 from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
-from tests.model.conftest import random_condition, small_config
+from tests.model.conftest import analysis, random_condition, small_config
 from tests.model.pyramids import (
     BATCH,
     LEVELS,
@@ -114,9 +114,9 @@ def test_log_prob_is_the_sum_of_its_parts(
     assert total.shape == (BATCH,)
 
 
-def test_analyze_is_the_independent_analysis(pyramid: ChromaPyramid, ab: Tensor) -> None:
+def test_the_analysis_is_the_independent_one(pyramid: ChromaPyramid, ab: Tensor) -> None:
     expected, _, _ = split(unbounded(ab.double().numpy(), pyramid.config.chroma_limit))
-    for part, value in zip(pyramid.analyze(ab.double()), expected, strict=True):
+    for part, value in zip(analysis(pyramid, ab.double()), expected, strict=True):
         np.testing.assert_allclose(part, value, rtol=0, atol=1e-10)
 
 
@@ -230,7 +230,7 @@ def test_chroma_at_and_beyond_the_box_has_finite_density_and_gradient(
 
 def test_fit_standardizes_a_levels_numbers(ab: Tensor, condition: Condition) -> None:
     pyramid = ChromaPyramid(small_config()).eval()
-    for level, part in zip(pyramid.levels, pyramid.analyze(ab), strict=True):
+    for level, part in zip(pyramid.levels, analysis(pyramid, ab), strict=True):
         level.fit(part, condition)
     with torch.no_grad():
         latents = pyramid.encode(ab, condition)  # couplings are the identity

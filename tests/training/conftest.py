@@ -1,38 +1,47 @@
-"""A tiny pyramid, and a pack of made-up photos that needs no feature network."""
+"""A tiny pyramid, a pack of parts of pictures, and feature networks that cost nothing."""
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 
+from colorflow.model import features
 from colorflow.model.config import PyramidConfig
+from colorflow.model.features import FEATURE_CHANNELS
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.training import loop
-from colorflow.training.pack import Pack
+from colorflow.model.weights import save_weights
+from colorflow.training import loop, pixels, trainer, until_budget
+from colorflow.training.pixels import PixelPack
 from colorflow.training.schedule import Budget
 from colorflow.training.targets import LevelObjective
 from colorflow.training.trainer import TrainConfig, Trainer
 from tests.small_weights import small_level
-from tests.training.made_up_pack import write_pack
 from tests.training.made_up_pixels import write_pixels
 from tests.training.runs import Train
 
+VIEWS = 3
+"""Views of a training photo, in place of 64."""
 
-def _shape() -> PyramidConfig:
-    return PyramidConfig(
-        levels=(
-            small_level(4, 8, attention=True),
-            small_level(4, 8, attention=True),
-            small_level(8, 8, 16, attention=True),
-            small_level(16, 16),
-            small_level(32, 32),
-        )
-    )
+
+class CheapFeatures:
+    """Maps that tell photos apart, without a network."""
+
+    def __call__(self, lightness: Tensor, *, coarsest: int = 8) -> dict[int, Tensor]:
+        maps = {}
+        for side, channels in FEATURE_CHANNELS.items():
+            if side >= coarsest:
+                pooled = F.avg_pool2d(lightness, 256 // side) / 50 - 1
+                angles = torch.arange(1, channels + 1).view(1, -1, 1, 1)
+                maps[side] = torch.sin(angles * pooled + angles)
+        return maps
 
 
 def small_training(**changes: Any) -> TrainConfig:
@@ -40,32 +49,43 @@ def small_training(**changes: Any) -> TrainConfig:
     return TrainConfig(**{"batch": 8, "peak_rate": 0.02, "evaluate_every": 3.0, **changes})
 
 
-@pytest.fixture(autouse=True)
-def _one_plain_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Malloc as other tests expect it, and no torchrun around the tests."""
-    monkeypatch.setattr(loop, "keep_freed_memory", lambda: None)
-    for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture(scope="session")
 def shape() -> PyramidConfig:
-    """A pyramid of five levels, each as small as can be."""
-    return _shape()
+    """A pyramid of five levels, each as small as can be, with late blocks."""
+    return PyramidConfig(
+        levels=(
+            small_level(4, 8, attention=True),
+            small_level(4, 8, attention=True),
+            small_level(8, 8, 16, attention=True),
+            small_level(16, 16),
+            small_level(32, 32),
+        ),
+        late_blocks=True,
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_and_cheap(shape: PyramidConfig) -> Iterator[None]:
+    """New weights of that shape, two narrow late blocks, few views, and malloc as it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features, "_EXPANSION", 1)
+        patch.setattr(features, "_LATE_BLOCKS", ((40, 112, 3, 2), (112, 320, 3, 2)))
+        patch.setattr(features, "_GRID_AFTER_BLOCK", {5: 16, 6: 8})
+        patch.setattr(features.LateBlocks, "copy_from", lambda *_: None)
+        for module in (pixels, loop):
+            patch.setattr(module, "Features", CheapFeatures)
+        patch.setattr(pixels, "VIEWS", VIEWS)
+        patch.setattr(trainer, "FIT_ROWS", 16)
+        patch.setattr(until_budget, "PHOTOS", 1)
+        patch.setattr(loop, "default_config", lambda: shape)
+        patch.setattr(loop, "keep_freed_memory", lambda: None)
+        yield
 
 
 @pytest.fixture(scope="session")
 def pack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pack of 18 photos in 36 rows. Read it only."""
+    """The pack of 14 photos. Read it only."""
     folder = tmp_path_factory.mktemp("pack")
-    write_pack(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def pixels_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pixel pack of 14 photos. Read it only."""
-    folder = tmp_path_factory.mktemp("pixels")
     write_pixels(folder)
     return folder
 
@@ -76,40 +96,65 @@ def own_pack(pack_folder: Path, tmp_path: Path) -> Path:
     return shutil.copytree(pack_folder, tmp_path / "own_pack")
 
 
+@pytest.fixture(scope="module")
+def start(
+    _small_and_cheap: None, shape: PyramidConfig, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A weights file with late blocks, to start from."""
+    torch.manual_seed(5)
+    pyramid = ChromaPyramid(shape)
+    with torch.no_grad():
+        for parameter in pyramid.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    path = tmp_path_factory.mktemp("start") / "start.safetensors"
+    save_weights(path, pyramid, (0.5,) * 5, {}, torch.float32)
+    return path
+
+
 @pytest.fixture
 def make_trainer(shape: PyramidConfig, pack_folder: Path) -> Callable[..., Trainer]:
     """A trainer of one level, given its index; the initial weights are always the same."""
 
     def make(index: int = 0, pack: Path | None = None, **changes: Any) -> Trainer:
         torch.manual_seed(0)
-        pyramid = ChromaPyramid(shape)
+        pyramid = ChromaPyramid(dataclasses.replace(shape, late_blocks=False))
         device = torch.device("cpu")
         objective, config = LevelObjective(pyramid, index), small_training(**changes)
-        return Trainer(pyramid.levels[index], objective, Pack(pack or pack_folder), config, device)
+        rows = PixelPack(pack or pack_folder)
+        return Trainer(pyramid.levels[index], objective, rows, config, device)
 
     return make
 
 
-@pytest.fixture
-def go(pack_folder: Path, shape: PyramidConfig) -> Train:
-    """Trains in a folder; what it says."""
+@pytest.fixture(scope="module")
+def go(_small_and_cheap: None, pack_folder: Path) -> Train:
+    """Trains in a folder, new weights and the two coarsest levels by default; what it says."""
 
     def go(
         folder: Path,
         *,
         steps: int | None = None,
         minutes: float | None = None,
-        levels: tuple[int, ...] = (4,),
+        levels: tuple[int, ...] = (4, 8),
         pack: Path = pack_folder,
         say: Callable[[str], None] | None = None,
+        start: Path | None = None,
+        hints: bool = False,
+        dropout: float | None = None,
+        level_changes: dict[str, int] | None = None,
+        mean_head: bool = False,
         **changes: Any,
     ) -> list[str]:
         said: list[str] = []
         loop.train(
-            [pack],
+            pack,
             folder,
-            shape=changes.pop("shape", shape),
-            config=small_training(**changes),
+            start=start,
+            hints=hints,
+            dropout=dropout,
+            level_changes=level_changes,
+            mean_head=mean_head,
+            config=small_training(**{"batch": 4, "dev_photos": 2, **changes}),
             budget=Budget(steps=steps, minutes=minutes),
             levels=levels,
             say=say or said.append,

@@ -14,15 +14,20 @@ from colorflow.training.run_folder import read_state
 Train = Callable[..., list[str]]
 
 
-def curve(folder: Path, level: int = 4) -> list[dict[str, str]]:
-    with (folder / f"level{level}" / "curve.csv").open(newline="") as file:
+def curve(folder: Path, name: str = "joint") -> list[dict[str, str]]:
+    with (folder / name / "curve.csv").open(newline="") as file:
         return list(csv.DictReader(file))
 
 
-def state_of(folder: Path, level: int = 4) -> dict[str, Any]:
-    """The checkpoint without its clock, tensors as bytes."""
-    state = read_state(folder, f"level{level}")
+def raw_state(folder: Path, name: str = "joint") -> dict[str, Any]:
+    """The checkpoint of an objective that has begun."""
+    state = read_state(folder, name)
     assert state is not None
+    return state
+
+
+def state_of(folder: Path, name: str = "joint") -> dict[str, Any]:
+    """The checkpoint without its clock, tensors as bytes."""
 
     def plain(value: Any) -> Any:
         if isinstance(value, Tensor):
@@ -31,4 +36,4 @@ def state_of(folder: Path, level: int = 4) -> dict[str, Any]:
             return {key: plain(item) for key, item in value.items()}
         return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
-    return {key: plain(value) for key, value in state.items() if key != "seconds"}
+    return {key: plain(x) for key, x in raw_state(folder, name).items() if key != "seconds"}

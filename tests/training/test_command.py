@@ -6,11 +6,11 @@ import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from colorflow import cli
 from colorflow.model.config import default_config
+from colorflow.model.weights import load_weights
 from colorflow.training import loop
 from colorflow.training.run_folder import RunFolder, run_config
 from colorflow.training.schedule import Budget
@@ -40,9 +40,9 @@ def test_train_passes_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
     options = ["--minutes", "1.5", "--levels", "8,4", "--batch", "16", "--rate", "0.002"]
     options += ["--seed", "3", "--evaluate-every", "20", "--hints", "--start", "old.safetensors"]
     options += ["--dropout", "0", "--couplings", "9", "--context-layers", "3"]
-    assert cli.main(["train", "pack", "more", "-o", str(tmp_path), *options]) == 0
+    assert cli.main(["train", "pack", "-o", str(tmp_path), *options]) == 0
     ((given, named),) = calls
-    assert given == ((Path("pack"), Path("more")), tmp_path)
+    assert given == (Path("pack"), tmp_path)
     assert named["level_changes"] == {"couplings": 9, "context_layers": 3}
     assert named["config"] == TrainConfig(batch=16, peak_rate=0.002, seed=3, evaluate_every=20.0)
     assert named["budget"] == Budget(minutes=1.5)
@@ -82,7 +82,7 @@ def test_train_refuses(options: list[str], capsys: pytest.CaptureFixture[str]) -
 
 def test_train_without_a_pack(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = error_of(["train", tmp_path, "-o", tmp_path / "run", "--steps", "1"], capsys)
-    assert line.startswith(f"{tmp_path}: no training pack here")
+    assert line.startswith(f"{tmp_path}: no pack of this kind here")
     assert not (tmp_path / "run").exists()
 
 
@@ -92,22 +92,11 @@ def test_train_with_a_damaged_pack(own_pack: Path, capsys: pytest.CaptureFixture
     assert line.startswith(f"{own_pack}: the pack is damaged")
 
 
-def test_train_with_rows_that_are_not_finite(
-    own_pack: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    chroma = np.lib.format.open_memmap(own_pack / "ab.npy", mode="r+")
-    chroma[3] = np.nan
-    chroma.flush()
-    given = ["train", own_pack, "-o", own_pack / "run", "--steps", "3", "--batch", "8"]
-    line = error_of(given, capsys)
-    assert line.startswith(f"{own_pack / 'ab.npy'}: row 3 holds numbers that are not finite")
-
-
 def test_train_with_too_few_photos(
     pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     line = error_of(["train", pack_folder, "-o", tmp_path / "run", "--steps", "1"], capsys)
-    assert "level 4 has 28 training rows, a batch needs 128" in line
+    assert "joint has 30 training rows, a batch needs 128" in line
 
 
 def test_train_of_an_unknown_level(
@@ -120,7 +109,7 @@ def test_train_of_an_unknown_level(
 def test_train_in_a_folder_with_other_settings(
     pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    RunFolder(tmp_path, run_config(default_config(), TrainConfig(batch=8)))
+    RunFolder(tmp_path, run_config(loop.default_config(), TrainConfig(batch=8)))
     given = ["train", pack_folder, "-o", tmp_path, "--steps", "1", "--batch", "9"]
     line = error_of(given, capsys)
     assert line.startswith(f"{tmp_path}: holds a run of another shape or with other settings")
@@ -129,11 +118,11 @@ def test_train_in_a_folder_with_other_settings(
 def test_train_with_a_damaged_checkpoint(
     pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    RunFolder(tmp_path, run_config(default_config(), TrainConfig(batch=8))).part("level4")
-    (tmp_path / "level4" / "state.pt").write_bytes(b"no checkpoint")
+    RunFolder(tmp_path, run_config(loop.default_config(), TrainConfig(batch=8))).part("joint")
+    (tmp_path / "joint" / "state.pt").write_bytes(b"no checkpoint")
     given = ["train", pack_folder, "-o", tmp_path, "--steps", "1", "--batch", "8"]
     line = error_of(given, capsys)
-    assert line.startswith(f"{tmp_path / 'level4' / 'state.pt'}: the checkpoint is damaged")
+    assert line.startswith(f"{tmp_path / 'joint' / 'state.pt'}: the checkpoint is damaged")
 
 
 def test_an_interruption_of_train_ends_with_130(
@@ -148,21 +137,22 @@ def test_an_interruption_of_train_ends_with_130(
 
 
 @pytest.mark.slow
-def test_the_program_trains_and_refuses_to_export_half_a_run(
+def test_the_program_trains_exports_and_colors(
     pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The default shape."""
-    options = ["--steps", "2", "--levels", "4", "--batch", "8"]
-    assert cli.main(["train", str(pack_folder), "-o", str(tmp_path / "run"), *options]) == 0
-    printed = capsys.readouterr()
-    assert printed.err == ""
-    assert printed.out.startswith("level 4: step 2, ")
-    assert math.isfinite(float(printed.out.split("dev ")[1].split(",")[0]))
-
-    weights = tmp_path / "w.safetensors"
-    line = error_of(["export", tmp_path / "run", weights, "--pack", pack_folder], capsys)
-    assert line.startswith(f"{tmp_path / 'run'}: level 8 has no evaluated")
-    assert not weights.exists()
+    """The commands of the README, on new weights."""
+    run, weights = tmp_path / "run", tmp_path / "my.safetensors"
+    options = ["--steps", "2", "--batch", "4", "--threads", "1", "--evaluate-every", "2"]
+    assert cli.main(["train", str(pack_folder), "-o", str(run), *options]) == 0
+    said = capsys.readouterr().out
+    assert [line.split(":")[0] for line in said.splitlines()] == ["joint", "level 32", "level 64"]
+    assert math.isfinite(float(said.split("dev ")[1].split(",")[0]))
+    arguments = [str(run), str(weights), "--pack", str(pack_folder)]
+    assert cli.main(["export", *arguments, "--temperatures", "1,1,1,0.5,0"]) == 0
+    loaded = load_weights(weights)
+    assert loaded.pyramid.config.late_blocks
+    assert loaded.temperatures == (1, 1, 1, 0.5, 0)
+    assert not loaded.training.get("start")
 
 
 # export
@@ -189,7 +179,7 @@ def test_export_without_a_pack(tmp_path: Path, capsys: pytest.CaptureFixture[str
     RunFolder(tmp_path / "run", run_config(default_config(), TrainConfig()))
     weights = tmp_path / "w.safetensors"
     line = error_of(["export", tmp_path / "run", weights, "--pack", tmp_path], capsys)
-    assert line.startswith(f"{tmp_path}: no training pack here")
+    assert line.startswith(f"{tmp_path}: no pack of this kind here")
 
 
 def test_export_of_a_run_that_has_not_begun(

@@ -20,11 +20,9 @@ from colorflow.model.weights import load_weights
 from colorflow.training import export as export_module
 from colorflow.training import targets, tuning
 from colorflow.training.export import bits_per_dim, coarsest_nats, export
-from colorflow.training.loop import train
-from colorflow.training.pack import Pack
-from colorflow.training.run_folder import read_state
-from colorflow.training.schedule import Budget
-from tests.training.conftest import small_training
+from colorflow.training.pixels import PixelPack
+from colorflow.training.run_folder import read_level, read_state
+from tests.training.runs import Train
 
 pytestmark = pytest.mark.slow
 
@@ -35,15 +33,10 @@ DIMS = (32, 96, 384, 1536, 6144)
 
 
 @pytest.fixture(scope="module")
-def run(
-    pack_folder: Path,
-    shape: PyramidConfig,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
-    """A run of two steps a level. Read it only."""
+def run(go: Train, start: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two steps of the coarse levels, and of each other one. Read it only."""
     folder = tmp_path_factory.mktemp("run")
-    config = small_training()
-    train([pack_folder], folder, shape=shape, config=config, budget=Budget(steps=2), say=str)
+    go(folder, steps=2, levels=NAMES)
     return folder
 
 
@@ -68,7 +61,7 @@ def check_history(training: dict[str, Any], run: Path) -> None:
     assert [level["level"] for level in training["levels"]] == list(NAMES)
     assert [level["steps"] for level in training["levels"]] == [2] * 5
     for level in training["levels"]:
-        state = read_state(run, f"level{level['level']}")
+        state = read_level(run, level["level"])
         assert state is not None
         assert level["dev_nats"] == pytest.approx(state["best_dev"], abs=1e-3)
     bits = training["bits_per_dim"]
@@ -104,7 +97,7 @@ def test_the_file_has_the_best_averaged_weights_and_their_history(
     assert loaded.interval_factors == FACTORS
     assert loaded.pyramid.config == shape
     for name, level in zip(NAMES, loaded.pyramid.levels, strict=True):
-        state = read_state(run, f"level{name}")
+        state = read_level(run, name)
         assert state is not None
         for key, value in level.state_dict().items():
             best = state["best"][key]
@@ -118,7 +111,7 @@ def test_half_precision_is_dropped_where_it_costs_too_much(
 ) -> None:
     bits = iter([5.0, 5.01])  # float32, float16
 
-    def measured(_: ChromaPyramid, __: Pack, split: str, *___: Any) -> dict[str, float]:
+    def measured(_: ChromaPyramid, __: PixelPack, split: str, *___: Any) -> dict[str, float]:
         return {"all": next(bits, 5.0)} if split == "dev" else {"all": 5.0}
 
     monkeypatch.setattr(export_module, "bits_per_dim", measured)
@@ -143,7 +136,7 @@ def test_temperatures_are_tuned_with_the_gain_that_is_shipped(
 ) -> None:
     gains = []
 
-    def tuned(_: ChromaPyramid, __: Pack, gain: float, **___: Any) -> tuple[float, ...]:
+    def tuned(_: ChromaPyramid, __: PixelPack, gain: float, **___: Any) -> tuple[float, ...]:
         gains.append(gain)
         return TEMPERATURES
 
@@ -168,7 +161,7 @@ def test_interval_factors_are_measured_on_what_is_shipped(
     loaded, (pyramid,) = load_weights(weights), measured
     stored = loaded.pyramid.state_dict()
     assert all(torch.equal(stored[name], value) for name, value in pyramid.state_dict().items())
-    assert loaded.interval_factors == tuning.calibrate(pyramid, Pack(pack_folder), say=str)
+    assert loaded.interval_factors == tuning.calibrate(pyramid, PixelPack(pack_folder), say=str)
     assert any(line.startswith("central 90% interval at std 1: covers ") for line in said)
 
 
@@ -178,7 +171,7 @@ def test_bits_per_dim_are_those_of_log_prob(
     """Without noise; -log2 p(ab) over 8192 numbers, for the large whole photos of dev."""
     monkeypatch.setattr(targets, "NOISE", 0.0)
     torch.manual_seed(0)
-    pyramid, pack = ChromaPyramid(shape).eval(), Pack(pack_folder)
+    pyramid, pack = ChromaPyramid(shape).eval(), PixelPack(pack_folder)
     bits = bits_per_dim(pyramid, pack, "dev", 100)
     with torch.no_grad():
         log_prob = pyramid.log_prob(*pack.batch(pack.rows("dev", variant="whole")))
@@ -188,7 +181,7 @@ def test_bits_per_dim_are_those_of_log_prob(
 def test_bits_per_dim_have_unit_noise_on_every_pixel(
     shape: PyramidConfig, pack_folder: Path
 ) -> None:
-    pyramid, pack = ChromaPyramid(shape).eval(), Pack(pack_folder)
+    pyramid, pack = ChromaPyramid(shape).eval(), PixelPack(pack_folder)
     noisy: list[torch.Tensor] = []
 
     def watch(ab: torch.Tensor, _: Any) -> list[torch.Tensor]:
@@ -211,7 +204,7 @@ def test_coarsest_nats_are_a_density_of_the_means_of_ab(
 ) -> None:
     """A new level is a standard normal of 128 atanh(mean / 128): known in closed form."""
     monkeypatch.setattr(targets, "NOISE", 0.0)
-    pyramid, pack = ChromaPyramid(shape).eval(), Pack(pack_folder)
+    pyramid, pack = ChromaPyramid(shape).eval(), PixelPack(pack_folder)
     ab = pack.batch(pack.rows("dev", variant="whole"))[0].double().numpy()
     means = ab.reshape(-1, 2, 4, 16, 4, 16).mean((3, 5)).reshape(len(ab), 32)
     u = 128 * np.arctanh(means / 128)
@@ -252,21 +245,21 @@ def whole_file(run: Path, pack_folder: Path, tmp_path: Path) -> Path:
 def test_levels_that_the_run_lacks_come_from_a_file(
     run: Path, whole_file: Path, pack_folder: Path, tmp_path: Path, weights: Path
 ) -> None:
-    """A run of the coarsest level alone, with other weights than the file's."""
+    """A run of the coarse levels alone, with other weights than the file's."""
     own = tmp_path / "own"
     shutil.copytree(run, own)
     config = json.loads((own / "config.json").read_text())
     for level in config["pyramid"]["levels"]:
         level["dropout"] = 0.05  # matters in training alone
-        level["couplings"] += level["grid"] != 4  # the file's levels keep their own shape
+        level["couplings"] += level["grid"] > 8  # the file's levels keep their own shape
     (own / "config.json").write_text(json.dumps(config))
-    for name in NAMES[1:]:
+    for name in NAMES[3:]:
         shutil.rmtree(own / f"level{name}")
-    state = torch.load(own / "level4" / "state.pt", weights_only=True)
+    state = torch.load(own / "joint" / "state.pt", weights_only=True)
     state["best"] = {key: 1.5 * value for key, value in state["best"].items()}
-    torch.save(state, own / "level4" / "state.pt")
+    torch.save(state, own / "joint" / "state.pt")
     given = {"pack_folder": pack_folder, "temperatures": TEMPERATURES, "say": str}
-    with pytest.raises(TrainingError, match="level 8 has no evaluated weights"):
+    with pytest.raises(TrainingError, match="level 32 has no evaluated weights"):
         export(own, weights, **given)
     export(own, weights, fallback=whole_file, **given)
     made, others = load_weights(weights), load_weights(whole_file)
@@ -275,10 +268,12 @@ def test_levels_that_the_run_lacks_come_from_a_file(
     for level, other in pairs:
         of_other = other.state_dict()
         same.append(all(torch.equal(x, of_other[key]) for key, x in level.state_dict().items()))
-    assert same == [False, True, True, True, True]
+    assert same == [False, False, False, True, True]
     config, of_file = made.pyramid.config, others.pyramid.config
-    assert config == of_file.with_levels([4], dropout=0.05)
-    assert [entry.get("from") for entry in made.training["levels"]] == [None] + 4 * [others.digest]
+    assert config == of_file.with_levels([4, 8, 16], dropout=0.05)
+    assert [entry.get("from") for entry in made.training["levels"]] == 3 * [None] + 2 * [
+        others.digest
+    ]
     assert [entry["steps"] for entry in made.training["levels"]] == [2] * 5
 
 
@@ -300,20 +295,20 @@ def test_a_level_has_never_been_evaluated(
     run: Path, pack_folder: Path, tmp_path: Path, weights: Path
 ) -> None:
     part = shutil.copytree(run, tmp_path / "part")
-    state = read_state(part, "level8")
+    state = read_state(part, "level32")
     assert state is not None
-    torch.save(state | {"best": {}}, part / "level8" / "state.pt")
+    torch.save(state | {"best": {}}, part / "level32" / "state.pt")
     message = refused(TrainingError, weights, run=part, pack_folder=pack_folder)
-    assert "level 8 has no evaluated weights yet" in message
+    assert "level 32 has no evaluated weights yet" in message
 
 
 def test_a_checkpoint_is_damaged(
     run: Path, pack_folder: Path, tmp_path: Path, weights: Path
 ) -> None:
     part = shutil.copytree(run, tmp_path / "part")
-    (part / "level16" / "state.pt").write_bytes(b"no checkpoint")
+    (part / "level64" / "state.pt").write_bytes(b"no checkpoint")
     message = refused(TrainingError, weights, run=part, pack_folder=pack_folder)
-    assert str(part / "level16" / "state.pt") in message
+    assert str(part / "level64" / "state.pt") in message
 
 
 @pytest.mark.parametrize("count", [1, 4, 6])
@@ -332,7 +327,7 @@ def test_no_run(pack_folder: Path, tmp_path: Path, weights: Path) -> None:
 
 def test_no_pack(run: Path, tmp_path: Path, weights: Path) -> None:
     message = refused(PackError, weights, run=run, pack_folder=tmp_path / "none")
-    assert message.startswith(f"{tmp_path / 'none'}: no training pack here")
+    assert message.startswith(f"{tmp_path / 'none'}: no pack of this kind here")
 
 
 def test_a_pack_without_dev_photos(run: Path, own_pack: Path, weights: Path) -> None:

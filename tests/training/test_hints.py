@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,16 +14,14 @@ from torch import Tensor
 from colorflow.model.condition import Condition
 from colorflow.model.config import HINT_PLANES, PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.weights import load_weights
 from colorflow.training import targets
-from colorflow.training.export import export
-from colorflow.training.loop import train
-from colorflow.training.pack import Pack
+from colorflow.training.pixels import PixelPack
 from colorflow.training.run_folder import CURVE
 from colorflow.training.schedule import Budget
 from colorflow.training.targets import LevelObjective, random_hints, true_points
 from colorflow.training.trainer import Trainer
 from tests.training.conftest import small_training
+from tests.training.runs import Train
 
 pytestmark = pytest.mark.slow
 
@@ -134,7 +131,7 @@ def test_points_are_so_many_cells_of_the_truth(count: int) -> None:
 
 @pytest.fixture
 def hinted_shape(shape: PyramidConfig) -> PyramidConfig:
-    return dataclasses.replace(shape, extra_planes=HINT_PLANES)
+    return dataclasses.replace(shape, extra_planes=HINT_PLANES, late_blocks=False)
 
 
 class Watch(torch.nn.Module):
@@ -155,8 +152,8 @@ def test_training_has_random_hints_and_evaluation_none_or_points(
     hinted_shape: PyramidConfig, pack_folder: Path
 ) -> None:
     """Of the clean truth; noise on the level's own numbers is the same with hints and without."""
-    pyramid, pack, module = ChromaPyramid(hinted_shape), Pack(pack_folder), Watch()
-    ab, condition = pack.batch(pack.rows("train"))
+    pyramid, pack, module = ChromaPyramid(hinted_shape), PixelPack(pack_folder), Watch()
+    ab, condition = pack.batch(pack.rows("train"), (8,))
     objective, pointed = LevelObjective(pyramid, 1), LevelObjective(pyramid, 1, points=4)
     objective.loss(module.train(), ab, condition, generator(1))
     objective.loss(module.eval(), ab, condition, generator(1))
@@ -176,8 +173,8 @@ def test_training_has_random_hints_and_evaluation_none_or_points(
 
 
 def test_a_model_without_planes_has_no_hints(shape: PyramidConfig, pack_folder: Path) -> None:
-    pyramid, pack, module = ChromaPyramid(shape), Pack(pack_folder), Watch()
-    batch = pack.batch(pack.rows("train"))
+    pyramid, pack, module = ChromaPyramid(shape), PixelPack(pack_folder), Watch()
+    batch = pack.batch(pack.rows("dev"))
     noise = generator(1)
     LevelObjective(pyramid, 0, points=4).loss(module.train(), *batch, noise)
     assert module.planes == [None]
@@ -192,7 +189,7 @@ def test_hints_reach_the_weights_of_every_level(
     pyramid = ChromaPyramid(hinted_shape)
     for index, level in enumerate(pyramid.levels):
         objective, device = LevelObjective(pyramid, index), torch.device("cpu")
-        trainer = Trainer(level, objective, Pack(pack_folder), small_training(), device)
+        trainer = Trainer(level, objective, PixelPack(pack_folder), small_training(), device)
         before = [x.clone() for x in level.context.from_planes.parameters()]
         trainer.train(Budget(steps=3), 3)
         for old, new in zip(before, level.context.from_planes.parameters(), strict=True):
@@ -200,55 +197,22 @@ def test_hints_reach_the_weights_of_every_level(
 
 
 @pytest.fixture(scope="module")
-def hinted_run(
-    pack_folder: Path,
-    shape: PyramidConfig,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
-    """A run of 2 steps a level, evaluated at 1 and 2. Read it only."""
+def hinted_run(go: Train, start: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of 2 steps of a fine level, evaluated at 1 and 2. Read it only."""
     folder = tmp_path_factory.mktemp("run")
-    config, budget = small_training(peak_rate=0.5, evaluate_every=1.0), Budget(steps=2)
-    train([pack_folder], folder, shape=shape, hints=True, config=config, budget=budget, say=str)
+    options = {"peak_rate": 0.5, "evaluate_every": 1.0, "start": start, "hints": True}
+    go(folder, steps=2, levels=(32,), **options)
+    assert go(folder, steps=2, levels=(32,), **options) == ["level 32: goes on at step 2"]
     return folder
 
 
 def test_a_run_with_hints_has_a_column_more_and_chooses_by_both(hinted_run: Path) -> None:
-    rows = np.genfromtxt(hinted_run / "level4" / "curve.csv", delimiter=",", names=True)
+    rows = np.genfromtxt(hinted_run / "level32" / "curve.csv", delimiter=",", names=True)
     assert rows.dtype.names == (*CURVE, "dev_hints_nats")
     assert np.isfinite(rows["dev_hints_nats"]).all()
     assert rows["dev_hints_nats"][-1] != rows["dev_nats"][-1]
     mean = (rows["dev_nats"] + rows["dev_hints_nats"]) / 2
     np.testing.assert_allclose(rows["best_dev"], np.minimum.accumulate(mean), atol=2e-4)
-
-
-def test_a_run_with_hints_goes_on(
-    hinted_run: Path,
-    pack_folder: Path,
-    shape: PyramidConfig,
-) -> None:
-    said: list[str] = []
-    given: dict[str, Any] = {
-        "shape": shape,
-        "config": small_training(peak_rate=0.5, evaluate_every=1.0),
-    }
-    train([pack_folder], hinted_run, hints=True, budget=Budget(steps=2), say=said.append, **given)
-    assert said == [f"level {grid}: goes on at step 2" for grid in (4, 8, 16, 32, 64)]
-
-
-def test_a_run_with_hints_is_exported_and_measured_without(
-    hinted_run: Path, pack_folder: Path, tmp_path: Path
-) -> None:
-    path = tmp_path / "hinted.safetensors"
-    export(hinted_run, path, pack_folder=pack_folder, temperatures=[0.5] * 5, say=str)
-    loaded = load_weights(path)
-    assert loaded.pyramid.config.takes_hints
-    assert "start" not in loaded.training
-    pack = Pack(pack_folder)
-    ab, condition = pack.batch(pack.rows("dev"))
-    hinted = dataclasses.replace(condition, planes=true_points(ab, 3, generator()))
-    with torch.no_grad():
-        first, second = (loaded.pyramid.log_prob(ab, c) for c in (condition, hinted))
-    assert (first != second).any()
 
 
 def test_dev_with_hints_is_measured_on_the_same_noise(
@@ -259,7 +223,9 @@ def test_dev_with_hints_is_measured_on_the_same_noise(
     """Hints that the weights do not look at change nothing at all."""
     pyramid = ChromaPyramid(hinted_shape)
     objective, device = LevelObjective(pyramid, 2), torch.device("cpu")
-    trainer = Trainer(pyramid.levels[2], objective, Pack(pack_folder), small_training(), device)
+    trainer = Trainer(
+        pyramid.levels[2], objective, PixelPack(pack_folder), small_training(), device
+    )
     randomize(trainer.ema, gain=0.35)
     pointed = LevelObjective(pyramid, 2, points=targets.EVALUATED_HINTS)
     assert trainer.evaluate("dev", objective=pointed) != trainer.evaluate("dev")

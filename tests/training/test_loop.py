@@ -14,6 +14,7 @@ from PIL import Image
 
 from colorflow.model.config import PyramidConfig
 from colorflow.training import trainer as trainer_module
+from colorflow.training import until_budget
 from colorflow.training.run_folder import CURVE, STATE, read_config
 from tests.training.conftest import small_training
 from tests.training.runs import Train, curve, state_of
@@ -23,39 +24,41 @@ pytestmark = pytest.mark.slow
 # what it leaves
 
 
-def test_a_run_leaves_curves_grids_and_checkpoints(go: Train, tmp_path: Path) -> None:
-    said = go(tmp_path, steps=4, levels=(4, 16))
+def test_a_run_leaves_curves_grids_and_checkpoints(
+    go: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(until_budget, "PHOTOS", 8)
+    said = go(tmp_path, steps=4, levels=(4, 8, 32))
     assert [line.split(",")[0] for line in said] == [
-        "level 4: step 3", "level 4: step 4", "level 16: step 3", "level 16: step 4",
+        "joint: step 3", "joint: step 4", "level 32: step 3", "level 32: step 4",
     ]  # fmt: skip
     assert (tmp_path / "config.json").is_file()
-    for level in (4, 16):
-        rows = curve(tmp_path, level)
-        assert tuple(rows[0]) == CURVE
+    for name in ("joint", "level32"):
+        rows = curve(tmp_path, name)
+        assert tuple(rows[0])[:7] == CURVE
         assert [row["step"] for row in rows] == ["3", "4"]
         assert all(0 < float(row["dev_nats"]) < 1e5 for row in rows)
         assert all(0 < float(row["dev_degraded_nats"]) < 1e5 for row in rows)
         assert [row["skipped"] for row in rows] == ["0", "0"]
-        best = [float(row["best_dev"]) for row in rows]
-        assert best[1] == min(float(row["dev_nats"]) for row in rows)
-        with Image.open(tmp_path / f"level{level}" / "grid.png") as grid:
+        assert float(rows[1]["best_dev"]) <= float(rows[0]["best_dev"])
+        with Image.open(tmp_path / name / "grid.png") as grid:
             assert (grid.format, grid.mode) == ("PNG", "RGB")
             assert grid.height > 4 * 128, "a row for each of 4 dev photos"
             assert grid.width > 7 * 128, "gray, truth and 5 samples"
             assert np.asarray(grid).std() > 10
-        assert not list((tmp_path / f"level{level}").glob("*.tmp"))
-    assert {path.name for path in tmp_path.iterdir()} == {"config.json", "level4", "level16"}
+        assert not list((tmp_path / name).glob("*.tmp"))
+    assert {path.name for path in tmp_path.iterdir()} == {"config.json", "joint", "level32"}
 
 
 def test_tensorboard_shows_the_same_curves(go: Train, tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     go(tmp_path, steps=4)
-    events = EventAccumulator(str(tmp_path / "level4" / "tensorboard"))
+    events = EventAccumulator(str(tmp_path / "joint" / "tensorboard"))
     events.Reload()
-    assert set(events.Tags()["scalars"]) == {f"level4/{name}" for name in CURVE[2:]}
+    assert set(events.Tags()["scalars"]) == {f"joint/{name}" for name in (*CURVE[2:], "dev4_nats")}
     for name in ("train_nats", "dev_nats"):
-        shown = sorted(events.Scalars(f"level4/{name}"), key=lambda event: event.step)
+        shown = sorted(events.Scalars(f"joint/{name}"), key=lambda event: event.step)
         rows = curve(tmp_path)
         assert [event.step for event in shown] == [int(row["step"]) for row in rows]
         values = [float(row[name]) for row in rows]
@@ -65,7 +68,7 @@ def test_tensorboard_shows_the_same_curves(go: Train, tmp_path: Path) -> None:
 def test_the_settings_are_written_down(go: Train, tmp_path: Path, shape: PyramidConfig) -> None:
     go(tmp_path, steps=1)
     written = json.loads((tmp_path / "config.json").read_text())
-    assert written["train"] == dataclasses.asdict(small_training())
+    assert written["train"] == dataclasses.asdict(small_training(batch=4, dev_photos=2))
     assert read_config(tmp_path) == shape
 
 
@@ -74,19 +77,19 @@ def test_the_settings_are_written_down(go: Train, tmp_path: Path, shape: Pyramid
 
 def test_an_interrupted_run_goes_on_to_the_same_bits(go: Train, tmp_path: Path) -> None:
     """6 steps at once, and 3 + 3 with the program ended in between."""
-    straight = go(tmp_path / "straight", steps=6, levels=(4, 8))
+    straight = go(tmp_path / "straight", steps=6, levels=(4, 8, 32))
 
     def end_after_the_first(_: str) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        go(tmp_path / "resumed", steps=6, levels=(4, 8), say=end_after_the_first)
+        go(tmp_path / "resumed", steps=6, levels=(4, 8, 32), say=end_after_the_first)
     assert state_of(tmp_path / "resumed")["step"] == 3
     torch.manual_seed(99)
-    rest = go(tmp_path / "resumed", steps=6, levels=(4, 8))
-    assert rest[0] == "level 4: goes on at step 3"
+    rest = go(tmp_path / "resumed", steps=6, levels=(4, 8, 32))
+    assert rest[0] == "joint: goes on at step 3"
     assert len(rest) == len(straight)
-    for level in (4, 8):
+    for level in ("joint", "level32"):
         whole, parts = (state_of(tmp_path / name, level) for name in ("straight", "resumed"))
         assert whole.keys() == parts.keys() == STATE - {"seconds"} | {"pack"}
         for key in whole:
@@ -98,17 +101,19 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(go: Train, tmp_path: Path) 
     assert curves[0] == curves[1]
 
 
-def test_levels_trained_alone_are_the_same_to_the_bit(go: Train, tmp_path: Path) -> None:
-    go(tmp_path / "both", steps=2, levels=(4, 8))
-    go(tmp_path / "alone", steps=2, levels=(8,))
-    assert state_of(tmp_path / "both", 8) == state_of(tmp_path / "alone", 8)
+def test_levels_trained_alone_are_the_same_to_the_bit(
+    go: Train, start: Path, tmp_path: Path
+) -> None:
+    go(tmp_path / "both", steps=2, levels=(32, 64), start=start)
+    go(tmp_path / "alone", steps=2, levels=(64,), start=start)
+    assert state_of(tmp_path / "both", "level64") == state_of(tmp_path / "alone", "level64")
 
 
 def test_a_level_that_is_done_is_left_alone_until_it_may_go_on(go: Train, tmp_path: Path) -> None:
     go(tmp_path, steps=3)
-    path = tmp_path / "level4" / "state.pt"
+    path = tmp_path / "joint" / "state.pt"
     before = path.read_bytes()
-    assert go(tmp_path, steps=3) == ["level 4: goes on at step 3"]
+    assert go(tmp_path, steps=3) == ["joint: goes on at step 3"]
     assert path.read_bytes() == before
     go(tmp_path, steps=5)
     assert state_of(tmp_path)["step"] == 5
@@ -127,7 +132,7 @@ def test_minutes_end_by_the_clock(
     rows = curve(tmp_path)
     assert [float(row["seconds"]) for row in rows] == [30, 60, 90]
     assert [int(row["step"]) for row in rows] == [3, 6, 9]
-    assert go(tmp_path, minutes=1.5, evaluate_every=30.0) == ["level 4: goes on at step 9"]
+    assert go(tmp_path, minutes=1.5, evaluate_every=30.0) == ["joint: goes on at step 9"]
 
 
 def test_the_last_stretch_is_no_longer_than_the_budget(go: Train, tmp_path: Path) -> None:

@@ -7,12 +7,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from skimage import color
 from torch import Tensor
 
 from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training import targets
-from colorflow.training.targets import level_target
+from colorflow.training.targets import level_target, paint
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def test_without_noise_it_is_what_the_pyramid_makes(
     monkeypatch.setattr(targets, "NOISE", 0.0)
     ab = 200 * torch.rand(3, 2, 64, 64, generator=generator()) - 100
     x, coarse = level_target(pyramid, index, ab, generator())
-    assert torch.allclose(x, pyramid.analyze(ab)[index], atol=1e-4)
+    assert torch.allclose(x, pyramid._split(pyramid.bounded(ab)[0])[0][index], atol=1e-4)
 
     unbounded = 128 * np.arctanh(ab.double().numpy() / 128)
     if index == 0:
@@ -93,3 +94,15 @@ def test_noise_comes_from_the_generator(pyramid: ChromaPyramid) -> None:
         assert not torch.equal(a, c)
     assert torch.equal(torch.random.get_rng_state(), before)
     assert not ab.any(), "its argument is left alone"
+
+
+def test_colorings_are_painted_photo_by_photo_as_scikit_image_does() -> None:
+    lightness = torch.linspace(30, 70, 2).view(2, 1, 1, 1).expand(2, 1, 128, 128)
+    ab = torch.tensor([[10.0, -20.0], [0.0, 0.0], [-15.0, 5.0]]).view(1, 3, 2, 1, 1)
+    painted = paint(lightness, ab.expand(2, 3, 2, 4, 4))
+    assert painted.shape == (2, 3, 3, 128, 128)
+    for photo in range(2):
+        for number, coloring in enumerate(ab[0].flatten(1)):
+            lab = np.array([float(lightness[photo, 0, 0, 0]), *coloring.tolist()])
+            rgb = painted[photo, number, :, 64, 64]
+            np.testing.assert_allclose(rgb, color.lab2rgb(lab), atol=1e-4)

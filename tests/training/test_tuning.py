@@ -17,7 +17,7 @@ from torch import Tensor
 from colorflow.errors import PackError
 from colorflow.flows import Haar
 from colorflow.training import tuning
-from colorflow.training.pack import VARIANTS, Pack
+from colorflow.training.pixels import PixelPack
 from colorflow.training.tuning import (
     TrainingColors,
     blow_ups,
@@ -253,21 +253,19 @@ def test_training_colors_are_those_of_the_files(pack_folder: Path) -> None:
     train = np.array([photo["split"] == "train" for photo in photos])
     large = np.array([int(photo["short_side"]) > 128 for photo in photos])
     chroma = np.array([float(photo["mean_chroma"]) for photo in photos])
-    rows = np.load(pack_folder / "rows.npy")
-    whole = rows["variant"] == VARIANTS.index("whole")
-    chosen = np.load(pack_folder / "ab.npy")[whole & (train & large)[rows["photo"]]]
-    assert len(chosen) == 12
+    chosen = np.load(pack_folder / "ab.npy")[train & large]
+    assert len(chosen) == 9
 
-    found = training_colors(Pack(pack_folder))
+    found = training_colors(PixelPack(pack_folder))
     assert found.mean_ab == pytest.approx(chosen.astype(float).mean((0, 2, 3)), rel=1e-5)
     assert found.blow_up_chroma == pytest.approx(np.quantile(chroma[train], 0.999), rel=1e-12)
 
 
 def test_a_pack_without_large_photos_is_refused(own_pack: Path) -> None:
     text = (own_pack / "photos.csv").read_text()
-    (own_pack / "photos.csv").write_text(text.replace(",256,", ",100,"))
+    (own_pack / "photos.csv").write_text(text.replace(",200,", ",100,"))
     with pytest.raises(PackError, match="no large photo among train"):
-        training_colors(Pack(own_pack))
+        training_colors(PixelPack(own_pack))
 
 
 def test_the_header_of_a_weights_file() -> None:
