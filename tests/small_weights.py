@@ -64,7 +64,8 @@ def save_small_weights(
             part.flow.bijections[0].std.fill_(8.0)
             if part.context.from_planes is not None:
                 part.context.from_planes.out.weight.mul_(10)  # hints have a say
-    save_weights(path, pyramid, TEMPERATURES, {}, torch.float32, interval_factors, gain)
+    training = {"colors": {"mean_ab": [1.47, 7.64], "blow_up_chroma": 72.8}}
+    save_weights(path, pyramid, TEMPERATURES, training, torch.float32, interval_factors, gain)
     return path
 
 

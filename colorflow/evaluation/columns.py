@@ -39,10 +39,6 @@ from colorflow.model.weights import LoadedWeights
 from colorflow.photo_model import Latents, PhotoModel
 from colorflow.training.tuning import TrainingColors
 
-COLORS_OF_FIRST_PACK = TrainingColors(mean_ab=(1.47, 7.64), blow_up_chroma=72.8)
-"""For weights whose header lacks the colors of their training photos: those of the first shipped
-weights, measured by `training_colors` on their pack (25,649 photos, 13,647 of them large)."""
-
 MANY = 64
 """Samples of one photo for metrics that need many: the mean, intervals, blow-ups, tint by seed."""
 
@@ -157,11 +153,18 @@ def constant(name: str, ab: tuple[float, float]) -> Column:
 
 
 def training_colors_of(weights: LoadedWeights) -> TrainingColors:
-    """Returns the colors of the photos that the weights were trained on."""
-    stored = weights.training.get("colors")
-    if stored is None:
-        return COLORS_OF_FIRST_PACK
-    return TrainingColors.from_dict(stored)
+    """Returns the colors of the photos that the weights were trained on.
+
+    Raises:
+        WeightsError: if their header lacks them.
+    """
+    try:
+        return TrainingColors.from_dict(weights.training["colors"])
+    except (LookupError, TypeError, ValueError) as error:
+        raise WeightsError(
+            "the weights do not say which colors they were trained on, which the table compares "
+            "with; write them again with `colorflow export`"
+        ) from error
 
 
 def _baseline(baseline: LoadedBaseline) -> Column:
