@@ -311,7 +311,7 @@ class Guard:
             with _counted(self._uploading, name):
                 await self._app(request.scope, receive, response)
             if response.status == 200:
-                self._quota.stored_files(visitor, len(response.told))
+                self._quota.stored_files(visitor, len(response.told or ()))
         except (ColorflowError, OSError) as error:
             other = isinstance(error, OSError) and error.errno not in _FULL_DISK
             if response.status or other:

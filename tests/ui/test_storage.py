@@ -252,7 +252,7 @@ def upload(quota: DiskQuota, visitor: str, size: int, path: Path | None = None) 
 
 
 def test_a_visitor_may_have_as_much_as_is_left_for_others(tmp_path: Path) -> None:
-    quota = DiskQuota(tmp_path, 80 * KIB)
+    quota = DiskQuota(tmp_path, 80 * KIB, clock=Clock())
     upload(quota, "ada", 30 * KIB, tmp_path / "1")
     with pytest.raises(ColorflowError, match="as much as one visitor may: 0 MB are yours"):
         quota.check(11 * KIB, "ada")
@@ -266,7 +266,7 @@ def test_a_visitor_may_have_as_much_as_is_left_for_others(tmp_path: Path) -> Non
 
 
 def test_bytes_count_while_they_arrive_whatever_becomes_of_them(tmp_path: Path) -> None:
-    quota = DiskQuota(tmp_path, 80 * KIB)
+    quota = DiskQuota(tmp_path, 80 * KIB, clock=Clock())
     upload(quota, "ada", 30 * KIB, tmp_path / "whole")
     with pytest.raises(ColorflowError, match="as one visitor may"):
         upload(quota, "ada", 21 * KIB, tmp_path / "half")
@@ -289,7 +289,7 @@ def test_uploads_count_for_an_hour(tmp_path: Path) -> None:
 
 
 def test_tiny_uploads_count_by_what_they_take_on_the_disk(tmp_path: Path) -> None:
-    quota = DiskQuota(tmp_path, 2**20)
+    quota = DiskQuota(tmp_path, 2**20, clock=Clock())
     quota.stored_files("ada", 100)
     with pytest.raises(ColorflowError, match="as one visitor may: 1 MB are yours"):
         quota.arrived("ada", 1)
