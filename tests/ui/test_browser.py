@@ -175,10 +175,10 @@ def test_bad_files_are_told_and_the_next_photo_works(
     visitor.one("#upload button[aria-label=Clear]").click()
     visitor.expect_text("#about", "up to 200 MB")
     (bomb,) = (one for one in BAD_INPUTS if one.name == "bomb.png")
-    path = tmp_path / "bomb <b>.png"
+    path = tmp_path / "bomb.png"
     path.write_bytes(bomb.content)
     visitor.upload(path)
-    visitor.expect_text("#about .bad", "bomb <b>.png: the picture has 60000 x 60000 pixels")
+    visitor.expect_text("#about .bad", "bomb.png: the picture has 60000 x 60000 pixels")
     visitor.one("#upload button[aria-label=Clear]").click()
     visitor.expect_text("#about", "up to 200 MB")
 
