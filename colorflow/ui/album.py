@@ -140,12 +140,13 @@ class AlbumSession(Session[ColoredPhoto]):
         limits = ArchiveLimits(entries=MOST_PHOTOS, entry_bytes=size, total_bytes=size)
         self.budget.disk.check(size)  # a zip grows when it is unpacked
         parent = self._unpacked[upload] = new_folder(self.folder, "album-")
-        taken = take_in([upload], parent / "photos", limits)
-        for note in (*taken.damaged, *taken.left_out):
+        folder = parent / "photos"
+        taken = take_in([upload], folder, limits)
+        for note in taken.notes:
             name = str(PurePath(upload.stem) / str(note.path))
             self.problems.append(Problem(upload, name, f"{note.reason}."))
         return [
-            _Waiting(taken.folder / one, upload, PurePath(upload.stem) / one.parent)
+            _Waiting(folder / one, upload, PurePath(upload.stem) / one.parent)
             for one in taken.photos
         ]
 
@@ -157,21 +158,15 @@ class AlbumSession(Session[ColoredPhoto]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """The files that a visitor has uploaded.
+    """What came of uploads that were put into a folder.
 
     Attributes:
-        folder: holds the photos, in the folders that they have in their archive.
-        name: for the result.
         photos: paths of files with a photo's name, relative to the folder.
-        damaged: files that are damaged in their archive.
-        left_out: files that are not photos by their names.
+        notes: files that are damaged in their archive, or not photos by their names.
     """
 
-    folder: Path
-    name: str
     photos: list[Path]
-    damaged: list[Note]
-    left_out: list[Note]
+    notes: list[Note]
 
 
 def take_in(uploads: Sequence[Path], folder: Path, limits: ArchiveLimits) -> Intake:
@@ -197,8 +192,7 @@ def take_in(uploads: Sequence[Path], folder: Path, limits: ArchiveLimits) -> Int
 
 def _taken_in(uploads: Sequence[Path], folder: Path, limits: ArchiveLimits) -> Intake:
     alone = len(uploads) == 1
-    damaged: list[Note] = []
-    left_out: list[Note] = []
+    notes: list[Note] = []
     left = limits
     if not (alone and kind_of_archive(uploads[0]) == "zip"):
         folder.mkdir()
@@ -208,12 +202,12 @@ def _taken_in(uploads: Sequence[Path], folder: Path, limits: ArchiveLimits) -> I
         if kind == "zip":
             inside = Path() if alone else Path(names.free(upload.stem, ""))
             unpacked = unpack(upload, folder / inside, left)
-            damaged += [replace(note, path=inside / str(note.path)) for note in unpacked.unreadable]
+            notes += [replace(note, path=inside / str(note.path)) for note in unpacked.unreadable]
             files, size = len(unpacked.files), unpacked.total_bytes
             left = replace(left, names=left.names - unpacked.names)
         elif kind:
             reason = f"it is an archive ({kind}); make a zip of it"
-            left_out.append(Note(path=Path(upload.name), reason=reason))
+            notes.append(Note(path=Path(upload.name), reason=reason))
             continue
         else:
             files, size = 1, upload.stat().st_size
@@ -234,9 +228,8 @@ def _taken_in(uploads: Sequence[Path], folder: Path, limits: ArchiveLimits) -> I
             photos.append(inner)
         else:
             reason = "it is hidden, since a name begins with a dot" if hidden else _NO_PHOTO
-            left_out.append(Note(path=inner, reason=reason))
-    name = uploads[0].stem if alone else "photos"
-    return Intake(folder=folder, name=name, photos=photos, damaged=damaged, left_out=left_out)
+            notes.append(Note(path=inner, reason=reason))
+    return Intake(photos=photos, notes=notes)
 
 
 class FreeNames:
