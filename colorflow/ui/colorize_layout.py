@@ -27,7 +27,8 @@ TRUE_COLORS, GRAY = "Its own colors", "Its gray"
 
 WELCOME = """
 <ol>
-<li><h2>Choose a photo</h2>A scan, or a picture of the print taken with a phone; sepia is fine.</li>
+<li><h2>Choose a photo</h2>A scan, or a picture of the print taken with a phone; sepia is fine. You
+may choose a whole album, too.</li>
 <li><h2>Color it</h2>First comes the average of all colorings that suit the photo, then other kinds
 with their shares: the dress may be red in 41 of 100, and blue in the others.</li>
 <li><h2>Keep the one you like</h2>The download has your photo's own size, sharpness and date.</li>
