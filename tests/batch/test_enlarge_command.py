@@ -47,22 +47,6 @@ def test_the_command(
     assert "foreign.safetensors" in message
 
 
-@pytest.mark.slow
-def test_another_seed_adds_samples_to_the_mean(
-    album: Path, tmp_path: Path, detail: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The mean has no seed, so it is not another one."""
-    out = tmp_path / "out"
-    command = ["enlarge", str(album / "a.jpg"), "-o", str(out), "--weights", str(detail), "-n", "2"]
-    assert main(command) == 0
-    assert main([*command, "--seed", "5"]) == 0
-    assert {path.name for path in out.iterdir()} == {
-        "a_x2_mean.jpg",
-        "a_x2_s1.jpg",
-        "a_x2_s6.jpg",
-    }
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

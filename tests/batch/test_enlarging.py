@@ -159,6 +159,19 @@ def test_a_result_that_was_made_otherwise_is_not_replaced(
     assert enlarge(photo, **change)["b.png"].status == "skipped"
 
 
+def test_another_seed_adds_samples_to_the_mean(
+    album: Path, tmp_path: Path, enlarge: Enlarge
+) -> None:
+    """The mean has no seed, so it is not another one."""
+    for seed in (0, 5):
+        assert enlarge(album / "a.jpg", n=2, seed=seed)["a.jpg"].status == "done"
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= {
+        "a_x2_mean.jpg",
+        "a_x2_s1.jpg",
+        "a_x2_s6.jpg",
+    }
+
+
 def test_what_the_format_cannot_hold_is_refused_before_the_work(
     tmp_path: Path, enlarge: Enlarge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
