@@ -106,7 +106,7 @@ def _colorize(visitor: Examiner, gray: Path, other: Path, broken: Path, colored:
     expect(visitor.one("#go")).to_be_disabled(timeout=PATIENCE)
     visitor.examine("Colorize")
     visitor.choose_file("#upload", gray, other, broken, colored)
-    visitor.expect_text("#about .good", "1536 × 1024 pixels.")
+    visitor.expect_text("#about", "1536 × 1024 pixels.")
     expect(visitor.one("#strip button")).to_have_count(3, timeout=PATIENCE)
     expect(visitor.one("#all-gray").get_by_label(colored.name)).to_be_visible(timeout=PATIENCE)
     visitor.one("#go").click()

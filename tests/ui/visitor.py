@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import Browser, Download, Locator, Request, expect
+from playwright.sync_api import Browser, ConsoleMessage, Download, Locator, Request, expect
 from playwright.sync_api import Page as BrowserPage
 
 from tests.ui.page_process import Page
@@ -33,13 +33,15 @@ class Visitor:
         self.faults: list[str] = []
         self.page.on("request", self._remember)
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on(
-            "console", lambda said: self.faults.append(said.text) if said.type == "error" else None
-        )
+        self.page.on("console", self._listen)
         self.page.goto(server.address)
 
     def _remember(self, request: Request) -> None:
         self.requests.append(request.url)
+
+    def _listen(self, said: ConsoleMessage) -> None:
+        if said.type == "error":
+            self.faults.append(f"{said.text} ({said.location['url']})")
 
     def one(self, selector: str) -> Locator:
         return self.page.locator(selector)
