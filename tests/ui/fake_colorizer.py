@@ -27,9 +27,6 @@ AB = ((40, 20), (-35, 30), (10, -40), (45, -30), (-5, 50))
 
 LEVELS = (4, 8, 16, 32, 64)
 
-COLORIZER = "colorflow.colorizer"
-"""The module from which the page imports its Colorizer."""
-
 HELD_WIDTH = 77
 """A photo of this width is colored when there is no file of the name HOLD in the folder for
 temporary files."""
