@@ -14,7 +14,7 @@ import errno
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -88,38 +88,28 @@ class MadeOtherwiseError(WritePhotoError):
         super().__init__(target, f"is there already, but {how}")
 
 
-def expected_statements(
-    task: PhotoTask, photo: Path, settings: BatchSettings, weights: Digests
-) -> dict[str, Statements]:
-    """What each result will say of itself, by label; shares are known only after sampling.
+def compared_results(
+    task: PhotoTask, photo: Path, folder: Path, settings: BatchSettings, weights: Digests
+) -> tuple[dict[str, Statements], dict[str, Statements]]:
+    """Compares the results that exist with what is to be made.
 
     Args:
-        task: says which hints the photo has.
-        photo: its photo on this machine.
-        settings: the settings of the batch.
+        task: says the names of the results, and which hints the photo has.
+        photo: the photo on this machine.
+        folder: for its results, on this machine.
+        settings: of the batch; no result stays if they overwrite.
         weights: digests of the models.
+
+    Returns:
+        What each result will say of itself, by label, but for shares, which are known only after
+        sampling; and what each existing result that stays says.
 
     Raises:
         OSError: if the photo cannot be read.
-    """
-    return settings.statements(digest_of(photo), digest_of_hints(task.hints), weights)
-
-
-def existing_results(
-    task: PhotoTask, folder: Path, expected: Mapping[str, Statements], settings: BatchSettings
-) -> dict[str, Statements]:
-    """The existing results that stay, by label, with what they say of themselves.
-
-    Args:
-        task: says the names of the results.
-        folder: its results on this machine.
-        expected: from `expected_statements`.
-        settings: the settings; no result stays if they overwrite.
-
-    Raises:
         MadeOtherwiseError: if a result was made in another way and must not be replaced.
         WritePhotoError: if another file is in the way of a result.
     """
+    expected = settings.statements(digest_of(photo), digest_of_hints(task.hints), weights)
     existing = {}
     for label, statements in expected.items():
         target = folder / task.name(label)
@@ -133,7 +123,7 @@ def existing_results(
             existing[label] = read_statements(target, isolated=True)
             if difference := _difference(existing[label], statements):
                 raise MadeOtherwiseError(target, difference)
-    return existing
+    return expected, existing
 
 
 class _Work:
@@ -214,8 +204,8 @@ class _Work:
                 reason="already has colors",
                 remedy=Remedy.TREAT_AS_GRAY,
             )
-        expected = expected_statements(task, path, settings, self._models.digests)
-        existing = existing_results(task, folder, expected, settings)
+        digests = self._models.digests
+        expected, existing = compared_results(task, path, folder, settings, digests)
         if len(existing) == len(expected):
             return task.skipped(existing)
         self._complete += [task.coloring(label, one) for label, one in existing.items()]

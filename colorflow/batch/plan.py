@@ -20,7 +20,7 @@ from colorflow.batch.find import FoundPhoto, find_inputs
 from colorflow.batch.hints import hints_by_photo
 from colorflow.batch.locations import Location, Url, is_local, location_of, real_folder
 from colorflow.batch.names import Naming, too_long
-from colorflow.batch.one_photo import MadeOtherwiseError, existing_results, expected_statements
+from colorflow.batch.one_photo import MadeOtherwiseError, compared_results
 from colorflow.batch.settings import BatchSettings, Digests
 from colorflow.batch.task import Note, PhotoOutcome, PhotoTask, Remedy
 from colorflow.errors import BatchError, WritePhotoError
@@ -212,8 +212,7 @@ class _Planner:
         if not any(os.path.lexists(str(one)) for one in targets):
             return None
         try:
-            expected = expected_statements(task, photo, settings, self._weights)
-            existing = existing_results(task, folder, expected, settings)
+            expected, existing = compared_results(task, photo, folder, settings, self._weights)
         except WritePhotoError as error:
             remedy = Remedy.OVERWRITE if isinstance(error, MadeOtherwiseError) else None
             return PhotoOutcome(path=task.path, status="failed", reason=str(error), remedy=remedy)
