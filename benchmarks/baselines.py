@@ -30,12 +30,11 @@ from colorflow.evaluation.baselines import (
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.weights import load_weights
-from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.pixels import PixelPack
 from colorflow.training.run_folder import RunFolder, read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.targets import paint, with_noise
-from colorflow.training.trainer import TrainConfig, Trainer, processor_seconds
+from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory, processor_seconds
 from colorflow.training.tuning import SAMPLES, energy_score
 from colorflow.training.until_budget import train_to_budget
 

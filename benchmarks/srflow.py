@@ -22,10 +22,9 @@ from colorflow.enlarge.patches import SIDE, PatchPack
 from colorflow.enlarge.train import DetailObjective
 from colorflow.enlarge.weights import LAST, load_enlarge_weights
 from colorflow.flows import Flow, Haar, Squeeze, Standardize
-from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.run_folder import RunFolder, read_state
 from colorflow.training.schedule import Budget
-from colorflow.training.trainer import TrainConfig, Trainer, processor_seconds
+from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory, processor_seconds
 from colorflow.training.until_budget import train_to_budget
 from colorflow.zoo import srflow
 

@@ -36,12 +36,11 @@ from colorflow.flows import InversionError, distillation_loss
 from colorflow.model.condition import Condition, Conditioner
 from colorflow.model.config import LevelConfig
 from colorflow.model.context import LevelContext
-from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.pixels import PixelPack
 from colorflow.training.run_folder import RunFolder, has_state, read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE, paint
-from colorflow.training.trainer import TrainConfig, Trainer, processor_seconds
+from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory, processor_seconds
 from colorflow.training.until_budget import train_to_budget
 from colorflow.zoo import ARCHITECTURES
 

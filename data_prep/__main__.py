@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from colorflow.errors import ColorflowError, PackError
 from colorflow.files import locked
-from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.pack import DAMAGE
+from colorflow.training.trainer import keep_freed_memory
 from data_prep.patches import PATCHES
 from data_prep.pixels import PIXELS
 from data_prep.select import select

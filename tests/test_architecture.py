@@ -60,10 +60,10 @@ DATA_PREP_MAY_USE = (
     "colorflow.photo",
     "colorflow.color",
     "colorflow.enlarge.patches",
-    "colorflow.training.allocator",
     "colorflow.training.pack",
     "colorflow.training.pixels",
     "colorflow.training.targets",
+    "colorflow.training.trainer",
 )
 
 # Names of the package itself, and the layers that they come from.

@@ -30,11 +30,10 @@ from colorflow.enlarge.weights import (
 )
 from colorflow.errors import TrainingError
 from colorflow.model.tensors import check_weights_destination
-from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.objective import Objective
 from colorflow.training.run_folder import RunFolder, has_state, read_state
 from colorflow.training.schedule import Budget
-from colorflow.training.trainer import TrainConfig, Trainer, processor_seconds
+from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory, processor_seconds
 from colorflow.training.until_budget import train_to_budget
 
 MEAN = "{}-mean"

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-
 from colorflow.errors import EvaluationError
 from colorflow.evaluation.bootstrap import RESAMPLES, Table
 from colorflow.evaluation.columns import (
@@ -33,7 +32,7 @@ from colorflow.evaluation.sheet import SHEET, Sheet
 from colorflow.files import json_kind, text_kind
 from colorflow.model.weights import load_weights
 from colorflow.threads import one_thread
-from colorflow.training.allocator import keep_freed_memory
+from colorflow.training.trainer import keep_freed_memory
 
 EVALUATION = json_kind("evaluation", "colorflow evaluate")
 """Kind of the JSON file."""

@@ -20,7 +20,6 @@ from colorflow.model.features import Features
 from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights
-from colorflow.training.allocator import keep_freed_memory
 from colorflow.training.joint import SHARE_OF_LOSS, JointModule, JointObjective
 from colorflow.training.objective import Objective
 from colorflow.training.pixels import PixelPack
@@ -40,7 +39,7 @@ from colorflow.training.targets import (
     LevelObjective,
     MeanHeadObjective,
 )
-from colorflow.training.trainer import TrainConfig, Trainer
+from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory
 from colorflow.training.until_budget import train_to_budget
 
 
