@@ -48,12 +48,12 @@ def brute_force(samples: np.ndarray, truth: np.ndarray) -> list[float]:
     return scores
 
 
-@pytest.mark.parametrize("shape", [(3, 2, 1), (2, 8, 2, 8, 8), (2, 40, 2, 4, 4)])
-def test_energy_score_is_brute_force(shape: tuple[int, ...]) -> None:
-    samples = 20 * torch.randn(shape, generator=generator())
-    truth = 5 + 20 * torch.randn((shape[0], *shape[2:]), generator=generator(1))
+@pytest.mark.parametrize("sizes", [(3, 2, 1), (2, 8, 2, 8, 8), (2, 40, 2, 4, 4)])
+def test_energy_score_is_brute_force(sizes: tuple[int, ...]) -> None:
+    samples = 20 * torch.randn(sizes, generator=generator())
+    truth = 5 + 20 * torch.randn((sizes[0], *sizes[2:]), generator=generator(1))
     scores = energy_score(samples, truth)
-    assert scores.shape == (shape[0],)
+    assert scores.shape == (sizes[0],)
     assert np.allclose(scores.numpy(), brute_force(samples.numpy(), truth.numpy()), atol=1e-3)
 
 
