@@ -186,14 +186,6 @@ def test_cmyk_jpeg_without_adobes_marker_holds_ink(picture: Image.Image, saved: 
     assert np.abs(photo.pixels.astype(int) - np.asarray(picture)).mean() < 2
 
 
-def test_cmyk_tiff(saved: Saved) -> None:
-    image = Image.new("CMYK", (2, 1))
-    image.putpixel((0, 0), (255, 0, 0, 0))
-    image.putpixel((1, 0), (0, 0, 0, 128))
-    photo = read_photo(saved(image, "p.tif"))
-    np.testing.assert_allclose(photo.pixels, [[[0, 255, 255], [127, 127, 127]]], atol=1)
-
-
 def test_animations_and_pages_give_the_first(picture: Image.Image, saved: Saved) -> None:
     later = [ImageOps.invert(picture), ImageOps.mirror(picture)]
     for name, options in (("p.png", {}), ("p.webp", {"lossless": True}), ("p.tif", {})):

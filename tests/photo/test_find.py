@@ -36,10 +36,6 @@ def test_files_are_taken_as_given_and_once(album: Path) -> None:
     assert found(album, *given) == ["notes.txt", "c/d.tiff", "c/e/f.webp", "b.jpg", "a.PNG"]
 
 
-def test_strings_will_do(album: Path) -> None:
-    assert find_photos([str(album / "b.jpg")]) == [album / "b.jpg"]
-
-
 @pytest.mark.parametrize("inside", ["d.jpg", "folder"])
 def test_a_link_that_leads_out_of_the_folder_is_refused_by_name(
     album: Path, tmp_path: Path, inside: str
@@ -88,10 +84,6 @@ def test_a_folder_that_cannot_be_read_is_an_error(
 def test_one_path_instead_of_a_list_is_told(path: str | Path) -> None:
     with pytest.raises(ValueError, match="paths: expected a list of paths, got one path"):
         find_photos(path)
-
-
-def test_an_empty_folder_gives_nothing(tmp_path: Path) -> None:
-    assert find_photos([tmp_path]) == []
 
 
 def test_every_suffix_of_the_formats_that_are_read_is_found(tmp_path: Path) -> None:

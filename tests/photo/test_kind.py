@@ -12,7 +12,7 @@ import skimage.data
 from PIL import Image, ImageOps
 
 from benchmarks.damaged_files import by_pillow
-from benchmarks.gray_scans import COLOR_PRINTS, SCANS, gradient, hand_colored, stain, table
+from benchmarks.gray_scans import COLOR_PRINTS, SCANS, gradient, hand_colored, stain
 from colorflow.photo import Kind, Photo, photo_from_image
 from colorflow.photo.kind import GRAY_CHROMA, kind_of
 
@@ -115,11 +115,6 @@ def test_scans_of_gray_photos_are_not_colored(name: str, scan: str) -> None:
     assert kind_of(through_jpeg(Image.fromarray(made), 88)) is not Kind.COLORED
 
 
-def test_a_gray_photo_on_a_table_is_gray() -> None:
-    gray = np.asarray(small("rocket").convert("L").convert("RGB"))
-    assert kind_of(table(gray, np.random.default_rng(0))) is Kind.GRAY
-
-
 @pytest.mark.parametrize("around", ["cream mount on a scanner bed", "wooden table"])
 @pytest.mark.parametrize("name", PHOTOS)
 def test_color_photos_with_a_frame_are_colored(name: str, around: str) -> None:
@@ -157,15 +152,6 @@ def test_a_small_colored_part_makes_a_photo_colored(tone: str) -> None:
     box = (60, 330, 140, 410)  # 2.4 % of the picture, on the suit
     base.paste(image.crop(box), box)
     assert kind_of(through_jpeg(base)) is Kind.COLORED
-
-
-def test_hand_colored_cheeks_make_a_photo_colored() -> None:
-    sepia = np.array(toned(photo("astronaut").convert("L"), "sepia"), dtype=float)
-    rows, columns = np.mgrid[: sepia.shape[0], : sepia.shape[1]]
-    for row, column in ((130, 195), (130, 250)):
-        cheek = np.hypot(rows - row, columns - column) < 25
-        sepia[cheek] = np.clip(sepia[cheek] * [1.15, 0.7, 0.75], 0, 255)
-    assert kind_of(sepia.astype(np.uint8)) is Kind.COLORED
 
 
 def test_what_is_transparent_does_not_count() -> None:
