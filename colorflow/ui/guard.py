@@ -289,7 +289,9 @@ class Guard:
                 await self._app(request.scope, request.receive, send)
                 return
             await asyncio.sleep(0.1)
-        await _answer(request, send, 404, _CLOSED)
+        # A browser that is slow asks for the first time when the upload is done.
+        done = Response(b'data: {"msg": "done"}\n\n', media_type="text/event-stream")
+        await done(request.scope, request.receive, send)
 
     async def _upload(self, request: Request, send: Send, visitor: str) -> None:
         """Pass an upload on, count it as it arrives, and delete whatever is left incomplete."""
