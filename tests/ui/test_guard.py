@@ -476,6 +476,13 @@ def test_large_requests_and_long_names_are_refused(page: Page) -> None:
         assert "at most 64 characters" in answer.text
 
 
+@pytest.mark.slow
+def test_the_progress_of_an_upload_that_is_over_is_told(page: Page) -> None:
+    """A slow browser asks for it then, and would call any other answer an error."""
+    answer = ask(page, "GET", "gradio_api/upload_progress?upload_id=over")
+    assert (answer.status_code, answer.text) == (200, 'data: {"msg": "done"}\n\n')
+
+
 def named(path: str) -> dict[str, Any]:
     """A file in an event."""
     return {"path": path, "meta": {"_type": "gradio.FileData"}}
