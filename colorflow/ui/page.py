@@ -37,6 +37,8 @@ _PRIVACY = """
 <p>Your photo goes to the computer that runs this page and nowhere else. It is deleted there an hour
 after you last did something here.</p>
 """
+_LOOK_SECONDS = 0.05
+"""Seconds between two looks for work."""
 _LOG_OUT = '<form method="post" action="logout"><button>Log out</button></form>'
 
 
@@ -155,3 +157,15 @@ def send_whole_updates() -> None:
     """
     if hasattr(gradio.utils, "diff"):
         gradio.utils.diff = lambda _before, now: [["replace", [], now]]
+
+
+def look_for_work_rarely(page: gr.Blocks) -> None:
+    """Have Gradio look for work 20 times a second; 1,000 times cost an idle page 6 % of a core.
+
+    Without `sleep_when_free` they do.
+
+    Args:
+        page: the page, after its `queue` was called.
+    """
+    with suppress(AttributeError):
+        page._queue.sleep_when_free = _LOOK_SECONDS

@@ -86,6 +86,7 @@ def serve(
         from colorflow.ui.page import (
             build_page,
             forget_session,
+            look_for_work_rarely,
             send_whole_updates,
             visitor_at_work,
         )
@@ -102,6 +103,7 @@ def serve(
             colorizer, files, limits, budget, quiz, enlarger, has_accounts=bool(accounts)
         )
         page.queue(max_size=limits.waiting, default_concurrency_limit=WORKED_ON)
+        look_for_work_rarely(page)
         sessions, forget = SessionBounds(), partial(forget_session, page)
         guard = Middleware(
             Guard,

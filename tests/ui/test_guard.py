@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import anyio
+import gradio as gr
 import gradio.context
 import gradio.utils
 import httpx
@@ -31,7 +32,12 @@ from colorflow.ui import limits
 from colorflow.ui.access import LONGEST_ID, Hosts, LoginDelays, OpenRoutes
 from colorflow.ui.guard import Guard
 from colorflow.ui.limits import MAX_BODY_BYTES, MAX_BODY_VALUES, MAX_FILES, SessionBounds
-from colorflow.ui.page import forget_session, send_whole_updates, visitor_at_work
+from colorflow.ui.page import (
+    forget_session,
+    look_for_work_rarely,
+    send_whole_updates,
+    visitor_at_work,
+)
 from colorflow.ui.storage import FILES, FULL, VISITORS, DiskQuota
 from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
 from tests.ui.page_process import PATIENCE, Page, running_page, wait_until
@@ -323,6 +329,15 @@ def test_without_gradio_s_own_parts_the_page_works_on(monkeypatch: pytest.Monkey
     monkeypatch.delattr(gradio.utils, "diff")
     send_whole_updates()
     assert not hasattr(gradio.utils, "diff")
+    look_for_work_rarely(SimpleNamespace())  # type: ignore[arg-type]
+
+
+def test_an_idle_page_looks_for_work_rarely() -> None:
+    with gr.Blocks() as page:
+        pass
+    page.queue()
+    look_for_work_rarely(page)
+    assert page._queue.sleep_when_free >= 0.02
 
 
 # against a server
