@@ -381,7 +381,8 @@ class AllPhotos:
     def _on_the_way(
         self, session: AlbumSession, job: _OfAll, photo: ColoredPhoto | None
     ) -> Updates:
-        said = {self.status: progress(job.done, len(job.photos), job.what)}
+        n = len(job.photos)
+        said = {self.status: progress(job.done, n, f"{job.done} of {n} {job.what}.")}
         if photo is None:
             return said
         is_looked_at = session.current is photo and photo.chosen is not None

@@ -35,7 +35,6 @@ PIECE_SIDE = 320
 """Pixels of the result on each side of a piece."""
 MIDDLE = (0.5, 0.5)
 _ABOUT_SIZE = "A larger picture gets detail that the photo does not have; it is made up to suit it."
-_ENLARGED = "percent of the picture are enlarged"
 _HEADING = """
 <h2>Detail at full size</h2>
 <p>Click the picture to see another spot. The first enlargement is the average of all; each sample
@@ -287,11 +286,11 @@ class EnlargePane:
                 yield {
                     self.cancel: gr.update(visible=True),
                     **self.outdated(),
-                    self.status: progress(0, 100, _ENLARGED),
+                    self.status: _enlarged(0.0),
                 }
                 path = chosen.folder / name
                 for share in job.run(scale, draw, path):
-                    yield {self.status: progress(int(100 * share), 100, _ENLARGED)}
+                    yield {self.status: _enlarged(share)}
                 yield self._ended(job, path, current, scale, time.perf_counter() - began)
         except FAILURES as error:
             yield {self.status: problem(error), self.cancel: gr.update(visible=False)}
@@ -339,6 +338,11 @@ class EnlargePane:
         # A name of its own for each spot: browsers keep what they have seen.
         path = chosen.folder / f"{name}-{time.monotonic_ns()}.png"
         return str(write_preview(path, pixels, photo_from_image(pixels)))
+
+
+def _enlarged(share: float) -> str:
+    percent = int(100 * share)
+    return progress(percent, 100, f"{percent} % of the picture is enlarged.")
 
 
 def _share(position: float | None, size: int) -> float:

@@ -74,7 +74,7 @@ def serve(
             f"--max-stored is {limits.stored_megabytes} MB, and one visitor may take half of it: "
             f"less than one file of --max-file-size, {limits.megabytes} MB"
         )
-    with _sigterm_like_ctrl_c(), suppress(KeyboardInterrupt), page_folder() as files:
+    with _ended_by_signals(), suppress(KeyboardInterrupt), page_folder() as files:
         _prepare(files)
         from starlette.middleware import Middleware
 
@@ -233,9 +233,12 @@ def _wait_for_workers() -> None:
 
 
 @contextmanager
-def _sigterm_like_ctrl_c() -> Iterator[None]:
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM is like Ctrl-C, which a shell makes its background jobs ignore."""
+    numbers = signal.SIGINT, signal.SIGTERM
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

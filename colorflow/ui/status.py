@@ -28,10 +28,10 @@ def line(text: str, *, bad: bool = False) -> str:
     return f'<p class="{"bad" if bad else "good"}">{html.escape(text)}</p>'
 
 
-def progress(done: int, wanted: int, what: str = "colorings are here") -> str:
-    """How many of the wanted results are there, as HTML."""
+def progress(done: int, wanted: int, text: str | None = None) -> str:
+    """A sentence and a bar as HTML: by default, how many of the wanted colorings are there."""
     return (
-        f'<p class="good">{done} of {wanted} {what}.</p>'
+        f"{line(text or f'{done} of {wanted} colorings are here.')}"
         f'<progress value="{done}" max="{wanted}" aria-hidden="true"></progress>'
     )
 

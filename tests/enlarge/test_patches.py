@@ -75,7 +75,7 @@ def test_damage_is_done_to_the_low_resolution_alone(patches_folder: Path) -> Non
             "does not fit",
         ),
         (lambda folder: (folder / "patches.json").write_text("[]"), "not a pack description"),
-        (lambda folder: (folder / "patches.json").unlink(), "not a pack description"),
+        (lambda folder: (folder / "patches.json").unlink(), "no pack of this kind here"),
     ],
 )
 def test_damaged_packs_are_named(own_patches: Path, change: object, message: str) -> None:

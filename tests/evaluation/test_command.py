@@ -238,7 +238,7 @@ def test_baselines_are_columns_and_a_missing_one_is_a_line_on_stderr(
         printed = capsys.readouterr()
         names = [name for name in BASELINES if name != missing]
         columns = json.loads(file.read_text())["columns"]
-        assert list(columns) == [*COLUMNS[:5], *names, "gray", "truth"]
+        assert list(columns) == [*COLUMNS[:4], *names, "gray", "truth"]
         assert printed.out.startswith(f"| | {' | '.join(columns)} |")
         path = shipped_baselines / "cinn2019.safetensors"
         line = f"{path}: is missing, so the table has no column cinn2019\n"
