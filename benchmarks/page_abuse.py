@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -119,8 +120,11 @@ def _break_off(address: str) -> None:
 
 def _is_open(process: int) -> bool:
     """Whether the server still holds a file of an upload."""
-    files = Path(f"/proc/{process}/fd").iterdir()
-    return any("/files/tmp" in os.readlink(one) for one in files if one.exists())
+    for one in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):  # it was closed meanwhile
+            if "/files/tmp" in os.readlink(one):
+                return True
+    return False
 
 
 def main() -> None:

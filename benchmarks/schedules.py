@@ -24,6 +24,7 @@ from benchmarks.measuring import print_machine, print_table
 from colorflow.evaluation.columns import training_colors_of
 from colorflow.evaluation.metrics import colorfulness, colors, mean_chroma, squared_errors
 from colorflow.model.config import FINEST_GRID
+from colorflow.model.features import FEATURE_CHANNELS
 from colorflow.model.weights import load_weights
 from colorflow.training.pixels import PixelPack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
@@ -52,7 +53,7 @@ def main() -> None:
         generator = torch.Generator().manual_seed(12)
         found = []
         for row in rows:
-            ab, condition = pack.batch(np.array([row]))
+            ab, condition = pack.batch(np.array([row]), tuple(FEATURE_CHANNELS))
             factor = condition.lightness.shape[-1] // FINEST_GRID
             lightness = F.avg_pool2d(condition.lightness, factor)[0, 0].numpy()
             latents = [

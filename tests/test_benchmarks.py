@@ -131,7 +131,7 @@ def test_enlarge(
 @pytest.mark.long
 def test_files_of_one_photo_are_those_whose_functions_run() -> None:
     calls = files_of_one_photo(Path(__file__).resolve().parent.parent)
-    assert {"cli/colorize.py", "batch/plan.py", "batch/processes.py"} <= calls.command
+    assert {"cli/photos.py", "batch/plan.py", "batch/processes.py"} <= calls.command
     assert {"batch/processes.py", "photo/decode.py", "model/pyramid.py"} <= calls.worker
     assert "model/pyramid.py" not in calls.command  # the worker has the model
     assert "photo/isolated.py" in calls.worker
