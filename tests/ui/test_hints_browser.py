@@ -73,7 +73,7 @@ class Hinter(Visitor):
 
     def shown(self) -> np.ndarray:
         address = self.one("#hints-picture img").evaluate("one => one.src")
-        data = self.page.request.get(address).body()
+        data = self.page.request.get(address, max_retries=2).body()
         return np.asarray(Image.open(BytesIO(data)).convert("RGB"))
 
     def ab_beside(self, across: float, down: float) -> np.ndarray:

@@ -76,7 +76,9 @@ class Player(Visitor):
         images = self.one("#quiz-stage [data-token] img")
         k = images.count()
         address = images.first.evaluate("one => one.src")
-        sheet = np.asarray(Image.open(BytesIO(self.page.request.get(address).body())))
+        sheet = np.asarray(
+            Image.open(BytesIO(self.page.request.get(address, max_retries=2).body()))
+        )
         step = sheet.shape[0] // k
         pictures = [sheet[i * step + MARGIN : (i + 1) * step - MARGIN] for i in range(k)]
         return [picture.astype(np.float32) for picture in pictures]
@@ -193,14 +195,14 @@ def test_nothing_that_is_sent_tells(browser: Browser, server: Page) -> None:
     assert not photos & set(folder.split("/"))
     assert [one.name for one in Path(folder).glob("*")] == [name], "one file, and no other to ask"
 
-    config = player.page.request.get(f"{server.address}config").text()
-    info = player.page.request.get(f"{server.address}gradio_api/info").json()
+    config = player.page.request.get(f"{server.address}config", max_retries=2).text()
+    info = player.page.request.get(f"{server.address}gradio_api/info", max_retries=2).json()
     documented = {"/colorize", "/hints", "/quiz_round", "/quiz_answer"}
     assert (set(info["named_endpoints"]), info["unnamed_endpoints"]) == (documented, {})
     token = player.one("#quiz-stage [data-token]").get_attribute("data-token")
     assert token
     assert token not in config
-    answer = player.page.request.get(f"{server.address}{sheet}")
+    answer = player.page.request.get(f"{server.address}{sheet}", max_retries=2)
     assert not {"set-cookie", "x-seed"} & set(answer.headers)
 
     player.choose(truth)
