@@ -28,6 +28,7 @@ _PREFIX = "/gradio_api"
 USER_ROUTE, UPLOAD_ROUTE = f"{_PREFIX}/user", f"{_PREFIX}/upload"
 """The former tells the account of a request; it is closed for others."""
 WORK_ROUTES = (f"{_PREFIX}/queue/join", f"{_PREFIX}/call/")
+RESULTS_ROUTE = f"{_PREFIX}/queue/data"
 _LONGEST_NAME = 255
 """Bytes of a name in a path; file systems take no longer ones."""
 _ID = f"[^/]{{1,{LONGEST_ID}}}"
@@ -144,7 +145,7 @@ class OpenRoutes:
             ("open", read, f"/static/.+|/assets/.+|{_PREFIX}/startup-events"),
             ("plain", read, f"{_PREFIX}/info|{_PREFIX}/heartbeat/{_ID}"),
             ("plain", read, f"{_PREFIX}/file=({folders})/.+"),
-            ("stream", read, f"{_PREFIX}/queue/data|{call}/{_ID}"),
+            ("stream", ("GET",), f"{RESULTS_ROUTE}|{call}/{_ID}"),
             ("progress", read, f"{_PREFIX}/upload_progress"),
             ("work", post, f"{_PREFIX}/queue/join|{call}"),
             ("cancel", post, f"{_PREFIX}/cancel"),

@@ -13,7 +13,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from colorflow.errors import ColorflowError
 from colorflow.ui import limits
 from colorflow.ui.access import (
     LONGEST_ID,
+    RESULTS_ROUTE,
     UPLOAD_ROUTE,
     USER_ROUTE,
     WORK_ROUTES,
@@ -270,8 +271,9 @@ class Guard:
                 message["body"] = _UNSAID.sub(b'"error": "%s"' % _UNFIT, body)
             await send(message)
 
-        session = request.query_params.get("session_hash")
-        event = request.url.path.rstrip("/").rpartition("/")[2]
+        path = request.scope["path"]  # Gradio redirects one that ends with a slash
+        event = path.rpartition("/")[2]
+        session = request.query_params.get("session_hash") if path == RESULTS_ROUTE else None
         try:
             with self._sessions.listening(session, event):
                 await self._app(request.scope, request.receive, passing)
@@ -337,8 +339,7 @@ class Guard:
         """
         leftovers = await asyncio.to_thread(loose_files, self._files)
         if not self._uploading.total():  # an upload may have begun meanwhile
-            for path in leftovers:
-                path.unlink(missing_ok=True)
+            await asyncio.to_thread(_delete, leftovers)
 
     async def _body_of(self, request: Request, send: Send) -> bytes | None:
         """The body of a request that uploads nothing; None if it was refused."""
@@ -425,6 +426,11 @@ def _counted(counter: Counter[str], key: str) -> Iterator[None]:
         counter[key] -= 1
         if not counter[key]:
             del counter[key]
+
+
+def _delete(paths: Iterable[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 def _paths_in(asked: Any) -> Iterator[str]:

@@ -315,6 +315,13 @@ def test_sessions_of_a_visitor_are_forgotten(
     answer = server.client.post("/gradio_api/queue/join", json={})
     assert answer.status_code == 503
     assert answer.json()["detail"].startswith("Queue is full for you: 4 of your requests")
+    for method, path in (  # none of them is a stream of results
+        ("HEAD", "queue/data"),
+        ("GET", "queue/data/"),
+        ("GET", "call/colorize/nothing"),
+    ):
+        server.client.request(method, f"/gradio_api/{path}?session_hash=first")
+        assert server.client.post("/gradio_api/queue/join", json={}).status_code == 503
     server.client.get("/gradio_api/queue/data?session_hash=first")
     assert forgotten == []
     assert server.client.post("/gradio_api/queue/join", json={}).status_code == 200
