@@ -26,6 +26,7 @@ from colorflow.colorizer import Colorizer, Hint
 from colorflow.errors import BatchError, WeightsError
 from colorflow.files import digest_of
 from colorflow.photo import read_photo
+from colorflow.photo.isolated import start_reader
 
 pytestmark = [
     pytest.mark.slow,
@@ -53,7 +54,11 @@ def marked(mark: str) -> list[int]:
 
 @contextmanager
 def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whatever happens inside, every process that it has started is gone afterwards."""
+    """Whatever happens inside, every process that it has started is gone afterwards.
+
+    The reader server of this very process is none of them: it stays for the tests to come.
+    """
+    start_reader()
     mark = secrets.token_hex(8)
     monkeypatch.setenv(_MARK, mark)
     try:
