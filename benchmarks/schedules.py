@@ -23,8 +23,8 @@ from torch.nn import functional as F
 from benchmarks.measuring import print_machine, print_table
 from colorflow.evaluation.columns import training_colors_of
 from colorflow.evaluation.metrics import colorfulness, colors, mean_chroma, squared_errors
+from colorflow.model.condition import FEATURE_CHANNELS
 from colorflow.model.config import FINEST_GRID
-from colorflow.model.features import FEATURE_CHANNELS
 from colorflow.model.weights import load_weights
 from colorflow.training.pixels import PixelPack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE

@@ -4,7 +4,7 @@
     python -m benchmarks.threads --beside 2     beside two processes that compute without end
 
 PyTorch and OpenBLAS take as many threads as there are cores, unless they are told otherwise.
-Coloring and rendering tell them (`colorflow.threads`); the other rows leave that out. Enlarging
+Coloring and rendering tell them (`colorflow.device`); the other rows leave that out. Enlarging
 does as the caller says. Do not set OMP_NUM_THREADS or OPENBLAS_NUM_THREADS.
 """
 
@@ -23,7 +23,7 @@ from skimage import data
 
 from benchmarks.measuring import print_machine, print_table, side_by_side, spread
 from benchmarks.photos import gray_photo, size_of
-from colorflow import threads
+from colorflow import device
 from colorflow.colorizer import Colorizer
 from colorflow.enlarge.enlarger import Enlarger
 from colorflow.limits import DETAIL_TEMPERATURE
@@ -95,13 +95,13 @@ def _within(context: Context, step: Callable[[], object]) -> Callable[[], None]:
 @contextmanager
 def _unbounded() -> Iterator[None]:
     """Coloring and rendering with the libraries' own numbers of threads."""
-    own, openblas = threads._set_own_threads, threads._openblas
-    threads._set_own_threads = lambda _: None
-    threads._openblas = lambda: None
+    own, openblas = device._set_own_threads, device._openblas
+    device._set_own_threads = lambda _: None
+    device._openblas = lambda: None
     try:
         yield
     finally:
-        threads._set_own_threads, threads._openblas = own, openblas
+        device._set_own_threads, device._openblas = own, openblas
 
 
 def _callers(number: int) -> Context:

@@ -34,7 +34,7 @@ from colorflow.coloring import (
     bits_per_dim,
     check_seed,
 )
-from colorflow.device import device_of
+from colorflow.device import device_of, one_thread
 from colorflow.errors import PhotoError
 from colorflow.exploration import Exploration
 from colorflow.files import default_weights
@@ -45,7 +45,6 @@ from colorflow.model.weights import LoadedWeights, load_weights
 from colorflow.open_photo import Opener
 from colorflow.photo import Kind, Picture, read_picture
 from colorflow.photo_model import PhotoModel
-from colorflow.threads import one_thread
 
 __all__ = [
     "Coloring",
@@ -93,7 +92,7 @@ class Colorizer(Exploration):
     out of range or a hint lies outside the photo.
 
     They compute with one thread of PyTorch and of NumPy, whatever these are set to
-    (`colorflow.threads`); several threads of the caller may compute at once.
+    (`colorflow.device`); several threads of the caller may compute at once.
 
     Args:
         weights: what `load_weights` returned.

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from colorflow.color.grid import square_lightness, to_grid
 from colorflow.coloring import Coloring, ColoringSpec, digest_of_hints, provenance_of
+from colorflow.device import one_thread
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.model.condition import Condition, Conditioner, coarse_lightness
 from colorflow.model.hints import Hint, hint_planes
@@ -21,7 +22,6 @@ from colorflow.model.looks import crops_of
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import Kind, Photo, Picture, Provenance, read_picture
 from colorflow.photo_model import CHUNK, Latents, PhotoModel
-from colorflow.threads import one_thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from colorflow.coloring import ColoringSpec
+from colorflow.device import one_thread
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID, SRGB_REACH
 from colorflow.model.latents import sample_latents, signs_of_photo, slerp
@@ -35,7 +36,6 @@ from colorflow.model.principal import (
 )
 from colorflow.model.spatial import FEATURES_GRID, SpatialOperator, contrast_of
 from colorflow.model.weights import LoadedWeights
-from colorflow.threads import one_thread
 
 CHUNK = 8
 """Colorings that pass the flow at once."""

@@ -21,7 +21,6 @@ LAYERS = (
     "errors",
     "limits",
     "device",
-    "threads",
     "files",
     "color",
     "photo",

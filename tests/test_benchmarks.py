@@ -17,7 +17,7 @@ from benchmarks.files_of_one_photo import files_of_one_photo
 from benchmarks.gray_scans import COLOR_PRINTS, SCANS
 from benchmarks.measuring import side_by_side
 from benchmarks.photos import gray_photo
-from colorflow import threads
+from colorflow import device
 from tests.small_weights import save_small_enlarge_weights, save_small_weights
 from tests.training.made_up_pixels import write_pixels
 
@@ -84,14 +84,14 @@ def test_threads(
     tmp_path: Path,
 ) -> None:
     """Beside a busy process, which ends; what is not to be measured is as before."""
-    before = threads._set_own_threads, threads._openblas
+    before = device._set_own_threads, device._openblas
     larger = save_small_enlarge_weights(tmp_path / "larger.safetensors")
     arguments = ["--repetitions", "1", "--megapixels", "0.01", "--beside", "1"]
     arguments += ["--weights", str(weights), "--enlarge-weights", str(larger)]
     names = [row[:2] for row in rows_printed("threads", arguments, monkeypatch, capsys)]
     assert names[:2] == [["four colorings of 0.01 MP", "one"], ["four colorings of 0.01 MP", "1"]]
     assert len(names) == 8
-    assert (threads._set_own_threads, threads._openblas) == before
+    assert (device._set_own_threads, device._openblas) == before
 
 
 def test_gray_scans(

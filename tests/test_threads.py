@@ -12,11 +12,11 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from colorflow import threads
+from colorflow import device
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.colorizer import Colorizer
+from colorflow.device import one_thread
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.threads import one_thread
 from tests.small_weights import save_small_weights
 
 BEFORE = 3
@@ -38,7 +38,7 @@ def _several_threads() -> Iterator[None]:
 @pytest.fixture
 def blas() -> Iterator[Callable[[], int]]:
     """NumPy's number of threads, which is 2."""
-    found = threads._openblas()
+    found = device._openblas()
     if found is None:
         pytest.skip("NumPy multiplies with another library")
     get, set_to = found
@@ -110,7 +110,7 @@ def test_the_last_of_several_threads_gives_back(blas: Callable[[], int]) -> None
 
 
 def test_another_library_of_numpys_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "_openblas", lambda: None)
+    monkeypatch.setattr(device, "_openblas", lambda: None)
     with one_thread():
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == BEFORE

@@ -20,7 +20,7 @@ from colorflow.color import cie
 from colorflow.color.cie import rgb_in_gamut
 from colorflow.color.grid import Rows, check_pixels
 from colorflow.color.upsample import GuidedUpsampler, finer
-from colorflow.threads import one_blas_thread
+from colorflow.device import one_blas_thread
 
 _STRIP_PIXELS = 1 << 16  # of float planes that fit the cache
 # Steps of linear light: of the bits of the result, each at most a twentieth of an sRGB step (at

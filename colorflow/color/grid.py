@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.color import cie
-from colorflow.threads import one_blas_thread
+from colorflow.device import one_blas_thread
 
 GRID_SIZE = 64
 SQUARE_SIZE = 256

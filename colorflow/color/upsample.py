@@ -51,7 +51,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.color.grid import GRID_SIZE, Rows, resize_by_area
-from colorflow.threads import one_blas_thread
+from colorflow.device import one_blas_thread
 
 # Chosen on these photos, five others and 60 small ones; the optimum is flat.
 GAIN = 0.6

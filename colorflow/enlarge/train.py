@@ -29,7 +29,7 @@ from colorflow.enlarge.weights import (
     save_enlarge_weights,
 )
 from colorflow.errors import TrainingError
-from colorflow.model.tensors import check_weights_destination
+from colorflow.model.weights import check_weights_destination
 from colorflow.training.objective import Objective
 from colorflow.training.run_folder import RunFolder, has_state, read_state
 from colorflow.training.schedule import Budget

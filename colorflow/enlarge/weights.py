@@ -18,7 +18,7 @@ from torch import nn
 from colorflow.enlarge.mean import StepConfig
 from colorflow.enlarge.model import DetailModel
 from colorflow.errors import WeightsError
-from colorflow.model.tensors import HEADER_DAMAGE, load_tensors, read_header, write_tensors
+from colorflow.model.weights import HEADER_DAMAGE, load_tensors, read_header, write_tensors
 
 FORMAT = "colorflow-enlarge-2"
 FIRST, LAST, RESTORE = "first", "last", "restore"

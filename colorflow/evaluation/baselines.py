@@ -23,12 +23,11 @@ from torch.nn import functional as F
 from colorflow.errors import WeightsError
 from colorflow.flows import Bijection, Composition, Flow, Haar, Standardize
 from colorflow.flows.networks import zero_initialized
-from colorflow.model.condition import Condition
+from colorflow.model.condition import Condition, Features, LateBlocks
 from colorflow.model.config import FINEST_GRID, LevelConfig, PyramidConfig, default_config
 from colorflow.model.context import LevelContext
-from colorflow.model.features import Features, LateBlocks
 from colorflow.model.level import DETAIL_CHANNELS, MEAN_CHANNELS
-from colorflow.model.tensors import HEADER_DAMAGE, load_tensors, read_header, write_tensors
+from colorflow.model.weights import HEADER_DAMAGE, load_tensors, read_header, write_tensors
 from colorflow.zoo.cinn2019 import cinn2019
 
 FIRST_ROWS = 128

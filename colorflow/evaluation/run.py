@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from colorflow.device import one_thread
 from colorflow.errors import EvaluationError
 from colorflow.evaluation.bootstrap import RESAMPLES, Table
 from colorflow.evaluation.columns import (
@@ -31,7 +32,6 @@ from colorflow.evaluation.report import (
 from colorflow.evaluation.sheet import SHEET, Sheet
 from colorflow.files import json_kind, text_kind
 from colorflow.model.weights import load_weights
-from colorflow.threads import one_thread
 from colorflow.training.trainer import keep_freed_memory
 
 EVALUATION = json_kind("evaluation", "colorflow evaluate")

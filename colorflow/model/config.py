@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from colorflow.model.features import FEATURE_CHANNELS, LATE_BLOCKS_INPUT, LATE_BLOCKS_OUTPUTS
+from colorflow.model.condition import FEATURE_CHANNELS, LATE_BLOCKS_INPUT, LATE_BLOCKS_OUTPUTS
 
 FINEST_GRID = 64
 """Side of the chroma grid. A level on 128x128 could remove 0.34 of an error of six to nine

@@ -24,11 +24,10 @@ from torch.nn import functional as F
 
 from colorflow.flows import BoundedRange, Haar, KrigingUpdate
 from colorflow.flows.density import standard_normal_log_prob
-from colorflow.model.condition import Condition
+from colorflow.model.condition import Condition, LateBlocks
 from colorflow.model.config import FINEST_GRID, PyramidConfig
-from colorflow.model.features import LateBlocks
+from colorflow.model.context import MeanHead
 from colorflow.model.level import DETAIL_CHANNELS, MEAN_CHANNELS, Level
-from colorflow.model.mean import MeanHead
 
 
 class ChromaPyramid(nn.Module):

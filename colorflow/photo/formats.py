@@ -33,9 +33,9 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from colorflow.device import Shared
 from colorflow.errors import PhotoError, PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo.tiff import KindNotReadError, open_tiff
-from colorflow.threads import Shared
 
 DEFAULT_MAX_PIXELS = 200_000_000
 """Room for a 4 x 5 inch negative at 3,000 dpi (180 million); 0.6 GB as RGB."""

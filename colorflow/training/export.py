@@ -17,8 +17,13 @@ from torch.nn import functional as F
 from colorflow.errors import PackError, TrainingError
 from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.tensors import check_weights_destination
-from colorflow.model.weights import FORMAT, LoadedWeights, load_weights, save_weights
+from colorflow.model.weights import (
+    FORMAT,
+    LoadedWeights,
+    check_weights_destination,
+    load_weights,
+    save_weights,
+)
 from colorflow.training.pixels import PixelPack
 from colorflow.training.run_folder import (
     read_config,

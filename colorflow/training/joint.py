@@ -13,9 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorflow.model.condition import Condition
+from colorflow.model.condition import LATE_BLOCKS_INPUT, Condition, LateBlocks
 from colorflow.model.config import FINEST_GRID
-from colorflow.model.features import LATE_BLOCKS_INPUT, LateBlocks
 from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.targets import (

@@ -14,9 +14,8 @@ from torch import Tensor
 
 from colorflow.device import best_device
 from colorflow.errors import TrainingError
-from colorflow.model.condition import Condition
+from colorflow.model.condition import Condition, Features
 from colorflow.model.config import HINT_PLANES, PyramidConfig, default_config
-from colorflow.model.features import Features
 from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights

@@ -28,8 +28,7 @@ from torch.nn import functional as F
 from colorflow.color.degrade import degrade
 from colorflow.color.grid import GRID_SIZE, SQUARE_SIZE
 from colorflow.device import has_bfloat16
-from colorflow.model.condition import CONDITION_GRID, Condition
-from colorflow.model.features import LATE_BLOCKS_INPUT, Features
+from colorflow.model.condition import CONDITION_GRID, LATE_BLOCKS_INPUT, Condition, Features
 from colorflow.training.pack import Layout
 
 LAYOUT = Layout(

@@ -14,11 +14,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorflow.model.condition import Condition
+from colorflow.model.condition import FEATURE_CHANNELS, LATE_BLOCKS_OUTPUTS, Condition
 from colorflow.model.config import FINEST_GRID
-from colorflow.model.features import FEATURE_CHANNELS, LATE_BLOCKS_OUTPUTS
+from colorflow.model.context import MeanHead
 from colorflow.model.level import MEAN_CHANNELS, Level
-from colorflow.model.mean import MeanHead
 from colorflow.model.pyramid import ChromaPyramid
 
 NOISE = 1.0

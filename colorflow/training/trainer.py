@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from colorflow.device import has_bfloat16
 from colorflow.errors import TrainingError
-from colorflow.model.features import LateBlocks
+from colorflow.model.condition import LateBlocks
 from colorflow.training.objective import ConditionT, Objective, TrainingData
 from colorflow.training.schedule import Budget, ema_decay, learning_rate
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE

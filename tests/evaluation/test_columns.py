@@ -31,8 +31,7 @@ from colorflow.evaluation.columns import (
     training_colors_of,
 )
 from colorflow.limits import MOST_LOOKS
-from colorflow.model.condition import CONDITION_GRID, Condition
-from colorflow.model.features import FEATURE_CHANNELS
+from colorflow.model.condition import CONDITION_GRID, FEATURE_CHANNELS, Condition
 from colorflow.model.weights import LoadedWeights, load_weights
 from colorflow.photo_model import PhotoModel
 from tests.evaluation.conftest import generator

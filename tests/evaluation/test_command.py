@@ -25,8 +25,7 @@ from colorflow.evaluation import measure as measure_module
 from colorflow.evaluation import run as run_module
 from colorflow.evaluation import subject as subject_module
 from colorflow.evaluation.baselines import BASELINES, save_baseline
-from colorflow.model.condition import Condition
-from colorflow.model.features import FEATURE_CHANNELS
+from colorflow.model.condition import FEATURE_CHANNELS, Condition
 from colorflow.model.weights import load_weights
 from tests.evaluation.conftest import error_of, save_photos, usage_error_of
 

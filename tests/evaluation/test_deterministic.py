@@ -12,8 +12,7 @@ from scipy.signal import correlate2d
 from scipy.special import erf
 
 from colorflow.evaluation.baselines import CHROMA_UNIT, OWN_BLOCKS_INPUT, DeterministicNetwork
-from colorflow.model.condition import CONDITION_GRID, Condition
-from colorflow.model.features import FEATURE_CHANNELS
+from colorflow.model.condition import CONDITION_GRID, FEATURE_CHANNELS, Condition
 from tests.evaluation.conftest import generator
 from tests.evaluation.small_baselines import CONFIG
 

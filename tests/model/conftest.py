@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorflow.model.condition import CONDITION_GRID, PLANES_GRID, Condition
+from colorflow.model.condition import CONDITION_GRID, FEATURE_CHANNELS, PLANES_GRID, Condition
 from colorflow.model.config import PyramidConfig
-from colorflow.model.features import FEATURE_CHANNELS
 from colorflow.model.pyramid import ChromaPyramid
 from tests.small_weights import small_level
 

@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from colorflow.model.condition import Conditioner
-from colorflow.model.features import FEATURE_CHANNELS, Features
+from colorflow.model.condition import FEATURE_CHANNELS, Conditioner, Features
 from tests.model.conftest import random_condition
 
 

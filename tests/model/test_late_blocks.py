@@ -13,8 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from colorflow.model.condition import Condition, Conditioner
-from colorflow.model.features import Features, LateBlocks
+from colorflow.model.condition import Condition, Conditioner, Features, LateBlocks
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights, save_weights
 from tests.model.conftest import random_condition, small_config

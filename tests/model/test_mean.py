@@ -7,9 +7,8 @@ import math
 import pytest
 import torch
 
-from colorflow.model.condition import Condition
-from colorflow.model.features import FEATURE_CHANNELS
-from colorflow.model.mean import MeanHead
+from colorflow.model.condition import FEATURE_CHANNELS, Condition
+from colorflow.model.context import MeanHead
 
 
 def condition(photos: int, seed: int = 0) -> Condition:

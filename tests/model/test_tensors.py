@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from colorflow.errors import WeightsError
-from colorflow.model import tensors
-from colorflow.model.tensors import load_tensors, read_header, write_tensors
+from colorflow.model import weights
+from colorflow.model.weights import load_tensors, read_header, write_tensors
 
 HEADER = {"format": "test-1", "note": "größer"}
 
@@ -105,6 +105,6 @@ def test_a_file_that_does_not_fit_is_refused_before_its_tensors_are_read(
 ) -> None:
     write_tensors(path, nn.Linear(3, 2), HEADER, torch.float32)
     file = read_header(path, "test-1")
-    monkeypatch.setattr(tensors, "safe_open", None)
+    monkeypatch.setattr(weights, "safe_open", None)
     with pytest.raises(WeightsError, match="header and tensors do not fit"):
         load_tensors(file, Small())

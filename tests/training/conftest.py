@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorflow.model import features
+from colorflow.model import condition
+from colorflow.model.condition import FEATURE_CHANNELS
 from colorflow.model.config import PyramidConfig
-from colorflow.model.features import FEATURE_CHANNELS
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import save_weights
 from colorflow.training import loop, pixels, trainer, until_budget
@@ -68,10 +68,10 @@ def shape() -> PyramidConfig:
 def _small_and_cheap(shape: PyramidConfig) -> Iterator[None]:
     """New weights of that shape, two narrow late blocks, few views, and malloc as it is."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(features, "_EXPANSION", 1)
-        patch.setattr(features, "_LATE_BLOCKS", ((40, 112, 3, 2), (112, 320, 3, 2)))
-        patch.setattr(features, "_GRID_AFTER_BLOCK", {5: 16, 6: 8})
-        patch.setattr(features.LateBlocks, "copy_from", lambda *_: None)
+        patch.setattr(condition, "_EXPANSION", 1)
+        patch.setattr(condition, "_LATE_BLOCKS", ((40, 112, 3, 2), (112, 320, 3, 2)))
+        patch.setattr(condition, "_GRID_AFTER_BLOCK", {5: 16, 6: 8})
+        patch.setattr(condition.LateBlocks, "copy_from", lambda *_: None)
         for module in (pixels, loop):
             patch.setattr(module, "Features", CheapFeatures)
         patch.setattr(pixels, "VIEWS", VIEWS)

@@ -17,8 +17,8 @@ import torch
 
 from colorflow.color.grid import square_lightness, to_grid
 from colorflow.errors import PackError
-from colorflow.model import features
-from colorflow.model.features import Features
+from colorflow.model import condition as condition_module
+from colorflow.model.condition import Features
 from colorflow.training import pixels
 from colorflow.training.pixels import PixelPack, crop_of
 from tests.training.conftest import VIEWS
@@ -66,7 +66,7 @@ def test_the_condition_has_the_maps_that_are_wanted(
 ) -> None:
     """Those of the frozen network, and the finer ones that it makes on the way."""
     monkeypatch.setattr(pixels, "Features", Features)
-    monkeypatch.setattr(features, "_GRID_AFTER_BLOCK", {2: 64, 4: 32, 10: 16, 15: 8})
+    monkeypatch.setattr(condition_module, "_GRID_AFTER_BLOCK", {2: 64, 4: 32, 10: 16, 15: 8})
     pack = PixelPack(pack_folder)
     seen = np.stack([square_lightness(photo) for photo, _ in zip(parts(), range(4), strict=False)])
     own = Features()(torch.from_numpy(seen[[3, 0]])[:, None])
