@@ -1,4 +1,4 @@
-"""Rearrangements of an image that a multi-scale flow is made of."""
+"""Rearrangements of an image that a multi-scale flow is made of, and wavelet steps."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Haar(Bijection):
         a, b = x[..., 0::2, 0::2], x[..., 0::2, 1::2]
         c, d = x[..., 1::2, 0::2], x[..., 1::2, 1::2]
         parts = [(a + b + c + d) / 4, (a - b + c - d) / 2, (a + b - c - d) / 2, (a - b - c + d) / 2]
-        return torch.cat(parts, 1), self._ladj(x)
+        return torch.cat(parts, 1), _ladj_of_step(x)
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         _check_can_be_doubled(z)
@@ -55,12 +55,7 @@ class Haar(Bijection):
         batch, channels, height, width = mean.shape
         cells = torch.stack(parts, -1).reshape(batch, channels, height, width, 2, 2)
         x = cells.permute(0, 1, 2, 4, 3, 5).reshape(batch, channels, 2 * height, 2 * width)
-        return x, -self._ladj(x)
-
-    @staticmethod
-    def _ladj(x: Tensor) -> Tensor:
-        """Each mean is half of its orthonormal coefficient."""
-        return x.new_full((x.shape[0],), -math.log(2) * x[0].numel() / 4)
+        return x, -_ladj_of_step(x)
 
 
 class Reshape(Bijection):
@@ -167,6 +162,46 @@ class Split(Bijection):
         return result
 
 
+class CDF53(Bijection):
+    """One step of the CDF 5/3 wavelet of JPEG 2000: (B, C, H, W) -> (B, 4C, H/2, W/2).
+
+    Lifting, along rows, then along columns: every odd number becomes a detail, the error of its
+    prediction by the mean of its even neighbors; the even numbers are smoothed by the details
+    beside them. Both are additive couplings. Beyond the borders, x is mirrored.
+
+    Channels are in the order of `Haar`, and the ladj is that of `Haar`: first the coarse band, in
+    the unit of x, then horizontal, vertical and diagonal details. Without details, the coarse band
+    is interpolated linearly, where `Haar` repeats it. Its numbers stand at the even rows and
+    columns, not in the middle of 2x2 cells. Independent noise of std s on x has std 0.72 s on the
+    coarse band, 1.04 s on horizontal and vertical, and 0.75 s on diagonal details.
+
+    Reference: LeGall & Tabatabai 1988; Cohen, Daubechies & Feauveau 1992; Sweldens 1996 (lifting).
+    """
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        _check_can_be_halved(x)
+        low, high = _split(x)
+        coarse, vertical = _split(low.mT)
+        horizontal, diagonal = _split(high.mT)
+        z = torch.cat([coarse, horizontal, vertical, diagonal / 2], 1).mT
+        return z.contiguous(), _ladj_of_step(x)
+
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        _check_can_be_doubled(z)
+        coarse, horizontal, vertical, diagonal = z.mT.chunk(4, 1)
+        low, high = _join(coarse, vertical), _join(horizontal, 2 * diagonal)
+        return _join(low.mT, high.mT), -_ladj_of_step(z)
+
+
+def _ladj_of_step(x: Tensor) -> Tensor:
+    """Of a wavelet step: a quarter of the numbers are halved.
+
+    For Haar each mean is half of its orthonormal coefficient. Lifting keeps the volume, and the
+    diagonal details are halved.
+    """
+    return x.new_full((x.shape[0],), -math.log(2) * x[0].numel() / 4)
+
+
 def _check_shape(name: str, value: Tensor, shape: tuple[int, ...]) -> None:
     if value.shape[1:] != shape:
         expected = ", ".join(map(str, shape))
@@ -181,3 +216,26 @@ def _check_can_be_halved(x: Tensor) -> None:
 def _check_can_be_doubled(z: Tensor) -> None:
     if z.ndim != 4 or z.shape[1] % 4:
         raise ValueError(f"z: expected (B, 4C, H, W), got {tuple(z.shape)}")
+
+
+def _split(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The last dimension: (..., 2n) -> coarse and details, (..., n) each."""
+    even, odd = x[..., 0::2], x[..., 1::2]
+    details = _between(even) - odd
+    return even - _beside(details) / 2, details
+
+
+def _join(coarse: Tensor, details: Tensor) -> Tensor:
+    """Undoes `_split`."""
+    even = coarse + _beside(details) / 2
+    return torch.stack([even, _between(even) - details], -1).flatten(-2)
+
+
+def _between(even: Tensor) -> Tensor:
+    """The mean of every number and the next; the last stands for its mirror image."""
+    return (even + torch.cat([even[..., 1:], even[..., -1:]], -1)) / 2
+
+
+def _beside(details: Tensor) -> Tensor:
+    """The mean of every number and the one before; the first stands for its mirror image."""
+    return (details + torch.cat([details[..., :1], details[..., :-1]], -1)) / 2
