@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,9 +56,8 @@ class Column:
     Attributes:
         name: in the table.
         sample: from a photo, n, and a source of randomness to (n, 2, 64, 64) chroma in CIELAB
-            units.
-        kind: whether `sample` gives independent samples of a distribution, a few chosen from many,
-            or the same result each time.
+            units: independent samples of a distribution.
+        one: whether `sample` gives the same result each time instead.
         bits_per_dim: from (1, 2, 64, 64) chroma and a condition to its negative log-likelihood in
             bits per dimension, density per CIELAB unit: ``all`` for the whole model, and by level
             where a model has levels. None without a density.
@@ -69,12 +68,12 @@ class Column:
             for seed i. `sample` has its own random numbers for each photo, so only these samples
             show what one seed has in common on all photos. None without seeds.
         principal: from a photo and k to its principal colorings (k, 2, 64, 64) and their shares
-            (k,). If set, it is measured instead of `sample`.
+            (k,), which are measured instead of samples.
     """
 
     name: str
-    sample: Sampler
-    kind: Literal["independent", "chosen", "one"]
+    sample: Sampler | None = None
+    one: bool = False
     bits_per_dim: Callable[[Tensor, Condition], Mapping[str, float]] | None = None
     round_trip: Callable[[Tensor, Condition], Tensor] | None = None
     interval_factors: Mapping[float, float] = field(default_factory=dict)
@@ -96,7 +95,6 @@ def columns_of(weights: LoadedWeights) -> list[Column]:
         Column(
             name="colorflow",
             sample=_painted(weights, model_of),
-            kind="independent",
             samples_by_seed=_samples_by_seed(weights),
             **density,
         ),
@@ -105,16 +103,10 @@ def columns_of(weights: LoadedWeights) -> list[Column]:
             sample=lambda subject, n, generator: pyramid.sample(
                 subject.condition, n, [1.0] * len(weights.temperatures), generator
             )[0],
-            kind="independent",
             interval_factors=weights.interval_factors,
             **density,
         ),
-        Column(
-            name="principal",
-            sample=_never_sampled,
-            kind="chosen",
-            principal=_principal(model_of),
-        ),
+        Column(name="principal", principal=_principal(model_of)),
         constant("mean_color", training_colors_of(weights).mean_ab),
     ]
 
@@ -148,7 +140,7 @@ def constant(name: str, ab: tuple[float, float]) -> Column:
     return Column(
         name=name,
         sample=lambda _, n, __: chroma.expand(n, 2, FINEST_GRID, FINEST_GRID),
-        kind="one",
+        one=True,
     )
 
 
@@ -174,7 +166,7 @@ def _baseline(baseline: LoadedBaseline) -> Column:
         return Column(
             name=name,
             sample=lambda subject, n, _: module(subject.condition).expand(n, -1, -1, -1),
-            kind="one",
+            one=True,
         )
 
     def bits(ab: Tensor, condition: Condition) -> dict[str, float]:
@@ -191,7 +183,6 @@ def _baseline(baseline: LoadedBaseline) -> Column:
         sample=lambda subject, n, generator: module.sample(
             subject.condition, n, generator, temperature
         )[0],
-        kind="independent",
         bits_per_dim=bits,
         round_trip=round_trip,
     )
@@ -238,10 +229,6 @@ def _photo_model(weights: LoadedWeights, subject: Subject) -> PhotoModel:
         return subject.mirrored if mirrored else subject.condition
 
     return PhotoModel(weights, subject.condition.lightness, condition, lambda: subject.crops)
-
-
-def _never_sampled(*_: object) -> Tensor:
-    raise AssertionError("this column is measured by its principal colorings")
 
 
 def _latents(weights: LoadedWeights, n: int, generator: torch.Generator) -> list[Latents]:

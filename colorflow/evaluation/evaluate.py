@@ -27,7 +27,7 @@ from colorflow.evaluation.columns import Column, constant
 from colorflow.evaluation.judge import Judge
 from colorflow.evaluation.measure import NotFiniteError, PhotoMeasures, measure
 from colorflow.evaluation.metrics import kernel_terms
-from colorflow.evaluation.shares import share_calibration
+from colorflow.evaluation.shares import share_differences
 from colorflow.evaluation.subject import NotColoredError, Subject, SubjectReader
 from colorflow.photo import find_photos
 
@@ -193,7 +193,7 @@ def _tables(records: Sequence[PhotoMeasures], bootstrap: Bootstrap) -> dict[str,
     table = estimated(every, bootstrap)
     for name, first in columns.items():
         if first.shares:
-            table[name]["shares_off_by"] = _shares_off_by(records, name, bootstrap)
+            table[name]["shares_off_by"] = _shares_off_by(records, name)
     return {
         "columns": table,
         "ratios": estimated({name: _ratios(by_photo, name) for name in columns}, bootstrap),
@@ -231,10 +231,10 @@ def _set_statistics(records: Sequence[PhotoMeasures], name: str) -> dict[str, St
     return found
 
 
-def _shares_off_by(records: Sequence[PhotoMeasures], name: str, bootstrap: Bootstrap) -> Estimate:
+def _shares_off_by(records: Sequence[PhotoMeasures], name: str) -> Estimate:
     shares = np.array([record.columns[name].shares for record in records])
     nearest = np.array([record.columns[name].nearest for record in records])
-    return Estimate(share_calibration(shares, nearest, bootstrap).largest_difference, 0.0)
+    return Estimate(float(np.abs(share_differences(shares, nearest)).max()), 0.0)
 
 
 def _ratios(statistics: Statistics, name: str) -> dict[str, Statistic]:

@@ -110,7 +110,7 @@ def measure(
     Raises:
         NotFiniteError: if a column gives a value that is not finite.
     """
-    truth = Column(name="truth", sample=lambda *_: subject.ab, kind="one")
+    truth = Column(name="truth", sample=lambda *_: subject.ab, one=True)
     samples: dict[str, Tensor] = {}
     found: dict[str, ColumnMeasures] = {}
     densities: dict[object, tuple[dict[str, float], dict[str, float]]] = {}
@@ -160,13 +160,13 @@ def _finite(ab: Tensor, name: str) -> Tensor:
 
 def _timed_samples(column: Column, subject: Subject, n: int, seed: int) -> tuple[Tensor, float]:
     """Makes all samples of a column, (n, 2, 64, 64); returns the seconds per sample too."""
-    count = {"independent": max(n, MANY), "chosen": n, "one": 1}[column.kind]
-    at_once = SAMPLED_AT_ONCE if column.kind == "independent" else count
+    assert column.sample is not None
+    count = 1 if column.one else max(n, MANY)
     generator = subject.generator(seed, column.name)
     began = time.perf_counter()
     parts = [
-        column.sample(subject, min(at_once, count - start), generator)
-        for start in range(0, count, at_once)
+        column.sample(subject, min(SAMPLED_AT_ONCE, count - start), generator)
+        for start in range(0, count, SAMPLED_AT_ONCE)
     ]
     ab = _finite(torch.cat(parts), column.name)
     return ab, (time.perf_counter() - began) / count
@@ -221,7 +221,7 @@ def _chroma_values(
 ) -> dict[str, float]:
     """Compares samples with the truth and with each other."""
     truth = subject.ab[0]
-    few = ab.expand(2, *ab.shape[1:]) if column.kind == "one" else ab[:n]
+    few = ab.expand(2, *ab.shape[1:]) if column.one else ab[:n]
     rgb = colors(subject.lightness, few)
     errors = squared_errors(rgb, subject.rgb)
     values = {
@@ -234,11 +234,10 @@ def _chroma_values(
         "diversity": diversity(few),
         "colorfulness": colorfulness(rgb),
         "blow_ups": _blow_ups(ab, blow_up_chroma),
+        f"rmse_mean{MANY}": PERCENT * error_of_mean(ab[:MANY], subject),
+        f"psnr_mean{MANY}": _psnr(subject, ab[:MANY].mean(0)),
     }
-    if column.kind != "chosen":
-        values[f"rmse_mean{MANY}"] = PERCENT * error_of_mean(ab[:MANY], subject)
-        values[f"psnr_mean{MANY}"] = _psnr(subject, ab[:MANY].mean(0))
-    if column.kind == "independent":
+    if not column.one:
         values |= {
             "coverage50": coverage(ab[:MANY], truth, 0.5),
             "coverage90": coverage(ab[:MANY], truth, 0.9),

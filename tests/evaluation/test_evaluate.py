@@ -24,8 +24,7 @@ from colorflow.evaluation.subject import Subject
 from tests.evaluation.conftest import normal_samples, save_photos
 from tests.evaluation.tables import WARM, numbers, run
 
-NORMAL = Column(name="normal", sample=normal_samples, kind="independent")
-CHOSEN = Column(name="chosen", sample=normal_samples, kind="chosen")
+NORMAL = Column(name="normal", sample=normal_samples)
 
 pytestmark = pytest.mark.usefixtures("cheap")
 
@@ -41,8 +40,8 @@ def alone(path: Path, column: Column, **options: Any) -> dict[str, float]:
 
 def test_names_and_order_of_the_files_change_nothing(photos: Path, tmp_path: Path) -> None:
     save_photos(tmp_path, ("z.png", "a.png", "m.bmp"))
-    first = run(photos_of(photos), [NORMAL, CHOSEN, WARM])
-    second = run(photos_of(tmp_path)[::-1], [NORMAL, CHOSEN, WARM])
+    first = run(photos_of(photos), [NORMAL, WARM])
+    second = run(photos_of(tmp_path)[::-1], [NORMAL, WARM])
     assert first.photos == second.photos == 3
     assert numbers(first.tables["columns"]) == numbers(second.tables["columns"])
     assert numbers(first.tables["ratios"]) == numbers(second.tables["ratios"])
@@ -56,7 +55,7 @@ def test_other_photos_change_nothing_of_a_photo(photos: Path, cat: Path) -> None
 
     run(photos_of(photos), [NORMAL], show=show)
     among_others = seen.pop(str(cat))
-    run([cat], [NORMAL, CHOSEN], show=show)
+    run([cat], [NORMAL, WARM], show=show)
     assert torch.equal(among_others, seen.pop(str(cat)))
     first, second = seen.values()
     assert not torch.equal(first, second)
@@ -100,9 +99,7 @@ def about_the_truth(offsets: Callable[[int, torch.Generator], Tensor]) -> Column
     """Samples the cat's true chroma plus offsets (n, 2, 1, 1) or (n, 2, 64, 64)."""
     truth = torch.from_numpy(to_grid(skimage.data.chelsea()[40:240, 60:300]))
 
-    return Column(
-        name="near", sample=lambda _, n, source: truth + offsets(n, source), kind="independent"
-    )
+    return Column(name="near", sample=lambda _, n, source: truth + offsets(n, source))
 
 
 def test_the_truth_among_the_samples_is_the_best(cat: Path) -> None:
@@ -162,7 +159,7 @@ def test_blow_ups_are_a_share_of_all_samples(cat: Path) -> None:
         flood = (torch.arange(n) % 4 == 0).view(n, 1, 1, 1)
         return flood * torch.tensor([60.0, 80.0]).view(2, 1, 1).expand(2, 64, 64)
 
-    column = Column(name="flood", sample=sample, kind="independent")
+    column = Column(name="flood", sample=sample)
     assert alone(cat, column, blow_up_chroma=99.9)["blow_ups"] == 0.25
     assert alone(cat, column, blow_up_chroma=100.1)["blow_ups"] == 0
 
@@ -175,12 +172,11 @@ def test_the_seam_ratio_is_of_all_steps_of_all_photos_and_samples(photos: Path) 
         ab[..., 16:] += 7
         return ab
 
-    column = Column(name="seam", sample=sample, kind="one")
-    found = run(photos_of(photos), [NORMAL, CHOSEN, column, WARM]).tables["columns"]
+    column = Column(name="seam", sample=sample, one=True)
+    found = run(photos_of(photos), [NORMAL, column, WARM]).tables["columns"]
     across, seams = np.sqrt(2) * 60, np.sqrt(2) * (7 + 3)
     assert found["seam"]["seam_ratio"].value == pytest.approx((seams / 3) / (across / 60), rel=1e-6)
     assert found["normal"]["seam_ratio"].value == pytest.approx(1, abs=0.01)
-    assert found["chosen"]["seam_ratio"].value == pytest.approx(1, abs=0.02)
     assert 0.8 < found["truth"]["seam_ratio"].value < 1.2
     for flat in ("warm", "gray"):
         assert "seam_ratio" not in found[flat], "one color has no steps to compare"
@@ -266,21 +262,17 @@ def test_likelihood_and_inverse_are_of_the_noisy_truth(photos: Path) -> None:
 
 
 def test_which_metrics_a_column_has(photos: Path) -> None:
-    table = run(photos_of(photos), [NORMAL, CHOSEN, WARM]).tables["columns"]
+    table = run(photos_of(photos), [NORMAL, WARM]).tables["columns"]
     every = {
         "rmse_best8_photo", "rmse_best8_pixel", "rmse_one", "rmse_mean8", "variance_pixel",
         "energy_score", "diversity", "colorfulness", "blow_ups", "judge_agreement", "judge_kl",
-        "kd_lite2", "psnr",
+        "kd_lite2", "psnr", "rmse_mean64", "psnr_mean64",
     }  # fmt: skip
-    timed = every | {"seconds_per_sample"}
-    steps, mean = {"seam_ratio", "flat_steps", "true_steps"}, {"rmse_mean64", "psnr_mean64"}
-    assert set(table["chosen"]) == timed | steps
-    assert set(table["warm"]) == set(table["gray"]) == timed | mean
-    assert set(table["truth"]) == every | mean | steps
-    assert set(table["normal"]) == timed | mean | steps | {
-        "coverage50", "coverage90",
-    }  # fmt: skip
-    assert list(table) == ["normal", "chosen", "warm", "gray", "truth"]
+    timed, steps = every | {"seconds_per_sample"}, {"seam_ratio", "flat_steps", "true_steps"}
+    assert set(table["warm"]) == set(table["gray"]) == timed
+    assert set(table["truth"]) == every | steps
+    assert set(table["normal"]) == timed | steps | {"coverage50", "coverage90"}
+    assert list(table) == ["normal", "warm", "gray", "truth"]
 
 
 def test_another_number_of_samples_is_in_the_names(cat: Path) -> None:
@@ -300,7 +292,7 @@ def test_degraded_lightness_is_seen_by_the_models_alone(cat: Path) -> None:
         seen.append(subject.condition.lightness)
         return torch.zeros(n, 2, 64, 64)
 
-    column = Column(name="watch", sample=sample, kind="one")
+    column = Column(name="watch", sample=sample, one=True)
     clean = run([cat], [column]).tables["columns"]
     degraded = run([cat], [column], degraded=True).tables["columns"]
     again = run([cat], [column], degraded=True).tables["columns"]

@@ -59,7 +59,7 @@ def test_values_that_are_not_finite_are_not_averaged(photos: Path, cat: Path, ba
         ab[0, 1, 5, 5] = bad if next(count) == 1 else 0  # at the second photo
         return ab
 
-    column = Column(name="bad", sample=sample, kind="one")
+    column = Column(name="bad", sample=sample, one=True)
     found = run(photos_of(photos), [WARM, column])
     assert found.photos == 2
     assert [(item.file, item.why) for item in found.left_out] == [(str(cat), "not finite")]

@@ -51,7 +51,7 @@ def exchangeable(truth: Tensor, factors: dict[float, float]) -> Column:
     def sample(_: object, n: int, generator: torch.Generator) -> Tensor:
         return truth + offset + torch.randn(n, 2, 64, 64, generator=generator)
 
-    return Column(name="normal", sample=sample, kind="independent", interval_factors=factors)
+    return Column(name="normal", sample=sample, interval_factors=factors)
 
 
 @pytest.mark.parametrize("factors", [FACTORS, {0.5: 1.0, 0.9: 1.0}, {0.5: 0.3, 0.9: 2.0}])
@@ -90,7 +90,7 @@ def given(ab: Tensor, factors: Mapping[float, float]) -> Column:
     def sample(_: object, n: int, __: object) -> Tensor:
         return torch.stack(list(itertools.islice(left, n)))
 
-    return Column(name="given", sample=sample, kind="independent", interval_factors=factors)
+    return Column(name="given", sample=sample, interval_factors=factors)
 
 
 def test_the_coverage_is_that_of_the_map_that_users_see(
