@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from torch import nn
+
 from colorflow.flows import (
-    ActNorm,
     Bijection,
     Composition,
-    Coupling,
     Flow,
     GatedNetwork,
     Inverse,
-    Linear,
     MixtureLogisticCDF,
     VariationalDequantization,
 )
@@ -21,6 +20,7 @@ from colorflow.zoo.scales import (
     Parting,
     Shape,
     channel_partition,
+    coupling_steps,
     masked_partition,
     masked_scales,
 )
@@ -138,20 +138,14 @@ def _steps(
     components: int,
 ) -> Iterator[Bijection]:
     """ActNorm, 1x1 convolution and coupling, `depth` times."""
-    mixture = MixtureLogisticCDF(components, MAX_LOG_SCALE, MAX_SHIFT)
-    for index in range(depth):
-        partition = part(shape, index)
-        network = GatedNetwork(
-            partition.kept_channels,
-            context_channels,
-            width,
-            mixture.size * partition.moved_channels,
-            blocks=blocks,
-            attention=_has_attention(shape),
+
+    def network(kept: int, out: int) -> nn.Module:
+        return GatedNetwork(
+            kept, context_channels, width, out, blocks=blocks, attention=_has_attention(shape)
         )
-        yield ActNorm(shape[0])
-        yield Linear.rotation(shape[0], seed=index, plu=True)
-        yield Coupling(partition, network, mixture)
+
+    mixture = MixtureLogisticCDF(components, MAX_LOG_SCALE, MAX_SHIFT)
+    return coupling_steps(shape, part, depth, mixture, network)
 
 
 def _has_attention(shape: Shape) -> bool:

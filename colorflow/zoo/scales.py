@@ -10,19 +10,23 @@ Reference: Dinh et al. 2017 (RealNVP), section 3.6; Kingma & Dhariwal 2018 (Glow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
 
 from colorflow.flows import (
+    ActNorm,
     Affine,
     Bijection,
     ChannelPartition,
     Composition,
     ContextTransform,
     ConvolutionNetwork,
+    Coupling,
+    ElementwiseTransform,
     Flatten,
+    Linear,
     MaskPartition,
     Partition,
     Split,
@@ -39,6 +43,9 @@ Steps = Callable[[Shape], Iterable[Bijection]]
 
 Parting = Callable[[Shape, int], Partition]
 """The partition of the coupling of an index, given the shape."""
+
+CouplingNetwork = Callable[[int, int], nn.Module]
+"""The network of a coupling, given its kept channels and its parameters a cell."""
 
 COUPLING_LOG_SCALE = 1.0
 """Bound of an affine coupling's log-scale: a product of a dozen stays invertible in float32."""
@@ -111,6 +118,26 @@ def masked_scales(
     last = Split(coarse, coarse[0] // 2, rest) if split else rest
     after = _after_squeeze(context_channels, [*channelwise(coarse), last])
     return Composition([*masked(shape), after])
+
+
+def coupling_steps(
+    shape: Shape,
+    part: Parting,
+    depth: int,
+    transform: ElementwiseTransform,
+    network: CouplingNetwork,
+    *,
+    rotated: bool = True,
+) -> Iterator[Bijection]:
+    """ActNorm, 1x1 convolution (if `rotated`) and coupling, `depth` times."""
+    for index in range(depth):
+        partition = part(shape, index)
+        out = transform.size * partition.moved_channels
+        coupling = Coupling(partition, network(partition.kept_channels, out), transform)
+        yield ActNorm(shape[0])
+        if rotated:
+            yield Linear.rotation(shape[0], seed=index, plu=True)
+        yield coupling
 
 
 def masked_partition(shape: Shape, index: int) -> Partition:

@@ -62,7 +62,7 @@ def coupling(shape: tuple[int, int, int], context_channels: int) -> Bijection:
 def _small_zoo() -> Iterator[None]:
     """Two small flows, and none for images."""
     small = [
-        Architecture(name=key, build=coupling, source="", published="", reduced="", images=False)
+        Architecture(name=key, build=coupling, reduced="", images=False)
         for key in ("small", "flat")
     ]
     with pytest.MonkeyPatch.context() as patch:
@@ -162,7 +162,7 @@ def test_all_are_trained_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     def refuses(*_: object) -> Bijection:
         raise ValueError("shape: expected more cells")
 
-    broken = Architecture(name="B", build=refuses, source="", published="", reduced="")
+    broken = Architecture(name="B", build=refuses, reduced="")
     monkeypatch.setitem(toys.ARCHITECTURES, "broken", broken)
     monkeypatch.setattr(toys, "TEST_POINTS", 200)
     said: list[str] = []

@@ -28,9 +28,7 @@ NAMES = {
     *("nice", "realnvp", "glow", "flow++", "nsf", "maf", "iaf", "naf", "residual", "tarflow"),
     *("planar", "radial", "cinn2019", "pyramid"),
 }
-SRFLOW = Architecture(
-    name="SRFlow", build=srflow, source="Lugmayr et al. 2020", published="no likelihood", reduced=""
-)
+SRFLOW = Architecture(name="SRFlow", build=srflow, reduced="")
 """Compared on enlarging, not on chroma, so that the registry lacks it."""
 
 SLOW_INVERSE = ("maf", "iaf", "naf")
