@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from colorflow.batch.locations import Location, check_writable, is_local, make_folder
@@ -25,6 +25,12 @@ from colorflow.files import is_temporary_name, locked
 
 STALE_SECONDS = 60
 """A temporary file that was not written to for so long was left by a run that was killed."""
+_PHOTOS_AT_ONCE = 3
+"""Photos for which a worker starts at once: the work on so many takes as long as the start."""
+_STARTS = 2
+"""Further workers start when the photos left would take so many times as long as a start."""
+_LOOK_AGAIN = 0.1
+"""Seconds between looks at how long the photos take."""
 
 
 class WorkerEndedError(Exception):
@@ -70,7 +76,8 @@ def run_plan(
     Args:
         plan: from `make_plan`.
         start_worker: starts a worker, without waiting for it.
-        workers: how many; at most one a photo is started.
+        workers: how many at most. Starting one takes seconds of the processor, so each starts when
+            the photos are many, or take long.
         stop: once it is set, no further photo is begun; the photos in hand are finished.
         tries: how many workers may end over a photo before it fails, and how many in a row may end
             while they start before the run fails.
@@ -131,32 +138,37 @@ class _Pool:
         self._tasks = deque(tasks)
         self._start_worker = start_worker
         self._stop = stop
+        self._size = size
         self._tries = tries
         self._begins_no_more = False
         self._given_up = False
         self._workers_lost: Counter[Location] = Counter()
         self._answers: SimpleQueue[PhotoOutcome | ColorflowError | None] = SimpleQueue()
-        self._workers = [start_worker(self._is_needed) for _ in range(size)]
-        self._threads = [
-            threading.Thread(target=self._serve, args=(index,), daemon=True)
-            for index in range(size)
-        ]
+        self._workers: list[Worker] = []
+        self._threads: list[threading.Thread] = []
+        self._began = self._ready = time.monotonic()
 
     def outcomes(self) -> Iterator[PhotoOutcome]:
         """Yields outcomes as they come, until all tasks are done or the pool is stopped."""
         failure = None
+        ended = answered = 0
         try:
-            for thread in self._threads:
-                thread.start()
-            working = len(self._threads)
-            while working:
-                answer = self._answers.get()
+            self._start(max(1, min(self._size, len(self._tasks) // _PHOTOS_AT_ONCE)))
+            while ended < len(self._threads):
+                try:
+                    may_start = self._is_needed() and len(self._threads) < self._size
+                    answer = self._answers.get(timeout=_LOOK_AGAIN if may_start else None)
+                except Empty:
+                    if self._is_slow(answered):
+                        self._start(self._size - len(self._threads))
+                    continue
                 if answer is None:
-                    working -= 1
+                    ended += 1
                 elif isinstance(answer, ColorflowError):
                     failure = failure or answer
                     self._begins_no_more = True
                 else:
+                    answered += 1
                     self._begins_no_more |= answer.ends_the_run
                     yield answer
         finally:
@@ -164,10 +176,26 @@ class _Pool:
         if failure:
             raise failure
 
+    def _start(self, number: int) -> None:
+        for _ in range(number):
+            index = len(self._workers)
+            self._workers.append(self._start_worker(self._is_needed))
+            thread = threading.Thread(target=self._serve, args=(index,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _is_slow(self, answered: int) -> bool:
+        """Whether the photos left take so long that the start of further workers pays."""
+        a_start = self._ready - self._began
+        a_photo = (time.monotonic() - self._ready) / max(1, answered)
+        return a_start > 0 and len(self._tasks) * a_photo > _STARTS * a_start
+
     def _serve(self, index: int) -> None:
         """Hands tasks to one worker, in that worker's thread."""
         try:
             if self._wait_for_start(index):
+                if self._ready == self._began:
+                    self._ready = time.monotonic()
                 while task := self._next():
                     try:
                         self._answers.put(self._work(self._workers[index], task))
@@ -241,8 +269,7 @@ class _Pool:
         for worker in self._workers:
             worker.end()
         for thread in self._threads:
-            if thread.ident is not None:
-                thread.join()
+            thread.join()
         for worker in self._workers:  # one may have been replaced meanwhile
             worker.end()
 

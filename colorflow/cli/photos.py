@@ -98,8 +98,8 @@ def _batch_options(*, labels: str, report: str) -> Options:
         click.option(
             "--workers",
             type=Whole(1, 1024),
-            help="number of worker processes, about 0.5 GB each (default: one per core, at most 4; "
-            "1 on a GPU; as many as a cluster has room for)",
+            help="largest number of worker processes, about 0.5 GB each (default: one per core, at "
+            "most 4; 1 on a GPU; as many as a cluster has room for)",
         ),
         click.option(
             "--engine",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from colorflow.batch import ColoredFile, PhotoOutcome, PhotoTask, Plan, Settings
+from colorflow.batch import ColoredFile, PhotoOutcome, PhotoTask, Plan, Settings, pool
 from colorflow.batch.pool import WorkerEndedError, run_plan
 from colorflow.batch.processes import WorkerConfig
 from colorflow.batch.ray_engine import _RayWorker, _Shared
@@ -84,6 +84,35 @@ def test_a_photo_whose_worker_ended_is_given_to_another(tmp_path: Path, workers:
     )
     assert Counter(factory.given) == {"a": 1, "b": 3, "c": 2, "d": 1}
     assert len(factory.started) <= workers + 3
+
+
+@pytest.mark.parametrize(("photos", "started"), [(1, 1), (5, 1), (6, 2), (99, 3)])
+def test_few_photos_are_left_to_one_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photos: int, started: int
+) -> None:
+    monkeypatch.setattr(pool, "_LOOK_AGAIN", 60)
+    factory = WorkerFactory()
+    run_all(factory, planned(tmp_path, *map(str, range(photos))), workers=3)
+    assert len(factory.started) == started
+
+
+def test_photos_that_take_longer_than_the_start_of_a_worker_get_further_workers(
+    tmp_path: Path,
+) -> None:
+    factory = WorkerFactory()
+    all_started = threading.Barrier(3)
+
+    class Slow(FakeWorker):
+        def work(self, task: PhotoTask) -> PhotoOutcome:
+            all_started.wait(60)
+            return super().work(task)
+
+    def start(_: Callable[[], bool]) -> FakeWorker:
+        factory.started.append(Slow(factory))
+        return factory.started[-1]
+
+    outcomes = run_plan(planned(tmp_path, "a", "b", "c"), start, 3, None)
+    assert [outcome.status for outcome in outcomes] == ["done"] * 3
 
 
 @pytest.mark.parametrize(("tries", "often"), [(1, ""), (3, ", 3 times")])

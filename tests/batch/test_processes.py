@@ -137,7 +137,7 @@ def test_who_stops_listening_leaves_no_process_and_no_lock(
     )
     next(outcomes)
     outcomes.close()  # type: ignore[attr-defined]
-    assert len(workers) == 2
+    assert len(workers) == 1
     again = run(
         make_plan([album], tmp_path / "out", Settings(overwrite=True)), weights={COLORS: weights}
     )
