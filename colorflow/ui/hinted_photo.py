@@ -6,27 +6,28 @@ same colors are put on the photo in its own size for the download.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from colorflow.color.full_resolution import lightness_of
+from colorflow.colorizer import ColoringSpec, Hint, PrincipalSpec
 from colorflow.errors import ColorflowError
 from colorflow.photo import Photo, read_photo
 from colorflow.ui.colorings import ColoredPhoto, ShownColoring
-from colorflow.ui.photos import new_folder, write_colored, write_preview
-from colorflow.ui.points import Points, read_points, write_points
+from colorflow.ui.photos import new_folder, storing, write_colored, write_preview
+from colorflow.ui.points import Hints, Points, read_points
 from colorflow.ui.session import Session
-from colorflow.ui.swatches import Swatch, likely, material_swatches
+from colorflow.ui.swatches import MATERIALS, Swatch, likely, material_swatches
 
 if TYPE_CHECKING:
-    from colorflow.colorizer import ColoringSpec, Colorizer, Hint
+    from colorflow.colorizer import Colorizer
 
 _SAMPLES, _SWATCHES = 24, 6
 """Samples among which likely colors are looked for, and how many are offered."""
@@ -38,66 +39,54 @@ _RADIUS = 1 / 50
 _LEAST_RADIUS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A point of the picture.
-
-    Attributes:
-        row: in pixels of the picture.
-        column: in pixels of the picture.
-        color: #rrggbb that fills the mark; None for a ring, where no color is chosen yet.
-        text: number beside the mark.
-        chosen: whether the mark is drawn larger.
-    """
-
-    row: float
-    column: float
-    color: str | None
-    text: str = ""
-    chosen: bool = False
-
-
 @dataclass(slots=True, kw_only=True, eq=False)
 class HintedPhoto(ColoredPhoto):
-    """A photo, the points that have a color, and the coloring that follows them."""
+    """A photo, the points that have a color, and the coloring that follows them.
+
+    Everything that reads or writes a picture raises `ColorflowError` when its file has gone, or
+    cannot be written.
+    """
 
     spec: ColoringSpec
     """What the coloring is made from, apart from the points."""
     points: Points
-    offered: tuple[Swatch, ...] = ()
-    """Likely colors that were shown last."""
+    target: tuple[int, int, Hints] | None = None
+    """`Points.target` for which there are choices."""
+    choices: Sequence[Swatch] = ()
+    """Colors that are offered for that point: those of the materials, then likely ones."""
+
+    @property
+    def small(self) -> Photo:
+        """The preview, whose lightness is colored."""
+        return read_photo(self.photo.preview)
+
+    @property
+    def materials(self) -> Sequence[Swatch]:
+        """The choices that are colors of materials."""
+        return self.choices[: len(MATERIALS)]
+
+    @property
+    def likely(self) -> Sequence[Swatch]:
+        """The choices that are likely colors; none until `offer` has found them."""
+        return self.choices[len(MATERIALS) :]
 
     def click(self, x: float, y: float) -> None:
         """Take a position on the preview, in its pixels."""
-        photo, small = self.photo, read_photo(self.photo.preview)
+        photo, small = self.photo, self.small
         scale = photo.width / small.width
         row = min(max(int((y + 0.5) * photo.height / small.height), 0), photo.height - 1)
         column = min(max(int((x + 0.5) * scale), 0), photo.width - 1)
         self.points.click(row, column, scale * radius_of(small.height, small.width))
 
     def pick(self, index: int) -> None:
-        """Give the current point one of the likely colors that were shown last.
+        """Give the current point one of the choices.
 
         Raises:
-            ColorflowError: there is no such color, or no point for it.
+            ColorflowError: there is no such choice, or no point for it.
         """
-        self._pick(self.offered, index)
-
-    def pick_material(self, index: int) -> None:
-        """Give the current point the color of one of the materials; errors as those of `pick`."""
-        self._pick(self.materials(), index)
-
-    def materials(self) -> Sequence[Swatch]:
-        """Colors of the materials at the point that gets the next color; none without a point.
-
-        Raises:
-            ColorflowError: the preview has gone.
-        """
-        target = self.points.target()
-        if target is None:
-            return ()
-        row, column, _ = target
-        return material_swatches(self._lightness_at(read_photo(self.photo.preview), row, column))
+        if not 0 <= index < len(self.choices):
+            raise ColorflowError("That color is gone; click the point again.")
+        self.points.color(self.choices[index].a, self.choices[index].b)
 
     def load(self, path: Path) -> None:
         """Replace the points by those of a file of hints.
@@ -109,13 +98,13 @@ class HintedPhoto(ColoredPhoto):
         self.points.replace(read_points(path, photo.path.name, photo.height, photo.width))
 
     def save(self) -> Path:
-        """Write the points to a file.
-
-        Raises:
-            ColorflowError: it cannot be written.
-        """
+        """Write the points to a file that `load` and the command line take."""
         path = self.folder / f"{self.photo.path.stem}_hints.json"
-        return write_points(path, self.photo.path.name, self.points.hints)
+        content = {self.photo.path.name: [asdict(hint) for hint in self.points.hints]}
+        text = json.dumps(content, ensure_ascii=False, indent=1)
+        with storing():
+            path.write_text(f"{text}\n", encoding="utf-8")
+        return path
 
     def other_colors(self) -> None:
         """Go on to the next principal coloring or sample; the points stay."""
@@ -127,13 +116,8 @@ class HintedPhoto(ColoredPhoto):
             self.spec = replace(spec, seeds=(None,) * len(every_level), principal=following)
 
     def recolor(self, colorizer: Colorizer) -> None:
-        """Color the photo anew, unless the points or the spec change meanwhile.
-
-        Raises:
-            ColorflowError: the photo cannot be colored, or a file not written.
-        """
-        spec, hints = self.spec, self.points.hints
-        small = read_photo(self.photo.preview)
+        """Color the photo anew, unless the points or the spec change meanwhile."""
+        spec, hints, small = self.spec, self.points.hints, self.small
         with self.photo.budget.reserve(small.width * small.height):
             (made,) = colorizer.reproduce(small, [spec], hints=self._on(small, hints))
         folder = new_folder(self.folder, "run-")
@@ -148,21 +132,21 @@ class HintedPhoto(ColoredPhoto):
         else:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def offer(self, colorizer: Colorizer) -> bool:
-        """Find likely colors of the point that gets the next color, given the other points.
-
-        Returns:
-            Whether `offered` is about that point; not if the visitor has gone on to another one.
-
-        Raises:
-            ColorflowError: the preview has gone.
-        """
+    def aim(self) -> None:
+        """Offer the colors of materials for the point that gets the next color, if it is new."""
         target = self.points.target()
-        if target is None:
-            self.offered = ()
-            return True
+        if target != self.target:
+            lightness = self._lightness_at(self.small, *target[:2]) if target else None
+            self.choices = () if lightness is None else material_swatches(lightness)
+            self.target = target
+
+    def offer(self, colorizer: Colorizer) -> None:
+        """Offer likely colors of that point, unless the visitor goes on to another meanwhile."""
+        target, small = self.target, self.small
+        if target is None or self.likely:
+            return
         row, column, others = target
-        photo, small = self.photo, read_photo(self.photo.preview)
+        photo = self.photo
         with photo.budget.reserve(small.width * small.height):
             samples = colorizer.colorize(
                 small,
@@ -177,52 +161,29 @@ class HintedPhoto(ColoredPhoto):
         height, width = ab.shape[-2:]
         here = ab[:, :, row * height // photo.height, column * width // photo.width]
         found = likely(here, self._lightness_at(small, row, column), _SWATCHES)
-        if self.points.target() != target:
-            return False
-        self.offered = tuple(found)
-        return True
+        if self.target == target == self.points.target():
+            self.choices = [*self.materials, *found]
 
     def point_colors(self) -> list[Swatch]:
-        """The points' colors, at the lightness that the photo has there.
-
-        Raises:
-            ColorflowError: the preview has gone.
-        """
-        small = read_photo(self.photo.preview)
+        """The points' colors, at the lightness that the photo has there."""
+        small = self.small
         return [
             Swatch(self._lightness_at(small, hint.row, hint.column), hint.a, hint.b)
             for hint in self.points.hints
         ]
 
-    def marked(self) -> Path | None:
-        """A picture of the coloring with marks at the points; None if there is no coloring.
-
-        Raises:
-            ColorflowError: the preview has gone, or the picture cannot be written.
-        """
-        if self.chosen is None:
-            return None
-        picture, points = read_photo(self.chosen.preview), self.points
-        marks = [
-            Mark(
-                *self._scaled(picture, hint.row, hint.column),
-                color.hex,
-                text=str(index + 1),
-                chosen=index == points.current,
-            )
-            for index, (hint, color) in enumerate(
-                zip(points.hints, self.point_colors(), strict=True)
-            )
-        ]
+    def marked(self, colors: Sequence[Swatch]) -> Path:
+        """A picture of the coloring with marks at the points, in these colors."""
+        chosen, points = self.require_chosen(), self.points
+        picture = read_photo(chosen.preview)
+        image = Image.fromarray(picture.pixels)
+        for index, (hint, color) in enumerate(zip(points.hints, colors, strict=True)):
+            place = self._scaled(picture, hint.row, hint.column)
+            draw_mark(image, place, color.hex, str(index + 1), chosen=index == points.current)
         if points.uncolored is not None:
-            marks.append(Mark(*self._scaled(picture, *points.uncolored), None, chosen=True))
-        path = new_folder(self.chosen.folder, "marked-") / f"marked{self.chosen.preview.suffix}"
-        return write_preview(path, with_marks(picture.pixels, marks), picture)
-
-    def _pick(self, swatches: Sequence[Swatch], index: int) -> None:
-        if not 0 <= index < len(swatches):
-            raise ColorflowError("That color is gone; click the point again.")
-        self.points.color(swatches[index].a, swatches[index].b)
+            draw_mark(image, self._scaled(picture, *points.uncolored), chosen=True)
+        path = new_folder(chosen.folder, "marked-") / f"marked{chosen.preview.suffix}"
+        return write_preview(path, np.asarray(image), picture)
 
     def _scaled(self, small: Photo, row: float, column: float) -> tuple[float, float]:
         """Where the center of one of the photo's pixels is on a preview, in its pixels."""
@@ -233,8 +194,6 @@ class HintedPhoto(ColoredPhoto):
 
     def _on(self, small: Photo, hints: Sequence[Hint]) -> list[Hint]:
         """Hints in pixels of a preview."""
-        from colorflow.colorizer import Hint
-
         return [Hint(*self._scaled(small, one.row, one.column), one.a, one.b) for one in hints]
 
     def _lightness_at(self, small: Photo, row: float, column: float) -> float:
@@ -253,8 +212,6 @@ def mean_spec(levels: Sequence[int]) -> ColoringSpec:
     Args:
         levels: names of the levels.
     """
-    from colorflow.colorizer import ColoringSpec, PrincipalSpec
-
     return ColoringSpec(
         seeds=(None,) * len(levels), principal=PrincipalSpec(number=0, of=_PRINCIPAL, seed=0)
     )
@@ -265,32 +222,37 @@ def radius_of(height: int, width: int) -> float:
     return max(_LEAST_RADIUS, _RADIUS * max(height, width))
 
 
-def with_marks(rgb: NDArray[np.uint8], marks: Sequence[Mark]) -> NDArray[np.uint8]:
-    """Draw marks: white and black rings, which are visible on any color.
+def draw_mark(
+    image: Image.Image,
+    place: tuple[float, float],
+    color: str | None = None,
+    text: str = "",
+    *,
+    chosen: bool = False,
+) -> None:
+    """Draw a mark into a picture: white and black rings, which are visible on any color.
 
     Args:
-        rgb: (H, W, 3), which stays as it is.
-        marks: the later ones are drawn above the earlier ones.
+        image: the picture.
+        place: row and column, in its pixels.
+        color: #rrggbb that fills the mark; None for a ring, where no color is chosen yet.
+        text: number beside the mark.
+        chosen: whether the mark is drawn larger.
     """
-    picture = Image.fromarray(rgb)
-    draw = ImageDraw.Draw(picture)
-    plain = radius_of(*rgb.shape[:2])
+    draw, (row, column) = ImageDraw.Draw(image), place
+    plain = radius_of(image.height, image.width)
+    radius = 1.35 * plain if chosen else plain
     line = max(1, round(plain / 5))
-    for mark in marks:
-        radius = 1.35 * plain if mark.chosen else plain
-        center = (mark.column, mark.row)
-        draw.circle(center, radius, outline="black", width=line)
-        draw.circle(center, radius - line, outline="white", width=2 * line)
-        if mark.color is not None:
-            draw.circle(center, radius - 2 * line, fill=mark.color)
-        if mark.text:
-            draw.text(
-                (mark.column + 1.2 * radius, mark.row - 1.2 * radius),
-                mark.text,
-                fill="white",
-                stroke_fill="black",
-                stroke_width=line,
-                font=ImageFont.load_default(1.6 * plain),
-                anchor="lm",
-            )
-    return np.asarray(picture)
+    draw.circle((column, row), radius, outline="black", width=line)
+    draw.circle((column, row), radius - line, outline="white", width=2 * line)
+    if color is not None:
+        draw.circle((column, row), radius - 2 * line, fill=color)
+    draw.text(
+        (column + 1.2 * radius, row - 1.2 * radius),
+        text,
+        fill="white",
+        stroke_fill="black",
+        stroke_width=line,
+        font=ImageFont.load_default(1.6 * plain),
+        anchor="lm",
+    )

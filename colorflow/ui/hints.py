@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import gradio as gr
 
 from colorflow.ui.colorings import PhotoSession
 from colorflow.ui.controls import place_in_numbers
-from colorflow.ui.hint_lists import MATERIAL, likely_list, material_list, point_list
+from colorflow.ui.hint_lists import color_list, point_list
 from colorflow.ui.hinted_photo import HintedPhoto, HintSession, mean_spec
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.panes import (
@@ -23,6 +23,7 @@ from colorflow.ui.panes import (
     UploadPane,
     formats_line,
     gray_button,
+    picture,
 )
 from colorflow.ui.points import Points
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
@@ -39,6 +40,7 @@ _NOT_HERE = (
 HINTS_TAB = "hints"
 """The tab's id among the tabs."""
 _FIRST = "Click a point whose color you know."
+_MATERIALS = "What it may be"
 _WELCOME = """
 <ol>
 <li><h2>Choose a photo</h2>It is colored at once.</li>
@@ -91,26 +93,13 @@ class HintsTab:
                     "hints-", "Give a place in numbers", "Take this place"
                 )
         self.session = self.photo.session
-        self._shown_by_all = [
-            self.session, self.status, self.gray, self.picture, self.points, self.undo_button,
-            self.save, self.download.file, self.free, self.side, self.welcome, self.swatches,
-            self.materials,
-        ]  # fmt: skip
         self._connect()
 
     def _build_picture(self) -> None:
         self.status = status_line(self._formats, "hints-status")
         self.gray = gray_button("hints-gray")
         self.welcome = gr.HTML(_WELCOME, elem_id="hints-welcome")
-        self.picture = gr.Image(
-            label="Click a point",
-            show_label=False,
-            format="png",
-            interactive=False,
-            visible=False,
-            buttons=[],
-            elem_id="hints-picture",
-        )
+        self.picture = picture("hints-picture", visible=False)
 
     def _build_choices(self) -> None:
         self.swatches = gr.HTML("", js_on_load=LISTEN, elem_id="hints-swatches")
@@ -153,44 +142,50 @@ class HintsTab:
             (self.photo.upload.clear, self.open_photo, [self.photo.upload, session]),
             (self.gray.click, self.treat_as_gray, [session]),
             (self.picture.select, self.click, [session]),
-            (self.swatches.select, self.pick, [session]),
-            (self.materials.select, self.pick, [session]),
+            (self.swatches.select, self.press, [session]),
+            (self.materials.select, self.press, [session]),
+            (self.points.select, self.press, [session]),
             (self.use.click, self.pick_freely, [session, self.picker]),
-            (self.points.select, self.act_on_point, [session]),
             (self.put_button.click, self.put, [session, self.across, self.down]),
             (self.undo_button.click, self.undo, [session]),
             (self.other.click, self.other_colors, [session]),
             (self.load.upload, self.load_hints, [self.load, session]),
         ]
         for event, handler, inputs in events:
-            changed = event(
+            self._connect_one(
+                event,
                 handler,
                 inputs,
-                self._shown_by_all,
                 show_progress="minimal",
                 show_progress_on=self.status,
                 trigger_mode="multiple",
-                **IN_TURN,
             )
-            self._offer_after(changed)
         self.download.connect(session)
         self.picture.select(None, js=_SHOW_CHOICES)
 
     def take_from(self, other: ColorizeTab, tabs: gr.Tabs) -> None:
         """Let a button of the tab that colors photos bring its photo and coloring here."""
-        if not self.usable:
-            return
-        self._tabs = tabs
-        taken = other.to_hints.click(
-            self.take,
-            [other.session, self.session],
-            [tabs, *self._shown_by_all],
-            show_progress_on=other.to_hints,
-            **IN_TURN,
-        )
-        self._offer_after(taken)
+        if self.usable:
+            self._tabs = tabs
+            button = other.to_hints
+            sessions = [other.session, self.session]
+            self._connect_one(button.click, self.take, sessions, tabs, show_progress_on=button)
 
-    def _offer_after(self, changed: gr.events.Dependency) -> None:
+    def _connect_one(
+        self,
+        event: Any,
+        handler: Callable[..., Updates],
+        inputs: Sequence[gr.components.Component],
+        *more: gr.blocks.Block,
+        **options: Any,
+    ) -> None:
+        """Let an event change anything, and then look for likely colors."""
+        shown = [
+            *more, self.session, self.status, self.gray, self.welcome, self.side, self.picture,
+            self.download.file, self.points, self.materials, self.swatches, self.free,
+            self.undo_button, self.save,
+        ]  # fmt: skip
+        changed = event(handler, inputs, shown, **options, **IN_TURN)
         changed.then(self.offer, [self.session], [self.swatches, self.status], **AFTERWARDS)
 
     # the photo
@@ -199,17 +194,14 @@ class HintsTab:
         """Color the photo that was uploaded, or empty the tab after it was taken away."""
         if upload is None:
             session.close_all()
-            return self._empty(session, self._formats)
+            return self._shown(session, self._formats)
         return self._open(Path(upload), session, mean_spec(self._colorizer.levels))
 
     def treat_as_gray(self, session: HintSession) -> Updates:
         """Color the lightness of a photo that was left alone because it has colors."""
-        try:
-            photo = session.require()
-            photo.treated_as_gray = True
-            return self._begun(session, photo)
-        except FAILURES as error:
-            return self._empty(session, problem(error))
+        if session.current:
+            session.current.treated_as_gray = True
+        return self._begun(session)
 
     def take(self, other: PhotoSession, session: HintSession) -> Updates:
         """Take over the photo and the chosen coloring of the tab that colors photos."""
@@ -218,8 +210,44 @@ class HintsTab:
             spec = photo.require_chosen().spec
         except FAILURES as error:
             return {self.status: problem(error)}
-        shown = self._open(photo.photo.path, session, spec, treat_as_gray=True)
+        shown = self._open(photo.photo.path, session, spec, treated_as_gray=True)
         return {**shown, self._tabs: gr.update(selected=HINTS_TAB)}
+
+    def _open(
+        self,
+        upload: Path,
+        session: HintSession,
+        spec: ColoringSpec,
+        *,
+        treated_as_gray: bool = False,
+    ) -> Updates:
+        session.close_all()
+        try:
+            photo = session.read(upload)
+            session.add(
+                HintedPhoto(
+                    photo=photo,
+                    upload=upload,
+                    spec=spec,
+                    points=Points(photo.height, photo.width),
+                    treated_as_gray=treated_as_gray,
+                )
+            )
+        except FAILURES as error:
+            return self._shown(session, problem(error))
+        return self._begun(session)
+
+    def _begun(self, session: HintSession) -> Updates:
+        """Color a photo that has no points yet, unless it is left alone, and show it."""
+        try:
+            photo = session.require()
+            if photo.is_left_alone:
+                return self._shown(session, line(f"{HAS_COLORS}."), photo)
+            with session.unless_left(photo):
+                photo.recolor(self._colorizer)
+            return self._shown(session, line(_FIRST), session.current)
+        except FAILURES as error:
+            return self._shown(session, problem(error))
 
     # points
 
@@ -235,12 +263,14 @@ class HintsTab:
             return {self.status: line(text, bad=True)}
         return self._changed(session, lambda photo: photo.points.put(int(down), int(across)))
 
-    def pick(self, session: HintSession, event: gr.SelectData) -> Updates:
-        """Give the current point one of the likely colors, or the color of a material."""
-        index = int(event.index)
-        if event.value == MATERIAL:
-            return self._changed(session, lambda photo: photo.pick_material(index))
-        return self._changed(session, lambda photo: photo.pick(index))
+    def press(self, session: HintSession, event: gr.SelectData) -> Updates:
+        """Do what a button of a list says: pick a color for the point; delete or hold a point."""
+
+        def act(photo: HintedPhoto) -> None:
+            acts = {"pick": photo.pick, "delete": photo.points.delete}
+            acts.get(str(event.value), photo.points.hold)(int(event.index))
+
+        return self._changed(session, act)
 
     def pick_freely(self, session: HintSession, picked: str | None) -> Updates:
         """Give the current point any color."""
@@ -249,20 +279,13 @@ class HintsTab:
             return {self.status: line("That is no color; write it as #rrggbb.", bad=True)}
         return self._changed(session, lambda photo: photo.points.color(*ab))
 
-    def act_on_point(self, session: HintSession, event: gr.SelectData) -> Updates:
-        """Hold a point of the list, or delete it."""
-        index = int(event.index)
-        if event.value == "delete":
-            return self._changed(session, lambda photo: photo.points.delete(index))
-        return self._changed(session, lambda photo: photo.points.hold(index))
-
     def undo(self, session: HintSession) -> Updates:
         """Undo the last change of the points."""
         return self._changed(session, lambda photo: photo.points.undo())
 
     def other_colors(self, session: HintSession) -> Updates:
         """Change the colors that the points leave open."""
-        return self._changed(session, lambda photo: photo.other_colors())
+        return self._changed(session, HintedPhoto.other_colors)
 
     def load_hints(self, upload: str | None, session: HintSession) -> Updates:
         """Replace the points by those of a file."""
@@ -273,106 +296,71 @@ class HintsTab:
     def offer(self, session: HintSession) -> Updates:
         """Show likely colors of the point that gets the next color."""
         photo = session.current
-        if photo is None:
+        if photo is None or not photo.choices:
             return {self.swatches: ""}
         try:
-            if not photo.offer(self._colorizer) or session.current is not photo:
-                return {self.swatches: gr.skip()}
-            return {self.swatches: likely_list(photo.offered) if photo.offered else ""}
+            photo.offer(self._colorizer)
         except FAILURES as error:
             return {self.swatches: "", self.status: problem(error)}
-
-    def _open(
-        self,
-        upload: Path,
-        session: HintSession,
-        spec: ColoringSpec,
-        *,
-        treat_as_gray: bool = False,
-    ) -> Updates:
-        session.close_all()
-        try:
-            uploaded = session.read(upload)
-            photo = HintedPhoto(
-                photo=uploaded,
-                upload=upload,
-                spec=spec,
-                points=Points(uploaded.height, uploaded.width),
-                treated_as_gray=treat_as_gray,
-            )
-            session.add(photo)
-            if photo.is_left_alone:
-                said = self._empty(session, line(f"{HAS_COLORS}."))
-                return {**said, self.gray: gr.update(visible=True)}
-            return self._begun(session, photo)
-        except FAILURES as error:
-            return self._empty(session, problem(error))
-
-    def _begun(self, session: HintSession, photo: HintedPhoto) -> Updates:
-        """Color a photo that has no points yet, and show it."""
-        with session.unless_left(photo):
-            photo.recolor(self._colorizer)
-        return {**self._shown(session, _FIRST), self.swatches: "", self.materials: ""}
+        return {self.swatches: _likely(photo) if session.current is photo else gr.skip()}
 
     def _changed(self, session: HintSession, change: Callable[[HintedPhoto], None]) -> Updates:
         """Change the points, color the photo anew where that is needed, and show both."""
         started = time.perf_counter()
         try:
-            photo = session.require()
-            before, target = (photo.points.hints, photo.spec), photo.points.target()
+            photo, done = session.require(), ""
+            before = photo.points.hints, photo.spec
             change(photo)
-            said = ""
             if (photo.points.hints, photo.spec) != before:
                 with session.unless_left(photo):
                     photo.recolor(self._colorizer)
-                said = f"Colored in {time.perf_counter() - started:.1f} s."
-            shown = self._shown(session, said)
-            if photo.points.target() != target:
-                materials, photo.offered = photo.materials(), ()
-                shown[self.swatches] = likely_list(()) if materials else ""
-                shown[self.materials] = material_list(materials)
-            return shown
+                done = f"Colored in {time.perf_counter() - started:.1f} s."
+            photo.aim()
+            return self._shown(session, line(_next_step(photo.points, done)), session.current)
         except FAILURES as error:
             return {self.status: problem(error)}
 
-    def _shown(self, session: HintSession, said: str) -> Updates:
-        photo = session.require()
-        points, marked = photo.points, photo.marked()
-        number = None if points.current is None else points.current + 1
-        if points.uncolored is not None:
-            said = "Now choose the color of this point."
-        elif points.held:
-            said = f"Point {number}: click its new place, or choose another color."
-        elif not said and number is not None:
-            said = f"Point {number}: choose another color, or click a new point."
-        return {
-            self.session: session,
-            self.status: line(said),
-            self.gray: gr.update(visible=False),
-            self.welcome: gr.update(visible=False),
-            self.picture: gr.update(value=None if marked is None else str(marked), visible=True),
-            self.points: point_list(
-                points.hints, photo.point_colors(), points.current, held=points.held
-            ),
-            self.undo_button: gr.update(interactive=points.can_undo),
-            self.save: gr.update(value=str(photo.save()), interactive=bool(points.hints)),
-            self.download.file: None,
-            self.free: gr.update(visible=points.target() is not None),
-            self.side: gr.update(visible=True),
-        }
-
-    def _empty(self, session: HintSession, said: str) -> Updates:
-        return {
+    def _shown(self, session: HintSession, said: str, photo: HintedPhoto | None = None) -> Updates:
+        """A sentence, and a photo with its points; or how to begin, without a coloring."""
+        coloring = photo and photo.chosen
+        shown: Updates = {
             self.session: session,
             self.status: said,
-            self.gray: gr.update(visible=False),
-            self.welcome: gr.update(visible=True),
-            self.picture: gr.update(value=None, visible=False),
-            self.points: "",
-            self.swatches: "",
-            self.materials: "",
-            self.save: None,
+            self.gray: gr.update(visible=photo is not None and photo.is_left_alone),
+            self.welcome: gr.update(visible=coloring is None),
+            self.side: gr.update(visible=coloring is not None),
+            self.picture: gr.update(value=None, visible=coloring is not None),
             self.download.file: None,
-            self.free: gr.update(visible=False),
-            self.side: gr.update(visible=False),
         }
+        if photo is None or coloring is None:
+            return shown
+        points, colors = photo.points, photo.point_colors()
+        materials = color_list(_MATERIALS, photo.materials) if photo.choices else ""
+        return {
+            **shown,
+            self.picture: gr.update(value=str(photo.marked(colors)), visible=True),
+            self.points: point_list(points, colors),
+            self.materials: materials,
+            self.swatches: _likely(photo),
+            self.free: gr.update(visible=bool(photo.choices)),
+            self.undo_button: gr.update(interactive=points.can_undo),
+            self.save: gr.update(value=str(photo.save()), interactive=bool(points.hints)),
+        }
+
+
+def _likely(photo: HintedPhoto) -> str:
+    if not photo.choices:
+        return ""
+    return color_list("Likely colors of this point", photo.likely, first=len(photo.materials))
+
+
+def _next_step(points: Points, done: str) -> str:
+    """What the visitor can do; or what was done, unless the next click or choice is due."""
+    if points.uncolored is not None:
+        return "Now choose the color of this point."
+    number = None if points.current is None else points.current + 1
+    if points.held:
+        return f"Point {number}: click its new place, or choose another color."
+    if done or number is None:
+        return done
+    return f"Point {number}: choose another color, or click a new point."

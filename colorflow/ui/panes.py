@@ -125,6 +125,17 @@ def saved_by_browser(made: gr.events.Dependency, file: gr.DownloadButton) -> Non
     made.success(None, [file], js=_FETCH)
 
 
+def picture(elem_id: str, **options: Any) -> gr.Image:
+    """A picture that the server shows.
+
+    Args:
+        elem_id: its id.
+        options: of `gr.Image`.
+    """
+    plain: dict[str, Any] = {"show_label": False, "format": "png", "interactive": False}
+    return gr.Image(**plain, **{"buttons": [], "elem_id": elem_id, **options})
+
+
 def gray_button(elem_id: str) -> gr.Button:
     """A button that is seen while a photo is left alone because it has colors."""
     return gr.Button(TREAT_AS_GRAY, visible=False, elem_id=elem_id)
@@ -165,15 +176,7 @@ class UploadPane:
 
     def add_preview(self, elem_id: str, height: int) -> None:
         """Put the preview below what is there, `height` in pixels."""
-        self.preview = gr.Image(
-            show_label=False,
-            format="png",
-            interactive=False,
-            visible=False,
-            buttons=[],
-            height=height,
-            elem_id=elem_id,
-        )
+        self.preview = picture(elem_id, visible=False, height=height)
 
     def shown(self, photo: UploadedPhoto | None) -> Updates:
         """Show a photo, or nothing."""

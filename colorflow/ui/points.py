@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from colorflow.batch.hints import read_hints
+from colorflow.colorizer import Hint
 from colorflow.errors import ColorflowError
-
-if TYPE_CHECKING:
-    from colorflow.colorizer import Hint
-
-    Hints = tuple[Hint, ...]
 
 MOST_POINTS = 100
 """Of one photo; nobody clicks more."""
+
+Hints = tuple[Hint, ...]
 
 
 class Points:
@@ -72,7 +68,8 @@ class Points:
                 f"{self._width - 1} across and from 0 to {self._height - 1} down."
             )
         if self.held and self.current is not None:
-            self._change_one(self.current, row=row, column=column)
+            moved = replace(self.hints[self.current], row=row, column=column)
+            self._splice(self.current, moved)
         else:
             self.current, self.held, self.uncolored = None, False, (row, column)
 
@@ -82,14 +79,12 @@ class Points:
         Raises:
             ColorflowError: there is neither, or there are too many points.
         """
-        from colorflow.colorizer import Hint
-
         if self.uncolored is not None:
             if len(self.hints) >= MOST_POINTS:
                 raise ColorflowError(f"There are {MOST_POINTS} points already; delete one first.")
-            self._change((*self.hints, Hint(*self.uncolored, a, b)), current=len(self.hints))
+            self._splice(len(self.hints), Hint(*self.uncolored, a, b))
         elif self.current is not None:
-            self._change_one(self.current, a=a, b=b)
+            self._splice(self.current, replace(self.hints[self.current], a=a, b=b))
         else:
             raise ColorflowError("Click a point on the photo first, then choose its color.")
 
@@ -109,11 +104,11 @@ class Points:
             ColorflowError: there is none of that index.
         """
         self._check(index)
-        self._change((*self.hints[:index], *self.hints[index + 1 :]), current=None)
+        self._splice(index)
 
     def replace(self, hints: Hints) -> None:
         """Replace all points."""
-        self._change(hints, current=None)
+        self._change(hints, None)
 
     def undo(self) -> None:
         """Undo the last change, if there was one."""
@@ -131,9 +126,10 @@ class Points:
         others = (*self.hints[: self.current], *self.hints[self.current + 1 :])
         return int(at.row), int(at.column), others
 
-    def _change_one(self, index: int, **fields: float) -> None:
-        changed = replace(self.hints[index], **fields)
-        self._change((*self.hints[:index], changed, *self.hints[index + 1 :]), current=index)
+    def _splice(self, index: int, *new: Hint) -> None:
+        """Put a point, which becomes the current one, or none in the place of another."""
+        hints = (*self.hints[:index], *new, *self.hints[index + 1 :])
+        self._change(hints, index if new else None)
 
     def _change(self, hints: Hints, current: int | None) -> None:
         self._before.append(self.hints)
@@ -190,18 +186,3 @@ def check_points(hints: Hints, source: str, height: int, width: int) -> None:
                 f"{source}: hint {number} lies outside the photo, which has {width} × {height} "
                 "pixels; is it for another one?"
             )
-
-
-def write_points(path: Path, photo: str, hints: Hints) -> Path:
-    """Write hints of a photo to a file that `read_points` and the command line take.
-
-    Raises:
-        ColorflowError: it cannot be written.
-    """
-    content = {photo: [asdict(hint) for hint in hints]}
-    text = json.dumps(content, ensure_ascii=False, indent=1)
-    try:
-        path.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ColorflowError(f"The hints cannot be stored ({error.strerror}).") from error
-    return path

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import ImageColor
 
 from colorflow.color import cie
 from colorflow.color.cie import rgb_in_gamut
@@ -31,8 +33,6 @@ _HUES = (
     (360, "pink"),
 )
 """Names of hues up to an angle in the ab plane, in degrees."""
-_NUMBER = r"\s*(\d{1,3}(?:\.\d*)?)\s*"
-_RGB = re.compile(rf"rgba?\({_NUMBER},{_NUMBER},{_NUMBER}(?:,[\s\d.]*)?\)", re.ASCII)
 _DARK = 65
 """L* below which orange and yellow have other names, and from which red and orange have, unless
 they are strong."""
@@ -68,15 +68,15 @@ class Swatch:
     """CIELAB units."""
     b: float
     """CIELAB units."""
-    share: float = 0.0
-    """Share of the samples that have the color, in [0, 1]."""
+    share: float | None = None
+    """Of a likely color: the share of the samples that have it, in [0, 1]."""
+    material: str | None = None
+    """Of the color of a material: its name."""
 
     @property
     def hex(self) -> str:
         """The color as #rrggbb, with its chroma reduced until sRGB has it at that lightness."""
-        lightness = np.array([[self.lightness]], np.float32)
-        ab = np.array([self.a, self.b], np.float32).reshape(2, 1, 1)
-        linear = rgb_in_gamut(lightness, ab).ravel().clip(0, 1)
+        _, linear = _in_gamut(self.lightness, (self.a, self.b))
         red, green, blue = np.rint(255 * cie.linear_to_srgb(linear)).astype(int)
         return f"#{red:02x}{green:02x}{blue:02x}"
 
@@ -110,9 +110,9 @@ def likely(ab: NDArray[np.float32], lightness: float, most: int) -> list[Swatch]
     while len(left) and len(swatches) < most:
         near = np.linalg.norm(left[:, None] - left[None], axis=-1) <= SAME
         group = near[np.argmax(near.sum(axis=1))]
-        a, b = _shown(left[group].mean(axis=0), lightness)
+        (a, b), _ = _in_gamut(lightness, left[group].mean(axis=0))
         if all(math.hypot(a - one.a, b - one.b) >= _LEAST_DISTANCE for one in swatches):
-            swatches.append(Swatch(lightness, a, b, float(group.sum()) / len(ab)))
+            swatches.append(Swatch(lightness, a, b, share=float(group.sum()) / len(ab)))
         left = left[~group]
     return swatches
 
@@ -128,31 +128,36 @@ def material_swatches(lightness: float) -> list[Swatch]:
     """
     lab = cie.rgb_to_lab(np.array([list(MATERIALS.values())]) / 255)[0]
     scaled = lab[:, 1:] * (lightness + 16) / (lab[:, :1] + 16)
-    return [Swatch(lightness, float(a), float(b)) for a, b in scaled]
+    return [
+        Swatch(lightness, float(a), float(b), material=name)
+        for name, (a, b) in zip(MATERIALS, scaled, strict=True)
+    ]
 
 
 def ab_of(picked: str) -> tuple[float, float] | None:
     """a and b, in CIELAB units, of a color that was picked; None for text that is not a color.
 
     Args:
-        picked: ``#rrggbb``, ``#rgb``, ``rgb(r, g, b)`` or ``rgba(r, g, b, alpha)``.
+        picked: ``rgb(r, g, b)`` or ``rgba(r, g, b, alpha)``, also with decimals; or as
+            `PIL.ImageColor` takes it, such as ``#rrggbb`` or a name.
     """
     text = picked.strip().lower()
-    if re.fullmatch(r"#(?:[0-9a-f]{3}|[0-9a-f]{6})", text):
-        digits = text[1:] if len(text) == 7 else "".join(2 * digit for digit in text[1:])
-        numbers = [float(int(digits[i : i + 2], 16)) for i in (0, 2, 4)]
-    elif found := _RGB.fullmatch(text):
-        numbers = [float(number) for number in found.groups()]
-    else:
+    numbers: Sequence[str | int]
+    try:
+        numbers = re.findall(r"[\d.]+", text) if text[:3] == "rgb" else ImageColor.getrgb(text)
+        red, green, blue = (float(number) / 255 for number in numbers[:3])
+    except ValueError:
         return None
-    if max(numbers) > 255:
+    if max(red, green, blue) > 1:
         return None
-    _, a, b = cie.rgb_to_lab(np.array([[numbers]]) / 255)[0, 0]
+    _, a, b = cie.rgb_to_lab(np.array([[[red, green, blue]]]))[0, 0]
     return float(a), float(b)
 
 
-def _shown(ab: NDArray[np.float32], lightness: float) -> tuple[float, float]:
-    """The nearest color that sRGB has at that lightness."""
-    within = ab.astype(np.float32).reshape(2, 1, 1).copy()
-    rgb_in_gamut(np.array([[lightness]], np.float32), within)
-    return float(within[0, 0, 0]), float(within[1, 0, 0])
+def _in_gamut(
+    lightness: float, ab: Sequence[float] | NDArray[np.float32]
+) -> tuple[list[float], NDArray[np.float32]]:
+    """The nearest a and b that sRGB has at that lightness, and the color in linear sRGB."""
+    within = np.array(ab, np.float32).reshape(2, 1, 1)
+    linear = rgb_in_gamut(np.array([[lightness]], np.float32), within)
+    return within.ravel().tolist(), linear.ravel().clip(0, 1)
