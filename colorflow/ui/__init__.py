@@ -29,7 +29,7 @@ What the tabs work with:
     hinted_photo.py   a photo that is colored by hints, with marks at its points; points.py: what
                       clicks do to the points, and files of hints; swatches.py: likely colors, those
                       of skin, sky and so on, and names of colors
-    flow_pictures.py  pictures of how a flow colors a photo, and what plays them
+    flow_pictures.py  pictures of how a flow colors a photo; player.js plays them
 
 Importing this package imports neither Gradio nor torch; `serve` does.
 """

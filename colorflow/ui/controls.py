@@ -44,7 +44,7 @@ def vividness_slider(elem_id: str) -> gr.Slider:
     )
 
 
-def whole_number(elem_id: str, label: str, info: str, value: int = 0) -> gr.Number:
+def whole_number(elem_id: str, label: str, info: str, value: int | None = 0) -> gr.Number:
     """Make a field for a whole number."""
     return gr.Number(value=value, precision=0, label=label, info=info, elem_id=elem_id)
 
@@ -63,8 +63,9 @@ def place_in_numbers(
         The fields for the place across and down, and the button.
     """
     with gr.Accordion(label, open=False, elem_id=f"{prefix}place"):
-        across = whole_number(f"{prefix}across", "Across", "Pixels from the photo's left edge.")
-        down = whole_number(f"{prefix}down", "Down", "Pixels from its upper edge.")
+        about = "Pixels from the photo's left edge."
+        across = whole_number(f"{prefix}across", "Across", about, None)
+        down = whole_number(f"{prefix}down", "Down", "Pixels from its upper edge.", None)
         return across, down, gr.Button(action, elem_id=f"{prefix}put")
 
 

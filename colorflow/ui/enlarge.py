@@ -19,8 +19,8 @@ from colorflow.photo import Enlargement, Photo, photo_from_image, write_image
 from colorflow.ui.colorings import ColoredPhoto, PhotoSession, ShownColoring
 from colorflow.ui.controls import place_in_numbers
 from colorflow.ui.limits import LONG_QUEUE, WORK_QUEUE
-from colorflow.ui.panes import AT_ONCE, SUFFIXES
-from colorflow.ui.photos import write_preview
+from colorflow.ui.panes import AT_ONCE, SUFFIXES, picture
+from colorflow.ui.photos import UploadedPhoto, write_preview
 from colorflow.ui.session import Job, Session
 from colorflow.ui.status import FAILURES, Updates, line, problem, progress, status_line
 
@@ -31,9 +31,10 @@ AS_IT_IS = "As it is"
 SIZES = {AS_IT_IS: 1, "×2": 2, "×4": 4}
 DRAWS = draws(3, None, 0)
 """Results that the visitor chooses from: the mean, and samples of the detail."""
+Spot = tuple[float | None, float | None]
+"""Across and down, in pixels of the photo; None for the middle."""
 PIECE_SIDE = 320
 """Pixels of the result on each side of a piece."""
-MIDDLE = (0.5, 0.5)
 _ABOUT_SIZE = "A larger picture gets detail that the photo does not have; it is made up to suit it."
 _HEADING = """
 <h2>Detail at full size</h2>
@@ -43,58 +44,7 @@ has other detail. Choose one.</p>
 
 
 class Enlarging(Job):
-    """Makes the chosen coloring larger, and writes the file for the download.
-
-    Args:
-        enlarger: samples the detail.
-        current: the photo.
-        coloring: the chosen one.
-        model: digest of the weights of colors, for the provenance in the file.
-    """
-
-    def __init__(
-        self, enlarger: Enlarger, current: ColoredPhoto, coloring: ShownColoring, model: str
-    ) -> None:
-        super().__init__()
-        self._enlarger, self._current, self._coloring = enlarger, current, coloring
-        self._model = model
-
-    def run(self, scale: int, draw: Draw, path: Path) -> Iterator[float]:
-        """Write the file, unless it is there already; yields the share that is done.
-
-        Raises:
-            ColorflowError: the result would be too large, or cannot be written.
-        """
-        photo_file, chosen = self._current.photo, self._coloring
-        _check_size(self._current, scale)
-        if path.exists():
-            return
-        with photo_file.read(scale) as photo:
-            steps = self._enlarger.steps(photo, scale, draw.temperature, draw.seed)
-            while True:
-                try:
-                    share = next(steps)
-                except StopIteration as end:
-                    lightness = end.value
-                    break
-                yield share
-                if self.end:
-                    return
-            pixels = render(lightness, chosen.ab, bits=photo.bits)
-            del lightness
-            photo_file.budget.disk.check()
-            write_image(
-                path,
-                pixels,
-                photo.enlarged(pixels),
-                provenance=provenance_of(chosen.spec, chosen.share, self._model),
-                enlargement=Enlargement(
-                    scale=scale,
-                    seed=draw.seed,
-                    temperature=draw.temperature,
-                    model=self._enlarger.digest,
-                ),
-            )
+    """Makes the file for the download."""
 
 
 class EnlargePane:
@@ -119,17 +69,10 @@ class EnlargePane:
             visible=enlarger is not None,
             elem_id="size",
         )
-        self.number, self.spot = gr.State(0), gr.State(MIDDLE)
+        self.number = gr.State(0)
         with gr.Column(visible=False, elem_id="enlarge") as self.column:
             gr.HTML(_HEADING, elem_id="enlarge-heading")
-            self.picture = gr.Image(
-                show_label=False,
-                format="png",
-                interactive=False,
-                buttons=[],
-                height=240,
-                elem_id="enlarge-picture",
-            )
+            self.picture = picture("enlarge-picture", height=240)
             self.across, self.down, self.put_button = place_in_numbers(
                 "enlarge-", "Give a spot in numbers", "Show this spot"
             )
@@ -149,10 +92,7 @@ class EnlargePane:
                     "Download", visible=False, variant="primary", elem_id="enlarge-download"
                 )
             self.status = status_line("", "enlarge-status")
-        self.components = [
-            self.size, self.column, self.picture, self.samples, self.button, self.cancel,
-            self.download, self.status, self.number, self.spot,
-        ]  # fmt: skip
+        self.components = [*self.emptied(), self.button]
         self._connect(session, format_)
 
     def _connect(self, session: gr.State, format_: gr.Radio) -> None:
@@ -163,14 +103,13 @@ class EnlargePane:
             "api_visibility": "private",
         }
         # The job before ends at once, and not only when it is this one's turn.
-        pointed = self.picture.select(self.point_at, [session], [self.spot], **AT_ONCE)
-        put = self.put_button.click(
-            self.put, [session, self.across, self.down], [self.spot], **AT_ONCE
-        )
+        spot = [self.across, self.down]
+        pointed = self.picture.select(self.point_at, [session], spot, **AT_ONCE)
+        put = self.put_button.click(Session.stop, [session], None, **AT_ONCE)
         sized = self.size.input(Session.stop, [session], None, **AT_ONCE)
         clicked = self.button.click(Session.stop, [session], None, **AT_ONCE)
         for event in (pointed, put, sized):
-            event.then(self.show, [session, self.size, self.spot], shown, **begin, **WORK_QUEUE)
+            event.then(self.show, [session, self.size, *spot], shown, **begin, **WORK_QUEUE)
         inputs = [session, self.size, self.number, format_]
         clicked.then(self.enlarge, inputs, shown, **begin, **LONG_QUEUE)
         chosen = [self.number, self.download, self.cancel, self.status]
@@ -187,7 +126,8 @@ class EnlargePane:
             self.samples: None,
             self.cancel: gr.update(visible=False),
             self.number: 0,
-            self.spot: MIDDLE,
+            self.across: None,
+            self.down: None,
             **self.outdated(),
         }
 
@@ -202,67 +142,56 @@ class EnlargePane:
         return {self.download: gr.update(value=None, visible=False), self.status: ""}
 
     def show(
-        self, session: PhotoSession, size: str, spot: tuple[float, float]
+        self, session: PhotoSession, size: str, across: float | None, down: float | None
     ) -> Iterator[Updates]:
         """Show the chosen coloring and its larger versions at a spot, or nothing of it.
 
         Args:
             session: the visitor's.
             size: one of `SIZES`.
-            spot: share of the width and of the height.
+            across: pixels of the photo from its left edge to the spot; None for the middle.
+            down: likewise from its upper edge.
         """
         if size == AS_IT_IS:
             yield self.emptied()
             return
         try:
-            current = session.require()
+            current, job = session.require(), Job()
             chosen = current.require_chosen()
-            _check_size(current, SIZES[size])
-            job = Job()
-            session.start(job)
-            with job:
-                yield {
-                    self.column: gr.update(visible=True),
-                    self.picture: str(chosen.preview),
-                    self.samples: None,
-                    self.button: gr.update(value=f"Enlarge {size}", visible=True),
-                    self.number: 0,
-                    self.spot: spot,
-                    self.cancel: gr.update(visible=False),
-                    **self.outdated(),
-                    self.status: line("Predicting the detail ..."),
-                }
-                pieces: list[tuple[str, str]] = []
-                for piece in self._pieces(current, chosen, SIZES[size], spot):
-                    if job.end:
-                        break
-                    pieces.append(piece)
-                    yield {self.samples: gr.update(value=pieces, selected_index=None)}
-                said = "" if job.end == "replaced" else _about_result(current, SIZES[size])
-                yield {self.status: said or gr.skip()}
+            width, height = _size_of_result(current.photo, SIZES[size])
+            yield from session.run(job, self._spot(current, chosen, size, (across, down)))
+            said = line(f"The result will have {width} × {height} pixels.")
+            yield {self.status: gr.skip() if job.end == "replaced" else said}
         except FAILURES as error:
             yield {self.column: gr.update(visible=True), self.status: problem(error)}
-        finally:
-            session.delete_if_closed()
 
-    def point_at(self, session: PhotoSession, event: gr.SelectData) -> tuple[float, float]:
-        """The spot where the picture was clicked; the job before ends."""
+    def _spot(
+        self, current: ColoredPhoto, chosen: ShownColoring, size: str, spot: Spot
+    ) -> Iterator[Updates]:
+        yield {
+            **self.emptied(),
+            self.size: size,
+            self.column: gr.update(visible=True),
+            self.picture: str(chosen.preview),
+            self.button: f"Enlarge {size}",
+            self.across: spot[0],
+            self.down: spot[1],
+            self.status: line("Predicting the detail ..."),
+        }
+        pieces: list[tuple[str, str]] = []
+        for caption, pixels in self._pieces(current, chosen, SIZES[size], spot):
+            # A name of its own for each spot: browsers keep what they have seen.
+            path = chosen.folder / f"spot-{time.monotonic_ns()}.png"
+            write_preview(path, pixels, photo_from_image(pixels))
+            pieces.append((str(path), caption))
+            yield {self.samples: gr.update(value=pieces, selected_index=None)}
+
+    def point_at(self, session: PhotoSession, event: gr.SelectData) -> tuple[int, int]:
+        """Where the picture was clicked, in pixels of the photo; the job before ends."""
+        session.stop()
         scale = session.current.photo.preview_scale if session.current else 1.0
         x, y = event.index
-        return self.put(session, x / scale, y / scale)
-
-    def put(
-        self, session: PhotoSession, across: float | None, down: float | None
-    ) -> tuple[float, float]:
-        """The spot that is given in pixels of the photo; an empty field is its middle.
-
-        The job before ends.
-        """
-        session.stop()
-        if session.current is None:
-            return MIDDLE
-        photo = session.current.photo
-        return _share(across, photo.width), _share(down, photo.height)
+        return round(x / scale), round(y / scale)
 
     def choose(self, session: PhotoSession, event: gr.SelectData) -> Updates:
         """Choose one of `DRAWS`; the first piece is the photo as it is."""
@@ -273,71 +202,76 @@ class EnlargePane:
     ) -> Iterator[Updates]:
         """Make the chosen coloring larger, with the chosen detail."""
         began = time.perf_counter()
+        hidden = {self.cancel: gr.update(visible=False)}
         try:
-            assert self._enlarger
-            current = session.require()
+            current, job = session.require(), Enlarging()
             chosen = current.require_chosen()
             scale, draw = SIZES[size], DRAWS[number]
+            width, height = _size_of_result(current.photo, scale)
             suffix = SUFFIXES[format_] or current.photo.suffix
-            name = f"{chosen.stem}_x{scale}_{draw.label}{suffix}"
-            job = Enlarging(self._enlarger, current, chosen, self._model)
-            session.start(job)
-            with job:
+            path = chosen.folder / f"{chosen.stem}_x{scale}_{draw.label}{suffix}"
+            begun = {self.cancel: gr.update(visible=True), **self.outdated()}
+            for share in session.run(job, self._written(current, chosen, scale, draw, path)):
+                yield {**begun, self.status: _enlarged(share)}
+                begun = {}
+            if job.end == "replaced":
+                yield {self.status: gr.skip()}
+            elif job.end:
+                yield {**hidden, self.status: line("Cancelled; nothing was made.")}
+            else:
+                label = f"Download, {width} × {height} pixels"
+                seconds = time.perf_counter() - began
                 yield {
-                    self.cancel: gr.update(visible=True),
-                    **self.outdated(),
-                    self.status: _enlarged(0.0),
+                    **hidden,
+                    self.download: gr.update(value=str(path), label=label, visible=True),
+                    self.status: line(f"Enlarged in {seconds:.0f} s."),
                 }
-                path = chosen.folder / name
-                for share in job.run(scale, draw, path):
-                    yield {self.status: _enlarged(share)}
-                yield self._ended(job, path, current, scale, time.perf_counter() - began)
         except FAILURES as error:
-            yield {self.status: problem(error), self.cancel: gr.update(visible=False)}
-        finally:
-            session.delete_if_closed()
+            yield {self.status: problem(error), **hidden}
 
-    def _ended(
-        self, job: Job, path: Path, current: ColoredPhoto, scale: int, seconds: float
-    ) -> Updates:
-        if job.end == "replaced":
-            return {self.status: gr.skip()}
-        hidden = {self.cancel: gr.update(visible=False)}
-        if job.end:
-            return {**hidden, self.status: line("Cancelled; nothing was made.")}
-        width, height = scale * current.photo.width, scale * current.photo.height
-        label = f"Download, {width} × {height} pixels"
-        return {
-            **hidden,
-            self.download: gr.update(value=str(path), label=label, visible=True),
-            self.status: line(f"Enlarged in {seconds:.0f} s."),
-        }
+    def _written(
+        self, current: ColoredPhoto, chosen: ShownColoring, scale: int, draw: Draw, path: Path
+    ) -> Iterator[float]:
+        """Write the file, unless it is there already; yields the share that is done."""
+        assert self._enlarger
+        yield 0.0
+        if path.exists():
+            return
+        with current.photo.read(scale) as photo:
+            lightness = yield from self._enlarger.steps(photo, scale, draw.temperature, draw.seed)
+            pixels = render(lightness, chosen.ab, bits=photo.bits)
+            del lightness
+            current.photo.budget.disk.check()
+            write_image(
+                path,
+                pixels,
+                photo.enlarged(pixels),
+                provenance=provenance_of(chosen.spec, chosen.share, self._model),
+                enlargement=Enlargement(
+                    scale=scale,
+                    seed=draw.seed,
+                    temperature=draw.temperature,
+                    model=self._enlarger.digest,
+                ),
+            )
 
     def _pieces(
-        self, current: ColoredPhoto, chosen: ShownColoring, scale: int, spot: tuple[float, float]
-    ) -> Iterator[tuple[str, str]]:
-        """Pictures of the spot with their captions: as it is, then with each detail."""
+        self, current: ColoredPhoto, chosen: ShownColoring, scale: int, spot: Spot
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """Captions and pictures of the spot: as it is, then with each detail."""
         assert self._enlarger
         with current.photo.read() as photo:
             rows = _around(spot[1], photo.height, scale)
             columns = _around(spot[0], photo.width, scale)
             colored = render(LightnessRows(photo.pixels), chosen.ab)
             part = Photo(pixels=np.ascontiguousarray(colored[rows, columns]))
-            blown_up = part.pixels.repeat(scale, 0).repeat(scale, 1)
-            yield self._written(chosen, f"spot-x{scale}-before", blown_up), "As it is"
+            yield AS_IT_IS, part.pixels.repeat(scale, 0).repeat(scale, 1)
             for number, draw in enumerate(DRAWS):
                 lightness = self._enlarger.piece(
                     photo, scale, draw.temperature, draw.seed, rows, columns
                 )
-                pixels = paint(part, lightness)
                 caption = f"Sample {number}" if number else "Average of all"
-                yield self._written(chosen, f"spot-x{scale}-{number}", pixels), caption
-
-    @staticmethod
-    def _written(chosen: ShownColoring, name: str, pixels: np.ndarray) -> str:
-        # A name of its own for each spot: browsers keep what they have seen.
-        path = chosen.folder / f"{name}-{time.monotonic_ns()}.png"
-        return str(write_preview(path, pixels, photo_from_image(pixels)))
+                yield caption, paint(part, lightness)
 
 
 def _enlarged(share: float) -> str:
@@ -345,30 +279,21 @@ def _enlarged(share: float) -> str:
     return progress(percent, 100, f"{percent} % of the picture is enlarged.")
 
 
-def _share(position: float | None, size: int) -> float:
-    return 0.5 if position is None else min(max(0.0, position / size), 1.0)
-
-
-def _around(spot: float, size: int, scale: int) -> slice:
-    """The pixels of a photo that a piece shows, near a share of its side."""
+def _around(center: float | None, size: int, scale: int) -> slice:
+    """The pixels of a photo that a piece shows, on one of its axes."""
     side = min(size, PIECE_SIDE // scale)
-    start = round(spot * size) - side // 2
+    start = round(size / 2 if center is None else center) - side // 2
     start = min(max(0, start), size - side)
     return slice(start, start + side)
 
 
-def _check_size(current: ColoredPhoto, scale: int) -> None:
-    """Raises `ColorflowError` for a result that this page does not make."""
-    photo = current.photo
-    pixels, most = scale**2 * photo.width * photo.height, photo.budget.pixels
-    most = min(most, MAX_RESULT_PIXELS)
-    if pixels > most:
+def _size_of_result(photo: UploadedPhoto, scale: int) -> tuple[int, int]:
+    """Width and height, unless they are more than this page makes: raises `ColorflowError`."""
+    width, height = scale * photo.width, scale * photo.height
+    most = min(photo.budget.pixels, MAX_RESULT_PIXELS)
+    if width * height > most:
         raise ColorflowError(
-            f"The result would have {pixels / 1e6:.0f} megapixels; this page makes at most "
+            f"The result would have {width * height / 1e6:.0f} megapixels; this page makes at most "
             f"{most / 1e6:.0f}. Choose a smaller size."
         )
-
-
-def _about_result(current: ColoredPhoto, scale: int) -> str:
-    width, height = scale * current.photo.width, scale * current.photo.height
-    return line(f"The result will have {width} × {height} pixels.")
+    return width, height

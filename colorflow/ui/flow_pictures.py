@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from colorflow.color.full_resolution import render
 from colorflow.photo import Photo, photo_from_image
@@ -48,155 +49,104 @@ _PATCHES_HEIGHT = 192
 _GRAY, _PER_STD = 128, 42
 """A latent of 0 is gray; 3 standard deviations are black or white."""
 
-PLAYER = """
-let timer = null;
-const slider = () => element.querySelector("input[type=range]");
-const button = () => element.querySelector("button[data-play]");
-const stop = () => {
-    clearInterval(timer);
-    timer = null;
-    if (button()) button().textContent = "Play";
-};
-const show = () => {
-    const input = slider();
-    if (!input) return;
-    element.querySelectorAll("[data-frame]").forEach((frame) => {
-        frame.hidden = frame.dataset.frame !== input.value;
-    });
-    const shown = element.querySelector(`[data-frame="${input.value}"] figcaption`);
-    input.setAttribute("aria-valuetext", shown.textContent.trim());
-};
-const play = () => {
-    if (timer) return stop();
-    const input = slider();
-    if (input.value === input.max) input.value = input.min;
-    else input.value = Number(input.value) + 1;
-    show();
-    button().textContent = "Pause";
-    timer = setInterval(() => {
-        if (!input.isConnected) return stop();
-        input.value = Number(input.value) + 1;
-        show();
-        if (input.value === input.max) stop();
-    }, Number(input.dataset.pace));
-};
-element.addEventListener("input", (event) => {
-    if (!event.target.matches("input[type=range]")) return;
-    stop();
-    show();
-});
-element.addEventListener("click", (event) => {
-    if (event.target.closest("button[data-play]")) play();
-});
-watch("value", stop);
-"""
-"""Steps from picture to picture; page.css hides the button where reduced motion is preferred."""
+_FIRST_LEVEL = (
+    "Colors on a grid of {side} × {side}: out of noise, and out of what the photo shows, comes a "
+    "first idea of where it is warm and where it is cool."
+)
+_LEVEL = (
+    "Each patch is split into four, {side} × {side} by now. New noise decides how the four differ; "
+    "their mean stays as it was."
+)
+_FINISHED = (
+    "Each color goes to the thing that it belongs to, up to its outline, and under the photo's own "
+    "lightness: the picture is done."
+)
+
+PLAYER = Path(__file__).with_name("player.js")
+"""The script of a `player`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """A small picture beside a large one."""
-
-    picture: Path
-    caption: str
-    alt: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """A large picture, small ones beside it, and a sentence."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture, what it is, and a caption or sentence; small pictures beside a large one."""
 
     picture: Path
     alt: str
-    sentence: str
-    parts: Sequence[Part] = ()
+    text: str
+    parts: Sequence[Shown] = ()
 
 
 class FlowPictures(Job):
     """Makes pictures of how one photo gets its colors.
 
     Args:
+        session: gives the folder. The pictures of its last job stay, since a browser may still load
+            them; those before are deleted.
         colorizer: colors the photo.
         photo: the photo.
-        folder: for the pictures.
-        before: folder of the pictures before these; a browser may still load them.
+
+    Raises:
+        ColorflowError: nothing can be stored.
     """
 
-    def __init__(
-        self, colorizer: Colorizer, photo: Photo, folder: Path, before: Path | None
-    ) -> None:
+    def __init__(self, session: Session[Any], colorizer: Colorizer, photo: Photo) -> None:
         super().__init__()
-        self.folder = folder
-        self.before = before
+        self.folder = new_folder(session.folder, "flow-")
         self.shown: tuple[Path, int] | None = None
         """What the visitor had in the other tab when all pictures were shown: the photo, and the
         seed of its chosen coloring."""
-        self._colorizer = colorizer
-        self._photo = photo
+        self._colorizer, self._photo = colorizer, photo
         self._small = reduced(photo, SIDE)
+        last = session.job.folder if isinstance(session.job, FlowPictures) else None
+        for folder in session.folder.glob("flow-*"):
+            if folder not in (self.folder, last):
+                shutil.rmtree(folder, ignore_errors=True)
 
     @property
     def ratio(self) -> float:
         """Width of the photo divided by its height."""
         return self._small.width / self._small.height
 
-    def levels(self, seed: int) -> list[Frame]:
+    def levels(self, seed: int) -> list[Shown]:
         """Pictures from noise to photo, level by level, and the finished photo at the end."""
         outputs = self._colorizer.decode_by_level(self._photo, seed)
-        sides = self._colorizer.levels
-        noise = [self._noise(output, side) for output, side in zip(outputs, sides, strict=True)]
+        steps = list(zip(self._colorizer.levels, outputs, strict=True))
+        noise = [self._noise(output, side) for side, output in steps]
         gray = self._painted("gray", NO_CHROMA)
-        frames = [
-            Frame(
-                picture=gray,
-                alt="The photo in gray",
-                sentence="Nothing is decided yet: there are the gray photo, and noise for each "
-                "level.",
-                parts=noise,
-            )
-        ]
-        for index, (output, side) in enumerate(zip(outputs, sides, strict=True)):
-            frames.append(
-                Frame(
-                    picture=self._painted(f"level-{side}", output.ab),
-                    alt=f"The photo with colors on a grid of {side} by {side}",
-                    sentence=_level_sentence(index, side),
-                    parts=[noise[index], self._patches(output, side)],
-                )
-            )
-        finished = Frame(
-            picture=self._painted("finished", self._sample(seed, 1.0)),
-            alt="The colored photo",
-            sentence="Each color goes to the thing that it belongs to, up to its outline, and "
-            "under the photo's own lightness: the picture is done.",
-            parts=[
-                Part(picture=gray, caption="Lightness of the photo", alt="The photo in gray"),
-                frames[-1].parts[-1],
-            ],
-        )
-        return [*frames, finished]
+        begin = "Nothing is decided yet: there are the gray photo, and noise for each level."
+        frames = [Shown(gray, "The photo in gray", begin, noise)]
+        for (side, output), own_noise in zip(steps, noise, strict=True):
+            picture = self._painted(f"level-{side}", output.ab)
+            alt = f"The photo with colors on a grid of {side} by {side}"
+            said = (_FIRST_LEVEL if len(frames) == 1 else _LEVEL).format(side=side)
+            frames.append(Shown(picture, alt, said, [own_noise, self._patches(output, side)]))
+        lightness = Shown(gray, "The photo in gray", "Lightness of the photo")
+        finished = self._painted("finished", self._sample(seed, 1.0))
+        parts = [lightness, frames[-1].parts[-1]]
+        return [*frames, Shown(finished, "The colored photo", _FINISHED, parts)]
 
-    def temperatures(self, seed: int) -> list[Part]:
+    def temperatures(self, seed: int) -> list[Shown]:
         """Pictures from the same noise, made weaker and stronger."""
         return [
-            Part(
-                picture=self._painted(
-                    f"temperature-{temperature}", self._sample(seed, temperature)
-                ),
-                caption=said,
-                alt=f"The photo at vividness {temperature:g}",
+            Shown(
+                self._painted(f"temperature-{temperature}", self._sample(seed, temperature)),
+                f"The photo at vividness {temperature:g}",
+                said,
             )
             for temperature, said in TEMPERATURES.items()
         ]
 
-    def walk(self, start: int, end: int) -> list[Frame]:
+    def walk(self, start: int, end: int) -> list[Shown]:
         """Pictures on the way from the coloring of one seed to that of another."""
         way = self._colorizer.interpolate(self._photo, start, end, STEPS)
+        between = "{:.0f} % of the way from seed {} to seed {}."
+        said = [between.format(100 * i / (STEPS - 1), start, end) for i in range(STEPS)]
+        said[0], said[-1] = f"Seed {start}.", f"Seed {end}."
         return [
-            Frame(
-                picture=self._painted(f"walk-{index}", ab),
-                alt=f"Coloring {index + 1} of {STEPS} on the way",
-                sentence=_walk_sentence(index, start, end),
+            Shown(
+                self._painted(f"walk-{index}", ab),
+                f"Coloring {index + 1} of {STEPS} on the way",
+                said[index],
             )
             for index, ab in enumerate(way)
         ]
@@ -210,44 +160,22 @@ class FlowPictures(Job):
     def _painted(self, name: str, ab: NDArray[np.float32]) -> Path:
         return write_colored(self.folder / name, ab, self._small)
 
-    def _noise(self, output: LevelOutput, side: int) -> Part:
+    def _noise(self, output: LevelOutput, side: int) -> Shown:
         count = output.latents.size
-        return Part(
-            picture=self._tiny(f"noise-{side}", noise_picture(output.latents)),
-            caption=f"z: {count:,} numbers".replace(",", "\N{NARROW NO-BREAK SPACE}"),
-            alt=f"Noise, {count} numbers",
-        )
+        caption = f"z: {count:,} numbers".replace(",", "\N{NARROW NO-BREAK SPACE}")
+        picture = self._tiny(f"noise-{side}", noise_picture(output.latents))
+        return Shown(picture, f"Noise, {count} numbers", caption)
 
-    def _patches(self, output: LevelOutput, side: int) -> Part:
+    def _patches(self, output: LevelOutput, side: int) -> Shown:
         flat = np.full(output.ab.shape[1:], _PATCH_LIGHTNESS, np.float32)
-        patches = render(flat, output.ab)
-        rows, columns = (
-            np.arange(length) * side // length
-            for length in (_PATCHES_HEIGHT, max(1, round(_PATCHES_HEIGHT * self.ratio)))
-        )
-        return Part(
-            picture=self._tiny(f"patches-{side}", patches[rows][:, columns]),
-            caption=f"Colors, {side} × {side}",
-            alt=f"{side} by {side} patches of color",
-        )
+        image = Image.fromarray(render(flat, output.ab))
+        size = max(1, round(_PATCHES_HEIGHT * self.ratio)), _PATCHES_HEIGHT
+        patches = np.asarray(image.resize(size, Image.Resampling.NEAREST))
+        picture = self._tiny(f"patches-{side}", patches)
+        return Shown(picture, f"{side} by {side} patches of color", f"Colors, {side} × {side}")
 
     def _tiny(self, name: str, pixels: NDArray[np.uint8]) -> Path:
         return write_preview(self.folder / f"{name}.png", pixels, photo_from_image(pixels))
-
-
-def start_pictures(session: Session[Any], colorizer: Colorizer, photo: Photo) -> FlowPictures:
-    """Begin with the pictures of a photo, and delete those before the last ones.
-
-    Raises:
-        ColorflowError: nothing can be stored.
-    """
-    last = session.job if isinstance(session.job, FlowPictures) else None
-    folder = new_folder(session.folder, "flow-")
-    job = FlowPictures(colorizer, photo, folder, last.folder if last else None)
-    session.start(job)
-    if last and last.before:
-        shutil.rmtree(last.before, ignore_errors=True)
-    return job
 
 
 def noise_picture(latents: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -265,27 +193,7 @@ def noise_picture(latents: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.repeat(sheet.reshape(2 * side, -1)[..., None], 3, axis=2)
 
 
-def _level_sentence(index: int, side: int) -> str:
-    if index == 0:
-        return (
-            f"Colors on a grid of {side} × {side}: out of noise, and out of what the photo shows, "
-            "comes a first idea of where it is warm and where it is cool."
-        )
-    return (
-        f"Each patch is split into four, {side} × {side} by now. New noise decides how the four "
-        "differ; their mean stays as it was."
-    )
-
-
-def _walk_sentence(index: int, start: int, end: int) -> str:
-    if index == 0:
-        return f"Seed {start}."
-    if index == STEPS - 1:
-        return f"Seed {end}."
-    return f"{100 * index / (STEPS - 1):.0f} % of the way from seed {start} to seed {end}."
-
-
-def player(frames: Sequence[Frame], *, label: str, ratio: float, pace: int) -> str:
+def player(frames: Sequence[Shown], *, label: str, ratio: float, pace: int) -> str:
     """HTML of frames with a slider; the first frame is shown.
 
     Args:
@@ -294,39 +202,35 @@ def player(frames: Sequence[Frame], *, label: str, ratio: float, pace: int) -> s
         ratio: width of the large pictures divided by their height.
         pace: milliseconds per frame when they are played.
     """
-    figures = "".join(_figure(frame, index) for index, frame in enumerate(frames))
-    sentence = html.escape(frames[0].sentence)
+    figures = "".join(
+        f'<figure data-frame="{index}"{" hidden" if index else ""}>'
+        f"<figcaption>{html.escape(frame.text)}</figcaption>"
+        f'<div class="how-pictures">{_image(frame, "how-large")}'
+        f'<div class="how-parts">{_parts(frame.parts)}</div></div></figure>'
+        for index, frame in enumerate(frames)
+    )
     return (
         f'<div class="player" style="--ratio:{ratio:.4f}">'
         '<div class="player-controls"><button type="button" data-play>Play</button>'
         f"<label><span>{html.escape(label)}</span>"
         f'<input type="range" min="0" max="{len(frames) - 1}" step="1" value="0" '
-        f'data-pace="{pace}" aria-valuetext="{sentence}"></label></div>{figures}</div>'
+        f'data-pace="{pace}" aria-valuetext="{html.escape(frames[0].text)}"></label></div>'
+        f"{figures}</div>"
     )
 
 
-def row(parts: Sequence[Part], *, ratio: float) -> str:
+def row(parts: Sequence[Shown], *, ratio: float) -> str:
     """HTML of pictures beside each other; `ratio` as in `player`."""
-    figures = "".join(_part(part) for part in parts)
-    return f'<div class="how-row" style="--ratio:{ratio:.4f}">{figures}</div>'
+    return f'<div class="how-row" style="--ratio:{ratio:.4f}">{_parts(parts)}</div>'
 
 
-def _figure(frame: Frame, index: int) -> str:
-    parts = "".join(_part(part) for part in frame.parts)
-    return (
-        f'<figure data-frame="{index}"{" hidden" if index else ""}>'
-        f"<figcaption>{html.escape(frame.sentence)}</figcaption>"
-        f'<div class="how-pictures">{_image(frame.picture, frame.alt, "how-large")}'
-        f'<div class="how-parts">{parts}</div></div></figure>'
+def _parts(parts: Sequence[Shown]) -> str:
+    return "".join(
+        f'<div class="how-part">{_image(part, "how-small")}'
+        f"<span>{html.escape(part.text)}</span></div>"
+        for part in parts
     )
 
 
-def _part(part: Part) -> str:
-    return (
-        f'<div class="how-part">{_image(part.picture, part.alt, "how-small")}'
-        f"<span>{html.escape(part.caption)}</span></div>"
-    )
-
-
-def _image(picture: Path, alt: str, kind: str) -> str:
-    return f'<img class="{kind}" src="{file_url(picture)}" alt="{html.escape(alt)}">'
+def _image(shown: Shown, kind: str) -> str:
+    return f'<img class="{kind}" src="{file_url(shown.picture)}" alt="{html.escape(shown.alt)}">'

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from colorflow.errors import ColorflowError
 from colorflow.photo import Photo, count_pixels, read_photo
 from colorflow.quiz.trials import example_photo
 from colorflow.ui.colorings import PhotoSession
 from colorflow.ui.controls import checked_seed, seed_number, whole_number
-from colorflow.ui.flow_pictures import PLAYER, FlowPictures, player, row, start_pictures
+from colorflow.ui.flow_pictures import PLAYER, FlowPictures, player, row
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.panes import IN_TURN, session_state
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
@@ -101,7 +100,8 @@ class HowTab:
 
     def _section(self, name: str, text: str) -> gr.HTML:
         gr.HTML(text, elem_id=f"how-{name}-heading")
-        return gr.HTML("", js_on_load=PLAYER, apply_default_css=False, elem_id=f"how-{name}")
+        script = PLAYER.read_text(encoding="utf-8")
+        return gr.HTML("", js_on_load=script, apply_default_css=False, elem_id=f"how-{name}")
 
     def connect(self, tab: gr.Tab, photos: gr.State) -> None:
         """Connect events with handlers.
@@ -110,76 +110,52 @@ class HowTab:
             tab: what the visitor selects to come here.
             photos: holds the `Session` of the tab that colors photos.
         """
-        shown = [
-            self.session, self.status, self.column, self.seed, self.other, self.levels,
-            self.temperatures, self.walk,
-        ]  # fmt: skip
+        inputs = [photos, self.session, self.seed, self.other]
+        shown = [*inputs[1:], self.status, self.column, self.levels, self.temperatures, self.walk]
         options: dict[str, Any] = {"show_progress_on": self.status, **IN_TURN}
-        tab.select(self.arrive, [photos, self.session], shown, **options)
-        self.button.click(
-            self.show,
-            [photos, self.session, self.seed, self.other],
-            shown,
-            trigger_mode="always_last",
-            **options,
-        )
+        tab.select(self.arrive, inputs[:2], shown, **options)
+        self.button.click(self.show, inputs, shown, trigger_mode="always_last", **options)
 
     def arrive(self, photos: PhotoSession, session: PhotoSession) -> Iterator[Updates]:
         """Show the visitor's photo and chosen coloring, unless they are shown already."""
-        if isinstance(session.job, FlowPictures) and session.job.shown == _chosen(photos):
+        chosen = _chosen(photos)
+        if isinstance(session.job, FlowPictures) and session.job.shown == chosen:
             yield {self.status: gr.skip()}
             return
-        _, seed = _chosen(photos)
+        _, seed = chosen
         yield {self.seed: seed, self.other: seed + 1}
         yield from self.show(photos, session, seed, seed + 1)
 
     def show(
-        self,
-        photos: PhotoSession,
-        session: PhotoSession,
-        seed: int | None,
-        other: int | None,
+        self, photos: PhotoSession, session: PhotoSession, seed: int | None, other: int | None
     ) -> Iterator[Updates]:
         """Show how the photo gets the colors of one seed, and those between two seeds."""
         try:
             first, last = checked_seed(seed), checked_seed(other, "Second seed")
             chosen = _chosen(photos)
-            with (
-                _photo_of(photos) as photo,
-                start_pictures(session, self._colorizer, photo) as job,
-            ):
-                yield {self.session: session, self.status: line("Looking into the flow ...")}
-                yield from self._pictures(job, first, last)
-                if job.end:
-                    yield {self.status: gr.skip()}
-                    return
+            with _photo_of(photos) as photo:
+                job = FlowPictures(session, self._colorizer, photo)
+                yield from session.run(job, self._sections(session, job, first, last))
+            if not job.end:
                 job.shown = chosen
-                yield {self.status: line(_YOURS if photos.current else _EXAMPLE)}
+            said = line(_YOURS if photos.current else _EXAMPLE)
+            yield {self.status: gr.skip() if job.end else said}
         except FAILURES as error:
             yield {self.session: session, self.status: problem(error)}
 
-    def _pictures(self, job: FlowPictures, seed: int, other: int) -> Iterator[Updates]:
-        """The sections one after the other, until the job should end."""
-        try:
-            for updates in self._sections(job, seed, other):
-                if job.end:
-                    return
-                yield updates
-        except ColorflowError:
-            if not job.end:  # otherwise the folder may have gone
-                raise
-
-    def _sections(self, job: FlowPictures, seed: int, other: int) -> Iterator[Updates]:
-        levels = job.levels(seed)
+    def _sections(
+        self, session: PhotoSession, job: FlowPictures, seed: int, other: int
+    ) -> Iterator[Updates]:
+        yield {self.session: session, self.status: line("Looking into the flow ...")}
+        ratio = job.ratio
         yield {
             self.column: gr.update(visible=True),
-            self.levels: player(levels, label="Step", ratio=job.ratio, pace=_LEVEL_PACE),
+            self.levels: player(job.levels(seed), label="Step", ratio=ratio, pace=_LEVEL_PACE),
             self.temperatures: "",
             self.walk: "",
         }
-        yield {self.temperatures: row(job.temperatures(seed), ratio=job.ratio)}
-        way = job.walk(seed, other)
-        yield {self.walk: player(way, label="Way", ratio=job.ratio, pace=_WALK_PACE)}
+        yield {self.temperatures: row(job.temperatures(seed), ratio=ratio)}
+        yield {self.walk: player(job.walk(seed, other), label="Way", ratio=ratio, pace=_WALK_PACE)}
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,29 +96,22 @@ class ReferenceTab:
             )
 
     def _connect(self) -> None:
-        result = self.result
+        result, photo, reference = self.result, self.photo, self.reference
+        sessions = [photo.session, reference.session]
         shown = [result.column, result.welcome, result.compare, result.download.button, self.status]
-        sessions = [self.photo.session, self.reference.session]
-        for pane, handler in (
-            (self.photo, self.open_photo),
-            (self.reference, self.open_reference),
-        ):
+        view = [*sessions, photo.preview, reference.preview, self.about, self.gray, self.button]
+        for pane, handler in ((photo, self.open_photo), (reference, self.open_reference)):
             gr.on(
                 pane.changes,
                 handler,
                 [pane.upload, *sessions],
-                [pane.session, pane.preview, self.about, self.gray, self.button, *shown],
+                [*view, *shown],
                 show_progress_on=self.about,
                 concurrency_id="reference",
                 concurrency_limit=1,  # the later one of two sees both photos
                 api_visibility="private",
             )
-        self.gray.click(
-            self.treat_as_gray,
-            sessions,
-            [self.about, self.gray, self.button],
-            **IN_TURN,
-        )
+        self.gray.click(self.treat_as_gray, sessions, view, **IN_TURN)
         self.button.click(
             self.carry,
             [*sessions, self.strength, self.seed],
@@ -125,45 +119,29 @@ class ReferenceTab:
             show_progress_on=self.status,
             **IN_TURN,
         )
-        result.download.connect(self.photo.session)
+        result.download.connect(photo.session)
 
     def open_photo(
-        self,
-        upload: str | None,
-        session: PhotoSession,
-        reference: PhotoSession,
+        self, upload: str | None, session: PhotoSession, reference: PhotoSession
     ) -> Updates:
         """Show the photo to be colored, or nothing after it was taken away."""
-        updates = self._open(self.photo, upload, session)
-        return {
-            **self._ready(session, reference),
-            **updates,
-            **self.result.emptied(),
-            self.status: "",
-        }
+        said = self._open(upload, session)
+        return {**self._view(session, reference, said), **self.result.emptied(), self.status: ""}
+
+    def open_reference(
+        self, upload: str | None, session: PhotoSession, reference: PhotoSession
+    ) -> Updates:
+        """Show the photo whose colors are wanted, or nothing after it was taken away."""
+        return self._view(session, reference, self._open(upload, reference, is_reference=True))
 
     def treat_as_gray(self, session: PhotoSession, reference: PhotoSession) -> Updates:
         """Let the lightness of a photo be colored that was left alone because it has colors."""
         if session.current:
             session.current.treated_as_gray = True
-        return self._ready(session, reference)
-
-    def open_reference(
-        self,
-        upload: str | None,
-        session: PhotoSession,
-        reference: PhotoSession,
-    ) -> Updates:
-        """Show the photo whose colors are wanted, or nothing after it was taken away."""
-        updates = self._open(self.reference, upload, reference)
-        return {**self._ready(session, reference), **updates}
+        return self._view(session, reference)
 
     def carry(
-        self,
-        session: PhotoSession,
-        reference: PhotoSession,
-        strength: float,
-        seed: int | None,
+        self, session: PhotoSession, reference: PhotoSession, strength: float, seed: int | None
     ) -> Updates:
         """Color the one photo with the colors of the other.
 
@@ -193,30 +171,37 @@ class ReferenceTab:
             self.status: line(f"Colored in {time.perf_counter() - started:.1f} s."),
         }
 
-    def _open(self, pane: UploadPane, upload: str | None, session: PhotoSession) -> Updates:
-        """Open an upload instead of the one before, which is closed even if that fails."""
-        said = None
+    def _open(
+        self, upload: str | None, session: PhotoSession, *, is_reference: bool = False
+    ) -> str | None:
+        """Open an upload instead of the one before; returns what is wrong with it."""
         session.close_all()
+        if upload is None:
+            return None
         try:
-            if upload is not None:
-                session.add(ColoredPhoto(photo=session.read(Path(upload)), upload=Path(upload)))
-                if pane is self.reference and session.require().photo.kind is Kind.GRAY:
-                    session.close_all()
-                    reason = "has no colors that could be carried over; choose a color photo"
-                    raise PhotoError(upload, reason)
+            photo = session.read(Path(upload))
+            if is_reference and photo.kind is Kind.GRAY:
+                shutil.rmtree(photo.folder, ignore_errors=True)
+                reason = "has no colors that could be carried over; choose a color photo"
+                raise PhotoError(upload, reason)
         except FAILURES as error:
-            said = problem(error)
-        current = session.current
-        shown = {pane.session: session, **pane.shown(current.photo if current else None)}
-        return shown if said is None else {**shown, self.about: said}
+            return problem(error)
+        session.add(ColoredPhoto(photo=photo, upload=Path(upload)))
+        return None
 
-    def _ready(self, session: PhotoSession, reference: PhotoSession) -> Updates:
-        """The buttons as they are now; one is for two photos, the other for one with colors."""
-        photo = session.current
+    def _view(
+        self, session: PhotoSession, reference: PhotoSession, said: str | None = None
+    ) -> Updates:
+        """Both photos; one button is for two of them, the other for one with colors."""
+        photo, other = session.current, reference.current
         left_alone = photo is not None and photo.is_left_alone
-        ready = photo is not None and reference.current is not None and not left_alone
+        ready = photo is not None and other is not None and not left_alone
         return {
-            self.about: line(f"{HAS_COLORS}.") if left_alone else self._formats,
+            self.photo.session: session,
+            self.reference.session: reference,
+            **self.photo.shown(photo.photo if photo else None),
+            **self.reference.shown(other.photo if other else None),
+            self.about: said or (line(f"{HAS_COLORS}.") if left_alone else self._formats),
             self.gray: gr.update(visible=left_alone),
             self.button: gr.update(interactive=ready),
         }

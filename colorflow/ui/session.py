@@ -32,6 +32,7 @@ class HasFolder(Protocol):
 
 
 Item = TypeVar("Item", bound=HasFolder)
+Step = TypeVar("Step")
 
 
 class Job:
@@ -208,6 +209,29 @@ class Session(Generic[Item]):
             before, self.job = self.job, job
         if before:
             before.replace()
+
+    def run(self, job: Job, steps: Iterator[Step]) -> Iterator[Step]:
+        """Do a job: give what its steps give, until they are done or the job should end.
+
+        The job before ends first. After this one is replaced, errors are ignored: its files may
+        have gone.
+
+        Args:
+            job: the job.
+            steps: begin when the job has been started.
+        """
+        self.start(job)
+        try:
+            with job:
+                for step in steps:
+                    if job.end:
+                        break
+                    yield step
+        except ColorflowError:
+            if job.end != "replaced":
+                raise
+        finally:
+            self.delete_if_closed()
 
     def cancel(self) -> bool:
         """Ask the job for an end; its results so far stay.

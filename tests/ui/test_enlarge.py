@@ -18,7 +18,7 @@ from colorflow.enlarge.enlarger import Enlarger
 from colorflow.photo import read_photo, read_statements
 from colorflow.ui.colorings import PhotoSession
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.enlarge import AS_IT_IS, DRAWS, MIDDLE, EnlargePane
+from colorflow.ui.enlarge import AS_IT_IS, DRAWS, EnlargePane
 from colorflow.ui.limits import MemoryBudget, UploadSpace
 from colorflow.ui.status import Updates
 from tests.small_weights import save_small_enlarge_weights
@@ -65,7 +65,7 @@ def test_without_an_enlarger_there_is_no_choice(colorizer: FakeColorizer, root: 
 def test_pieces_are_those_of_the_result(
     pane: EnlargePane, session: PhotoSession, small: Path, size: str, scale: int
 ) -> None:
-    shown = everything(pane.show(session, size, (0.0, 1.0)))
+    shown = everything(pane.show(session, size, -3, 5000))
     before, *samples = pieces(shown, pane)
     assert len(samples) == len(DRAWS)
     side = min(64, 320 // scale)
@@ -95,23 +95,7 @@ def test_a_click_on_the_picture_shows_that_spot(
         width, height = preview.size
     event = SimpleNamespace(index=[width // 4, height - 1])
     spot = pane.point_at(session, event)  # type: ignore[arg-type]
-    assert spot == pytest.approx((0.25, 1), abs=0.01)
-
-
-@pytest.mark.parametrize(
-    ("across", "down", "expected"),
-    [(384, 1024, (0.25, 1)), (5000, -3, (1, 0)), (None, 256, (0.5, 0.25))],
-)
-def test_a_spot_in_pixels_of_the_photo(
-    tab: ColorizeTab,
-    pane: EnlargePane,
-    gray: Path,
-    across: int | None,
-    down: int,
-    expected: tuple[float, float],
-) -> None:
-    """The photo has 1536 x 1024 pixels."""
-    assert pane.put(opened(tab, gray), across, down) == expected
+    assert spot == pytest.approx((384, 1024), abs=2)
 
 
 def test_a_detail_is_chosen_and_the_file_before_goes(
@@ -146,7 +130,7 @@ def test_another_choice_ends_the_job(
     elif other == "coloring":
         after = click(tab, session, 1)
     else:
-        after = next(pane.show(session, "×2", MIDDLE))
+        after = next(pane.show(session, "×2", None, None))
     going_on.join()
     assert after[pane.cancel]["visible"] is False
     assert all(pane.download not in updates for updates in rest)
@@ -170,11 +154,11 @@ def test_a_full_disk_is_told(
 def test_another_coloring_starts_anew(
     tab: ColorizeTab, pane: EnlargePane, session: PhotoSession
 ) -> None:
-    everything(pane.show(session, "×2", MIDDLE))
+    everything(pane.show(session, "×2", None, None))
     chosen = click(tab, session, 1)
     assert chosen[pane.size] == AS_IT_IS
     assert chosen[pane.column]["visible"] is False
-    assert everything(pane.show(session, AS_IT_IS, MIDDLE))[pane.samples] is None
+    assert everything(pane.show(session, AS_IT_IS, None, None))[pane.samples] is None
 
 
 def test_a_result_beyond_the_limit_is_refused(
@@ -185,7 +169,7 @@ def test_a_result_beyond_the_limit_is_refused(
     session = opened(tab, path)
     colorize(tab, session)
     for updates in (
-        everything(pane.show(session, "×2", MIDDLE)),
+        everything(pane.show(session, "×2", None, None)),
         everything(pane.enlarge(session, "×2", 0, "JPEG")),
     ):
         assert is_problem(updates, pane.status)
@@ -201,7 +185,7 @@ def test_a_photo_that_is_too_small_is_named(
     Image.new("L", (7, 50)).save(path)
     session = opened(tab, path)
     colorize(tab, session)
-    updates = everything(pane.show(session, "×2", MIDDLE))
+    updates = everything(pane.show(session, "×2", None, None))
     assert text(updates, pane.status) == (
         "tiny.png: is 7 x 50 pixels; enlarging needs at least 8 x 8."
     )

@@ -18,7 +18,7 @@ from colorflow.limits import LARGEST_SEED
 from colorflow.ui import how as how_module
 from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.flow_pictures import SIDE, STEPS, TEMPERATURES, Frame, noise_picture, player
+from colorflow.ui.flow_pictures import SIDE, STEPS, TEMPERATURES, Shown, noise_picture, player
 from colorflow.ui.how import HowTab
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.session import Session
@@ -219,7 +219,7 @@ def test_new_pictures_replace_the_ones_before(how: HowTab, root: Path) -> None:
 
 
 def test_sentences_are_never_markup(tmp_path: Path) -> None:
-    frame = Frame(picture=tmp_path / '"><i>.png', alt='"<b>', sentence="<script>")
+    frame = Shown(tmp_path / '"><i>.png', '"<b>', "<script>")
     made = player([frame, frame], label="<u>", ratio=1.5, pace=100)
     assert not re.search("<(i|b|script|u)>", made)
 
