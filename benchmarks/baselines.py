@@ -27,11 +27,12 @@ from colorflow.evaluation.baselines import (
     ConditionalDensity,
     save_baseline,
 )
-from colorflow.model.condition import Condition
+from colorflow.model.condition import Condition, Features
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.weights import load_weights
+from colorflow.training.objective import Objective
 from colorflow.training.pixels import PixelPack
-from colorflow.training.run_folder import RunFolder, read_state
+from colorflow.training.run_folder import RunFolder, has_state, load_best
 from colorflow.training.schedule import Budget
 from colorflow.training.targets import paint, with_noise
 from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory, processor_seconds
@@ -43,13 +44,12 @@ DEV_PHOTOS = 40
 """Dev photos that choose the temperature."""
 
 
-class RegressionObjective:
-    """The mean squared error of the deterministic network; an `Objective` of the trainer."""
+class RegressionObjective(Objective[nn.Module, Condition]):
+    """The mean squared error of the deterministic network."""
 
     name = folder = "deterministic"
     unit = "squared CIELAB units"
     stream = 0
-    small_photo_side = 0
     maps = (8, 16, 32)
 
     def fit(self, module: nn.Module, ab: Tensor, condition: Condition, noise: object) -> None:
@@ -65,15 +65,14 @@ class RegressionObjective:
         return paint(condition.lightness, shown)
 
 
-class DensityObjective:
+class DensityObjective(Objective[nn.Module, Condition]):
     """Maximum likelihood of a photo's chroma means on one grid, CIELAB units with noise of std 1.
 
-    An `Objective` of the trainer. All densities see the same photos and noise.
+    All densities see the same photos and noise.
     """
 
     unit = "nats a photo"
     stream = 0
-    small_photo_side = 0
 
     def __init__(self, name: str, grid: int, maps: tuple[int, ...]) -> None:
         self.name = self.folder = name
@@ -137,9 +136,13 @@ def train(options: argparse.Namespace) -> None:
     torch.manual_seed(SEED)
     module, objective = BASELINES[options.name](), OBJECTIVES[options.name]
     pack, device = PixelPack(options.pack), torch.device("cpu")
-    trainer = Trainer(module, objective, pack, config, device, clock=processor_seconds)
-    if options.start and not run.has_begun(options.name):
-        trainer.start_from(module.state_dict() | contexts_of(options.start))
+    starts = options.start is not None and not has_state(options.run, options.name)
+    if starts:
+        module.own_blocks.copy_from(Features())
+        module.load_state_dict(module.state_dict() | contexts_of(options.start))
+    trainer = Trainer(
+        module, objective, pack, config, device, clock=processor_seconds, fit=not starts
+    )
     train_to_budget(trainer, run, Budget(minutes=options.minutes), print)
 
 
@@ -155,19 +158,11 @@ def contexts_of(weights: Path) -> dict[str, Tensor]:
 
 def export(options: argparse.Namespace) -> None:
     """Writes the weights file from the best weights of a run."""
-    state = read_state(options.run, options.name)
     module = BASELINES[options.name]()
-    module.load_state_dict(state["best"])
-    module.eval().requires_grad_(False)
+    training = load_best(options.run, options.name, module, "python -m benchmarks.baselines train")
     temperature = 1.0
     if isinstance(module, ConditionalDensity):
         temperature = tuned(module, PixelPack(options.pack), OBJECTIVES[options.name].maps)
-    training = {
-        "steps": state["step"],
-        "minutes": round(state["seconds"] / 60, 1),
-        "dev": round(state["best_dev"], 4),
-        "skipped_steps": state["skipped"],
-    }
     save_baseline(options.weights, options.name, module, temperature, training)
     print(f"{options.weights}: temperature {temperature:g}, {training}")
 

@@ -24,8 +24,7 @@ from benchmarks.measuring import SEED, memory, print_machine, print_table
 from benchmarks.photos import size_of
 from colorflow.enlarge import enlarger as module
 from colorflow.enlarge.enlarger import Enlarger
-from colorflow.enlarge.mean import StepConfig
-from colorflow.enlarge.model import DetailModel
+from colorflow.enlarge.model import DetailModel, StepConfig
 from colorflow.enlarge.tiles import TILE
 from colorflow.enlarge.weights import FIRST, LAST, RESTORE, EnlargeWeights
 from colorflow.limits import DETAIL_TEMPERATURE

@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.measuring import SEED, print_machine
+from colorflow.color import cie
+from colorflow.color.cie import gamut_map
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.grid import GRID_SIZE
 from colorflow.evaluation.bootstrap import Bootstrap, Statistic, mean_of, ratio_of
@@ -34,12 +36,14 @@ from colorflow.evaluation.metrics import bits_per_dim, colors, diversity, square
 from colorflow.evaluation.report import table_lines
 from colorflow.evaluation.subject import NotColoredError, Subject, SubjectReader
 from colorflow.files import default_weights
-from colorflow.model.hints import Hint, hint_errors
+from colorflow.model.hints import Hint, cell_of, cells_of
 from colorflow.model.weights import LoadedWeights, load_weights
 from colorflow.training.targets import true_points
 from colorflow.training.tuning import energy_score
 
 HINT_COUNTS = (0, 1, 2, 4, 8, 16)
+REACH_CELLS = 2
+"""Cells around a hint's own cell in which the output must have the hint's color."""
 KEPT_WITHIN = 5.0
 """A coloring keeps to a hint if no pixel near it is further off; CIELAB units of ab."""
 FAR_CELLS = 16
@@ -151,6 +155,36 @@ def near_hints(
         "hint_error_mean_of_truth": float(np.concatenate(true_errors).mean(dtype=np.float64)),
     }
     return values, np.histogram(every, BINS)[0] / every.size
+
+
+def hint_errors(hint: Hint, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Distances between a hint and the colors around it in a colored photo.
+
+    Args:
+        hint: a hint that the photo was colored with.
+        pixels: (H, W, 3) uint8 sRGB, the colored photo.
+
+    Returns:
+        (N,) distances in ab, CIELAB units, for the N pixels in the hint's cell and in the cells at
+        most `REACH_CELLS` away, each to the hint's color as sRGB can show it at that pixel's
+        lightness. A colored photo keeps its hint if no distance is above 5.
+
+    Raises:
+        ValueError: if the hint lies outside the photo.
+    """
+    height, width = pixels.shape[:2]
+    cells = cell_of(hint, height, width)
+    near_rows, near_columns = (
+        np.abs(cells_of(np.arange(length), length) - cell) <= REACH_CELLS
+        for length, cell in zip((height, width), cells, strict=True)
+    )
+    near = np.ascontiguousarray(pixels[near_rows][:, near_columns])
+    lightness = lightness_of(near)
+    wanted = np.array([hint.a, hint.b], np.float32)[:, None, None]
+    wanted = gamut_map(lightness, np.broadcast_to(wanted, (2, *lightness.shape)))
+    ab = np.moveaxis(cie.rgb_to_lab(near / 255)[..., 1:], -1, 0)
+    errors: NDArray[np.float32] = np.hypot(*(ab - wanted)).astype(np.float32).ravel()
+    return errors
 
 
 def quantile_of(shares: Floats, level: float) -> Statistic:

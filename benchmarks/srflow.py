@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.measuring import SEED
-from colorflow.enlarge.mean import ContextNetwork, LinearPrediction, StepConfig
+from colorflow.enlarge.model import ContextNetwork, LinearPrediction, StepConfig
 from colorflow.enlarge.patches import SIDE, PatchPack
 from colorflow.enlarge.train import DetailObjective
 from colorflow.enlarge.weights import LAST, load_enlarge_weights
 from colorflow.flows import Flow, Haar, Squeeze, Standardize
-from colorflow.training.run_folder import RunFolder, read_state
+from colorflow.training.run_folder import RunFolder, has_state, load_best
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory, processor_seconds
 from colorflow.training.until_budget import train_to_budget
@@ -93,8 +93,8 @@ class SRFlowDoubling(nn.Module):
 def trained_srflow(run: Path, side: int) -> SRFlowDoubling:
     """The best weights of a run, for photos of a side in pixels."""
     module = SRFlowDoubling(side)
-    module.load_state_dict(read_state(run, NAME)["best"])
-    return module.eval().requires_grad_(False)
+    load_best(run, NAME, module, "python -m benchmarks.srflow")
+    return module
 
 
 def main() -> None:
@@ -112,11 +112,10 @@ def main() -> None:
     torch.manual_seed(SEED)
     module, objective = SRFlowDoubling(SIDE), DetailObjective(NAME, 4)
     pack, device = PatchPack(options.pack), torch.device("cpu")
+    if options.start and not has_state(options.run, NAME):
+        ours = load_enlarge_weights(options.start).models[LAST].mean.context
+        module.context.load_state_dict(ours.state_dict())
     trainer = Trainer(module, objective, pack, config, device, clock=processor_seconds)
-    if options.start and not run.has_begun(NAME):
-        context = load_enlarge_weights(options.start).models[LAST].mean.context.state_dict()
-        ours = {f"context.{name}": x for name, x in context.items()}
-        trainer.start_from(module.state_dict() | ours)
     train_to_budget(trainer, run, Budget(minutes=options.minutes), print)
 
 

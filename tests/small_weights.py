@@ -7,8 +7,7 @@ from pathlib import Path
 
 import torch
 
-from colorflow.enlarge.mean import StepConfig
-from colorflow.enlarge.model import DetailModel
+from colorflow.enlarge.model import DetailModel, StepConfig
 from colorflow.enlarge.weights import FIRST, LAST, RESTORE, save_enlarge_weights
 from colorflow.model.config import LevelConfig, PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid

@@ -10,16 +10,15 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from colorflow.device import best_device
-from colorflow.enlarge.mean import MeanDoubling, StepConfig
-from colorflow.enlarge.model import DEQUANTIZATION_STD, DetailModel
-from colorflow.enlarge.patches import PatchPack
+from colorflow.enlarge.model import DEQUANTIZATION_STD, DetailModel, MeanDoubling, StepConfig
+from colorflow.enlarge.patches import Damage, PatchPack, damage
 from colorflow.enlarge.weights import (
     FIRST,
     FORMAT,
@@ -28,16 +27,86 @@ from colorflow.enlarge.weights import (
     load_enlarge_weights,
     save_enlarge_weights,
 )
-from colorflow.errors import TrainingError
 from colorflow.model.weights import check_weights_destination
-from colorflow.training.objective import Objective
-from colorflow.training.run_folder import RunFolder, has_state, read_state
+from colorflow.training.objective import ModuleT, Objective
+from colorflow.training.run_folder import RunFolder, has_state, load_best
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory, processor_seconds
 from colorflow.training.until_budget import train_to_budget
 
 MEAN = "{}-mean"
 """Name of the network that predicts the mean for a doubling, and its folder in a run."""
+
+
+class PatchObjective(Objective[ModuleT, Tensor]):
+    """What learns from patches; the module has `sample(low, temperature, generator)`.
+
+    Args:
+        name: of what is trained, in messages and as the folder's name.
+    """
+
+    stream = 200
+    temperatures: tuple[float, ...]
+    """Of the samples in a preview."""
+
+    def __init__(self, name: str) -> None:
+        self.name = self.folder = name
+
+    def preview(self, module: ModuleT, high: Tensor, low: Tensor, noise: Generator) -> Tensor:
+        """Low resolution, truth, and samples."""
+        from kornia.color import lab_to_rgb
+
+        sample: Callable[..., Tensor] = module.sample  # type: ignore[assignment]
+        samples = [sample(low, temperature, noise) for temperature in self.temperatures]
+        shown = torch.stack([F.interpolate(low, scale_factor=2), high, *samples], 1).clamp(0, 100)
+        rgb: Tensor = lab_to_rgb(F.pad(shown.flatten(0, 1), (0, 0, 0, 0, 0, 2)))  # ab is zero
+        return rgb.unflatten(0, shown.shape[:2])
+
+
+class DetailObjective(PatchObjective[DetailModel]):
+    """Maximum likelihood of patches with noise.
+
+    Args:
+        name: of what is trained, in messages and as the folder's name.
+        numbers: modeled numbers per pixel of low resolution; the loss counts bits per number.
+    """
+
+    unit = "bits/dim"
+    temperatures = (0.0, 0.8, 1.0)
+
+    def __init__(self, name: str, numbers: int) -> None:
+        super().__init__(name)
+        self.numbers = numbers
+
+    def fit(self, module: DetailModel, high: Tensor, low: Tensor, noise: Generator) -> None:
+        """Sets the statistics of the modeled numbers."""
+        module.fit(noisy(high, noise), low)
+
+    def loss(self, module: DetailModel, high: Tensor, low: Tensor, noise: Generator) -> Tensor:
+        """Negative log-likelihood in bits per modeled number, density per L* unit, (B,)."""
+        log_prob: Tensor = module(noisy(high, noise), low)
+        return -log_prob / (self.numbers * low[0].numel() * math.log(2))
+
+
+class MeanObjective(PatchObjective[MeanDoubling]):
+    """Squared error of a mean."""
+
+    unit = "squared L* units"
+    temperatures = (0.0,)
+
+    def fit(self, module: MeanDoubling, high: Tensor, low: Tensor, noise: Generator) -> None:
+        """Takes the linear prediction."""
+        module.fit(high, low)
+
+    def loss(self, module: MeanDoubling, high: Tensor, low: Tensor, noise: Generator) -> Tensor:
+        """Mean squared error of the modeled numbers, (B,)."""
+        error: Tensor = module(high, low)
+        return error
+
+
+def noisy(high: Tensor, generator: Generator) -> Tensor:
+    """Patches with the noise that densities need, generated on the CPU."""
+    return high + DEQUANTIZATION_STD * torch.randn(high.shape, generator=generator).to(high)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,27 +117,25 @@ class Trainee:
         build: makes the untrained module.
         objective: makes its objective.
         reduced: how many times the patches are halved first.
-        damaged: whether the low resolution is damaged.
+        damage: done to the low resolution.
     """
 
-    build: Callable[[], nn.Module]
-    objective: Callable[[], Objective[Tensor]]
+    build: Callable[[], MeanDoubling | DetailModel]
+    objective: PatchObjective[Any]
     reduced: int = 0
-    damaged: bool = False
+    damage: Damage | None = None
 
 
 def doubling_of(name: str, config: StepConfig, *, reduced: int = 0) -> dict[str, Trainee]:
     """A doubling and its mean, by name."""
     flow = Trainee(
         build=lambda: DetailModel(config),
-        objective=lambda: DetailObjective(name, config.channels),
+        objective=DetailObjective(name, config.channels),
         reduced=reduced,
-        damaged=config.restores,
+        damage=damage if config.restores else None,
     )
     mean = MEAN.format(name)
-    network = replace(
-        flow, build=lambda: MeanDoubling(config), objective=lambda: MeanObjective(mean)
-    )
+    network = replace(flow, build=lambda: MeanDoubling(config), objective=MeanObjective(mean))
     return {mean: network, name: flow}
 
 
@@ -116,19 +183,19 @@ def train_doubling(
     mean = MEAN.format(name)
     for part in (mean, name):
         trainee = DOUBLINGS[part]
-        pack = PatchPack(pack_folder, reduced=trainee.reduced, damaged=trainee.damaged)
+        pack = PatchPack(pack_folder, reduced=trainee.reduced, damage=trainee.damage)
         run = RunFolder(run_folder, {"enlarge": asdict(StepConfig()), "train": asdict(config)})
         torch.manual_seed(config.seed)
         module, device = trainee.build(), torch.device(best_device())
         if isinstance(module, DetailModel):
-            module.mean.load_state_dict(_state_of(run_folder, mean)["best"])
-        objective = trainee.objective()
+            load_best(run_folder, mean, module.mean, _command(name, run_folder))
+        is_whole = False
+        if trained and not has_state(run_folder, part):
+            is_whole = _start(module, trained.get(name, trained[LAST]))
         trainer = Trainer(
-            module.to(device), objective, pack, config, device, clock=processor_seconds
-        )
-        if trained and not run.has_begun(objective.folder):
-            source = trained.get(name, trained[LAST])
-            trainer.start_from(module.state_dict() | _shared(source, module))
+            module.to(device), trainee.objective, pack, config, device,
+            clock=processor_seconds, fit=not is_whole,
+        )  # fmt: skip
         train_to_budget(trainer, run, budget.share(0.5), say)
 
 
@@ -164,8 +231,10 @@ def export_doublings(
     if not models or not names:
         names = list(dict.fromkeys([LAST, *names]))  # whose absence is an error
     for name in names:
-        module, training[name] = load_trained(run_folder, name, DOUBLINGS[name])
-        models[name] = cast(DetailModel, module)
+        model = DOUBLINGS[name].build()
+        assert isinstance(model, DetailModel)
+        training[name] = load_best(run_folder, name, model, _command(name, run_folder))
+        models[name] = model
     if FIRST not in models:
         models[FIRST] = models[LAST]
         training[FIRST] = {**training[LAST], "doubling": LAST}
@@ -175,145 +244,20 @@ def export_doublings(
     say(f"{weights}: {weights.stat().st_size / 1e6:.1f} MB, {', '.join(models)}")
 
 
-def load_trained(run_folder: Path, name: str, trainee: Trainee) -> tuple[nn.Module, dict[str, Any]]:
-    """The best module of a run, in evaluation mode, and how it was trained.
+def _start(module: MeanDoubling | DetailModel, trained: DetailModel) -> bool:
+    """Copies the weights of a trained doubling; returns whether it has the same shape.
 
-    Raises:
-        TrainingError: if it has not been evaluated, or its checkpoint does not fit.
-    """
-    state, module = _state_of(run_folder, name), trainee.build()
-    try:
-        module.load_state_dict(state["best"])
-    except RuntimeError as error:
-        raise TrainingError(
-            f"{run_folder / name / 'state.pt'}: its weights do not fit {name} as it is now; "
-            "train it again"
-        ) from error
-    told = {
-        "steps": state["step"],
-        "minutes": round(state["seconds"] / 60, 1),
-        "dev": round(state["best_dev"], 4),
-        "skipped_steps": state["skipped"],
-    }
-    return module.eval().requires_grad_(False), told
-
-
-def _shared(trained: DetailModel, module: nn.Module) -> dict[str, Tensor]:
-    """The weights of a trained doubling: all if it has the same shape, else its context.
-
-    A flow keeps the mean that it was given.
+    Otherwise its context network is copied alone. A flow keeps the mean that it was given.
     """
     best = (trained if isinstance(module, DetailModel) else trained.mean).state_dict()
-    own = {name: x.shape for name, x in module.state_dict().items()}
-    if own != {name: x.shape for name, x in best.items()}:
-        return {name: x for name, x in best.items() if name.startswith("context.")}
-    return {name: x for name, x in best.items() if not name.startswith("mean.")}
+    own = module.state_dict()
+    is_whole = {name: x.shape for name, x in own.items()} == {n: x.shape for n, x in best.items()}
+    for name, x in best.items():
+        if name.startswith("context.") or (is_whole and not name.startswith("mean.")):
+            own[name] = x
+    module.load_state_dict(own)
+    return is_whole
 
 
-def _state_of(run_folder: Path, name: str) -> dict[str, Any]:
-    state = read_state(run_folder, name)
-    if state is None or not state["best"]:
-        raise TrainingError(
-            f"{run_folder}: {name} has no evaluated weights yet; "
-            f"train it with `colorflow train-enlarge {name} PACK -o {run_folder}`"
-        )
-    return state
-
-
-PREVIEW_TEMPERATURES = (0.0, 0.8, 1.0)
-
-
-class ConditionalPhotos(Protocol):
-    """A density of photos given their low resolution, such as `DetailModel`."""
-
-    def fit(self, high: Tensor, low: Tensor) -> None:
-        """Takes the fixed statistics from training patches."""
-
-    def sample(
-        self, low: Tensor, temperature: float, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """Photos (B, 1, 2H, 2W) of a low resolution (B, 1, H, W)."""
-
-
-class DetailObjective:
-    """Maximum likelihood of patches with noise; an `Objective` of the trainer.
-
-    Args:
-        name: of what is trained, in messages and as the folder's name.
-        numbers: modeled numbers per pixel of low resolution; the loss counts bits per number.
-    """
-
-    unit = "bits/dim"
-    stream = 200
-    maps = ()
-    small_photo_side = 0
-
-    def __init__(self, name: str, numbers: int) -> None:
-        self.name = self.folder = name
-        self.numbers = numbers
-
-    def fit(self, module: nn.Module, high: Tensor, low: Tensor, noise: torch.Generator, /) -> None:
-        """Sets the statistics of the modeled numbers."""
-        cast(ConditionalPhotos, module).fit(noisy(high, noise), low)
-
-    def loss(
-        self, module: nn.Module, high: Tensor, low: Tensor, noise: torch.Generator, /
-    ) -> Tensor:
-        """Negative log-likelihood in bits per modeled number, density per L* unit, (B,)."""
-        log_prob: Tensor = module(noisy(high, noise), low)
-        return -log_prob / (self.numbers * low[0].numel() * math.log(2))
-
-    def preview(
-        self, module: nn.Module, high: Tensor, low: Tensor, noise: torch.Generator, /
-    ) -> Tensor:
-        """Low resolution, truth, and samples with the temperatures of `PREVIEW_TEMPERATURES`."""
-        return preview(module, high, low, noise)
-
-
-class MeanObjective:
-    """Squared error of a mean; an `Objective` of the trainer.
-
-    Args:
-        name: of what is trained, in messages and as the folder's name.
-    """
-
-    unit = "squared L* units"
-    stream = DetailObjective.stream
-    maps = ()
-    small_photo_side = 0
-
-    def __init__(self, name: str) -> None:
-        self.name = self.folder = name
-
-    def fit(self, module: nn.Module, high: Tensor, low: Tensor, noise: torch.Generator, /) -> None:
-        """Takes the linear prediction."""
-        cast(ConditionalPhotos, module).fit(high, low)
-
-    def loss(
-        self, module: nn.Module, high: Tensor, low: Tensor, noise: torch.Generator, /
-    ) -> Tensor:
-        """Mean squared error of the modeled numbers, (B,)."""
-        error: Tensor = module(high, low)
-        return error
-
-    def preview(
-        self, module: nn.Module, high: Tensor, low: Tensor, noise: torch.Generator, /
-    ) -> Tensor:
-        """Low resolution, truth, and the result."""
-        return preview(module, high, low, noise)[:, :3]
-
-
-def preview(module: nn.Module, high: Tensor, low: Tensor, noise: torch.Generator) -> Tensor:
-    """Low resolution, truth, and samples, (B, N, 3, H, W) sRGB in [0, 1]."""
-    from kornia.color import lab_to_rgb
-
-    model = cast(ConditionalPhotos, module)
-    samples = [model.sample(low, temperature, noise) for temperature in PREVIEW_TEMPERATURES]
-    shown = torch.stack([F.interpolate(low, scale_factor=2), high, *samples], 1).clamp(0, 100)
-    rgb: Tensor = lab_to_rgb(F.pad(shown.flatten(0, 1), (0, 0, 0, 0, 0, 2)))  # ab is zero
-    return rgb.unflatten(0, shown.shape[:2])
-
-
-def noisy(high: Tensor, generator: torch.Generator) -> Tensor:
-    """Patches with the noise that densities need, generated on the CPU."""
-    return high + DEQUANTIZATION_STD * torch.randn(high.shape, generator=generator).to(high)
+def _command(name: str, run_folder: Path) -> str:
+    return f"colorflow train-enlarge {name} PACK -o {run_folder}"

@@ -15,10 +15,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from colorflow.enlarge.mean import StepConfig
-from colorflow.enlarge.model import DetailModel
+from colorflow.enlarge.model import DetailModel, StepConfig
 from colorflow.errors import WeightsError
-from colorflow.model.weights import HEADER_DAMAGE, load_tensors, read_header, write_tensors
+from colorflow.model.weights import load_tensors, read_header, write_tensors
 
 FORMAT = "colorflow-enlarge-2"
 FIRST, LAST, RESTORE = "first", "last", "restore"
@@ -63,21 +62,14 @@ def load_enlarge_weights(path: Path) -> EnlargeWeights:
         WeightsError: if it is missing, not ours, damaged, or its header and tensors do not fit.
     """
     file = read_header(path, FORMAT)
-    try:
-        config = json.loads(file.header["config"])
+    with file.parsing() as header:
+        config = json.loads(header["config"])
         steps = {str(name): StepConfig(**step) for name, step in config.items()}
-        training = dict(json.loads(file.header["training"]))
-    except HEADER_DAMAGE as error:
-        raise WeightsError(f"{path}: the header is damaged ({error})") from error
+        training = dict(json.loads(header["training"]))
     missing = {FIRST, LAST} - set(steps)
     if missing:
         raise WeightsError(f"{path}: the doubling {missing.pop()!r} is missing; get the file again")
-    least = sum(step.least_weights for step in steps.values())
-    if least > file.numbers:
-        raise WeightsError(
-            f"{path}: the header asks for {least:,} weights or more, and the file holds "
-            f"{file.numbers:,}; get the file again"
-        )
+    file.check_holds(sum(step.least_weights for step in steps.values()))
     models = nn.ModuleDict({name: DetailModel(step) for name, step in steps.items()})
     digest = load_tensors(file, models)
     return EnlargeWeights(

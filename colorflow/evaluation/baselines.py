@@ -27,7 +27,7 @@ from colorflow.model.condition import Condition, Features, LateBlocks
 from colorflow.model.config import FINEST_GRID, LevelConfig, PyramidConfig, default_config
 from colorflow.model.context import LevelContext
 from colorflow.model.level import DETAIL_CHANNELS, MEAN_CHANNELS
-from colorflow.model.weights import HEADER_DAMAGE, load_tensors, read_header, write_tensors
+from colorflow.model.weights import load_tensors, read_header, write_tensors
 from colorflow.zoo.cinn2019 import cinn2019
 
 FIRST_ROWS = 128
@@ -106,7 +106,9 @@ class ConditionalDensity(nn.Module):
 
 FORMAT = "colorflow-baseline-1"
 
-DETERMINISTIC_SHAPE = default_config().with_dropout(0).with_levels([4], context_layers=4)
+DETERMINISTIC_SHAPE = (
+    default_config().with_levels([4, 8, 16, 32, 64], dropout=0.0).with_levels([4], context_layers=4)
+)
 """That of the shipped pyramid, as far as its contexts go."""
 OWN_BLOCKS_INPUT = 16
 """Side of the map from which the network's own blocks compute the coarsest level's 8x8 map."""
@@ -247,12 +249,10 @@ def load_baseline(path: Path) -> LoadedBaseline:
         WeightsError: if the file is missing, of another kind, or damaged.
     """
     file = read_header(path, FORMAT)
-    try:
-        name = file.header["baseline"]
-        temperature = float(json.loads(file.header["temperature"]))
+    with file.parsing() as header:
+        name = header["baseline"]
+        temperature = float(json.loads(header["temperature"]))
         module = BASELINES[name]()
-    except HEADER_DAMAGE as error:
-        raise WeightsError(f"{path}: the header is damaged ({error!r})") from error
     if not 0 <= temperature < math.inf:
         raise WeightsError(f"{path}: the header has a temperature below 0 or not finite")
     load_tensors(file, module)

@@ -16,21 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from colorflow.color.full_resolution import lightness_of, render
+from colorflow.evaluation import metrics
 from colorflow.evaluation.columns import MANY, PRINCIPAL, Column, PrincipalSampler
 from colorflow.evaluation.judge import Judge, colored_pictures, divergence, square_picture
-from colorflow.evaluation.metrics import (
-    colorfulness,
-    colors,
-    coverage,
-    diversity,
-    mean_chroma,
-    psnr,
-    seam_steps,
-    squared_error_of_best_pixels,
-    squared_errors,
-    thing_steps,
-    variance,
-)
 from colorflow.evaluation.shares import nearest_mode
 from colorflow.evaluation.subject import Subject
 from colorflow.model.intervals import NOMINAL_LEVELS, in_half_widths
@@ -133,7 +121,7 @@ def measure(
         found[column.name] = ColumnMeasures(
             values=values,
             levels=levels,
-            seam_steps=seam_steps(ab[:n]),
+            seam_steps=metrics.seam_steps(ab[:n]),
             tints=_tints(column, subject),
         )
     _measure_firsts(subject, {name: ab[0] for name, ab in samples.items()}, found)
@@ -144,7 +132,7 @@ def measure(
 def error_of_mean(ab: Tensor, subject: Subject) -> float:
     """Squared error of the picture of the mean chroma of (n, 2, 64, 64)."""
     mean = ab.mean(0, keepdim=True)
-    return float(squared_errors(colors(subject.lightness, mean), subject.rgb)[0])
+    return float(metrics.squared_errors(metrics.colors(subject.lightness, mean), subject.rgb)[0])
 
 
 def noisy_truth(subject: Subject, seed: int) -> Tensor:
@@ -182,31 +170,31 @@ def _measure_principal(
     seconds = time.perf_counter() - began
     more, _ = principal(subject, n)
     _finite(torch.cat([ab, more]), "principal")
-    rgb = colors(subject.lightness, ab)
-    errors = squared_errors(rgb, subject.rgb)
-    best = squared_errors(colors(subject.lightness, more), subject.rgb).min()
+    rgb = metrics.colors(subject.lightness, ab)
+    errors = metrics.squared_errors(rgb, subject.rgb)
+    best = metrics.squared_errors(metrics.colors(subject.lightness, more), subject.rgb).min()
     one = int(torch.randint(PRINCIPAL, (), generator=generator))
     values = {
         "rmse_first": PERCENT * float(errors[0]),
         f"rmse_best{PRINCIPAL}": PERCENT * float(errors.min()),
         f"rmse_best{n}_photo": PERCENT * float(best),
         "rmse_one": PERCENT * float(errors[one]),
-        "diversity": diversity(ab),
-        "colorfulness": colorfulness(rgb),
-        "colorfulness_first": colorfulness(rgb[:1]),
+        "diversity": metrics.diversity(ab),
+        "colorfulness": metrics.colorfulness(rgb),
+        "colorfulness_first": metrics.colorfulness(rgb[:1]),
         "blow_ups": _blow_ups(ab, blow_up_chroma),
         "seconds_per_sample": seconds / PRINCIPAL,
     }
     return ab, ColumnMeasures(
         values=values,
-        seam_steps=seam_steps(ab),
+        seam_steps=metrics.seam_steps(ab),
         shares=tuple(map(float, shares[1:])),
         nearest=nearest_mode(ab[1:], subject.ab[0]),
     )
 
 
 def _blow_ups(ab: Tensor, blow_up_chroma: float) -> float:
-    return float((mean_chroma(ab) > blow_up_chroma).double().mean())
+    return float((metrics.mean_chroma(ab) > blow_up_chroma).double().mean())
 
 
 def _tints(column: Column, subject: Subject) -> NDArray[np.float64]:
@@ -222,25 +210,25 @@ def _chroma_values(
     """Compares samples with the truth and with each other."""
     truth = subject.ab[0]
     few = ab.expand(2, *ab.shape[1:]) if column.one else ab[:n]
-    rgb = colors(subject.lightness, few)
-    errors = squared_errors(rgb, subject.rgb)
+    rgb = metrics.colors(subject.lightness, few)
+    errors = metrics.squared_errors(rgb, subject.rgb)
     values = {
         f"rmse_best{n}_photo": PERCENT * float(errors.min()),
-        f"rmse_best{n}_pixel": PERCENT * squared_error_of_best_pixels(rgb, subject.rgb),
+        f"rmse_best{n}_pixel": PERCENT * metrics.squared_error_of_best_pixels(rgb, subject.rgb),
         "rmse_one": PERCENT * float(errors[0]),
         f"rmse_mean{n}": PERCENT * error_of_mean(few, subject),
-        "variance_pixel": PERCENT * variance(rgb),
+        "variance_pixel": PERCENT * metrics.variance(rgb),
         "energy_score": float(energy_score(few[None], truth[None])),
-        "diversity": diversity(few),
-        "colorfulness": colorfulness(rgb),
+        "diversity": metrics.diversity(few),
+        "colorfulness": metrics.colorfulness(rgb),
         "blow_ups": _blow_ups(ab, blow_up_chroma),
         f"rmse_mean{MANY}": PERCENT * error_of_mean(ab[:MANY], subject),
         f"psnr_mean{MANY}": _psnr(subject, ab[:MANY].mean(0)),
     }
     if not column.one:
         values |= {
-            "coverage50": coverage(ab[:MANY], truth, 0.5),
-            "coverage90": coverage(ab[:MANY], truth, 0.9),
+            "coverage50": metrics.coverage(ab[:MANY], truth, 0.5),
+            "coverage90": metrics.coverage(ab[:MANY], truth, 0.9),
         }
         values |= _map_coverage(ab[:MANY], truth, column.interval_factors)
     return values
@@ -283,13 +271,13 @@ def _measure_firsts(
     """Adds what is measured of the first sample (2, 64, 64) of each column."""
     for name, ab in firsts.items():
         found[name].values["psnr"] = _psnr(subject, ab)
-        found[name].thing_steps = thing_steps(ab, subject.ab[0])
+        found[name].thing_steps = metrics.thing_steps(ab, subject.ab[0])
 
 
 def _psnr(subject: Subject, ab: Tensor) -> float:
     """Of the picture of chroma (2, 64, 64), dB."""
     picture = render(lightness_of(subject.square), ab.numpy())
-    return psnr(picture, subject.square)
+    return metrics.psnr(picture, subject.square)
 
 
 def _judge(

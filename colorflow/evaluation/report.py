@@ -1,4 +1,4 @@
-"""Reports of measurements: Markdown tables, JSON, and how they were made."""
+"""Files of measurements, how they were made, and tables."""
 
 from __future__ import annotations
 
@@ -8,17 +8,13 @@ import math
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm import tqdm
 
-from colorflow.errors import EvaluationError, printable
+from colorflow.errors import EvaluationError
 from colorflow.evaluation.bootstrap import Estimate, Table
-from colorflow.evaluation.evaluate import Evaluation, Progress, count_reasons
 from colorflow.files import FileKind, check_replaceable, write_whole
 
 _LAST_METRICS = ("inverse_error", "seconds_per_sample")
@@ -91,13 +87,6 @@ def about_measurement(digest: str, command: str) -> dict[str, Any]:
     }
 
 
-def origin(about: Mapping[str, Any]) -> str:
-    """Formats how numbers were made as the beginning of a sentence."""
-    weights = f"weights {about['weights']}, " if "weights" in about else ""
-    threads = f"{about['threads']} thread{'s' if about['threads'] > 1 else ''}"
-    return f"`{about['command']}`, {about['date']}, {weights}{about['hardware']}, {threads}"
-
-
 def hardware() -> str:
     """Names the GPU, or the processor and its number of cores where no GPU computes."""
     if torch.cuda.is_available():
@@ -123,68 +112,7 @@ def _peak_megabytes() -> int | None:
     return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6)
 
 
-# the report of an evaluation
-
-
-def progress_bar(description: str) -> Progress:
-    """Makes the progress bar of a command."""
-    return lambda paths: tqdm(paths, unit="photo", desc=description)
-
-
-def say_above(line: str) -> None:
-    """Prints a line to stderr, above the progress bar."""
-    tqdm.write(printable(line), file=sys.stderr)
-
-
-def as_json(evaluation: Evaluation, about: Mapping[str, Any]) -> str:
-    """Formats an evaluation as JSON; `about` as in `about_measurement`."""
-    tables = {
-        key: {
-            name: {metric: asdict(estimate) for metric, estimate in own.items()}
-            for name, own in table.items()
-        }
-        for key, table in evaluation.tables.items()
-    }
-    return json_text(
-        {
-            "photos": evaluation.photos,
-            "seed": evaluation.seed,
-            **tables,
-            "samples": evaluation.n,
-            "degraded": evaluation.degraded,
-            "left_out": [asdict(item) for item in evaluation.left_out],
-            **about,
-        }
-    )
-
-
-def as_markdown(
-    table: Sequence[str],
-    paragraphs: Sequence[str],
-    evaluation: Evaluation,
-    about: Mapping[str, Any],
-) -> str:
-    """Joins a table, its explanation, and how it was made; `about` as in `about_measurement`."""
-    count = len(evaluation.left_out)
-    note = f"; {count} files left out, named in the JSON file" if count else ""
-    end = f"{origin(about)}, {about['peak_megabytes']} MB at most{note}."
-    return "\n".join([*table, *(line for text in (*paragraphs, end) for line in ("", text)), ""])
-
-
-def print_report(text: str, evaluation: Evaluation) -> None:
-    """Prints a report, and how many photos were measured and left out."""
-    reasons = count_reasons(evaluation.left_out)
-    print(text)
-    print(f"{evaluation.photos} photos measured" + (f"; left out: {reasons}" if reasons else ""))
-
-
 # tables
-
-
-def markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Formats rows of cells as a Markdown table, the first row as its header."""
-    lines = ["|" + "|".join(f" {cell} " if cell else " " for cell in row) + "|" for row in rows]
-    return [lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]
 
 
 def table_lines(corner: str, *tables: Table) -> list[str]:
@@ -199,7 +127,8 @@ def table_lines(corner: str, *tables: Table) -> list[str]:
     for table in tables:
         for metric in _metrics(table):
             rows.append([metric, *(format_estimate(table[name].get(metric)) for name in names)])
-    return markdown_table(rows)
+    lines = ["|" + "|".join(f" {cell} " if cell else " " for cell in row) + "|" for row in rows]
+    return [lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]
 
 
 def format_estimate(estimate: Estimate | None) -> str:

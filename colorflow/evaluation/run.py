@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from colorflow.device import one_thread
-from colorflow.errors import EvaluationError
+from colorflow.errors import EvaluationError, printable
 from colorflow.evaluation.bootstrap import RESAMPLES, Table
 from colorflow.evaluation.columns import (
     MANY,
@@ -16,16 +21,12 @@ from colorflow.evaluation.columns import (
     columns_of,
     training_colors_of,
 )
-from colorflow.evaluation.evaluate import Evaluation, evaluate, photos_of
+from colorflow.evaluation.evaluate import Evaluation, count_reasons, evaluate, photos_of
 from colorflow.evaluation.report import (
     about_measurement,
-    as_json,
-    as_markdown,
     check_destination,
     format_estimate,
-    print_report,
-    progress_bar,
-    say_above,
+    json_text,
     table_lines,
     write_text,
 )
@@ -78,7 +79,6 @@ def run_evaluation(
             written.
         WeightsError: if the weights cannot be read.
     """
-    progress = progress_bar("evaluate")
     keep_freed_memory()
     if sheet_file and sheet_file.suffix.lower() not in _SHEET_SUFFIXES:
         raise EvaluationError(f"{sheet_file}: choose one of {', '.join(_SHEET_SUFFIXES)}")
@@ -95,7 +95,7 @@ def run_evaluation(
         n=n,
         seed=seed,
         degraded=degraded,
-        progress=progress,
+        progress=partial(tqdm, unit="photo", desc="evaluate"),
         say=say_above,
         show=sheet.add if sheet else None,
     )
@@ -106,16 +106,51 @@ def run_evaluation(
         write_text(markdown_file, TABLE_OPENING + text, MARKDOWN)
     if sheet and sheet_file:
         sheet.write(sheet_file)
-    print_report(text, evaluation)
+    reasons = count_reasons(evaluation.left_out)
+    print(text)
+    print(f"{evaluation.photos} photos measured" + (f"; left out: {reasons}" if reasons else ""))
     return evaluation
+
+
+def say_above(line: str) -> None:
+    """Prints a line to stderr, above the progress bar."""
+    tqdm.write(printable(line), file=sys.stderr)
+
+
+def as_json(evaluation: Evaluation, about: Mapping[str, Any]) -> str:
+    """Formats an evaluation as JSON; `about` as in `about_measurement`."""
+    tables = {
+        key: {
+            name: {metric: asdict(estimate) for metric, estimate in own.items()}
+            for name, own in table.items()
+        }
+        for key, table in evaluation.tables.items()
+    }
+    return json_text(
+        {
+            "photos": evaluation.photos,
+            "seed": evaluation.seed,
+            **tables,
+            "samples": evaluation.n,
+            "degraded": evaluation.degraded,
+            "left_out": [asdict(item) for item in evaluation.left_out],
+            **about,
+        }
+    )
 
 
 def report_text(evaluation: Evaluation, about: Mapping[str, Any]) -> str:
     """Formats the table with its caption; `about` as in `about_measurement`."""
-    tables = evaluation.tables
+    tables, count = evaluation.tables, len(evaluation.left_out)
     table = table_lines("", tables["columns"], tables["ratios"])
-    levels = _levels(tables["bits_per_dim_by_level"])
-    return as_markdown(table, [_caption(evaluation), *levels], evaluation, about)
+    end = (
+        f"`{about['command']}`, {about['date']}, weights {about['weights']}, {about['hardware']}, "
+        f"{about['threads']} thread{'s' if about['threads'] > 1 else ''}, "
+        f"{about['peak_megabytes']} MB at most"
+        + (f"; {count} files left out, named in the JSON file." if count else ".")
+    )
+    paragraphs = [_caption(evaluation), *_levels(tables["bits_per_dim_by_level"]), end]
+    return "\n".join([*table, *(line for text in paragraphs for line in ("", text)), ""])
 
 
 def _caption(evaluation: Evaluation) -> str:

@@ -78,7 +78,6 @@ class TransformerAutoregressive(Bijection):
         layers: transformer layers.
         patch: side of a token in cells, a divisor of H and W.
         reverse: whether the last cell comes first.
-        dropout: in the transformer, in training.
 
     Raises:
         ValueError: if shape, patch or width is none of these; by the two directions, if a context
@@ -95,7 +94,6 @@ class TransformerAutoregressive(Bijection):
         layers: int = 2,
         patch: int = 1,
         reverse: bool = False,
-        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         if len(shape) != 3:
@@ -111,7 +109,7 @@ class TransformerAutoregressive(Bijection):
         self.from_context = None
         if context_channels:
             self.from_context = nn.Linear(context_channels * patch**2, width, bias=False)
-        self.layers = nn.ModuleList(CausalAttentionLayer(width, dropout) for _ in range(layers))
+        self.layers = nn.ModuleList(AttentionLayer(width, dropout=0.0) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.out = zero_initialized(nn.Linear(width, numbers * transform.size))
 
@@ -167,39 +165,3 @@ class TransformerAutoregressive(Bijection):
             tokens = tokens.flip(1)
         patches = from_tokens(tokens, F.pixel_unshuffle(like, self.patch))
         return F.pixel_shuffle(patches, self.patch)
-
-
-class CausalAttentionLayer(AttentionLayer):
-    """An attention layer in which a token sees itself and the tokens before it."""
-
-    def forward(self, tokens: Tensor, past: list[Tensor] | None = None) -> Tensor:
-        """Handles n tokens that follow those in the past.
-
-        Args:
-            tokens: (B, n, width).
-            past: keys and values of the tokens before them, (B, heads, tokens, width / heads)
-                each, or empty; those of the n tokens are appended to them.
-
-        Returns:
-            (B, n, width).
-        """
-        past = [] if past is None else past
-        tokens = tokens + self.dropout(self._attend_causally(self.norm1(tokens), past))
-        result: Tensor = tokens + self.dropout(self.feed_forward(self.norm2(tokens)))
-        return result
-
-    def _attend_causally(self, tokens: Tensor, past: list[Tensor]) -> Tensor:
-        batch, count, width = tokens.shape
-        qkv = self.qkv(tokens).reshape(batch, count, 3, HEADS, width // HEADS)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        if past:
-            k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
-        past[:] = k, v
-        scores = q @ k.transpose(-1, -2) * (width // HEADS) ** -0.5
-        if count > 1:  # nothing comes after the last token
-            later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device)
-            scores = scores.masked_fill(later.triu(1 + k.shape[2] - count), -torch.inf)
-        weights = torch.softmax(scores, -1)
-        mixed = (weights.to(v.dtype) @ v).transpose(1, 2).reshape(batch, count, width)
-        result: Tensor = self.project(mixed)
-        return result

@@ -12,7 +12,6 @@ from colorflow.flows.contract import Bijection
 from colorflow.flows.elementwise import soft_clamp
 from colorflow.flows.matrices import (
     MAX_LOG_SCALE,
-    FullMatrix,
     MatrixStructure,
     PLUMatrix,
     random_rotation,
@@ -40,21 +39,14 @@ class Linear(Bijection):
         self.weight = nn.Parameter(torch.zeros(structure.size)) if network is None else None
 
     @classmethod
-    def rotation(cls, channels: int, seed: int, *, plu: bool) -> Linear:
-        """An own matrix that starts as a random rotation, as in Glow.
+    def rotation(cls, channels: int, seed: int) -> Linear:
+        """An own matrix P L U that starts as a random rotation, as in Glow.
 
         Args:
             channels: C.
             seed: decides which rotation.
-            plu: whether W is learned as P L U; otherwise it is an unconstrained matrix.
         """
-        matrix = random_rotation(channels, seed)
-        structure: MatrixStructure
-        if plu:
-            structure, weight = PLUMatrix.factorize(matrix)
-        else:
-            structure = FullMatrix(channels)
-            weight = (matrix - torch.eye(channels, dtype=matrix.dtype)).flatten()
+        structure, weight = PLUMatrix.factorize(random_rotation(channels, seed))
         linear = cls(structure)
         linear.weight = nn.Parameter(weight.float())
         return linear

@@ -210,17 +210,34 @@ class AttentionLayer(nn.Module):
         )
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """(B, tokens, width) -> the same shape."""
-        tokens = tokens + self.dropout(self._attend(self.norm1(tokens)))
+    def forward(self, tokens: Tensor, past: list[Tensor] | None = None) -> Tensor:
+        """Handles n tokens, of which each sees all or, with a past, itself and those before it.
+
+        Args:
+            tokens: (B, n, width).
+            past: keys and values of the tokens before them, (B, heads, tokens, width / heads)
+                each, or empty; those of the n tokens are appended to them.
+
+        Returns:
+            (B, n, width).
+        """
+        tokens = tokens + self.dropout(self._attend(self.norm1(tokens), past))
         result: Tensor = tokens + self.dropout(self.feed_forward(self.norm2(tokens)))
         return result
 
-    def _attend(self, tokens: Tensor) -> Tensor:
+    def _attend(self, tokens: Tensor, past: list[Tensor] | None) -> Tensor:
         batch, count, width = tokens.shape
         qkv = self.qkv(tokens).reshape(batch, count, 3, HEADS, width // HEADS)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        weights = torch.softmax(q @ k.transpose(-1, -2) * (width // HEADS) ** -0.5, -1)
+        if past:
+            k, v = torch.cat([past[0], k], 2), torch.cat([past[1], v], 2)
+        scores = q @ k.transpose(-1, -2) * (width // HEADS) ** -0.5
+        if past is not None:
+            past[:] = k, v
+            if count > 1:  # nothing comes after the last token
+                later = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device)
+                scores = scores.masked_fill(later.triu(1 + k.shape[2] - count), -torch.inf)
+        weights = torch.softmax(scores, -1)
         mixed = (weights.to(v.dtype) @ v).transpose(1, 2).reshape(batch, count, width)
         result: Tensor = self.project(mixed)
         return result

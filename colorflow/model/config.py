@@ -158,10 +158,6 @@ class PyramidConfig:
         )
         return replace(self, levels=tuple(levels))
 
-    def with_dropout(self, dropout: float) -> PyramidConfig:
-        """A copy with another dropout in every level."""
-        return replace(self, levels=tuple(replace(lv, dropout=dropout) for lv in self.levels))
-
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)

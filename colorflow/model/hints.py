@@ -19,14 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from colorflow.color import cie
-from colorflow.color.cie import gamut_map
-from colorflow.color.full_resolution import lightness_of
 from colorflow.model.condition import PLANES_GRID
 from colorflow.model.config import HINT_PLANES, SRGB_REACH
-
-REACH_CELLS = 2
-"""Cells around a hint's own cell in which the output must have the hint's color."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,42 +72,12 @@ def hint_planes(hints: Iterable[Hint], height: int, width: int) -> Tensor:
     for hint in hints:
         if not isinstance(hint, Hint):
             raise ValueError(f"hints: expected Hint(row, column, a, b) for each, got {hint!r}")
-        row, column = _cell(hint, height, width)
+        row, column = cell_of(hint, height, width)
         planes[:, row, column] = torch.tensor([1.0, hint.a, hint.b])
     return planes
 
 
-def hint_errors(hint: Hint, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Distances between a hint and the colors around it in a colored photo.
-
-    Args:
-        hint: a hint that the photo was colored with.
-        pixels: (H, W, 3) uint8 sRGB, the colored photo.
-
-    Returns:
-        (N,) distances in ab, CIELAB units, for the N pixels in the hint's cell and in the cells at
-        most `REACH_CELLS` away, each to the hint's color as sRGB can show it at that pixel's
-        lightness. A colored photo keeps its hint if no distance is above 5.
-
-    Raises:
-        ValueError: if the hint lies outside the photo.
-    """
-    height, width = pixels.shape[:2]
-    cells = _cell(hint, height, width)
-    near_rows, near_columns = (
-        np.abs(_cells(np.arange(length), length) - cell) <= REACH_CELLS
-        for length, cell in zip((height, width), cells, strict=True)
-    )
-    near = np.ascontiguousarray(pixels[near_rows][:, near_columns])
-    lightness = lightness_of(near)
-    wanted = np.array([hint.a, hint.b], np.float32)[:, None, None]
-    wanted = gamut_map(lightness, np.broadcast_to(wanted, (2, *lightness.shape)))
-    ab = np.moveaxis(cie.rgb_to_lab(near / 255)[..., 1:], -1, 0)
-    errors: NDArray[np.float32] = np.hypot(*(ab - wanted)).astype(np.float32).ravel()
-    return errors
-
-
-def _cell(hint: Hint, height: int, width: int) -> tuple[int, int]:
+def cell_of(hint: Hint, height: int, width: int) -> tuple[int, int]:
     """Row and column of the grid cell that contains the center of the hint's pixel."""
     if not (hint.row < height and hint.column < width):
         raise ValueError(
@@ -121,12 +85,12 @@ def _cell(hint: Hint, height: int, width: int) -> tuple[int, int]:
             f"got row {hint.row:g}, column {hint.column:g}"
         )
     row, column = (
-        int(_cells(np.array(position), length))
+        int(cells_of(np.array(position), length))
         for position, length in ((hint.row, height), (hint.column, width))
     )
     return row, column
 
 
-def _cells(positions: NDArray[np.floating | np.integer], length: int) -> NDArray[np.int64]:
+def cells_of(positions: NDArray[np.floating | np.integer], length: int) -> NDArray[np.int64]:
     """Cells of pixels along an axis of `length` pixels."""
     return ((np.floor(positions) + 0.5) * PLANES_GRID / length).astype(np.int64)

@@ -13,22 +13,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from colorflow.flows import (
-    Affine,
-    AffineSpline,
-    AttentionNetwork,
-    Bijection,
-    ChannelPartition,
-    ChannelPermutation,
-    Composition,
-    ContextTransform,
-    ConvolutionNetwork,
-    Coupling,
-    MaskPartition,
-    Partition,
-    Standardize,
-    checkerboard,
-)
+from colorflow import flows
 from colorflow.flows.density import standard_normal_log_prob
 from colorflow.model.condition import Condition
 from colorflow.model.config import LevelConfig
@@ -72,7 +57,7 @@ class Level(nn.Module):
     def fit(self, x: Tensor, condition: Condition) -> None:
         """Takes fixed statistics from a sample of the training data."""
         standardize = self.flow.bijections[0]
-        assert isinstance(standardize, Standardize)
+        assert isinstance(standardize, flows.Standardize)
         standardize.fit(x)
         self.context.fit(condition)
 
@@ -109,7 +94,7 @@ def level_flow(
     bins: int,
     attention: bool,
     dropout: float,
-) -> Composition:
+) -> flows.Composition:
     """The flow of one level: standardization, centering by the context, then spline couplings.
 
     Args:
@@ -126,39 +111,42 @@ def level_flow(
 
     def network(kept: int, out: int) -> nn.Module:
         if attention:
-            return AttentionNetwork(kept, context_channels, width, out, dropout=dropout)
-        return ConvolutionNetwork(kept, context_channels, width, out, dropout)
+            return flows.AttentionNetwork(kept, context_channels, width, out, dropout=dropout)
+        return flows.ConvolutionNetwork(kept, context_channels, width, out, dropout)
 
-    transform = AffineSpline(bins, SPLINE_LIMIT, COUPLING_LOG_SCALE, COUPLING_SHIFT)
+    transform = flows.AffineSpline(bins, SPLINE_LIMIT, COUPLING_LOG_SCALE, COUPLING_SHIFT)
     steps = [
         bijection
         for index in range(couplings)
         for bijection in _step(index, channels, grid if attention else None, transform, network)
     ]
-    own = ConvolutionNetwork(0, context_channels, width, 2 * channels, dropout)
-    center = ContextTransform(channels, own, Affine(MAX_LOG_SCALE))
-    return Composition([Standardize(channels), center, *steps])
+    own = flows.ConvolutionNetwork(0, context_channels, width, 2 * channels, dropout)
+    center = flows.ContextTransform(channels, own, flows.Affine(MAX_LOG_SCALE))
+    return flows.Composition([flows.Standardize(channels), center, *steps])
 
 
 def _step(
     index: int,
     channels: int,
     board: int | None,
-    transform: AffineSpline,
+    transform: flows.AffineSpline,
     network: Callable[[int, int], nn.Module],
-) -> list[Bijection]:
+) -> list[flows.Bijection]:
     """One coupling and the permutation before it; `board` is the side of a checkerboard."""
-    partition: Partition
-    bijections: list[Bijection] = []
+    partition: flows.Partition
+    bijections: list[flows.Bijection] = []
     if board is not None and index % 4 >= 2:
-        keep = checkerboard(channels, board, board, keep_even=index % 2 == 0)
-        partition = MaskPartition(keep)
+        keep = flows.checkerboard(channels, board, board, keep_even=index % 2 == 0)
+        partition = flows.MaskPartition(keep)
     else:
         if index % 4 == 2 or (index % 4 == 0 and index > 0):
-            bijections.append(ChannelPermutation(_mixing_order(channels)))
-        partition = ChannelPartition(channels, keep_first=index % 2 == 0)
+            bijections.append(flows.ChannelPermutation(_mixing_order(channels)))
+        partition = flows.ChannelPartition(channels, keep_first=index % 2 == 0)
     out = partition.moved_channels * transform.size
-    return [*bijections, Coupling(partition, network(partition.kept_channels, out), transform)]
+    return [
+        *bijections,
+        flows.Coupling(partition, network(partition.kept_channels, out), transform),
+    ]
 
 
 def _mixing_order(channels: int) -> list[int]:

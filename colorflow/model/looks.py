@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from colorflow.model.spatial import Array, by_plane
+
 Pixel = TypeVar("Pixel", bound=np.generic)
 
 CROPS = 2
@@ -48,12 +49,10 @@ def small_scale_of_crops(whole: Array, crops: Array) -> Array:
         (2, g, g), to be added to the chroma of the photo.
     """
     difference = joined(crops) - whole
-    large = [
-        cv2.GaussianBlur(plane, (0, 0), LARGE_SCALE, borderType=cv2.BORDER_REFLECT)
-        for plane in difference
-    ]
-    result: Array = difference - np.stack(large)
-    return result
+    return difference - by_plane(
+        lambda x: cv2.GaussianBlur(x, (0, 0), LARGE_SCALE, borderType=cv2.BORDER_REFLECT),
+        difference,
+    )
 
 
 def joined(crops: Array) -> Array:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.model.config import FINEST_GRID
-from colorflow.model.spatial import SpatialOperator, contrast_of
+from colorflow.model.spatial import SpatialOperator, by_plane, contrast_of
 
 Array = NDArray[np.float32]
 
@@ -117,20 +117,14 @@ def _clusters(points: Array, count: int) -> NDArray[np.int64]:
 def _enlarged(ab: Array) -> Array:
     """(..., g, g) -> (..., 64, 64), bicubic."""
     size = (FINEST_GRID, FINEST_GRID)
-    planes = [
-        cv2.resize(plane, size, interpolation=cv2.INTER_CUBIC)
-        for plane in ab.reshape(-1, *ab.shape[-2:])
-    ]
-    return np.stack(planes).reshape(*ab.shape[:-2], *size).astype(np.float32)
+    return by_plane(lambda plane: cv2.resize(plane, size, interpolation=cv2.INTER_CUBIC), ab)
 
 
 def _blurred(ab: Array) -> Array:
     """The large scale of (n, 2, 64, 64)."""
-    planes = [
-        cv2.GaussianBlur(plane, (0, 0), MODE_SCALE, borderType=cv2.BORDER_REFLECT)
-        for plane in ab.reshape(-1, *ab.shape[-2:])
-    ]
-    return np.stack(planes).reshape(ab.shape).astype(np.float32)
+    return by_plane(
+        lambda x: cv2.GaussianBlur(x, (0, 0), MODE_SCALE, borderType=cv2.BORDER_REFLECT), ab
+    )
 
 
 def _reduced(ab: Array) -> Array:

@@ -26,6 +26,9 @@ Dimensions: n colorings, g = 64 the grid's side, q = 32 that of the non-local me
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import cv2
 import numpy as np
 import torch
@@ -216,6 +219,12 @@ def contrast_of(ab: Array) -> Array:
     return contrast
 
 
+def by_plane(function: Callable[[Array], Any], planes: Array) -> Array:
+    """Applies a function to each plane of (..., h, w)."""
+    results = np.stack([function(plane) for plane in planes.reshape(-1, *planes.shape[-2:])])
+    return results.reshape(*planes.shape[:-2], *results.shape[1:]).astype(np.float32)
+
+
 def _half(planes: Array) -> Array:
     """Means of (n, g, g) over 2x2 cells: (n, g / 2, g / 2)."""
     n, g = planes.shape[:2]
@@ -225,5 +234,5 @@ def _half(planes: Array) -> Array:
 
 def _resized(planes: Array, side: int) -> Array:
     """(n, h, h) -> (n, side, side), bilinear."""
-    resize = [cv2.resize(plane, (side, side), interpolation=cv2.INTER_LINEAR) for plane in planes]
-    return np.stack(resize).astype(np.float32)
+    size = (side, side)
+    return by_plane(lambda plane: cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR), planes)

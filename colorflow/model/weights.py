@@ -29,10 +29,6 @@ from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 
 FORMAT = "colorflow-weights-1"
-HEADER_DAMAGE = (
-    LookupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError
-)  # fmt: skip
-"""Exceptions that a damaged header may cause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,16 +100,13 @@ def load_weights(path: Path) -> LoadedWeights:
         WeightsError: if it is missing, not ours, damaged, or its header and tensors do not fit.
     """
     file = read_header(path, FORMAT)
-    header = file.header
-    try:
+    with file.parsing() as header:
         config = PyramidConfig.from_dict(json.loads(header["config"]))
         temperatures = tuple(float(value) for value in json.loads(header["temperatures"]))
         gain = float(json.loads(header.get("gain", "1")))
         training = dict(json.loads(header["training"]))
         stored = json.loads(header.get("interval_factors", "{}"))
         factors = {float(level): float(factor) for level, factor in stored.items()}
-    except HEADER_DAMAGE as error:
-        raise WeightsError(f"{path}: the header is damaged ({error})") from error
     if len(temperatures) != len(config.levels):
         raise WeightsError(
             f"{path}: the header has {len(temperatures)} temperatures for "
@@ -139,12 +132,7 @@ def load_weights(path: Path) -> LoadedWeights:
 
 def _made(file: TensorFile, config: PyramidConfig) -> ChromaPyramid:
     """A new model of the header's shape, unless the file is too small for its weights."""
-    least = sum(level.least_weights for level in config.levels)
-    if least > file.numbers:
-        raise WeightsError(
-            f"{file.path}: the header asks for {least:,} weights or more, and the file holds "
-            f"{file.numbers:,}; get the file again"
-        )
+    file.check_holds(sum(level.least_weights for level in config.levels))
     try:
         return ChromaPyramid(config)
     except (ValueError, TypeError, RuntimeError) as error:
@@ -165,10 +153,28 @@ class TensorFile:
     header: dict[str, str]
     shapes: dict[str, tuple[int, ...]]
 
-    @property
-    def numbers(self) -> int:
-        """Total number of elements of all tensors."""
-        return sum(map(math.prod, self.shapes.values()))
+    @contextlib.contextmanager
+    def parsing(self) -> Iterator[dict[str, str]]:
+        """The header, while it is read.
+
+        Raises:
+            WeightsError: if it is damaged.
+        """
+        try:
+            yield self.header
+        except (
+            LookupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError
+        ) as error:  # fmt: skip
+            raise WeightsError(f"{self.path}: the header is damaged ({error!r})") from error
+
+    def check_holds(self, least: int) -> None:
+        """Raises `WeightsError` unless there are so many weights, before any is allocated."""
+        numbers = sum(map(math.prod, self.shapes.values()))
+        if least > numbers:
+            raise WeightsError(
+                f"{self.path}: the header asks for {least:,} weights or more, and the file holds "
+                f"{numbers:,}; get the file again"
+            )
 
 
 def write_tensors(

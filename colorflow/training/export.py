@@ -5,35 +5,21 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 from torch.nn import functional as F
 
 from colorflow.errors import PackError, TrainingError
 from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.weights import (
-    FORMAT,
-    LoadedWeights,
-    check_weights_destination,
-    load_weights,
-    save_weights,
-)
+from colorflow.model.weights import FORMAT, check_weights_destination, save_weights
 from colorflow.training.pixels import PixelPack
-from colorflow.training.run_folder import (
-    read_config,
-    read_evaluated_level,
-    read_late_blocks,
-    read_level,
-    read_mean_head,
-    read_start,
-)
-from colorflow.training.targets import EVALUATED_PHOTO_SIDE, JOINT, level_folder, with_noise
+from colorflow.training.targets import EVALUATED_PHOTO_SIDE, with_noise
+from colorflow.training.trained import Trained, read_start
 from colorflow.training.tuning import blow_ups, calibrate, training_colors, tune_temperatures
 
 LARGEST_LOSS_OF_HALF = 0.002
@@ -72,19 +58,21 @@ def export(
     """
     check_weights_destination(weights, FORMAT)  # before the long work
     pack = PixelPack(pack_folder)
-    other = None if fallback is None else load_weights(fallback)
-    head = _mean_head(run_folder, other)
-    shape = replace(_shape(run_folder, fallback, other), mean_head=head is not None)
+    run, other = Trained(run_folder), Trained(fallback) if fallback else None
+    head = run.mean_head()
+    if head is None and other is not None and run.late_blocks() is None:
+        head = other.mean_head()  # which does not fit late blocks that the run has trained
+    shape = replace(_shape(run, other), mean_head=head is not None)
     pyramid = ChromaPyramid(shape)
     names = pyramid.config.chroma_grids
     if temperatures is not None and len(temperatures) != len(names):
         raise TrainingError(
             f"--temperatures: expected {len(names)} numbers, one a level, got {len(temperatures)}"
         )
-    _load_late_blocks(run_folder, pyramid, other)
+    _load_late_blocks(run, pyramid, other)
     if pyramid.mean_head is not None and head is not None:
         pyramid.mean_head.load_state_dict(head)
-    training: dict[str, Any] = {"levels": _load_levels(run_folder, pyramid, other)}
+    training: dict[str, Any] = {"levels": _load_levels(run, pyramid, other)}
     if start := read_start(run_folder):
         training["start"] = start
     pyramid.eval().requires_grad_(False)
@@ -105,7 +93,7 @@ def export(
         "std1": blow_ups(shipped, pack, [1.0] * len(names)),
     }
     say(f"share of blow-ups: {training['blow_ups']}")
-    training["colors"] = training_colors(pack).to_dict()
+    training["colors"] = asdict(training_colors(pack))
     say(f"colors of the training photos: {training['colors']}")
     factors = calibrate(shipped, pack, say=say)
     save_weights(weights, shipped, chosen, training, dtype, factors, gain)
@@ -188,12 +176,12 @@ def coarsest_nats(pyramid: ChromaPyramid, pack: PixelPack, photos: int) -> float
     return total / len(rows)
 
 
-def _shape(run_folder: Path, fallback: Path | None, other: LoadedWeights | None) -> PyramidConfig:
+def _shape(run: Trained, other: Trained | None) -> PyramidConfig:
     """The run's configuration, with the other model's for levels that the run has not begun."""
-    shape = read_config(run_folder)
+    shape = run.shape
     if other is None:
         return shape
-    theirs = other.pyramid.config
+    theirs = other.shape
     # Levels that have learned on maps of late blocks would see others without them.
     same = replace(
         theirs,
@@ -203,86 +191,39 @@ def _shape(run_folder: Path, fallback: Path | None, other: LoadedWeights | None)
     )
     if same != shape or theirs.chroma_grids != shape.chroma_grids:
         raise TrainingError(
-            f"{fallback}: a model of other grids, planes or hint settings, or with other "
-            f"late blocks, than {run_folder}"
+            f"{other.path}: a model of other grids, planes or hint settings, or with other "
+            f"late blocks, than {run.path}"
         )
     levels = (
-        own if read_level(run_folder, name) is not None else its
+        own if run.has_level(name) else its
         for name, own, its in zip(shape.chroma_grids, shape.levels, theirs.levels, strict=True)
     )
     return replace(shape, levels=tuple(levels))
 
 
-def _mean_head(run_folder: Path, other: LoadedWeights | None) -> dict[str, Tensor] | None:
-    """The mean head of the run, or else of the other weights; None if neither has one.
-
-    The other weights' head does not fit late blocks that the run has trained.
-    """
-    own = read_mean_head(run_folder)
-    if own is not None or other is None or read_late_blocks(run_folder) is not None:
-        return own
-    head = other.pyramid.mean_head
-    return None if head is None else head.state_dict()
-
-
-def _load_late_blocks(
-    run_folder: Path, pyramid: ChromaPyramid, other: LoadedWeights | None
-) -> None:
+def _load_late_blocks(run: Trained, pyramid: ChromaPyramid, other: Trained | None) -> None:
     """Loads the late blocks of the run, or else of the other weights, if the model has some."""
     if pyramid.late_blocks is None:
         return
-    weights = read_late_blocks(run_folder)
-    if weights is None and other is not None and other.pyramid.late_blocks is not None:
-        weights = other.pyramid.late_blocks.state_dict()
+    weights = run.late_blocks() or (other.late_blocks() if other else None)
     if weights is None:
         raise TrainingError(
-            f"{run_folder}: its late blocks came from elsewhere; name the weights file that has "
+            f"{run.path}: its late blocks came from elsewhere; name the weights file that has "
             "them with --other-levels"
         )
-    try:
+    with run.must_fit("the late blocks"):
         pyramid.late_blocks.load_state_dict(weights)
-    except RuntimeError as error:
-        raise TrainingError(
-            f"{run_folder / JOINT / 'state.pt'}: the late blocks in it are damaged; train again"
-        ) from error
 
 
 def _load_levels(
-    run_folder: Path, pyramid: ChromaPyramid, other: LoadedWeights | None
+    run: Trained, pyramid: ChromaPyramid, other: Trained | None
 ) -> list[dict[str, Any]]:
     """Loads the levels of the run, or else of the other weights; returns their training history."""
     found = []
-    for index, name in enumerate(pyramid.config.chroma_grids):
-        level = pyramid.levels[index]
-        if other is None or read_level(run_folder, name) is not None:
-            found.append(_load_level(run_folder, name, level))
-            continue
-        level.load_state_dict(other.pyramid.levels[index].state_dict())
-        told = {entry["level"]: entry for entry in other.training.get("levels", [])}
-        found.append({"level": name, **told.get(name, {}), "from": other.digest})
+    for name, level in zip(pyramid.config.chroma_grids, pyramid.levels, strict=True):
+        source = run if other is None or run.has_level(name) else other
+        weights, history = source.level(name)
+        with source.must_fit(f"level {name}"):
+            level.load_state_dict(weights)
+        found.append(history)
     return found
-
-
-def _load_level(run_folder: Path, name: int, level: nn.Module) -> dict[str, Any]:
-    """Loads a level's best averaged weights; returns their training history.
-
-    The weights were chosen by `dev_nats`: with color hints, the mean over dev with and without
-    hints. Levels that learned together share one value; `joint` lists them.
-    """
-    state = read_evaluated_level(run_folder, name)
-    folder = JOINT if "joint" in state else level_folder(name)
-    try:
-        level.load_state_dict(state["best"])
-    except RuntimeError as error:
-        raise TrainingError(
-            f"{run_folder / folder / 'state.pt'}: its weights do not fit the shape in "
-            "config.json; train the level again"
-        ) from error
-    return {
-        "level": name,
-        "steps": state["step"],
-        "minutes": round(state["seconds"] / 60, 1),
-        "dev_nats": round(state["best_dev"], 3),
-        "skipped_steps": state["skipped"],
-        **({"joint": state["joint"]} if "joint" in state else {}),
-    }

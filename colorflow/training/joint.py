@@ -10,20 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Generator, Tensor, nn
 
 from colorflow.model.condition import LATE_BLOCKS_INPUT, Condition, LateBlocks
-from colorflow.model.config import FINEST_GRID
 from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.training.targets import (
-    JOINT,
-    PREVIEW_TEMPERATURES,
-    level_target,
-    paint,
-    with_hints,
-)
+from colorflow.training.objective import Objective
+from colorflow.training.targets import JOINT, level_target, preview_of_levels, with_hints
 
 SHARE_OF_LOSS = {4: 1.0, 8: 0.5, 16: 0.25}
 """Weights of the levels that can learn together, by the chroma grid that each completes. The coarse
@@ -62,8 +55,8 @@ class JointModule(nn.Module):
         )
 
 
-class JointObjective:
-    """An `Objective`: the weighted negative log-likelihood of several levels.
+class JointObjective(Objective[JointModule, Condition]):
+    """The weighted negative log-likelihood of several levels.
 
     Args:
         pyramid: the model.
@@ -76,7 +69,6 @@ class JointObjective:
     stream = 100
     maps = (LATE_BLOCKS_INPUT,)
     name = folder = JOINT
-    small_photo_side = 0
 
     def __init__(
         self,
@@ -88,53 +80,27 @@ class JointObjective:
         self.pyramid, self.points = pyramid, points
         self.shares = {grid: shares[grid] for grid in grids if grid in shares}
 
-    def fit(
-        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
-    ) -> None:
+    def fit(self, module: JointModule, ab: Tensor, condition: Condition, noise: Generator) -> None:
         """Standardization of each level's numbers and of the features."""
-        joint = cast(JointModule, module)
-        condition = condition.refined_by(joint.late_blocks)
-        for grid in self.shares:
-            x, _ = self._target(grid, ab, noise)
-            cast(Level, joint.levels[str(grid)]).fit(x, condition)
+        condition = condition.refined_by(module.late_blocks)
+        for grid, level in self._levels(module).items():
+            level.fit(level_target(self.pyramid, grid, ab, noise)[0], condition)
 
     def loss(
-        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
+        self, module: JointModule, ab: Tensor, condition: Condition, noise: Generator
     ) -> Tensor:
         """Weighted sum of the levels' negative log-likelihoods, nats, (B,)."""
-        parts = {str(grid): self._target(grid, ab, noise) for grid in self.shares}
+        parts = {str(grid): level_target(self.pyramid, grid, ab, noise) for grid in self.shares}
         condition = with_hints(condition, self.pyramid, module, ab, noise, self.points)
         log_probs: Tensor = module(parts, condition)
         return -(log_probs.new_tensor(list(self.shares.values())) @ log_probs)
 
     def preview(
-        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
+        self, module: JointModule, ab: Tensor, condition: Condition, noise: Generator
     ) -> Tensor:
-        """Gray, truth on the finest of the levels' grids, and samples of all levels.
+        """As of `preview_of_levels`."""
+        condition = condition.refined_by(module.late_blocks)
+        return preview_of_levels(self.pyramid, self._levels(module), ab, condition, noise)
 
-        A level whose coarser neighbor does not learn gets the true coarser chroma. From left to
-        right the std of the latents falls as in `PREVIEW_TEMPERATURES`.
-        """
-        joint = cast(JointModule, module)
-        condition = condition.refined_by(joint.late_blocks)
-        truth = F.avg_pool2d(ab, FINEST_GRID // max(self.shares))
-        columns = [torch.zeros_like(truth), truth]
-        for temperature in PREVIEW_TEMPERATURES:
-            sampled: Tensor | None = None
-            for grid in self.shares:
-                x, coarse = self._target(grid, ab, noise)
-                if sampled is not None and 2 * sampled.shape[-1] == grid:
-                    coarse = sampled
-                level = cast(Level, joint.levels[str(grid)])
-                latent = temperature * torch.randn(x.shape, generator=noise).to(x)
-                sampled, _ = level.decode(latent, level.context.of_photo(condition), coarse)
-                if coarse is not None:
-                    sampled, _ = self.pyramid.haar.inverse(torch.cat([coarse, sampled], 1))
-            assert sampled is not None
-            columns.append(self.pyramid.bounded.inverse(sampled)[0])
-        return paint(condition.lightness, torch.stack(columns, 1))
-
-    def _target(
-        self, grid: int, ab: Tensor, noise: torch.Generator
-    ) -> tuple[Tensor, Tensor | None]:
-        return level_target(self.pyramid, self.pyramid.config.chroma_grids.index(grid), ab, noise)
+    def _levels(self, module: JointModule) -> dict[int, Level]:
+        return {grid: cast(Level, module.levels[str(grid)]) for grid in self.shares}

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from colorflow.device import best_device
 from colorflow.errors import TrainingError
@@ -18,19 +16,10 @@ from colorflow.model.condition import Condition, Features
 from colorflow.model.config import HINT_PLANES, PyramidConfig, default_config
 from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.weights import load_weights
 from colorflow.training.joint import SHARE_OF_LOSS, JointModule, JointObjective
 from colorflow.training.objective import Objective
 from colorflow.training.pixels import PixelPack
-from colorflow.training.run_folder import (
-    RunFolder,
-    has_state,
-    read_config,
-    read_evaluated_level,
-    read_late_blocks,
-    read_mean_head,
-    run_config,
-)
+from colorflow.training.run_folder import RunFolder, has_state
 from colorflow.training.schedule import Budget
 from colorflow.training.targets import (
     EVALUATED_HINTS,
@@ -38,6 +27,7 @@ from colorflow.training.targets import (
     LevelObjective,
     MeanHeadObjective,
 )
+from colorflow.training.trained import Trained, read_late_blocks
 from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory
 from colorflow.training.until_budget import train_to_budget
 
@@ -84,13 +74,13 @@ def train(
     """
     keep_freed_memory()
     device = torch.device(best_device())
-    origin = None if start is None else Start(start)
+    origin = None if start is None else Trained(start)
     shape = _shape(origin, hints=hints, dropout=dropout)
     shape = replace(shape, mean_head=shape.mean_head or mean_head)
     levels = () if mean_head else levels or shape.chroma_grids
     shape = _with_changed_levels(shape, levels, level_changes or {})
     together = sorted({*levels} & SHARE_OF_LOSS.keys())
-    if not (together or has_state(run_folder, JOINT) or (origin and origin.has_late_blocks)):
+    if not (together or has_state(run_folder, JOINT) or (origin and origin.shape.late_blocks)):
         raise TrainingError(
             f"{run_folder}: no late blocks have been trained; train levels up to "
             f"{max(SHARE_OF_LOSS)} first, or name weights that have them with --start"
@@ -98,28 +88,32 @@ def train(
     torch.manual_seed(config.seed)
     pyramid = ChromaPyramid(shape).to(device)
     pack = PixelPack(pack_folder)
-    run = RunFolder(run_folder, run_config(shape, config, origin.name if origin else None))
+    made_with = {"pyramid": shape.to_dict(), "train": asdict(config)}
+    run = RunFolder(run_folder, made_with | ({"start": origin.name} if origin else {}))
     if mean_head:
-        _give_late_blocks(pyramid, run, origin)
+        _give_late_blocks(pyramid, run_folder, origin)
         assert pyramid.mean_head is not None
-        given = origin is not None and origin.give_mean_head(pyramid)
+        given = origin.mean_head() if origin else None
+        if origin and given:
+            with origin.must_fit("the mean head"):
+                pyramid.mean_head.load_state_dict(given)
         head = MeanHeadObjective(pyramid)
-        trainer = Trainer(pyramid.mean_head, head, pack, config, device, fit=not given)
+        trainer = Trainer(pyramid.mean_head, head, pack, config, device, fit=given is None)
         train_to_budget(trainer, run, budget, say)
     if together:
-        _give_late_blocks(pyramid, run, origin)
-        if origin is not None and not run.has_begun(JOINT):
-            origin.give_levels(pyramid, together)
+        _give_late_blocks(pyramid, run_folder, origin)
+        if origin is not None and not has_state(run_folder, JOINT):
+            give_levels(pyramid, origin, together)
         module, joint = JointModule(pyramid, together), JointObjective(pyramid, together)
         trainer = Trainer(module, joint, pack, config, device, fit=origin is None)
         train_to_budget(trainer, run, budget, say, _other_objectives(pyramid, together))
     for name in [name for name in levels if name not in together]:
-        _give_late_blocks(pyramid, run, origin)
+        _give_late_blocks(pyramid, run_folder, origin)
         torch.manual_seed(config.seed + name)
         index = shape.chroma_grids.index(name)
         objective, level = LevelObjective(pyramid, index), pyramid.levels[index]
-        if origin is not None and not run.has_begun(objective.folder):
-            origin.give_levels(pyramid, [name])
+        if origin is not None and not has_state(run_folder, objective.folder):
+            give_levels(pyramid, origin, [name])
         trainer = Trainer(level, objective, pack, config, device, fit=origin is None)
         others = {}
         if shape.takes_hints:
@@ -127,12 +121,17 @@ def train(
         train_to_budget(trainer, run, budget, say, others)
 
 
-def _give_late_blocks(pyramid: ChromaPyramid, run: RunFolder, origin: Start | None) -> None:
+def _give_late_blocks(pyramid: ChromaPyramid, run_folder: Path, origin: Trained | None) -> None:
     """Loads the late blocks of the run, or else of the start or the frozen network."""
     assert pyramid.late_blocks is not None
-    own = read_late_blocks(run.folder)
-    if own is None and origin is not None and origin.has_late_blocks:
+    own = read_late_blocks(run_folder)
+    if own is None and origin is not None and origin.shape.late_blocks:
         own = origin.late_blocks()
+        if own is None:
+            raise TrainingError(
+                f"{origin.path}: its late blocks came from elsewhere; start from the weights that "
+                "it started from"
+            )
     if own is None:
         pyramid.late_blocks.copy_from(Features())
     else:
@@ -141,13 +140,13 @@ def _give_late_blocks(pyramid: ChromaPyramid, run: RunFolder, origin: Start | No
 
 def _other_objectives(
     pyramid: ChromaPyramid, grids: Sequence[int]
-) -> dict[str, Objective[Condition]]:
+) -> dict[str, Objective[Any, Condition]]:
     """Further objectives that choose the best weights of levels that learn together.
 
     All but the finest level count once more, since coarse levels decide the colors and overfit
     first.
     """
-    others: dict[str, Objective[Condition]] = {
+    others: dict[str, Objective[Any, Condition]] = {
         f"dev{grid}_nats": JointObjective(pyramid, grids, shares={grid: 1.0}) for grid in grids[:-1]
     }
     if pyramid.config.takes_hints:
@@ -155,11 +154,11 @@ def _other_objectives(
     return others
 
 
-def _shape(origin: Start | None, *, hints: bool, dropout: float | None) -> PyramidConfig:
+def _shape(origin: Trained | None, *, hints: bool, dropout: float | None) -> PyramidConfig:
     """The shape of the start, or of new weights; with late blocks."""
-    shape = replace(default_config(), late_blocks=True) if origin is None else origin.shape
+    shape = replace(origin.shape if origin else default_config(), late_blocks=True)
     if dropout is not None:
-        shape = shape.with_dropout(dropout)
+        shape = shape.with_levels(shape.chroma_grids, dropout=dropout)
     return replace(shape, extra_planes=HINT_PLANES) if hints else shape
 
 
@@ -187,104 +186,21 @@ _RESIDUAL_ENDS = re.compile(r"context\.trunk\..*(project|feed_forward\.3|second)
 """Tensors of the last layers of the residual branches of a context's trunk."""
 
 
-class Start:
-    """Trained weights to start from.
-
-    Args:
-        path: a run's folder, whose best averaged weights are used, or a weights file.
-
-    Attributes:
-        name: name of the folder or the file.
-        shape: configuration of the model, which has late blocks.
-        has_late_blocks: whether the weights have trained late blocks.
+def give_levels(pyramid: ChromaPyramid, start: Trained, grids: Sequence[int]) -> None:
+    """Copies trained weights of levels to a pyramid; new parts start as the identity.
 
     Raises:
-        TrainingError: if the folder holds no run.
-        WeightsError: if the file cannot be read.
+        TrainingError: if weights are missing or do not fit.
     """
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.name = path, path.resolve().name
-        self._file = None if path.is_dir() else load_weights(path).pyramid
-        shape = read_config(path) if self._file is None else self._file.config
-        self.has_late_blocks = shape.late_blocks
-        self.shape = replace(shape, late_blocks=True)
-
-    def weights(self, grid: int) -> dict[str, Tensor]:
-        """State of the level that completes a chroma grid.
-
-        Raises:
-            TrainingError: if the run has no evaluated weights of the level.
-        """
-        if self._file is None:
-            state: dict[str, Tensor] = read_evaluated_level(self.path, grid)["best"]
-            return state
-        return self._file.levels[self._index(grid)].state_dict()
-
-    def late_blocks(self) -> dict[str, Tensor]:
-        """State of the trained late blocks.
-
-        Raises:
-            TrainingError: if the run has none of its own.
-        """
-        own = read_late_blocks(self.path) if self._file is None else self._file.late_blocks
-        if own is None:
-            raise TrainingError(
-                f"{self.path}: its late blocks came from elsewhere; start from the weights that it "
-                "started from"
-            )
-        return own if isinstance(own, dict) else own.state_dict()
-
-    def give_mean_head(self, pyramid: ChromaPyramid) -> bool:
-        """Copies the mean head to the pyramid; returns whether the weights have one.
-
-        Raises:
-            TrainingError: if it does not fit.
-        """
-        if self._file is None:
-            weights = read_mean_head(self.path)
-        else:
-            head = self._file.mean_head
-            weights = None if head is None else head.state_dict()
-        if weights is None:
-            return False
-        assert pyramid.mean_head is not None
-        with self._must_fit("the mean head"):
-            pyramid.mean_head.load_state_dict(weights)
-        return True
-
-    def give_levels(self, pyramid: ChromaPyramid, grids: Sequence[int]) -> None:
-        """Copies the weights of levels to the pyramid; new parts start as the identity.
-
-        Raises:
-            TrainingError: if weights are missing or do not fit.
-        """
-        for grid in grids:
-            level = pyramid.levels[self._index(grid)]
-            with self._must_fit(f"level {grid}"):
-                level.load_state_dict(self._extended(level.state_dict(), grid))
-
-    def _extended(self, state: dict[str, Tensor], grid: int) -> dict[str, Tensor]:
-        """A level's new state with the trained weights in it and its new parts as the identity."""
-        weights = self.weights(grid)
-        for name in state.keys() - weights.keys():
-            if _RESIDUAL_ENDS.fullmatch(name):
+    for grid in grids:
+        index = start.shape.chroma_grids.index(grid)
+        weights, _ = start.level(grid)
+        with start.must_fit(f"level {grid}"):
+            shape, planes = start.shape.levels[index], start.shape.extra_planes
+            expected = Level(shape, first=index == 0, extra_planes=planes).state_dict()
+            if missing := expected.keys() - weights.keys():
+                raise ValueError(f"no {min(missing)}")
+            state = pyramid.levels[index].state_dict()
+            for name in filter(_RESIDUAL_ENDS.fullmatch, state.keys() - weights.keys()):
                 state[name] = torch.zeros_like(state[name])
-        index = self._index(grid)
-        level, planes = self.shape.levels[index], self.shape.extra_planes
-        expected = Level(level, first=index == 0, extra_planes=planes).state_dict()
-        if missing := expected.keys() - weights.keys():
-            raise ValueError(f"no {min(missing)}")
-        return state | weights
-
-    def _index(self, grid: int) -> int:
-        return self.shape.chroma_grids.index(grid)
-
-    @contextmanager
-    def _must_fit(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except (RuntimeError, ValueError) as error:
-            raise TrainingError(
-                f"{self.path}: its weights do not fit {what} as it is now; start from others"
-            ) from error
+            pyramid.levels[index].load_state_dict(state | weights)

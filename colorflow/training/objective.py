@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, Self, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 
 class OnDevice(Protocol):
@@ -21,7 +22,7 @@ class OnDevice(Protocol):
 
 ConditionT = TypeVar("ConditionT", bound=OnDevice)
 _ConditionT_co = TypeVar("_ConditionT_co", bound=OnDevice, covariant=True)
-_ConditionT_contra = TypeVar("_ConditionT_contra", bound=OnDevice, contravariant=True)
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 class TrainingData(Protocol[_ConditionT_co]):
@@ -55,50 +56,34 @@ class TrainingData(Protocol[_ConditionT_co]):
         """
 
 
-class Objective(Protocol[_ConditionT_contra]):
-    """What a module learns: which rows of the pack it reads, and its loss on them."""
+class Objective(ABC, Generic[ModuleT, ConditionT]):
+    """What a module learns: which rows of the pack it reads, and its loss on them.
 
-    @property
-    def name(self) -> str:
-        """Name in messages, such as ``level 4``."""
+    Attributes:
+        name: in messages, such as ``level 4``.
+        folder: name of its folder in a run, such as ``level4``.
+        unit: of the loss, such as ``nats a photo``.
+        stream: part of the seed of order and noise: objectives of one stream see the same data.
+        maps: sides of the feature maps to read.
+        small_photo_side: training leaves out photos whose short side is not above this, in pixels.
+    """
 
-    @property
-    def folder(self) -> str:
-        """Name of its folder in a run, such as ``level4``."""
+    name: str
+    folder: str
+    unit: str
+    stream: int
+    maps: tuple[int, ...] = ()
+    small_photo_side: int = 0
 
-    @property
-    def stream(self) -> int:
-        """Part of the seed of order and noise: objectives of one stream see the same data."""
-
-    @property
-    def maps(self) -> tuple[int, ...]:
-        """Sides of the feature maps to read."""
-
-    @property
-    def small_photo_side(self) -> int:
-        """Training leaves out photos whose short side is not above this, in pixels."""
-
-    @property
-    def unit(self) -> str:
-        """Unit of the loss, such as ``nats a photo``."""
-
+    @abstractmethod
     def fit(
-        self,
-        module: nn.Module,
-        target: Tensor,
-        condition: _ConditionT_contra,
-        noise: torch.Generator,
-        /,
+        self, module: ModuleT, target: Tensor, condition: ConditionT, noise: Generator, /
     ) -> None:
         """Sets the module's fixed statistics from a sample of the training data."""
 
+    @abstractmethod
     def loss(
-        self,
-        module: nn.Module,
-        target: Tensor,
-        condition: _ConditionT_contra,
-        noise: torch.Generator,
-        /,
+        self, module: ModuleT, target: Tensor, condition: ConditionT, noise: Generator, /
     ) -> Tensor:
         """Computes the loss of each row.
 
@@ -112,13 +97,9 @@ class Objective(Protocol[_ConditionT_contra]):
             (B,), differentiable, in the objective's unit.
         """
 
+    @abstractmethod
     def preview(
-        self,
-        module: nn.Module,
-        target: Tensor,
-        condition: _ConditionT_contra,
-        noise: torch.Generator,
-        /,
+        self, module: ModuleT, target: Tensor, condition: ConditionT, noise: Generator, /
     ) -> Tensor:
         """Makes the pictures of an evaluation, the truth among them.
 

@@ -21,18 +21,15 @@ import math
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import nn
 
 from colorflow.errors import TrainingError
 from colorflow.files import locked, whole_file, write_whole
 from colorflow.model.config import PyramidConfig
-from colorflow.training.targets import JOINT, MEAN_HEAD, level_folder
-from colorflow.training.trainer import TrainConfig
 
 CURVE = ("step", "seconds", "train_nats", "dev_nats", "dev_degraded_nats", "best_dev", "skipped")
 """Columns of every curve; an objective may add more."""
@@ -111,14 +108,6 @@ class RunFolder:
         except (OSError, RuntimeError) as error:
             raise TrainingError(f"{path}: the checkpoint cannot be written ({error})") from error
 
-    def has_begun(self, name: str) -> bool:
-        """Whether an objective has a training state."""
-        return has_state(self.folder, name)
-
-    def load(self, name: str) -> dict[str, Any] | None:
-        """An objective's training state, or None if it has not begun."""
-        return read_state(self.folder, name)
-
     def log(self, name: str, row: dict[str, float]) -> None:
         """Appends a row to the objective's curve, as CSV and for TensorBoard."""
         path = self.part(name) / "curve.csv"
@@ -134,20 +123,6 @@ class RunFolder:
         with SummaryWriter(str(self.part(name) / "tensorboard")) as board:
             for key in columns[2:]:
                 board.add_scalar(f"{name}/{key}", row[key], int(row["step"]))
-
-
-def run_config(
-    pyramid: PyramidConfig, train: TrainConfig, start: str | None = None
-) -> dict[str, Any]:
-    """The config of a run that trains levels of a pyramid.
-
-    Args:
-        pyramid: shape of the model.
-        train: training settings of each level.
-        start: name of the weights that the levels start from, None for new weights.
-    """
-    config = {"pyramid": pyramid.to_dict(), "train": asdict(train)}
-    return config if start is None else {**config, "start": start}
 
 
 def has_state(folder: Path, name: str) -> bool:
@@ -194,87 +169,53 @@ def _problem_of(state: dict[str, Any]) -> str | None:
     return None
 
 
-def read_level(folder: Path, grid: int) -> dict[str, Any] | None:
-    """Training state of a level of a run, or None if it has not begun.
-
-    For a level that learned with others it is their common state, except that ``best`` holds the
-    level's own weights, and ``joint`` the grids of all of them. If the level was also trained by
-    itself, that state counts.
+def read_best(folder: Path, name: str, what: str, command: str) -> dict[str, Any]:
+    """The training state of an objective that has been evaluated.
 
     Args:
         folder: of the run.
-        grid: chroma grid that the level completes.
+        name: of the objective's folder.
+        what: is trained, for the message.
+        command: that trains it.
 
     Raises:
-        TrainingError: if the file is damaged.
+        TrainingError: if it has not been evaluated yet, or the file is damaged.
     """
-    if has_state(folder, level_folder(grid)):
-        return read_state(folder, level_folder(grid))
-    state = read_state(folder, JOINT)
-    if state is None:
-        return None
-    names = [name.split(".") for name in state["level"]]
-    joint = sorted({int(parts[1]) for parts in names if parts[0] == "levels"})
-    if grid not in joint:
-        return None
-    return {**state, "best": _part(state["best"], f"levels.{grid}."), "joint": joint}
-
-
-def read_evaluated_level(folder: Path, grid: int) -> dict[str, Any]:
-    """As `read_level`, for a level that has been evaluated.
-
-    Args:
-        folder: of the run.
-        grid: chroma grid that the level completes.
-
-    Raises:
-        TrainingError: if the level has not been evaluated yet, or the file is damaged.
-    """
-    state = read_level(folder, grid)
+    state = read_state(folder, name)
     if state is None or not state["best"]:
         raise TrainingError(
-            f"{folder}: level {grid} has no evaluated weights yet; "
-            f"train it with `colorflow train PACK -o {folder} --levels {grid}`"
+            f"{folder}: {what} has no evaluated weights yet; train it with `{command}`"
         )
     return state
 
 
-def read_late_blocks(folder: Path) -> dict[str, Tensor] | None:
-    """The best averaged weights of a run's late blocks, or None if it has trained none.
+def load_best(folder: Path, name: str, module: nn.Module, command: str) -> dict[str, Any]:
+    """Loads the best weights of an objective, in evaluation mode; returns how they were trained.
+
+    Args:
+        folder: of the run.
+        name: of the objective and its folder.
+        module: gets the weights.
+        command: that trains it, for messages.
 
     Raises:
-        TrainingError: if the file is damaged.
+        TrainingError: if it has not been evaluated yet, or its checkpoint does not fit.
     """
-    state = read_state(folder, JOINT)
-    return _part(state["best"], "late_blocks.") if state and state["best"] else None
-
-
-def read_mean_head(folder: Path) -> dict[str, Tensor] | None:
-    """The best averaged weights of a run's mean head, or None if it has trained none.
-
-    Raises:
-        TrainingError: if the file is damaged.
-    """
-    state = read_state(folder, MEAN_HEAD)
-    return state["best"] if state and state["best"] else None
-
-
-def read_config(folder: Path) -> PyramidConfig:
-    """Configuration of the model of a run.
-
-    Raises:
-        TrainingError: if there is no run.
-    """
+    state = read_best(folder, name, name, command)
     try:
-        return PyramidConfig.from_dict(_read_config(folder)["pyramid"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise TrainingError(f"{folder}: no training run here ({error})") from error
-
-
-def read_start(folder: Path) -> str | None:
-    """Name of the weights that a run's levels started from, None for new weights."""
-    start: str | None = _read_config(folder).get("start")
-    return start
+        module.load_state_dict(state["best"])
+    except RuntimeError as error:
+        raise TrainingError(
+            f"{folder / name / 'state.pt'}: its weights do not fit {name} as it is now; "
+            "train it again"
+        ) from error
+    module.eval().requires_grad_(False)
+    return {
+        "steps": state["step"],
+        "minutes": round(state["seconds"] / 60, 1),
+        "dev": round(state["best_dev"], 4),
+        "skipped_steps": state["skipped"],
+    }
 
 
 def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
@@ -288,16 +229,6 @@ def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
         return config
     shape = PyramidConfig.from_dict(config["pyramid"])
     return {**config, "pyramid": json.loads(json.dumps(shape.to_dict()))}
-
-
-def _read_config(folder: Path) -> dict[str, Any]:
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return config
-
-
-def _part(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The weights of a submodule, by their names in it."""
-    return {k.removeprefix(prefix): x for k, x in weights.items() if k.startswith(prefix)}
 
 
 def _state_file(folder: Path, name: str) -> Path:

@@ -7,11 +7,11 @@ true colors. They are random patches in training, and single cells in evaluation
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from colorflow.model.condition import FEATURE_CHANNELS, LATE_BLOCKS_OUTPUTS, Condition
@@ -19,6 +19,7 @@ from colorflow.model.config import FINEST_GRID
 from colorflow.model.context import MeanHead
 from colorflow.model.level import MEAN_CHANNELS, Level
 from colorflow.model.pyramid import ChromaPyramid
+from colorflow.training.objective import Objective
 
 NOISE = 1.0
 """Std of the noise on a level's own chroma means, in CIELAB units."""
@@ -52,7 +53,7 @@ def level_folder(grid: int) -> str:
 
 
 def level_target(
-    pyramid: ChromaPyramid, index: int, ab: Tensor, generator: torch.Generator
+    pyramid: ChromaPyramid, grid: int, ab: Tensor, generator: Generator
 ) -> tuple[Tensor, Tensor | None]:
     """Noisy numbers of one level and the coarser chroma that conditions them.
 
@@ -62,23 +63,22 @@ def level_target(
 
     Args:
         pyramid: for its bounded range and its grids.
-        index: of the level, coarse to fine.
+        grid: of chroma, that the level completes.
         ab: (B, 2, 64, 64) CIELAB units.
         generator: source of the noise.
 
     Returns:
         x (B, C, g, g), and coarse (B, 2, g, g) or None for the first level.
     """
-    side = pyramid.config.chroma_grids[index]
-    means = F.avg_pool2d(pyramid.bounded(ab)[0], FINEST_GRID // side)
+    means = F.avg_pool2d(pyramid.bounded(ab)[0], FINEST_GRID // grid)
     means = with_noise(means, generator)
-    if index == 0:
+    if grid == pyramid.config.chroma_grids[0]:
         return means, None
     coarse, details = pyramid.haar(means)[0].split([MEAN_CHANNELS, 3 * MEAN_CHANNELS], 1)
     return details, with_noise(coarse, generator)
 
 
-def with_noise(x: Tensor, generator: torch.Generator) -> Tensor:
+def with_noise(x: Tensor, generator: Generator) -> Tensor:
     """x with Gaussian noise of std `NOISE`, generated on the CPU: the same for every device."""
     return x + NOISE * torch.randn(x.shape, generator=generator).to(x)
 
@@ -88,7 +88,7 @@ def with_hints(
     pyramid: ChromaPyramid,
     module: nn.Module,
     ab: Tensor,
-    noise: torch.Generator,
+    noise: Generator,
     points: int,
 ) -> Condition:
     """The condition with color hints, if the pyramid takes them.
@@ -110,7 +110,7 @@ def with_hints(
     return replace(condition, planes=true_points(ab, points, source))
 
 
-def random_hints(ab: Tensor, generator: torch.Generator) -> Tensor:
+def random_hints(ab: Tensor, generator: Generator) -> Tensor:
     """Hints for training: none in half of the photos, 1 to `MOST_HINTS` in the others.
 
     Their number is log-uniform. Half of them are single cells, half are square patches of 2x2 to
@@ -143,7 +143,7 @@ def random_hints(ab: Tensor, generator: torch.Generator) -> Tensor:
     return planes.to(ab.device)
 
 
-def true_points(ab: Tensor, count: int, generator: torch.Generator) -> Tensor:
+def true_points(ab: Tensor, count: int, generator: Generator) -> Tensor:
     """The same number of single-cell hints for every photo; a smaller set is part of a larger one.
 
     Args:
@@ -160,12 +160,12 @@ def true_points(ab: Tensor, count: int, generator: torch.Generator) -> Tensor:
     return torch.cat([mask, mask * ab], 1)
 
 
-def _uniform(generator: torch.Generator, *shape: int) -> Tensor:
+def _uniform(generator: Generator, *shape: int) -> Tensor:
     return torch.rand(shape, generator=generator, dtype=torch.float64)
 
 
-class LevelObjective:
-    """One level of the pyramid learns its numbers; an `Objective` of the trainer.
+class LevelObjective(Objective[Level, Condition]):
+    """One level of the pyramid learns its numbers.
 
     A pyramid that takes color hints is trained with random ones.
 
@@ -184,47 +184,26 @@ class LevelObjective:
         self.maps = pyramid.config.maps_of_photo(index)
         self.small_photo_side = SMALL_PHOTO_SIDE.get(self.grid, 0)
 
-    def fit(
-        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
-    ) -> None:
+    def fit(self, module: Level, ab: Tensor, condition: Condition, noise: Generator) -> None:
         """Standardization of the level's numbers and of the features."""
-        x, _ = level_target(self.pyramid, self.stream, ab, noise)
-        cast(Level, module).fit(x, self.pyramid.refine(condition))
+        x, _ = level_target(self.pyramid, self.grid, ab, noise)
+        module.fit(x, self.pyramid.refine(condition))
 
-    def loss(
-        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
-    ) -> Tensor:
+    def loss(self, module: Level, ab: Tensor, condition: Condition, noise: Generator) -> Tensor:
         """Negative log-likelihood of the level's own numbers, nats per photo, (B,)."""
-        x, coarse = level_target(self.pyramid, self.stream, ab, noise)
+        x, coarse = level_target(self.pyramid, self.grid, ab, noise)
         condition = with_hints(condition, self.pyramid, module, ab, noise, self.points)
         log_prob: Tensor = module(x, self.pyramid.refine(condition), coarse)
         return -log_prob
 
-    def preview(
-        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
-    ) -> Tensor:
-        """Gray, truth on the level's chroma grid, and samples given the true coarser chroma.
-
-        From left to right the std of the latents falls as in `PREVIEW_TEMPERATURES`.
-        """
-        x, coarse = level_target(self.pyramid, self.stream, ab, noise)
-        level = cast(Level, module)
-        photo = level.context.of_photo(self.pyramid.refine(condition))
-        truth = F.avg_pool2d(ab, FINEST_GRID // self.grid)
-        columns = [torch.zeros_like(truth), truth]
-        for temperature in PREVIEW_TEMPERATURES:
-            latent = temperature * torch.randn(x.shape, generator=noise).to(x)
-            sampled, _ = level.decode(latent, photo, coarse)
-            if coarse is not None:
-                sampled, _ = self.pyramid.haar.inverse(torch.cat([coarse, sampled], 1))
-            columns.append(self.pyramid.bounded.inverse(sampled)[0])
-        return paint(condition.lightness, torch.stack(columns, 1))
+    def preview(self, module: Level, ab: Tensor, condition: Condition, noise: Generator) -> Tensor:
+        """As of `preview_of_levels`."""
+        condition = self.pyramid.refine(condition)
+        return preview_of_levels(self.pyramid, {self.grid: module}, ab, condition, noise)
 
 
-class MeanHeadObjective:
+class MeanHeadObjective(Objective[MeanHead, Condition]):
     """The squared error of the mean, on the maps of late blocks, which stay as they are.
-
-    An `Objective` of the trainer.
 
     Args:
         pyramid: the model, whose late blocks make the coarse maps.
@@ -239,25 +218,57 @@ class MeanHeadObjective:
     def __init__(self, pyramid: ChromaPyramid) -> None:
         self.pyramid = pyramid
 
-    def fit(
-        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
-    ) -> None:
+    def fit(self, module: MeanHead, ab: Tensor, condition: Condition, noise: Generator) -> None:
         """Sets the statistics of the features."""
-        cast(MeanHead, module).fit(self.pyramid.refine(condition))
+        module.fit(self.pyramid.refine(condition))
 
-    def loss(
-        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
-    ) -> Tensor:
+    def loss(self, module: MeanHead, ab: Tensor, condition: Condition, noise: Generator) -> Tensor:
         """Mean squared error of ab, (B,)."""
         mean: Tensor = module(self.pyramid.refine(condition))
         return (mean - ab).square().mean((1, 2, 3))
 
     def preview(
-        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
+        self, module: MeanHead, ab: Tensor, condition: Condition, noise: Generator
     ) -> Tensor:
         """Gray, the truth, and the mean."""
         mean = module(self.pyramid.refine(condition))
         return paint(condition.lightness, torch.stack([torch.zeros_like(ab), ab, mean], 1))
+
+
+def preview_of_levels(
+    pyramid: ChromaPyramid,
+    levels: Mapping[int, Level],
+    ab: Tensor,
+    condition: Condition,
+    noise: Generator,
+) -> Tensor:
+    """Gray, truth on the finest of the levels' chroma grids, and samples of all levels.
+
+    A level whose coarser neighbor is not among them gets the true coarser chroma. From left to
+    right the std of the latents falls as in `PREVIEW_TEMPERATURES`.
+
+    Args:
+        pyramid: the model.
+        levels: by the chroma grids that they complete, ascending.
+        ab: (B, 2, 64, 64) the true colors, CIELAB units.
+        condition: of the B photos, refined.
+        noise: source of randomness.
+    """
+    truth = F.avg_pool2d(ab, FINEST_GRID // max(levels))
+    columns = [torch.zeros_like(truth), truth]
+    for temperature in PREVIEW_TEMPERATURES:
+        sampled: Tensor | None = None
+        for grid, level in levels.items():
+            x, coarse = level_target(pyramid, grid, ab, noise)
+            if sampled is not None and 2 * sampled.shape[-1] == grid:
+                coarse = sampled
+            latent = temperature * torch.randn(x.shape, generator=noise).to(x)
+            sampled, _ = level.decode(latent, level.context.of_photo(condition), coarse)
+            if coarse is not None:
+                sampled, _ = pyramid.haar.inverse(torch.cat([coarse, sampled], 1))
+        assert sampled is not None
+        columns.append(pyramid.bounded.inverse(sampled)[0])
+    return paint(condition.lightness, torch.stack(columns, 1))
 
 
 def paint(lightness: Tensor, ab: Tensor) -> Tensor:

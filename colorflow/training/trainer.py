@@ -75,11 +75,6 @@ def keep_freed_memory() -> None:
     mallopt(_M_TRIM_THRESHOLD, _GIBIBYTE)
 
 
-def wall_seconds() -> float:
-    """Seconds of a monotonic clock."""
-    return time.monotonic()
-
-
 def processor_seconds() -> float:
     """Processor time of this process per torch thread; wall time where a GPU computes.
 
@@ -119,11 +114,11 @@ class Trainer(Generic[ConditionT]):
     def __init__(
         self,
         module: nn.Module,
-        objective: Objective[ConditionT],
+        objective: Objective[Any, ConditionT],
         pack: TrainingData[ConditionT],
         config: TrainConfig,
         device: torch.device,
-        clock: Callable[[], float] = wall_seconds,
+        clock: Callable[[], float] = time.monotonic,
         *,
         fit: bool = True,
     ) -> None:
@@ -186,17 +181,16 @@ class Trainer(Generic[ConditionT]):
 
     @torch.no_grad()
     def evaluate(
-        self, split: str, variant: str = "whole", objective: Objective[ConditionT] | None = None
+        self, variant: str = "whole", objective: Objective[Any, ConditionT] | None = None
     ) -> float:
-        """Mean loss of the averaged weights, in the objective's unit, fixed noise.
+        """Mean loss of the averaged weights on dev, in the objective's unit, fixed noise.
 
         Args:
-            split: ``train`` or ``dev``.
             variant: of the photos.
             objective: objective to evaluate; the trained one by default.
         """
         objective = objective or self.objective
-        rows = self.pack.rows(split, variant=variant, larger_than=EVALUATED_PHOTO_SIDE)
+        rows = self.pack.rows("dev", variant=variant, larger_than=EVALUATED_PHOTO_SIDE)
         if len(rows) == 0:
             return float("nan")
         chosen = np.random.default_rng(0).permutation(rows)[: self.config.dev_photos]
@@ -207,15 +201,6 @@ class Trainer(Generic[ConditionT]):
             batch = self._on_device(*self.pack.batch(part, objective.maps))
             total += float(objective.loss(self.ema, *batch, noise).sum())
         return total / len(chosen)
-
-    def start_from(self, weights: dict[str, Tensor]) -> None:
-        """Replaces the initial weights and statistics by trained ones, before the first step.
-
-        Args:
-            weights: state of the module.
-        """
-        self.module.load_state_dict(weights)
-        self.ema.load_state_dict(weights)
 
     def keep_if_best(self, dev: float) -> bool:
         """Keeps the averaged weights if `dev` is the lowest so far; returns whether it is."""

@@ -175,13 +175,9 @@ class TrainingColors:
     mean_ab: tuple[float, float]
     blow_up_chroma: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for the header of a weights file."""
-        return {"mean_ab": list(self.mean_ab), "blow_up_chroma": self.blow_up_chroma}
-
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainingColors:
-        """Reads the result of `to_dict`, or of files that call the limit `largest_chroma`."""
+        """Reads the result of `asdict`, or of files that call the limit `largest_chroma`."""
         a, b = values["mean_ab"]
         name = "blow_up_chroma" if "blow_up_chroma" in values else "largest_chroma"
         return cls(mean_ab=(a, b), blow_up_chroma=values[name])

@@ -17,7 +17,7 @@ import torch
 from colorflow.errors import TrainingError
 from colorflow.flows import InversionError
 from colorflow.training.objective import ConditionT, Objective
-from colorflow.training.run_folder import RunFolder
+from colorflow.training.run_folder import RunFolder, read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import Trainer
 
@@ -30,7 +30,7 @@ def train_to_budget(
     run: RunFolder,
     budget: Budget,
     say: Callable[[str], None],
-    others: Mapping[str, Objective[ConditionT]] | None = None,
+    others: Mapping[str, Objective[Any, ConditionT]] | None = None,
 ) -> None:
     """Resumes a training, and trains until the budget is used up.
 
@@ -59,7 +59,7 @@ def train_to_budget(
 def _go_on(trainer: Trainer[Any], run: RunFolder, say: Callable[[str], None]) -> None:
     """Loads the run's state into a trainer, if there is one, unless it is of another pack."""
     objective = trainer.objective
-    state = run.load(objective.folder)
+    state = read_state(run.folder, objective.folder)
     if state is None:
         return
     # States of early versions do not name their pack.
@@ -69,7 +69,13 @@ def _go_on(trainer: Trainer[Any], run: RunFolder, say: Callable[[str], None]) ->
             f"{trainer.pack.folder}, or when that had other rows; "
             "name the pack that it was trained on, or choose another folder with -o"
         )
-    resume(trainer, state, run.folder)
+    try:
+        trainer.load_state_dict(state)
+    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise TrainingError(
+            f"{run.folder / objective.folder / 'state.pt'}: the checkpoint does not fit "
+            f"{objective.name} as it is now; delete it to start over"
+        ) from error
     say(f"{objective.name}: goes on at step {trainer.step}")
 
 
@@ -78,7 +84,7 @@ def _train(
     run: RunFolder,
     budget: Budget,
     say: Callable[[str], None],
-    others: Mapping[str, Objective[ConditionT]],
+    others: Mapping[str, Objective[Any, ConditionT]],
 ) -> None:
     """From evaluation to evaluation, until the budget is used up."""
     while (progress := budget.progress(trainer.step, trainer.seconds)) < 1:
@@ -92,37 +98,20 @@ def _train(
             )
 
 
-def resume(trainer: Trainer[Any], state: dict[str, Any], folder: Path) -> None:
-    """Loads a state from a run's folder into a new trainer.
-
-    Raises:
-        TrainingError: if it belongs to a module of another shape.
-    """
-    try:
-        trainer.load_state_dict(state)
-    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise TrainingError(
-            f"{folder / trainer.objective.folder / 'state.pt'}: the checkpoint does not fit "
-            f"{trainer.objective.name} as it is now; delete it to start over"
-        ) from error
-
-
 def _record(
     trainer: Trainer[ConditionT],
     run: RunFolder,
     loss: float,
     say: Callable[[str], None],
-    others: Mapping[str, Objective[ConditionT]],
+    others: Mapping[str, Objective[Any, ConditionT]],
 ) -> None:
     """Evaluates, keeps the best weights, and writes curve, checkpoint and preview.
 
     The best weights have the lowest mean, over dev photos, of the trained objective and `others`.
     """
-    dev = trainer.evaluate("dev")
-    degraded = trainer.evaluate("dev", "whole_degraded")
-    more = {
-        column: trainer.evaluate("dev", objective=objective) for column, objective in others.items()
-    }
+    dev = trainer.evaluate()
+    degraded = trainer.evaluate("whole_degraded")
+    more = {column: trainer.evaluate(objective=other) for column, other in others.items()}
     best = trainer.keep_if_best(float(np.mean([dev, *more.values()])))
     row = {
         "step": trainer.step,

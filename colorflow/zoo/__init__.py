@@ -35,7 +35,7 @@ from colorflow.zoo.residual import residual as residual
 from colorflow.zoo.scales import Shape
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Architecture:
     """A published architecture at the size at which it is compared."""
 
@@ -50,82 +50,42 @@ class Architecture:
 
 
 ARCHITECTURES: dict[str, Architecture] = {
-    "nice": Architecture(
-        name="NICE",
-        build=nice,
-        reduced="6 couplings, convolutional networks of 64 channels",
-    ),
+    "nice": Architecture("NICE", nice, "6 couplings, convolutional networks of 64 channels"),
     "realnvp": Architecture(
-        name="RealNVP",
-        build=realnvp,
-        reduced="2 scales, 32 channels in both; ActNorm for batch norm",
+        "RealNVP", realnvp, "2 scales, 32 channels in both; ActNorm for batch norm"
     ),
-    "glow": Architecture(
-        name="Glow",
-        build=glow,
-        reduced="2 scales of 6 steps, 64 channels",
-    ),
+    "glow": Architecture("Glow", glow, "2 scales of 6 steps, 64 channels"),
     "flow++": Architecture(
-        name="Flow++",
-        build=flow_plus_plus,
-        reduced="2 scales of 2 + 2 couplings, 1 block of 64 channels; no dequantization",
+        "Flow++",
+        flow_plus_plus,
+        "2 scales of 2 + 2 couplings, 1 block of 64 channels; no dequantization",
     ),
     "nsf": Architecture(
-        name="Neural spline flow",
-        build=neural_spline_flow,
-        reduced="2 scales of 4 steps, 1 block of 48 channels",
+        "Neural spline flow", neural_spline_flow, "2 scales of 4 steps, 1 block of 48 channels"
     ),
     "maf": Architecture(
-        name="MAF",
-        build=maf,
-        reduced="4 layers, one hidden layer of 512 units; ActNorm for batch norm",
+        "MAF", maf, "4 layers, one hidden layer of 512 units; ActNorm for batch norm"
     ),
-    "iaf": Architecture(
-        name="IAF",
-        build=iaf,
-        reduced="as MAF, by which it is taught",
-    ),
+    "iaf": Architecture("IAF", iaf, "as MAF, by which it is taught"),
     "naf": Architecture(
-        name="NAF",
-        build=naf,
-        reduced="2 layers of 8 sigmoids, convolutional networks of 48 channels",
+        "NAF", naf, "2 layers of 8 sigmoids, convolutional networks of 48 channels"
     ),
-    "residual": Architecture(
-        name="Residual Flow",
-        build=residual,
-        reduced="2 scales of 4 blocks, 128 channels",
-    ),
-    "tarflow": Architecture(
-        name="TarFlow",
-        build=tarflow,
-        reduced="4 transformers of 2 layers, 96 channels",
-    ),
-    "planar": Architecture(
-        name="Planar flow",
-        build=planar,
-        reduced="32 layers",
-        images=False,
-    ),
-    "radial": Architecture(
-        name="Radial flow",
-        build=radial,
-        reduced="32 layers",
-        images=False,
-    ),
+    "residual": Architecture("Residual Flow", residual, "2 scales of 4 blocks, 128 channels"),
+    "tarflow": Architecture("TarFlow", tarflow, "4 transformers of 2 layers, 96 channels"),
+    "planar": Architecture("Planar flow", planar, "32 layers", images=False),
+    "radial": Architecture("Radial flow", radial, "32 layers", images=False),
     "cinn2019": Architecture(
-        name="cINN",
-        build=partial(
+        "cINN",
+        partial(
             cinn2019,
             widths=(24, 48, 48, 48),
             condition_widths=(48, 48, 48),
             dense_width=96,
             dense_condition_widths=(48, 48, 48, 64),
         ),
-        reduced="24 to 48 channels, 96 dense units; two stages at 16x16",
+        "24 to 48 channels, 96 dense units; two stages at 16x16",
     ),
     "pyramid": Architecture(
-        name="Chroma pyramid",
-        build=pyramid,
-        reduced="6 couplings of 64 channels a level, one context for all levels",
+        "Chroma pyramid", pyramid, "6 couplings of 64 channels a level, one context for all levels"
     ),
 }

@@ -10,23 +10,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from colorflow.flows import (
-    ActNorm,
-    Affine,
-    Autoregressive,
-    AutoregressiveNetwork,
-    Bijection,
-    Composition,
-    Flatten,
-    Inverse,
-    MaskedConvolutionNetwork,
-    MaskedNetwork,
-    MonotoneNetwork,
-    Reshape,
-    TransformerAutoregressive,
-    WithContext,
-    raster_order,
-)
+from colorflow import flows
 from colorflow.zoo.scales import COUPLING_LOG_SCALE, Shape
 
 MAX_SHIFT = 3.0
@@ -39,7 +23,7 @@ UNITS_OF_A_CELL = 64
 
 def maf(
     shape: Shape, context_channels: int, *, depth: int = 4, layers: int = 1, width: int = 512
-) -> Bijection:
+) -> flows.Bijection:
     """Affine autoregressive layers in alternating orders: fast density, slow samples.
 
     Published: CIFAR-10 with `depth` 5 or 10, dense masked networks with `layers` 1 or 2 and `width`
@@ -60,12 +44,12 @@ def maf(
     estimation".
     """
     stack = _affine_layers(shape, context_channels, depth=depth, layers=layers, width=width)
-    return Composition([stack, Flatten(shape)])
+    return flows.Composition([stack, flows.Flatten(shape)])
 
 
 def iaf(
     shape: Shape, context_channels: int, *, depth: int = 4, layers: int = 1, width: int = 512
-) -> Bijection:
+) -> flows.Bijection:
     """The layers of `maf` with their directions exchanged: fast samples, slow density.
 
     Published: the posterior of a variational autoencoder, with masked convolutions on photos. Here
@@ -87,7 +71,7 @@ def iaf(
     flow"; van den Oord et al. 2018, "Parallel WaveNet".
     """
     stack = _affine_layers(shape, context_channels, depth=depth, layers=layers, width=width)
-    return Composition([Inverse(stack), Flatten(shape)])
+    return flows.Composition([flows.Inverse(stack), flows.Flatten(shape)])
 
 
 def naf(
@@ -98,7 +82,7 @@ def naf(
     units: int = 8,
     width: int = 48,
     layers: int = 2,
-) -> Bijection:
+) -> flows.Bijection:
     """Deep sigmoidal flows over masked convolutions, in alternating orders.
 
     Published: `depth` 5 or 10, dense masked networks of 1 or 2 hidden layers of 100 to 512 units,
@@ -119,15 +103,15 @@ def naf(
 
     Reference: Huang, Krueger, Lacoste & Courville 2018, "Neural autoregressive flows".
     """
-    transform = MonotoneNetwork(units, 1, MONOTONE_LOG_SLOPE, MONOTONE_SHIFT)
-    bijections: list[Bijection] = []
+    transform = flows.MonotoneNetwork(units, 1, MONOTONE_LOG_SLOPE, MONOTONE_SHIFT)
+    bijections: list[flows.Bijection] = []
     for index in range(depth):
         network = _network_of_naf(
             shape, context_channels, transform.size,
             width=width, layers=layers, reverse=index % 2 == 1,
         )  # fmt: skip
-        bijections += [ActNorm(shape[0]), Autoregressive(network, transform)]
-    return Composition([*bijections, Flatten(shape)])
+        bijections += [flows.ActNorm(shape[0]), flows.Autoregressive(network, transform)]
+    return flows.Composition([*bijections, flows.Flatten(shape)])
 
 
 def tarflow(
@@ -138,7 +122,7 @@ def tarflow(
     layers: int = 2,
     width: int = 96,
     patch: int = 2,
-) -> Bijection:
+) -> flows.Bijection:
     """Affine autoregressive transformers, the order of the patches reversed between them.
 
     Published: ImageNet 64x64 with `depth` 8, `layers` 8, `width` 768 and `patch` 2. Here shifts
@@ -163,55 +147,57 @@ def tarflow(
         stack = _transformers(
             cells, context_channels, depth=depth, layers=layers, width=width, patch=1
         )
-        repeated = WithContext(_RepeatedContext(shape[0]), stack) if context_channels else stack
-        return Composition([Reshape(shape, cells), repeated, Flatten(cells)])
+        repeated = (
+            flows.WithContext(_RepeatedContext(shape[0]), stack) if context_channels else stack
+        )
+        return flows.Composition([flows.Reshape(shape, cells), repeated, flows.Flatten(cells)])
     stack = _transformers(
         shape, context_channels, depth=depth, layers=layers, width=width, patch=patch
     )
-    return Composition([stack, Flatten(shape)])
+    return flows.Composition([stack, flows.Flatten(shape)])
 
 
 def _affine_layers(
     shape: Shape, context_channels: int, *, depth: int, layers: int, width: int
-) -> Composition:
-    transform = Affine(COUPLING_LOG_SCALE, MAX_SHIFT)
-    order = raster_order(shape)
+) -> flows.Composition:
+    transform = flows.Affine(COUPLING_LOG_SCALE, MAX_SHIFT)
+    order = flows.raster_order(shape)
     units = max(1, width // len(order))
-    bijections: list[Bijection] = []
+    bijections: list[flows.Bijection] = []
     for index in range(depth):
-        network = MaskedNetwork(
+        network = flows.MaskedNetwork(
             shape, order.flip(0) if index % 2 else order, context_channels, transform.size,
             units=units, layers=layers,
         )  # fmt: skip
-        bijections += [ActNorm(shape[0]), Autoregressive(network, transform)]
-    return Composition(bijections)
+        bijections += [flows.ActNorm(shape[0]), flows.Autoregressive(network, transform)]
+    return flows.Composition(bijections)
 
 
 def _network_of_naf(
     shape: Shape, context_channels: int, size: int, *, width: int, layers: int, reverse: bool
-) -> AutoregressiveNetwork:
+) -> flows.AutoregressiveNetwork:
     """Masked convolutions on a grid; in a single cell, where they would see nothing, dense."""
     if shape[1] * shape[2] > 1:
-        return MaskedConvolutionNetwork(
+        return flows.MaskedConvolutionNetwork(
             shape, context_channels, size, width=width, layers=layers, reverse=reverse
         )
-    order = raster_order(shape)
+    order = flows.raster_order(shape)
     order = order.flip(0) if reverse else order
-    return MaskedNetwork(shape, order, context_channels, size, units=UNITS_OF_A_CELL)
+    return flows.MaskedNetwork(shape, order, context_channels, size, units=UNITS_OF_A_CELL)
 
 
 def _transformers(
     shape: Shape, context_channels: int, *, depth: int, layers: int, width: int, patch: int
-) -> Composition:
-    transform = Affine(COUPLING_LOG_SCALE, MAX_SHIFT)
+) -> flows.Composition:
+    transform = flows.Affine(COUPLING_LOG_SCALE, MAX_SHIFT)
     transformers = [
-        TransformerAutoregressive(
+        flows.TransformerAutoregressive(
             shape, context_channels, transform,
             width=width, layers=layers, patch=patch, reverse=index % 2 == 1,
         )
         for index in range(depth)
     ]  # fmt: skip
-    return Composition([ActNorm(shape[0]), *transformers])
+    return flows.Composition([flows.ActNorm(shape[0]), *transformers])
 
 
 class _RepeatedContext(nn.Module):

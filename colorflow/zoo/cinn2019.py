@@ -12,23 +12,7 @@ from itertools import count, pairwise
 import torch
 from torch import Tensor, nn
 
-from colorflow.flows import (
-    Affine,
-    Bijection,
-    ChannelPartition,
-    ChannelPermutation,
-    Composition,
-    Coupling,
-    Flatten,
-    FullMatrix,
-    Haar,
-    Inverse,
-    Linear,
-    Reshape,
-    Split,
-    Squeeze,
-    WithContext,
-)
+from colorflow import flows
 from colorflow.flows.matrices import random_rotation
 from colorflow.flows.networks import check_context_channels, zero_initialized
 from colorflow.zoo.scales import Shape
@@ -52,7 +36,7 @@ def cinn2019(
     dense: int = 8,
     dense_width: int = 512,
     dense_condition_widths: Sequence[int] = (128, 256, 256, 512),
-) -> Bijection:
+) -> flows.Bijection:
     """Conditional convolutional couplings on four grids, then dense ones: the original cINN.
 
     Published, and the defaults: 4, 6, 6 and 6 couplings on 64, 32, 16 and 8, each with a
@@ -97,25 +81,27 @@ def cinn2019(
     seeds = count()
     chosen = dense_condition_widths[: max(stages - 1, 0)]
 
-    def stage(k: int, shape: Shape) -> Bijection:
+    def stage(k: int, shape: Shape) -> flows.Bijection:
         if k == stages:
             pooled = [*chosen, dense_condition_widths[-1]]
             return _dense_section(shape, context_channels, dense, dense_width, pooled)
         channels, height, width = shape
-        bijections: list[Bijection] = []
+        bijections: list[flows.Bijection] = []
         for _ in range(couplings[k]):
             condition = _condition_network(context_channels, condition_widths[:k], widths[k])
-            bijections.append(WithContext(condition, _pair(channels, _convolutions(widths[k]))))
+            bijections.append(
+                flows.WithContext(condition, _pair(channels, _convolutions(widths[k])))
+            )
             bijections.append(_rotation(channels, next(seeds)))
-        bijections.append(Haar() if k == stages - 1 else Squeeze())
+        bijections.append(flows.Haar() if k == stages - 1 else flows.Squeeze())
         mixing = _mixing_convolutions(widths[min(k + 1, len(widths) - 1)])
         for _ in range(2):
             bijections += [_rotation(4 * channels, next(seeds)), _pair(4 * channels, mixing)]
         kept = channels if k == stages - 1 else 4 * channels if k == 0 else 2 * channels
         rest = stage(k + 1, (kept, height // 2, width // 2))
         if kept < 4 * channels:
-            rest = Split((4 * channels, height // 2, width // 2), kept, rest)
-        return Composition([*bijections, rest])
+            rest = flows.Split((4 * channels, height // 2, width // 2), kept, rest)
+        return flows.Composition([*bijections, rest])
 
     return stage(0, shape)
 
@@ -128,40 +114,42 @@ def _halvings(shape: Shape) -> int:
     return halvings
 
 
-def _pair(channels: int, subnet: _Subnet) -> Bijection:
+def _pair(channels: int, subnet: _Subnet) -> flows.Bijection:
     """One published coupling: x exp(s) + t for the first half, then for the second."""
     half = channels // 2
     second, first = (
-        Coupling(
-            ChannelPartition(channels, keep_first=keep_first),
+        flows.Coupling(
+            flows.ChannelPartition(channels, keep_first=keep_first),
             subnet(half, 2 * half),
-            Affine(SOFT_CLAMP),
+            flows.Affine(SOFT_CLAMP),
         )
         for keep_first in (True, False)
     )
-    return Inverse(Composition([second, first]))
+    return flows.Inverse(flows.Composition([second, first]))
 
 
 def _dense_section(
     shape: Shape, context_channels: int, couplings: int, width: int, condition_widths: Sequence[int]
-) -> Bijection:
+) -> flows.Bijection:
     """All numbers of the last grid as channels of one cell, permuted and coupled in turn."""
     numbers = math.prod(shape)
     condition = condition_widths[-1]
-    bijections: list[Bijection] = []
+    bijections: list[flows.Bijection] = []
     for seed in range(couplings):
-        bijections.append(ChannelPermutation.random(numbers, seed))
+        bijections.append(flows.ChannelPermutation.random(numbers, seed))
         bijections.append(_pair(numbers, _dense(condition, width)))
     pooled = _pooled_condition_network(context_channels, condition_widths)
-    coupled = WithContext(pooled, Composition(bijections))
+    coupled = flows.WithContext(pooled, flows.Composition(bijections))
     cell = (numbers, 1, 1)
-    return Composition([Reshape(shape, cell), coupled, Flatten(cell)])
+    return flows.Composition([flows.Reshape(shape, cell), coupled, flows.Flatten(cell)])
 
 
-def _rotation(channels: int, seed: int) -> Bijection:
+def _rotation(channels: int, seed: int) -> flows.Bijection:
     """A fixed random rotation of the channels."""
     matrix = random_rotation(channels, seed)
-    return Linear(FullMatrix(channels), _Fixed(matrix - torch.eye(channels, dtype=matrix.dtype)))
+    return flows.Linear(
+        flows.FullMatrix(channels), _Fixed(matrix - torch.eye(channels, dtype=matrix.dtype))
+    )
 
 
 def _convolutions(width: int) -> _Subnet:

@@ -11,21 +11,7 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from colorflow.flows import (
-    ActNorm,
-    Additive,
-    Affine,
-    Bijection,
-    Composition,
-    ContextTransform,
-    ConvolutionNetwork,
-    Coupling,
-    DiagonalMatrix,
-    Flatten,
-    Linear,
-    RationalQuadraticSpline,
-    ResidualNetwork,
-)
+from colorflow import flows
 from colorflow.zoo.scales import (
     COUPLING_LOG_SCALE,
     Parting,
@@ -43,7 +29,9 @@ TRANSITION_STEPS = 2
 """Steps without a coupling after each squeeze of SRFlow (the paper's transition steps)."""
 
 
-def nice(shape: Shape, context_channels: int, *, depth: int = 6, width: int = 64) -> Bijection:
+def nice(
+    shape: Shape, context_channels: int, *, depth: int = 6, width: int = 64
+) -> flows.Bijection:
     """Additive couplings, which keep volume, and then one learned scale for every dimension.
 
     Published: `depth` 4 between the odd and the even dimensions, dense networks of 5 hidden layers
@@ -64,15 +52,15 @@ def nice(shape: Shape, context_channels: int, *, depth: int = 6, width: int = 64
     Reference: Dinh, Krueger & Bengio 2015, "NICE: Non-linear Independent Components Estimation".
     """
 
-    def couplings() -> Iterator[Bijection]:
+    def couplings() -> Iterator[flows.Bijection]:
         for index in range(depth):
             partition = masked_partition(shape, index)
             kept, moved = partition.kept_channels, partition.moved_channels
-            network = ConvolutionNetwork(kept, context_channels, width, moved)
-            yield Coupling(partition, network, Additive())
+            network = flows.ConvolutionNetwork(kept, context_channels, width, moved)
+            yield flows.Coupling(partition, network, flows.Additive())
 
-    scaling = Linear(DiagonalMatrix(math.prod(shape)))
-    return Composition([*couplings(), Flatten(shape), scaling])
+    scaling = flows.Linear(flows.DiagonalMatrix(math.prod(shape)))
+    return flows.Composition([*couplings(), flows.Flatten(shape), scaling])
 
 
 def realnvp(
@@ -83,7 +71,7 @@ def realnvp(
     depth: int = 3,
     width: int = 32,
     blocks: int = 2,
-) -> Bijection:
+) -> flows.Bijection:
     """Affine couplings over checkerboards and then over channels, half of which leaves a scale.
 
     Published: `depth` 3 and 4 on the last grid, which has 4x4 cells, networks of 2 `blocks` (64x64
@@ -105,11 +93,11 @@ def realnvp(
     Reference: Dinh, Sohl-Dickstein & Bengio 2017, "Density estimation using Real NVP".
     """
 
-    def steps(shape: Shape, part: Parting) -> Iterator[Bijection]:
+    def steps(shape: Shape, part: Parting) -> Iterator[flows.Bijection]:
         def network(kept: int, out: int) -> nn.Module:
-            return ResidualNetwork(kept, context_channels, width, out, blocks=blocks)
+            return flows.ResidualNetwork(kept, context_channels, width, out, blocks=blocks)
 
-        affine = Affine(COUPLING_LOG_SCALE)
+        affine = flows.Affine(COUPLING_LOG_SCALE)
         return coupling_steps(shape, part, depth, affine, network, rotated=False)
 
     return masked_scales(
@@ -124,7 +112,7 @@ def realnvp(
 
 def glow(
     shape: Shape, context_channels: int, *, scales: int = 2, depth: int = 6, width: int = 64
-) -> Bijection:
+) -> flows.Bijection:
     """ActNorm, an invertible 1x1 convolution and an affine coupling, over and over.
 
     Published: ImageNet 64x64 with `scales` 4, `depth` 48 and `width` 512; CIFAR-10 with 3, 32 and
@@ -145,7 +133,7 @@ def glow(
     """
 
     def network(kept: int, out: int) -> nn.Module:
-        return ConvolutionNetwork(kept, context_channels, width, out)
+        return flows.ConvolutionNetwork(kept, context_channels, width, out)
 
     return squeezed_scales(
         shape,
@@ -153,7 +141,7 @@ def glow(
         scales=scales,
         width=width,
         steps=lambda shape: coupling_steps(
-            shape, channel_partition, depth, Affine(COUPLING_LOG_SCALE), network
+            shape, channel_partition, depth, flows.Affine(COUPLING_LOG_SCALE), network
         ),
     )
 
@@ -166,7 +154,7 @@ def neural_spline_flow(
     depth: int = 4,
     width: int = 48,
     bins: int = 8,
-) -> Bijection:
+) -> flows.Bijection:
     """Glow with rational-quadratic splines in its couplings.
 
     Published: ImageNet 64x64 with `scales` 4, `depth` 7, networks of 3 residual blocks and `width`
@@ -188,9 +176,9 @@ def neural_spline_flow(
     """
 
     def network(kept: int, out: int) -> nn.Module:
-        return ResidualNetwork(kept, context_channels, width, out, blocks=1)
+        return flows.ResidualNetwork(kept, context_channels, width, out, blocks=1)
 
-    spline = RationalQuadraticSpline(bins, SPLINE_LIMIT)
+    spline = flows.RationalQuadraticSpline(bins, SPLINE_LIMIT)
     return squeezed_scales(
         shape,
         context_channels,
@@ -202,7 +190,7 @@ def neural_spline_flow(
 
 def srflow(
     shape: Shape, context_channels: int, *, scales: int = 2, depth: int = 4, width: int = 64
-) -> Bijection:
+) -> flows.Bijection:
     """ActNorm, 1x1 convolution, affine injector and conditional affine coupling, over and over.
 
     The affine injector scales and shifts all channels by what the context alone says, so the
@@ -226,20 +214,20 @@ def srflow(
     Flow".
     """
 
-    def steps(shape: Shape) -> Iterator[Bijection]:
+    def steps(shape: Shape) -> Iterator[flows.Bijection]:
         channels = shape[0]
         for index in range(TRANSITION_STEPS):
-            yield ActNorm(channels)
-            yield Linear.rotation(channels, seed=index, plu=True)
+            yield flows.ActNorm(channels)
+            yield flows.Linear.rotation(channels, seed=index)
         for index in range(depth):
             partition = channel_partition(shape, index)
-            coupling = ConvolutionNetwork(
+            coupling = flows.ConvolutionNetwork(
                 partition.kept_channels, context_channels, width, 2 * partition.moved_channels
             )
-            injector = ConvolutionNetwork(0, context_channels, width, 2 * channels)
-            yield ActNorm(channels)
-            yield Linear.rotation(channels, seed=TRANSITION_STEPS + index, plu=True)
-            yield ContextTransform(channels, injector, Affine(COUPLING_LOG_SCALE))
-            yield Coupling(partition, coupling, Affine(COUPLING_LOG_SCALE))
+            injector = flows.ConvolutionNetwork(0, context_channels, width, 2 * channels)
+            yield flows.ActNorm(channels)
+            yield flows.Linear.rotation(channels, seed=TRANSITION_STEPS + index)
+            yield flows.ContextTransform(channels, injector, flows.Affine(COUPLING_LOG_SCALE))
+            yield flows.Coupling(partition, coupling, flows.Affine(COUPLING_LOG_SCALE))
 
     return squeezed_scales(shape, context_channels, scales=scales, width=width, steps=steps)

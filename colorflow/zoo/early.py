@@ -5,19 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from colorflow.flows import (
-    ActNorm,
-    Bijection,
-    Composition,
-    Flatten,
-    Planar,
-    PooledNetwork,
-    Radial,
-)
+from colorflow import flows
 from colorflow.zoo.scales import Shape
 
 
-def planar(shape: Shape, context_channels: int, *, depth: int = 32, width: int = 32) -> Bijection:
+def planar(
+    shape: Shape, context_channels: int, *, depth: int = 32, width: int = 32
+) -> flows.Bijection:
     """Stretches along one direction each, all parameters amortized over the context.
 
     Published: 2 to 32 layers in the plane, up to 80 in the posterior of a variational autoencoder,
@@ -36,10 +30,16 @@ def planar(shape: Shape, context_channels: int, *, depth: int = 32, width: int =
     Reference: Rezende & Mohamed 2015, "Variational inference with normalizing flows".
     """
     size = 2 * math.prod(shape) + 1
-    return _stack(shape, depth, lambda: Planar(shape, PooledNetwork(context_channels, width, size)))
+    return _stack(
+        shape,
+        depth,
+        lambda: flows.Planar(shape, flows.PooledNetwork(context_channels, width, size)),
+    )
 
 
-def radial(shape: Shape, context_channels: int, *, depth: int = 32, width: int = 32) -> Bijection:
+def radial(
+    shape: Shape, context_channels: int, *, depth: int = 32, width: int = 32
+) -> flows.Bijection:
     """Expansions around one center each, all parameters amortized over the context.
 
     Published: beside planar flows, in the plane alone. Here they take data to noise, with ActNorm
@@ -57,8 +57,14 @@ def radial(shape: Shape, context_channels: int, *, depth: int = 32, width: int =
     Reference: Rezende & Mohamed 2015, "Variational inference with normalizing flows".
     """
     size = math.prod(shape) + 2
-    return _stack(shape, depth, lambda: Radial(shape, PooledNetwork(context_channels, width, size)))
+    return _stack(
+        shape,
+        depth,
+        lambda: flows.Radial(shape, flows.PooledNetwork(context_channels, width, size)),
+    )
 
 
-def _stack(shape: Shape, depth: int, layer: Callable[[], Bijection]) -> Bijection:
-    return Composition([ActNorm(shape[0]), *(layer() for _ in range(depth)), Flatten(shape)])
+def _stack(shape: Shape, depth: int, layer: Callable[[], flows.Bijection]) -> flows.Bijection:
+    return flows.Composition(
+        [flows.ActNorm(shape[0]), *(layer() for _ in range(depth)), flows.Flatten(shape)]
+    )

@@ -7,15 +7,7 @@ from functools import partial
 
 from torch import nn
 
-from colorflow.flows import (
-    Bijection,
-    Composition,
-    Flow,
-    GatedNetwork,
-    Inverse,
-    MixtureLogisticCDF,
-    VariationalDequantization,
-)
+from colorflow import flows
 from colorflow.zoo.scales import (
     Parting,
     Shape,
@@ -42,7 +34,7 @@ def flow_plus_plus(
     width: int = 64,
     blocks: int = 1,
     components: int = 4,
-) -> Bijection:
+) -> flows.Bijection:
     """Couplings that move a number through a mixture of logistic distributions; nothing leaves.
 
     Published: ImageNet 64x64 squeezed at once, then 3 grids with 4, 2 + 2 and 2 + 2 couplings,
@@ -92,7 +84,7 @@ def flow_plus_plus_dequantization(
     width: int = 32,
     blocks: int = 1,
     components: int = 4,
-) -> VariationalDequantization:
+) -> flows.VariationalDequantization:
     """Noise for whole numbers from the same couplings, conditioned on the numbers themselves.
 
     Published: `depth` 4 over checkerboards, CIFAR-10 with networks of 2 `blocks`, `width` 96 and 32
@@ -120,11 +112,11 @@ def flow_plus_plus_dequantization(
         components=components,
     )
     # Noise is sampled, never scored alone, so the fast direction is sampling.
-    noise = Flow(Inverse(Composition(steps)), shape)
-    seen = GatedNetwork(
+    noise = flows.Flow(flows.Inverse(flows.Composition(steps)), shape)
+    seen = flows.GatedNetwork(
         shape[0], context_channels, width, width, blocks=blocks, attention=_has_attention(shape)
     )
-    return VariationalDequantization(noise, levels, seen)
+    return flows.VariationalDequantization(noise, levels, seen)
 
 
 def _steps(
@@ -136,15 +128,15 @@ def _steps(
     width: int,
     blocks: int,
     components: int,
-) -> Iterator[Bijection]:
+) -> Iterator[flows.Bijection]:
     """ActNorm, 1x1 convolution and coupling, `depth` times."""
 
     def network(kept: int, out: int) -> nn.Module:
-        return GatedNetwork(
+        return flows.GatedNetwork(
             kept, context_channels, width, out, blocks=blocks, attention=_has_attention(shape)
         )
 
-    mixture = MixtureLogisticCDF(components, MAX_LOG_SCALE, MAX_SHIFT)
+    mixture = flows.MixtureLogisticCDF(components, MAX_LOG_SCALE, MAX_SHIFT)
     return coupling_steps(shape, part, depth, mixture, network)
 
 

@@ -13,17 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorflow.flows import (
-    ActNorm,
-    AttentionLayer,
-    Bijection,
-    Composition,
-    ConvolutionNetwork,
-    Flatten,
-    Haar,
-    Split,
-    WithContext,
-)
+from colorflow import flows
 from colorflow.flows.networks import check_context_channels, from_tokens, to_tokens
 from colorflow.model.level import level_flow
 from colorflow.zoo.scales import Shape
@@ -40,8 +30,7 @@ def pyramid(
     width: int = 64,
     couplings: int = 6,
     bins: int = 8,
-    dropout: float = 0.0,
-) -> Bijection:
+) -> flows.Bijection:
     """Means on a 4x4 grid and the details of each doubling, conditioned on the coarser means.
 
     Published, with the shipped weights: a grid of 64x64, five levels, each with a context network
@@ -59,7 +48,6 @@ def pyramid(
         width: channels of contexts and networks, a multiple of 4.
         couplings: of each level.
         bins: pieces of each spline.
-        dropout: share of units dropped in training.
 
     Returns:
         Bijection from (B, C, H, H) to (B, C * H * H).
@@ -78,21 +66,23 @@ def pyramid(
     while grid > COARSEST_GRID and grid % 2 == 0:
         grid //= 2
 
-    def level(level_channels: int) -> Composition:
+    def level(level_channels: int) -> flows.Composition:
         flow = level_flow(
             level_channels, grid, width,
-            width=width, couplings=couplings, bins=bins, attention=_attends(grid), dropout=dropout,
+            width=width, couplings=couplings, bins=bins, attention=_attends(grid), dropout=0.0,
         )  # fmt: skip
-        return Composition([ActNorm(level_channels), flow])
+        return flows.Composition([flows.ActNorm(level_channels), flow])
 
-    context = _PhotoContext(context_channels, side, grid, width, dropout)
-    flow: Bijection = Composition(
-        [WithContext(context, level(channels)), Flatten((channels, grid, grid))]
+    context = _PhotoContext(context_channels, side, grid, width)
+    flow: flows.Bijection = flows.Composition(
+        [flows.WithContext(context, level(channels)), flows.Flatten((channels, grid, grid))]
     )
     while grid < side:
-        details = _DetailContext(channels, context_channels, side, grid, width, dropout)
-        split = Split((4 * channels, grid, grid), channels, flow, level(3 * channels), details)
-        flow = Composition([Haar(), split])
+        details = _DetailContext(channels, context_channels, side, grid, width)
+        split = flows.Split(
+            (4 * channels, grid, grid), channels, flow, level(3 * channels), details
+        )
+        flow = flows.Composition([flows.Haar(), split])
         grid *= 2
     return flow
 
@@ -110,18 +100,15 @@ class _PhotoContext(nn.Module):
         side: of the shared context's grid.
         grid: of the level.
         width: channels of the result.
-        dropout: in the mixing layer, in training.
     """
 
-    def __init__(
-        self, context_channels: int, side: int, grid: int, width: int, dropout: float
-    ) -> None:
+    def __init__(self, context_channels: int, side: int, grid: int, width: int) -> None:
         super().__init__()
         self.grid, self.factor = grid, min(2, side // grid)
         self.fine = nn.Conv2d(context_channels, width, 1)
         self.squeeze = nn.Conv2d(self.factor**2 * width, width, 1)
         self.position = nn.Parameter(0.02 * torch.randn(width, grid, grid))
-        self.mix = _Mix(width, dropout, attention=_attends(grid))
+        self.mix = _Mix(width, attention=_attends(grid))
 
     def forward(self, context: Tensor) -> Tensor:
         """(B, context_channels, H, H) -> (B, width, g, g)."""
@@ -145,10 +132,10 @@ class _DetailContext(nn.Module):
     """
 
     def __init__(
-        self, channels: int, context_channels: int, side: int, grid: int, width: int, dropout: float
+        self, channels: int, context_channels: int, side: int, grid: int, width: int
     ) -> None:
         super().__init__()
-        self.photo = _PhotoContext(context_channels, side, grid, width, dropout)
+        self.photo = _PhotoContext(context_channels, side, grid, width)
         self.from_means = nn.Conv2d(channels, width, 3, padding=1)
 
     def forward(self, means: Tensor, context: Tensor) -> Tensor:
@@ -161,12 +148,10 @@ class _DetailContext(nn.Module):
 class _Mix(nn.Module):
     """One attention layer over all cells, or x + a small convolutional network of x."""
 
-    def __init__(self, width: int, dropout: float, *, attention: bool) -> None:
+    def __init__(self, width: int, *, attention: bool) -> None:
         super().__init__()
-        self.attention = AttentionLayer(width, dropout) if attention else None
-        self.convolution = (
-            None if attention else ConvolutionNetwork(0, width, width, width, dropout)
-        )
+        self.attention = flows.AttentionLayer(width, 0.0) if attention else None
+        self.convolution = None if attention else flows.ConvolutionNetwork(0, width, width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.attention is not None:

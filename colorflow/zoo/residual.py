@@ -9,21 +9,7 @@ from itertools import count
 import torch
 from torch import nn
 
-from colorflow.flows import (
-    ActNorm,
-    Bijection,
-    Composition,
-    Contraction,
-    ExactLogDet,
-    Flatten,
-    LipschitzDenseNetwork,
-    LipschitzNetwork,
-    LogDetEstimator,
-    Residual,
-    RussianRoulette,
-    Squeeze,
-    WithContext,
-)
+from colorflow import flows
 from colorflow.flows.networks import check_context_channels
 from colorflow.zoo.scales import Shape
 
@@ -43,7 +29,7 @@ def residual(
     depth: int = 4,
     width: int = 128,
     coefficient: float = 0.9,
-) -> Bijection:
+) -> flows.Bijection:
     """Residual blocks and ActNorm on each of several squeezed grids, nothing leaves early.
 
     Published: CIFAR-10 with 3 grids (the first not squeezed), `depth` 16, `width` 512,
@@ -70,40 +56,42 @@ def residual(
     seeds = count()
     if shape[1] * shape[2] == 1:
         networks = [
-            LipschitzDenseNetwork(shape[0], context_channels, width, coefficient)
+            flows.LipschitzDenseNetwork(shape[0], context_channels, width, coefficient)
             for _ in range(scales * depth)
         ]
         blocks = _blocks(shape[0], shape[0], networks, seeds)
-        return Composition([Flatten(shape), WithContext(nn.Flatten(), Composition(blocks))])
+        return flows.Composition(
+            [flows.Flatten(shape), flows.WithContext(nn.Flatten(), flows.Composition(blocks))]
+        )
 
-    def scale(shape: Shape, left: int) -> Bijection:
+    def scale(shape: Shape, left: int) -> flows.Bijection:
         if left == 0 or shape[1] % 2 or shape[2] % 2:
-            return Flatten(shape)
+            return flows.Flatten(shape)
         coarse = (4 * shape[0], shape[1] // 2, shape[2] // 2)
         networks = [
-            LipschitzNetwork(coarse[0], context_channels, width, coarse[1:], coefficient)
+            flows.LipschitzNetwork(coarse[0], context_channels, width, coarse[1:], coefficient)
             for _ in range(depth)
         ]
         blocks = _blocks(coarse[0], math.prod(coarse), networks, seeds)
-        rest = Composition([*blocks, scale(coarse, left - 1)])
+        rest = flows.Composition([*blocks, scale(coarse, left - 1)])
         coarser = nn.Conv2d(context_channels, context_channels, 2, stride=2)
-        return Composition([Squeeze(), WithContext(coarser, rest)])
+        return flows.Composition([flows.Squeeze(), flows.WithContext(coarser, rest)])
 
     return scale(shape, scales)
 
 
 def _blocks(
-    channels: int, numbers: int, networks: Sequence[Contraction], seeds: Iterator[int]
-) -> list[Bijection]:
+    channels: int, numbers: int, networks: Sequence[flows.Contraction], seeds: Iterator[int]
+) -> list[flows.Bijection]:
     """Residual blocks with ActNorm before, between and after them."""
-    bijections: list[Bijection] = [ActNorm(channels)]
+    bijections: list[flows.Bijection] = [flows.ActNorm(channels)]
     for network in networks:
         block = _RouletteResidual(network, numbers, next(seeds))
-        bijections += [block, ActNorm(channels)]
+        bijections += [block, flows.ActNorm(channels)]
     return bijections
 
 
-class _RouletteResidual(Residual):
+class _RouletteResidual(flows.Residual):
     """A residual block whose estimator follows `train` and `eval`.
 
     Args:
@@ -112,15 +100,15 @@ class _RouletteResidual(Residual):
         seed: of the estimators' probes.
     """
 
-    def __init__(self, network: Contraction, numbers: int, seed: int) -> None:
+    def __init__(self, network: flows.Contraction, numbers: int, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
-        in_training = RussianRoulette(TERMS_IN_TRAINING, CONTINUING, 1, generator)
+        in_training = flows.RussianRoulette(TERMS_IN_TRAINING, CONTINUING, 1, generator)
         super().__init__(network, in_training)
-        self.in_training: LogDetEstimator = in_training
-        self.in_evaluation: LogDetEstimator = (
-            ExactLogDet()
+        self.in_training: flows.LogDetEstimator = in_training
+        self.in_evaluation: flows.LogDetEstimator = (
+            flows.ExactLogDet()
             if numbers <= EXACT_UP_TO
-            else RussianRoulette(TERMS_IN_EVALUATION, CONTINUING, 1, generator)
+            else flows.RussianRoulette(TERMS_IN_EVALUATION, CONTINUING, 1, generator)
         )
 
     def train(self, mode: bool = True) -> _RouletteResidual:

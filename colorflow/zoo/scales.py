@@ -15,33 +15,15 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
-from colorflow.flows import (
-    ActNorm,
-    Affine,
-    Bijection,
-    ChannelPartition,
-    Composition,
-    ContextTransform,
-    ConvolutionNetwork,
-    Coupling,
-    ElementwiseTransform,
-    Flatten,
-    Linear,
-    MaskPartition,
-    Partition,
-    Split,
-    Squeeze,
-    WithContext,
-    checkerboard,
-)
+from colorflow import flows
 
 Shape = tuple[int, int, int]
 """(C, H, W) of one sample."""
 
-Steps = Callable[[Shape], Iterable[Bijection]]
+Steps = Callable[[Shape], Iterable[flows.Bijection]]
 """The bijections of one scale, given the shape that they keep."""
 
-Parting = Callable[[Shape, int], Partition]
+Parting = Callable[[Shape, int], flows.Partition]
 """The partition of the coupling of an index, given the shape."""
 
 CouplingNetwork = Callable[[int, int], nn.Module]
@@ -56,7 +38,7 @@ PRIOR_LOG_SCALE = 3.0
 
 def squeezed_scales(
     shape: Shape, context_channels: int, *, scales: int, width: int, steps: Steps
-) -> Bijection:
+) -> flows.Bijection:
     """Squeeze, steps, half of the channels leaves: the skeleton of Glow and of the spline flow.
 
     What leaves has a Gaussian prior that is learned, given what goes on and the context; what is
@@ -71,17 +53,17 @@ def squeezed_scales(
     """
     if not _can_squeeze(shape):
         prior = learned_prior(shape[0], context_channels, width)
-        return Composition([*steps(shape), prior, Flatten(shape)])
+        return flows.Composition([*steps(shape), prior, flows.Flatten(shape)])
     coarse = _squeezed(shape)
-    last: Bijection
+    last: flows.Bijection
     if scales == 1 or not _can_squeeze(coarse):
         prior = learned_prior(coarse[0], context_channels, width)
-        last = Composition([prior, Flatten(coarse)])
+        last = flows.Composition([prior, flows.Flatten(coarse)])
     else:
         kept = _half(coarse)
         rest = squeezed_scales(kept, context_channels, scales=scales - 1, width=width, steps=steps)
         prior = learned_prior(kept[0], context_channels + kept[0], width)
-        last = Split(coarse, kept[0], rest, prior, JoinedContext())
+        last = flows.Split(coarse, kept[0], rest, prior, JoinedContext())
     return _after_squeeze(context_channels, [*steps(coarse), last])
 
 
@@ -93,7 +75,7 @@ def masked_scales(
     masked: Steps,
     channelwise: Steps,
     split: bool,
-) -> Bijection:
+) -> flows.Bijection:
     """Masked steps, squeeze, channelwise steps: the skeleton of RealNVP and of Flow++.
 
     Args:
@@ -105,7 +87,7 @@ def masked_scales(
         split: whether half of the channels leaves after those.
     """
     if scales == 1 or not _can_squeeze(shape):
-        return Composition([*masked(shape), Flatten(shape)])
+        return flows.Composition([*masked(shape), flows.Flatten(shape)])
     coarse = _squeezed(shape)
     rest = masked_scales(
         _half(coarse) if split else coarse,
@@ -115,44 +97,44 @@ def masked_scales(
         channelwise=channelwise,
         split=split,
     )
-    last = Split(coarse, coarse[0] // 2, rest) if split else rest
+    last = flows.Split(coarse, coarse[0] // 2, rest) if split else rest
     after = _after_squeeze(context_channels, [*channelwise(coarse), last])
-    return Composition([*masked(shape), after])
+    return flows.Composition([*masked(shape), after])
 
 
 def coupling_steps(
     shape: Shape,
     part: Parting,
     depth: int,
-    transform: ElementwiseTransform,
+    transform: flows.ElementwiseTransform,
     network: CouplingNetwork,
     *,
     rotated: bool = True,
-) -> Iterator[Bijection]:
+) -> Iterator[flows.Bijection]:
     """ActNorm, 1x1 convolution (if `rotated`) and coupling, `depth` times."""
     for index in range(depth):
         partition = part(shape, index)
         out = transform.size * partition.moved_channels
-        coupling = Coupling(partition, network(partition.kept_channels, out), transform)
-        yield ActNorm(shape[0])
+        coupling = flows.Coupling(partition, network(partition.kept_channels, out), transform)
+        yield flows.ActNorm(shape[0])
         if rotated:
-            yield Linear.rotation(shape[0], seed=index, plu=True)
+            yield flows.Linear.rotation(shape[0], seed=index)
         yield coupling
 
 
-def masked_partition(shape: Shape, index: int) -> Partition:
+def masked_partition(shape: Shape, index: int) -> flows.Partition:
     """A checkerboard whose color alternates with `index`; halves of the channels in one cell."""
     if shape[1] * shape[2] == 1:
         return channel_partition(shape, index)
-    return MaskPartition(checkerboard(*shape, keep_even=index % 2 == 0))
+    return flows.MaskPartition(flows.checkerboard(*shape, keep_even=index % 2 == 0))
 
 
-def channel_partition(shape: Shape, index: int) -> Partition:
+def channel_partition(shape: Shape, index: int) -> flows.Partition:
     """Halves of the channels that alternate with `index`."""
-    return ChannelPartition(shape[0], keep_first=index % 2 == 0)
+    return flows.ChannelPartition(shape[0], keep_first=index % 2 == 0)
 
 
-def learned_prior(channels: int, context_channels: int, width: int) -> Bijection:
+def learned_prior(channels: int, context_channels: int, width: int) -> flows.Bijection:
     """N(mean(context), std(context)) made N(0, 1).
 
     Args:
@@ -160,8 +142,8 @@ def learned_prior(channels: int, context_channels: int, width: int) -> Bijection
         context_channels: of the context that it sees.
         width: hidden channels.
     """
-    network = ConvolutionNetwork(0, context_channels, width, 2 * channels)
-    return ContextTransform(channels, network, Affine(PRIOR_LOG_SCALE))
+    network = flows.ConvolutionNetwork(0, context_channels, width, 2 * channels)
+    return flows.ContextTransform(channels, network, flows.Affine(PRIOR_LOG_SCALE))
 
 
 class JoinedContext(nn.Module):
@@ -172,10 +154,12 @@ class JoinedContext(nn.Module):
         return torch.cat([kept.to(context.dtype), context], 1)
 
 
-def _after_squeeze(context_channels: int, bijections: Iterable[Bijection]) -> Bijection:
+def _after_squeeze(context_channels: int, bijections: Iterable[flows.Bijection]) -> flows.Bijection:
     """Squeeze, and then bijections whose context is on the coarser grid as well."""
     coarser = nn.Conv2d(context_channels, context_channels, 2, stride=2)
-    return Composition([Squeeze(), WithContext(coarser, Composition(bijections))])
+    return flows.Composition(
+        [flows.Squeeze(), flows.WithContext(coarser, flows.Composition(bijections))]
+    )
 
 
 def _can_squeeze(shape: Shape) -> bool:

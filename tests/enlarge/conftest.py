@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from colorflow.enlarge.mean import StepConfig
-from colorflow.enlarge.model import DetailModel
+from colorflow.enlarge.model import DetailModel, StepConfig
 from tests.enlarge.made_up_patches import write_patches
 
 ModelOf = Callable[..., DetailModel]

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorflow.enlarge.mean import StepConfig
-from colorflow.enlarge.model import in_range
+from colorflow.enlarge.model import StepConfig, in_range
 from tests.enlarge.conftest import ModelOf
 
 

@@ -246,7 +246,7 @@ CASES = {
     "standardize": Case(build=lambda: Standardize(SHAPE[0])),
     "diagonal": Case(build=lambda: Linear(DiagonalMatrix(4))),
     "full": Case(build=lambda: Linear(FullMatrix(4))),
-    "plu-rotation": Case(build=lambda: Linear.rotation(4, 1, plu=True), shape=(4,)),
+    "plu-rotation": Case(build=lambda: Linear.rotation(4, 1), shape=(4,)),
     "conditional-triangular": Case(
         build=lambda: pooled(TriangularMatrix(4, lower=True)), context=CONTEXT
     ),

@@ -12,10 +12,11 @@ import skimage.color
 import torch
 from torch import Tensor
 
+from benchmarks.hints import hint_errors
 from colorflow.color.full_resolution import render
 from colorflow.model.condition import Condition
 from colorflow.model.config import HINT_PLANES
-from colorflow.model.hints import SRGB_REACH, Hint, hint_errors, hint_planes
+from colorflow.model.hints import SRGB_REACH, Hint, hint_planes
 from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
 from tests.model.conftest import random_condition, small_config

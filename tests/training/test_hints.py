@@ -228,6 +228,6 @@ def test_dev_with_hints_is_measured_on_the_same_noise(
     )
     randomize(trainer.ema, gain=0.35)
     pointed = LevelObjective(pyramid, 2, points=targets.EVALUATED_HINTS)
-    assert trainer.evaluate("dev", objective=pointed) != trainer.evaluate("dev")
+    assert trainer.evaluate(objective=pointed) != trainer.evaluate()
     torch.nn.init.zeros_(trainer.ema.context.from_planes.out.weight)
-    assert trainer.evaluate("dev", objective=pointed) == trainer.evaluate("dev")
+    assert trainer.evaluate(objective=pointed) == trainer.evaluate()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,9 +13,10 @@ import torch
 from PIL import Image
 
 from colorflow.model.config import PyramidConfig
-from colorflow.training import trainer as trainer_module
-from colorflow.training import until_budget
-from colorflow.training.run_folder import CURVE, STATE, read_config
+from colorflow.training import loop, until_budget
+from colorflow.training.run_folder import CURVE, STATE
+from colorflow.training.trained import read_config
+from colorflow.training.trainer import Trainer
 from tests.training.conftest import small_training
 from tests.training.runs import Train, curve, state_of
 
@@ -25,14 +26,16 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_run_leaves_curves_grids_and_checkpoints(
-    go: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    go: Train, shape: PyramidConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(until_budget, "PHOTOS", 8)
     said = go(tmp_path, steps=4, levels=(4, 8, 32))
     assert [line.split(",")[0] for line in said] == [
         "joint: step 3", "joint: step 4", "level 32: step 3", "level 32: step 4",
     ]  # fmt: skip
-    assert (tmp_path / "config.json").is_file()
+    written = json.loads((tmp_path / "config.json").read_text())
+    assert written["train"] == dataclasses.asdict(small_training(batch=4, dev_photos=2))
+    assert read_config(tmp_path) == shape
     for name in ("joint", "level32"):
         rows = curve(tmp_path, name)
         assert tuple(rows[0])[:7] == CURVE
@@ -63,13 +66,6 @@ def test_tensorboard_shows_the_same_curves(go: Train, tmp_path: Path) -> None:
         assert [event.step for event in shown] == [int(row["step"]) for row in rows]
         values = [float(row[name]) for row in rows]
         assert [event.value for event in shown] == pytest.approx(values, rel=1e-5)
-
-
-def test_the_settings_are_written_down(go: Train, tmp_path: Path, shape: PyramidConfig) -> None:
-    go(tmp_path, steps=1)
-    written = json.loads((tmp_path / "config.json").read_text())
-    assert written["train"] == dataclasses.asdict(small_training(batch=4, dev_photos=2))
-    assert read_config(tmp_path) == shape
 
 
 # going on
@@ -127,14 +123,9 @@ def test_minutes_end_by_the_clock(
 ) -> None:
     """The clock is looked at once before training goes on and once a step: 10 s each time."""
     time = iter(range(0, 10_000, 10))
-    monkeypatch.setattr(trainer_module, "time", SimpleNamespace(monotonic=lambda: next(time)))
+    monkeypatch.setattr(loop, "Trainer", partial(Trainer, clock=lambda: float(next(time))))
     go(tmp_path, minutes=1.5, evaluate_every=30.0)
     rows = curve(tmp_path)
     assert [float(row["seconds"]) for row in rows] == [30, 60, 90]
     assert [int(row["step"]) for row in rows] == [3, 6, 9]
     assert go(tmp_path, minutes=1.5, evaluate_every=30.0) == ["joint: goes on at step 9"]
-
-
-def test_the_last_stretch_is_no_longer_than_the_budget(go: Train, tmp_path: Path) -> None:
-    go(tmp_path, steps=5, evaluate_every=3.0)
-    assert [row["step"] for row in curve(tmp_path)] == ["3", "5"]

@@ -16,8 +16,8 @@ from colorflow.model.weights import load_weights, save_weights
 from colorflow.training import export as export_module
 from colorflow.training.export import export
 from colorflow.training.pixels import PixelPack
-from colorflow.training.run_folder import read_config, read_mean_head
 from colorflow.training.targets import MeanHeadObjective
+from colorflow.training.trained import read_config
 from tests.training.runs import Train, raw_state
 
 pytestmark = pytest.mark.slow
@@ -67,8 +67,7 @@ def test_export_puts_the_head_into_the_file(
     options = {"pack_folder": pack_folder, "temperatures": (0.5,) * 5}
     export(run, path, fallback=start, say=str, **options)  # type: ignore[arg-type]
     pyramid = load_weights(path).pyramid
-    best = read_mean_head(run)
-    assert best is not None
+    best = raw_state(run, "mean")["best"]
     assert pyramid.mean_head is not None
     for name, value in pyramid.mean_head.state_dict().items():
         torch.testing.assert_close(value, best[name], rtol=2e-3, atol=2e-3)  # float16
@@ -79,8 +78,7 @@ def test_export_puts_the_head_into_the_file(
 
 def test_weights_with_a_head_go_on(go: Train, run: Path, start: Path, tmp_path: Path) -> None:
     pyramid = ChromaPyramid(dataclasses.replace(load_weights(start).pyramid.config, mean_head=True))
-    best = read_mean_head(run)
-    assert best is not None
+    best = raw_state(run, "mean")["best"]
     assert pyramid.mean_head is not None
     pyramid.mean_head.load_state_dict(best)
     path = tmp_path / "with_head.safetensors"

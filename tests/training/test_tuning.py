@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -270,5 +271,5 @@ def test_a_pack_without_large_photos_is_refused(own_pack: Path) -> None:
 
 def test_the_header_of_a_weights_file() -> None:
     colors = TrainingColors(mean_ab=(1.0, -2.0), blow_up_chroma=70.0)
-    assert TrainingColors.from_dict(json.loads(json.dumps(colors.to_dict()))) == colors
+    assert TrainingColors.from_dict(json.loads(json.dumps(dataclasses.asdict(colors)))) == colors
     assert TrainingColors.from_dict({"mean_ab": [1.0, -2.0], "largest_chroma": 70.0}) == colors
