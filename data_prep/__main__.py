@@ -120,7 +120,10 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", type=_whole_number(0), default=0, help="seed of all choices (default 0)"
     )
     parser.add_argument(
-        "--workers", type=_whole_number(0), default=2, help="processes that decode (default 2)"
+        "--workers",
+        type=_whole_number(0),
+        default=2,
+        help="processes that decode, 0 for none beside this one (default 2)",
     )
     return parser
 

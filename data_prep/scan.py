@@ -62,9 +62,13 @@ class Scanned:
 
 
 def scan(paths: Iterable[Path], workers: int, *, for_patches: bool = False) -> Iterator[Scanned]:
-    """Scans photos in several processes; yields in the order of `paths`."""
+    """Scans photos in so many processes, 0 for this one; yields in the order of `paths`."""
+    scan_photo = partial(scan_one, for_patches=for_patches)
+    if workers == 0:
+        yield from map(scan_photo, paths)
+        return
     with workers_of_this_process(workers) as pool:
-        yield from pool.map(partial(scan_one, for_patches=for_patches), paths, chunksize=64)
+        yield from pool.map(scan_photo, paths, chunksize=64)
 
 
 def workers_of_this_process(workers: int) -> ProcessPoolExecutor:

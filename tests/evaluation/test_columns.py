@@ -16,6 +16,7 @@ from colorflow.color.full_resolution import lightness_of, render
 from colorflow.coloring import ColoringSpec
 from colorflow.colorizer import Colorizer
 from colorflow.errors import WeightsError
+from colorflow.evaluation import columns as columns_module
 from colorflow.evaluation.baselines import (
     BASELINES,
     ConditionalDensity,
@@ -23,7 +24,6 @@ from colorflow.evaluation.baselines import (
     save_baseline,
 )
 from colorflow.evaluation.columns import (
-    MANY,
     Column,
     baseline_columns,
     columns_of,
@@ -135,14 +135,15 @@ def test_samples_at_the_schedule_are_as_users_see_them(
 
 
 def test_samples_by_seed_are_those_that_users_get(
-    columns: dict[str, Column], weights: Path
+    columns: dict[str, Column], weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`colorize` paints the same chroma, from seed 0 on."""
+    monkeypatch.setattr(columns_module, "MANY", 3)
     pixels = skimage.data.astronaut()[:100, 100:220]
     by_seed = columns["colorflow"].samples_by_seed
     assert by_seed is not None
     found = by_seed(pixels)
-    assert found.shape == (MANY, 2, 64, 64)
+    assert found.shape == (3, 2, 64, 64)
     colorings = Colorizer.load(weights).colorize(pixels, n=3, samples=True, force=True)
     for one, ab in zip(colorings, found, strict=False):
         want = render(lightness_of(pixels), ab.numpy())

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from colorflow import colorizer
 from colorflow.cli import main
 from colorflow.errors import EvaluationError
+from colorflow.evaluation import columns as columns_module
 from colorflow.evaluation import measure as measure_module
 from colorflow.evaluation import run as run_module
 from colorflow.evaluation import subject as subject_module
@@ -30,10 +31,10 @@ from colorflow.model.weights import load_weights
 from tests.evaluation.conftest import error_of, save_photos, usage_error_of
 
 METRICS = [
-    "bits_per_dim", "rmse_best8_photo", "rmse_best8_pixel", "rmse_one", "rmse_mean8", "rmse_mean64",
+    "bits_per_dim", "rmse_best8_photo", "rmse_best8_pixel", "rmse_one", "rmse_mean8", "rmse_mean12",
     "variance_pixel", "energy_score", "diversity", "coverage50", "coverage90", "colorfulness",
     "blow_ups", "judge_agreement", "judge_kl", "kd_lite2", "seam_ratio", "inverse_error",
-    "flat_steps", "true_steps", "psnr", "psnr_mean64",
+    "flat_steps", "true_steps", "psnr", "psnr_mean12",
     "seconds_per_sample",
 ]  # fmt: skip
 COLUMNS = [
@@ -46,9 +47,14 @@ OF_PRINCIPAL = {"rmse_first", "rmse_best4", "colorfulness_first", "shares_off_by
 
 @pytest.fixture(scope="module", autouse=True)
 def _shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of the shipped weights, whatever is in that of the checkout: here an empty one."""
+    """The folder of the shipped weights, whatever is in that of the checkout: here an empty one.
+
+    Twelve samples have to do for what takes 64.
+    """
     folder = tmp_path_factory.mktemp("shipped")
     with pytest.MonkeyPatch.context() as patch:
+        for module in (columns_module, measure_module, run_module):
+            patch.setattr(module, "MANY", 12)
         patch.setattr(colorizer, "default_weights", lambda: folder / "colorflow.safetensors")
         yield folder
 
@@ -175,20 +181,6 @@ def test_the_sheet(written: Path) -> None:
         assert np.abs(cells[2] - cells[3]).mean() > 1
 
 
-@pytest.mark.slow
-def test_degraded(photos: Path, weights: Path, found: dict[str, Any], tmp_path: Path) -> None:
-    file = tmp_path / "e.json"
-    arguments = ["evaluate", str(photos), "--weights", str(weights), "--json", str(file)]
-    assert main([*arguments, "--degrade", "--limit", "1", "--samples", "2", "--seed", "5"]) == 0
-    degraded = json.loads(file.read_text())
-    assert degraded["degraded"] is True
-    assert (degraded["photos"], degraded["samples"], degraded["seed"]) == (1, 2, 5)
-    assert degraded["command"].endswith("--samples 2 --seed 5 --degrade")
-    assert "--limit 1" in degraded["command"]
-    assert "kd_lite2" not in degraded["columns"]["gray"], "one photo has no pairs"
-    assert degraded["columns"]["gray"]["rmse_one"]["stderr"] is None
-
-
 # baselines
 
 
@@ -226,7 +218,6 @@ def test_baselines_are_columns_and_a_missing_one_is_a_line_on_stderr(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(subject_module, "Conditioner", lambda: blind_condition)
-    monkeypatch.setattr(measure_module, "MANY", 2)
     file = tmp_path / "e.json"
     arguments = ["evaluate", str(photos), "--weights", str(weights), "--json", str(file)]
     arguments += ["--limit", "1", "--samples", "2"]
@@ -271,16 +262,6 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return error_of(["evaluate", *arguments], capsys)
 
 
-def test_an_empty_folder(tmp_path: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "empty").mkdir()
-    file = tmp_path / "e.json"
-    message = refused(
-        [str(tmp_path / "empty"), "--weights", str(weights), "--json", str(file)], capsys
-    )
-    assert f"{tmp_path / 'empty'}: holds no photo" in message
-    assert not file.exists()
-
-
 def test_files_that_cannot_be_written(
     photos: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -321,11 +302,6 @@ def test_all_models_compute_with_one_thread(
         assert (seen, torch.get_num_threads()) == ([1], 2)
     finally:
         torch.set_num_threads(1)
-
-
-def test_no_weights(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = [str(photos), "--json", str(tmp_path / "e.json"), "--weights", "none.safetensors"]
-    assert "none.safetensors: there is no such weights file" in refused(arguments, capsys)
 
 
 def test_the_extra_is_missing(

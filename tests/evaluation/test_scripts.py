@@ -90,7 +90,7 @@ def test_hints_tell_how_near_samples_keep(monkeypatch: pytest.MonkeyPatch) -> No
     assert quantile == pytest.approx([10], abs=1)
 
 
-@pytest.mark.parametrize("more", [["--srflow"], ["--damaged"], ["--scale", "4"]])
+@pytest.mark.parametrize("more", [["--srflow"], ["--damaged"]])
 def test_enlarging(
     more: list[object],
     tmp_path: Path,
