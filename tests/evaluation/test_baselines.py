@@ -73,13 +73,6 @@ def test_damaged_header(path: Path, key: str, value: str | None) -> None:
     assert "the header is damaged" in error_of(path)
 
 
-@pytest.mark.parametrize("value", ["NaN", "Infinity", "-0.5"])
-def test_temperatures_out_of_range(path: Path, value: str) -> None:
-    tensors, header = parts(path)
-    save_file(tensors, path, header | {"temperature": value})
-    assert "a temperature below 0 or not finite" in error_of(path)
-
-
 def test_the_name_of_another_baseline(path: Path) -> None:
     tensors, header = parts(path)
     save_file(tensors, path, header | {"baseline": "cinn2019"})

@@ -27,7 +27,6 @@ from colorflow.evaluation.columns import (
     Column,
     baseline_columns,
     columns_of,
-    constant,
     training_colors_of,
 )
 from colorflow.limits import MOST_LOOKS
@@ -164,13 +163,6 @@ def test_principal_colorings_are_those_that_users_get(
     assert [name for name, column in columns.items() if column.principal] == ["principal"]
 
 
-def test_constant_colors(condition: Condition) -> None:
-    ab = samples(constant("warm", (3.0, 4.0)), condition, 2)
-    assert ab.shape == (2, 2, 64, 64)
-    assert (ab[:, 0] == 3).all()
-    assert (ab[:, 1] == 4).all()
-
-
 def test_bits_per_dim_are_those_of_log_prob(
     columns: dict[str, Column], loaded: LoadedWeights, condition: Condition
 ) -> None:
@@ -280,20 +272,6 @@ def test_a_missing_baseline_is_said_and_the_other_stays(missing: str, baselines:
     (column,) = baseline_columns(baselines, said.append)
     assert column.name != missing
     assert said == [f"{path}: is missing, so the table has no column {missing}"]
-
-
-def test_a_folder_that_is_missing_gives_no_columns(baselines: Path) -> None:
-    said: list[str] = []
-    assert baseline_columns(baselines / "none", said.append) == []
-    assert len(said) == len(BASELINES)
-
-
-def test_a_damaged_file_is_an_error(baselines: Path) -> None:
-    path = baselines / "cinn2019.safetensors"
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(WeightsError, match="not a readable safetensors file") as caught:
-        baseline_columns(baselines, no_line)
-    assert str(caught.value).startswith(f"{path}: ")
 
 
 def test_a_file_under_the_name_of_another_baseline(baselines: Path) -> None:

@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -179,6 +180,21 @@ def test_the_sheet(written: Path) -> None:
             assert np.abs(one - lightness[0]).max() < 1.5  # two roundings to 8 bits
         assert np.abs(cells[1] - cells[2]).mean() > 2
         assert np.abs(cells[2] - cells[3]).mean() > 1
+
+
+def test_the_command_passes_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[dict[str, Any]] = []
+
+    def run_evaluation(folder: Path, **named: Any) -> SimpleNamespace:
+        calls.append(named)
+        return SimpleNamespace(left_out=[])
+
+    monkeypatch.setattr(run_module, "run_evaluation", run_evaluation)
+    options = ["--json", "e.json", "--degrade", "--limit", "1", "--samples", "2", "--seed", "5"]
+    assert main(["evaluate", str(tmp_path), *options]) == 0
+    (named,) = calls
+    assert [named[key] for key in ("degraded", "limit", "n", "seed")] == [True, 1, 2, 5]
+    assert named["command"].endswith("--limit 1 --samples 2 --seed 5 --degrade")
 
 
 # baselines

@@ -70,14 +70,6 @@ def test_the_context_is_brought_to_the_grid(
         torch.testing.assert_close(own, expected[:, 2 * row + column :: 4], rtol=0, atol=1e-6)
 
 
-def test_without_a_network_the_context_is_the_levels_own(condition: Condition) -> None:
-    context = LevelContext(LEVEL, coarse=False, extra_planes=0)
-    model = ConditionalDensity(Flatten((2, 8, 8)), (2, 8, 8), context).eval()
-    with torch.no_grad():
-        expected = context.of_sample(context.of_photo(condition), None)
-        assert torch.equal(model.context_of(condition), expected)
-
-
 @pytest.mark.parametrize("temperature", [0.0, 0.4, 1.0])
 def test_the_temperature_is_the_std_of_the_latents(
     temperature: float, randomize: Callable[..., nn.Module], condition: Condition
@@ -91,16 +83,6 @@ def test_the_temperature_is_the_std_of_the_latents(
     assert z.std().item() == pytest.approx(
         temperature, abs=4 * temperature / math.sqrt(2 * z.numel()) + 1e-4
     )
-
-
-def test_samples_repeat_by_generator(
-    randomize: Callable[..., nn.Module], condition: Condition
-) -> None:
-    model = density(randomize)
-    with torch.no_grad():
-        first = model.sample(condition, 2, generator(5))
-        assert torch.equal(model.sample(condition, 2, generator(5)), first)
-        assert not torch.equal(model.sample(condition, 2, generator(6)), first)
 
 
 def test_a_call_is_the_log_density(

@@ -66,11 +66,6 @@ def test_the_seed_changes_the_samples(cat: Path) -> None:
     assert one["rmse_one"] == same["rmse_one"] != other["rmse_one"]
 
 
-def test_columns_sample_apart(cat: Path) -> None:
-    table = run([cat], [NORMAL, replace(NORMAL, name="other")]).tables["columns"]
-    assert table["normal"]["rmse_one"] != table["other"]["rmse_one"]
-
-
 # the numbers
 
 
@@ -86,13 +81,6 @@ def test_rmse_by_scikit_image(cat: Path) -> None:
     values = alone(cat, WARM)
     for name in ("one", "best8_photo", "best8_pixel", "mean8", "mean64"):
         assert values[f"rmse_{name}"] == pytest.approx(want, rel=0.01), name
-
-
-def test_rmse_of_photos_is_the_root_of_the_mean(photos: Path) -> None:
-    files = photos_of(photos)
-    each = [alone(path, WARM)["rmse_one"] for path in files]
-    together = run(files, [WARM]).tables["columns"]["warm"]["rmse_one"].value
-    assert together == pytest.approx(np.sqrt(np.mean(np.square(each))), rel=1e-9)
 
 
 def about_the_truth(offsets: Callable[[int, torch.Generator], Tensor]) -> Column:
@@ -203,15 +191,6 @@ def test_the_tint_that_the_number_of_a_sample_explains(
     assert "tint_by_seed" not in found.tables["columns"]["normal"]
 
 
-@pytest.mark.parametrize("n_photos", [1, 3])
-def test_tints_without_pairs_or_without_spread_have_no_share(photos: Path, n_photos: int) -> None:
-    spread = 1.0 if n_photos == 1 else 0.0
-    column = replace(WARM, samples_by_seed=lambda _: spread * torch.randn(4, 2, 1, 1))
-    assert (
-        "tint_by_seed" not in run(photos_of(photos)[:n_photos], [column]).tables["columns"]["warm"]
-    )
-
-
 def test_truth_and_gray(photos: Path) -> None:
     found = run(photos_of(photos), [WARM])
     truth, gray = found.tables["columns"]["truth"], found.tables["columns"]["gray"]
@@ -225,15 +204,6 @@ def test_truth_and_gray(photos: Path) -> None:
     assert found.tables["ratios"]["warm"]["rmse_best8_photo_to_gray"].value == pytest.approx(warm)
     assert gray["kd_lite2"].value > truth["kd_lite2"].value
     assert gray["judge_kl"].value > truth["judge_kl"].value >= 0
-
-
-def test_colorfulness_is_that_of_the_photos(cat: Path) -> None:
-    photo = Image.fromarray(skimage.data.chelsea()[40:240, 60:300])
-    r, g, b = np.moveaxis(np.asarray(photo.resize((64, 64), Image.Resampling.BOX), float), -1, 0)
-    rg, yb = r - g, (r + g) / 2 - b
-    want = np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean())
-    found = run([cat], []).tables["columns"]["truth"]["colorfulness"].value
-    assert found == pytest.approx(want, rel=0.01)
 
 
 def test_likelihood_and_inverse_are_of_the_noisy_truth(photos: Path) -> None:

@@ -18,7 +18,6 @@ from colorflow.colorizer import Colorizer
 from colorflow.evaluation.columns import Column, columns_of
 from colorflow.evaluation.evaluate import Evaluation, evaluate
 from colorflow.evaluation.measure import MANY
-from colorflow.evaluation.run import report_text
 from colorflow.model.condition import Conditioner
 from colorflow.model.latents import sample_latents, signs_of_photo
 from colorflow.model.weights import load_weights
@@ -118,12 +117,3 @@ def test_the_coverage_is_that_of_the_map_that_users_see(
     assert found["map_coverage90"] == pytest.approx(inside, abs=1e-3)
     # The map is that of samples at std 1, which the other columns are not.
     assert not any(own.interval_factors for name, own in columns.items() if "std1" not in name)
-
-
-def test_the_table_shows_and_explains_it(cat: Path, truth: Tensor) -> None:
-    about = dict.fromkeys(("command", "date", "weights", "hardware", "peak_megabytes"), "x")
-    text = report_text(run(cat, exchangeable(truth, FACTORS)), {**about, "threads": 1})
-    rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("|")]
-    assert rows.index("map_coverage90") == rows.index("map_coverage50") + 1
-    assert "map_coverage: share of ab in the intervals of the uncertainty map" in text
-    assert "nominally 0.5 and 0.9" in text

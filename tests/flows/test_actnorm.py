@@ -46,15 +46,6 @@ def test_actnorm_from_a_checkpoint_is_not_initialized_again() -> None:
     assert torch.equal(other.train()(100 + photos())[0], norm(100 + photos())[0])
 
 
-def test_actnorm_is_the_identity_before_its_initialization() -> None:
-    norm = ActNorm(3).double()
-    z, ladj = norm.eval()(photos())
-    assert torch.equal(z, photos())
-    assert torch.equal(ladj, torch.zeros(16, dtype=torch.float64))
-    assert torch.equal(norm.train().inverse(photos())[0], photos())
-    assert not norm.initialized
-
-
 @pytest.mark.parametrize(
     ("x", "scale"),
     [

@@ -141,21 +141,6 @@ def test_window_of_the_convolutions(randomize: Randomize, *, reverse: bool) -> N
     assert torch.equal(seen, expected.flip(0, 1) if reverse else expected)
 
 
-def test_inverse_is_the_fixed_point(
-    network: AutoregressiveNetwork, x: Tensor, context: Tensor
-) -> None:
-    """As many sweeps over all elements as there are elements solve x = t^-1(z; x) exactly."""
-    flow = Autoregressive(network, Affine(0.7, 3.0))
-    z = torch.randn_like(x)
-    guess = torch.zeros_like(z).flatten(1)
-    for _ in range(guess.shape[1]):
-        parameters = by_element(network(guess.reshape(z.shape), context), z.shape[1])
-        guess, terms = flow.transform.inverse(z.flatten(1), parameters)
-    back, ladj = flow.inverse(z, context)
-    torch.testing.assert_close(back.flatten(1), guess, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(ladj, terms.sum(1), rtol=1e-12, atol=1e-12)
-
-
 def test_cost_in_evaluations(network: AutoregressiveNetwork, x: Tensor, context: Tensor) -> None:
     """One in the fast direction, one an element in the slow one; the twin exchanges them."""
     calls: list[int] = []

@@ -47,19 +47,6 @@ def test_applies_in_order_with_one_context_and_adds_ladj() -> None:
     same(ladj, torch.full((2,), -2 * math.log(6), dtype=torch.float64))
 
 
-def test_nests() -> None:
-    lines = [Line(2, 1), Line(3, 5), Line(0.5, -1)]
-    flat = Composition(lines)
-    for nested in (
-        Composition([Composition(lines[:2]), lines[2]]),
-        Composition([lines[0], Composition(lines[1:])]),
-    ):
-        for direction in ("forward", "inverse"):
-            results = getattr(nested, direction)(X, CONTEXT)
-            for result, expected in zip(results, getattr(flat, direction)(X, CONTEXT), strict=True):
-                same(result, expected)
-
-
 def test_inverse_exchanges_the_directions() -> None:
     line = Line(2, 1)
     inverse = Inverse(line)
@@ -85,9 +72,3 @@ def test_with_context_shows_what_the_network_makes_of_it() -> None:
         expected, expected_ladj = getattr(line, direction)(X, 2 * CONTEXT)
         same(z, expected)
         same(ladj, expected_ladj)
-
-
-def test_with_context_leaves_that_of_its_neighbors() -> None:
-    line = Line(2, 1)
-    z, _ = Composition([WithContext(Doubled(), line), line])(X, CONTEXT)
-    same(z, 2 * (2 * X + 1 + 2 * CONTEXT) + 1 + CONTEXT)

@@ -211,24 +211,6 @@ def test_half_mask() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "keep", "message"),
-    [
-        ((1, 4, 4), "middle", "keep: expected one of top, bottom, left, right, got 'middle'"),
-        ((1, 1, 4), "bottom", "height: expected at least 2 to keep the bottom half, got 1"),
-        ((1, 4, 1), "left", "width: expected at least 2 to keep the left half, got 1"),
-    ],
-)
-def test_half_mask_refuses(shape: tuple[int, int, int], keep: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        half_mask(*shape, keep=keep)
-
-
-def test_channel_partition_refuses_odd_channels() -> None:
-    with pytest.raises(ValueError, match="channels: expected an even number, got 3"):
-        ChannelPartition(3, keep_first=True)
-
-
-@pytest.mark.parametrize(
     "keep",
     [
         torch.ones(2, 3, 3, dtype=torch.bool),

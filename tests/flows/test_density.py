@@ -28,7 +28,6 @@ from colorflow.flows import (
 
 CONTEXT = (3, 1, 1)
 DRAWS = 4000
-LINE = np.linspace(-12, 12, 4001)
 SIDE = np.linspace(-8, 8, 321)
 
 
@@ -50,13 +49,6 @@ def coupling(*, keep_first: bool) -> Coupling:
 
 
 @pytest.fixture
-def line(randomize: Callable[..., Flow]) -> Flow:
-    """A density of one number given a context."""
-    network = ConvolutionNetwork(0, CONTEXT[0], 8, transform().size)
-    return randomize(Flow(ContextTransform(1, network, transform()), (1, 1, 1)), 1.5).double()
-
-
-@pytest.fixture
 def plane(randomize: Callable[..., Flow]) -> Flow:
     """A density of two numbers given a context, with flat latents."""
     layers = [coupling(keep_first=True), coupling(keep_first=False), Flatten((2, 1, 1))]
@@ -66,10 +58,6 @@ def plane(randomize: Callable[..., Flow]) -> Flow:
 @torch.no_grad()
 def density_on(flow: Flow, x: Tensor, row: Tensor) -> np.ndarray:
     return flow.log_prob(x, row.expand(len(x), -1, -1, -1)).exp().numpy()
-
-
-def on_line(flow: Flow, row: Tensor) -> np.ndarray:
-    return density_on(flow, torch.from_numpy(LINE).reshape(-1, 1, 1, 1), row)
 
 
 def on_plane(flow: Flow, row: Tensor) -> np.ndarray:
@@ -84,26 +72,10 @@ def p_value(samples: Tensor, grid: np.ndarray, density: np.ndarray) -> float:
     return stats.kstest(samples.numpy(), lambda x: np.interp(x, grid, cdf)).pvalue
 
 
-def test_mass_on_a_line_is_one(line: Flow) -> None:
-    for row in context(3):
-        density = on_line(line, row[None])
-        assert density.min() > 0
-        assert integrate.trapezoid(density, LINE) == pytest.approx(1, abs=2e-4)
-
-
 def test_mass_on_a_plane_is_one(plane: Flow) -> None:
     density = on_plane(plane, context(1))
     mass = integrate.trapezoid(integrate.trapezoid(density, SIDE), SIDE)
     assert mass == pytest.approx(1, abs=1e-3)
-
-
-@torch.no_grad()
-def test_samples_on_a_line_follow_the_density(line: Flow) -> None:
-    row, other = context(2).split(1)
-    samples = line.sample(DRAWS, row.expand(DRAWS, -1, -1, -1), generator=seeded(2)).flatten()
-    assert p_value(samples, LINE, on_line(line, row)) > 0.05
-    assert p_value(samples, LINE, on_line(line, other)) < 1e-6
-    assert stats.kstest(samples.numpy(), "norm").pvalue < 1e-6
 
 
 @torch.no_grad()

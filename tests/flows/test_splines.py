@@ -84,14 +84,6 @@ def test_quadratic_spline_is_the_integral_of_its_slope() -> None:
     np.testing.assert_allclose(ladj, np.log(density(x)), rtol=0, atol=1e-12)
 
 
-def test_parameters_of_zero_are_the_identity(spline: ElementwiseTransform) -> None:
-    x = torch.linspace(-4, 4, 101, dtype=torch.float64)
-    for direction in (spline.forward, spline.inverse):
-        result, ladj = direction(x, torch.zeros(101, spline.size, dtype=torch.float64))
-        torch.testing.assert_close(result, x, rtol=0, atol=1e-14)
-        torch.testing.assert_close(ladj, torch.zeros_like(x), rtol=0, atol=1e-14)
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("direction", ["forward", "inverse"])
 def test_identity_outside_the_box(
@@ -154,18 +146,6 @@ def test_extreme_parameters_stay_finite_and_in_the_box(
         assert ladj.isfinite().all()
         for gradient in torch.autograd.grad(result.sum() + ladj.sum(), [value, curves]):
             assert gradient.isfinite().all()
-
-
-@pytest.mark.parametrize(
-    ("name", "least", "most"), [("linear", 0.01 * BINS, BINS), ("quadratic", 0.01, 100)]
-)
-def test_slope_keeps_its_bounds(name: str, least: float, most: float) -> None:
-    spline = SPLINES[name]
-    curves = random_curves(spline.size, 20000, 1e4, torch.float64)
-    x = torch.linspace(-LIMIT, LIMIT, 20000, dtype=torch.float64)[1:-1]
-    _, ladj = spline.forward(x, curves[1:-1])
-    assert math.log(least) - 1e-9 <= ladj.min() < math.log(least) + 0.1  # and nearly reaches it
-    assert 0.5 * math.log(most) < ladj.max() <= math.log(most)
 
 
 def check_finite(spline: ElementwiseTransform, z: Tensor, curves: Tensor) -> tuple[Tensor, Tensor]:

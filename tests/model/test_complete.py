@@ -102,9 +102,3 @@ def test_chroma_is_pulled_to_the_hints_of_its_photo(
     torch.testing.assert_close(left, missed * 0.2 / 1.2, rtol=0, atol=0.01)
     torch.testing.assert_close(pulled[:REPEATS, :, 30:], given[:REPEATS, :, 30:], rtol=0, atol=1e-3)
     torch.testing.assert_close(pulled[REPEATS:], given[REPEATS:], rtol=0, atol=1e-3)
-
-
-def test_without_hints_chroma_stays(listening: ChromaPyramid, ab: Tensor) -> None:
-    with torch.no_grad():
-        pulled = listening.pull_to_hints(ab, random_condition(3))
-    torch.testing.assert_close(pulled, ab, rtol=0, atol=1e-3)

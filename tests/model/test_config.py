@@ -124,19 +124,6 @@ def test_pyramid_refuses_grids_that_do_not_double_to_64(grids: list[int]) -> Non
         PyramidConfig(levels=levels)
 
 
-@pytest.mark.parametrize("limit", [0.0, 108.0, -128.0, float("nan"), float("inf")])
-def test_pyramid_refuses_a_box_smaller_than_srgb(limit: float) -> None:
-    with pytest.raises(ValueError, match=f"chroma_limit: expected more than 108, .* got {limit}"):
-        PyramidConfig(levels=small_config().levels, chroma_limit=limit)
-    assert PyramidConfig(levels=small_config().levels, chroma_limit=109).chroma_limit == 109
-
-
-@pytest.mark.parametrize("planes", [-1, 65, 10**9])
-def test_pyramid_refuses_planes_beyond_reason(planes: int) -> None:
-    with pytest.raises(ValueError, match="extra_planes: expected 0 to 64"):
-        PyramidConfig(levels=small_config().levels, extra_planes=planes)
-
-
 @pytest.mark.parametrize("value", [0, -1.0, float("nan"), float("inf")])
 @pytest.mark.parametrize("name", HINT_FIELDS)
 def test_pyramid_refuses_hints_that_cannot_pull(name: str, value: float) -> None:

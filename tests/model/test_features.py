@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from colorflow.model.condition import FEATURE_CHANNELS, Conditioner, Features
-from tests.model.conftest import random_condition
 
 
 @pytest.fixture(scope="module")
@@ -79,18 +78,3 @@ def test_conditioner(lightness: Tensor, features: Features) -> None:
     assert condition.planes is planes
     assert len(condition) == 2
     assert Conditioner()(lightness).planes is None
-
-
-def test_condition_maps_all_its_tensors() -> None:
-    condition = random_condition(3, planes=2)
-    first = condition.map(lambda x: x[:1])
-    assert len(first) == 1
-    assert torch.equal(first.lightness, condition.lightness[:1])
-    assert torch.equal(first.planes, condition.planes[:1])
-    assert set(first.features) == set(FEATURE_CHANNELS)
-    for grid, feature_map in first.features.items():
-        assert torch.equal(feature_map, condition.features[grid][:1])
-    assert random_condition(3).map(lambda x: x[:1]).planes is None
-    moved = condition.to("meta")
-    tensors = [moved.lightness, moved.planes, *moved.features.values()]
-    assert {tensor.device.type for tensor in tensors} == {"meta"}

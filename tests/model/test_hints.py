@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from benchmarks.hints import hint_errors
-from colorflow.color.full_resolution import render
 from colorflow.model.condition import Condition
 from colorflow.model.config import HINT_PLANES
 from colorflow.model.hints import SRGB_REACH, Hint, hint_planes
@@ -57,16 +56,6 @@ def test_a_hint_is_in_the_cell_that_has_the_center_of_its_pixel(height: int, wid
             for position, length, index in ((row, height, cell[0]), (column, width, cell[1])):
                 edges = np.arange(65) * length / 64
                 assert edges[index] <= position + 0.5 < edges[index + 1]
-
-
-def test_the_last_position_before_the_edge() -> None:
-    for length in (1, 7, 64, 100, 4000):
-        edge = math.nextafter(length, 0)
-        assert hint_planes([Hint(edge, edge, 0, 0)], length, length)[0].sum() == 1
-        with pytest.raises(ValueError, match=f"inside the photo of {length} rows"):
-            hint_planes([Hint(length, 0, 0, 0)], length, length)
-        with pytest.raises(ValueError, match=f"and {length} columns, got row 0, column {length}"):
-            hint_planes([Hint(0, length, 0, 0)], length, length)
 
 
 @pytest.mark.parametrize("value", [-0.1, -1, math.nan, math.inf, -math.inf])
@@ -192,27 +181,3 @@ def test_errors_are_those_of_the_cells_around_the_hint() -> None:
     ]
     assert len(expected) == 5 * 3 * 4 * 2
     np.testing.assert_allclose(hint_errors(hint, pixels), expected, rtol=0, atol=0.02)
-
-
-@pytest.mark.parametrize(("height", "width"), [(64, 64), (120, 200), (5, 300), (1, 1)])
-def test_a_photo_in_the_hints_color_has_no_errors_as_the_gamut_allows_it(
-    height: int, width: int
-) -> None:
-    """At each pixel's lightness: the blue of the hint is shown in the dark and hardly in the light.
-
-    Rounding to 8 bits moves ab by about one unit, more in the dark."""
-    lightness = np.linspace(20, 99, height * width, dtype=np.float32).reshape(height, width)
-    hint = Hint(height // 2, width // 3, 20, -80)
-    ab = np.array([20, -80], np.float32)[:, None, None]
-    pixels = render(lightness, np.broadcast_to(ab, (2, 64, 64)).copy())
-    errors = hint_errors(hint, pixels)
-    assert errors.size > 0
-    assert errors.max() < 2
-    if errors.size > 100:
-        other = dataclasses.replace(hint, a=-20, b=40)
-        assert hint_errors(other, pixels).min() > 5
-
-
-def test_errors_of_a_hint_outside_are_refused() -> None:
-    with pytest.raises(ValueError, match="hints: expected positions inside the photo of 10 rows"):
-        hint_errors(Hint(10, 0, 0, 0), np.zeros((10, 10, 3), np.uint8))

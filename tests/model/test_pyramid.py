@@ -114,12 +114,6 @@ def test_log_prob_is_the_sum_of_its_parts(
     assert total.shape == (BATCH,)
 
 
-def test_the_analysis_is_the_independent_one(pyramid: ChromaPyramid, ab: Tensor) -> None:
-    expected, _, _ = split(unbounded(ab.double().numpy(), pyramid.config.chroma_limit))
-    for part, value in zip(analysis(pyramid, ab.double()), expected, strict=True):
-        np.testing.assert_allclose(part, value, rtol=0, atol=1e-10)
-
-
 def test_round_trip_in_float32(pyramid: ChromaPyramid, ab: Tensor, condition: Condition) -> None:
     with torch.no_grad():
         latents = pyramid.encode(ab, condition)
@@ -251,14 +245,6 @@ def test_refuses_ab_of_another_shape(
     for function in (pyramid.log_prob, pyramid.encode):
         with pytest.raises(ValueError, match=r"ab: expected .*got \("):
             function(torch.zeros(shape), condition)
-
-
-@pytest.mark.parametrize("count", [BATCH + 1, BATCH - 1, 1])
-def test_refuses_latents_that_do_not_share_out_among_photos(
-    pyramid: ChromaPyramid, condition: Condition, count: int
-) -> None:
-    with pytest.raises(ValueError, match=f"latents: expected a multiple of 3 photos, got {count}"):
-        pyramid.decode(sample_latents(pyramid, count), condition)
 
 
 def test_refuses_latents_of_no_level_or_of_too_many(

@@ -72,14 +72,6 @@ def test_another_format_is_named_beside_the_one_that_is_read(path: Path) -> None
     assert "'test-2'" in message
 
 
-def test_the_module_is_ready_to_use(path: Path) -> None:
-    module = Small().train()
-    write_tensors(path, Small(), HEADER, torch.float32)
-    load_tensors(read_header(path, "test-1"), module)
-    assert not module.training
-    assert not any(parameter.requires_grad for parameter in module.parameters())
-
-
 @pytest.mark.parametrize("change", ["missing", "unknown", "shape", "finite"])
 def test_a_module_stays_as_it_is_if_its_file_is_refused(change: str, path: Path) -> None:
     module = Small()

@@ -102,16 +102,6 @@ def test_hints_are_anywhere_on_the_grid() -> None:
     assert quarters.max() < 1.1 * quarters.min()
 
 
-def test_hints_repeat_by_generator() -> None:
-    ab = chroma(20)
-    before, kept = torch.random.get_rng_state(), ab.clone()
-    first = random_hints(ab, generator(5))
-    assert torch.equal(first, random_hints(ab, generator(5)))
-    assert not torch.equal(first, random_hints(ab, generator(6)))
-    assert torch.equal(torch.random.get_rng_state(), before)
-    assert torch.equal(ab, kept)
-
-
 @pytest.mark.parametrize("count", [0, 1, 4, 16])
 def test_points_are_so_many_cells_of_the_truth(count: int) -> None:
     ab = chroma(7)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 
 import pytest
 
@@ -25,14 +24,6 @@ from colorflow.training.schedule import Budget, ema_decay, learning_rate
 )
 def test_learning_rate(step: int, progress: float, share: float) -> None:
     assert learning_rate(3e-3, step, progress) == pytest.approx(3e-3 * share, rel=1e-12)
-
-
-def test_learning_rate_rises_then_falls() -> None:
-    rates = [learning_rate(1.0, step, step / 1000) for step in range(1001)]
-    top = rates.index(max(rates))
-    assert 190 <= top <= 200
-    assert all(a < b for a, b in pairwise(rates[: top + 1]))
-    assert all(a > b for a, b in pairwise(rates[top:]))
 
 
 @pytest.mark.parametrize(

@@ -77,21 +77,6 @@ def test_noise_has_std_1_on_the_own_means_and_once_more_on_the_coarse_ones(
             assert abs((kind * coarse).mean()) < 4 * 1.2 / math.sqrt(coarse.numel())
 
 
-def test_noise_comes_from_the_generator(pyramid: ChromaPyramid) -> None:
-    ab = torch.zeros(2, 2, 64, 64)
-    before = torch.random.get_rng_state()
-    first, again = (level_target(pyramid, 8, ab, generator(7)) for _ in range(2))
-    other = level_target(pyramid, 8, ab, generator(8))
-    for a, b, c in zip(first, again, other, strict=True):
-        assert a is not None
-        assert b is not None
-        assert c is not None
-        assert torch.equal(a, b)
-        assert not torch.equal(a, c)
-    assert torch.equal(torch.random.get_rng_state(), before)
-    assert not ab.any(), "its argument is left alone"
-
-
 def test_colorings_are_painted_photo_by_photo_as_scikit_image_does() -> None:
     lightness = torch.linspace(30, 70, 2).view(2, 1, 1, 1).expand(2, 1, 128, 128)
     ab = torch.tensor([[10.0, -20.0], [0.0, 0.0], [-15.0, 5.0]]).view(1, 3, 2, 1, 1)

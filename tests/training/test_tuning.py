@@ -58,12 +58,6 @@ def test_energy_score_is_brute_force(sizes: tuple[int, ...]) -> None:
     assert np.allclose(scores.numpy(), brute_force(samples.numpy(), truth.numpy()), atol=1e-3)
 
 
-def test_samples_that_are_the_truth_have_no_energy() -> None:
-    truth = 20 * torch.randn(2, 2, 64, 64, generator=generator())
-    for n in (2, 30):
-        assert energy_score(truth[:, None].repeat(1, n, 1, 1, 1), truth).abs().max() < 1e-3
-
-
 def expected_score(mean: float, std: float, n: int = 8, count: int = 40_000) -> float:
     """Mean score of n samples of N(mean, std^2) against a truth of N(0, 1), one number each."""
     samples = mean + std * torch.randn(count, n, 1, generator=generator())
@@ -137,12 +131,6 @@ def test_tuning_finds_the_std_of_the_truth() -> None:
 def test_tuning_takes_the_gain_into_account() -> None:
     """With coarse chroma times 1.4, a std of 0.5 is that of the truth."""
     assert tune(OnePack(), 300, gain=1.4)[0] == (0.5, 0.3)
-
-
-def test_tuning_repeats() -> None:
-    before = torch.random.get_rng_state()
-    assert tune(OnePack(), 15) == tune(OnePack(), 15)
-    assert torch.equal(torch.random.get_rng_state(), before)
 
 
 # blow-ups
@@ -234,18 +222,6 @@ def test_calibrated_intervals_cover_their_share_of_other_photos() -> None:
         distance = np.abs(other.truth[200:].numpy() - (low + high) / 2)
         share = np.mean(distance <= factor * (high - low) / 2)
         assert share == pytest.approx(level, abs=0.01)
-
-
-def test_calibration_repeats_on_as_many_photos_as_asked() -> None:
-    before = torch.random.get_rng_state()
-    packs = NormalPack(40), NormalPack(40)
-    first, second = (
-        calibrate(NormalModel(1.0), pack, photos=10, samples=20, say=str)  # type: ignore[arg-type]
-        for pack in packs
-    )
-    assert first == second
-    assert [len(set(pack.read)) for pack in packs] == [10, 10]
-    assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_training_colors_are_those_of_the_files(pack_folder: Path) -> None:
