@@ -65,8 +65,7 @@ def reduced(pixels: np.ndarray, scale: int) -> np.ndarray:
     return lightness.reshape(height // scale, scale, width // scale, scale).mean((1, 3))
 
 
-@pytest.mark.parametrize("scale", [2, 4])
-@pytest.mark.parametrize("pixels", [GRAY, COLOR], ids=["gray", "color"])
+@pytest.mark.parametrize(("pixels", "scale"), [(GRAY, 4), (COLOR, 2)], ids=["gray", "color"])
 def test_the_reduced_result_is_the_photo(
     enlarger: Enlarger, pixels: np.ndarray, scale: int
 ) -> None:
@@ -122,16 +121,12 @@ def test_transparency_and_16_bits(enlarger: Enlarger) -> None:
 @pytest.mark.parametrize("scale", [2, 4])
 @pytest.mark.parametrize(
     ("rows", "columns"),
-    [
-        (slice(0, 9), slice(0, 11)),
-        (slice(70, 90), slice(100, 131)),
-        (slice(171, 181), slice(90, 99)),
-    ],
+    [(slice(0, 9), slice(0, 11)), (slice(71, 91), slice(70, 79))],
 )
 def test_a_piece_is_that_of_the_whole(
     enlarger: Enlarger, scale: int, rows: slice, columns: slice
 ) -> None:
-    photo = photo_from_image(data.camera()[100:281, 180:391])
+    photo = photo_from_image(data.camera()[100:191, 180:271])
     whole = enlarger.lightness(photo, scale, 0.8, 3)
     piece = enlarger.piece(photo, scale, 0.8, 3, rows, columns)
     want = whole[
