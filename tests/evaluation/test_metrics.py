@@ -103,15 +103,6 @@ def test_variance_has_no_bias() -> None:
 # colorfulness
 
 
-def by_the_paper(picture: np.ndarray) -> float:
-    """Hasler & Suesstrunk 2003, eq. for M^(3), of one (3, H, W) picture in 0..255."""
-    r, g, b = picture.astype(np.float64)
-    rg, yb = r - g, 0.5 * (r + g) - b
-    sigma = np.sqrt(np.var(rg) + np.var(yb))
-    mu = np.sqrt(np.mean(rg) ** 2 + np.mean(yb) ** 2)
-    return float(sigma + 0.3 * mu)
-
-
 def test_colorfulness_by_hand() -> None:
     gray = np.full((1, 3, 4, 4), 0.4, np.float32)
     assert colorfulness(gray) == pytest.approx(0, abs=1e-4)

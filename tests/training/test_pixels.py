@@ -182,7 +182,7 @@ def test_no_pack(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", ["pixels.json", "photos.csv", "lightness.npy", "ab.npy"])
-@pytest.mark.parametrize("content", [None, b"{", b"\x93NUMPY", b"[]", b"\xff\xfe"])
+@pytest.mark.parametrize("content", [None, b"{", b"\x93NUMPY"])
 def test_a_damaged_file(file: str, content: bytes | None, own_pack: Path) -> None:
     if content is None:
         (own_pack / file).unlink()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import pytest
@@ -62,28 +61,6 @@ def test_each_is_the_other_with_its_directions_exchanged(
     torch.testing.assert_close(scored_ladj, back_ladj, rtol=0, atol=1e-12)
 
 
-def test_only_the_slow_directions_go_element_by_element(
-    shape: tuple[int, int, int], pair: tuple[Bijection, Bijection]
-) -> None:
-    calls = 0
-
-    def count(*ignored: object) -> None:
-        nonlocal calls
-        calls += 1
-
-    x, context = normal(1, *shape, seed=1), normal(1, CONTEXT_CHANNELS, *shape[1:], seed=2)
-    found = []
-    for bijection in pair:
-        for network in networks(bijection):
-            network.register_forward_hook(count)
-        for direction, value in ((bijection, x), (bijection.inverse, x.flatten(1))):
-            calls = 0
-            direction(value, context)
-            found.append(calls)
-    fast, slow = 3, 3 * math.prod(shape)
-    assert found == [fast, slow, slow, fast]
-
-
 @pytest.mark.parametrize("build", [maf, iaf, naf])
 def test_orders_alternate(build: Callable[..., Bijection], shape: tuple[int, int, int]) -> None:
     """Raster order, channels innermost, and its reverse, written down apart."""
@@ -96,23 +73,3 @@ def test_orders_alternate(build: Callable[..., Bijection], shape: tuple[int, int
     ]
     found = [n.order.tolist() for n in networks(build(shape, CONTEXT_CHANNELS, depth=3, width=16))]
     assert found == [order, order[::-1], order]
-
-
-def test_naf_bends_each_element_where_maf_only_stretches(
-    randomize: Callable[..., Bijection],
-) -> None:
-    """Second derivative of the first element's map, which sees the context alone."""
-    x = torch.zeros(1, 2, 1, 1, dtype=torch.float64)
-    context = normal(1, CONTEXT_CHANNELS, 1, 1, seed=2)
-
-    def bend(bijection: Bijection) -> float:
-        def first(value: Tensor) -> Tensor:
-            moved = x.clone()
-            moved[0, 0, 0, 0] = value
-            return bijection(moved, context)[0][0, 0]
-
-        value = torch.tensor(0.3, dtype=torch.float64)
-        return torch.autograd.functional.hessian(first, value).abs().item()
-
-    assert bend(randomize(maf((2, 1, 1), CONTEXT_CHANNELS, depth=1), 0.35).double()) < 1e-12
-    assert bend(randomize(naf((2, 1, 1), CONTEXT_CHANNELS, depth=1), 0.35).double()) > 1e-4
