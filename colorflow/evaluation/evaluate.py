@@ -26,8 +26,7 @@ from colorflow.evaluation.bootstrap import (
 from colorflow.evaluation.columns import Column, constant
 from colorflow.evaluation.judge import Judge
 from colorflow.evaluation.measure import NotFiniteError, PhotoMeasures, measure
-from colorflow.evaluation.metrics import kernel_terms
-from colorflow.evaluation.shares import share_differences
+from colorflow.evaluation.metrics import kernel_terms, share_differences
 from colorflow.evaluation.subject import NotColoredError, Subject, SubjectReader
 from colorflow.photo import find_photos
 

@@ -19,7 +19,6 @@ from colorflow.color.full_resolution import lightness_of, render
 from colorflow.evaluation import metrics
 from colorflow.evaluation.columns import MANY, PRINCIPAL, Column, PrincipalSampler
 from colorflow.evaluation.judge import Judge, colored_pictures, divergence, square_picture
-from colorflow.evaluation.shares import nearest_mode
 from colorflow.evaluation.subject import Subject
 from colorflow.model.intervals import NOMINAL_LEVELS, in_half_widths
 from colorflow.training.targets import with_noise
@@ -189,7 +188,7 @@ def _measure_principal(
         values=values,
         seam_steps=metrics.seam_steps(ab),
         shares=tuple(map(float, shares[1:])),
-        nearest=nearest_mode(ab[1:], subject.ab[0]),
+        nearest=metrics.nearest_mode(ab[1:], subject.ab[0]),
     )
 
 

@@ -69,8 +69,7 @@ class Level(nn.Module):
             condition: of the B photos.
             coarse: (B, 2, g, g) coarser means, None for the first level.
         """
-        context = self.context.of_sample(self.context.of_photo(condition), coarse)
-        latent, ladj = self.flow(x, context)
+        latent, ladj = self.encode(x, self.context.of_photo(condition), coarse)
         return standard_normal_log_prob(latent) + ladj
 
     def encode(self, x: Tensor, photo: Tensor, coarse: Tensor | None) -> tuple[Tensor, Tensor]:

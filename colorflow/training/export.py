@@ -58,6 +58,8 @@ def export(
     """
     check_weights_destination(weights, FORMAT)  # before the long work
     pack = PixelPack(pack_folder)
+    if not run_folder.is_dir():
+        raise TrainingError(f"{run_folder}: no training run here")
     run, other = Trained(run_folder), Trained(fallback) if fallback else None
     head = run.mean_head()
     if head is None and other is not None and run.late_blocks() is None:

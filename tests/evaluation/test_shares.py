@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from colorflow.evaluation.shares import nearest_mode, share_differences
+from colorflow.evaluation.metrics import nearest_mode, share_differences
 
 PHOTOS, MODES = 2000, 4
 
