@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-import scipy.linalg
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -64,23 +63,6 @@ def test_emerging_is_two_convolutions(emerging: EmergingConvolution, size: tuple
     torch.testing.assert_close(emerging.inverse(z)[0], x, rtol=1e-10, atol=1e-10)
     logabsdet = torch.linalg.slogdet(dense(emerging, (2, *size))).logabsdet
     torch.testing.assert_close(ladj, logabsdet.expand(3), rtol=1e-10, atol=1e-10)
-
-
-def test_emerging_inverse_is_two_triangular_solves(emerging: EmergingConvolution) -> None:
-    """In the order (row, column, channel) the first kernel is lower and the second is upper."""
-    shape = (4, 3)
-    z = noise(1, 2, *shape)
-    matrices = []
-    for kernel in kernels(emerging):
-        matrix = dense(lambda x, k=kernel: (F.conv2d(x, k, padding="same"), x), (2, *shape))
-        by_cell = matrix.reshape(2, 12, 2, 12).permute(1, 0, 3, 2).reshape(24, 24)
-        matrices.append(by_cell.numpy())
-    assert np.array_equal(matrices[0], np.tril(matrices[0]))
-    assert np.array_equal(matrices[1], np.triu(matrices[1]))
-    y = scipy.linalg.solve_triangular(matrices[1], z.flatten(2).permute(2, 1, 0).flatten().numpy())
-    x = scipy.linalg.solve_triangular(matrices[0], y, lower=True)
-    expected = torch.from_numpy(x).reshape(12, 2).T.reshape(1, 2, *shape)
-    torch.testing.assert_close(emerging.inverse(z)[0], expected, rtol=1e-10, atol=1e-10)
 
 
 def test_emerging_inverse_in_float32_does_not_lose_digits_on_the_way(

@@ -94,19 +94,6 @@ def test_solve_is_that_of_the_dense_matrix(structure: MatrixStructure) -> None:
     np.testing.assert_allclose(ladj, -np.linalg.slogdet(matrix)[1], atol=1e-12)
 
 
-@pytest.mark.parametrize("operation", ["multiply", "solve"])
-def test_a_batch_of_parameters_is_one_matrix_each(
-    structure: MatrixStructure, operation: str
-) -> None:
-    parameters, x = noise(2, 3, structure.size), noise(2, 3, C, N, seed=1)
-    result, ladj = getattr(structure, operation)(parameters, x)
-    assert ladj.shape == (2, 3)
-    for i in np.ndindex(2, 3):
-        expected, expected_ladj = getattr(structure, operation)(parameters[i], x[i])
-        torch.testing.assert_close(result[i], expected, rtol=1e-12, atol=1e-12)
-        torch.testing.assert_close(ladj[i], expected_ladj, rtol=1e-12, atol=1e-12)
-
-
 @pytest.mark.parametrize("name", ["diagonal", "lower", "upper", "plu", "plu-with-signs"])
 @pytest.mark.parametrize("extreme", [1e6, -1e6, 1e30, -1e30])
 def test_scales_are_bounded(name: str, extreme: float) -> None:

@@ -79,6 +79,20 @@ def test_squeeze_puts_each_cell_into_four_channels() -> None:
     assert torch.equal(Squeeze().inverse(z)[0], x)
 
 
+@pytest.mark.peers
+def test_lifting_agrees_with_pywavelets() -> None:
+    import pywt
+
+    x = normal(2, 3, 16, 12)
+    means, horizontal, vertical, diagonal = CDF53()(x)[0].chunk(4, 1)
+    approximation, (rows, columns, corners) = pywt.dwt2(x.numpy(), "bior2.2", mode="reflect")
+    expected = [part[..., 1:9, 1:7] for part in (approximation, columns, rows, corners)]
+    np.testing.assert_allclose(2 * means, expected[0], rtol=0, atol=1e-13)
+    for ours, theirs in zip((horizontal, vertical, diagonal), expected[1:], strict=True):
+        sign = np.sign((ours.numpy() * theirs).sum())
+        np.testing.assert_allclose(sign * ours, theirs, rtol=0, atol=1e-13)
+
+
 @pytest.mark.parametrize("squeeze", [Squeeze(), Haar(), CDF53()])
 def test_what_cannot_be_halved_or_doubled_is_refused(squeeze: Bijection) -> None:
     for shape in [(2, 3, 5, 4), (2, 3, 4, 5), (3, 4, 4)]:
