@@ -40,7 +40,7 @@ from colorflow.exploration import Exploration
 from colorflow.files import default_weights
 from colorflow.limits import LARGEST_SEED, MOST_LOOKS, MOST_PRINCIPAL
 from colorflow.model.hints import Hint
-from colorflow.model.latents import COARSE_LEVELS
+from colorflow.model.level import COARSE_LEVELS
 from colorflow.model.weights import LoadedWeights, load_weights
 from colorflow.open_photo import Opener
 from colorflow.photo import Kind, Picture, read_picture

@@ -15,7 +15,7 @@ from colorflow.coloring import Coloring, ColoringSpec, LevelOutput, Uncertainty,
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.hints import Hint
 from colorflow.model.intervals import NOMINAL_LEVELS, central_interval, check_sample_count
-from colorflow.model.latents import slerp
+from colorflow.model.level import slerp
 from colorflow.model.weights import LoadedWeights
 from colorflow.open_photo import Opener
 from colorflow.photo import Picture, read_picture

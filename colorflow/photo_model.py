@@ -24,8 +24,7 @@ from colorflow.coloring import ColoringSpec
 from colorflow.device import one_thread
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID, SRGB_REACH
-from colorflow.model.latents import sample_latents, signs_of_photo, slerp
-from colorflow.model.level import MEAN_CHANNELS
+from colorflow.model.level import MEAN_CHANNELS, sample_latents, signs_of_photo, slerp
 from colorflow.model.looks import small_scale_of_crops
 from colorflow.model.principal import (
     MEAN_POOL,

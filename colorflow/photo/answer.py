@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import math
 import mmap
-import os
 import struct
 import sys
 from collections.abc import Mapping, Sequence
@@ -36,8 +35,8 @@ MEGAPIXEL_SECONDS = 2.0
 """Of the processor, for a million pixels."""
 PATIENCE = 4
 """Seconds by the clock for a second of the processor, since the machine may be busy."""
-END = struct.Struct("<idQ")
-"""How a child ended: its exit status, seconds of the processor, most bytes of memory."""
+END = struct.Struct("<id")
+"""How a child ended: its exit status, and its seconds of the processor."""
 TOO_LITTLE_MEMORY, TOO_SMALL_FILES = 2, 3
 """Exit codes of a child with too little memory, or with more to answer than a file may hold."""
 LARGEST_TEXT = 4 << 20
@@ -47,7 +46,7 @@ BYTES_A_PIXEL = 10
 _LENGTH = struct.Struct("<Q")
 _ALIGNMENT = 64
 _LONGEST_REASON = 500
-_ARRAYS = {"pixels": np.uint8, "pixels16": np.uint16, "alpha": np.uint8, "exif": np.uint8}
+_ARRAYS = {"pixels": np.uint8, "pixels16": np.uint16, "alpha": np.uint8}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def seconds_for(pixels: int) -> int:
 
 def end_of(status: int, usage: resource.struct_rusage) -> bytes:
     """How a child ended, packed as `END`."""
-    return END.pack(status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    return END.pack(status, usage.ru_utime + usage.ru_stime)
 
 
 def write_answer(descriptor: int, content: Mapping[str, object]) -> None:
@@ -82,13 +81,7 @@ def write_answer(descriptor: int, content: Mapping[str, object]) -> None:
 def write_photo(descriptor: int, photo: Photo) -> None:
     """Write a photo into an empty file."""
     metadata = photo.metadata
-    exif = None if metadata.exif is None else np.frombuffer(metadata.exif, np.uint8)
-    found = {
-        "pixels": photo.pixels,
-        "pixels16": photo.pixels16,
-        "alpha": photo.alpha,
-        "exif": exif,
-    }
+    found = {"pixels": photo.pixels, "pixels16": photo.pixels16, "alpha": photo.alpha}
     arrays = {name: array for name, array in found.items() if array is not None}
     places, end = {}, 0
     for name, array in arrays.items():
@@ -97,6 +90,7 @@ def write_photo(descriptor: int, photo: Photo) -> None:
     content = {
         "arrays": places,
         "format": metadata.format,
+        "exif": None if metadata.exif is None else metadata.exif.decode("latin-1"),
         "dpi": metadata.dpi,
         "text": dict(metadata.text),
         "stated": metadata.stated,
@@ -138,11 +132,11 @@ def photo_of(answer: Answer, source: str) -> Photo:
             name: _array(answer, _ARRAYS[name], shape, place)
             for name, (shape, place) in content["arrays"].items()
         }
-        exif, dpi = arrays.pop("exif", None), content["dpi"]
+        exif, dpi = content["exif"], content["dpi"]
         text = {str(keyword): str(value) for keyword, value in content["text"].items()}
         metadata = Metadata(
             format=None if content["format"] is None else str(content["format"]),
-            exif=None if exif is None else exif.tobytes(),
+            exif=None if exif is None else exif.encode("latin-1"),
             dpi=None if dpi is None else (float(dpi[0]), float(dpi[1])),
             text=text,
             stated=str(content["stated"]),
@@ -164,16 +158,11 @@ def _write(descriptor: int, content: Mapping[str, object], arrays: Sequence[np.n
     if len(text) > LARGEST_TEXT:
         raise OSError("its texts are too long")
     start = _aligned(_LENGTH.size + len(text))
-    _write_all(descriptor, (_LENGTH.pack(len(text)) + text).ljust(start, b"\0"))
-    for array in arrays:
-        _write_all(descriptor, np.ascontiguousarray(array).data.cast("B"))
-        _write_all(descriptor, bytes(_aligned(array.nbytes) - array.nbytes))
-
-
-def _write_all(descriptor: int, data: bytes | memoryview) -> None:
-    unsent = memoryview(data)
-    while unsent:
-        unsent = unsent[os.write(descriptor, unsent) :]
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write((_LENGTH.pack(len(text)) + text).ljust(start, b"\0"))
+        for array in arrays:
+            file.write(np.ascontiguousarray(array).data)
+            file.write(bytes(_aligned(array.nbytes) - array.nbytes))
 
 
 def _array(answer: Answer, dtype: type, shape: Sequence[int], place: int) -> np.ndarray:

@@ -16,6 +16,7 @@ import math
 import re
 import struct
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import IO
 
 from PIL.JpegImagePlugin import JpegImageFile
@@ -36,7 +37,6 @@ _LARGEST_SIDE = 65500
 
 _J2K_START, _J2K_SIZE, _J2K_TILE_PART, _J2K_END = 0xFF4F, 0xFF51, 0xFF90, 0xFFD9
 _CODESTREAM = b"jp2c"
-_MOST_TILES = 65535
 
 
 def ends_early(image: JpegImageFile, file: IO[bytes]) -> bool:
@@ -61,14 +61,10 @@ def ends_early(image: JpegImageFile, file: IO[bytes]) -> bool:
     """
     file.seek(0)
     content = file.read()
-    head = set[bytes]()
-    for marker, _, _ in _segments(content):
-        if marker in _ARITHMETIC_FRAMES:
-            raise OSError("arithmetic coding, whose end cannot be checked")
-        if marker == _SCAN:
-            break
-        head.add(marker)
-    if _INTERVAL in head and _lacks_restarts(content):
+    head = {marker for marker, *_ in takewhile(lambda one: one[0] != _SCAN, _segments(content))}
+    if head & _ARITHMETIC_FRAMES:
+        raise OSError("arithmetic coding, whose end cannot be checked")
+    if _INTERVAL in head and _lacks_restarts(image, content):
         return True
     last = image.getpixel((image.width - 1, image.height - 1))
     filled = _FILLING.issuperset(last if isinstance(last, tuple) else (last,))
@@ -99,28 +95,25 @@ def _end_of_data(content: bytes) -> int:
     return end
 
 
-def _lacks_restarts(content: bytes) -> bool:
+def _lacks_restarts(image: JpegImageFile, content: bytes) -> bool:
     """Whether a scan has fewer restart markers than it needs, or ends within its last interval."""
-    interval, frame, size, sampling = 0, 0, (0, 0), dict[int, tuple[int, int]]()
+    interval, frame = 0, 0
+    sampling = {part: (across, down) for part, across, down, _ in image.layer}
     for marker, place, end in _segments(content):
         segment = content[place + 4 : end]
         if marker == _INTERVAL:
             interval = int.from_bytes(segment[:2], "big")
         elif marker in _FRAMES:
             frame = place
-            height, width = struct.unpack_from(">HH", segment, 1)
-            size = (width, height)
-            parts = (segment[place : place + 3] for place in range(6, 6 + 3 * segment[5], 3))
-            sampling = {part[0]: (part[1] >> 4, part[1] & 15) for part in parts}
         elif marker == _SCAN and interval:
             following = _MARKER.search(content, end)
             pieces = _RESTART.split(content[end : following.start() if following else None])
-            parts_of_scan = [segment[place] for place in range(1, 1 + 2 * segment[0], 2)]
-            units = _units_of_scan(size, sampling, parts_of_scan)
+            parts = list(segment[1 : 1 + 2 * segment[0] : 2])
+            units = _units_of_scan(image.size, sampling, parts)
             intervals = math.ceil(units / interval)
             if len(pieces) < intervals:
                 return True
-            if len(parts_of_scan) == len(sampling) and content[frame + 1] < 0xC2:
+            if len(parts) == len(sampling) and content[frame + 1] < 0xC2:
                 rest = units - (intervals - 1) * interval
                 last = pieces[intervals - 1].rstrip(b"\xff")  # with a probe, it would be a marker
                 return _is_incomplete(content[:end], frame, rest, sampling, last)
@@ -178,21 +171,21 @@ def lacks_tiles(file: IO[bytes]) -> bool:
     """
     end = file.seek(0, io.SEEK_END)
     _find_codestream(file)
-    missing = set[int]()
+    found, tiles = set[int](), 0
     while (marker := _number(file, ">H")) not in (0, _J2K_END):
         start, length = file.tell() - 2, _number(file, ">H")
         if marker == _J2K_SIZE:
-            missing = set(range(_tiles(file.read(length - 2))))
+            tiles = _tiles(file.read(length - 2))
         elif marker == _J2K_TILE_PART:
             tile, size = struct.unpack(">HI", file.read(6))
-            missing.discard(tile)
+            found.add(tile)
             if size == 0:  # the last one, which reaches to the end
                 break
             if start + size > end:
                 return True
             length = size - 2
         file.seek(start + 2 + length)
-    return bool(missing)
+    return len(found) < tiles
 
 
 def _find_codestream(file: IO[bytes]) -> None:
@@ -217,10 +210,7 @@ def _find_codestream(file: IO[bytes]) -> None:
 def _tiles(size: bytes) -> int:
     """Number of tiles, from the content of the size segment."""
     right, bottom, _, _, width, height, left, top = struct.unpack_from(">8I", size, 2)
-    tiles = math.ceil((right - left) / width) * math.ceil((bottom - top) / height)
-    if tiles > _MOST_TILES:
-        raise OSError("it has too many tiles")
-    return tiles
+    return math.ceil((right - left) / width) * math.ceil((bottom - top) / height)
 
 
 def _number(file: IO[bytes], layout: str) -> int:

@@ -19,8 +19,8 @@ from PIL import Image, ImageFile, Jpeg2KImagePlugin, JpegImagePlugin, TiffImageP
 from colorflow.errors import UnreadablePhotoError
 from colorflow.files import digest_of_open
 from colorflow.photo.cut import ends_early, lacks_tiles
+from colorflow.photo.exif import DAMAGE
 from colorflow.photo.formats import (
-    DAMAGE,
     DEFAULT_MAX_PIXELS,
     Allow,
     open_file,
@@ -34,8 +34,7 @@ from colorflow.photo.isolated import (
     read_photo_in_child,
 )
 from colorflow.photo.metadata import exif_of, metadata_of, orientation_of, profile_of, stated_in
-from colorflow.photo.photo import Header, Photo
-from colorflow.photo.pixels import TRANSPOSED, pixels_and_alpha, upright
+from colorflow.photo.photo import TRANSPOSED, Header, Photo, pixels_and_alpha, upright
 from colorflow.photo.sixteen_bits import Samples16, apply_profile, samples16_of, to_8_bits
 from colorflow.photo.tiff import TiffFile
 

@@ -25,7 +25,7 @@ from PIL.TiffImagePlugin import IFDRational
 
 from colorflow.errors import WritePhotoError
 from colorflow.files import FileKind, statement_of, write_whole
-from colorflow.photo.exif import TIFF_DESCRIPTION, block_of
+from colorflow.photo.exif import DAMAGE, TIFF_DESCRIPTION, block_of
 from colorflow.photo.formats import silent_codecs
 from colorflow.photo.metadata import COMMENT, JPEG_EXIF_BYTES, Metadata, with_statement
 from colorflow.photo.photo import Photo
@@ -60,17 +60,6 @@ _XMP = 700
 _INCHES_A_METRE = 1 / 0.0254
 _METRE = 1
 """Unit of PNG's resolution."""
-
-_ENCODING_FAULTS = (
-    OSError,
-    ValueError,
-    TypeError,
-    RuntimeError,
-    SystemError,
-    MemoryError,
-    struct.error,
-)
-"""What the writers raise."""
 
 
 def check_format(path: Path, width: int, height: int) -> str:
@@ -150,7 +139,7 @@ def write_image(
                 data = _encode_jpeg(_on_white(pixels, photo.alpha), metadata, jpeg_quality)
             else:
                 data = _ENCODERS[name](_with_alpha(pixels, photo.alpha), metadata)
-    except _ENCODING_FAULTS as error:
+    except (*DAMAGE, SystemError, MemoryError) as error:
         raise WritePhotoError(target, f"the picture cannot be encoded ({error})") from error
     write_file(target, data, COLORING if provenance else ENLARGED if enlargement else kind)
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from collections.abc import Collection
 from contextlib import suppress
-from typing import IO, Any
+from typing import IO
 
 from PIL.ExifTags import IFD, Base
 from PIL.TiffImagePlugin import ImageFileDirectory_v2 as Directory
@@ -21,18 +22,21 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2 as Directory
 PREFIX = b"Exif\0\0"
 LARGEST_BLOCK = (1 << 16) - 1
 """Bytes of a block that is kept; JPEG's segments hold no more."""
-FAULTS = (
+DAMAGE = (
     OSError,
     SyntaxError,
     ValueError,
     TypeError,
     LookupError,
+    EOFError,
     ArithmeticError,
     AttributeError,
+    AssertionError,
     RuntimeError,
     struct.error,
+    zlib.error,
 )
-"""What Pillow raises on damaged EXIF."""
+"""What libraries raise on damaged files: their own code, struct, zlib and the decoders."""
 TIFF_DESCRIPTION = (
     Base.DocumentName,
     Base.ImageDescription,
@@ -49,8 +53,6 @@ TIFF_DESCRIPTION = (
     Base.Copyright,
 )
 """Tags of a TIFF directory that describe the photo; the others describe how it is stored."""
-_MOST_READ = 16 << 20
-"""Bytes of all values of a block that are read; entries may share bytes."""
 DIRECTORIES = (IFD.Exif, IFD.GPSInfo)
 """Those that are kept beside the main one."""
 _LEFT_OUT = (*DIRECTORIES, IFD.MakerNote, IFD.Interop, Base.SubIFDs)
@@ -75,10 +77,10 @@ class Block:
         self._order = b"II"
         self.main, self._exif, self._gps = (Directory(group=tag) for tag in (None, *DIRECTORIES))
         if content is not None:
-            with suppress(*FAULTS):
-                self._load(_Bounded(content), tags)
+            with suppress(*DAMAGE):
+                self._load(content, tags)
 
-    def _load(self, file: Any, tags: Collection[int] | None) -> None:
+    def _load(self, file: IO[bytes], tags: Collection[int] | None) -> None:
         file.seek(0)
         order, version, start = file.read(2), file.read(2), file.read(4)
         is_big = b"+" in version  # BigTIFF
@@ -89,7 +91,7 @@ class Block:
         self._order = order
         self.main = _copy(main, tags)
         for tag, directory in zip(DIRECTORIES, inner, strict=True):
-            with suppress(*FAULTS):
+            with suppress(*DAMAGE):
                 file.seek(main[tag])
                 directory.load(file)
         self._exif, self._gps = map(_copy, inner)
@@ -182,27 +184,13 @@ def block_of(exif: bytes | None, tags: Collection[int] | None = None) -> Block:
     return Block(io.BytesIO(exif[start:]) if exif else None, tags)
 
 
-class _Bounded:
-    """A file of which only so much is read."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.seek, self.tell = file.seek, file.tell
-        self._read, self._left = file.read, _MOST_READ
-
-    def read(self, size: int) -> bytes:
-        self._left -= size
-        if self._left < 0:
-            raise OSError("its values are too large")
-        return self._read(size)
-
-
 def _copy(loaded: Directory, tags: Collection[int] | None = None) -> Directory:
     """A directory of those entries that can be read, and written."""
     copy = Directory(prefix=loaded.prefix, group=loaded.group)
     for tag in set(loaded) - set(_LEFT_OUT):
         if tags is None or tag in tags:
             alone = Directory(prefix=loaded.prefix, group=loaded.group)
-            with suppress(*FAULTS):
+            with suppress(*DAMAGE):
                 alone.tagtype[tag] = copy.tagtype[tag] = loaded.tagtype[tag]
                 alone[tag] = value = _as_stored(loaded[tag])
                 alone.tobytes()

@@ -8,13 +8,10 @@ they log is silenced.
 from __future__ import annotations
 
 import logging
-import math
 import os
 import re
 import stat
-import struct
 import warnings
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import IO
@@ -35,6 +32,7 @@ from PIL import (
 
 from colorflow.device import Shared
 from colorflow.errors import PhotoError, PhotoTooLargeError, UnreadablePhotoError
+from colorflow.photo.exif import DAMAGE
 from colorflow.photo.tiff import KindNotReadError, open_tiff
 
 DEFAULT_MAX_PIXELS = 200_000_000
@@ -80,22 +78,6 @@ _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b
 
 Allow = Callable[[int], None]
 """Is told how many pixels a picture has, before memory is reserved."""
-
-DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    EOFError,
-    ArithmeticError,
-    AttributeError,
-    AssertionError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
-"""What the readers raise on damaged files: their own code, struct, zlib and the decoders."""
 
 
 @contextmanager
@@ -161,15 +143,18 @@ def open_image(
     """
     start = file.read(_SIGNATURE_BYTES)
     file.seek(0)
-    if re.match(_WEBP, start):  # its reader reserves memory for the pixels at once
-        size = _webp_size(start)
-        _check_size(size, source, max_pixels)
-        if allow:
-            allow(math.prod(size))
+    if allow and re.match(_WEBP, start):  # its reader reserves memory for the pixels at once
+        allow(max_pixels)
     image = _reader_for(start, file, source)
-    _check_size(image.size, source, max_pixels)
+    width, height = image.size
+    if width * height > max_pixels:
+        raise PhotoTooLargeError(
+            source,
+            f"the picture has {width} x {height} pixels, more than the limit of "
+            f"{max_pixels / 1e6:g} million; make it smaller",
+        )
     if allow:
-        allow(math.prod(image.size))
+        allow(width * height)
     return image
 
 
@@ -207,29 +192,6 @@ def _from_container(start: bytes, file: IO[bytes], source: str) -> ImageFile.Ima
     if not brands & _HEIF_BRANDS:
         raise UnreadablePhotoError(source, f"the file is a video, not a {KINDS} picture")
     return HeifImageFile(file)  # type: ignore[no-untyped-call,no-any-return,unused-ignore]
-
-
-def _check_size(size: tuple[int, int], source: str, max_pixels: int) -> None:
-    width, height = size
-    if width * height > max_pixels:
-        raise PhotoTooLargeError(
-            source,
-            f"the picture has {width} x {height} pixels, more than the limit of "
-            f"{max_pixels / 1e6:g} million; make it smaller",
-        )
-
-
-def _webp_size(start: bytes) -> tuple[int, int]:
-    """Width and height from the first 30 bytes of a WebP file (RFC 9649); struct.error if short."""
-    kind = start[12:16]
-    if kind == b"VP8X":
-        low_width, high_width, low_height, high_height = struct.unpack_from("<HBHB", start, 24)
-        return (high_width << 16 | low_width) + 1, (high_height << 16 | low_height) + 1
-    if kind == b"VP8L":
-        (bits,) = struct.unpack_from("<I", start, 21)
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    width, height = struct.unpack_from("<HH", start, 26)
-    return width & 0x3FFF, height & 0x3FFF
 
 
 @contextmanager

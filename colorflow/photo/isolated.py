@@ -97,7 +97,7 @@ def _ask(what: Literal["photo", "header"], file: IO[bytes], source: str, max_pix
         reason = f"it could not be read, since the process that reads photos failed ({error})"
         raise UnreadablePhotoError(source, reason) from error
     try:
-        status, processor, _ = END.unpack(end)
+        status, processor = END.unpack(end)
         _check(status, processor, source)
         answer = read_answer(descriptor)
     except NoAnswerError as error:
@@ -116,21 +116,18 @@ def _ask(what: Literal["photo", "header"], file: IO[bytes], source: str, max_pix
 
 def _check(status: int, processor: float, source: str) -> None:
     """Raise a PhotoError if a child did not come to its end."""
+    reasons = {
+        TOO_LITTLE_MEMORY: "reading it needs more memory than a picture of its size; "
+        "save it as JPEG or PNG",
+        TOO_SMALL_FILES: "it has more pixels than a file may have bytes here; "
+        "raise that limit (ulimit -f)",
+        -signal.SIGXCPU: f"reading it takes more than {processor:.0f} s; save it as JPEG or PNG",
+        -signal.SIGALRM: "reading it takes too long while the machine is so busy; try again later",
+        -signal.SIGKILL: "the process that read it was killed, perhaps for memory",
+    }
     code = os.waitstatus_to_exitcode(status)
-    if code == TOO_LITTLE_MEMORY:
-        reason = "reading it needs more memory than a picture of its size; save it as JPEG or PNG"
-        raise PhotoTooLargeError(source, reason)
-    if code == TOO_SMALL_FILES:
-        reason = "it has more pixels than a file may have bytes here; raise that limit (ulimit -f)"
-        raise PhotoTooLargeError(source, reason)
-    if code == -signal.SIGXCPU:
-        reason = f"reading it takes more than {processor:.0f} s; save it as JPEG or PNG"
-        raise PhotoTooLargeError(source, reason)
-    if code == -signal.SIGALRM:
-        reason = "reading it takes too long while the machine is so busy; try again later"
-        raise PhotoTooLargeError(source, reason)
-    if code == -signal.SIGKILL:
-        raise PhotoTooLargeError(source, "the process that read it was killed, perhaps for memory")
+    if code in reasons:
+        raise PhotoTooLargeError(source, reasons[code])
     if code:
         raise UnreadablePhotoError(source, _BROKE)
 
@@ -175,7 +172,7 @@ class _Connection:
     def ask(self, request: bytes, descriptors: tuple[int, ...], wait: float) -> bytes:
         """Send a request, and wait for how its child ended; empty if the server ended.
 
-        Leaving it, by a timeout or another exception, has the child killed.
+        After a timeout or another exception the child goes on to its end or to its limits.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with ours:

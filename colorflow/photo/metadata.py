@@ -22,8 +22,8 @@ from PIL.ExifTags import Base
 
 from colorflow.files import STATEMENT
 from colorflow.photo.exif import (
+    DAMAGE,
     DIRECTORIES,
-    FAULTS,
     LARGEST_BLOCK,
     PREFIX,
     TIFF_DESCRIPTION,
@@ -42,10 +42,6 @@ COMMENT = "Comment"
 _LARGEST_DPI = 65535
 _LARGEST_TEXT, _LARGEST_TEXTS = 1 << 16, 1 << 18
 """Characters of a text, and of all texts, that are kept."""
-_LARGEST_XMP = 1 << 20
-"""Bytes of a packet that are searched."""
-_LARGEST_PROFILE = 255 * 65519
-"""Bytes of a color profile: what the segments of a JPEG file hold (ICC.1:2022, annex B.4)."""
 _ORIENTATION_IN_XMP = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
 """As an attribute or as an element, like Pillow's own search."""
 _TURNED_BY_CONTAINER = ("HEIF", "AVIF")
@@ -106,7 +102,7 @@ def exif_of(image: Image.Image) -> Block:
     if isinstance(found, Block):  # of `tiff.TiffFile`
         return found
     if isinstance(image, TiffImagePlugin.TiffImageFile):  # in memory, opened by Pillow
-        with suppress(*FAULTS):
+        with suppress(*DAMAGE):
             tags = image.getexif()
             for directory in DIRECTORIES:
                 tags.get_ifd(directory)
@@ -134,15 +130,15 @@ def orientation_of(image: Image.Image, exif: Block) -> int:
 
 
 def xmp_of(image: Image.Image) -> bytes:
-    """The XMP packet of an image, or what of it counts; empty if there is none."""
+    """The XMP packet of an image; empty if there is none."""
     xmp = image.info.get("xmp")
-    return xmp[:_LARGEST_XMP] if isinstance(xmp, bytes) else b""
+    return xmp if isinstance(xmp, bytes) else b""
 
 
 def profile_of(image: Image.Image) -> bytes | None:
-    """The color profile of an image; None where there is none or it is too large to be one."""
+    """The color profile of an image; None where there is none."""
     icc = image.info.get("icc_profile")
-    return icc if isinstance(icc, bytes) and 0 < len(icc) <= _LARGEST_PROFILE else None
+    return icc if isinstance(icc, bytes) and icc else None
 
 
 def metadata_of(

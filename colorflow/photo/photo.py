@@ -1,16 +1,32 @@
-"""The picture that the rest of colorflow works with."""
+"""The picture that the rest of colorflow works with, and pixels of the modes of Pillow's images."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
+from PIL import Image, ImageChops, ImageCms, JpegImagePlugin
 
 from colorflow.photo.kind import Kind, kind_of
-from colorflow.photo.metadata import Metadata, upright_exif
+from colorflow.photo.metadata import Metadata, profile_of, upright_exif
 from colorflow.photo.sixteen_bits import to_8_bits
+
+_COLOR_SPACES = {"RGB": "RGB", "CMYK": "CMYK"}
+"""Color space in the profile's header (ICC.1 7.2.6), by Pillow's mode."""
+_PROFILE_FAULTS = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
+_GRAY = ("1", "L", "LA", "La")
+TRANSPOSED = (5, 6, 7, 8)
+"""Orientations that exchange width and height."""
+_LATTICE = 9
+"""Samples per side of the RGB cube at which a profile is tried."""
+_STRIP_PIXELS = 1 << 21
+"""Pixels that are converted at once, so that a large picture needs no copies of itself."""
+
+Conversion = Callable[[Image.Image], Image.Image]
 
 
 class Header(NamedTuple):
@@ -51,18 +67,15 @@ class Photo:
                 "pixels: expected uint8 of shape (H, W) or (H, W, 3) with at least one pixel, "
                 f"got {self.pixels.dtype} of shape {shape}"
             )
-        alpha = self.alpha
-        if alpha is not None and (alpha.dtype != np.uint8 or alpha.shape != shape[:2]):
-            raise ValueError(
-                f"alpha: expected uint8 of shape {shape[:2]}, "
-                f"got {alpha.dtype} of shape {alpha.shape}"
-            )
-        pixels16 = self.pixels16
-        if pixels16 is not None and (pixels16.dtype != np.uint16 or pixels16.shape != shape):
-            raise ValueError(
-                f"pixels16: expected uint16 of shape {shape}, "
-                f"got {pixels16.dtype} of shape {pixels16.shape}"
-            )
+        for name, array, dtype, expected in (
+            ("alpha", self.alpha, np.uint8, shape[:2]),
+            ("pixels16", self.pixels16, np.uint16, shape),
+        ):
+            if array is not None and (array.dtype != dtype or array.shape != expected):
+                raise ValueError(
+                    f"{name}: expected {np.dtype(dtype)} of shape {expected}, "
+                    f"got {array.dtype} of shape {array.shape}"
+                )
 
     @property
     def bits(self) -> Literal[8, 16]:
@@ -111,3 +124,146 @@ class Photo:
         does not pay for it.
         """
         return kind_of(self.pixels, self.alpha)
+
+
+def pixels_and_alpha(image: Image.Image, orientation: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Convert a loaded image of 8 bits per channel to gray or sRGB.
+
+    An embedded profile is applied (relative colorimetric, black point compensation). A profile that
+    is damaged or made for another color space is ignored; the pixels then count as sRGB.
+
+    Args:
+        image: of any mode of 8 bits or fewer, loaded.
+        orientation: the EXIF orientation, 1 to 8, by which the pixels are turned.
+
+    Returns:
+        Pixels, uint8 (H, W) or (H, W, 3), and alpha, uint8 (H, W) or None. New arrays.
+    """
+    has_alpha = image.has_transparency_data
+    is_gray = image.mode in _GRAY
+    keeps_mode = image.mode in ("CMYK", "LAB") and not has_alpha
+    mode = "L" if is_gray else image.mode if keeps_mode else "RGB"
+    to_srgb = _to_srgb(mode, profile_of(image))
+    is_jpeg_ink = isinstance(image, JpegImagePlugin.JpegImageFile) and mode == "CMYK"
+    pixels, as_stored = _canvas(image.size, orientation, () if is_gray else (3,))
+    alpha, alpha_as_stored = _canvas(image.size, orientation) if has_alpha else (None, None)
+    for rows, strip in row_blocks(image):
+        if alpha_as_stored is not None:
+            both = strip.convert("LA" if is_gray else "RGBA")
+            alpha_as_stored[rows] = both.getchannel("A")
+            strip = both
+        if is_jpeg_ink:
+            strip = _as_ink(strip, adobe="adobe" in image.info)
+        as_stored[rows] = to_srgb(strip if strip.mode == mode else strip.convert(mode))
+    return pixels, alpha
+
+
+def row_blocks(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
+    """Yield the rows of a loaded image in blocks: which rows, and the image of them."""
+    height = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, height):
+        bottom = min(top + height, image.height)
+        yield slice(top, bottom), image.crop((0, top, image.width, bottom))
+
+
+def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn pixels (H, W, ...) by an EXIF orientation, 1 to 8; returns a view."""
+    if orientation in TRANSPOSED:
+        pixels = pixels.swapaxes(0, 1)
+    down = -1 if orientation in (3, 4, 7, 8) else 1
+    across = -1 if orientation in (2, 3, 6, 7) else 1
+    return pixels[::down, ::across]
+
+
+def _canvas(
+    size: tuple[int, int], orientation: int, channels: tuple[int, ...] = ()
+) -> tuple[np.ndarray, np.ndarray]:
+    """Allocate upright pixels, uint8, and a view of them in the order of the file."""
+    shape = size if orientation in TRANSPOSED else size[::-1]
+    pixels = np.empty((*shape, *channels), np.uint8)
+    return pixels, upright(pixels, {6: 8, 8: 6}.get(orientation, orientation))
+
+
+def _as_ink(image: Image.Image, *, adobe: bool) -> Image.Image:
+    """Convert CMYK of a JPEG file so that 255 is full ink.
+
+    Adobe's files hold 255 minus ink. Pillow inverts every file as if it were Adobe's, so a file
+    without Adobe's marker is inverted again.
+    """
+    return image if adobe else ImageChops.invert(image)
+
+
+def _to_srgb(mode: str, icc: bytes | None) -> Conversion:
+    """The conversion of images of mode L, RGB, CMYK or LAB to gray or sRGB."""
+    if mode == "LAB":
+        return _applying(_transform(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), mode))
+    through = profile_conversion(mode, icc) if icc else None
+    if through is not None:
+        return through
+    return (lambda image: image.convert("RGB")) if mode == "CMYK" else (lambda image: image)
+
+
+def profile_conversion(mode: str, icc: bytes) -> Conversion | None:
+    """The conversion of L, RGB or CMYK by a profile to sRGB; None where the profile is useless."""
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        space = str(profile.profile.xcolor_space).strip()
+        if mode == "L":
+            return _gray_conversion(profile, space)
+        if space != _COLOR_SPACES[mode]:
+            return None
+        transform = _transform(profile, mode)
+        if mode == "RGB" and _changes_nothing(transform):
+            return None
+        _applied(transform, Image.new(mode, (1, 1)))
+        return _applying(transform)
+    except _PROFILE_FAULTS:
+        return None
+
+
+def _gray_conversion(profile: ImageCms.ImageCmsProfile, space: str) -> Conversion | None:
+    """Gray tones through a gray profile, or through an RGB profile as neutral colors.
+
+    (littlecms refuses a gray picture with an RGB profile, which scanners do write.) Neutral stays
+    neutral, so a table of 256 tones does.
+    """
+    if space not in ("GRAY", "RGB"):
+        return None
+    tones = Image.frombytes("L", (256, 1), bytes(range(256)))
+    mode = "L" if space == "GRAY" else "RGB"
+    exact = _transform(profile, mode, ImageCms.Flags.NOOPTIMIZE)  # or dark tones are interpolated
+    srgb = np.asarray(_applied(exact, tones.convert(mode)))
+    table = np.rint(srgb.reshape(256, 3).mean(axis=1)).astype(int).tolist()
+    return lambda image: image.point(table)
+
+
+def _transform(
+    profile: ImageCms.ImageCmsProfile, mode: str, flags: ImageCms.Flags = ImageCms.Flags.NONE
+) -> ImageCms.ImageCmsTransform:
+    return ImageCms.buildTransform(
+        profile,
+        ImageCms.createProfile("sRGB"),
+        mode,
+        "RGB",
+        renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        flags=flags | ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+
+
+def _applying(transform: ImageCms.ImageCmsTransform) -> Conversion:
+    return lambda image: _applied(transform, image)
+
+
+def _applied(transform: ImageCms.ImageCmsTransform, image: Image.Image) -> Image.Image:
+    converted = ImageCms.applyTransform(image, transform)
+    assert converted is not None  # None only when done in place
+    return converted
+
+
+def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
+    """Whether the profile is sRGB under another name; rounding alone must not change pixels."""
+    levels = np.linspace(0, 255, _LATTICE).astype(np.uint8)
+    cube = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1)
+    before = cube.reshape(_LATTICE, -1, 3)
+    after = np.asarray(_applied(transform, Image.fromarray(before)))
+    return bool(np.abs(after.astype(int) - before).max() <= 1)

@@ -4,8 +4,8 @@
 memory for the answer, and a socket. A child that the server has forked before takes the request. It
 limits its memory, first to what a header needs, then to what a picture of that size needs, and its
 seconds likewise; reads; writes the `answer`; and says so by the socket. Meanwhile the server forks
-the next child. If a child ends otherwise, the server says how. It kills a child when the other end
-of the socket is closed. When its own parent is gone, it ends, and the children end with it.
+the next child. If a child ends otherwise, the server says how. When its own
+parent is gone, it ends, and the children end with it.
 
 A child is forked from a process that has read nothing, so its memory holds no other file's pixels.
 """
@@ -113,10 +113,7 @@ class _Server:
                 ready.remove(self._taken.fileno())
                 self._note_taken()
             for descriptor in ready:
-                if descriptor in self._children:
-                    self._finish(descriptor)
-                else:
-                    self._abandon(descriptor)
+                self._finish(descriptor)
 
     def _fork(self) -> None:
         server = os.getpid()
@@ -132,7 +129,6 @@ class _Server:
         message, (asker, *_), _, _ = socket.recv_fds(self._taken, _PID.size, 1)
         (pid,) = _PID.unpack(message)
         self._askers[pid] = socket.socket(fileno=asker)
-        self._events.register(asker, 0)
         self._fork()
 
     def _finish(self, end: int) -> None:
@@ -145,17 +141,8 @@ class _Server:
         if asker is None:  # it ended before it took a request
             self._fork()
             return
-        with suppress(FileNotFoundError):  # of `_abandon`
-            self._events.unregister(asker)
         with asker, suppress(OSError):  # nobody waits any more, or the child has told it
             asker.send(end_of(status, usage))
-
-    def _abandon(self, asker: int) -> None:
-        """Kill a child that nobody waits for any more."""
-        for pid, one in self._askers.items():
-            if one.fileno() == asker:
-                self._events.unregister(asker)
-                os.kill(pid, signal.SIGKILL)
 
     def _be_a_child(self, server: int) -> None:
         """Wait for a request, read the file, and end this process."""

@@ -10,11 +10,8 @@ Reference: TIFF 6.0.
 from __future__ import annotations
 
 import io
-import itertools
 import math
 import sys
-import zlib
-from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
 import cv2
@@ -48,9 +45,9 @@ _DEPTHS = {
     _PALETTE: (1, 2, 4, 8), _CMYK: (8, 16), _YCBCR: (8,), _LAB: (8,)
 }  # fmt: skip
 """Bits per unsigned sample that are read, by photometric interpretation."""
-_UNCOMPRESSED, _JPEG, _DEFLATE, _FAX = 1, 7, (8, 32946), (2, 3, 4)
+_UNCOMPRESSED, _JPEG, _FAX = 1, 7, (2, 3, 4)
 _COMPRESSIONS = {
-    _UNCOMPRESSED, _JPEG, *_DEFLATE, 5, 32773, 33003, 33004, 33005, 34712, 34887, 34925, 34926,
+    _UNCOMPRESSED, 5, _JPEG, 8, 32946, 32773, 33003, 33004, 33005, 34712, 34887, 34925, 34926,
     34927, 34933, 50000, 50001, 50002, 52546,
 }  # fmt: skip
 """Compressions whose decoders notice that data ends too early, and JPEG."""
@@ -64,8 +61,6 @@ copies of it are in memory: compressed, decompressed, and without its predictor.
 _REDUCED = 1
 """Bit of NewSubfileType: a smaller version of another picture."""
 _XMP = 700
-_LARGEST_TAIL = 1 << 16
-"""Bytes after the last row of a strip."""
 _TOO_EARLY = "its data ends too early"
 _INCHES = {2: 1.0, 3: 2.54}
 """Inches or centimeters per inch, by resolution unit."""
@@ -162,17 +157,12 @@ class TiffFile(ImageFile.ImageFile):
         return Image.Image.load(self)
 
     def _decoded(self) -> np.ndarray:
-        import imagecodecs  # takes 0.1 s, which only TIFF files need
-
         page, file = self.page, self.fp
         assert file is not None
         _check_pieces(page, file)
         if page.compression == _JPEG:
             _check_jpeg(page, file)
-        try:
-            stored = page.asarray(maxworkers=max(1, cv2.getNumThreads()))
-        except (imagecodecs.DeflateError, imagecodecs.PackbitsError):
-            stored = _oversized_pixels(page, file)
+        stored = page.asarray(maxworkers=max(1, cv2.getNumThreads()))
         in_planes = page.planarconfig == _SEPARATE and stored.ndim == 3
         return np.moveaxis(stored, 0, -1) if in_planes else stored
 
@@ -274,9 +264,7 @@ def _check_pieces(page: TiffPage, file: IO[bytes]) -> None:
     Raises:
         OSError: one is missing.
     """
-    across, down = _shape_of_pieces(page)
-    planes = page.samplesperpixel if page.planarconfig == _SEPARATE else 1
-    count = planes * math.ceil(page.imagewidth / across) * math.ceil(page.imagelength / down)
+    count = math.prod(page.chunked)
     starts, sizes = tuple(page.dataoffsets), tuple(page.databytecounts)
     end = file.seek(0, io.SEEK_END)
     if count == len(starts) == 1 and sizes in ((), (0,)):
@@ -288,29 +276,6 @@ def _check_pieces(page: TiffPage, file: IO[bytes]) -> None:
         raise OSError(_TOO_EARLY)
 
 
-def _shape_of_pieces(page: TiffPage) -> tuple[int, int]:
-    """Width and height of strips or tiles, in pixels."""
-    if page.is_tiled:
-        across, down = page.tilewidth, page.tilelength
-    else:
-        across, down = page.imagewidth, page.rowsperstrip
-    if min(across, down) < 1:
-        raise OSError(_TOO_EARLY)
-    return across, down
-
-
-def _pieces(page: TiffPage, file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Height and content of each strip or tile; separate planes one after the other."""
-    across, down = _shape_of_pieces(page)
-    height = page.imagelength
-    planes = range(page.samplesperpixel if page.planarconfig == _SEPARATE else 1)
-    places = itertools.product(planes, range(0, height, down), range(0, page.imagewidth, across))
-    extents = zip(page.dataoffsets, page.databytecounts, strict=False)
-    for (_, top, _), (start, size) in zip(places, extents, strict=False):
-        file.seek(start)
-        yield down if page.is_tiled else min(down, height - top), file.read(size)
-
-
 def _check_jpeg(page: TiffPage, file: IO[bytes]) -> None:
     """Check that the JPEG pictures that a page is made of are whole and of the right size.
 
@@ -319,46 +284,15 @@ def _check_jpeg(page: TiffPage, file: IO[bytes]) -> None:
         Exception: whatever Pillow raises on damaged files.
     """
     tables = (page.jpegtables or b"").removesuffix(b"\xff\xd9")
-    across, down = _shape_of_pieces(page)
-    for height, data in _pieces(page, file):
+    down, across = page.chunks[:2]
+    heights = down, page.imagelength % down
+    for start, size in zip(page.dataoffsets, page.databytecounts, strict=False):
+        file.seek(start)
+        data = file.read(size)
         content = io.BytesIO(tables + data[2:] if tables else data)
         picture = JpegImageFile(content)
-        if picture.width != across or picture.height not in (height, down):
+        if picture.width != across or picture.height not in heights:
             raise OSError("its JPEG data is of another size")
         picture.load()
         if ends_early(picture, content):
             raise OSError(_TOO_EARLY)
-
-
-def _oversized_pixels(page: TiffPage, file: IO[bytes]) -> np.ndarray:
-    """Decode the pixels of a page whose strips hold more than the picture needs.
-
-    The last strip may hold as many rows as the others, and bytes may follow the last row.
-    imagecodecs refuses such strips with some compressions.
-
-    Raises:
-        OSError: a strip or tile ends too early.
-        Exception: whatever the decoders raise on damaged files.
-    """
-    from tifffile import TIFF
-
-    samples = 1 if page.planarconfig == _SEPARATE else page.samplesperpixel
-    bits = np.ravel(page.bitspersample)[0]
-    pixels = np.zeros(page.shaped, page.dtype)
-    across, down = _shape_of_pieces(page)
-    row = math.ceil(across * samples * bits / 8)
-    for index, (height, data) in enumerate(_pieces(page, file)):
-        size = height * row
-        if page.compression in _DEFLATE:
-            data = zlib.decompressobj().decompress(data, size)
-        else:
-            most = min(down, 2 * page.imagelength) * row + _LARGEST_TAIL
-            data = TIFF.DECOMPRESSORS[page.compression](data, out=most)[:size]
-        if len(data) < size:
-            raise OSError(_TOO_EARLY)
-        part, (plane, z, y, x, _), (depth, height, width, _) = page.decode(
-            TIFF.COMPRESSORS[page.compression](data), index
-        )
-        assert part is not None
-        pixels[plane, z : z + depth, y : y + height, x : x + width] = part[:depth, :height, :width]
-    return pixels.reshape(page.shape)

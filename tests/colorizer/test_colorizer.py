@@ -17,7 +17,7 @@ from colorflow.color.grid import square_lightness, to_grid
 from colorflow.colorizer import Colorizer, Hint
 from colorflow.errors import WeightsError
 from colorflow.model.condition import Conditioner
-from colorflow.model.latents import signs_of_photo
+from colorflow.model.level import signs_of_photo
 from colorflow.model.weights import load_weights
 from colorflow.photo import photo_from_image
 from tests.colorizer.made import chroma, model_chroma, pixels

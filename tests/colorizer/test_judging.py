@@ -17,7 +17,7 @@ from colorflow.color.grid import to_grid
 from colorflow.color.upsample import upsample_ab
 from colorflow.colorizer import Colorizer, Hint, PhotoModel, Uncertainty, bits_per_dim
 from colorflow.model.condition import Condition
-from colorflow.model.latents import signs_of_photo
+from colorflow.model.level import signs_of_photo
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.photo import Photo
 from tests.colorizer.made import model_chroma

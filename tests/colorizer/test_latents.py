@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from colorflow.model.latents import sample_latents, slerp
+from colorflow.model.level import sample_latents, slerp
 
 SHAPES = [(2, 4, 4), (6, 4, 4), (6, 8, 8)]
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Hint, PrincipalSpec
 from colorflow.model.condition import Condition
-from colorflow.model.latents import sample_latents, signs_of_photo
+from colorflow.model.level import sample_latents, signs_of_photo
 from colorflow.model.looks import crops_of, small_scale_of_crops
 from colorflow.model.principal import POOL_LEVELS, vivid_mean
 from colorflow.model.pyramid import ChromaPyramid

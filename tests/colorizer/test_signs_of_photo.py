@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from colorflow.color.grid import square_lightness
-from colorflow.model.latents import sample_latents, signs_of_photo
+from colorflow.model.level import sample_latents, signs_of_photo
 
 SHAPES = [(2, 4, 4), (6, 4, 4), (6, 8, 8), (6, 16, 16), (6, 32, 32)]
 PHOTOS = ("astronaut", "coffee", "moon")

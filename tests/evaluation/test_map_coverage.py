@@ -19,7 +19,7 @@ from colorflow.evaluation.columns import Column, columns_of
 from colorflow.evaluation.evaluate import Evaluation, evaluate
 from colorflow.evaluation.measure import MANY
 from colorflow.model.condition import Conditioner
-from colorflow.model.latents import sample_latents, signs_of_photo
+from colorflow.model.level import sample_latents, signs_of_photo
 from colorflow.model.weights import load_weights
 from colorflow.photo import read_photo
 from tests.small_weights import save_small_weights

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-import threading
-import warnings
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -46,8 +44,8 @@ def test_a_truncated_file_is_an_error_and_not_a_half_picture(saved: Saved, kind:
     content = FILES[kind]
     whole = read_photo(saved(content, "whole")).pixels
     trailer = TRAILER.get(kind, TRAILER.get(kind.split()[0], SAMPLE_FORMAT if "LZW" in kind else 0))
-    step = max(1, len(content) // 25)
-    cuts = {*range(1, len(content), step), *range(max(1, len(content) - 30), len(content))}
+    step = max(1, len(content) // 9)
+    cuts = {*range(1, len(content), step), *range(max(1, len(content) - 30), len(content), 3)}
     for cut in sorted(cuts):
         path = saved(content[:cut], "cut.jpg")
         if len(content) - cut > trailer:
@@ -75,7 +73,7 @@ def end_of_headers(jpeg: bytes) -> int:
 def test_a_truncated_jpeg_that_was_closed_is_an_error_too(saved: Saved, kind: str) -> None:
     content = FILES[kind]
     start, stop = end_of_headers(content), len(content) - 60  # but for the last block
-    for cut in range(start, stop, max(1, (stop - start) // 25)):
+    for cut in range(start, stop, max(1, (stop - start) // 10)):
         if 0xFF in content[cut - 3 : cut + 3]:
             continue  # perhaps between two scans, or within the marker
         with pytest.raises(UnreadablePhotoError, match="damaged, incomplete, or of a kind"):
@@ -190,31 +188,3 @@ def test_no_permission(saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("builtins.open", refuse)  # root may read everything
     with pytest.raises(UnreadablePhotoError, match="permission to read the file is denied"):
         read_photo(path)
-
-
-def test_pillows_warnings_stay_quiet_and_filters_come_back(
-    picture: Image.Image, saved: Saved
-) -> None:
-    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x02\x01\x0f\0\x02\0\0\xff\xff\0\0\xff\xff"
-    path = saved(by_pillow(picture, "JPEG", exif=exif), "photo.jpg")
-    failures: list[BaseException] = []
-
-    def read_often() -> None:
-        try:
-            for _ in range(30):
-                read_photo(path)
-        except BaseException as error:
-            failures.append(error)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        filters = list(warnings.filters)
-        threads = [threading.Thread(target=read_often) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert failures == []
-        assert warnings.filters == filters
-        with pytest.raises(UserWarning, match="Truncated"), Image.open(path):
-            pass  # as Pillow alone would have it

@@ -41,7 +41,7 @@ def test_jpeg_with_restarts_that_is_cut_and_closed(
     pixels = read(whole, tmp_path)
     assert pixels is not None
     start = whole.index(b"\xff\xda") + 14
-    for size in (*range(start, len(whole) - 40, 7), *range(len(whole) - 40, len(whole) - 2)):
+    for size in (*range(start, len(whole) - 40, 23), *range(len(whole) - 40, len(whole) - 2, 3)):
         found = read(whole[:size] + END, tmp_path)
         assert found is None or np.array_equal(found, pixels), size
 
@@ -93,7 +93,7 @@ def test_cut_strips_of_tiff_are_refused(tmp_path: Path, compression: int, codec:
     strip, tags = _strip(encode, compression)
     pixels = read(tiff_of([strip], COLOR.size, **tags), tmp_path)
     assert pixels is not None
-    for size in range(1, len(strip), len(strip) // 25):
+    for size in range(1, len(strip), len(strip) // 9):
         found = read(tiff_of([strip[:size]], COLOR.size, **tags), tmp_path)
         assert found is None or np.abs(found.astype(int) - pixels).max() <= 10
 

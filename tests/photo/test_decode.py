@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageChops, ImageOps
+from PIL import Image, ImageChops
 
 from benchmarks.damaged_files import by_pillow
 from colorflow.photo import photo_from_image, read_photo
@@ -99,17 +99,6 @@ def test_orientation_of_lossless_files(
     np.testing.assert_array_equal(read_photo(path).pixels, upright)
 
 
-@pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_orientation_of_jpeg_matches_opencv(
-    picture: Image.Image, saved: Saved, orientation: int
-) -> None:
-    path = saved(picture, "p.jpg", exif=with_orientation(orientation), subsampling=0)
-    expected = cv2.imread(str(path))[..., ::-1]  # turns by EXIF itself
-    actual = read_photo(path).pixels
-    assert actual.shape == expected.shape
-    assert np.abs(actual.astype(int) - expected).max() <= 2
-
-
 def test_orientation_turns_alpha_too(picture: Image.Image, saved: Saved) -> None:
     alpha = np.asarray(picture.convert("L"))
     upright = np.dstack([np.asarray(picture), alpha])
@@ -125,34 +114,6 @@ def test_palette_png_and_bmp(picture: Image.Image, saved: Saved) -> None:
         photo = read_photo(saved(image, name))
         np.testing.assert_array_equal(photo.pixels, np.asarray(image.convert("RGB")))
         assert photo.alpha is None
-
-
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [("p.png", {}), ("p.webp", {"lossless": True, "exact": True}), ("p.tif", {})],
-)
-def test_alpha_is_kept(
-    picture: Image.Image, saved: Saved, name: str, options: dict[str, object]
-) -> None:
-    image = picture.copy()
-    image.putalpha(picture.convert("L"))
-    photo = read_photo(saved(image, name, **options))
-    np.testing.assert_array_equal(photo.pixels, np.asarray(picture))
-    np.testing.assert_array_equal(photo.alpha, np.asarray(picture.convert("L")))
-
-
-@pytest.mark.parametrize(
-    ("mode", "color", "shape"),
-    [("RGB", (10, 20, 30), (2, 2, 3)), ("L", 10, (2, 2))],
-)
-def test_one_transparent_color(
-    saved: Saved, mode: str, color: object, shape: tuple[int, ...]
-) -> None:
-    image = Image.new(mode, (2, 2))
-    image.putpixel((1, 0), color)
-    photo = read_photo(saved(image, "p.png", transparency=color))
-    assert photo.pixels.shape == shape
-    np.testing.assert_array_equal(photo.alpha, [[255, 0], [255, 255]])
 
 
 @pytest.mark.parametrize("transparency", [1, bytes([255, 0, 128])])
@@ -184,13 +145,6 @@ def test_cmyk_jpeg_without_adobes_marker_holds_ink(picture: Image.Image, saved: 
     length = int.from_bytes(content[start + 2 : start + 4], "big")
     photo = read_photo(saved(content[:start] + content[start + 2 + length :], "p.jpg"))
     assert np.abs(photo.pixels.astype(int) - np.asarray(picture)).mean() < 2
-
-
-def test_animations_and_pages_give_the_first(picture: Image.Image, saved: Saved) -> None:
-    later = [ImageOps.invert(picture), ImageOps.mirror(picture)]
-    for name, options in (("p.png", {}), ("p.webp", {"lossless": True}), ("p.tif", {})):
-        path = saved(picture, name, save_all=True, append_images=later, **options)
-        np.testing.assert_array_equal(read_photo(path).pixels, np.asarray(picture))
 
 
 def test_the_content_decides_and_not_the_suffix(picture: Image.Image, saved: Saved) -> None:

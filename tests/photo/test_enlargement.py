@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.ExifTags import IFD, Base
@@ -86,6 +86,7 @@ def test_only_an_enlarged_photo_is_replaced_by_one(photo: Photo, tmp_path: Path)
     restored=st.booleans(),
     photo=st.none() | st.just("00ff00ff00ff00ff"),
 )
+@settings(max_examples=30)
 def test_the_statement_says_everything(
     scale: int, seed: int, temperature: float, model: str, restored: bool, photo: str | None
 ) -> None:
@@ -99,22 +100,6 @@ def test_the_statement_says_everything(
     )
     text = f"before\n{COLORS.statement}\n{detail.statement}\nafter"
     assert enlargement_in(text) == detail
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"scale": 3},
-        {"seed": -1},
-        {"temperature": float("nan")},
-        {"model": "<a b>"},
-        {"photo": "0123456789abcdeg"},
-    ],
-)
-def test_what_cannot_be_is_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="expected"):
-        replace(DETAIL, **wrong)  # type: ignore[arg-type]
-    assert enlargement_in(DETAIL.statement.replace("photo 00", "photo 0")) is None
 
 
 @pytest.mark.parametrize("see_through", [False, True])

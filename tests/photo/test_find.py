@@ -80,12 +80,6 @@ def test_a_folder_that_cannot_be_read_is_an_error(
         find_photos([album])
 
 
-@pytest.mark.parametrize("path", ["album", Path("album")])
-def test_one_path_instead_of_a_list_is_told(path: str | Path) -> None:
-    with pytest.raises(ValueError, match="paths: expected a list of paths, got one path"):
-        find_photos(path)
-
-
 def test_every_suffix_of_the_formats_that_are_read_is_found(tmp_path: Path) -> None:
     Image.init()
     read = ["JPEG", "MPO", "PNG", "TIFF", "WEBP", "GIF", "JPEG2000", "AVIF", "BMP", "DIB", "PPM"]

@@ -176,13 +176,6 @@ def test_jpeg_2000(picture: Image.Image, saved: Saved, mode: str, name: str) -> 
     assert photo.metadata.format == "JPEG2000"
 
 
-def test_jpeg_2000_of_opencv(picture: Image.Image, tmp_path: Path) -> None:
-    path = tmp_path / "p.jp2"
-    lossless = [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000]
-    cv2.imwrite(str(path), np.asarray(picture)[..., ::-1], lossless)
-    assert np.abs(read_photo(path).pixels.astype(int) - np.asarray(picture)).max() <= 2
-
-
 @pytest.mark.parametrize("name", ["p.avif", "p.heic"])
 def test_avif_and_heic(picture: Image.Image, saved: Saved, name: str) -> None:
     if name == "p.heic":
@@ -239,15 +232,6 @@ def test_containers_are_told_apart_by_their_brands(saved: Saved, picture: Image.
 )
 def test_pnm(saved: Saved, content: bytes, expected: list[object]) -> None:
     np.testing.assert_array_equal(read_photo(saved(content, "p.pnm")).full_depth, expected)
-
-
-@pytest.mark.parametrize("extension", [".ppm", ".pgm"])
-def test_pnm_of_opencv(picture: Image.Image, tmp_path: Path, extension: str) -> None:
-    image = picture if extension == ".ppm" else picture.convert("L")
-    array = np.asarray(image)
-    stored = array[..., ::-1] if extension == ".ppm" else array
-    cv2.imwrite(str(tmp_path / f"p{extension}"), stored)
-    np.testing.assert_array_equal(read_photo(tmp_path / f"p{extension}").pixels, array)
 
 
 @pytest.mark.parametrize("name", ["p.gif", "p.jp2", "p.avif", "p.ppm", "p.tif", "p.webp", "p.png"])

@@ -33,11 +33,6 @@ def test_arrays_of_every_type(channels: int | None, kind: str) -> None:
     assert photo.source == "<image>"
 
 
-def test_bool_arrays() -> None:
-    photo = photo_from_image(np.array([[True, False]]))
-    np.testing.assert_array_equal(photo.pixels, [[255, 0]])
-
-
 def test_values_round_to_the_nearest() -> None:
     np.testing.assert_array_equal(
         photo_from_image(np.array([[128, 129, 385, 386, 65535]], np.uint16)).pixels,
@@ -130,11 +125,6 @@ def test_wide_values_without_a_meaning_are_refused(value: float) -> None:
     image = Image.fromarray(np.array([[0, value]], np.float32))
     with pytest.raises(ValueError, match=r"image: expected gray values in \[0, 65535\] in mode F"):
         photo_from_image(image)
-
-
-def test_an_empty_pillow_image_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"at least one pixel, got a size of \(0, 5\)"):
-        photo_from_image(Image.new("RGB", (0, 5)))
 
 
 def test_a_pillow_image_is_not_changed(picture: Image.Image) -> None:

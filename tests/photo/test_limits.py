@@ -45,12 +45,6 @@ def huge_jpeg(side: int) -> bytes:
     return bytes(content)
 
 
-def huge_webp(side: int) -> bytes:
-    extended = struct.pack("<IHBHB", 0, side - 1, 0, side - 1, 0)
-    body = b"WEBPVP8X" + struct.pack("<I", 10) + extended + encoded("WEBP")[12:]
-    return b"RIFF" + struct.pack("<I", len(body)) + body
-
-
 def huge_tiff(side: int) -> bytes:
     directory = TiffImagePlugin.ImageFileDirectory_v2()
     strips = {256: side, 257: side, 258: (8, 8, 8), 259: 5, 262: 2, 273: 8, 277: 3, 279: 100}
@@ -65,7 +59,7 @@ def huge_bmp(side: int) -> bytes:
     return b"BM" + struct.pack("<IIIIiiHHIIiiII", 0, 0, 54, 40, side, side, 1, 24, *[0] * 6)
 
 
-@pytest.mark.parametrize("make", [huge_png, huge_jpeg, huge_webp, huge_tiff, huge_bmp])
+@pytest.mark.parametrize("make", [huge_png, huge_jpeg, huge_tiff, huge_bmp])
 def test_a_decompression_bomb_is_refused_from_its_header(
     saved: Saved, make: Callable[[int], bytes]
 ) -> None:
@@ -113,7 +107,8 @@ def test_memory_is_for_the_decoded_picture_and_the_result(
     exif = Image.Exif()
     exif[Base.Orientation] = 6
     image = Image.new(mode, (4000, 3000), 1)
-    path = saved(image, name, exif=exif)
+    options = {"compress_level": 1} if name == "p.png" else {}
+    path = saved(image, name, exif=exif, **options)
     command = [sys.executable, "-c", MEASURE, str(path)]
     kilobytes = int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
     strips = 40_000_000

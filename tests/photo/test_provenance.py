@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 from PIL.ExifTags import IFD, Base
@@ -205,6 +205,7 @@ def principals(draw: st.DrawFn) -> Principal:
     principal=st.none() | principals(),
     looks=st.sampled_from([1, 5]),
 )
+@settings(max_examples=30)
 def test_the_statement_says_everything(
     seed: int, temperature: float, model: str, principal: Principal | None, looks: int
 ) -> None:
