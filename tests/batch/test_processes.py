@@ -6,8 +6,8 @@ import os
 import select
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,8 @@ import pytest
 
 from colorflow.batch import COLORS, PhotoOutcome, Settings, make_plan, run, run_in_process
 from colorflow.batch.pool import WorkerEndedError
-from colorflow.batch.processes import WorkerConfig, WorkerProcess
-from colorflow.colorizer import Colorizer, Hint
+from colorflow.batch.processes import WorkerConfig, WorkerProcess, load_models
+from colorflow.colorizer import Colorizer
 from colorflow.errors import BatchError, DeviceError, WeightsError
 from colorflow.photo import read_photo
 
@@ -45,125 +45,79 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[WorkerProcess]]:
     assert all(worker._process.poll() is not None for worker in started)
 
 
-@pytest.mark.parametrize("samples", [False, True])
 def test_a_photo_is_colored_the_same_in_any_company(
     save_photo: Save,
     tmp_path: Path,
     weights: Path,
     colorizer: Colorizer,
     workers: list[WorkerProcess],
-    samples: bool,
 ) -> None:
-    """In another order, by other workers, beside others, and alone in this process."""
+    """In another order, by two workers, and alone in this process."""
     paths = [save_photo(tmp_path / "in" / f"{number}.png", number) for number in range(6)]
-    settings = Settings(n=2, seed=5, samples=samples)
+    settings = Settings(n=2, seed=5)
 
     def pixels(name: str, outcomes: Iterator[PhotoOutcome]) -> list[np.ndarray]:
         assert sorted(outcome.status for outcome in outcomes) == ["done"] * 6
-        files = [
-            tmp_path / name / f"{path.stem}_{label}.png"
+        return [
+            read_photo(tmp_path / name / f"{path.stem}_{label}.png").pixels.astype(int)
             for path in paths
             for label in settings.labels
         ]
-        return [read_photo(file).pixels.astype(int) for file in files]
 
-    def planned(name: str, inputs: list[Path]) -> object:
-        return make_plan(inputs, tmp_path / name, settings)
-
-    want = pixels("one", run(planned("one", paths), weights={COLORS: weights}, workers=1))  # type: ignore[arg-type]
-    two = pixels("two", run(planned("two", paths[::-1]), weights={COLORS: weights}, workers=2))  # type: ignore[arg-type]
-    alone = [
-        outcome
-        for path in paths[::-2] + paths[::2]
-        for outcome in run_in_process(planned("alone", [path]), colorizer)  # type: ignore[arg-type]
-    ]
-    here = pixels("alone", iter(alone))
-    for one, other, last in zip(want, two, here, strict=True):
-        assert max(np.abs(one - other).max(), np.abs(one - last).max()) <= 1
-    assert np.abs(want[0] - want[1]).max() > 1
-    assert len(workers) == 3
-
-
-def test_a_worker_that_is_killed_costs_one_photo(
-    save_photo: Save, tmp_path: Path, weights: Path, workers: list[WorkerProcess]
-) -> None:
-    for number in range(4):
-        save_photo(tmp_path / "in" / f"{number}.png", number)
-    plan = make_plan([tmp_path / "in"], tmp_path / "out", Settings())
-    killed = False
-    outcomes = {}
-    for outcome in run(plan, weights={COLORS: weights}, workers=1):
-        outcomes[outcome.path.name] = outcome
-        if not killed:
-            killed = True
-            workers[0]._process.kill()
-    assert len(outcomes) == 4
-    failed = [outcome for outcome in outcomes.values() if outcome.status == "failed"]
-    assert len(failed) == 1
-    assert failed[0].reason == (
-        "the process that worked on it ended (Killed, perhaps out of memory)"
-    )
+    plan = make_plan(paths[::-1], tmp_path / "two", settings)
+    two = pixels("two", run(plan, weights={COLORS: weights}, workers=2))
+    here = make_plan(paths, tmp_path / "here", settings)
+    one = pixels("here", run_in_process(here, colorizer))
+    for own, other in zip(one, two, strict=True):
+        assert np.abs(own - other).max() <= 1
+    assert np.abs(one[0] - one[1]).max() > 1
     assert len(workers) == 2
-    again = list(
-        run(make_plan([tmp_path / "in"], tmp_path / "out", Settings()), weights={COLORS: weights})
-    )
-    assert sorted(outcome.status for outcome in again) in (
-        ["done", "skipped", "skipped", "skipped"],
-        ["skipped"] * 4,  # killed between the last write and the answer
-    )
 
 
-def test_stop_lets_the_photo_in_hand_be_finished(
-    save_photo: Save, tmp_path: Path, weights: Path, workers: list[WorkerProcess]
+def test_a_worker_that_is_killed_costs_one_photo_and_who_stops_listening_leaves_nothing(
+    save_photo: Save,
+    tmp_path: Path,
+    weights: Path,
+    colorizer: Colorizer,
+    workers: list[WorkerProcess],
 ) -> None:
     for number in range(8):
         save_photo(tmp_path / "in" / f"{number}.png", number)
     plan = make_plan([tmp_path / "in"], tmp_path / "out", Settings())
-    stop = threading.Event()
-    outcomes = []
-    for outcome in run(plan, weights={COLORS: weights}, workers=1, stop=stop):
-        stop.set()
-        outcomes.append(outcome)
-    assert 1 <= len(outcomes) <= 2
-    assert {outcome.status for outcome in outcomes} == {"done"}
-    assert len(list((tmp_path / "out").iterdir())) == len(outcomes)
-
-
-def test_who_stops_listening_leaves_no_process_and_no_lock(
-    album: Path, tmp_path: Path, weights: Path, workers: list[WorkerProcess]
-) -> None:
-    outcomes = run(
-        make_plan([album], tmp_path / "out", Settings()), weights={COLORS: weights}, workers=2
+    outcomes = run(plan, weights={COLORS: weights}, workers=1)
+    assert next(outcomes).status == "done"
+    workers[0]._process.kill()
+    while (outcome := next(outcomes)).status == "done":  # it had been answered before
+        pass
+    assert (outcome.status, outcome.reason) == (
+        "failed",
+        "the process that worked on it ended (Killed, perhaps out of memory)",
     )
-    next(outcomes)
+    assert next(outcomes).status == "done"
+    assert len(workers) == 2
     outcomes.close()  # type: ignore[attr-defined]
-    assert len(workers) == 1
-    again = run(
-        make_plan([album], tmp_path / "out", Settings(overwrite=True)), weights={COLORS: weights}
-    )
-    assert [outcome.status for outcome in again] == ["done", "done"]
+    assert all(worker._process.poll() is not None for worker in workers)
+    again = [outcome.status for outcome in run_in_process(plan, colorizer)]
+    assert set(again) == {"done", "skipped"}
 
 
 def test_what_prevents_a_start_is_said_once(
-    album: Path, tmp_path: Path, weights: Path, workers: list[WorkerProcess]
+    album: Path,
+    tmp_path: Path,
+    weights: Path,
+    config: WorkerConfig,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     plan = make_plan([album], tmp_path / "out", Settings())
     with pytest.raises(WeightsError, match="absent"):
         list(run(plan, weights={COLORS: tmp_path / "absent.safetensors"}, workers=2))
-    with pytest.raises(DeviceError, match=r"^nonsense: PyTorch has no such device"):
-        list(run(plan, weights={COLORS: weights}, device="nonsense"))
-    hinted = make_plan([album], tmp_path / "out", Settings(), hints={"a.jpg": (Hint(1, 1, 1, 1),)})
-    with pytest.raises(WeightsError, match="these weights take no color hints"):
-        list(run(hinted, weights={COLORS: weights}))
-
-
-def test_a_process_that_cannot_start_is_told(
-    album: Path, tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
     monkeypatch.setattr("sys.executable", "/bin/false")
-    plan = make_plan([album], tmp_path / "out", Settings())
     with pytest.raises(BatchError, match=r"ended while it started \(exit code 1\); try fewer"):
         list(run(plan, weights={COLORS: weights}))
+    with pytest.raises(DeviceError, match=r"^nonsense: PyTorch has no such device"):
+        load_models(replace(config, device="nonsense"))
+    with pytest.raises(WeightsError, match="these weights take no color hints"):
+        load_models(replace(config, has_hints=True))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="waits for processes by their handles")
