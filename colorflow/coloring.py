@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import KW_ONLY, astuple, dataclass, replace
 from functools import cached_property
 from io import BytesIO
 from typing import TYPE_CHECKING, Literal, overload
@@ -19,7 +19,7 @@ from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.color.grid import Rows
 from colorflow.color.upsample import upsample_ab
 from colorflow.files import digest_of_open
-from colorflow.limits import LARGEST_SEED, LARGEST_TEMPERATURE, MOST_LOOKS
+from colorflow.limits import LARGEST_SEED, LARGEST_TEMPERATURE, MOST_LOOKS, check_range
 from colorflow.photo import LETTERS, Photo, Principal, Provenance, write_image
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ class PrincipalSpec:
 
     def __post_init__(self) -> None:
         _check_own_seed(self.seed)
-        if not 0 <= self.number < self.of:
-            raise ValueError(f"number: expected 0 to {self.of - 1}, got {self.number}")
+        check_range("number", self.number, 0, self.of - 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +83,9 @@ class ColoringSpec:
                 raise ValueError(
                     "seeds: expected a number for every level, as there is no principal coloring"
                 )
-        if not 0 <= self.temperature <= LARGEST_TEMPERATURE:
-            raise ValueError(
-                f"temperature: expected 0 to {LARGEST_TEMPERATURE:g}, got {self.temperature}"
-            )
+        check_range("temperature", self.temperature, 0, LARGEST_TEMPERATURE)
         for strength in self.strengths:
-            if not 0 <= strength <= 1:
-                raise ValueError(f"strength: expected 0 to 1, got {strength}")
+            check_range("strength", strength, 0, 1)
         if self.looks not in (1, MOST_LOOKS):
             raise ValueError(f"looks: expected 1 or {MOST_LOOKS}, got {self.looks}")
         if len(self.strengths) not in (0, len(self.seeds)):
@@ -128,6 +123,7 @@ class ColoringSpec:
         return replace(self, seeds=seeds)
 
 
+@dataclass(eq=False, repr=False)
 class Coloring:
     """One coloring of one photo; the picture in full size is made when it is first asked for.
 
@@ -140,23 +136,17 @@ class Coloring:
         share: share of the samples that a principal coloring stands for; None for others.
         provenance: what a saved file says about its colors: seed, temperature, weights, and digests
             of the photo's file and of the hints.
+        density: computes `log_prob`.
     """
 
-    def __init__(
-        self,
-        photo: Photo,
-        spec: ColoringSpec,
-        ab: NDArray[np.float32],
-        *,
-        model_ab: NDArray[np.float32],
-        share: float | None,
-        provenance: Provenance,
-        density: Callable[[], float],
-    ) -> None:
-        self.photo, self.spec, self.ab, self.share = photo, spec, ab, share
-        self.model_ab = model_ab
-        self.provenance = provenance
-        self._density = density
+    photo: Photo
+    spec: ColoringSpec
+    ab: NDArray[np.float32]
+    _: KW_ONLY
+    model_ab: NDArray[np.float32]
+    share: float | None
+    provenance: Provenance
+    density: Callable[[], float]
 
     def __repr__(self) -> str:
         principal = self.provenance.principal
@@ -182,7 +172,7 @@ class Coloring:
 
         It is computed when it is first asked for. -inf at the edge of the model's range.
         """
-        return self._density()
+        return self.density()
 
     @property
     def bits_per_dim(self) -> float:

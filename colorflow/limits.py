@@ -28,3 +28,9 @@ DETAIL_TEMPERATURE, LARGEST_DETAIL_TEMPERATURE = 0.5, 2.0
 """Factor on what a sample of detail adds to the mean: of the samples that are shown after the mean,
 and at most. At 1 the spread is that of the model, and results of four times look scratched
 (docs/enlarge.md)."""
+
+
+def check_range(name: str, value: float, least: float, most: float, of: str = "") -> None:
+    """Raises `ValueError` for an argument out of its range, or that is no number."""
+    if not least <= value <= most:
+        raise ValueError(f"{name}: expected {least:g} to {most:g}{of and ' '}{of}, got {value}")

@@ -32,7 +32,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from colorflow.batch.one_photo import work_on
 from colorflow.batch.plan import Plan
 from colorflow.batch.pool import WorkerEndedError, output_folder, run_plan
-from colorflow.batch.settings import COLORS, DETAIL, BatchSettings, Files, Models, weights_files
+from colorflow.batch.settings import (
+    COLORS,
+    DETAIL,
+    BatchSettings,
+    Files,
+    Models,
+    check_models,
+    weights_files,
+)
 from colorflow.batch.task import PhotoOutcome, PhotoTask
 from colorflow.errors import ColorflowError
 from colorflow.photo import start_reader
@@ -105,7 +113,7 @@ def run_in_process(
 ) -> Generator[PhotoOutcome, None, None]:
     """Works a plan off in this process, one photo after the other; otherwise as `run`."""
     models = Models(colorizer, enlarger)
-    plan.settings.check(models, has_hints=plan.has_hints)
+    check_models(plan.settings, models, has_hints=plan.has_hints)
     yield from plan.settled
     if plan.tasks:
         with output_folder(plan):
@@ -265,5 +273,5 @@ def load_models(config: WorkerConfig) -> Models:
         torch.set_num_threads(config.threads)
         enlarger = Enlarger.load(weights[DETAIL], device=config.device)
     models = Models(colorizer, enlarger)
-    config.settings.check(models, has_hints=config.has_hints)
+    check_models(config.settings, models, has_hints=config.has_hints)
     return models

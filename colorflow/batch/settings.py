@@ -1,26 +1,47 @@
-"""Settings of any batch, and the models that carry them out.
+"""Settings of `colorflow colorize` and `colorflow enlarge`, and what carries them out.
 
-Photos are colored or enlarged (`coloring.py`); everything else in this package serves both.
+Photos are colored, and enlarged in one go if asked for; or they are enlarged alone. Everything else
+in this package serves both.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from colorflow.coloring import check_seed
-from colorflow.errors import WeightsError
+from colorflow.enlarge.draws import MEAN, draws
+from colorflow.errors import PhotoError, WeightsError
 from colorflow.files import COLORING_WEIGHTS, ENLARGE_WEIGHTS, FileKind, default_weights, digest_of
-from colorflow.photo import DEFAULT_MAX_PIXELS, Photo, Statements
+from colorflow.limits import (
+    LARGEST_DETAIL_TEMPERATURE,
+    LARGEST_TEMPERATURE,
+    MOST_LOOKS,
+    MOST_SAMPLES,
+    SCALES,
+    check_range,
+)
+from colorflow.photo import (
+    COLORING,
+    DEFAULT_MAX_PIXELS,
+    ENLARGED,
+    LETTERS,
+    Enlargement,
+    Kind,
+    Photo,
+    Principal,
+    Provenance,
+    Statements,
+)
 
 if TYPE_CHECKING:
     from colorflow.batch.task import PhotoTask
-    from colorflow.colorizer import Colorizer
+    from colorflow.colorizer import Coloring, Colorizer
     from colorflow.enlarge.enlarger import Enlarger
 
 COLORS, DETAIL = "colors", "detail"
@@ -66,8 +87,8 @@ class Results:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchSettings(ABC):
-    """Settings of any batch.
+class _Settings:
+    """What both kinds of settings have.
 
     Attributes:
         command: the command's name, such as ``colorize``.
@@ -92,25 +113,57 @@ class BatchSettings(ABC):
     overwrite: bool = False
     max_pixels: int = DEFAULT_MAX_PIXELS
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(_Settings):
+    """How the photos of a batch are colored.
+
+    There are at most 16 principal colorings of each photo, or `MOST_SAMPLES` samples. With a scale
+    of 2 or 4, all colorings of a photo get one detail.
+
+    Attributes:
+        temperature: multiplies the shipped temperatures.
+        samples: make independent samples instead of principal colorings.
+        looks: how often the model looks at each photo, 1 or `MOST_LOOKS`.
+        likelihood: measure the likelihood of each coloring.
+    """
+
+    command = "colorize"
+    done = "colored"
+    kind = COLORING
+
+    temperature: float = 1.0
+    samples: bool = False
+    looks: int = 1
+    likelihood: bool = False
+
     def __post_init__(self) -> None:
         check_seed(self.seed)
+        most, kind = (MOST_SAMPLES, "samples") if self.samples else (len(LETTERS), "principal ones")
+        check_range("n", self.n, 1, most, kind)
+        check_range("temperature", self.temperature, 0, LARGEST_TEMPERATURE)
+        if self.looks not in (1, MOST_LOOKS):
+            raise ValueError(f"looks: expected 1 or {MOST_LOOKS}, got {self.looks}")
+        if self.scale not in (1, *SCALES):
+            raise ValueError(f"scale: expected 1, 2 or 4, got {self.scale}")
 
     @property
-    @abstractmethod
     def models(self) -> Sequence[str]:
-        """The models that it uses: `COLORS`, `DETAIL` or both."""
+        """The models that it uses."""
+        return (COLORS,) if self.scale == 1 else (COLORS, DETAIL)
 
     @property
-    @abstractmethod
-    def labels(self) -> list[str]:
-        """Labels of the n results of a photo."""
-
-    @property
-    @abstractmethod
     def has_seeds(self) -> bool:
-        """Whether each result is a sample with a seed of its own."""
+        """Whether each result is a sample."""
+        return self.samples
 
-    @abstractmethod
+    @property
+    def labels(self) -> list[str]:
+        """Labels of the n results: letters, with ``a`` for the mean, or ``s`` and the seed."""
+        if self.samples:
+            return [f"s{seed}" for seed in range(self.seed, self.seed + self.n)]
+        return list(LETTERS[: self.n])
+
     def statements(self, photo: str, hints: str | None, weights: Digests) -> dict[str, Statements]:
         """What each result will say of itself, by label; shares are known only after sampling.
 
@@ -119,16 +172,43 @@ class BatchSettings(ABC):
             hints: digest of its color hints, if it has any.
             weights: of the models.
         """
+        first = Provenance(
+            seed=self.seed,
+            temperature=self.temperature,
+            model=weights[COLORS],
+            photo=photo,
+            hints=hints,
+            looks=self.looks,
+        )
+        if self.samples:
+            each = [replace(first, seed=self.seed + i) for i in range(self.n)]
+        else:
+            each = [replace(first, principal=Principal(a, self.n)) for a in LETTERS[: self.n]]
+        detail = None
+        if self.scale > 1:
+            detail = Enlargement(
+                scale=self.scale,
+                seed=MEAN.seed,
+                temperature=MEAN.temperature,
+                model=weights[DETAIL],
+                photo=photo,
+                restored=self.restore,
+            )
+        return {
+            label: Statements(one, detail) for label, one in zip(self.labels, each, strict=True)
+        }
 
-    @abstractmethod
     def leaves(self, photo: Photo, task: PhotoTask) -> bool:
-        """Whether a photo is left as it is, because it has colors."""
+        """Whether a photo has colors and is not to be treated as gray."""
+        return photo.kind is Kind.COLORED and not task.treat_as_gray
 
-    @abstractmethod
     def results(
         self, models: Models, photo: Photo, task: PhotoTask, expected: Mapping[str, Statements]
     ) -> Results:
         """Decides on the results of one photo; their pixels are made later.
+
+        Their colors come from the photo as it is. All are predicted even if some results exist, so
+        that each is the same whichever others are missing.
 
         Args:
             models: those that are used.
@@ -136,19 +216,150 @@ class BatchSettings(ABC):
             task: with its hints.
             expected: from `statements`.
         """
+        assert models.colorizer
+        colorings = self._colored(models.colorizer, photo, task)
+        by_label = dict(zip(expected, colorings, strict=True))
 
-    def check(self, models: Models, *, has_hints: bool) -> None:
-        """Raises `WeightsError` if the models cannot do what is asked for, before any photo."""
-        missing = set(self.models) - set(models.digests)
-        if missing:
-            raise ValueError(f"models: expected {', '.join(self.models)}, got none for {missing}")
-        if self.restore and models.enlarger and not models.enlarger.can_restore:
-            raise WeightsError("these weights cannot restore; choose others, or do not restore")
-        if has_hints and not (models.colorizer and models.colorizer.takes_hints):
-            raise WeightsError(
-                "these weights take no color hints; use weights trained with "
-                "`colorflow train --hints`, or leave the hints away"
+        @cache
+        def lightness() -> np.ndarray | None:
+            if self.scale == 1:
+                return None
+            assert models.enlarger
+            return models.enlarger.lightness(
+                photo, self.scale, MEAN.temperature, MEAN.seed, restore=self.restore
             )
+
+        def paint(label: str) -> tuple[np.ndarray, Photo]:
+            pixels = by_label[label].render(bits=photo.bits, lightness=lightness())
+            return pixels, photo if self.scale == 1 else photo.enlarged(pixels)
+
+        def stated(label: str, said: Statements) -> Statements:
+            assert said.colors
+            return replace(
+                said, colors=replace(by_label[label].provenance, photo=said.colors.photo)
+            )
+
+        colored = photo.kind is Kind.COLORED
+        return Results(
+            {label: stated(label, said) for label, said in expected.items()},
+            paint,
+            remarks=("has colors, and was treated as gray",) if colored else (),
+            bits_per_dim=[one.bits_per_dim for one in colorings] if self.likelihood else None,
+        )
+
+    def _colored(self, colorizer: Colorizer, photo: Photo, task: PhotoTask) -> list[Coloring]:
+        try:
+            return colorizer.colorize(
+                photo,
+                self.n,
+                self.temperature,
+                self.seed,
+                samples=self.samples,
+                looks=self.looks,
+                force=True,  # who may be colored was decided before
+                hints=task.hints,
+            )
+        except ValueError as error:  # settings were checked before, so a hint is outside the photo
+            if not task.hints:
+                raise
+            raise PhotoError(str(task.path), str(error)) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnlargeSettings(_Settings):
+    """How the photos of a batch are enlarged, colorings among them.
+
+    Attributes:
+        scale: 2 or 4.
+        temperature: factor on what a sample adds to the mean; by default the first result is the
+            mean, and the others are samples (`colorflow.enlarge.draws`).
+    """
+
+    command = "enlarge"
+    done = "enlarged"
+    kind = ENLARGED
+
+    scale: int = 2
+    temperature: float | None = None
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed)
+        if self.scale not in SCALES:
+            raise ValueError(f"scale: expected 2 or 4, got {self.scale}")
+        check_range("n", self.n, 1, MOST_SAMPLES)
+        check_range("temperature", self.temperature or 0, 0, LARGEST_DETAIL_TEMPERATURE)
+
+    @property
+    def models(self) -> Sequence[str]:
+        """The models that it uses."""
+        return (DETAIL,)
+
+    @property
+    def has_seeds(self) -> bool:
+        """Whether each result is a sample."""
+        return self.temperature is not None
+
+    @property
+    def labels(self) -> list[str]:
+        """Labels such as ``x2_mean`` and ``x2_s1``: the scale, and the mean or a sample's seed."""
+        return [
+            f"x{self.scale}_{draw.label}" for draw in draws(self.n, self.temperature, self.seed)
+        ]
+
+    def statements(self, photo: str, hints: str | None, weights: Digests) -> dict[str, Statements]:
+        """What each result will say of itself, by label."""
+        own = draws(self.n, self.temperature, self.seed)
+        return {
+            label: Statements(
+                detail=Enlargement(
+                    scale=self.scale,
+                    seed=draw.seed,
+                    temperature=draw.temperature,
+                    model=weights[DETAIL],
+                    photo=photo,
+                    restored=self.restore,
+                )
+            )
+            for label, draw in zip(self.labels, own, strict=True)
+        }
+
+    def leaves(self, photo: Photo, task: PhotoTask) -> bool:
+        """Every photo is enlarged."""
+        return False
+
+    def results(
+        self, models: Models, photo: Photo, task: PhotoTask, expected: Mapping[str, Statements]
+    ) -> Results:
+        """The results of one photo; the density of a whole photo is not computed."""
+        enlarger = models.enlarger
+        assert enlarger
+
+        def paint(label: str) -> tuple[np.ndarray, Photo]:
+            detail = expected[label].detail
+            assert detail
+            large = enlarger.enlarge_photo(
+                photo, detail.scale, detail.temperature, detail.seed, restore=detail.restored
+            )
+            return large.full_depth, large
+
+        return Results(expected, paint)
+
+
+BatchSettings = Settings | EnlargeSettings
+
+
+def check_models(settings: BatchSettings, models: Models, *, has_hints: bool) -> None:
+    """Raises `WeightsError` if the models cannot do what is asked for, before any photo."""
+    missing = set(settings.models) - set(models.digests)
+    if missing:
+        raise ValueError(f"models: expected {', '.join(settings.models)}, got none for {missing}")
+    if settings.restore and models.enlarger and not models.enlarger.can_restore:
+        raise WeightsError("these weights cannot restore; choose others, or do not restore")
+    if has_hints and not (models.colorizer and models.colorizer.takes_hints):
+        raise WeightsError(
+            "these weights take no color hints; use weights trained with "
+            "`colorflow train --hints`, or leave the hints away"
+        )
 
 
 def weights_files(settings: BatchSettings, given: Mapping[str, Path | None]) -> dict[str, Path]:

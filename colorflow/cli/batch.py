@@ -8,29 +8,50 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
 
 import click
+from tqdm import tqdm
 
+from colorflow import batch
+from colorflow.batch import (
+    BatchSettings,
+    Location,
+    Naming,
+    Note,
+    PhotoOutcome,
+    Plan,
+    Remedy,
+    location_of,
+    make_plan,
+    ray_engine,
+    read_hints,
+    usual_workers,
+    write_report,
+    write_sheet,
+)
+from colorflow.batch.locations import check_writable, real_folder
+from colorflow.batch.names import too_long
+from colorflow.batch.report import REPORT
+from colorflow.batch.settings import digests_of, weights_files
+from colorflow.batch.sheet import SHEET, check_sheet
 from colorflow.cli import INTERRUPTED
 from colorflow.errors import ColorflowError, WritePhotoError, printable
 from colorflow.files import check_replaceable, is_stream
-
-if TYPE_CHECKING:
-    from colorflow.batch import BatchSettings, Location, Note, PhotoOutcome, Plan
+from colorflow.photo import ENLARGED
 
 _NAMED = 5
 """Number of left-out files that stderr names; the report names all."""
 _OPTIONS = {
-    "OVERWRITE": "; --overwrite makes it anew",
-    "TREAT_AS_GRAY": "; --treat-as-gray with its name colors it from its lightness",
-    "RECURSE": "; -r takes the photos in them, too",
+    None: "",
+    Remedy.OVERWRITE: "; --overwrite makes it anew",
+    Remedy.TREAT_AS_GRAY: "; --treat-as-gray with its name colors it from its lightness",
+    Remedy.RECURSE: "; -r takes the photos in them, too",
 }
 """What the command says of each `Remedy`."""
 
@@ -77,9 +98,6 @@ def run_batch(
         hints: a file of color hints.
         treat_as_gray: patterns for photos that are colored even if they have colors.
     """
-    from colorflow.batch import Naming, location_of, make_plan, read_hints
-    from colorflow.batch.settings import digests_of, weights_files
-
     output = location_of(options.output)
     if os.path.exists(str(output)) and not os.path.isdir(str(output)):
         raise WritePhotoError(str(output), "is a file, but -o names a folder for the results")
@@ -149,8 +167,6 @@ class _BatchRun:
 
     def _work(self) -> None:
         """Works the plan off; prints a line for each file and the progress of all."""
-        from tqdm import tqdm
-
         options = self._options
         with tqdm(
             total=len(self._plan.tasks),
@@ -158,12 +174,14 @@ class _BatchRun:
             disable=True if options.quiet else None,  # None: shown on a terminal only
             file=sys.stderr,
         ) as progress:
-            engine, usual_workers = _engine(options.engine)
+            engine, workers = batch.run, options.workers or usual_workers(options.device)
+            if options.engine == "ray":  # as many as the cluster has room for
+                engine, workers = ray_engine.run_on_ray, options.workers
             for outcome in engine(
                 self._plan,
                 weights=self._weights,
                 device=options.device,
-                workers=options.workers or usual_workers(options.device),
+                workers=workers,
                 stop=self._stop,
             ):
                 self._outcomes.append(outcome)
@@ -197,11 +215,6 @@ class _BatchRun:
 
     def _check_files(self) -> None:
         """Checks report and sheet before a night's work rather than after it."""
-        from colorflow.batch.locations import check_writable
-        from colorflow.batch.names import too_long
-        from colorflow.batch.report import REPORT
-        from colorflow.batch.sheet import SHEET, check_sheet
-
         report, sheet = self._options.report, self._options.contact_sheet
         if sheet:
             check_sheet(sheet)
@@ -219,18 +232,11 @@ class _BatchRun:
             except OSError as error:
                 raise WritePhotoError(path, f"cannot be written ({error.strerror})") from error
             written = Path(os.path.realpath(path)) if os.path.islink(path) else path
-            if not (self._is_output(written.parent) or is_stream(path)):
+            will_be = real_folder(written.parent) == real_folder(self._plan.output)
+            if not (will_be or is_stream(path)):
                 check_writable(written.parent)
 
-    def _is_output(self, folder: Path) -> bool:
-        """Whether a folder is the output folder, which the batch will create."""
-        from colorflow.batch.locations import real_folder
-
-        return real_folder(folder) == real_folder(self._plan.output)
-
     def _write_report(self) -> None:
-        from colorflow.batch import write_report
-
         if self._options.report:
             self._options.report.parent.mkdir(parents=True, exist_ok=True)
             write_report(
@@ -242,9 +248,6 @@ class _BatchRun:
             )
 
     def _write_sheet(self) -> None:
-        from colorflow.batch import write_sheet
-        from colorflow.photo import ENLARGED
-
         sheet = self._options.contact_sheet
         if not sheet:
             return
@@ -276,17 +279,6 @@ class _BatchRun:
         return 1 if counts["failed"] or left else 0
 
 
-def _engine(name: str) -> tuple[Callable[..., Iterator[PhotoOutcome]], Callable[[str], int | None]]:
-    """The function that works a plan off, and its default number of workers on a device."""
-    if name == "ray":
-        from colorflow.batch.ray_engine import run_on_ray
-
-        return run_on_ray, lambda _: None  # as many as the cluster has room for
-    from colorflow.batch import run, usual_workers
-
-    return run, usual_workers
-
-
 def _print_remarks(plan: Plan, outcomes: Iterable[PhotoOutcome], *, quiet: bool) -> None:
     """Prints on stderr which files were passed over or skipped and, last, which failed."""
     if not quiet:
@@ -306,8 +298,7 @@ def _print_remarks(plan: Plan, outcomes: Iterable[PhotoOutcome], *, quiet: bool)
 
 def _sentence(about: PhotoOutcome | Note) -> str:
     """Why an input was not worked on, and the option that changes that."""
-    option = _OPTIONS[about.remedy.name] if about.remedy else ""
-    return printable(f"{about.path}: {about.reason}{option}")
+    return printable(f"{about.path}: {about.reason}{_OPTIONS[about.remedy]}")
 
 
 def _left_out_text(left_out: Sequence[Location]) -> str:

@@ -79,9 +79,8 @@ def _make(
     second: str,
     folders: Sequence[Path],
     output: Path,
-    pairs: int | None,
-    seed: int,
     weights: Path | None,
+    **choice: Any,
 ) -> int:
     from functools import cache
 
@@ -96,10 +95,9 @@ def _make(
         folders,
         output,
         (parse_method(first, weights, load), parse_method(second, weights, load)),
-        pairs=pairs,
-        seed=seed,
         say=lambda line: print(printable(line), flush=True),
         warn=_warn,
+        **choice,
     )
     return 1 if any(item.why == "unreadable" for item in left_out) else 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,7 +24,7 @@ BASELINES = "baselines"
 
 @click.command(short_help="measure colorings on a folder of color photos")
 @path_argument("folder", "FOLDER", "color photos")
-@file_option("--json", required=True, help="file for the numbers")
+@file_option("--json", "json_file", required=True, help="file for the numbers")
 @click.option(
     "--limit", type=Whole(1), help="number of photos, evenly spread over the folder (default: all)"
 )
@@ -37,49 +38,42 @@ BASELINES = "baselines"
 )
 @seed_option("seed of samples and of the degradation")
 @WEIGHTS
-@file_option("--markdown", help="the same as a table")
+@file_option("--markdown", "markdown_file", help="the same as a table")
 @file_option(
     "--sheet",
+    "sheet_file",
     help="contact sheet (.jpg, .png): gray, truth, six samples, their mean and their spread",
 )
 @click.option(
-    "--degrade", is_flag=True, help="show the model the lightness of an old, damaged print"
+    "--degrade",
+    "degraded",
+    is_flag=True,
+    help="show the model the lightness of an old, damaged print",
 )
-def evaluate(
-    folder: Path,
-    json: Path,
-    limit: int | None,
-    n: int,
-    seed: int,
-    weights: Path | None,
-    markdown: Path | None,
-    sheet: Path | None,
-    degrade: bool,
-) -> int:
+def evaluate(folder: Path, weights: Path | None, degraded: bool, **options: Any) -> int:
     """Color the photos of a folder as if they were gray, and compare the results with their own
     colors and with simpler ways of coloring. Unreadable photos and photos without colors are named
     and left out. The same seed gives the same numbers."""
     from colorflow.colorizer import default_weights
     from colorflow.evaluation.run import run_evaluation
 
-    words = ["colorflow", "evaluate", str(folder), "--json", str(json)]
-    if limit:
-        words += ["--limit", str(limit)]
-    if weights:
-        words += ["--weights", str(weights)]
-    words += ["--samples", str(n), "--seed", str(seed), *["--degrade"] * degrade]
+    given = {
+        "--json": options["json_file"],
+        "--limit": options["limit"],
+        "--weights": weights,
+        "--samples": options["n"],
+        "--seed": options["seed"],
+    }
+    words = ["colorflow", "evaluate", str(folder)]
+    for option, value in given.items():
+        words += [] if value is None else [option, str(value)]
     evaluation = run_evaluation(
         folder,
-        json_file=json,
-        markdown_file=markdown,
-        sheet_file=sheet,
         weights=weights or default_weights(),
         baselines=default_weights().parent / BASELINES,
-        limit=limit,
-        n=n,
-        seed=seed,
-        degraded=degrade,
-        command=shlex.join(words),
+        degraded=degraded,
+        command=shlex.join([*words, *["--degrade"] * degraded]),
+        **options,
     )
     return int(any(item.why != "not colored" for item in evaluation.left_out))
 

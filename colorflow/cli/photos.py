@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from colorflow.cli.batch import BatchOptions, run_batch
 from colorflow.cli.options import (
     WEIGHTS,
     Name,
@@ -190,6 +189,7 @@ def colorize(
     """Color photos and folders of photos. A photo that cannot be colored is named at the end; the
     others are colored."""
     from colorflow.batch import COLORS, DETAIL, Settings
+    from colorflow.cli.batch import BatchOptions, run_batch
 
     options = BatchOptions(**batch)
     if n > MOST_PRINCIPAL and not samples:
@@ -246,6 +246,7 @@ def enlarge(scale: int, n: int, temperature: float | None, seed: int, **batch: A
     lacks is predicted: its mean first, then samples of it. A photo that cannot be enlarged is named
     at the end; the others are enlarged."""
     from colorflow.batch import DETAIL, EnlargeSettings
+    from colorflow.cli.batch import BatchOptions, run_batch
 
     options = BatchOptions(**batch)
     settings = EnlargeSettings(

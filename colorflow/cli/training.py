@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -34,7 +33,7 @@ _MADE = path_argument("weights", "WEIGHTS", "NAME.safetensors")
 
 
 def _training_options(*, batch: int, evaluate_every: float) -> Options:
-    """What every training takes; the last five are those of `_config`."""
+    """What every training takes; all but the first are those of `_config`."""
     return together(
         output_option("RUN", "folder for the run"),
         click.option("--batch", type=Whole(1), default=batch, help="photos per step"),
@@ -50,17 +49,16 @@ def _training_options(*, batch: int, evaluate_every: float) -> Options:
     )
 
 
-def _config(
-    batch: int, rate: float, seed: int, evaluate_every: float, threads: int | None
-) -> TrainConfig:
-    """The configuration from the options; also sets the number of threads."""
+def _config(options: dict[str, Any]) -> TrainConfig:
+    """The configuration, whose options are taken out; also sets the number of threads."""
     import torch
 
     from colorflow.training.trainer import TrainConfig
 
-    if threads:
+    if threads := options.pop("threads"):
         torch.set_num_threads(threads)
-    return TrainConfig(batch=batch, peak_rate=rate, evaluate_every=evaluate_every, seed=seed)
+    own = {name: options.pop(name) for name in ("batch", "evaluate_every", "seed")}
+    return TrainConfig(peak_rate=options.pop("rate"), **own)
 
 
 @click.command(short_help="train on a pack made by data_prep")
@@ -116,14 +114,9 @@ def train(
     output: Path,
     minutes: float | None,
     steps: int | None,
-    levels: Sequence[int] | None,
-    mean_head: bool,
-    hints: bool,
-    dropout: float | None,
     context_layers: int | None,
     couplings: int | None,
-    start: Path | None,
-    **config: Any,
+    **options: Any,
 ) -> None:
     """Train on a pack made by `python -m data_prep`; run again to go on."""
     from colorflow.training import loop
@@ -135,15 +128,11 @@ def train(
     loop.train(
         pack,
         output,
-        hints=hints,
-        dropout=dropout,
         level_changes={name: value for name, value in changes.items() if value},
-        start=start,
-        config=_config(**config),
+        config=_config(options),
         budget=Budget(steps=steps, minutes=minutes),
-        levels=levels,
-        mean_head=mean_head,
         say=_say,
+        **options,
     )
 
 
@@ -151,7 +140,11 @@ def train(
 @_RUN
 @_MADE
 @file_option(
-    "--pack", required=True, metavar="PACK", help="pack to measure bits/dim and temperatures on"
+    "--pack",
+    "pack_folder",
+    required=True,
+    metavar="PACK",
+    help="pack to measure bits/dim and temperatures on",
 )
 @click.option(
     "--temperatures",
@@ -168,29 +161,15 @@ def train(
 )
 @file_option(
     "--other-levels",
+    "fallback",
     metavar="WEIGHTS",
     help="weights file that supplies the levels and late blocks that the run has not trained",
 )
-def export(
-    run: Path,
-    weights: Path,
-    pack: Path,
-    temperatures: Sequence[float] | None,
-    gain: float,
-    other_levels: Path | None,
-) -> None:
+def export(run: Path, weights: Path, **options: Any) -> None:
     """Write the weights file of a training run, which is all that coloring needs."""
     from colorflow.training import export
 
-    export.export(
-        run,
-        weights,
-        pack_folder=pack,
-        temperatures=temperatures,
-        gain=gain,
-        fallback=other_levels,
-        say=_say,
-    )
+    export.export(run, weights, **options, say=_say)
 
 
 @click.command(short_help="train what enlarges photos, on a pack of patches")
@@ -216,7 +195,7 @@ def export(
     "none of this name",
 )
 def train_enlarge(
-    name: str, pack: Path, output: Path, minutes: float, start: Path | None, **config: Any
+    name: str, pack: Path, output: Path, minutes: float, start: Path | None, **options: Any
 ) -> None:
     """Train one doubling on a pack made by `python -m data_prep --patches`; run again to go on."""
     from colorflow.enlarge.train import train_doubling
@@ -227,7 +206,7 @@ def train_enlarge(
         pack,
         output,
         start=start,
-        config=replace(_config(**config), dev_photos=_DEV_PATCHES),
+        config=replace(_config(options), dev_photos=_DEV_PATCHES),
         budget=Budget(minutes=minutes),
         say=_say,
     )

@@ -30,7 +30,7 @@ from colorflow.enlarge.tiles import TILE, Doubling
 from colorflow.enlarge.weights import FIRST, LAST, RESTORE, EnlargeWeights, load_enlarge_weights
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.files import ENLARGE_WEIGHTS, default_weights
-from colorflow.limits import LARGEST_DETAIL_TEMPERATURE, SCALES
+from colorflow.limits import LARGEST_DETAIL_TEMPERATURE, SCALES, check_range
 from colorflow.photo import Photo, Picture, read_picture
 
 if TYPE_CHECKING:
@@ -267,10 +267,7 @@ class Enlarger:
         return [first] if scale == 2 else [first, LAST]
 
     def _check(self, photo: Photo, scale: int, temperature: float, seed: int) -> None:
-        if not 0 <= temperature <= LARGEST_DETAIL_TEMPERATURE:
-            raise ValueError(
-                f"temperature: expected 0 to {LARGEST_DETAIL_TEMPERATURE:g}, got {temperature}"
-            )
+        check_range("temperature", temperature, 0, LARGEST_DETAIL_TEMPERATURE)
         if seed < 0:  # that of a further sample may be larger than what may be asked for
             check_seed(seed)
         if min(photo.width, photo.height) < LEAST_SIDE:

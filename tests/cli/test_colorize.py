@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from colorflow.batch import COLORS, Settings, locations, usual_workers
+from colorflow.batch import COLORS, Settings, usual_workers
 from colorflow.cli import main
 from colorflow.errors import WritePhotoError
 from colorflow.files import default_weights
@@ -238,7 +238,7 @@ def test_a_report_is_not_replaced_where_nothing_can_be_written(
     def read_only(folder: Path) -> None:
         raise WritePhotoError(folder, "nothing can be written here")
 
-    monkeypatch.setattr(locations, "check_writable", read_only)
+    monkeypatch.setattr("colorflow.cli.batch.check_writable", read_only)
     assert main(arguments) == 1
     assert "nothing can be written here" in capsys.readouterr().err
     assert len(fake_run.calls) == 1
