@@ -25,7 +25,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from colorflow.batch.names import LONGEST_NAME
 from colorflow.batch.task import Note
-from colorflow.errors import BatchError, WritePhotoError
+from colorflow.errors import BatchError, WritePhotoError, printable
 from colorflow.files import whole_file
 from colorflow.photo import PHOTO_SUFFIXES
 
@@ -367,8 +367,5 @@ def _as_megabytes(size: int) -> str:
 
 def _shown(name: str | PurePosixPath) -> str:
     """A name for a message: on one line, and shortened."""
-    text = "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
-        for letter in str(name)
-    )
+    text = printable(str(name))
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 4]} ..."

@@ -77,7 +77,7 @@ def run(
     *,
     weights: Mapping[str, Path | None] = MappingProxyType({}),
     device: str = "cpu",
-    workers: int = 1,
+    workers: int | None = 1,
     stop: threading.Event | None = None,
 ) -> Iterator[PhotoOutcome]:
     """Works a plan off in worker processes; yields an outcome for each input.
@@ -89,12 +89,13 @@ def run(
         plan: from `make_plan`.
         weights: files by model, see `settings.py`; the shipped ones for those that are missing.
         device: where to compute.
-        workers: processes, each with models of its own; at most one a photo is started.
+        workers: processes at most, each with models of its own; None for `usual_workers`.
         stop: once it is set, no further photo is begun; the photos in hand are finished.
 
     Raises:
         ColorflowError: if the run cannot start or go on.
     """
+    workers = usual_workers(device) if workers is None else workers
     if workers < 1:
         raise ValueError(f"workers: expected at least 1, got {workers}")
     size = min(workers, len(plan.tasks))

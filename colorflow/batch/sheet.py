@@ -25,7 +25,7 @@ from colorflow.color.grid import resize_by_area
 from colorflow.enlarge.draws import MEAN
 from colorflow.errors import PhotoError, UnreadablePhotoError, WritePhotoError, printable
 from colorflow.files import STATEMENT, text_kind
-from colorflow.photo import DEFAULT_MAX_PIXELS, LETTERS, read_photo
+from colorflow.photo import LETTERS, read_photo
 from colorflow.photo.encode import write_file
 
 MOST_BYTES = 24_000_000
@@ -137,20 +137,13 @@ def check_sheet(path: Path) -> None:
         raise WritePhotoError(path, "a contact sheet is a page, which also prints; name it .html")
 
 
-def write_sheet(
-    path: Path,
-    outcomes: Iterable[PhotoOutcome],
-    *,
-    at_full_size: bool = False,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
-) -> int:
+def write_sheet(path: Path, outcomes: Iterable[PhotoOutcome], *, at_full_size: bool = False) -> int:
     """Writes a contact sheet of all photos of a batch.
 
     Args:
         path: the file, .html.
         outcomes: of the batch.
         at_full_size: whether to show a piece of each result, for enlarged photos.
-        max_pixels: largest width times height of a photo.
 
     Returns:
         The number of photos that are shown with pictures; if none has results that can be read,
@@ -166,7 +159,7 @@ def write_sheet(
         pictures, remark = results, "" if results else outcome.reason or outcome.status
         if results and not sheet.is_full:
             try:
-                some = list(pictures_of(outcome.path, results[:MOST_PICTURES], max_pixels))
+                some = list(pictures_of(outcome.path, results[:MOST_PICTURES]))
                 pictures = [*some, *results[MOST_PICTURES:]]
             except PhotoError as error:
                 remark = f"{Path(error.source).name}: {error.reason}"
@@ -201,27 +194,23 @@ def in_gray(pixels: NDArray[np.uint8]) -> SheetPicture:
     return SheetPicture(np.asarray(Image.fromarray(pixels).convert("L")), "In gray", None)
 
 
-def _thumbnails(
-    photo: Location, results: Sequence[SheetPicture], max_pixels: int
-) -> Iterator[SheetPicture]:
+def _thumbnails(photo: Location, results: Sequence[SheetPicture]) -> Iterator[SheetPicture]:
     """The photo in gray, and its colorings."""
-    yield in_gray(thumbnail(_pixels(photo, max_pixels)))
+    yield in_gray(thumbnail(_pixels(photo)))
     for one in results:
         assert one.result is not None
-        yield one._replace(pixels=thumbnail(_pixels(one.result, max_pixels)))
+        yield one._replace(pixels=thumbnail(_pixels(one.result)))
 
 
-def _details(
-    photo: Location, results: Sequence[SheetPicture], max_pixels: int
-) -> Iterator[SheetPicture]:
+def _details(photo: Location, results: Sequence[SheetPicture]) -> Iterator[SheetPicture]:
     """Pieces of the middle: of the photo, and of its enlarged versions."""
     pieces, width = [], 1
     for one in results:
         assert one.result is not None
-        pixels = _pixels(one.result, max_pixels)
+        pixels = _pixels(one.result)
         width = pixels.shape[1]
         pieces.append(one._replace(pixels=_middle(pixels, 1)))
-    before = _pixels(photo, max_pixels)
+    before = _pixels(photo)
     yield SheetPicture(_middle(before, max(1, width // before.shape[1])), "Before", None)
     yield from pieces
 
@@ -236,11 +225,11 @@ def _middle(pixels: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(piece.repeat(scale, 0).repeat(scale, 1))
 
 
-def _pixels(path: Location, max_pixels: int) -> NDArray[np.uint8]:
+def _pixels(path: Location) -> NDArray[np.uint8]:
     with TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True) as folder:
         try:
             here = fetched(path, Path(folder) / "photo")
-            return read_photo(here, max_pixels=max_pixels, isolated=True).pixels
+            return read_photo(here, isolated=True).pixels
         except PhotoError as error:
             raise UnreadablePhotoError(str(path), error.reason) from error
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
-from colorflow.batch.locations import Location, is_local
+from colorflow.batch.locations import Location
 from colorflow.photo import Statements
 
 if TYPE_CHECKING:
@@ -41,11 +41,6 @@ class PhotoTask:
     names: str
     hints: Hints = ()
     treat_as_gray: bool = False
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the photo and its results are on this machine."""
-        return is_local(self.path) and is_local(self.folder)
 
     def name(self, label: str) -> str:
         """The name of the result with this label, see `BatchSettings.labels`."""

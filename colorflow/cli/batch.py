@@ -31,7 +31,6 @@ from colorflow.batch import (
     make_plan,
     ray_engine,
     read_hints,
-    usual_workers,
     write_report,
     write_sheet,
 )
@@ -174,14 +173,12 @@ class _BatchRun:
             disable=True if options.quiet else None,  # None: shown on a terminal only
             file=sys.stderr,
         ) as progress:
-            engine, workers = batch.run, options.workers or usual_workers(options.device)
-            if options.engine == "ray":  # as many as the cluster has room for
-                engine, workers = ray_engine.run_on_ray, options.workers
+            engine = ray_engine.run_on_ray if options.engine == "ray" else batch.run
             for outcome in engine(
                 self._plan,
                 weights=self._weights,
                 device=options.device,
-                workers=workers,
+                workers=options.workers,
                 stop=self._stop,
             ):
                 self._outcomes.append(outcome)

@@ -206,9 +206,8 @@ def test_photos_without_pictures_are_there_with_the_reason(album: Path, tmp_path
 def test_without_a_coloring_there_is_no_sheet(album: Path, tmp_path: Path) -> None:
     failed = PhotoOutcome(path=album / "a.jpg", status="failed", reason="no")
     (album / "b.png").unlink()
-    too_large = colored([album / "a.jpg"])
-    for outcomes in ([], [failed], [failed, *colored([album / "b.png"])], too_large):
-        assert write_sheet(tmp_path / "s.html", outcomes, max_pixels=64 * 48 - 1) == 0
+    for outcomes in ([], [failed], [failed, *colored([album / "b.png"])]):
+        assert write_sheet(tmp_path / "s.html", outcomes) == 0
     assert not (tmp_path / "s.html").exists()
 
 
@@ -219,9 +218,9 @@ def test_a_full_sheet_goes_on_with_links_and_reads_nothing(
     assert write_sheet(tmp_path / "all.html", outcomes) == 5
     read = []
 
-    def counted(path: Path, *, max_pixels: int, isolated: bool) -> Photo:
+    def counted(path: Path, *, isolated: bool) -> Photo:
         read.append(path.name)
-        return read_photo(path, max_pixels=max_pixels, isolated=isolated)
+        return read_photo(path, isolated=isolated)
 
     monkeypatch.setattr(sheet, "MOST_BYTES", (tmp_path / "all.html").stat().st_size // 2)
     monkeypatch.setattr(sheet, "read_photo", counted)
