@@ -30,6 +30,7 @@ from colorflow.photo import read_photo
 from colorflow.quiz.methods import Method
 from colorflow.quiz.pictures import (
     HEIGHT,
+    SIDES,
     WIDTH,
     Side,
     balanced_sides,
@@ -148,18 +149,18 @@ def _write_test(
     methods: Methods,
     say: Callable[[str], None],
 ) -> None:
-    """Write all that judges get."""
+    """Write all that judges get: each photo colored by both methods, side by side, and papers."""
     (folder / "pairs").mkdir()
     for pair in key.pairs:
-        picture = Path("pairs") / f"{pair.pair}.jpg"
-        _write_pair(folder / picture, photos[pair.digest], pair, methods)
-        say(str(picture))
-    for name, text in (
-        ("instructions.txt", INSTRUCTIONS[key.form]),
-        ("answers-1.csv", empty_sheet(key, backward=False)),
-        ("answers-2.csv", empty_sheet(key, backward=True)),
-    ):
-        write_text(folder / name, text, None)
+        photo = read_photo(photos[pair.digest], isolated=True)
+        size = size_within(photo.height, photo.width, HEIGHT, WIDTH)
+        both = [resized(one.picture(photo, pair.photo, pair.seed), *size) for one in methods]
+        path = Path("pairs") / f"{pair.pair}.jpg"
+        write_pair(folder / path, *(both if pair.first == SIDES[0] else both[::-1]))
+        say(str(path))
+    write_text(folder / "instructions.txt", INSTRUCTIONS[key.form], None)
+    for number in (1, 2):
+        write_text(folder / f"answers-{number}.csv", empty_sheet(key, backward=number == 2), None)
 
 
 def _add(photos: dict[str, Path], path: Path, name: str, methods: Methods) -> Excluded | None:
@@ -176,17 +177,6 @@ def _add(photos: dict[str, Path], path: Path, name: str, methods: Methods) -> Ex
             return Excluded(name, "cannot be shown", reason)
     photos[digest] = path
     return None
-
-
-def _write_pair(path: Path, file: Path, pair: KeyPair, methods: Methods) -> None:
-    """Color one photo by both methods and write the two pictures side by side."""
-    photo = read_photo(file, isolated=True)
-    size = size_within(photo.height, photo.width, HEIGHT, WIDTH)
-    first, second = (
-        resized(method.picture(photo, pair.photo, pair.seed), *size) for method in methods
-    )
-    left, right = (first, second) if pair.first == "left" else (second, first)
-    write_pair(path, left, right)
 
 
 def _names(folders: Sequence[Path], directory: Path) -> dict[Path, str]:

@@ -16,7 +16,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -96,10 +96,9 @@ class Score:
 
     def count(self, answer: AnswerRow) -> None:
         """Count one more answer."""
-        right = answer.chosen == answer.truth
         self.answered += 1
-        self.right += right
-        self.streak = self.streak + 1 if right else 0
+        self.right += answer.right
+        self.streak = self.streak + 1 if answer.right else 0
         self.best = max(self.best, self.streak)
         self.guessed += 1 / answer.k
 
@@ -205,17 +204,22 @@ class Game:
             trial, shown_at = self._waiting.pop(mode)
             self.used = time.monotonic()
             row = self._row(mode, trial, chosen, round(1000 * (self.used - shown_at)))
-            settled, result = [row], None
+            settled, result, problem = [row], None, None
             if mode == "test":
                 self._test.append(row)
                 settled = []
                 if self.tested == TRIALS:
                     settled, self._test = self._test, []
-                    result = _tally(settled)
+                    in_time = [one for one in settled if one.in_time]
+                    result = Tally(sum(not one.right for one in in_time), len(in_time))
             for one in settled:
                 self.score.count(one)
-            kept = settled if self._pool is self._quiz.pool else []
-        problem = self._store(kept)
+            is_kept = self._pool is self._quiz.pool
+        try:
+            if settled and is_kept:
+                self._quiz.store.add(*settled)
+        except EvaluationError as error:
+            problem = error
         return Outcome(mode=mode, trial=trial, chosen=chosen, test=result, problem=problem)
 
     def play_with(self, own: PhotoPool | None) -> None:
@@ -295,19 +299,6 @@ class Game:
             time=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
         )
 
-    def _store(self, rows: list[AnswerRow]) -> ColorflowError | None:
-        try:
-            if rows:
-                self._quiz.store.add(*rows)
-        except EvaluationError as error:
-            return error
-        return None
-
-
-def _tally(answers: list[AnswerRow]) -> Tally:
-    wrong = [one.chosen != one.truth for one in answers if one.in_time]
-    return Tally(sum(wrong), len(wrong))
-
 
 class Players:
     """Games of programs, each known by a secret that its first trial gives. Thread-safe.
@@ -347,10 +338,10 @@ class Players:
                 secret = secrets.token_urlsafe(16)
                 new = Game(self._quiz, self._root(), visitor)
                 own = [one for one, game in self._games.items() if game.player == new.player]
-                if len(own) >= self._most_of_one:
-                    self._forget_most_idle(own)
-                elif len(self._games) >= self._most:
-                    self._forget_most_idle(self._games)
+                too_many = len(own) >= self._most_of_one
+                if too_many or len(self._games) >= self._most:
+                    among = own if too_many else self._games
+                    self._forget(min(among, key=lambda one: self._games[one].used))
                 self._games[secret] = new
             game = self._games.get(secret)
         if game is None:
@@ -385,9 +376,6 @@ class Players:
         with self._lock:
             for secret in [one for one, game in self._games.items() if game.used < oldest]:
                 self._forget(secret)
-
-    def _forget_most_idle(self, among: Collection[str]) -> None:
-        self._forget(min(among, key=lambda secret: self._games[secret].used))
 
     def _forget(self, secret: str) -> None:
         self._games.pop(secret).close()

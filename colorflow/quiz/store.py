@@ -96,6 +96,11 @@ class AnswerRow:
     time: str
 
     @property
+    def right(self) -> bool:
+        """Whether the true picture was chosen."""
+        return self.chosen == self.truth
+
+    @property
     def in_time(self) -> bool:
         """Whether the answer came neither too soon nor too late to count in a fooling rate."""
         return _LEAST_MILLISECONDS <= self.milliseconds <= _MOST_MILLISECONDS

@@ -16,6 +16,7 @@ import importlib.util
 import secrets
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,7 +75,7 @@ _FROM_FOLDER = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class QuizPhoto:
     """A color photo, identified by the first digits of the digest of its pixels."""
 
@@ -114,8 +115,7 @@ class PhotoPool:
     @property
     def photos(self) -> tuple[QuizPhoto, ...]:
         """The photos that have been found so far."""
-        with self._changed:
-            return tuple(self._photos.values())
+        return self.wait_for_more(-1)
 
     def wait_for_more(self, than: int) -> tuple[QuizPhoto, ...]:
         """Wait for more photos than so many, or for the end of the scan."""
@@ -127,23 +127,19 @@ class PhotoPool:
         """Find the photos among the files; to be called once."""
         try:
             for path in self.files:
-                if found := self._photo_in(path):
-                    with self._changed:
-                        self._photos.setdefault(found.digest, found)
-                        self._changed.notify_all()
+                with suppress(PhotoError, MemoryError):
+                    photo = read_photo(path, max_pixels=self._max_pixels, isolated=True)
+                    if photo.kind is Kind.COLORED:
+                        self._add(QuizPhoto(digest_of(photo.pixels)[:PHOTO_DIGITS], path))
         finally:
             with self._changed:
                 self.complete = True
                 self._changed.notify_all()
 
-    def _photo_in(self, path: Path) -> QuizPhoto | None:
-        try:
-            photo = read_photo(path, max_pixels=self._max_pixels, isolated=True)
-        except (PhotoError, MemoryError):
-            return None
-        if photo.kind is not Kind.COLORED:
-            return None
-        return QuizPhoto(digest=digest_of(photo.pixels)[:PHOTO_DIGITS], path=path)
+    def _add(self, photo: QuizPhoto) -> None:
+        with self._changed:
+            self._photos.setdefault(photo.digest, photo)
+            self._changed.notify_all()
 
 
 def open_pool(folder: Path | None) -> PhotoPool:

@@ -16,7 +16,7 @@
                   all_photos.py the part for several photos, uncertainty_map.py the part that shows
                   how certain the colors are, enlarge.py the part that enlarges the chosen coloring,
                   samples.py photos to try
-    hints.py      the tab where a visitor gives points their colors; hint_lists.py has its lists
+    hints.py      the tab where a visitor gives points their colors
     reference.py  the tab that carries the colors of one photo over to another
     quiz.py       the tab with the quiz; quiz_html.py is its HTML
     how.py        the tab that shows how it works
@@ -28,7 +28,7 @@ What the tabs work with:
     colorings.py      colorings of a photo, made one by one
     hinted_photo.py   a photo that is colored by hints, with marks at its points; points.py: what
                       clicks do to the points, and files of hints; swatches.py: likely colors, those
-                      of skin, sky and so on, and names of colors
+                      of skin, sky and so on, their names, and lists of them and of the points
     flow_pictures.py  pictures of how a flow colors a photo; player.js plays them
 
 Importing this package imports neither Gradio nor torch; `serve` does.

@@ -18,7 +18,7 @@ from colorflow.ui.photos import UploadedPhoto, new_folder, reduced, write_colore
 from colorflow.ui.session import Job, Session
 
 if TYPE_CHECKING:
-    import colorflow.coloring
+    from colorflow.coloring import Coloring
     from colorflow.colorizer import ColoringSpec, Colorizer, PrincipalSpec
 
 _COARSE_GRID = 8
@@ -139,6 +139,24 @@ class ColoredPhoto:
     def shows_samples(self) -> bool:
         """Whether the colorings are samples; the first may be the one that was chosen before."""
         return bool(self.colorings) and self.colorings[-1].spec.principal is None
+
+    def written(self, made: Coloring, small: Photo, ending: str) -> ShownColoring:
+        """A coloring of the photo, with its preview in a folder of its own.
+
+        Args:
+            made: the coloring.
+            small: the photo as the preview shows it.
+            ending: of the name of its file in full size.
+
+        Raises:
+            ColorflowError: the preview cannot be written.
+        """
+        return ShownColoring(
+            spec=made.spec,
+            ab=made.ab,
+            preview=write_colored(new_folder(self.folder, "run-") / "preview", made.ab, small),
+            stem=f"{self.photo.path.stem}_{ending}",
+        )
 
     def replace_colorings(self, first: ShownColoring) -> None:
         """Choose a new coloring and delete the ones before."""
@@ -389,7 +407,7 @@ def _improves(spec: ColoringSpec, other: ColoringSpec) -> bool:
     return spec.looks > other.looks and replace(other, looks=spec.looks) == spec
 
 
-def _items(colorings: Iterable[colorflow.coloring.Coloring]) -> Made:
+def _items(colorings: Iterable[Coloring]) -> Made:
     return ((one.spec, one.ab, one.share) for one in colorings)
 
 

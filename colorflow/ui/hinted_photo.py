@@ -20,8 +20,8 @@ from colorflow.color.full_resolution import lightness_of
 from colorflow.colorizer import ColoringSpec, Hint, PrincipalSpec
 from colorflow.errors import ColorflowError
 from colorflow.photo import Photo, read_photo
-from colorflow.ui.colorings import ColoredPhoto, ShownColoring
-from colorflow.ui.photos import new_folder, storing, write_colored, write_preview
+from colorflow.ui.colorings import ColoredPhoto
+from colorflow.ui.photos import new_folder, storing, write_preview
 from colorflow.ui.points import Hints, Points, read_points
 from colorflow.ui.session import Session
 from colorflow.ui.swatches import MATERIALS, Swatch, likely, material_swatches
@@ -120,17 +120,11 @@ class HintedPhoto(ColoredPhoto):
         spec, hints, small = self.spec, self.points.hints, self.small
         with self.photo.budget.reserve(small.width * small.height):
             (made,) = colorizer.reproduce(small, [spec], hints=self._on(small, hints))
-        folder = new_folder(self.folder, "run-")
-        coloring = ShownColoring(
-            spec=spec,
-            ab=made.ab,
-            preview=write_colored(folder / "plain", made.ab, small),
-            stem=f"{self.photo.path.stem}_hints",
-        )
+        coloring = self.written(made, small, "hints")
         if self.points.hints is hints and self.spec is spec:
             self.replace_colorings(coloring)
         else:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(coloring.folder, ignore_errors=True)
 
     def aim(self) -> None:
         """Offer the colors of materials for the point that gets the next color, if it is new."""

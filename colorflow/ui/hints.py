@@ -11,7 +11,6 @@ import gradio as gr
 
 from colorflow.ui.colorings import PhotoSession
 from colorflow.ui.controls import place_in_numbers
-from colorflow.ui.hint_lists import color_list, point_list
 from colorflow.ui.hinted_photo import HintedPhoto, HintSession, mean_spec
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.panes import (
@@ -27,7 +26,7 @@ from colorflow.ui.panes import (
 )
 from colorflow.ui.points import Points
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
-from colorflow.ui.swatches import ab_of
+from colorflow.ui.swatches import ab_of, color_list, point_list
 
 if TYPE_CHECKING:
     from colorflow.colorizer import ColoringSpec, Colorizer

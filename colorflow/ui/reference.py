@@ -22,7 +22,7 @@ from colorflow.ui.panes import (
     formats_line,
     gray_button,
 )
-from colorflow.ui.photos import UploadedPhoto, new_folder, reduced, write_colored
+from colorflow.ui.photos import UploadedPhoto, reduced
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class ReferenceTab:
             if current.is_left_alone:
                 raise ColorflowError(f"{HAS_COLORS}.")
             with session.unless_left(current):
-                coloring = self._carried(current.photo, other.photo, strength, checked_seed(seed))
+                coloring = self._carried(current, other.photo, strength, checked_seed(seed))
         except FAILURES as error:
             return {self.status: problem(error)}
         if coloring is None or session.current is not current:
@@ -207,11 +207,11 @@ class ReferenceTab:
         }
 
     def _carried(
-        self, photo: UploadedPhoto, other: UploadedPhoto, strength: float, seed: int
+        self, current: ColoredPhoto, other: UploadedPhoto, strength: float, seed: int
     ) -> ShownColoring:
         with other.read() as whole:  # both at once would need room twice
             reference = reduced(whole)
-        with photo.read() as original:
+        with current.photo.read() as original:
             (made,) = self._colorizer.colorize(
                 original,
                 1,
@@ -221,10 +221,4 @@ class ReferenceTab:
                 reference=reference,
                 strength=strength,
             )
-            small = reduced(original)
-        return ShownColoring(
-            spec=made.spec,
-            ab=made.ab,
-            preview=write_colored(new_folder(photo.folder, "run-") / "preview", made.ab, small),
-            stem=f"{photo.path.stem}_like_{other.path.stem}",
-        )
+            return current.written(made, reduced(original), f"like_{other.path.stem}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +16,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.color.grid import to_grid
 from colorflow.photo import Kind, Photo, photo_from_image
 from colorflow.quiz import game as game_module
@@ -23,6 +24,8 @@ from colorflow.quiz.trials import PhotoPool, Trial
 
 SIZE = (48, 64)
 """Rows and columns."""
+TRIALS = 8
+"""Of a test in `play`; the page's has 40."""
 
 
 def save_album(folder: Path, n: int) -> list[Path]:
@@ -55,7 +58,8 @@ def _all_pieces() -> Iterator[np.ndarray]:
 class Painter:
     """Predicts the photo's own chroma, moved along a by `shift` times the sample's number from 1.
 
-    With a shift of 0 nothing at all tells a sample from the truth.
+    With a shift of 0 nothing at all tells a sample from the truth. Principal colorings move the
+    other way.
     """
 
     digest = "painter"
@@ -65,15 +69,23 @@ class Painter:
         self.calls: list[tuple[int, float, int]] = []
 
     def colorize(
-        self, photo: Photo, n: int, temperature: float, seed: int, /, *, samples: bool, force: bool
+        self,
+        photo: Photo,
+        n: int,
+        temperature: float,
+        seed: int,
+        /,
+        *,
+        samples: bool = False,
+        force: bool,
     ) -> Any:
-        assert samples
         assert force
         self.calls.append((n, temperature, seed))
-        moves = self.shift * np.arange(1, n + 1, dtype=np.float32)
+        shift = self.shift if samples else -self.shift
         ab = to_grid(photo.pixels)[None].repeat(n, axis=0)
-        ab[:, 0] += moves[:, None, None]
-        return [SimpleNamespace(ab=one) for one in ab]
+        ab[:, 0] += shift * np.arange(1, n + 1, dtype=np.float32)[:, None, None]
+        rows = LightnessRows(photo.pixels)
+        return [SimpleNamespace(ab=one, render=partial(render, rows, one)) for one in ab]
 
 
 def stored_answers(path: Path) -> list[dict[str, Any]]:

@@ -8,25 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from colorflow.colorizer import Colorizer
 from colorflow.errors import UnreadablePhotoError
 from colorflow.quiz import game as game_module
-from colorflow.quiz.game import TRIALS, Game, Quiz, open_quiz
+from colorflow.quiz.game import Game, Quiz, open_quiz
 from colorflow.quiz.trials import QuizPhoto, Trial
 from tests.evaluation.conftest import save_photos
-from tests.quiz.album import Clock, Painter, clock_of_games, save_album, scanned
-from tests.small_weights import save_small_weights
-
-
-@pytest.fixture(scope="session")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Small weights with random parameters, so that every sample has colors of its own."""
-    return save_small_weights(tmp_path_factory.mktemp("weights") / "small.safetensors")
-
-
-@pytest.fixture(scope="session")
-def colorizer(weights: Path) -> Colorizer:
-    return Colorizer.load(weights)
+from tests.quiz.album import TRIALS, Clock, Painter, clock_of_games, save_album, scanned
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +57,7 @@ def quick_trial(_: object, photo: QuizPhoto, k: int, folder: Path) -> Trial:
 def play(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Game]:
     """Makes games of one quiz a folder."""
     monkeypatch.setattr(game_module, "make_trial", quick_trial)
+    monkeypatch.setattr(game_module, "TRIALS", TRIALS)
     quizzes: dict[Path, Quiz] = {}
 
     def make(folder: Path, visitor: str = "203.0.113.1") -> Game:

@@ -1,9 +1,10 @@
-"""`colorflow blind compare` on three photos with tiny weights: files, messages, exit codes."""
+"""`colorflow blind compare` on three photos: files, messages, exit codes."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from colorflow.quiz import blind_test as blind_test_module
 from colorflow.quiz.methods import parse_method
 from colorflow.quiz.pictures import GAP, resized, write_pair
 from tests.evaluation.conftest import save_photos
+from tests.quiz.album import Painter
 
 COOL = "temperature=0.3"
 NAMES = ["photos/astronaut.png", "photos/below/cat.png", "photos/cup.png"]
@@ -37,6 +39,15 @@ def key_of(directory: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def painter() -> Iterator[Painter]:
+    """Paints in the place of the Colorizer; test_methods.py has a real one."""
+    painter = Painter(12)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Colorizer, "load", lambda _weights=None: painter)
+        yield painter
+
+
 @pytest.fixture(scope="module")
 def grays(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Finished pictures of photos with usual names, without colors: a way that takes no time."""
@@ -51,11 +62,10 @@ def grays(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def made(photos: Path, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(photos: Path, painter: Painter, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One test of the three photos. Read it only."""
     directory = tmp_path_factory.mktemp("made") / "new" / "test"
-    options = ("--weights", str(weights))
-    assert compare(photos, directory, *options, ways=(COOL, "samples")) == 0
+    assert compare(photos, directory, ways=(COOL, "samples")) == 0
     return directory
 
 
@@ -79,11 +89,11 @@ def test_the_files(made: Path) -> None:
             assert clue not in content, (name, clue)
 
 
-def test_the_key(made: Path, colorizer: Colorizer) -> None:
+def test_the_key(made: Path) -> None:
     key = key_of(made)
     assert key["ways"] == [
-        {"text": COOL, "weights": colorizer.digest},
-        {"text": "samples", "weights": colorizer.digest},
+        {"text": COOL, "weights": "painter"},
+        {"text": "samples", "weights": "painter"},
     ]
     assert (key["seed"], key["left_out"]) == (0, [])
     assert key["date"].count("-") == 2
@@ -100,10 +110,8 @@ def halves(directory: Path, pair: str) -> dict[str, np.ndarray]:
     return {"left": picture[:, :width], "right": picture[:, -width:]}
 
 
-def test_the_pictures_are_what_the_key_says(
-    made: Path, photos: Path, colorizer: Colorizer, tmp_path: Path
-) -> None:
-    methods = [parse_method(text, None, lambda _: colorizer) for text in (COOL, "samples")]
+def test_the_pictures_are_what_the_key_says(made: Path, photos: Path, tmp_path: Path) -> None:
+    methods = [parse_method(text, None, Colorizer.load) for text in (COOL, "samples")]
     for pair in key_of(made)["pairs"]:
         photo = read_photo(photos.parent / pair["photo"])
         pictures = [one.picture(photo, pair["photo"], pair["seed"]) for one in methods]
@@ -129,10 +137,10 @@ def test_large_and_transparent_photos_are_shown_small_and_opaque(tmp_path: Path)
     assert np.abs(half - resized(pixels, 420, 420)).mean() < 6
 
 
-def test_against_the_truth(photos: Path, weights: Path, tmp_path: Path) -> None:
+def test_against_the_truth(photos: Path, tmp_path: Path) -> None:
     """`make` is `compare truth samples`."""
     one, two = tmp_path / "one", tmp_path / "two"
-    options = ("--weights", str(weights), "--pairs", "1")
+    options = ("--pairs", "1")
     assert compare(photos, one, *options, ways=("truth", "samples")) == 0
     assert main(["blind", "make", str(photos), "-o", str(two), *options]) == 0
     assert key_of(one) == key_of(two)
@@ -241,9 +249,9 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_folders_that_are_refused(
-    photos: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    common = [str(photos), "--weights", str(weights), "-o"]
+    common = [str(photos), "-o"]
     (tmp_path / "file").write_text("mine")
     message = refused([*common, str(tmp_path)], capsys)
     assert f"{tmp_path}: is not empty" in message
@@ -255,8 +263,8 @@ def test_folders_that_are_refused(
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_nothing_to_show(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    common = ["--weights", str(weights), "-o", str(tmp_path / "test")]
+def test_nothing_to_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["-o", str(tmp_path / "test")]
     assert "there is no such file or folder" in refused([str(tmp_path / "none"), *common], capsys)
     (tmp_path / "empty").mkdir()
     assert "holds no photo" in refused([str(tmp_path / "empty"), *common], capsys)
@@ -276,8 +284,6 @@ def test_ways_that_cannot_be_compared(
     ):
         assert compare(photos, tmp_path / "test", ways=ways) == 1
         assert message in capsys.readouterr().err
-    arguments = [str(photos), "-o", str(tmp_path / "test"), "--weights", "none.safetensors"]
-    assert "none.safetensors: there is no such weights file" in refused(arguments, capsys)
     assert not list(tmp_path.iterdir())
 
 

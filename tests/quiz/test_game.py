@@ -15,11 +15,19 @@ from skimage import data
 
 from colorflow.errors import EvaluationError
 from colorflow.quiz import game as game_module
-from colorflow.quiz.game import TRIALS, Game, Outcome, Quiz, open_quiz
+from colorflow.quiz.game import Game, Outcome, Quiz, open_quiz
 from colorflow.quiz.statistics import Tally
 from colorflow.quiz.store import AnswerStore, Mode
 from colorflow.quiz.trials import Trial, open_pool
-from tests.quiz.album import Clock, Painter, damage_answers, scanned, stored_answers, wrong
+from tests.quiz.album import (
+    TRIALS,
+    Clock,
+    Painter,
+    damage_answers,
+    scanned,
+    stored_answers,
+    wrong,
+)
 
 
 def kept(tmp_path: Path) -> list[dict[str, Any]]:
@@ -173,13 +181,13 @@ def test_the_result_of_a_test_is_told_at_its_end(
         assert not kept(tmp_path)
         trial, outcome = answered(game, right=number > 3, mode="test", k=5)
         assert (outcome.mode, trial.k) == ("test", 2)
-        assert outcome.test == (Tally(3, 40) if number == TRIALS else None)
+        assert outcome.test == (Tally(3, TRIALS) if number == TRIALS else None)
         digests.add(trial.photo.digest)
     assert len(digests) == TRIALS
     assert {row["mode"] for row in kept(tmp_path)} == {"test"}
-    assert tallies(tmp_path) == {2: {game.player: Tally(3, 40)}}
-    assert (game.score.right, game.score.answered, game.tested) == (37, 40, 0)
-    with pytest.raises(EvaluationError, match="0 are here, so 40 are missing"):
+    assert tallies(tmp_path) == {2: {game.player: Tally(3, TRIALS)}}
+    assert (game.score.right, game.score.answered, game.tested) == (TRIALS - 3, TRIALS, 0)
+    with pytest.raises(EvaluationError, match="0 are here, so 8 are missing"):
         game.trial("test", 2)
 
 
@@ -194,10 +202,10 @@ def test_only_photos_that_were_not_seen_are_in_a_test(
     assert len({trial.photo for trial in (*trials, waiting)}) == 6
     game.answer(waiting.token, 0)
     assert game.missing_for_test() == (
-        "The test needs 40 color photos that you have not seen: 34 are here, so 2 are missing. Add "
+        "The test needs 8 color photos that you have not seen: 2 are here, so 2 are missing. Add "
         "color photos of your own, or start the page with --photos and a folder that holds enough."
     )
-    assert "4 are here, so 36 are missing" in str(play(few).missing_for_test())
+    assert "4 are here, so 4 are missing" in str(play(few).missing_for_test())
 
 
 def test_answers_that_come_too_soon_are_left_out_of_the_result(

@@ -90,8 +90,7 @@ def test_a_click_on_the_picture_shows_that_spot(
     tab: ColorizeTab, pane: EnlargePane, gray: Path
 ) -> None:
     session = opened(tab, gray)
-    colorize(tab, session)
-    with Image.open(session.require().require_chosen().preview) as preview:
+    with Image.open(session.require().photo.preview) as preview:
         width, height = preview.size
     event = SimpleNamespace(index=[width // 4, height - 1])
     spot = pane.point_at(session, event)  # type: ignore[arg-type]

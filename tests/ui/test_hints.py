@@ -1,8 +1,9 @@
-"""The tab of hints without a server, with small weights that take them."""
+"""The tab of hints without a server; what depends on the model, with small weights."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,8 +14,9 @@ import pytest
 from PIL import Image
 from skimage import color, data
 
-from colorflow.colorizer import Colorizer, Hint, PrincipalSpec
-from colorflow.photo import read_photo, read_provenance
+from colorflow.coloring import Coloring
+from colorflow.colorizer import Colorizer, Hint
+from colorflow.photo import Photo, read_photo, read_provenance
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.controls import SUMMARY
 from colorflow.ui.hinted_photo import HintedPhoto
@@ -25,7 +27,7 @@ from colorflow.ui.samples import SAMPLE_PHOTOS
 from colorflow.ui.session import Session
 from colorflow.ui.swatches import MATERIALS, material_swatches
 from tests.small_weights import save_small_weights
-from tests.ui.fake_colorizer import FakeColorizer
+from tests.ui.fake_colorizer import FakeColorizer, FakePrincipalSpec
 from tests.ui.handling import (
     IMAGE_DESCRIPTION,
     SUBJECT,
@@ -42,6 +44,37 @@ GREEN = (-45.0, 35.0)
 """a and b that the small weights' own colors are far from."""
 
 
+class HintPainter(FakeColorizer):
+    """Around each hint, the colors are the hint's."""
+
+    takes_hints = True
+
+    def colorize(
+        self, photo: Photo, *arguments: Any, hints: Sequence[Hint] = (), **options: Any
+    ) -> list[Coloring]:
+        made = super().colorize(photo, *arguments, **options)
+        return [_pulled(one, photo, hints) for one in made]
+
+    def reproduce(
+        self, photo: Photo, specs: Sequence[Any], *, hints: Sequence[Hint]
+    ) -> list[Coloring]:
+        return [_pulled(one, photo, hints) for one in self._made(photo, specs)]
+
+
+def _pulled(made: Coloring, photo: Photo, hints: Sequence[Hint]) -> Coloring:
+    made.ab = np.array(np.broadcast_to(made.ab, (2, 64, 64)))
+    rows, columns = np.indices((64, 64))
+    for hint in hints:
+        row, column = 64 * hint.row / photo.height, 64 * hint.column / photo.width
+        made.ab[:, np.hypot(rows - row, columns - column) < 6] = [[hint.a], [hint.b]]
+    return made
+
+
+def tab_of(colorizer: Any, root: Path) -> HintsTab:
+    with gr.Blocks(analytics_enabled=False):
+        return HintsTab(colorizer, UploadSpace(root))
+
+
 @pytest.fixture(scope="module")
 def hinted(tmp_path_factory: pytest.TempPathFactory) -> Colorizer:
     folder = tmp_path_factory.mktemp("weights")
@@ -49,9 +82,8 @@ def hinted(tmp_path_factory: pytest.TempPathFactory) -> Colorizer:
 
 
 @pytest.fixture
-def hints(hinted: Colorizer, root: Path) -> HintsTab:
-    with gr.Blocks(analytics_enabled=False):
-        return HintsTab(hinted, UploadSpace(root))
+def hints(root: Path) -> HintsTab:
+    return tab_of(HintPainter(), root)
 
 
 def opened(tab: HintsTab, path: Path) -> Session[HintedPhoto]:
@@ -156,8 +188,9 @@ def test_a_click_then_a_color_makes_a_hint_and_the_color_goes_there(
 
 
 def test_a_likely_color_is_one_of_the_model_s_at_that_point(
-    hints: HintsTab, hinted: Colorizer, gray: Path
+    hinted: Colorizer, root: Path, gray: Path
 ) -> None:
+    hints = tab_of(hinted, root)
     session = opened(hints, gray)
     clicked(hints, session, 408, 37)  # the middle of a cell
     offered = session.current.likely
@@ -214,7 +247,8 @@ def test_colors_of_a_point_that_was_left_are_not_offered(
     assert "swatch" in value(hints.offer(session), hints.swatches)
 
 
-def test_likely_colors_know_of_the_other_points(hints: HintsTab, small: Path) -> None:
+def test_likely_colors_know_of_the_other_points(hinted: Colorizer, root: Path, small: Path) -> None:
+    hints = tab_of(hinted, root)
     session = opened(hints, small)
 
     def distance() -> float:
@@ -265,31 +299,20 @@ def test_move_delete_and_undo_change_the_colors(hints: HintsTab, small: Path) ->
     assert is_problem(hints.press(session, event(3, "hold")), hints.status)
 
 
-def test_the_first_principal_coloring_is_shown_with_the_hints_given(
-    hints: HintsTab, hinted: Colorizer, small: Path
+def test_principal_colorings_are_shown_in_turn_with_the_hints_given(
+    hinted: Colorizer, root: Path, small: Path
 ) -> None:
+    hints = tab_of(hinted, root)
     session = opened(hints, small)
     preview = read_photo(session.current.photo.preview)
-    coloring = session.require().require_chosen()
-    assert np.abs(coloring.ab - hinted.colorize(preview, 1, force=True)[0].ab).max() < 0.1
+    assert preview.pixels.shape[:2] == (64, 64), "so that the hint is the same on both"
     hints.put(session, 20, 20)
     hints.pick_freely(session, "#00a000")
-    coloring = session.require().require_chosen()
-    hint = points_of(session)
-    assert preview.pixels.shape[:2] == (64, 64), "so that the hint is the same on both"
-    (want,) = hinted.colorize(preview, 1, hints=hint, force=True)
-    assert np.abs(coloring.ab - want.ab).max() < 0.1
-
-
-def test_other_colors_are_the_next_principal_colorings_in_turn(
-    hints: HintsTab, hinted: Colorizer, small: Path
-) -> None:
-    session = opened(hints, small)
-    principal = hinted.colorize(read_photo(session.current.photo.preview), 4, force=True)
-    for number in (1, 2, 3, 0):
-        hints.other_colors(session)
-        assert session.current.spec == principal[number].spec
-        assert np.abs(session.current.chosen.ab - principal[number].ab).max() < 0.1
+    principal = hinted.colorize(preview, 4, hints=points_of(session), force=True)
+    assert np.abs(session.current.chosen.ab - principal[0].ab).max() < 0.1
+    hints.other_colors(session)
+    assert session.current.spec == principal[1].spec
+    assert np.abs(session.current.chosen.ab - principal[1].ab).max() < 0.1
 
 
 def test_other_colors_keep_the_points(hints: HintsTab, small: Path) -> None:
@@ -297,9 +320,11 @@ def test_other_colors_keep_the_points(hints: HintsTab, small: Path) -> None:
     hints.put(session, 20, 20)
     hints.pick_freely(session, "#00a000")
     before, shown = points_of(session), pixels(plain(session))
-    hints.other_colors(session)
+    for number in (1, 2, 3, 0):
+        hints.other_colors(session)
+        assert session.current.spec.principal.number == number
+        assert np.array_equal(pixels(plain(session)), shown) == (number == 0)
     assert points_of(session) == before
-    assert not np.array_equal(pixels(plain(session)), shown)
 
 
 def test_positions_can_be_said_by_numbers(hints: HintsTab, gray: Path) -> None:
@@ -336,7 +361,7 @@ def test_hints_are_saved_and_loaded(hints: HintsTab, small: Path, tmp_path: Path
 
 
 def test_the_download_has_full_size_metadata_and_what_it_was_made_from(
-    hints: HintsTab, hinted: Colorizer, gray: Path
+    hints: HintsTab, gray: Path
 ) -> None:
     session = opened(hints, gray)
     hints.put(session, 600, 400)
@@ -348,7 +373,7 @@ def test_the_download_has_full_size_metadata_and_what_it_was_made_from(
         assert image.getexif()[IMAGE_DESCRIPTION] == SUBJECT
     provenance = read_provenance(path)
     assert provenance is not None
-    assert (provenance.seed, provenance.model) == (0, hinted.digest)
+    assert (provenance.seed, provenance.model) == (0, "fake")
     there = ab_near(plain(session), 267, 400)
     assert np.linalg.norm(ab_near(path, 400, 600) - there) < 6
     hints.undo(session)
@@ -372,10 +397,10 @@ def test_a_color_of_a_face_stays_in_the_face() -> None:
 
 
 def test_a_coloring_is_taken_over_from_the_other_tab(
-    hints: HintsTab, hinted: Colorizer, root: Path, gray: Path
+    hints: HintsTab, root: Path, gray: Path
 ) -> None:
     with gr.Blocks(analytics_enabled=False):
-        other = ColorizeTab(hinted, UploadSpace(root))
+        other = ColorizeTab(HintPainter(), UploadSpace(root))
         with gr.Tabs() as tabs:
             pass
         hints.take_from(other, tabs)
@@ -389,7 +414,7 @@ def test_a_coloring_is_taken_over_from_the_other_tab(
     assert updates[tabs]["selected"] == HINTS_TAB
     taken = updates[hints.session]
     assert taken.current.spec == session.current.chosen.spec
-    assert taken.current.spec.principal == PrincipalSpec(number=1, of=2, seed=5)
+    assert taken.current.spec.principal == FakePrincipalSpec(number=1, of=2, seed=5)
     assert taken.current.spec.temperature == 0.8
     same = np.abs(pixels(plain(taken)).astype(int) - pixels(session.current.chosen.preview))
     assert same.mean() < 3, "the preview is drawn on, and the photo there"
@@ -424,19 +449,18 @@ def test_taking_the_photo_away_or_closing_leaves_nothing(
 
 
 def test_a_change_meanwhile_wins(
-    hints: HintsTab, hinted: Colorizer, small: Path, monkeypatch: pytest.MonkeyPatch
+    hints: HintsTab, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = opened(hints, small)
-    photo = session.require()
-    before = photo.chosen
-    reproduce = hinted.reproduce
+    photo = opened(hints, small).require()
+    before, colorizer = photo.chosen, hints._colorizer
+    reproduce = colorizer.reproduce
 
     def interrupted(*arguments: Any, **options: Any) -> Any:
         photo.points.replace(())
         photo.points.replace((Hint(1, 1, 0, 0),))
         return reproduce(*arguments, **options)
 
-    monkeypatch.setattr(hinted, "reproduce", interrupted)
-    photo.recolor(hinted)
+    monkeypatch.setattr(colorizer, "reproduce", interrupted)
+    photo.recolor(colorizer)
     assert photo.chosen is before
     assert len(list(photo.folder.glob("run-*"))) == 1

@@ -14,10 +14,17 @@ from skimage import color
 
 from colorflow.colorizer import Hint
 from colorflow.errors import ColorflowError
-from colorflow.ui.hint_lists import color_list, point_list
 from colorflow.ui.hinted_photo import draw_mark, radius_of
 from colorflow.ui.points import MOST_POINTS, Points, read_points
-from colorflow.ui.swatches import MATERIALS, Swatch, ab_of, likely, material_swatches
+from colorflow.ui.swatches import (
+    MATERIALS,
+    Swatch,
+    ab_of,
+    color_list,
+    likely,
+    material_swatches,
+    point_list,
+)
 
 # points
 

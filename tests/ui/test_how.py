@@ -15,10 +15,11 @@ from skimage import color
 
 from colorflow.errors import WeightsError
 from colorflow.limits import LARGEST_SEED
+from colorflow.ui import flow_pictures
 from colorflow.ui import how as how_module
 from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.flow_pictures import SIDE, STEPS, TEMPERATURES, Shown, noise_picture, player
+from colorflow.ui.flow_pictures import STEPS, TEMPERATURES, Shown, noise_picture, player
 from colorflow.ui.how import HowTab
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.session import Session
@@ -36,9 +37,13 @@ from tests.ui.handling import (
     value,
 )
 
+SIDE = 150
+"""Longest side of the large pictures here, in pixels."""
+
 
 @pytest.fixture
-def how(colorizer: FakeColorizer, root: Path) -> HowTab:
+def how(colorizer: FakeColorizer, root: Path, monkeypatch: pytest.MonkeyPatch) -> HowTab:
+    monkeypatch.setattr(flow_pictures, "SIDE", SIDE)
     with gr.Blocks(analytics_enabled=False):
         return HowTab(colorizer, UploadSpace(root))
 
@@ -71,7 +76,7 @@ def test_there_is_a_picture_a_level_and_noise_and_sentence_with_each(
     updates = show(how, opened(tab, gray), seed=1)
     large = pictures(updates, how.levels)
     assert len(large) == len(LEVELS) + 2
-    assert [pixels(one).shape for one in large] == [(427, SIDE, 3)] * len(large)
+    assert [pixels(one).shape for one in large] == [(100, SIDE, 3)] * len(large)
     assert np.ptp(pixels(large[0]).astype(int), axis=2).max() == 0, "the first one is gray"
     for number, path in enumerate(large[1:-1], 1):
         expected = np.array(AB[1]) * number / len(LEVELS)

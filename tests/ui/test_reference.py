@@ -190,7 +190,7 @@ def test_another_photo_at_the_last_moment_wins(
         reference.open_photo(str(gray), *sessions)
         return path
 
-    monkeypatch.setattr("colorflow.ui.reference.write_colored", interrupted_write)
+    monkeypatch.setattr("colorflow.ui.colorings.write_colored", interrupted_write)
     assert reference.carry(*sessions, 0.5, 0) == {reference.status: gr.skip()}
     assert sessions[0].require().chosen is None
 
