@@ -238,23 +238,6 @@ def test_a_visitor_has_one_vote_a_photo_however_many_games(
     assert tallies(tmp_path) == {3: {game.player: own, other.player: Tally(0, 1)}}
 
 
-@pytest.mark.parametrize(("seconds", "counted"), [(0.4, 0), (0.6, 1), (599, 1), (601, 0)])
-def test_answers_count_that_took_a_sane_time(
-    play: Callable[..., Game],
-    few: Path,
-    clock: Clock,
-    tmp_path: Path,
-    seconds: float,
-    counted: int,
-) -> None:
-    clock.seconds = seconds
-    game = play(few)
-    answered(game, right=True)
-    assert len(tallies(tmp_path)) == counted
-    assert game.score.right == 1, "it counts in the game"
-    assert len(kept(tmp_path)) == 1, "and is kept"
-
-
 def test_a_visitor_s_name_stays_and_leads_nowhere(play: Callable[..., Game], few: Path) -> None:
     quiz = play(few)._quiz
     names = {quiz.pseudonym(one) for one in ("address 198.51.100.8", "account b", "a", "a")}

@@ -15,7 +15,6 @@ from skimage.transform import downscale_local_mean
 from colorflow.colorizer import Colorizer
 from colorflow.errors import EvaluationError
 from colorflow.photo import Photo, photo_from_image
-from colorflow.quiz import methods as methods_module
 from colorflow.quiz.methods import Method, parse_method
 from tests.small_weights import save_small_weights
 
@@ -55,13 +54,6 @@ def test_the_truth_has_the_photos_colors_as_the_grid_shows_them(astronaut: Photo
     assert np.abs(ours[..., 1:] - theirs[..., 1:]).mean() > 1, "finer colors than the grid's"
 
 
-def test_only_photos_with_color_have_a_truth(astronaut: Photo) -> None:
-    method = parse_method("truth", None, no_weights)
-    assert method.refusal(astronaut, "a.png") is None
-    gray = photo_from_image(skimage.data.camera())
-    assert method.refusal(gray, "a.png") == "is gray, so it has no true colors to show"
-
-
 @pytest.mark.parametrize(
     ("text", "temperature", "samples"),
     [
@@ -99,19 +91,6 @@ def test_any_principal_coloring_of_any_number(colorizer: Colorizer, astronaut: P
     method = parse_method("of=2,number=2", None, lambda _: colorizer)
     with pytest.raises(EvaluationError, match=r"^number=2: expected a whole number from 0 to 1"):
         picture(method, astronaut)
-
-
-def test_a_new_method_is_one_function(
-    monkeypatch: pytest.MonkeyPatch, colorizer: Colorizer, astronaut: Photo
-) -> None:
-    def flat(_: Colorizer, photo: Photo, seed: int, *, value: float = 1, more: float = 0) -> Any:
-        return np.full_like(photo.pixels, value + more)
-
-    monkeypatch.setitem(methods_module.METHODS, "flat", flat)
-    method = parse_method("flat,value=9,more=2", None, lambda _: colorizer)
-    assert (picture(method, astronaut) == 11).all()
-    with pytest.raises(EvaluationError, match="its options are: value, more"):
-        parse_method("flat,temperature=1", None, lambda _: colorizer)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from colorflow.quiz.statistics import Tally, bootstrap_interval, total, wilson_interval
+from colorflow.quiz.statistics import Tally, bootstrap_interval, total
 
 
 @pytest.mark.parametrize(
@@ -20,13 +20,6 @@ def test_wilson_is_scipys(wrong: int, answered: int) -> None:
     assert 0 <= found.low <= wrong / answered <= found.high <= 1
 
 
-def test_a_share_between_two_counts_has_an_interval_between_theirs() -> None:
-    """As that of two judges who differ on some pairs."""
-    low, middle, high = (wilson_interval(count / 44, 44) for count in (10, 10.5, 11))
-    assert low.low < middle.low < high.low
-    assert low.high < middle.high < high.high
-
-
 def test_the_rate_is_that_of_all_answers() -> None:
     """A judge with more answers counts more."""
     assert total([Tally(1, 2), Tally(1, 8)]).fooling_rate == 0.2
@@ -38,13 +31,6 @@ def test_judges_alike_spread_like_one_binomial() -> None:
     low, high = scipy.stats.binom.ppf([0.025, 0.975], 100, 0.4) / 100
     assert found.low == pytest.approx(low, abs=0.0101)
     assert found.high == pytest.approx(high, abs=0.0101)
-
-
-def test_judges_of_one_mind_each_spread_by_who_is_sampled() -> None:
-    """Half of twenty judges are always wrong: a resample counts how many of those are in it."""
-    found = bootstrap_interval([Tally(50, 50), Tally(0, 50)] * 10)
-    low, high = scipy.stats.binom.ppf([0.025, 0.975], 20, 0.5) / 20
-    assert (found.low, found.high) == (low, high)
 
 
 def test_both_levels_together_are_those_of_brute_force() -> None:

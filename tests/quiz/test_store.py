@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import csv
-import json
-import os
 import sqlite3
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -126,24 +123,6 @@ def test_threads_write_at_once_from_the_first_answer_on(store: AnswerStore) -> N
         assert own == list(range(10))
 
 
-@pytest.mark.slow
-def test_programs_write_at_once(store: AnswerStore) -> None:
-    program = (
-        "import json, sys; from pathlib import Path; from colorflow.quiz.store import *;"
-        "store, answer = AnswerStore(Path(sys.argv[1])), AnswerRow(**json.loads(sys.argv[2]));"
-        "[store.add(answer) for _ in range(30)]"
-    )
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, store.path, json.dumps(asdict(answer))], cwd=ROOT
-        )
-        for answer in (ANSWER, replace(ANSWER, player="bob"))
-    ]
-    assert [one.wait(timeout=120) for one in running] == [0, 0]
-    players = [row["player"] for row in rows(store)]
-    assert {name: players.count(name) for name in players} == {"ada": 30, "bob": 30}
-
-
 def test_who_was_killed_while_writing_leaves_whole_answers(store: AnswerStore) -> None:
     """A writer that never came to its commit: its answer is not there, and others can write."""
     store.add(ANSWER)
@@ -167,36 +146,16 @@ def test_damaged_files_are_one_sentence(store: AnswerStore, content: bytes) -> N
     assert store.path.read_bytes() == content
 
 
-def test_databases_of_others_stay_as_they_are(store: AnswerStore) -> None:
+def test_databases_of_others_and_of_a_later_colorflow_stay_as_they_are(store: AnswerStore) -> None:
     store.path.parent.mkdir()
-    with closing(sqlite3.connect(store.path)) as connection, connection:
-        connection.execute("create table recipes (name)")
-    before = store.path.read_bytes()
-    with pytest.raises(EvaluationError, match="database of something else"):
-        store.add(ANSWER)
-    assert store.path.read_bytes() == before
-
-
-def test_a_file_of_a_later_colorflow_is_refused(store: AnswerStore) -> None:
-    store.check()
-    assert rows(store) == []
-    with closing(sqlite3.connect(store.path)) as connection:
-        connection.execute("pragma user_version = 2")
-    with pytest.raises(EvaluationError, match="later colorflow"):
-        store.add(ANSWER)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
-def test_read_only_files_are_one_sentence(store: AnswerStore) -> None:
-    store.add(ANSWER)
-    store.path.chmod(0o400)
-    store.path.parent.chmod(0o500)
-    try:
-        for act in (store.check, lambda: store.add(ANSWER)):
-            with pytest.raises(EvaluationError, match=r"cannot be kept there \(.*read"):
-                act()
-    finally:
-        store.path.parent.chmod(0o700)
+    for change in ("create table recipes (name)", "pragma user_version = 2"):
+        with closing(sqlite3.connect(store.path)) as connection, connection:
+            connection.execute(change)
+        before = store.path.read_bytes()
+        with pytest.raises(EvaluationError, match="something else, or of a later colorflow"):
+            store.add(ANSWER)
+        assert store.path.read_bytes() == before
+        store.path.unlink()
 
 
 def test_a_folder_in_its_place_is_one_sentence(tmp_path: Path) -> None:
@@ -212,12 +171,6 @@ def test_the_default_is_in_the_users_data_folder(
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert default_path() == tmp_path / "colorflow" / "quiz.sqlite"
-    monkeypatch.delenv("XDG_DATA_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert default_path() == tmp_path / ".local" / "share" / "colorflow" / "quiz.sqlite"
-    monkeypatch.setattr(sys, "platform", "darwin")
-    expected = tmp_path / "Library" / "Application Support" / "colorflow" / "quiz.sqlite"
-    assert default_path() == expected
     monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
     assert default_path() == tmp_path / "local" / "colorflow" / "quiz.sqlite"

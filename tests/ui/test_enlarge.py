@@ -177,19 +177,6 @@ def test_a_result_beyond_the_limit_is_refused(
         )
 
 
-def test_a_photo_that_is_too_small_is_named(
-    tab: ColorizeTab, pane: EnlargePane, tmp_path: Path
-) -> None:
-    path = tmp_path / "tiny.png"
-    Image.new("L", (7, 50)).save(path)
-    session = opened(tab, path)
-    colorize(tab, session)
-    updates = everything(pane.show(session, "×2", None, None))
-    assert text(updates, pane.status) == (
-        "tiny.png: is 7 x 50 pixels; enlarging needs at least 8 x 8."
-    )
-
-
 def test_cancel_ends_it_and_leaves_no_file(
     pane: EnlargePane, session: PhotoSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,15 +191,3 @@ def test_cancel_ends_it_and_leaves_no_file(
     assert last[pane.cancel]["visible"] is False
     folder = session.require().require_chosen().folder
     assert not list(folder.glob("*_x2_*"))
-
-
-def test_nothing_is_shown_to_who_went_on(
-    pane: EnlargePane, session: PhotoSession, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("colorflow.enlarge.enlarger.TILE", 16)
-    steps = pane.enlarge(session, "×2", 0, "PNG")
-    next(steps), next(steps)
-    assert session.job
-    session.job.abandon()
-    (last,) = steps
-    assert last == {pane.status: gr.skip()}

@@ -269,6 +269,8 @@ def test_a_color_without_a_point_is_told(hints: HintsTab, small: Path) -> None:
         hints.pick_freely(session, "#ff0000"),
         hints.press(session, event(len(MATERIALS), "pick")),
         hints.pick_freely(session, "red-ish"),
+        hints.put(session, None, 3),
+        hints.put(session, 64, 0),
     ):
         assert set(updates) == {hints.status}
         assert is_problem(updates, hints.status)
@@ -325,15 +327,6 @@ def test_other_colors_keep_the_points(hints: HintsTab, small: Path) -> None:
         assert session.current.spec.principal.number == number
         assert np.array_equal(pixels(plain(session)), shown) == (number == 0)
     assert points_of(session) == before
-
-
-def test_positions_can_be_said_by_numbers(hints: HintsTab, gray: Path) -> None:
-    session = opened(hints, gray)
-    hints.put(session, 1535, 1023)
-    assert session.current.points.uncolored == (1023, 1535)
-    updates = hints.put(session, 1536, 0)
-    assert "1536 × 1024 pixels" in text(updates, hints.status)
-    assert is_problem(hints.put(session, None, 3), hints.status)
 
 
 def test_hints_are_saved_and_loaded(hints: HintsTab, small: Path, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -16,7 +15,6 @@ from skimage import color
 from colorflow.errors import WeightsError
 from colorflow.limits import LARGEST_SEED
 from colorflow.ui import flow_pictures
-from colorflow.ui import how as how_module
 from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.flow_pictures import STEPS, TEMPERATURES, Shown, noise_picture, player
@@ -90,27 +88,6 @@ def test_there_is_a_picture_a_level_and_noise_and_sentence_with_each(
     smalls = pictures(updates, how.levels, "how-small")
     assert len(smalls) == len(LEVELS) + 2 * len(LEVELS) + 2
     assert f'max="{len(every) - 1}"' in value(updates, how.levels)
-
-
-def test_the_noise_of_a_level_is_its_latents(how: HowTab, tab: ColorizeTab, small: Path) -> None:
-    updates = show(how, opened(tab, small))
-    noise = pictures(updates, how.levels, "how-small")[: len(LEVELS)]
-    # the stand-in's latents say the number of their level; 3 standard deviations are white
-    assert [pixels(one).max() for one in noise] == [128, 170, 212, 254, 255]
-    assert "6\u202f144 numbers" in value(updates, how.levels)
-
-
-def test_the_formula_alone_speaks_of_cielab() -> None:
-    """Numbers of its units stand in the expert's part, and nowhere else on the page."""
-    spoken = []
-    for path in sorted(Path(how_module.__file__).parent.glob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and id(node) not in docstrings:
-                spoken += [path.name] * ("CIELAB" in str(node.value))
-    assert spoken == ["how.py"]
-    assert "CIELAB" in how_module._FORMULA
 
 
 def test_a_sheet_of_noise_has_all_its_channels() -> None:

@@ -165,21 +165,6 @@ def test_errors_are_sentences(
         assert reference.result.download.prepare(session) == {reference.result.download.file: None}
 
 
-def test_another_photo_during_the_work_wins(
-    reference: ReferenceTab, colorizer: FakeColorizer, small: Path, gray: Path, blue: Path
-) -> None:
-    sessions = both(reference, small, blue)
-    colorize = colorizer.colorize
-
-    def interrupted(*arguments: Any, **options: Any) -> Any:
-        reference.open_photo(str(gray), *sessions)
-        return colorize(*arguments, **options)
-
-    colorizer.colorize = interrupted  # type: ignore[method-assign]
-    assert reference.carry(*sessions, 0.5, 0) == {reference.status: gr.skip()}
-    assert sessions[0].require().chosen is None
-
-
 def test_another_photo_at_the_last_moment_wins(
     reference: ReferenceTab, small: Path, gray: Path, blue: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
