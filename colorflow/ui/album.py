@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 
-from colorflow.batch.archive import ArchiveLimits, archive_kind, unpack
+from colorflow.batch.archive import ArchiveLimits, Unpacked, archive_kind, unpack
 from colorflow.batch.task import Note
-from colorflow.errors import BatchError, ColorflowError, PhotoError
+from colorflow.errors import ColorflowError, PhotoError
 from colorflow.photo import KINDS, PHOTO_SUFFIXES
 from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.limits import MemoryBudget
-from colorflow.ui.photos import link_or_copy, new_folder, storing
+from colorflow.ui.photos import new_folder, storing
 from colorflow.ui.session import Session
 from colorflow.ui.status import FAILURES, line, sentence
 
@@ -62,6 +63,8 @@ class AlbumSession(Session[ColoredPhoto]):
         """What the field holds: photos and archives."""
         self.waiting: list[_Waiting] = []
         self.problems: list[Problem] = []
+        self.showing = threading.Lock()
+        """Is held while the page is shown colorings of the photo that the visitor looks at."""
         self._unpacked: dict[Path, Path] = {}
         """The folder of each archive."""
 
@@ -137,17 +140,15 @@ class AlbumSession(Session[ColoredPhoto]):
         if kind != "zip":
             raise ColorflowError(f"it is an archive ({kind}); make a zip of it")
         size = megabytes * 2**20
-        limits = ArchiveLimits(entries=MOST_PHOTOS, entry_bytes=size, total_bytes=size)
         self.budget.disk.check(size)  # a zip grows when it is unpacked
-        parent = self._unpacked[upload] = new_folder(self.folder, "album-")
-        folder = parent / "photos"
-        taken = take_in([upload], folder, limits)
-        for note in taken.notes:
+        folder = self._unpacked[upload] = new_folder(self.folder, "album-")
+        unpacked = unpack_photos(upload, folder / "photos", MOST_PHOTOS, size)
+        for note in unpacked.unreadable:
             name = str(PurePath(upload.stem) / str(note.path))
             self.problems.append(Problem(upload, name, f"{note.reason}."))
         return [
-            _Waiting(folder / one, upload, PurePath(upload.stem) / one.parent)
-            for one in taken.photos
+            _Waiting(folder / "photos" / one, upload, PurePath(upload.stem) / one.parent)
+            for one in unpacked.files
         ]
 
     def _refuse(self, upload: Path, name: str, error: ColorflowError | MemoryError) -> None:
@@ -156,96 +157,33 @@ class AlbumSession(Session[ColoredPhoto]):
         self.problems.append(Problem(upload, name, f"{reason}."))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intake:
-    """What came of uploads that were put into a folder.
-
-    Attributes:
-        photos: paths of files with a photo's name, relative to the folder.
-        notes: files that are damaged in their archive, or not photos by their names.
-    """
-
-    photos: list[Path]
-    notes: list[Note]
-
-
-def take_in(uploads: Sequence[Path], folder: Path, limits: ArchiveLimits) -> Intake:
-    """Put uploads into a folder.
+def unpack_photos(archive: Path, folder: Path, most: int, size: int) -> Unpacked:
+    """Unpack a zip archive of photos.
 
     Args:
-        uploads: photos and zip archives. A single archive is unpacked as it is; several uploads
-            give each archive a folder with its name.
+        archive: the upload.
         folder: is made here.
-        limits: of all uploads together.
+        most: number of files.
+        size: of all files, in bytes.
+
+    Returns:
+        What came out; `files` are those with a photo's name, and `unreadable` has all others.
 
     Raises:
-        ColorflowError: there is too much, an archive is refused, or nothing can be stored. The
-            folder is deleted then.
+        ColorflowError: there is too much, the archive is refused, or nothing can be stored.
     """
-    try:
-        with storing():
-            return _taken_in(uploads, folder, limits)
-    except ColorflowError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-
-
-def _taken_in(uploads: Sequence[Path], folder: Path, limits: ArchiveLimits) -> Intake:
-    alone = len(uploads) == 1
-    notes: list[Note] = []
-    left = limits
-    if not (alone and kind_of_archive(uploads[0]) == "zip"):
-        folder.mkdir()
-    names = FreeNames()
-    for upload in uploads:
-        kind = kind_of_archive(upload)
-        if kind == "zip":
-            inside = Path() if alone else Path(names.free(upload.stem, ""))
-            unpacked = unpack(upload, folder / inside, left)
-            notes += [replace(note, path=inside / str(note.path)) for note in unpacked.unreadable]
-            files, size = len(unpacked.files), unpacked.total_bytes
-            left = replace(left, names=left.names - unpacked.names)
-        elif kind:
-            reason = f"it is an archive ({kind}); make a zip of it"
-            notes.append(Note(path=Path(upload.name), reason=reason))
-            continue
-        else:
-            files, size = 1, upload.stat().st_size
-            if left.entries < 1:
-                raise BatchError(f"These are more than {limits.entries} files; take fewer.")
-            if size > left.total_bytes:
-                most = limits.total_bytes // 2**20
-                raise BatchError(f"These are more than {most} MB together; take fewer.")
-            # A hidden file that was chosen itself is meant; it is hidden no longer.
-            stem = upload.stem.lstrip(".") or "photo"
-            link_or_copy(upload, folder / names.free(stem, upload.suffix))
-        left = replace(left, entries=left.entries - files, total_bytes=left.total_bytes - size)
-    photos = []
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        inner = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in inner.parts)
+    limits = ArchiveLimits(entries=most, entry_bytes=size, total_bytes=size)
+    with storing():
+        unpacked = unpack(archive, folder, limits)
+    files, unpacked.files = sorted(unpacked.files), []
+    for path in files:
+        hidden = any(part.startswith(".") for part in path.parts)
         if path.suffix.lower() in PHOTO_SUFFIXES and not hidden:
-            photos.append(inner)
+            unpacked.files.append(path)
         else:
             reason = "it is hidden, since a name begins with a dot" if hidden else _NO_PHOTO
-            notes.append(Note(path=inner, reason=reason))
-    return Intake(photos=photos, notes=notes)
-
-
-class FreeNames:
-    """Names for files from several folders; no two have the same stem, which names the result."""
-
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
-
-    def free(self, stem: str, suffix: str) -> str:
-        """The name, with a number after its stem if that stem is taken."""
-        one, number = stem, 1
-        while one.casefold() in self._taken:
-            number += 1
-            one = f"{stem} ({number})"
-        self._taken.add(one.casefold())
-        return one + suffix
+            unpacked.unreadable.append(Note(path=path, reason=reason))
+    return unpacked
 
 
 def kind_of_archive(upload: Path) -> str | None:

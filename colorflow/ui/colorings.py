@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,37 +177,6 @@ class ColoredPhoto:
 
 
 PhotoSession = Session[ColoredPhoto]
-AnyPhoto = TypeVar("AnyPhoto", bound=ColoredPhoto)
-
-
-def write_chosen(session: Session[AnyPhoto], model: str, suffix: str | None = None) -> Path | None:
-    """Write the chosen coloring in full size, unless the file is there already.
-
-    Args:
-        session: the visitor's.
-        model: digest of the weights, for the provenance in the file.
-        suffix: .jpg or .png; by default that of the photo.
-
-    Returns:
-        The file; None if nothing is chosen, or if the visitor has chosen another coloring or photo
-        meanwhile.
-
-    Raises:
-        ColorflowError: the photo cannot be read any more, or the file not written.
-    """
-    current = session.current
-    chosen = current.chosen if current else None
-    if current is None or chosen is None:
-        return None
-    path = None
-    try:
-        path = write_full_size(current.photo, chosen, model, suffix)
-    except ColorflowError:
-        if session.current is current and current.chosen is chosen:
-            raise
-    finally:
-        session.delete_if_closed()
-    return path if session.current is current and current.chosen is chosen else None
 
 
 def write_full_size(
@@ -233,83 +202,61 @@ def write_full_size(
 
 Made = Iterator[tuple["ColoringSpec", NDArray[np.float32], float | None]]
 """Specs, colors and shares of colorings, one by one."""
+Make = Callable[[Photo], Made]
+"""Makes colorings of a photo that has been read."""
 
 
-class ColoringJob(Job):
-    """Makes colorings of one photo, one by one.
+def make_colorings(
+    colored_photo: ColoredPhoto, make: Make, job: Job, captions: Captions
+) -> Iterator[int]:
+    """Make colorings of a photo one by one, until all are there or the job should end.
 
     The first one replaces the photo's colorings from before and is the chosen one.
 
     Args:
         colored_photo: the photo.
         make: gives the colors.
-        wanted: number of colorings.
-        captions: those of the photo to count on; by default counting begins anew.
+        job: whose work this is.
+        captions: those of the photo before, to count on, or new ones.
+
+    Yields:
+        How many there are: 1 twice if the first one is replaced by the same with more looks.
+
+    Raises:
+        ColorflowError: the photo cannot be read any more or colored, or a preview not written.
     """
-
-    def __init__(
-        self,
-        colored_photo: ColoredPhoto,
-        make: Callable[[Photo], Made],
-        wanted: int,
-        captions: Captions | None = None,
-    ) -> None:
-        super().__init__()
-        self.colored_photo = colored_photo
-        self.wanted = wanted
-        self._captions = captions or Captions()
-        self.done = 0
-        self._make = make
-
-    def __iter__(self) -> Iterator[ShownColoring]:
-        """Make them, until all are there or the job should end.
-
-        Raises:
-            ColorflowError: the photo cannot be read any more or colored, or a preview not written.
-        """
-        try:
-            folder = new_folder(self.colored_photo.folder, "run-")
-            try:
-                for coloring in self._made(folder):
-                    if self.end:
-                        return
-                    self._take(coloring)
-                    yield coloring
-                    if self.end:
-                        return
-            finally:
-                if not self.done:
-                    shutil.rmtree(folder, ignore_errors=True)
-        except ColorflowError:
-            if self.end != "replaced":  # otherwise the photo's folder may have gone
-                raise
-
-    def _made(self, folder: Path) -> Iterator[ShownColoring]:
-        uploaded = self.colored_photo.photo
+    uploaded, done = colored_photo.photo, 0
+    folder = new_folder(colored_photo.folder, "run-")
+    try:
         with uploaded.read() as photo:
             small = reduced(photo)
-            for spec, ab, share in self._make(photo):
+            for spec, ab, share in make(photo):
+                if job.end:
+                    return
                 name = name_of(spec) if spec.looks > 1 else f"{name_of(spec)}_quick"
-                yield ShownColoring(
+                coloring = ShownColoring(
                     spec=spec,
                     ab=ab,
                     preview=write_colored(folder / name, ab, small),
                     stem=f"{uploaded.path.stem}_{name}",
                     share=share,
-                    caption=self._captions.of(spec, share),
+                    caption=captions.of(spec, share),
                 )
-
-    def _take(self, coloring: ShownColoring) -> None:
-        photo = self.colored_photo
-        if self.done == 1 and _improves(coloring.spec, photo.colorings[0].spec):
-            photo.colorings, photo.chosen = [coloring], coloring
-            return
-        self.done += 1
-        if self.done == 1:
-            photo.replace_colorings(coloring)
-            photo.captions = self._captions
-        else:
-            photo.colorings = [*photo.colorings, coloring]
+                if done == 0:
+                    colored_photo.replace_colorings(coloring)
+                    colored_photo.captions = captions
+                elif done == 1 and _improves(spec, colored_photo.colorings[0].spec):
+                    colored_photo.colorings, colored_photo.chosen = [coloring], coloring
+                    done = 0
+                else:
+                    colored_photo.colorings = [*colored_photo.colorings, coloring]
+                done += 1
+                yield done
+                if job.end:
+                    return
+    finally:
+        if not done:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def color_anew(
@@ -318,7 +265,7 @@ def color_anew(
     options: ColoringOptions,
     *,
     progressively: bool = True,
-) -> ColoringJob:
+) -> Make:
     """Principal colorings or samples of a photo.
 
     Samples come one by one. Of principal colorings the first comes at once, from one look at the
@@ -330,12 +277,10 @@ def color_anew(
         options: which colorings are wanted.
         progressively: whether somebody waits for the first picture.
     """
-    n, temperature, seed, samples = (
-        options.n, options.temperature, options.seed, options.samples,
-    )  # fmt: skip
+    n, temperature, seed = options.n, options.temperature, options.seed
 
     def make(photo: Photo) -> Made:
-        if samples:
+        if options.samples:
             yield from _samples(colorizer, photo, temperature, seed, n)
         elif progressively:
             for made in colorizer.colorize_progressively(photo, n, temperature, seed):
@@ -344,11 +289,18 @@ def color_anew(
             yield from _items(colorizer.colorize(photo, n, temperature, seed, force=True))
         colored_photo.options = options
 
-    return ColoringJob(colored_photo, make, n)
+    return make
 
 
-def more_like(colorizer: Colorizer, colored_photo: ColoredPhoto, n: int) -> ColoringJob:
-    """The chosen coloring, and n with its colors and other details.
+def vary(colorizer: Colorizer, colored_photo: ColoredPhoto, n: int, *, alike: bool) -> Make:
+    """The chosen coloring, and n others.
+
+    Args:
+        colorizer: colors the photo.
+        colored_photo: the photo.
+        n: number of others.
+        alike: whether they have its colors and other details. Otherwise they are new samples: the
+            means of other samples are nearly the same pictures.
 
     Raises:
         ColorflowError: there is no chosen coloring.
@@ -358,26 +310,12 @@ def more_like(colorizer: Colorizer, colored_photo: ColoredPhoto, n: int) -> Colo
 
     def make(photo: Photo) -> Made:
         yield chosen.spec, chosen.ab, chosen.share
-        yield from _items(colorizer.resample(photo, chosen.spec, fine, seed, n))
+        if alike:
+            yield from _items(colorizer.resample(photo, chosen.spec, fine, seed, n))
+        else:
+            yield from _samples(colorizer, photo, chosen.spec.temperature, seed, n)
 
-    return ColoringJob(colored_photo, make, n + 1, colored_photo.captions)
-
-
-def something_else(colorizer: Colorizer, colored_photo: ColoredPhoto, n: int) -> ColoringJob:
-    """The chosen coloring, and n new samples.
-
-    Not other principal colorings: the means of other samples are nearly the same pictures.
-
-    Raises:
-        ColorflowError: there is no chosen coloring.
-    """
-    chosen, seed = colored_photo.require_chosen(), _next_seed(colored_photo)
-
-    def make(photo: Photo) -> Made:
-        yield chosen.spec, chosen.ab, chosen.share
-        yield from _samples(colorizer, photo, chosen.spec.temperature, seed, n)
-
-    return ColoringJob(colored_photo, make, n + 1, colored_photo.captions)
+    return make
 
 
 def name_of(spec: ColoringSpec) -> str:

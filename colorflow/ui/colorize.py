@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from colorflow.errors import ColorflowError
 from colorflow.photo import Kind
 from colorflow.ui.album import AlbumSession
+from colorflow.ui.album_zip import write_zip
 from colorflow.ui.colorings import (
+    Captions,
     ColoredPhoto,
-    ColoringJob,
+    ColoringOptions,
+    Make,
     ShownColoring,
     color_anew,
-    more_like,
-    something_else,
+    make_colorings,
+    vary,
 )
-from colorflow.ui.colorize_layout import COLORIZE, GRAY, WELCOME, ColorizeLayout
+from colorflow.ui.colorize_layout import COLORIZE, GRAY, WELCOME, ColorizeLayout, strip_html
 from colorflow.ui.controls import SAMPLES, SUMMARY, options_of
 from colorflow.ui.limits import UploadSpace
-from colorflow.ui.panes import AT_ONCE, FOR_LONG, HAS_COLORS, IN_TURN, TREAT_AS_GRAY
+from colorflow.ui.panes import (
+    AFTERWARDS,
+    AT_ONCE,
+    FOR_LONG,
+    HAS_COLORS,
+    IN_TURN,
+    SUFFIXES,
+    TREAT_AS_GRAY,
+    saved_by_browser,
+)
 from colorflow.ui.samples import copy_of_sample
-from colorflow.ui.session import Session
+from colorflow.ui.session import Job
 from colorflow.ui.status import FAILURES, Updates, line, problem, progress
-from colorflow.ui.uncertainty_map import UncertaintyMap
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
@@ -34,6 +47,8 @@ if TYPE_CHECKING:
 
 _SHOW_SECONDS = 1.0
 """Time between two looks at how many photos are open."""
+_MOST_SAID = 5
+"""Photos that could not be colored and are named on the page."""
 
 _ABOUT_KIND = {
     Kind.GRAY: "A gray photo",
@@ -50,6 +65,24 @@ _SHOW_RESULTS = """
 """
 """On a phone the results are below the controls, out of sight."""
 
+Steps = Generator[Updates, None, Updates]
+"""What the page shows while something is done, and at its end."""
+
+
+class Run(Job):
+    """Work that waits for its turn in a queue.
+
+    Args:
+        steps: does it.
+        is_of_all: whether it goes on while the visitor looks at other photos.
+    """
+
+    def __init__(self, steps: Callable[[Job], Steps], *, is_of_all: bool = False) -> None:
+        super().__init__()
+        self.state = "waiting"
+        self.steps = steps
+        self.is_of_all = is_of_all
+
 
 class ColorizeTab(ColorizeLayout):
     """Components and handlers of the tab, made inside a `gr.Blocks`.
@@ -64,107 +97,61 @@ class ColorizeTab(ColorizeLayout):
     """
 
     def __init__(
-        self,
-        colorizer: Colorizer,
-        space: UploadSpace,
-        enlarger: Enlarger | None = None,
+        self, colorizer: Colorizer, space: UploadSpace, enlarger: Enlarger | None = None
     ) -> None:
         super().__init__(colorizer, space, enlarger)
         self._colorizer = colorizer
         self._megabytes = space.megabytes
-        self.session = self.photos.session
-        with self.result.column:
-            self.map = UncertaintyMap(colorizer, self.session, self.status)
-        self._connect_colorings(self._connect_photos())
+        self._connect_runs(self._connect_photos())
         self._connect_choices()
 
     def _connect_photos(self) -> gr.events.Dependency:
         """Connect what opens photos; returns the opening of a sample, which is colored at once."""
-        shown = [
-            self.session, *self.all.components, self.photos.preview, self.about, self.button,
-            self.cancel_button, self.status, self.result.welcome, self.result.column, self.view,
-            self.gallery, self.beside, self.result.compare, self.result.download.button,
-            *self.map.components, *self.larger.components,
-        ]  # fmt: skip
-        opened = [
+        uploads, session, shown = self.photos.upload, [self.session], self.shown
+        opening: dict[str, Any] = {"show_progress_on": self.about, **IN_TURN}
+        for first in (
             gr.on(
                 self.photos.changes,
                 self.open_photos,
-                [self.photos.upload, self.session],
+                [uploads, *session],
                 shown,
-                show_progress_on=self.about,
-                trigger_mode="always_last",
-                **IN_TURN,
+                **{**opening, "trigger_mode": "always_last"},
             ),
             self.whole_folder.upload(
-                self.open_folder,
-                [self.whole_folder, self.photos.upload, self.session],
-                [self.photos.upload, *shown],
-                show_progress_on=self.about,
-                **IN_TURN,
+                self.open_folder, [self.whole_folder, uploads, *session], shown, **opening
             ),
-        ]
-        for first in opened:
-            first.then(
-                self.open_others, [self.session], [*self.all.components, self.about], **FOR_LONG
-            )
-        self.all.with_colors.input(
-            self.treat_as_gray,
-            [self.session, self.all.with_colors],
-            [self.all.button, self.about, self.button],
-            **AT_ONCE,
-        )
-        self.all.strip.select(self.look_at, [self.session], shown, **AT_ONCE)
-        return self.result.welcome.select(
-            self.open_sample,
-            [self.session],
-            [self.photos.upload, *shown],
-            show_progress_on=self.about,
-            **IN_TURN,
-        )
+        ):
+            first.then(self.open_others, session, shown, **FOR_LONG)
+        ticked = [*session, self.with_colors]
+        self.with_colors.input(self.treat_as_gray, ticked, shown, **AT_ONCE)
+        self.strip.select(self.look_at, session, shown, **AT_ONCE)
+        return self.result.welcome.select(self.open_sample, session, shown, **opening)
 
-    def _connect_colorings(self, sample: gr.events.Dependency) -> None:
-        options = [self.n, self.temperature, self.seed, self.view]
-        events: list[tuple[Any, Callable[..., Iterator[Updates]], Sequence[Any]]] = [
-            (self.button.click, self.colorize, options),
-            (self.view.input, self.colorize, options),
-            (self.more.click, self.more_like_this, [self.n]),
-            (self.else_.click, self.something_else, [self.n]),
+    def _connect_runs(self, sample: gr.events.Dependency) -> None:
+        wishes = [self.n, self.temperature, self.seed, self.view]
+        runs: list[tuple[Any, Callable[..., Run], Sequence[Any], dict[str, Any]]] = [
+            (self.button.click, self.one, wishes, AFTERWARDS),
+            (self.view.input, self.one, wishes, AFTERWARDS),
+            (sample.then, self.one, wishes, AFTERWARDS),
+            (self.more_button.click, partial(self.more, alike=True), [self.n], AFTERWARDS),
+            (self.else_button.click, partial(self.more, alike=False), [self.n], AFTERWARDS),
+            (self.all_button.click, self.all, wishes, FOR_LONG),
+            (self.zip_button.click, self.zip, [self.format, self.every], FOR_LONG),
         ]
-        shown = [
-            self.about, self.button, self.result.column, self.result.welcome, self.view,
-            self.gallery, self.result.compare, self.result.download.button, self.status,
-            self.cancel_button, *self.larger.components,
-        ]  # fmt: skip
-        # The job before ends at once, and not only when it is this one's turn.
-        begun = [
-            (event(Session.stop, [self.session], None, **AT_ONCE), handler, inputs)
-            for event, handler, inputs in events
-        ]
-        for before, handler, inputs in [*begun, (sample, self.colorize, options)]:
-            made = before.then(
-                handler,
-                [self.session, *inputs],
-                [*shown, *self.all.components],
-                show_progress_on=self.status,
-                trigger_mode="multiple",
-                **IN_TURN,
-            )
-            made.then(None, js=_SHOW_RESULTS)
-        self.all.connect(
-            self.session,
-            options,
-            self.format,
-            self._colorings,
-            shown,
-        )
+        for event, run, values, queue in runs:
+            begun = event(partial(self.begin, run), [self.session, *values], self.shown, **AT_ONCE)
+            worked = begun.then(self.work, [self.session], self.shown, **queue)
+            if queue is FOR_LONG:
+                saved_by_browser(worked, self.zip_file)
+            else:
+                worked.then(None, js=_SHOW_RESULTS)
+        self.cancel_button.click(self.cancel, [self.session], self.shown, **AT_ONCE)
 
     def _connect_choices(self) -> None:
-        compare, download = self.result.compare, self.result.download.button
-        self.cancel_button.click(self.cancel, [self.session], None, **AT_ONCE)
-        self.beside.input(self.compare_with, [self.session, self.beside], [compare], **AT_ONCE)
-        shown = [compare, download, self.status, *self.larger.components]
-        self.gallery.select(self.choose, [self.session], shown, **AT_ONCE)
+        self.beside.input(
+            self.compare_with, [self.session, self.beside], [self.result.compare], **AT_ONCE
+        )
+        self.gallery.select(self.choose, [self.session], self.shown, **AT_ONCE)
         self.result.download.connect(self.session, self.format)
 
     # photos
@@ -182,7 +169,7 @@ class ColorizeTab(ColorizeLayout):
             opened = session.open_next()
         if opened:
             session.look_at(opened)
-        return {**self._view(session), self.all.status: ""}
+        return self._view(session)
 
     def open_others(self, session: AlbumSession) -> Iterator[Updates]:
         """Open the photos that wait, which may take minutes; about once a second they are shown."""
@@ -193,7 +180,7 @@ class ColorizeTab(ColorizeLayout):
             session.delete_if_closed()
             if not session.waiting or time.monotonic() - shown > _SHOW_SECONDS:
                 shown = time.monotonic()
-                yield {**self.all.shown(session), self.about: self._about(session)}
+                yield {**self._album(session), self.about: self._about(session)}
 
     def open_folder(
         self, files: list[str], uploads: list[str] | None, session: AlbumSession
@@ -215,7 +202,7 @@ class ColorizeTab(ColorizeLayout):
         for one in session.items:
             one.treated_as_gray = one.folder.name in ticked
         return {
-            self.all.button: self.all.counted(session),
+            self.all_button: self._all_button(session),
             self.about: self._about(session),
             self.button: self._button(session),
         }
@@ -232,51 +219,171 @@ class ColorizeTab(ColorizeLayout):
         index = int(event.index)
         if index >= len(session.items):
             return {self.about: line("That photo is gone; choose it again.", bad=True)}
-        with self.all.undisturbed(session):
+        with session.showing:
             session.look_at(session.items[index])
             return self._view(session)
 
-    # colorings
+    # runs
 
-    def colorize(
-        self,
-        session: AlbumSession,
-        n: int,
-        temperature: float,
-        seed: int | None,
-        view: str,
-    ) -> Iterator[Updates]:
-        """Color the photo; the first coloring is shown large, the others come beside it.
+    def begin(self, run: Callable[..., Run], session: AlbumSession, *values: Any) -> Updates:
+        """Put a run in the queue; `work` is called when it is its turn.
 
-        A photo with colors is treated as gray from then on.
+        Args:
+            run: the method that makes it.
+            session: the visitor's. The work before ends at once, and not only when this begins.
+            values: further arguments of the method.
+        """
+        session.stop()
+        try:
+            session.start(run(session, *values))
+        except FAILURES as error:
+            return {self.status: problem(error), self.cancel_button: gr.update(visible=False)}
+        return {
+            self.status: line("Waiting for its turn ..."),
+            self.cancel_button: gr.update(visible=True, interactive=True),
+            self.zip_file: None,
+        }
+
+    def one(self, session: AlbumSession, *wishes: Any) -> Run:
+        """Color the photo anew, which is treated as gray from then on.
 
         Args:
             session: the visitor's.
-            n, temperature, seed, view: as `options_of` takes them.
+            wishes: as `options_of` takes them.
         """
+        photo, options = session.require(), options_of(*wishes)
+        photo.treated_as_gray = True
+        make = color_anew(self._colorizer, photo, options)
+        return self._run_of(session, photo, make, options.n, Captions())
 
-        def begin(photo: ColoredPhoto) -> ColoringJob:
-            job = color_anew(self._colorizer, photo, options_of(n, temperature, seed, view))
-            photo.treated_as_gray = True
-            return job
+    def more(self, session: AlbumSession, n: int, *, alike: bool) -> Run:
+        """Keep the chosen coloring, and put others beside it; arguments as those of `vary`."""
+        photo = session.require()
+        make = vary(self._colorizer, photo, int(n), alike=alike)
+        return self._run_of(session, photo, make, int(n) + 1, photo.captions)
 
-        yield from self._stream(session, begin)
+    def _run_of(
+        self,
+        session: AlbumSession,
+        photo: ColoredPhoto,
+        make: Make,
+        wanted: int,
+        captions: Captions,
+    ) -> Run:
+        """Color one photo; the first coloring is shown large, the others come beside it."""
 
-    def more_like_this(self, session: AlbumSession, n: int) -> Iterator[Updates]:
-        """Keep the colors of the chosen coloring and sample its details again."""
-        yield from self._stream(session, lambda photo: more_like(self._colorizer, photo, int(n)))
+        def steps(job: Job) -> Steps:
+            done, began = 0, time.perf_counter()
+            yield {
+                self.status: progress(done, wanted),
+                self.about: self._about(session),
+                self.button: COLORIZE,
+            }
+            for done in make_colorings(photo, make, job, captions):
+                yield {
+                    self.status: progress(done, wanted),
+                    **self._one_more(session, photo, done),
+                }
+            said = f"{_number(done, 'coloring')} in {time.perf_counter() - began:.1f} s."
+            if job.end:
+                said = f"Cancelled; {done} of {wanted} colorings are here."
+            return {self.status: line(said)}
 
-    def something_else(self, session: AlbumSession, n: int) -> Iterator[Updates]:
-        """Keep the chosen coloring and put new samples beside it."""
-        if session.current and session.current.chosen:
-            yield {self.view: SAMPLES}
-        yield from self._stream(
-            session, lambda photo: something_else(self._colorizer, photo, int(n))
-        )
+        return Run(steps)
 
-    def cancel(self, session: AlbumSession) -> None:
-        """End the job after the coloring at work; those that are there stay."""
-        session.cancel()
+    def all(self, session: AlbumSession, *wishes: Any) -> Run:
+        """Color all photos but those that have these colorings, or colors of their own.
+
+        The visitor may look at other photos meanwhile, and use what is there.
+
+        Args:
+            session: the visitor's.
+            wishes: as `options_of` takes them.
+        """
+        options = options_of(*wishes)
+        if not session.waiting and not _to_be_colored(session, options):
+            raise ColorflowError("All of them have these colorings already.")
+
+        def steps(job: Job) -> Steps:
+            done, began, failures = 0, time.perf_counter(), []
+            photos = _to_be_colored(session, options)  # others were still opened until now
+            yield {self.status: _of_all(done, photos, "colored")}
+            for photo in photos:
+                make = color_anew(self._colorizer, photo, options, progressively=False)
+                try:
+                    for count in make_colorings(photo, make, job, Captions()):
+                        with session.showing:
+                            yield {
+                                self.status: _of_all(done, photos, "colored"),
+                                **self._one_more(session, photo, count),
+                            }
+                    done += photo.options == options
+                except FAILURES as error:
+                    failures.append(problem(error))
+                with session.showing:
+                    yield {
+                        self.status: _of_all(done, photos, "colored"),
+                        **self._album(session),
+                    }
+                if job.end:
+                    break
+            said = f"{_number(done, 'photo')} colored in {time.perf_counter() - began:.1f} s."
+            if job.end:
+                said = f"Cancelled; {done} of {len(photos)} photos are colored."
+            more = len(failures) - _MOST_SAID
+            others = [line(f"{more} more could not be colored.", bad=True)] if more > 0 else []
+            return {self.status: "".join([line(said), *failures[:_MOST_SAID], *others])}
+
+        return Run(steps, is_of_all=True)
+
+    def zip(self, session: AlbumSession, format_: str, every: bool) -> Run:
+        """Put the colorings in full size into a zip."""
+        if not any(one.is_in_zip for one in session.items):
+            raise ColorflowError("There is no coloring here yet; color the photos first.")
+
+        def told(done: int) -> Updates:
+            return {self.status: _of_all(done, session.items, "written")}
+
+        def steps(job: Job) -> Steps:
+            yield told(0)
+            archive = yield from write_zip(
+                session, job, told, self._colorizer.digest, SUFFIXES[format_], every=every
+            )
+            if archive is None:
+                return {self.status: line("Cancelled; no zip was made.")}
+            said = line(f"A zip of {archive.stat().st_size / 2**20:.1f} MB.")
+            return {self.status: said, self.zip_file: str(archive)}
+
+        return Run(steps, is_of_all=True)
+
+    def work(self, session: AlbumSession) -> Iterator[Updates]:
+        """Do what waits for its turn, and show how far it is."""
+        run = session.job
+        if not isinstance(run, Run) or run.state != "waiting" or run.end:
+            yield {self.status: gr.skip()}
+            return
+        try:
+            with run:
+                try:
+                    last = yield from run.steps(run)
+                except FAILURES as error:
+                    last = {self.status: problem(error)}
+                last[self.cancel_button] = gr.update(visible=False)
+                # Gradio sends it twice, and what comes after a run that is replaced in between.
+                yield {self.status: gr.skip()} if run.end == "replaced" else last
+        finally:
+            session.delete_if_closed()
+
+    def cancel(self, session: AlbumSession) -> Updates:
+        """End the run after the coloring at work, or take it out of the queue."""
+        if not session.cancel():
+            return {self.cancel_button: gr.update(interactive=False)}
+        return {
+            self.status: line("Cancelled; nothing was made."),
+            self.cancel_button: gr.update(visible=False),
+        }
+
+    # choices
 
     def choose(self, session: AlbumSession, event: gr.SelectData) -> Updates:
         """Show the coloring that was clicked."""
@@ -297,66 +404,63 @@ class ColorizeTab(ColorizeLayout):
             return {compare: gr.skip()}
         return {compare: self._compared(session, photo, photo.chosen)[compare]}
 
-    def _stream(
-        self, session: AlbumSession, begin: Callable[[ColoredPhoto], ColoringJob]
-    ) -> Iterator[Updates]:
-        """Show colorings as they come."""
-        started = time.perf_counter()
-        try:
-            job = begin(session.require())
-            session.start(job)
-            with job:
-                yield {
-                    self.status: progress(0, job.wanted),
-                    self.cancel_button: gr.update(visible=True),
-                    self.about: self._about(session),
-                    self.button: COLORIZE,
-                }
-                for coloring in job:
-                    yield self._one_more(session, job, coloring)
-                yield self._ended(job, time.perf_counter() - started)
-        except FAILURES as error:
-            yield {self.status: problem(error), self.cancel_button: gr.update(visible=False)}
-        finally:
-            session.delete_if_closed()
-
-    def _one_more(
-        self, session: AlbumSession, job: ColoringJob, coloring: ShownColoring
-    ) -> Updates:
-        updates: Updates = {
-            self.gallery: gr.update(value=_gallery(job.colored_photo)),
-            self.status: progress(job.done, job.wanted),
-        }
-        if job.done > 1:
-            return updates
-        return {
-            **updates,
-            self.gallery: gr.update(value=_gallery(job.colored_photo), selected_index=0),
-            **self.result.shown(),
-            **self._compared(session, job.colored_photo, coloring),
-            **self.all.shown(session),
-            **self.larger.emptied(),
-        }
-
-    def _ended(self, job: ColoringJob, seconds: float) -> Updates:
-        """What is said at the end; Gradio sends it twice, so nothing that may change meanwhile."""
-        if job.end == "replaced":
-            return {self.status: gr.skip()}
-        several = "1 coloring" if job.done == 1 else f"{job.done} colorings"
-        said = f"{several} in {seconds:.1f} s."
-        if job.done < job.wanted:
-            said = f"Cancelled; {job.done} of {job.wanted} colorings are here."
-        return {self.status: line(said), self.cancel_button: gr.update(visible=False)}
-
     # what is shown
 
-    def _compared(
-        self, session: AlbumSession, current: ColoredPhoto, coloring: ShownColoring
-    ) -> Updates:
-        photo = current.photo
-        as_gray = photo.kind is Kind.COLORED and session.compares_gray
-        before = photo.gray if as_gray else photo.preview
-        return self.result.compared(photo, before, coloring.preview)
+    def _view(self, session: AlbumSession) -> Updates:
+        """Everything about the photo that the visitor looks at."""
+        current = session.current
+        view: Updates = {
+            self.session: session,
+            **self._album(session),
+            **self.photos.shown(current.photo if current else None),
+            self.about: self._about(session),
+            self.button: self._button(session),
+            **self.result.emptied(),
+            self.view: SUMMARY,
+            self.gallery: None,
+            self.beside: gr.update(visible=bool(current and current.has_colors)),
+            **self.map.emptied(),
+            **self.larger.emptied(),
+            **self._colorings(session),
+        }
+        if session.job is None:
+            view |= {self.status: "", self.cancel_button: gr.update(visible=False)}
+        return view
+
+    def _album(self, session: AlbumSession) -> Updates:
+        """The small pictures, and the buttons for all; nothing for a single photo."""
+        photos = session.items
+        colored = [one for one in photos if one.is_in_zip]
+        with_colors = [one for one in photos if one.has_colors]
+        several = len(photos) + len(session.waiting) > 1
+        return {
+            self.strip: strip_html(photos, session.current),
+            self.with_colors: gr.update(
+                choices=[(one.name, one.folder.name) for one in with_colors],
+                value=[one.folder.name for one in with_colors if one.treated_as_gray],
+                visible=several and bool(with_colors),
+            ),
+            self.all_button: gr.update(**self._all_button(session), visible=several),
+            self.zip_button: gr.update(
+                value=f"Download {_number(len(colored), 'photo')} in a zip",
+                visible=len(colored) > 1,
+            ),
+            self.every: gr.update(
+                visible=len(colored) > 1 and any(len(one.colorings) > 1 for one in colored)
+            ),
+        }
+
+    def _all_button(self, session: AlbumSession) -> dict[str, Any]:
+        several = sum(not one.is_left_alone for one in session.items) + len(session.waiting)
+        return gr.update(value=f"Colorize all {several}", interactive=several > 0)
+
+    def _button(self, session: AlbumSession) -> dict[str, Any]:
+        """The button as it is for the photo that the visitor looks at."""
+        current = session.current
+        return gr.update(
+            value=TREAT_AS_GRAY if current and current.is_left_alone else COLORIZE,
+            interactive=current is not None,
+        )
 
     def _about(self, session: AlbumSession) -> str:
         said = session.said()
@@ -367,33 +471,13 @@ class ColorizeTab(ColorizeLayout):
         size = f"{photo.width} × {photo.height} pixels"
         return "".join([*said, line(f"{kind}. {size}.")])
 
-    def _button(self, session: AlbumSession) -> dict[str, Any]:
-        """The button as it is for the photo that the visitor looks at."""
-        current = session.current
-        return gr.update(
-            value=TREAT_AS_GRAY if current and current.is_left_alone else COLORIZE,
-            interactive=current is not None,
-        )
-
-    def _view(self, session: AlbumSession) -> Updates:
-        """Everything about the photo that the visitor looks at."""
-        current = session.current
-        view: Updates = {
-            self.session: session,
-            **self.all.shown(session),
-            **self.photos.shown(current.photo if current else None),
-            self.about: self._about(session),
-            self.button: self._button(session),
-            self.cancel_button: gr.update(visible=False),
-            self.status: "",
-            **self.result.emptied(),
-            self.view: SUMMARY,
-            self.gallery: None,
-            self.beside: gr.update(visible=bool(current and current.has_colors)),
-            **self.map.emptied(),
-            **self.larger.emptied(),
-        }
-        return {**view, **self._colorings(session)}
+    def _one_more(self, session: AlbumSession, photo: ColoredPhoto, done: int) -> Updates:
+        """One more coloring of a photo, if it is the one that the visitor looks at."""
+        if session.current is not photo:
+            return {}
+        if done > 1:
+            return self._gallery(photo)
+        return {**self._album(session), **self._colorings(session)}
 
     def _colorings(self, session: AlbumSession) -> Updates:
         """The colorings, if any, of the photo that the visitor looks at."""
@@ -402,15 +486,35 @@ class ColorizeTab(ColorizeLayout):
             return {}
         return {
             **self.result.shown(),
-            self.view: SAMPLES if current.shows_samples else SUMMARY,
-            self.gallery: gr.update(
-                value=_gallery(current),
-                selected_index=list(current.colorings).index(current.chosen),
-            ),
+            **self._gallery(current, selected_index=list(current.colorings).index(current.chosen)),
             **self._compared(session, current, current.chosen),
             **self.larger.emptied(),
         }
 
+    def _gallery(self, photo: ColoredPhoto, **options: int) -> Updates:
+        pictures = [(str(one.preview), one.caption) for one in photo.colorings]
+        return {
+            self.gallery: gr.update(value=pictures, **options),
+            self.view: SAMPLES if photo.shows_samples else SUMMARY,
+        }
 
-def _gallery(photo: ColoredPhoto) -> list[tuple[str, str]]:
-    return [(str(one.preview), one.caption) for one in photo.colorings]
+    def _compared(
+        self, session: AlbumSession, current: ColoredPhoto, coloring: ShownColoring
+    ) -> Updates:
+        photo = current.photo
+        as_gray = current.has_colors and session.compares_gray
+        before = photo.gray if as_gray else photo.preview
+        return self.result.compared(photo, before, coloring.preview)
+
+
+def _to_be_colored(session: AlbumSession, options: ColoringOptions) -> Sequence[ColoredPhoto]:
+    """Those that do not have these colorings, nor colors of their own."""
+    return [one for one in session.items if not one.is_left_alone and one.options != options]
+
+
+def _of_all(done: int, photos: Sequence[ColoredPhoto], what: str) -> str:
+    return progress(done, len(photos), f"{done} of {len(photos)} photos are {what}.")
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

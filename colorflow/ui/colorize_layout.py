@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import html
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import gradio as gr
 
 from colorflow.photo import KINDS
 from colorflow.ui.album import MOST_PHOTOS
-from colorflow.ui.all_photos import AllPhotos
-from colorflow.ui.controls import advanced, seed_number, view_switch, vividness_slider
+from colorflow.ui.colorings import ColoredPhoto
+from colorflow.ui.controls import MOST_VIVID, SAMPLES, SUMMARY, seed_number
 from colorflow.ui.enlarge import EnlargePane
 from colorflow.ui.limits import UploadSpace
-from colorflow.ui.panes import OWN_FORMAT, SUFFIXES, ComparePane, UploadPane
+from colorflow.ui.panes import LISTEN, OWN_FORMAT, SUFFIXES, ComparePane, UploadPane
+from colorflow.ui.photos import file_url
 from colorflow.ui.samples import Samples
 from colorflow.ui.status import line, status_line
+from colorflow.ui.uncertainty_map import UncertaintyMap
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
@@ -41,6 +45,7 @@ brings other colorings beside it.</p>
 _TO_HINTS = """
 <p>Takes this coloring to Hints, where you choose the colors that you know.</p>
 """
+_TICK = '<span class="tick" role="img" aria-label="colored">✓</span>'
 
 
 class ColorizeLayout:
@@ -52,24 +57,15 @@ class ColorizeLayout:
         enlarger: enlarges colorings; None if there is none.
     """
 
-    def __init__(
-        self,
-        colorizer: Colorizer,
-        space: UploadSpace,
-        enlarger: Enlarger | None,
-    ) -> None:
+    def __init__(self, colorizer: Colorizer, space: UploadSpace, enlarger: Enlarger | None) -> None:
         self.formats = line(
             f"{KINDS}; up to {MOST_PHOTOS} photos, a file or an unpacked zip up to "
             f"{space.megabytes} MB."
         )
         with gr.Row(elem_id="colorize", elem_classes="workbench"):
             with gr.Column(scale=2, min_width=300):
-                self.photos = UploadPane(space, "upload", "Photos, or a zip of them", album=True)
-                self.whole_folder = gr.UploadButton(
-                    "Choose a whole folder", file_count="directory", size="sm", elem_id="upload-all"
-                )
-                self.all = AllPhotos(colorizer)
-                self._build_photo()
+                self._build_photos(space)
+                self._build_runs()
             with gr.Column(scale=5, min_width=300):
                 self.samples = Samples(colorizer, space.budget)
                 welcome = f"{WELCOME}{self.samples.gray_html()}"
@@ -77,26 +73,58 @@ class ColorizeLayout:
                 with self.result.column:
                     self._build_gallery()
                     self._build_comparison()
-                    self.larger = EnlargePane(
-                        enlarger, self.photos.session, self.format, colorizer.digest
-                    )
+                    self.larger = EnlargePane(enlarger, self.session, self.format, colorizer.digest)
                     hints = colorizer.takes_hints
                     self.to_hints = gr.Button(
                         "Correct its colors", visible=hints, elem_id="to-hints"
                     )
                     gr.HTML(_TO_HINTS, visible=hints, elem_id="to-hints-info")
+                    self.map = UncertaintyMap(colorizer, self.session, self.status)
             with gr.Column(scale=2, min_width=300):
                 self._build_controls()
+        self.shown = [
+            self.session, self.photos.upload, self.strip, self.photos.preview, self.about,
+            self.with_colors, self.button, self.all_button, self.cancel_button, self.status,
+            self.zip_button, self.every, self.zip_file, self.result.welcome, self.result.column,
+            self.view, self.gallery, self.result.compare, self.result.download.button, self.beside,
+            *self.larger.components, *self.map.components,
+        ]  # fmt: skip
 
-    def _build_photo(self) -> None:
+    def _build_photos(self, space: UploadSpace) -> None:
+        self.photos = UploadPane(space, "upload", "Photos, or a zip of them", album=True)
+        self.session = self.photos.session
+        self.whole_folder = gr.UploadButton(
+            "Choose a whole folder", file_count="directory", size="sm", elem_id="upload-all"
+        )
+        self.strip = gr.HTML("", js_on_load=LISTEN, apply_default_css=False, elem_id="strip")
         self.photos.add_preview("preview", 240)
         self.about = status_line(self.formats, "about")
+        self.with_colors = gr.CheckboxGroup(
+            label="Treat as gray",
+            info="These photos have colors and are left as they are. Tick those that are scans "
+            "of gray photos: their lightness is colored.",
+            show_select_all=True,
+            visible=False,
+            elem_id="all-gray",
+        )
+
+    def _build_runs(self) -> None:
+        """What begins work on photos, and how far it is."""
         with gr.Row():
             self.button = gr.Button(
                 COLORIZE, variant="primary", interactive=False, min_width=120, elem_id="go"
             )
+            self.all_button = gr.Button(visible=False, min_width=120, elem_id="all-go")
             self.cancel_button = gr.Button("Cancel", visible=False, min_width=120, elem_id="cancel")
         self.status = status_line("", "status")
+        self.zip_button = gr.Button(visible=False, elem_id="all-download")
+        self.every = gr.Checkbox(
+            label="With all colorings of each photo",
+            info="The zip has the one that you chose, or all.",
+            visible=False,
+            elem_id="all-every",
+        )
+        self.zip_file = gr.DownloadButton(elem_id="all-file", elem_classes="saved")
 
     def _build_controls(self) -> None:
         self.n = gr.Slider(
@@ -108,8 +136,16 @@ class ColorizeLayout:
             info="How many to choose from.",
             elem_id="n",
         )
-        with advanced("advanced"):
-            self.temperature = vividness_slider("temperature")
+        with gr.Accordion("Advanced", open=False, elem_id="advanced"):
+            self.temperature = gr.Slider(
+                0,
+                MOST_VIVID,
+                value=1.0,
+                step=0.05,
+                label="Vividness",
+                info="0 is calm and the same each time, 1 natural, more is bold.",
+                elem_id="temperature",
+            )
             self.seed = seed_number(
                 "seed",
                 "Another number gives other colors, the same number the same. The name of a "
@@ -117,7 +153,14 @@ class ColorizeLayout:
             )
 
     def _build_gallery(self) -> None:
-        self.view = view_switch("view", "Show")
+        self.view = gr.Radio(
+            [SUMMARY, SAMPLES],
+            value=SUMMARY,
+            label="Show",
+            info="The average of all colorings and the averages of the most frequent kinds; or "
+            "single samples, which are bolder.",
+            elem_id="view",
+        )
         gr.HTML("<h2>Choose the one you like best</h2>", elem_id="gallery-heading")
         self.gallery = gr.Gallery(
             show_label=False,
@@ -128,8 +171,8 @@ class ColorizeLayout:
             elem_id="gallery",
         )
         with gr.Row(elem_id="variations"):
-            self.more = gr.Button("More like this", min_width=120, elem_id="more")
-            self.else_ = gr.Button("Something else", min_width=120, elem_id="else")
+            self.more_button = gr.Button("More like this", min_width=120, elem_id="more")
+            self.else_button = gr.Button("Something else", min_width=120, elem_id="else")
         gr.HTML(_VARIATIONS, elem_id="variations-info")
 
     def _build_comparison(self) -> None:
@@ -151,3 +194,17 @@ class ColorizeLayout:
                 info="Its own is JPEG for a JPEG. A JPEG is small; a PNG loses nothing.",
                 elem_id="format",
             )
+
+
+def strip_html(photos: Sequence[ColoredPhoto], current: ColoredPhoto | None) -> str:
+    """Small pictures of the photos as buttons; nothing for a single one, which is shown anyway."""
+    if len(photos) < 2:
+        return ""
+    buttons = "".join(
+        f'<button type="button" data-index="{index}" data-act="look" '
+        f'aria-pressed="{str(one is current).lower()}" title="{html.escape(one.name)}">'
+        f'<img src="{file_url(one.photo.thumbnail)}" alt="{html.escape(one.name)}" loading="lazy">'
+        f"{_TICK if one.chosen else ''}</button>"
+        for index, one in enumerate(photos)
+    )
+    return f'<div role="group" aria-label="Your photos" class="strip">{buttons}</div>'

@@ -14,34 +14,9 @@ SUMMARY, SAMPLES = "Summary", "Single samples"
 """What the switch of views says: principal colorings, or samples."""
 
 
-def view_switch(elem_id: str, label: str) -> gr.Radio:
-    """Make the switch between principal colorings and samples."""
-    return gr.Radio(
-        [SUMMARY, SAMPLES],
-        value=SUMMARY,
-        label=label,
-        info="The average of all colorings and the averages of the most frequent kinds; or single "
-        "samples, which are bolder.",
-        elem_id=elem_id,
-    )
-
-
 def advanced(elem_id: str) -> gr.Accordion:
     """Make the part for what few need, closed at first."""
     return gr.Accordion("Advanced", open=False, elem_id=elem_id)
-
-
-def vividness_slider(elem_id: str) -> gr.Slider:
-    """Make the control of the factor on the shipped temperatures."""
-    return gr.Slider(
-        0,
-        MOST_VIVID,
-        value=1.0,
-        step=0.05,
-        label="Vividness",
-        info="0 is calm and the same each time, 1 natural, more is bold.",
-        elem_id=elem_id,
-    )
 
 
 def whole_number(elem_id: str, label: str, info: str, value: int | None = 0) -> gr.Number:

@@ -9,7 +9,7 @@ import gradio as gr
 
 from colorflow.photo import KINDS
 from colorflow.ui.album import AlbumSession
-from colorflow.ui.colorings import AnyPhoto, write_chosen
+from colorflow.ui.colorings import write_full_size
 from colorflow.ui.limits import LONG_QUEUE, WORK_QUEUE, UploadSpace
 from colorflow.ui.photos import UploadedPhoto, file_url
 from colorflow.ui.session import Session
@@ -215,13 +215,23 @@ class Download:
         )
         saved_by_browser(made, self.file)
 
-    def prepare(self, session: Session[AnyPhoto], format_: str = OWN_FORMAT) -> Updates:
-        """Write the chosen coloring in full size, for the browser to save."""
+    def prepare(self, session: Session[Any], format_: str = OWN_FORMAT) -> Updates:
+        """Write the chosen coloring in full size, for the browser to save.
+
+        Nothing is saved if the visitor has chosen another coloring or photo meanwhile.
+        """
+        current, path, said = session.current, None, gr.skip()
+        chosen = current and current.chosen
         try:
-            path = write_chosen(session, self._model, SUFFIXES[format_])
+            if chosen:
+                path = str(write_full_size(current.photo, chosen, self._model, SUFFIXES[format_]))
         except FAILURES as error:
-            return {self._status: problem(error), self.file: None}
-        return {self.file: str(path) if path else None}
+            said = problem(error)
+        finally:
+            session.delete_if_closed()
+        if not chosen or session.current is not current or current.chosen is not chosen:
+            return {self.file: None}
+        return {self.file: path, self._status: said}
 
 
 class ComparePane:

@@ -5,21 +5,19 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Sequence
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from colorflow.batch.archive import ArchiveLimits
 from colorflow.errors import ColorflowError
 from colorflow.photo import KINDS
 from colorflow.quiz.game import TRIALS, Game, Outcome, Quiz
 from colorflow.quiz.store import Mode
 from colorflow.quiz.trials import MAX_PICTURES, MIN_PICTURES, PhotoPool
-from colorflow.ui.album import take_in
+from colorflow.ui.album import kind_of_archive, unpack_photos
 from colorflow.ui.limits import ROUND_PIXELS, WORK_QUEUE, UploadSpace, visitor_of
-from colorflow.ui.photos import storing
+from colorflow.ui.photos import link_or_copy, storing
 from colorflow.ui.quiz_html import (
     LETTERS,
     ON_LOAD,
@@ -255,15 +253,28 @@ class QuizTab:
         Of more than there may be, the first are taken, since a whole folder of a family has more.
 
         Raises:
-            ColorflowError: a file is too large, an archive is refused, or none is a color photo.
+            ColorflowError: an archive is refused, or none is a color photo.
         """
-        folder, size = game.folder / "own", self._space.megabytes * 2**20
+        folder, room = game.folder / "own", self._space.megabytes * 2**20
         shutil.rmtree(folder, ignore_errors=True)
-        sizes = accumulate(upload.stat().st_size for upload in uploads)
-        fitting = [one for one, total in zip(uploads, sizes, strict=True) if total <= size]
-        taken = fitting[:MOST_PHOTOS] or uploads[:1]
-        limits = ArchiveLimits(entries=MOST_PHOTOS, entry_bytes=size, total_bytes=size)
-        files = [folder / one for one in take_in(taken, folder, limits).photos]
+        files: list[Path] = []
+        taken = 0
+        with storing():
+            for upload in uploads:
+                size, inside = upload.stat().st_size, folder / str(taken)
+                if size > room or len(files) >= MOST_PHOTOS:
+                    break
+                folder.mkdir(exist_ok=True)
+                if kind_of_archive(upload) == "zip":
+                    unpacked = unpack_photos(upload, inside, MOST_PHOTOS - len(files), room)
+                    files += [inside / one for one in unpacked.files]
+                    size = unpacked.total_bytes
+                else:
+                    inside.mkdir()
+                    link_or_copy(upload, inside / upload.name)
+                    files.append(inside / upload.name)
+                room -= size
+                taken += 1
         pool = PhotoPool(files, "", max_pixels=self._space.budget.pixels)
         pool.scan()
         if not (found := len(pool.photos)):
@@ -271,7 +282,7 @@ class QuizTab:
                 "None of these files is a photo that can be read and has colors; photos are "
                 f"{KINDS} files."
             )
-        first = "the first " if len(taken) < len(uploads) else ""
+        first = "the first " if taken < len(uploads) else ""
         return pool, f"{found} of {first}{len(files)} files are color photos."
 
     def _trial(self, game: Game, mode: Mode, k: int) -> Updates:

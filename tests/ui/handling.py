@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,7 @@ from PIL import Image
 
 from colorflow.ui.album import AlbumSession
 from colorflow.ui.colorings import ColoredPhoto
-from colorflow.ui.colorize import ColorizeTab
+from colorflow.ui.colorize import ColorizeTab, Run
 from colorflow.ui.controls import SAMPLES, SUMMARY
 from colorflow.ui.panes import OWN_FORMAT, ComparePane
 from colorflow.ui.session import Session
@@ -61,7 +62,21 @@ def colorize(
 ) -> Updates:
     """Color the photo."""
     view = SAMPLES if samples else SUMMARY
-    return everything(tab.colorize(session, n, temperature, seed, view))
+    return everything(running(tab, tab.one, session, n, temperature, seed, view))
+
+
+def running(
+    tab: ColorizeTab, kind: Callable[..., Run], session: Session[ColoredPhoto], *values: Any
+) -> Iterator[Updates]:
+    """Begin a run; what is shown while it is worked on, or why it is refused."""
+    assert isinstance(session, AlbumSession)
+    begun = tab.begin(kind, session, *values)
+    return tab.work(session) if session.job else iter([begun])
+
+
+def more(tab: ColorizeTab, session: Session[ColoredPhoto], n: int, *, alike: bool) -> Updates:
+    """More like the chosen coloring, or something else."""
+    return everything(running(tab, partial(tab.more, alike=alike), session, n))
 
 
 def everything(handled: Iterator[Updates]) -> Updates:

@@ -19,9 +19,9 @@ from PIL import Image
 from skimage import color, data
 
 from colorflow.ui.album import MOST_PHOTOS, AlbumSession
-from colorflow.ui.all_photos import AllColorings, strip_html
 from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.colorize import ColorizeTab
+from colorflow.ui.colorize_layout import strip_html
 from colorflow.ui.controls import SAMPLES, SUMMARY
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.panes import OWN_FORMAT
@@ -86,15 +86,23 @@ def begun(
     tab: ColorizeTab, session: Session[ColoredPhoto], *, n: int = 2, seed: int = 0, view: str = ""
 ) -> Iterator[Updates]:
     """A run that has said that it begins."""
-    updates = tab.all.begin(session, n, 1.0, seed, view or SUMMARY)
-    assert updates[tab.all.cancel_button]["visible"]
-    run = tab.all.work(session)
+    updates = tab.begin(tab.all, session, n, 1.0, seed, view or SUMMARY)
+    assert updates[tab.cancel_button]["visible"]
+    run = tab.work(session)
     next(run)
     return run
 
 
+def until(run: Iterator[Updates], tab: ColorizeTab, words: str) -> Updates:
+    """All that is shown until the status begins with these words."""
+    shown = []
+    while not shown or not text(shown[-1], tab.status).startswith(words):
+        shown.append(next(run))
+    return everything(iter(shown))
+
+
 def ticks(updates: Updates, tab: ColorizeTab) -> list[bool]:
-    return ["✓" in one for one in value(updates, tab.all.strip).split("</button>")[:-1]]
+    return ["✓" in one for one in value(updates, tab.strip).split("</button>")[:-1]]
 
 
 def counts(session: Session[ColoredPhoto]) -> list[int]:
@@ -109,8 +117,8 @@ def zipped(
     every: bool = False,
 ) -> Path:
     assert isinstance(session, AlbumSession)
-    tab.all.begin_zip(session, format_, every)
-    return Path(value(everything(tab.all.work(session)), tab.all.file))
+    tab.begin(tab.zip, session, format_, every)
+    return Path(value(everything(tab.work(session)), tab.zip_file))
 
 
 def content_of(archive: Path) -> dict[str, bytes]:
@@ -128,11 +136,11 @@ def packed(
 
 def test_one_photo_needs_no_button(tab: ColorizeTab, three: list[Path]) -> None:
     updates = drop(tab, three[:1])
-    assert not updates[tab.all.column]["visible"]
+    assert not updates[tab.all_button]["visible"]
     updates = drop(tab, three)
-    assert updates[tab.all.column]["visible"]
-    assert value(updates, tab.all.button) == "Colorize all 3"
-    assert not updates[tab.all.zip_button]["visible"]
+    assert updates[tab.all_button]["visible"]
+    assert value(updates, tab.all_button) == "Colorize all 3"
+    assert not updates[tab.zip_button]["visible"]
 
 
 def test_they_are_colored_one_after_the_other(
@@ -140,18 +148,14 @@ def test_they_are_colored_one_after_the_other(
 ) -> None:
     run = begun(tab, session, n=2, seed=5)
     assert colorizer.calls == []
-    seen = []
-    for updates in run:
-        if tab.all.strip in updates:
-            seen.append((ticks(updates, tab), text(updates, tab.all.status)))
-        last = updates
-    assert seen == [
-        ([number < done for number in range(3)], f"{done} of 3 photos are colored.")
-        for done in (1, 2, 3)
-    ]
+    shown = list(run)
+    *said, last = dict.fromkeys(text(one, tab.status) for one in shown)
+    assert said == [f"{done} of 3 photos are colored." for done in range(4)]
+    ticked = dict.fromkeys(sum(ticks(one, tab)) for one in shown if tab.strip in one)
+    assert list(ticked) == [1, 2, 3]
     assert colorizer.calls == [(2, 1.0, 5, False)] * 3
-    assert text(last, tab.all.status).startswith("3 photos colored in ")
-    assert not last[tab.all.cancel_button]["visible"]
+    assert last.startswith("3 photos colored in ")
+    assert not shown[-1][tab.cancel_button]["visible"]
     assert counts(session) == [2, 2, 2]
 
 
@@ -161,18 +165,18 @@ def test_photos_with_colors_are_left_alone_until_they_are_ticked(
     painted = tmp_path / "<b>painted.png"
     Image.fromarray(data.astronaut()[::8, ::8]).save(painted)
     session = opened(tab, *three[:2], painted)
-    shown = tab.all.shown(session)
-    assert value(shown, tab.all.button) == "Colorize all 2"
-    ((name, ticked),) = shown[tab.all.with_colors]["choices"]
-    assert (name, value(shown, tab.all.with_colors)) == (painted.name, [])
+    shown = tab._album(session)
+    assert value(shown, tab.all_button) == "Colorize all 2"
+    ((name, ticked),) = shown[tab.with_colors]["choices"]
+    assert (name, value(shown, tab.with_colors)) == (painted.name, [])
     everything(begun(tab, session))
     assert counts(session) == [2, 2, 0]
 
     updates = tab.treat_as_gray(session, [ticked])
-    assert value(updates, tab.all.button) == "Colorize all 3"
+    assert value(updates, tab.all_button) == "Colorize all 3"
     everything(begun(tab, session))
     assert counts(session) == [2, 2, 2]
-    assert value(tab.all.shown(session), tab.all.with_colors) == [ticked], "it stays ticked"
+    assert value(tab._album(session), tab.with_colors) == [ticked], "it stays ticked"
     assert "colored/<b>painted_a.png" in packed(tab, session)
 
     look(tab, session, 2)
@@ -181,7 +185,7 @@ def test_photos_with_colors_are_left_alone_until_they_are_ticked(
     assert "already has colors" in text(updates, tab.about)
     assert "colored/<b>painted_a.png" not in packed(tab, session)
     colorize(tab, session)  # the button has the same effect as the tick
-    assert value(tab.all.shown(session), tab.all.with_colors) == [ticked]
+    assert value(tab._album(session), tab.with_colors) == [ticked]
 
 
 def test_the_photo_that_is_looked_at_is_shown(
@@ -189,9 +193,8 @@ def test_the_photo_that_is_looked_at_is_shown(
 ) -> None:
     run = begun(tab, session)
     assert value(look(tab, session, 2), tab.gallery) is None
-    for _ in range(2):
-        assert tab.gallery not in next(run)
-    third = next(run)
+    assert tab.gallery not in until(run, tab, "2 of 3")
+    third = until(run, tab, "3 of 3")
     assert len(value(third, tab.gallery)) == 2
     assert third[tab.result.column]["visible"]
     next(run)  # what was shown has been sent
@@ -219,59 +222,58 @@ def test_cancel_keeps_what_is_done_and_the_next_run_goes_on(
     tab: ColorizeTab, colorizer: FakeColorizer, session: Session[ColoredPhoto]
 ) -> None:
     run = begun(tab, session)
-    next(run)
-    tab.all.cancel(session)
+    until(run, tab, "1 of 3")
+    tab.cancel(session)
     rest = everything(run)
-    assert text(rest, tab.all.status) == "Cancelled; 1 of 3 photos are colored."
-    assert not rest[tab.all.cancel_button]["visible"]
+    assert text(rest, tab.status) == "Cancelled; 1 of 3 photos are colored."
+    assert not rest[tab.cancel_button]["visible"]
     assert counts(session) == [2, 0, 0]
     kept = session.items[0].colorings
-    assert not tab.all.shown(session)[tab.all.zip_button]["visible"], "one has its own download"
+    assert not tab._album(session)[tab.zip_button]["visible"], "one has its own download"
     rest = everything(begun(tab, session))
-    assert text(rest, tab.all.status).startswith("2 photos colored in ")
+    assert text(rest, tab.status).startswith("2 photos colored in ")
     assert session.items[0].colorings is kept
     assert len(colorizer.calls) == 3
-    updates = tab.all.begin(session, 2, 1.0, 0, SUMMARY)
-    assert text(updates, tab.all.status) == "All of them have these colorings already."
+    updates = tab.begin(tab.all, session, 2, 1.0, 0, SUMMARY)
+    assert text(updates, tab.status) == "All of them have these colorings already."
     everything(begun(tab, session, seed=9))
     assert [one.require_chosen().seed for one in session.items] == [9, 9, 9]
 
 
 def test_cancel_in_the_middle_of_a_photo(tab: ColorizeTab, session: Session[ColoredPhoto]) -> None:
-    colorize = tab.all._colorizer.colorize
+    colorize = tab._colorizer.colorize
 
     def cancelling(*arguments: Any, **options: Any) -> Any:
-        tab.all.cancel(session)
+        tab.cancel(session)
         return colorize(*arguments, **options)
 
-    tab.all._colorizer.colorize = cancelling  # type: ignore[method-assign]
+    tab._colorizer.colorize = cancelling  # type: ignore[method-assign]
     rest = everything(begun(tab, session, view=SAMPLES))
-    assert text(rest, tab.all.status) == "Cancelled; 0 of 3 photos are colored."
+    assert text(rest, tab.status) == "Cancelled; 0 of 3 photos are colored."
     assert counts(session) == [0, 0, 0]
     assert session.items[0].options is None
 
 
 def test_cancel_before_its_turn(tab: ColorizeTab, session: Session[ColoredPhoto]) -> None:
-    tab.all.begin(session, 2, 1.0, 0, SUMMARY)
-    updates = tab.all.cancel(session)
-    assert text(updates, tab.all.status) == "Cancelled; nothing was made."
-    assert not updates[tab.all.cancel_button]["visible"]
-    assert everything(tab.all.work(session))[tab.all.status] == gr.skip()
+    tab.begin(tab.all, session, 2, 1.0, 0, SUMMARY)
+    updates = tab.cancel(session)
+    assert text(updates, tab.status) == "Cancelled; nothing was made."
+    assert not updates[tab.cancel_button]["visible"]
+    assert everything(tab.work(session))[tab.status] == gr.skip()
     assert counts(session) == [0, 0, 0]
 
 
 @pytest.mark.parametrize("state", ["waiting", "running"])
 def test_other_work_ends_it(tab: ColorizeTab, session: Session[ColoredPhoto], state: str) -> None:
-    tab.all.begin(session, 2, 1.0, 0, SUMMARY)
-    run = tab.all.work(session)
+    tab.begin(tab.all, session, 2, 1.0, 0, SUMMARY)
+    run = tab.work(session)
     job = session.job
-    assert isinstance(job, AllColorings)
+    assert job
     if state == "running":
         next(run)
         next(run)
     job.end = "replaced"  # as the start of another does
-    rest = everything(run)
-    assert not rest[tab.all.cancel_button]["visible"]
+    assert everything(run)[tab.status] == gr.skip()
     colorize(tab, session, n=1)
     assert counts(session) == [1, 0, 0]
 
@@ -281,19 +283,18 @@ def test_a_photo_that_fails_is_named_and_the_others_go_on(
 ) -> None:
     session.items[1].photo.path.unlink()
     run = begun(tab, session)
-    said = [text(one, tab.all.status) for one in run if tab.all.strip in one]
-    assert said == [f"{done} of 3 photos are colored." for done in (1, 1, 2)]
+    everything(run)
     rest = everything(begun(tab, session, seed=1))
     assert ticks(rest, tab) == [True, False, True]
-    said = text(rest, tab.all.status)
+    said = text(rest, tab.status)
     assert said.startswith("2 photos colored in ")
     assert "a.png: there is no such file" in said
-    assert is_problem(rest, tab.all.status)
+    assert is_problem(rest, tab.status)
 
 
 def test_a_bad_seed_is_told(tab: ColorizeTab, session: Session[ColoredPhoto]) -> None:
-    updates = tab.all.begin(session, 2, 1.0, None, SUMMARY)
-    assert text(updates, tab.all.status).startswith("Seed: a whole number")
+    updates = tab.begin(tab.all, session, 2, 1.0, None, SUMMARY)
+    assert text(updates, tab.status).startswith("Seed: a whole number")
     assert session.job is None
 
 
@@ -378,26 +379,26 @@ def test_a_photo_that_has_gone_is_named_in_the_sheet(
 def test_what_hinders_the_zip_is_told(
     tab: ColorizeTab, session: Session[ColoredPhoto], tmp_path: Path
 ) -> None:
-    updates = tab.all.begin_zip(session, OWN_FORMAT, False)
-    assert "color the photos first" in text(updates, tab.all.status)
+    updates = tab.begin(tab.zip, session, OWN_FORMAT, False)
+    assert "color the photos first" in text(updates, tab.status)
     everything(begun(tab, session))
     session.budget.disk = DiskQuota(tmp_path, max_bytes=1)
-    tab.all.begin_zip(session, OWN_FORMAT, False)
-    updates = everything(tab.all.work(session))
-    assert text(updates, tab.all.status) == FULL
-    assert value(updates, tab.all.file) is None
+    tab.begin(tab.zip, session, OWN_FORMAT, False)
+    updates = everything(tab.work(session))
+    assert text(updates, tab.status) == FULL
+    assert tab.zip_file not in updates
 
 
 def test_cancel_makes_no_zip(tab: ColorizeTab, session: Session[ColoredPhoto]) -> None:
     everything(begun(tab, session))
-    tab.all.begin_zip(session, OWN_FORMAT, False)
-    run = tab.all.work(session)
+    tab.begin(tab.zip, session, OWN_FORMAT, False)
+    run = tab.work(session)
     next(run)
-    assert text(next(run), tab.all.status) == "1 of 3 photos are written."
-    tab.all.cancel(session)
+    assert text(next(run), tab.status) == "1 of 3 photos are written."
+    tab.cancel(session)
     rest = everything(run)
-    assert text(rest, tab.all.status) == "Cancelled; no zip was made."
-    assert value(rest, tab.all.file) is None
+    assert text(rest, tab.status) == "Cancelled; no zip was made."
+    assert tab.zip_file not in rest
     assert not list(session.folder.glob("zip-*"))
 
 

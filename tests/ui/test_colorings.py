@@ -28,6 +28,7 @@ from tests.ui.handling import (
     new,
     opened,
     pixels,
+    running,
     text,
     value,
 )
@@ -202,7 +203,7 @@ def test_a_first_picture_of_one_look_makes_way_for_that_of_several(
     """It is shown at once, and neither it nor its file stays."""
     session = opened(tab, small)
     seen = []
-    for updates in tab.colorize(session, 3, 1.0, 7, SUMMARY):
+    for updates in running(tab, tab.one, session, 3, 1.0, 7, SUMMARY):
         if tab.gallery in updates:
             current = session.current
             seen.append([(one.spec.looks, one.stem) for one in current.colorings])

@@ -21,8 +21,8 @@ _LAST = ("Clear", "Remove", "Cancel", "Delete", "Upload", "Drop")
 """How labels of buttons begin that are pressed last: others go with what these take away."""
 _FILES = {"download-file", "reference-download-file", "hints-download-file", "all-file"}
 _ENLARGE = {"enlarge-put", "enlarge-go", "enlarge-cancel", "enlarge-download"}
-_NOT_HERE = {"cancel", "all-cancel", *_FILES, "quiz-folder", *_ENLARGE}
-"""The first two are pressed by the tests of streaming, which hold the work up; the
+_NOT_HERE = {"cancel", *_FILES, "quiz-folder", *_ENLARGE}
+"""The first is pressed by the tests of streaming, which hold the work up; the
 files are never seen, and the page itself presses them; the quiz's folder is on pages with few
 photos; the buttons of enlarging come after a size is chosen, and its own tests press them."""
 _NAMES = """

@@ -45,11 +45,11 @@ def grays(folder: Path, names: list[str]) -> list[Path]:
 
 
 def names(updates: Updates, tab: ColorizeTab) -> list[str]:
-    return re.findall(r'alt="([^"]*)"', value(updates, tab.all.strip))
+    return re.findall(r'alt="([^"]*)"', value(updates, tab.strip))
 
 
 def pressed(updates: Updates, tab: ColorizeTab) -> list[str]:
-    return re.findall(r'aria-pressed="(\w+)"', value(updates, tab.all.strip))
+    return re.findall(r'aria-pressed="(\w+)"', value(updates, tab.strip))
 
 
 # one photo
@@ -141,12 +141,12 @@ def test_the_first_is_shown_before_the_others_are_read(tab: ColorizeTab, tmp_pat
     paths = grays(tmp_path, ["a.png", "b.png", "c.png"])
     first = tab.open_photos([str(path) for path in paths], session)
     assert first[tab.button]["interactive"]
-    assert value(first, tab.all.strip) == ""
-    assert value(first, tab.all.button) == "Colorize all 3"
+    assert value(first, tab.strip) == ""
+    assert value(first, tab.all_button) == "Colorize all 3"
     assert text(first, tab.about).startswith("2 more photos are being opened")
     colorize(tab, session)
     rest = everything(tab.open_others(session))
-    parts = {*tab.all.shown(session), tab.about}
+    parts = {*tab._album(session), tab.about}
     assert set(rest) == parts, "what was done meanwhile stays"
     assert names(rest, tab) == ["a.png", "b.png", "c.png"]
     assert len(session.current.colorings) == 2
@@ -239,7 +239,7 @@ def test_photos_may_be_added_and_taken_away(tab: ColorizeTab, tmp_path: Path) ->
     assert names(updates, tab) == ["b.png", "c.png"]
     assert pressed(updates, tab) == ["false", "true"]
     updates = drop(tab, [b], session)
-    assert value(updates, tab.all.strip) == "", "one photo needs no strip"
+    assert value(updates, tab.strip) == "", "one photo needs no strip"
     assert pixels(value(updates, tab.photos.preview)).mean() == 15
     assert "gone" in text(look(tab, session, 1), tab.about)
 

@@ -27,8 +27,10 @@ from tests.ui.handling import (
     everything,
     is_problem,
     look,
+    more,
     new,
     opened,
+    running,
     text,
     value,
 )
@@ -38,7 +40,7 @@ def started(
     tab: ColorizeTab, session: Session[ColoredPhoto], n: int, seed: int = 0, *, there: int
 ) -> Iterator[Updates]:
     """A run of n, stopped when so many are there."""
-    run = tab.colorize(session, n, 1.0, seed, SAMPLES)
+    run = running(tab, tab.one, session, n, 1.0, seed, SAMPLES)
     for _ in range(1 + there):
         next(run)
     return run
@@ -54,10 +56,9 @@ def folders(session: Session[ColoredPhoto]) -> list[Path]:
 
 def test_they_come_one_by_one(tab: ColorizeTab, colorizer: FakeColorizer, small: Path) -> None:
     session = opened(tab, small)
-    run = tab.colorize(session, 4, 0.7, 5, SAMPLES)
+    run = running(tab, tab.one, session, 4, 0.7, 5, SAMPLES)
     at_once = next(run)
     assert text(at_once, tab.status) == "0 of 4 colorings are here."
-    assert at_once[tab.cancel_button]["visible"]
     for number in range(1, 5):
         updates = next(run)
         assert colorizer.calls == [(1, 0.7, 5 + i, True) for i in range(number)]
@@ -145,7 +146,7 @@ def test_what_comes_after_a_run_waits_for_its_end(
         "upload": lambda: drop(tab, [gray], session),
         "resample": lambda: colorize(tab, session, n=2, seed=30, samples=True),
         "another photo": lambda: look(tab, session, 1),
-        "vary": lambda: everything(tab.more_like_this(session, 1)),
+        "vary": lambda: more(tab, session, 1, alike=True),
     }
     other = Handler(monkeypatch, handlers[what])
     assert other.asked.wait(30)
@@ -236,7 +237,7 @@ def test_principal_colorings_come_together(
     tab: ColorizeTab, colorizer: FakeColorizer, small: Path
 ) -> None:
     session = opened(tab, small)
-    run = tab.colorize(session, 4, 1.0, 9, SUMMARY)
+    run = running(tab, tab.one, session, 4, 1.0, 9, SUMMARY)
     next(run)
     # The first one comes twice: at one look, and at several.
     assert [len(value(next(run), tab.gallery)) for _ in range(5)] == [1, 1, 2, 3, 4]

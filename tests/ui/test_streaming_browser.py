@@ -287,7 +287,7 @@ def test_all_photos_by_one_button_and_in_one_zip(
     expect(button).to_have_text("Colorize all 3", timeout=PATIENCE)
     visitor.one("#n input[type=number]").fill("2")
     button.click()
-    visitor.expect_text("#all-status", "0 of 3 photos are colored.")
+    visitor.expect_text("#status", "0 of 3 photos are colored.")
     visitor.let(1)
     expect(ticks).to_have_count(1, timeout=PATIENCE)
     visitor.expect_there(2)
@@ -295,16 +295,16 @@ def test_all_photos_by_one_button_and_in_one_zip(
     visitor.one("#strip button").nth(2).press("Enter")
     visitor.expect_text("#about", f"{STEPPED_WIDTH} × 60 pixels")
     expect(visitor.one("#results")).to_be_hidden(timeout=PATIENCE)
-    visitor.expect_text("#all-status", "1 of 3 photos are colored.")
+    visitor.expect_text("#status", "1 of 3 photos are colored.")
 
-    visitor.one("#all-cancel").click()
+    visitor.one("#cancel").click()
     visitor.let(1)  # the one that was being colored
-    visitor.expect_text("#all-status", "Cancelled; 1 of 3 photos are colored.")
-    expect(visitor.one("#all-cancel")).to_be_hidden()
+    visitor.expect_text("#status", "Cancelled; 1 of 3 photos are colored.")
+    expect(visitor.one("#cancel")).to_be_hidden()
     button.click()
-    visitor.expect_text("#all-status", "0 of 2 photos are colored.")
+    visitor.expect_text("#status", "0 of 2 photos are colored.")
     visitor.let(2)
-    visitor.expect_text("#all-status", "2 photos colored in")
+    visitor.expect_text("#status", "2 photos colored in")
     expect(ticks).to_have_count(3)
     visitor.expect_there(2)
     assert visitor.width_of_content() == 1280
@@ -312,7 +312,7 @@ def test_all_photos_by_one_button_and_in_one_zip(
     visitor.one("#all-gray").get_by_label("album/painted.png").check()
     expect(button).to_have_text("Colorize all 4", timeout=PATIENCE)
     button.click()
-    visitor.expect_text("#all-status", "1 photo colored in")
+    visitor.expect_text("#status", "1 photo colored in")
     expect(ticks).to_have_count(4)
 
     visitor.one("#gallery .thumbnail-item").nth(1).click()
@@ -329,7 +329,7 @@ def test_all_photos_by_one_button_and_in_one_zip(
             "colored/album/painted_a.png", "colored/stepped_a.jpg", "contact-sheet.html",
         ]  # fmt: skip
         assert archive.testzip() is None
-    visitor.expect_text("#all-status", "A zip of ")
+    visitor.expect_text("#status", "A zip of ")
     assert visitor.faults == []
     visitor.context.close()
 

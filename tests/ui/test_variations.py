@@ -17,9 +17,9 @@ from tests.ui.handling import (
     colorize,
     download,
     drop,
-    everything,
     is_problem,
     look,
+    more,
     new,
     opened,
     pixels,
@@ -39,10 +39,10 @@ def test_more_like_this_keeps_the_colors_of_the_chosen_coloring(
     colorize(tab, session, n=3)
     click(tab, session, 1)
     kept = session.current.chosen
-    updates = everything(tab.more_like_this(session, 2))
+    updates = more(tab, session, 2, alike=True)
     assert captions(updates, tab) == ["B: 50 %", "B, variation 1", "B, variation 2"]
     assert updates[tab.gallery]["selected_index"] == 0
-    assert tab.view not in updates, "these still are principal colorings"
+    assert value(updates, tab.view) == SUMMARY, "these still are principal colorings"
     assert np.array_equal(session.current.colorings[0].ab, kept.ab)
     spec = session.current.colorings[1].spec
     assert spec.seeds == (None, None, 1, 1, 1)
@@ -51,7 +51,7 @@ def test_more_like_this_keeps_the_colors_of_the_chosen_coloring(
     assert text(updates, tab.status).startswith("3 colorings in ")
     assert all(one.preview.exists() for one in session.current.colorings)
     click(tab, session, 2)
-    updates = everything(tab.more_like_this(session, 1))
+    updates = more(tab, session, 1, alike=True)
     assert captions(updates, tab) == ["B, variation 2", "B, variation 3"], "no seed comes twice"
     assert download(tab, session, 1).name == "small_b-3.png"
     provenance = read_provenance(download(tab, session, 1))
@@ -62,7 +62,7 @@ def test_more_like_this_keeps_the_colors_of_the_chosen_coloring(
 def test_more_like_this_of_a_sample(tab: ColorizeTab, small: Path) -> None:
     session = opened(tab, small)
     colorize(tab, session, n=2, temperature=0.6, seed=10, samples=True)
-    updates = everything(tab.more_like_this(session, 2))
+    updates = more(tab, session, 2, alike=True)
     assert captions(updates, tab) == ["Sample 1", "Sample 1, variation 1", "Sample 1, variation 2"]
     assert session.current.colorings[1].spec.seeds == (10, 10, 12, 12, 12)
     path = download(tab, session, 1)
@@ -78,11 +78,11 @@ def test_something_else_is_samples_beside_the_chosen_coloring(
     session = opened(tab, small)
     colorize(tab, session, n=4, temperature=0.6, seed=10)
     click(tab, session, 2)
-    updates = everything(tab.something_else(session, 2))
+    updates = more(tab, session, 2, alike=False)
     assert captions(updates, tab) == ["C: 25 %", "Sample 1", "Sample 2"]
     assert value(updates, tab.view) == SAMPLES
     assert colorizer.calls[1:] == [(1, 0.6, 11, True), (1, 0.6, 12, True)]
-    updates = everything(tab.something_else(session, 1))
+    updates = more(tab, session, 1, alike=False)
     assert captions(updates, tab) == ["C: 25 %", "Sample 3"], "no sample comes twice"
     assert value(look(tab, session, 0), tab.view) == SAMPLES
     updates = colorize(tab, session, n=2, seed=10)
@@ -92,8 +92,8 @@ def test_something_else_is_samples_beside_the_chosen_coloring(
 
 def test_without_a_coloring_there_is_nothing_to_vary(tab: ColorizeTab, small: Path) -> None:
     for session in (new(tab.session), opened(tab, small)):
-        for vary in (tab.more_like_this, tab.something_else):
-            assert is_problem(everything(vary(session, 2)), tab.status)
+        for alike in (True, False):
+            assert is_problem(more(tab, session, 2, alike=alike), tab.status)
 
 
 def test_the_map_glows_where_colors_are_open(
