@@ -2,6 +2,7 @@
 
     python -m benchmarks.page_pictures -o docs/page
 
+The pictures of the photos to try, inside the page, are made by `color_samples`.
 Starts the page with the shipped weights and drives it in Chromium, with pictures that scikit-image
 ships. Screenshots are scaled down to `MOST_WIDTH` and written as WebP.
 """
@@ -19,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import cv2
 import numpy as np
@@ -28,6 +29,13 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from benchmarks.page_server import page_server
+from colorflow.color.full_resolution import LightnessRows, render
+from colorflow.photo import read_photo
+from colorflow.ui.photos import reduced
+from colorflow.ui.samples import COLORED, EXAMPLES, SAMPLE_PHOTOS
+
+if TYPE_CHECKING:
+    from colorflow.colorizer import Colorizer
 
 FLAGS = (
     "--no-sandbox",
@@ -311,6 +319,18 @@ def _how(page: Page, photos: Photos) -> None:
     expect(slider).to_have_value(str(steps // 2))
     expect(page.locator("#how-walk figure").first).to_be_attached(timeout=PATIENCE)
     slider.blur()
+
+
+def color_samples(colorizer: Colorizer) -> None:
+    """Writes the pictures of the photos to try: half gray, half in color, 320 pixels at most."""
+    for name in EXAMPLES:
+        photo = read_photo(SAMPLE_PHOTOS / name)
+        small = reduced(photo, 320)
+        picture = render(LightnessRows(small.pixels), colorizer.colorize(photo, 1)[0].ab)
+        middle = small.width // 2
+        picture[:, :middle] = small.pixels[:, :middle, None]
+        picture[:, middle - 1 : middle + 1] = 255
+        Image.fromarray(picture).save(COLORED / name, quality=85)
 
 
 TABS: dict[str, Callable[[Page, Photos], None]] = {

@@ -24,7 +24,7 @@ from colorflow.ui.colorings import (
     make_colorings,
     vary,
 )
-from colorflow.ui.colorize_layout import COLORIZE, GRAY, WELCOME, ColorizeLayout, strip_html
+from colorflow.ui.colorize_layout import COLORIZE, GRAY, ColorizeLayout, strip_html
 from colorflow.ui.controls import SAMPLES, SUMMARY, options_of
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.panes import (
@@ -206,13 +206,6 @@ class ColorizeTab(ColorizeLayout):
             self.about: self._about(session),
             self.button: self._button(session),
         }
-
-    def show_samples(self) -> Updates:
-        """Show what becomes of the photos to try, unless there is no room to color them."""
-        try:
-            return {self.result.welcome: f"{WELCOME}{self.samples.colored_html()}"}
-        except FAILURES:
-            return {self.result.welcome: gr.skip()}
 
     def look_at(self, session: AlbumSession, event: gr.SelectData) -> Updates:
         """Show another one of the visitor's photos with its colorings."""

@@ -16,7 +16,7 @@ from colorflow.ui.enlarge import EnlargePane
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.panes import LISTEN, OWN_FORMAT, SUFFIXES, ComparePane, UploadPane
 from colorflow.ui.photos import file_url
-from colorflow.ui.samples import Samples
+from colorflow.ui.samples import sample_buttons
 from colorflow.ui.status import line, status_line
 from colorflow.ui.uncertainty_map import UncertaintyMap
 
@@ -29,7 +29,7 @@ COLORIZE = "Colorize"
 """What the button says, unless a photo is left alone because it has colors."""
 TRUE_COLORS, GRAY = "Its own colors", "Its gray"
 
-WELCOME = """
+_WELCOME = """
 <ol>
 <li><h2>Choose a photo</h2>A scan, or a picture of the print taken with a phone; sepia is fine. You
 may choose a whole album, too.</li>
@@ -67,8 +67,7 @@ class ColorizeLayout:
                 self._build_photos(space)
                 self._build_runs()
             with gr.Column(scale=5, min_width=300):
-                self.samples = Samples(colorizer, space.budget)
-                welcome = f"{WELCOME}{self.samples.gray_html()}"
+                welcome = f"{_WELCOME}{sample_buttons()}"
                 self.result = ComparePane("", welcome, colorizer.digest, self.status)
                 with self.result.column:
                     self._build_gallery()

@@ -16,7 +16,6 @@ from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.hints import HINTS_TAB, HintsTab
 from colorflow.ui.how import HowTab
 from colorflow.ui.limits import Limits, MemoryBudget, UploadSpace, visitor_of
-from colorflow.ui.panes import AFTERWARDS
 from colorflow.ui.quiz import QuizTab
 from colorflow.ui.reference import ReferenceTab
 from colorflow.ui.storage import VISITORS
@@ -79,7 +78,6 @@ def build_page(
             with gr.Tab("How it works", elem_id="how-tab") as how:
                 HowTab(colorizer, space).connect(how, colorize.session)
         hints.take_from(colorize, tabs)
-        page.load(colorize.show_samples, None, [colorize.result.welcome], **AFTERWARDS)
         gr.HTML(_PRIVACY, elem_id="privacy")
         if has_accounts:
             gr.HTML(_LOG_OUT, elem_id="log-out")
