@@ -8,15 +8,14 @@ has not.
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 import socket
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 LONGEST_ID = 64
@@ -81,14 +80,80 @@ class Hosts:
         return f"Requests from {origin} are not taken; open this page itself."
 
 
-@dataclass(slots=True)
-class _Guesses:
-    wrong: int = 0
-    not_before: float = 0.0
+class RefusedError(Exception):
+    """Why a request is not passed on, as its answer says.
+
+    Args:
+        status: of HTTP.
+        message: one sentence.
+        detail: what Gradio's script and client look for in JSON; None for the message.
+        headers: of the answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        detail: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, message, detail, headers)
+        self.status, self.message = status, message
+        self.detail, self.headers = detail or message, headers
+
+
+class Held:
+    """What visitors hold of something at the moment, bounded for each of them and for all.
+
+    Args:
+        most_of_one: of one visitor.
+        most: of all visitors together.
+        status: of the answer to a visitor who wants more.
+        message: of that answer.
+    """
+
+    def __init__(self, most_of_one: float, most: float, status: int, message: str) -> None:
+        self._most_of_one, self._most = most_of_one, most
+        self._refusal = status, message
+        self._held: Counter[str] = Counter()
+
+    def of(self, visitor: str) -> int:
+        """How much a visitor holds."""
+        return self._held[visitor]
+
+    def total(self) -> int:
+        """How much all visitors hold."""
+        return self._held.total()
+
+    def take(self, visitor: str, amount: int) -> None:
+        """Hold more.
+
+        Raises:
+            RefusedError: that would be too much.
+        """
+        own, all_ = self._held[visitor] + amount, self._held.total() + amount
+        if amount and (own > self._most_of_one or all_ > self._most):
+            raise RefusedError(*self._refusal)
+        self._held[visitor] += amount
+
+    def give_back(self, visitor: str, amount: int) -> None:
+        """Hold less."""
+        self._held[visitor] -= amount
+        if not self._held[visitor]:
+            del self._held[visitor]
+
+    @contextmanager
+    def one(self, visitor: str) -> Iterator[None]:
+        """Hold one more within the context, see `take`."""
+        self.take(visitor, 1)
+        try:
+            yield
+        finally:
+            self.give_back(visitor, 1)
 
 
 class LoginDelays:
-    """Makes visitors who guess passwords wait, twice as long after each wrong one.
+    """Makes those who guess passwords wait, twice as long after each wrong one.
 
     Args:
         clock: returns seconds.
@@ -97,35 +162,38 @@ class LoginDelays:
     FREE = 5
     """Wrong passwords without a delay, for mistyping."""
     FIRST_SECONDS, MAX_SECONDS = 1.0, 300.0
-    MAX_VISITORS = 10_000
-    """Visitors that are remembered; the one whose last guess is oldest is forgotten first."""
+    MOST = 10_000
+    """Of those that are remembered; the one whose last guess is oldest is forgotten first."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._guesses: OrderedDict[str, _Guesses] = OrderedDict()
+        self._guesses: OrderedDict[Hashable, tuple[int, float]] = OrderedDict()
+        """How many were wrong, and when the next one may come."""
 
-    def begin_guess(self, visitor: str) -> float:
+    def begin_guess(self, guesser: Hashable) -> float:
         """Begin a guess, which counts as wrong until `forget` is called.
 
+        Args:
+            guesser: who guesses whose password.
+
         Returns:
-            Seconds for which this visitor has to wait; 0 if the guess may be checked now.
+            Seconds to wait; 0 if the guess may be checked now.
         """
-        guesses = self._guesses.setdefault(visitor, _Guesses())
-        self._guesses.move_to_end(visitor)
-        if len(self._guesses) > self.MAX_VISITORS:
+        now = self._clock()
+        wrong, not_before = self._guesses.pop(guesser, (0, now))
+        if wait := max(0.0, not_before - now):
+            self._guesses[guesser] = wrong, not_before
+            return wait
+        delay = self.FIRST_SECONDS * 2.0 ** min(wrong + 1 - self.FREE, 60)
+        free = wrong + 1 < self.FREE
+        self._guesses[guesser] = wrong + 1, now + (0 if free else min(delay, self.MAX_SECONDS))
+        if len(self._guesses) > self.MOST:
             self._guesses.popitem(last=False)
-        left = guesses.not_before - self._clock()
-        if left > 0:
-            return left
-        guesses.wrong += 1
-        if guesses.wrong >= self.FREE:
-            delay = self.FIRST_SECONDS * 2.0 ** min(guesses.wrong - self.FREE, 60)
-            guesses.not_before = self._clock() + min(delay, self.MAX_SECONDS)
         return 0.0
 
-    def forget(self, visitor: str) -> None:
-        """Forget the wrong guesses of a visitor who knew the password."""
-        self._guesses.pop(visitor, None)
+    def forget(self, guesser: Hashable) -> None:
+        """Forget the wrong guesses of one who knew the password."""
+        self._guesses.pop(guesser, None)
 
 
 class OpenRoutes:
@@ -134,9 +202,13 @@ class OpenRoutes:
     Args:
         files: the page's folder, whose files are sent to whoever knows their names.
         calls: names of the endpoints for programs.
+        handlers: numbers of the page's handlers that run here; others are scripts of the browser.
     """
 
-    def __init__(self, files: Path, calls: Collection[str] = ()) -> None:
+    def __init__(
+        self, files: Path, calls: Collection[str] = (), handlers: Collection[int] = ()
+    ) -> None:
+        self.handlers = frozenset(handlers)
         folders = "|".join(re.escape(one.as_posix()) for one in (files, files.resolve()))
         call = f"{_PREFIX}/call/(v2/)?({'|'.join(calls)})"
         read, post = ("GET", "HEAD"), ("POST",)
@@ -164,12 +236,18 @@ class OpenRoutes:
             method: GET, POST, ...
             path: relative to the server's root, decoded.
         """
-        if any(len(os.fsencode(name)) > _LONGEST_NAME for name in path.split("/")):
+        if not may_be_path(path):
             return None
         for kind, methods, pattern in self._routes:
             if method in methods and pattern.fullmatch(path):
                 return kind
         return None
+
+
+def may_be_path(path: str) -> bool:
+    """Whether file systems take such names."""
+    names = path.encode("utf-8", "surrogatepass").split(b"/")
+    return "\0" not in path and all(len(name) <= _LONGEST_NAME for name in names)
 
 
 def _name_in(address: str) -> str | None:

@@ -12,13 +12,16 @@ import json
 import math
 import os
 import re
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi.exceptions import RequestValidationError
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -29,19 +32,26 @@ from colorflow.ui import limits
 from colorflow.ui.access import (
     LONGEST_ID,
     RESULTS_ROUTE,
-    UPLOAD_ROUTE,
     USER_ROUTE,
     WORK_ROUTES,
+    Held,
     Hosts,
     Kind,
     LoginDelays,
     OpenRoutes,
+    RefusedError,
+    may_be_path,
 )
 from colorflow.ui.limits import SessionBounds, visitor_of
 from colorflow.ui.storage import FULL, DiskQuota, loose_files
 
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
+
 _DRAIN_SECONDS = 20.0
 """For which the rest of a refused upload is received, so that a browser shows the answer."""
+_FILE_SECONDS = 0.0005
+"""For which others are served before Gradio opens or moves one file of an upload."""
 _TRACKING_SECONDS = 3.0
 """How long a browser that asks for the progress of an upload may be ahead of the upload."""
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
@@ -50,6 +60,7 @@ _NAMES = ("session_hash", "upload_id")
 """What a client may name itself in the address of a request."""
 _CLOSED = "There is nothing at this address; docs/api.md shows what programs may ask for."
 _BUSY = "The page is busy: too many connections are open; try again in a minute."
+_NO_HANDLER = "There is no such endpoint; docs/api.md shows what is expected."
 _LONG_NAME = f"Names of sessions and uploads have at most {LONGEST_ID} characters."
 _LARGE_BODY = (
     f"A request has at most {limits.MAX_BODY_BYTES // 2**20} MB and {limits.MAX_BODY_VALUES:,} "
@@ -60,39 +71,38 @@ _NO_UPLOAD = (
     "Expected a file that was uploaded in the last hour; docs/api.md shows how. This page fetches "
     "nothing from other addresses."
 )
+_MANY_UPLOADS = "Too many files are being uploaded; send fewer, or wait until others have arrived."
+_SLOW_UPLOAD = "The upload took too long to arrive; send smaller or fewer files."
+_NO_FORM = "Expected files with their names in the field `files`; docs/api.md shows how."
+_NO_LOGIN = "Expected a username and a password."
 _UNFIT = b"These values do not fit what is asked for; docs/api.md shows what does."
 _UNSAID = re.compile(rb'"error": ?null')
 """What Gradio says of unsuitable inputs."""
 _COMPLETED = re.compile(rb'"msg":"process_completed","event_id":"(\w+)"')
 
 
-WRONG_REQUESTS = (TypeError, KeyError, AttributeError, RequestValidationError)
+WRONG_REQUESTS = (TypeError, RequestValidationError)
 """What Gradio and FastAPI raise for wrong requests."""
 
 
 def wrong_request(request: Request, error: Exception) -> Response:
-    """Explain a wrong call or upload; Gradio 6.31 answers most of them with 500 and no message.
+    """Explain a wrong call; Gradio 6.31 answers most of them with 500 and no message.
 
     Args:
         request: the call.
         error: one of `WRONG_REQUESTS`.
 
     Raises:
-        Exception: the error, if the request is none of these.
+        Exception: the error, if the request is no call.
     """
-    path = request.url.path
     if isinstance(error, RequestValidationError):  # FastAPI repeats the values, even NaN
-        status, message = 422, "The request is not what is expected here"
-    elif path.startswith(UPLOAD_ROUTE):
-        status, message = 400, "Expected files with their names in the field `files`"
-    elif isinstance(error, AttributeError) or not path.startswith(WORK_ROUTES):
-        raise error
-    elif isinstance(error, TypeError):  # the first sentence names the parameter
-        status, message = 422, str(error).partition(". ")[0].rstrip(".")
+        message = "The request is not what is expected here"
+    elif request.url.path.startswith(WORK_ROUTES):  # the first sentence names the parameter
+        message = str(error).partition(". ")[0].rstrip(".")
     else:
-        status, message = 404, "There is no such endpoint"
+        raise error
     message += "; docs/api.md shows what is expected."
-    return JSONResponse({"detail": message, "error": message}, status)
+    return JSONResponse({"detail": message, "error": message}, 422)
 
 
 class Guard:
@@ -108,6 +118,7 @@ class Guard:
         sessions: counts sessions and requests.
         files: the page's folder, in which uploads are stored.
         in_flight: requests of one visitor that may wait or be worked on.
+        descriptors: files that the process may have open.
         has_accounts: whether visitors log in.
         forget: forgets the state of a session; it is called in a thread.
     """
@@ -122,6 +133,7 @@ class Guard:
         sessions: SessionBounds,
         files: Path,
         in_flight: int = 16,
+        descriptors: int = 2 * limits.MAX_PARTS,
         has_accounts: bool = False,
         forget: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -135,46 +147,47 @@ class Guard:
         self._forget = forget
         self._delays = LoginDelays()
         self._sessions = sessions
-        self._open: Counter[str] = Counter()
         self._asking: Counter[str] = Counter()
         """Requests for work, by visitor, that Gradio has not taken yet."""
-        self._body_bytes = 0
-        """Of all requests for work that are arriving."""
         self._uploading: Counter[str] = Counter()
         """Uploads under way, by the name that a browser gives them."""
+        self._open = Held(limits.MAX_OPEN_PER_VISITOR, limits.MAX_OPEN, 503, _BUSY)
+        self._bodies = Held(
+            limits.MAX_BODIES_BYTES_PER_VISITOR, limits.MAX_BODIES_BYTES, 503, _BUSY
+        )
+        parts = min(limits.MAX_PARTS, descriptors // 2)
+        self._turn = asyncio.Lock()
+        """Of uploads, for files that Gradio opens or moves."""
+        self._parts = Held(min(limits.MAX_FILES, parts // 2), parts, 429, _MANY_UPLOADS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
-            return
-        if scope["type"] != "http":
+        elif scope["type"] != "http":
             await send({"type": "websocket.close"})
-            return
-        request = Request(scope, receive)
-        kind = self._routes.kind_of(request.method, scope["path"])
-        if refusal := self._hosts.refusal(request.headers):
-            await _answer(request, send, 403, refusal)
-        elif kind is None:
-            await _answer(request, send, 404, _CLOSED)
-        elif any(len(request.query_params.get(one, "")) > LONGEST_ID for one in _NAMES):
-            await _answer(request, send, 400, _LONG_NAME)
         else:
-            _hide_claims(scope, self._hosts)
-            await self._admit(request, kind, send)
+            request = Request(scope, receive)
+            try:
+                with suppress(ClientDisconnect):
+                    await self._admit(request, send)
+            except RefusedError as refusal:
+                await _answer(request, send, refusal)
 
-    async def _admit(self, request: Request, kind: Kind, send: Send) -> None:
+    async def _admit(self, request: Request, send: Send) -> None:
+        kind = self._routes.kind_of(request.method, request.scope["path"])
+        if refusal := self._hosts.refusal(request.headers):
+            raise RefusedError(403, refusal)
+        if kind is None:
+            raise RefusedError(404, _CLOSED)
+        if any(len(request.query_params.get(one, "")) > LONGEST_ID for one in _NAMES):
+            raise RefusedError(400, _LONG_NAME)
+        _hide_claims(request.scope, self._hosts)
         account = None if kind in _FOR_EVERYBODY else await self._account(request)
-        visitor = visitor_of(request, account)
         if self._has_accounts and account is None and kind not in _FOR_EVERYBODY:
-            await _answer(request, send, 401, "Log in first.")
-        elif (
-            self._open[visitor] >= limits.MAX_OPEN_PER_VISITOR
-            or self._open.total() >= limits.MAX_OPEN
-        ):
-            await _answer(request, send, 503, _BUSY)
-        else:
-            with suppress(ClientDisconnect), _counted(self._open, visitor):
-                await self._pass_on(request, kind, send, visitor)
+            raise RefusedError(401, "Log in first.")
+        visitor = visitor_of(request, account)
+        with self._open.one(visitor):
+            await self._pass_on(request, kind, send, visitor)
 
     async def _pass_on(self, request: Request, kind: Kind, send: Send, visitor: str) -> None:
         match kind:
@@ -209,57 +222,64 @@ class Guard:
         return response.told if isinstance(response.told, str) else None
 
     async def _log_in(self, request: Request, send: Send, visitor: str) -> None:
-        if wait := self._delays.begin_guess(visitor):
+        body = await self._body_of(request, visitor)
+        try:
+            form = await Request(request.scope, _replay(body)).form(max_files=0, max_fields=9)
+        except (HTTPException, FormParserError) as error:
+            raise RefusedError(400, _NO_LOGIN) from error
+        names = form.getlist("username")
+        if len(names) != 1 or not isinstance(names[0], str):
+            raise RefusedError(400, _NO_LOGIN)
+        guesser = hash((visitor, names[0].strip()))
+        if wait := self._delays.begin_guess(guesser):
             seconds = math.ceil(wait)
             message = f"Too many wrong passwords; try again in {seconds} s."
             # Gradio's login page takes 400 for wrong credentials.
-            await _answer(request, send, 400, message, {"Retry-After": str(seconds)})
-        elif (body := await self._body_of(request, send)) is not None:
-            response = _Response(send)
-            await self._app(request.scope, _replay(body, request.receive), response)
-            if response.status == 200:
-                self._delays.forget(visitor)
+            raise RefusedError(400, message, headers={"Retry-After": str(seconds)})
+        response = _Response(send)
+        await self._app(request.scope, _replay(body, request.receive), response)
+        if response.status == 200:
+            self._delays.forget(guesser)
 
     async def _ask(self, request: Request, kind: Kind, send: Send, visitor: str) -> None:
         """Pass on what asks for work, if it is little, and count it until its result is fetched."""
-        body = await self._body_of(request, send)
-        if body is None:
-            return
+        body = await self._body_of(request, visitor)
         asked = _parsed(body)
         session = asked.get("session_hash") if isinstance(asked, dict) else None
+        handler = asked.get("fn_index") if isinstance(asked, dict) else None
         named = list(_paths_in(asked))
         if isinstance(session, str) and len(session) > LONGEST_ID:
-            await _answer(request, send, 400, _LONG_NAME)
-        elif len(named) > limits.MAX_FILES:
-            await _answer(request, send, 413, _MANY_FILES)
-        elif not all(self._is_ours(one) for one in named):
+            raise RefusedError(400, _LONG_NAME)
+        if isinstance(handler, int | str) and handler not in self._routes.handlers:
+            raise RefusedError(404, _NO_HANDLER)
+        if len(named) > limits.MAX_FILES:
+            raise RefusedError(413, _MANY_FILES)
+        if not all(self._is_ours(one) for one in named):
             # As Gradio answers what a validator refuses, so that its client shows the sentence.
             detail = {"__type__": "validate", "is_valid": False, "message": _NO_UPLOAD}
-            answered = JSONResponse({"detail": [detail], "error": _NO_UPLOAD}, 422)
-            await answered(request.scope, request.receive, send)
-        elif kind == "work" and self._has_enough(visitor):
-            message = (
+            raise RefusedError(422, _NO_UPLOAD, [detail])
+        if kind == "work" and self._has_enough(visitor):
+            raise RefusedError(
+                503,
                 f"Queue is full for you: {self._in_flight} of your requests are waiting or being "
-                "answered, or nobody has fetched their results."
+                "answered, or nobody has fetched their results.",
             )
-            await _answer(request, send, 503, message)
-        elif refusal := await self._refusal(visitor, len(named)):
-            await _answer(request, send, 507, refusal)
-        else:
-            forgotten: list[str] = []
+        if named:  # Gradio makes an empty file for each
+            await self._check_room(visitor)
+        forgotten: list[str] = []
 
-            async def answer(message: Message) -> None:
-                told = _parsed(message.get("body", b""))
-                if event := told.get("event_id") if isinstance(told, dict) else None:
-                    # Before the client knows of it, since the result may come at once.
-                    forgotten.extend(self._sessions.begin(session or event, event, visitor))
-                    self._quota.stored_files(visitor, len(named))
-                await send(message)
+        async def answer(message: Message) -> None:
+            told = _parsed(message.get("body", b""))
+            if event := told.get("event_id") if isinstance(told, dict) else None:
+                # Before the client knows of it, since the result may come at once.
+                forgotten.extend(self._sessions.begin(session or event, event, visitor))
+                self._quota.stored_files(visitor, len(named))
+            await send(message)
 
-            with _counted(self._asking, visitor):
-                await self._app(request.scope, _replay(body, request.receive), answer)
-            for one in forgotten:
-                await asyncio.to_thread(self._forget, one)
+        with _counted(self._asking, visitor):
+            await self._app(request.scope, _replay(body, request.receive), answer)
+        for one in forgotten:
+            await asyncio.to_thread(self._forget, one)
 
     async def _stream(self, request: Request, send: Send) -> None:
         """Pass results on; what they answer is in flight no longer."""
@@ -296,40 +316,31 @@ class Guard:
         await done(request.scope, request.receive, send)
 
     async def _upload(self, request: Request, send: Send, visitor: str) -> None:
-        """Pass an upload on, count it as it arrives, and delete whatever is left incomplete."""
+        """Pass an upload on, and delete whatever is left incomplete."""
         length = request.headers.get("content-length", "")
-        name = request.query_params.get("upload_id", "")
-        response, more, refused = _Response(send), True, False
-
-        async def receive() -> Message:
-            nonlocal more
-            message = await request.receive()
-            more = message.get("more_body", False)
-            if not refused:
-                self._quota.arrived(visitor, len(message.get("body", b"")))
-            return message
-
+        upload = _Upload(request, visitor, self._quota, self._parts, self._turn)
+        name, response = request.query_params.get("upload_id", ""), _Response(send)
+        is_whole = False
         try:
-            announced = int(length) if length.isdecimal() else 0
-            await asyncio.to_thread(self._quota.check, announced, visitor)
+            await self._check_room(visitor, int(length) if length.isdecimal() else 0)
             with _counted(self._uploading, name):
-                await self._app(request.scope, receive, response)
-            if response.status == 200:
-                self._quota.stored_files(visitor, len(response.told or ()))
-        except (ColorflowError, OSError) as error:
+                await self._app(request.scope, upload.receive, response)
+            is_whole = response.status == 200 and len(response.told or ()) == upload.files
+            return
+        except (RefusedError, ColorflowError, OSError) as error:
             other = isinstance(error, OSError) and error.errno not in _FULL_DISK
             if response.status or other:
                 raise
-            refused = True
-            await self._delete_leftovers()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_DRAIN_SECONDS):
-                    while more:  # browsers read no response before they have sent everything
-                        await receive()
-            message = str(error) if isinstance(error, ColorflowError) else FULL
-            await _answer(request, send, 507, message)
+            refusal = _refusal_of(error)
         finally:
-            await self._delete_leftovers()
+            upload.end()
+            if not is_whole:
+                await self._delete_leftovers()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while upload.more:  # browsers read no response before they have sent everything
+                    upload.more = (await request.receive()).get("more_body", False)
+        raise refusal
 
     async def _delete_leftovers(self) -> None:
         """Delete what Gradio leaves behind, if no upload is under way.
@@ -337,42 +348,35 @@ class Guard:
         It does so when a client disconnects, when the disk is full, and when a form has another
         field than it expects.
         """
-        leftovers = await asyncio.to_thread(loose_files, self._files)
-        if not self._uploading.total():  # an upload may have begun meanwhile
-            await asyncio.to_thread(_delete, leftovers)
+        if not self._uploading:
+            leftovers = await asyncio.to_thread(loose_files, self._files)
+            if not self._uploading:  # an upload may have begun meanwhile
+                await asyncio.to_thread(_delete, leftovers)
 
-    async def _body_of(self, request: Request, send: Send) -> bytes | None:
-        """The body of a request that uploads nothing; None if it was refused."""
+    async def _body_of(self, request: Request, visitor: str) -> bytes:
+        """The body of a request that uploads nothing."""
         body, size = bytearray(), 0
         try:
             async with asyncio.timeout(limits.BODY_SECONDS):
                 async for piece in request.stream():
                     size += len(piece)
                     if size <= limits.MAX_BODY_BYTES:  # the rest is received anyway
-                        self._body_bytes += len(piece)
+                        self._bodies.take(visitor, len(piece))
                         body += piece
-                    if self._body_bytes > limits.MAX_BODIES_BYTES:
-                        await _answer(request, send, 503, _BUSY)
-                        return None
-        except TimeoutError:
-            await _answer(request, send, 408, "The request took too long to arrive.")
-            return None
+        except TimeoutError as error:
+            raise RefusedError(408, "The request took too long to arrive.") from error
         finally:
-            self._body_bytes -= len(body)
+            self._bodies.give_back(visitor, len(body))
         values = sum(body.count(one) for one in (b",", b"[", b"{"))
         if size > limits.MAX_BODY_BYTES or values > limits.MAX_BODY_VALUES:
-            await _answer(request, send, 413, _LARGE_BODY)
-            return None
+            raise RefusedError(413, _LARGE_BODY)
         return bytes(body)
 
-    async def _refusal(self, visitor: str, files: int) -> str | None:
-        """Why a visitor may name no files, for each of which Gradio makes an empty one."""
+    async def _check_room(self, visitor: str, incoming: int = 0) -> None:
         try:
-            if files:
-                await asyncio.to_thread(self._quota.check, 0, visitor)
-        except ColorflowError as error:
-            return str(error)
-        return None
+            await asyncio.to_thread(self._quota.check, incoming, visitor)
+        except (ColorflowError, OSError) as error:
+            raise _refusal_of(error) from error
 
     def _has_enough(self, visitor: str) -> bool:
         in_flight = self._sessions.in_flight(visitor) + self._asking[visitor]
@@ -381,7 +385,109 @@ class Guard:
     def _is_ours(self, path: str) -> bool:
         """Whether a file that a client names may be one of the page's; Gradio looks closer."""
         folders = (self._files, self._files.resolve())
-        return any(path.startswith(f"{one}{os.sep}") for one in folders)
+        return may_be_path(path) and any(path.startswith(f"{one}{os.sep}") for one in folders)
+
+
+class _Upload:
+    """A form of files: counts what arrives, before Gradio's parser sees it.
+
+    Gradio keeps whatever is no file in memory, and each file open until the last has arrived.
+
+    Args:
+        request: has the form as its body.
+        visitor: who sends it.
+        quota: counts bytes and files.
+        parts: counts the files of uploads under way.
+        turn: is held by one upload at a time, while those who wait for the event loop are served.
+
+    Raises:
+        RefusedError: it is no form of files.
+    """
+
+    def __init__(
+        self, request: Request, visitor: str, quota: DiskQuota, parts: Held, turn: asyncio.Lock
+    ) -> None:
+        self.more = True
+        """Whether the rest has not arrived."""
+        self.files = 0
+        """That have begun."""
+        self._request = request
+        self._visitor = visitor
+        self._quota = quota
+        self._parts = parts
+        self._turn = turn
+        self._arrived, self._waited = 0, 0.0
+        self._name = self._value = self._disposition = b""
+        """Of a header, and the header that says what a part is."""
+        _, options = parse_options_header(request.headers.get("content-type"))
+        callbacks: MultipartCallbacks = {
+            "on_part_begin": self._begin,
+            "on_header_field": self._read_name,
+            "on_header_value": self._read_value,
+            "on_header_end": self._end_header,
+            "on_headers_finished": self._end_headers,
+        }
+        try:
+            self._parser = MultipartParser(options[b"boundary"], callbacks)
+        except (KeyError, FormParserError) as error:
+            raise RefusedError(400, _NO_FORM) from error
+
+    async def receive(self) -> Message:
+        """The next piece.
+
+        Raises:
+            RefusedError: it comes too late, or is none of a form of files.
+            ColorflowError: it is more than the quota.
+        """
+        if not self.more:  # waits until the client goes away
+            return await self._request.receive()
+        earned = limits.UPLOAD_GRACE_SECONDS + self._arrived / limits.UPLOAD_BYTES_PER_SECOND
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(min(earned, limits.UPLOAD_SECONDS) - self._waited):
+                message = await self._request.receive()
+        except TimeoutError as error:
+            raise RefusedError(408, _SLOW_UPLOAD) from error
+        self._waited += time.monotonic() - began
+        self.more = message.get("more_body", False)
+        piece = message.get("body", b"")
+        self._arrived += len(piece)
+        before = self.files
+        try:
+            self._parser.write(piece)
+        except FormParserError as error:
+            raise RefusedError(400, _NO_FORM) from error
+        self._quota.arrived(self._visitor, len(piece), self.files - before)
+        # Gradio opens the new files in the event loop, and moves all of them at the end.
+        if busy := self.files - before + (0 if self.more else self.files):
+            async with self._turn:
+                await asyncio.sleep(busy * _FILE_SECONDS)
+        return message
+
+    def end(self) -> None:
+        """Count its files no longer."""
+        self._parts.give_back(self._visitor, self.files)
+
+    def _begin(self) -> None:
+        self._disposition = b""
+
+    def _read_name(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
+
+    def _read_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _end_header(self) -> None:
+        if self._name.lower() == b"content-disposition":
+            self._disposition = self._value
+        self._name = self._value = b""
+
+    def _end_headers(self) -> None:
+        _, options = parse_options_header(self._disposition)
+        if b"filename" not in options:
+            raise RefusedError(400, _NO_FORM)
+        self._parts.take(self._visitor, 1)
+        self.files += 1
 
 
 class _Response:
@@ -454,29 +560,31 @@ def _parsed(text: bytes) -> Any:
         return None
 
 
-async def _answer(
-    request: Request,
-    send: Send,
-    status: int,
-    message: str,
-    headers: Mapping[str, str] | None = None,
-) -> None:
+async def _answer(request: Request, send: Send, refusal: RefusedError) -> None:
     """Answer in the way of the request: Gradio's script and client look for `detail` in JSON."""
-    answer: Response = PlainTextResponse(message, status, headers)
+    answer: Response = PlainTextResponse(refusal.message, refusal.status, refusal.headers)
     if request.headers.get("content-type", "").startswith("application/json"):
-        answer = JSONResponse({"detail": message, "error": message}, status, headers)
+        content = {"detail": refusal.detail, "error": refusal.message}
+        answer = JSONResponse(content, refusal.status, refusal.headers)
     await answer(request.scope, request.receive, send)
 
 
-def _hide_claims(scope: Scope, hosts: Hosts) -> None:
-    """Hide what a client says of addresses.
+def _refusal_of(error: RefusedError | ColorflowError | OSError) -> RefusedError:
+    """What to answer, without the error's traceback: its frames hold the files of an upload."""
+    if isinstance(error, RefusedError):
+        return RefusedError(*error.args)
+    return RefusedError(507, str(error) if isinstance(error, ColorflowError) else FULL)
 
-    Gradio would tell foreign pages that they may read the answer, and build addresses for everybody
-    from the name that one client gives the server.
+
+def _hide_claims(scope: Scope, hosts: Hosts) -> None:
+    """Hide what a client says of addresses, and that it wants a part of a file.
+
+    Gradio would tell foreign pages that they may read the answer, build addresses for everybody
+    from the name that one client gives the server, and repeat all headers beside a part of a file.
     """
     scope["headers"] = [
         (name, value)
         for name, value in scope["headers"]
-        if name not in (b"origin", b"x-gradio-server")
+        if name not in (b"origin", b"x-gradio-server", b"range")
         and (name != b"x-forwarded-host" or hosts.is_allowed(value.decode("latin-1")))
     ]

@@ -3,6 +3,8 @@
     what                   all visitors             one visitor              enforced by
     ---------------------  -----------------------  -----------------------  ----------------
     open requests          MAX_OPEN                 MAX_OPEN_PER_VISITOR     guard.Guard
+    files being uploaded   MAX_PARTS                MAX_FILES                guard.Guard
+    slowness of uploads                             UPLOAD_...               guard.Guard
     open pages and calls   MAX_SESSIONS             MAX_SESSIONS_PER_VISITOR SessionBounds
     requests in flight     Limits.waiting           a quarter of it          Gradio, SessionBounds
     requests worked on     WORKED_ON                                         WORK_QUEUE
@@ -11,8 +13,8 @@
     bytes on the disk      Limits.stored_megabytes  as much as all others    storage.DiskQuota
                                                     then have left
     bytes of one file      Limits.megabytes                                  Gradio
-    size of other bodies   MAX_BODIES_BYTES         MAX_BODY_BYTES,          guard.Guard
-                                                    MAX_BODY_VALUES
+    size of other bodies   MAX_BODIES_BYTES         MAX_BODIES_BYTES_...,    guard.Guard
+                                                    MAX_BODY_BYTES, ..VALUES
     pixels of one photo    Limits.pixels                                     photo.read_photo
     lifetime of files                               KEEP_SECONDS             storage.sweep
     files of one event                              MAX_FILES                guard.Guard
@@ -64,20 +66,41 @@ An open page is a session, and so is each call of a program."""
 MAX_BODY_BYTES, MAX_BODY_VALUES = 2**20, 50_000
 """Of a request that uploads nothing; 1,000 files of an upload are named in 0.5 MB with 15,000
 values. A megabyte of empty lists would take 35 in memory, for as long as it waits."""
-MAX_BODIES_BYTES, BODY_SECONDS = 64 * 2**20, 60.0
-"""Of all such requests that are arriving, and how long one may take; 1,000 slow ones took 0.8 GB.
-"""
+MAX_BODIES_BYTES, MAX_BODIES_BYTES_PER_VISITOR, BODY_SECONDS = 64 * 2**20, 16 * 2**20, 60.0
+"""Of such requests that are arriving, and how long one may take; 1,000 slow ones took 0.8 GB."""
 MAX_FILES = 1000
 """Files that one event may name, as many as Gradio takes in one upload. It makes an empty file for
 each; 5,000 of them would stop the server for 4 s."""
+MAX_PARTS = 4000
+"""Files of uploads that are under way, each of which is open until its upload has arrived; those of
+one visitor are `MAX_FILES`, as many as Gradio's script sends at once."""
+UPLOAD_GRACE_SECONDS, UPLOAD_BYTES_PER_SECOND, UPLOAD_SECONDS = 30.0, 16_000.0, 3600.0
+"""How long an upload may make the server wait: the first time, beside a time for what has arrived,
+and the last at most."""
 MAX_PLAYERS, MAX_PLAYERS_PER_VISITOR = 200, 16
 """Players of the quiz API whose games are kept; a new one replaces the most idle."""
 ROUND_PIXELS = 6 * 1024**2
 """Pixels that a quiz round reserves: the photo and its five pictures, none of them larger than
 `colorflow.quiz.trials.LARGEST_SIDE`."""
 
+_DESCRIPTORS = 10_240
+"""Of a process whose system names no limit; macOS takes no more."""
 _IPV6_HOUSEHOLD_BITS = 64
 """A household chooses the remaining bits of its IPv6 addresses itself."""
+
+
+def raise_descriptors() -> int:
+    """Let this process open as many files as its user may allow, and return how many those are."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return _DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _DESCRIPTORS if hard == resource.RLIM_INFINITY else hard
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        soft = most
+    return most if soft == resource.RLIM_INFINITY else soft
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

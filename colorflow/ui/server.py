@@ -21,7 +21,14 @@ from colorflow.errors import ColorflowError
 from colorflow.files import ENLARGE_WEIGHTS, default_weights
 from colorflow.photo import photo_from_image, start_reader
 from colorflow.ui.access import Hosts, OpenRoutes
-from colorflow.ui.limits import MAX_SESSIONS, WORKED_ON, Limits, MemoryBudget, SessionBounds
+from colorflow.ui.limits import (
+    MAX_SESSIONS,
+    WORKED_ON,
+    Limits,
+    MemoryBudget,
+    SessionBounds,
+    raise_descriptors,
+)
 from colorflow.ui.storage import KEEP_SECONDS, DiskQuota, page_folder, sweep
 
 if TYPE_CHECKING:
@@ -108,11 +115,12 @@ def serve(
         guard = Middleware(
             Guard,
             hosts=Hosts(allowed_hosts, host),
-            routes=OpenRoutes(files, ENDPOINTS),
+            routes=OpenRoutes(files, ENDPOINTS, _handlers_of(page)),
             quota=quota,
             sessions=sessions,
             files=files,
             in_flight=limits.in_flight,
+            descriptors=raise_descriptors(),
             has_accounts=bool(accounts),
             forget=forget,
         )
@@ -149,6 +157,11 @@ def _prepare(files: Path) -> None:
         os.environ[name] = ",".join([*([known] if known else []), "localhost", "127.0.0.1", "::1"])
     # FastAPI silences this one by means that fail while another thread reads a photo.
     warnings.filterwarnings("ignore", message="The 'alias' attribute with value")
+
+
+def _handlers_of(page: gr.Blocks) -> list[int]:
+    """Numbers of the handlers that run in Python."""
+    return [one["id"] for one in page.config["dependencies"] if one["backend_fn"]]
 
 
 def _warm_up(colorizer: Colorizer) -> None:

@@ -164,12 +164,18 @@ class DiskQuota:
                 self._own_of(visitor, self._all.folder).update()
         self._refuse(incoming, visitor)
 
-    def arrived(self, visitor: str, size: int) -> None:
-        """Count bytes of an upload for `keep_seconds`, whatever becomes of it.
+    def arrived(self, visitor: str, size: int, files: int = 0) -> None:
+        """Count a piece of an upload for `keep_seconds`, whatever becomes of it.
+
+        Args:
+            visitor: who sends it.
+            size: its bytes.
+            files: how many begin with it; each and its folder take room, however small it is.
 
         Raises:
             ColorflowError: they do not fit any more, see `check`.
         """
+        size += 2 * _BLOCK_BYTES * files
         step = int(self._clock() / self._step_seconds)
         with self._lock:
             self._forget_before(step - _STEPS)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import functools
+import json
 import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -103,6 +105,15 @@ def test_wrong_passwords_wait_longer_each_time_and_a_right_one_ends_that() -> No
     assert delays.begin_guess("mallory") == 0
 
 
+def test_as_many_files_may_be_open_as_the_system_allows() -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1000, before[1]), before[1]))
+    most = limits.raise_descriptors()
+    assert most == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    assert most == before[1] or before[1] == resource.RLIM_INFINITY
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -143,6 +154,7 @@ def test_routes_that_are_open(method: str, path: str) -> None:
         ("GET", "/gradio_api/file=/etc/passwd"),
         ("GET", "/gradio_api/file=http://127.0.0.1:1/files/a.png"),
         ("GET", "/gradio_api/file=/filesystem"),
+        ("GET", "/gradio_api/file=/files/a\0b"),
         ("GET", "//gradio_api/info"),
         ("GET", f"/gradio_api/heartbeat/{(LONGEST_ID + 1) * 'a'}"),
         ("GET", f"/assets/{300 * 'a'}"),  # no file system has such a name
@@ -154,21 +166,30 @@ def test_routes_that_are_closed(method: str, path: str) -> None:
     assert OpenRoutes(Path("/files"), ["colorize"]).kind_of(method, path) is None
 
 
+FORM = {"Content-Type": "multipart/form-data; boundary=x"}
+
+
+def form(*contents: bytes, what: str = 'name="files"; filename="a.png"') -> bytes:
+    """The body of an upload."""
+    head = f"--x\r\nContent-Disposition: form-data; {what}\r\n\r\n".encode()
+    return b"".join(head + content + b"\r\n" for content in contents) + b"--x--\r\n"
+
+
 class Server:
-    """A small server behind the guard, with an upload address and one for calls."""
+    """A small server behind the guard, with addresses for uploads, calls and passwords."""
 
     def __init__(self, folder: Path, endpoint: Callable[[Request], Any], **options: Any) -> None:
         app = Starlette(
             routes=[
-                Route("/gradio_api/upload", endpoint, methods=["POST"]),
-                Route("/gradio_api/queue/join", endpoint, methods=["POST"]),
-                Route("/config", lambda one: PlainTextResponse(f"{sorted(one.headers)}")),
-            ],
+                Route(path, endpoint, methods=["POST"])
+                for path in ("/gradio_api/upload", "/gradio_api/queue/join", "/login")
+            ]
+            + [Route("/config", lambda one: PlainTextResponse(f"{sorted(one.headers)}"))],
             middleware=[
                 Middleware(
                     Guard,
                     hosts=Hosts(),
-                    routes=OpenRoutes(folder),
+                    routes=OpenRoutes(folder, handlers=[7]),
                     quota=DiskQuota(folder, 200_000),
                     sessions=SessionBounds(),
                     files=folder,
@@ -179,11 +200,13 @@ class Server:
         self._app = app
         self.client = TestClient(app, base_url=HERE)
 
-    def upload(self, content: Any = b"a photo") -> Any:
-        return self.client.post("/gradio_api/upload", content=content)
+    def upload(self, content: Any = None, headers: dict[str, str] = FORM) -> Any:
+        content = form(b"a photo") if content is None else content
+        return self.client.post("/gradio_api/upload", content=content, headers=headers)
 
-    def asynchronous(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=httpx.ASGITransport(self._app), base_url=HERE)
+    def asynchronous(self, visitor: str = "10.0.0.1") -> httpx.AsyncClient:
+        transport = httpx.ASGITransport(self._app, client=(visitor, 1))
+        return httpx.AsyncClient(transport=transport, base_url=HERE, headers=FORM)
 
 
 async def stored_all(request: Request) -> JSONResponse:
@@ -206,7 +229,7 @@ async def test_others_are_answered_while_the_folder_is_counted(
     async with Server(tmp_path, stored_all).asynchronous() as client:
 
         async def send() -> None:
-            stored.append(await client.post("/gradio_api/upload", content=b"a photo"))
+            stored.append(await client.post("/gradio_api/upload", content=form(b"a photo")))
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(send)
@@ -214,6 +237,159 @@ async def test_others_are_answered_while_the_folder_is_counted(
             assert (await client.get("/config")).status_code == 200
             answered.set()
     assert stored[0].status_code == 200
+
+
+@pytest.mark.anyio
+async def test_slow_uploads_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may take a time at the beginning, a time for what has arrived, and a time in all."""
+    whole = form(b"a photo")
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield whole[:50]
+        await anyio.sleep(0.2)
+        yield whole[50:]
+
+    async with Server(tmp_path, stored_all).asynchronous() as client:
+        for grace, speed, longest, status in (
+            (60, 1e9, 60, 200),
+            (0, 1, 60, 200),
+            (0, 1e9, 60, 408),
+            (60, 1, 0.01, 408),
+        ):
+            monkeypatch.setattr(limits, "UPLOAD_GRACE_SECONDS", grace)
+            monkeypatch.setattr(limits, "UPLOAD_BYTES_PER_SECOND", speed)
+            monkeypatch.setattr(limits, "UPLOAD_SECONDS", longest)
+            answer = await client.post("/gradio_api/upload", content=pieces())
+            assert answer.status_code == status
+    assert answer.text == "The upload took too long to arrive; send smaller or fewer files."
+
+
+@pytest.mark.anyio
+async def test_files_that_are_being_uploaded_are_bounded(tmp_path: Path) -> None:
+    """Those of one visitor, and those of all; with 16 descriptors 4 and 8."""
+    server, ended = Server(tmp_path, stored_all, descriptors=16), anyio.Event()
+
+    async def pieces(n: int) -> AsyncIterator[bytes]:
+        whole = form(*n * [b"photo"])
+        yield whole[:-3]
+        await ended.wait()
+        yield whole[-3:]
+
+    async def upload(visitor: str, n: int, status: int) -> None:
+        async with server.asynchronous(visitor) as client:
+            answer = await client.post("/gradio_api/upload", content=pieces(n))
+        assert answer.status_code == status
+        if status == 429:
+            assert answer.text.startswith("Too many files are being uploaded; send fewer")
+
+    async with anyio.create_task_group() as tasks:
+        for visitor, n, status in (
+            ("10.0.0.1", 3, 200),
+            ("10.0.0.1", 2, 429),
+            ("10.0.0.2", 5, 429),
+            ("10.0.0.2", 4, 200),
+            ("10.0.0.3", 2, 429),
+        ):
+            tasks.start_soon(upload, visitor, n, status)
+            await anyio.sleep(0.1)
+        ended.set()
+    for _ in range(3):
+        await upload("10.0.0.3", 4, 200)
+
+
+def test_tiny_files_count_by_what_they_take_on_the_disk(tmp_path: Path) -> None:
+    """Those of broken uploads, too."""
+
+    async def failing(request: Request) -> None:
+        await request.body()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    server = Server(tmp_path, failing)
+    said = [server.upload(form(*5 * [b"1"])).text for _ in range(6)]
+    assert (said[0], said[-1].startswith("You have stored as much")) == (FULL, True)
+
+
+def test_others_are_served_while_files_are_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("colorflow.ui.guard._FILE_SECONDS", 0.05)
+    began = time.monotonic()
+    assert Server(tmp_path, stored_all).upload(form(*3 * [b"1"])).status_code == 200
+    assert time.monotonic() - began >= 6 * 0.05
+
+
+@pytest.mark.parametrize(
+    ("content", "headers"),
+    [
+        (form(b"a field", what='name="files"'), FORM),
+        (form(b"a field", what='name="filename"; title="filename=1"'), FORM),
+        (form(b"a field", what="name*=filename; filename*=a"), FORM),
+        (form(b"a photo", what='name="files"; filename="a"\r\nContent-Disposition: x'), FORM),
+        (b"--x\r\n\r\nno headers", FORM),
+        (b"--y\r\n", FORM),
+        (form(b"a photo"), {"Content-Type": f"multipart/form-data; boundary={300 * 'x'}"}),
+        (form(b"a photo"), {"Content-Type": "multipart/form-data"}),
+        (form(b"a photo"), {}),
+    ],
+)
+def test_an_upload_is_a_form_of_files(
+    content: bytes, headers: dict[str, str], tmp_path: Path
+) -> None:
+    """Other fields would stay in memory; odd forms leave no traceback."""
+    answer = Server(tmp_path, stored_all).upload(content, headers)
+    assert answer.status_code == 400
+    assert answer.text.startswith("Expected files with their names")
+
+
+def test_each_visitor_has_few_guesses_at_each_password(tmp_path: Path) -> None:
+    """However often the visitor logs in under an own name."""
+
+    async def login(request: Request) -> JSONResponse:
+        given = await request.form()
+        right = given["password"] == f"of {given['username']}"
+        return JSONResponse(right, 200 if right else 400)
+
+    client = Server(tmp_path, login, has_accounts=True).client
+
+    def log_in(name: str, password: str, **also: Any) -> Any:
+        return client.post("/login", data={"username": name, "password": password, **also})
+
+    said = []
+    for number in range(8):
+        said.append(log_in(" ada" if number % 2 else "ada", f"guess {number}").text)
+        assert log_in("bob", "of bob").status_code == 200
+    assert said[:5] == 5 * ["false"]
+    assert all(one.startswith("Too many wrong passwords; try again in") for one in said[5:])
+    for number in range(5):
+        assert log_in("eve", f"guess {number}").text == "false"
+    assert "Too many" in log_in("eve", "of eve").text
+    assert log_in("bob", "of bob", **{f"more {number}": "" for number in range(9)}).text == NO_LOGIN
+    for body in (b"", b"username=ada&username=bob&password=x", b"password=x"):
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        assert client.post("/login", content=body, headers=headers).text == NO_LOGIN
+
+
+NO_LOGIN = "Expected a username and a password."
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ({"fn_index": 8}, 404, "There is no such endpoint"),  # a script of the page
+        ({"fn_index": "7"}, 404, "There is no such endpoint"),
+        ({"data": [{"path": "FOLDER/a\0b", "meta": {}}]}, 422, "Expected a file that was uploaded"),
+        ({"data": [{"path": "FOLDER/\ud800", "meta": {}}]}, 200, ""),
+        ({"fn_index": 7, "data": [{"path": "FOLDER/a", "meta": {}}]}, 200, ""),
+    ],
+)
+def test_calls_that_gradio_would_log(
+    body: dict[str, Any], status: int, said: str, tmp_path: Path
+) -> None:
+    content = json.dumps(body).replace("FOLDER", str(tmp_path))
+    headers = {"Content-Type": "application/json"}
+    client = Server(tmp_path, stored_all).client
+    answer = client.post("/gradio_api/queue/join", content=content, headers=headers)
+    assert (answer.status_code, said in answer.text) == (status, True)
 
 
 @pytest.mark.parametrize("after_all", [False, True])
@@ -237,10 +413,12 @@ def test_other_faults_are_not_called_a_full_disk(tmp_path: Path) -> None:
         Server(tmp_path, upload).upload()
 
 
-@pytest.mark.parametrize("pieces", [[bytes(110_000)], [bytes(55_000), bytes(55_000)]])
-def test_too_much_is_refused_with_and_without_a_length(tmp_path: Path, pieces: list[bytes]) -> None:
-    content = pieces[0] if len(pieces) == 1 else iter(pieces)
-    answer = Server(tmp_path, stored_all).upload(content)
+@pytest.mark.parametrize("in_pieces", [False, True])
+def test_too_much_is_refused_with_and_without_a_length(tmp_path: Path, *, in_pieces: bool) -> None:
+    content = form(bytes(110_000))
+    answer = Server(tmp_path, stored_all).upload(
+        iter([content[:9], content[9:]]) if in_pieces else content
+    )
     assert answer.status_code == 507
     assert answer.text.startswith("You have stored as much as one visitor may")
 
@@ -259,15 +437,16 @@ async def test_incomplete_uploads_are_deleted_when_none_is_under_way(tmp_path: P
         return await stored_all(request)
 
     async def pieces() -> AsyncIterator[bytes]:
-        for _ in range(3):
-            yield bytes(55_000)
+        whole = form(bytes(150_000))
+        yield whole[:-9]
+        await anyio.sleep(0.1)
         stays.append(begun.exists())
-        yield b"the rest"
+        yield whole[-9:]
 
     async with Server(tmp_path, upload).asynchronous() as client:
         async with anyio.create_task_group() as tasks:
             post = functools.partial(client.post, "/gradio_api/upload")
-            tasks.start_soon(functools.partial(post, content=b"a", headers={"x-slow": "1"}))
+            tasks.start_soon(functools.partial(post, content=form(b"a"), headers={"x-slow": "1"}))
             await anyio.wait_all_tasks_blocked()
             assert (await post(content=pieces())).status_code == 507
             goes_on.set()
@@ -276,8 +455,10 @@ async def test_incomplete_uploads_are_deleted_when_none_is_under_way(tmp_path: P
     assert list(tmp_path.iterdir()) == [complete]
 
 
-def test_what_is_behind_the_guard_hears_of_no_other_page(tmp_path: Path) -> None:
+def test_what_is_behind_the_guard_hears_of_no_other_page_and_no_range(tmp_path: Path) -> None:
+    """Gradio repeats the request's headers in the answer to a range, and odd ones are faults."""
     headers = {"Origin": HERE, "X-Forwarded-Host": "evil", "X-Gradio-Server": "http://evil"}
+    headers["Range"] = "bytes=0-5"
     told = Server(tmp_path, stored_all).client.get("/config", headers=headers).text
     assert "'user-agent'" in told
     assert not [one for one in headers if one.lower() in told]
@@ -541,14 +722,6 @@ def test_values_that_no_answer_can_repeat(page: Page, path: str, body: bytes) ->
     answer = ask(page, "POST", f"gradio_api/{path}", content=body, headers=headers)
     assert answer.status_code == 422
     assert answer.json()["detail"].startswith("The request is not what is expected here")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("upload", ["upload", "upload?upload_id=abc"])
-def test_a_form_without_names_of_files(page: Page, upload: str) -> None:
-    answer = ask(page, "POST", f"gradio_api/{upload}", files={"files": (None, b"a photo")})
-    assert answer.status_code == 400
-    assert answer.json()["detail"].startswith("Expected files with their names")
 
 
 @pytest.mark.slow
