@@ -309,13 +309,6 @@ def test_every_epoch_sees_every_row_once_in_a_new_order(make_trainer: MakeTraine
     assert not np.array_equal(epochs[1], epochs[2])
 
 
-def test_a_resumed_level_goes_on_in_the_middle_of_the_epoch(make_trainer: MakeTrainer) -> None:
-    straight = rows_of(make_trainer(3), 5)
-    resumed = make_trainer(3)
-    resumed.step = 2
-    assert rows_of(resumed, 3) == straight[2:]
-
-
 # numbers that are not finite
 
 
