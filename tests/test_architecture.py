@@ -74,6 +74,7 @@ HEAVY = ("torch", "kornia", "gradio", "cv2", "PIL", "numpy", "skimage")
 parsed = cache(ast.parse)
 
 
+@cache
 def modules() -> dict[str, Path]:
     """All modules of the package by dotted name, the package itself as ``colorflow``."""
     found = {}
@@ -107,6 +108,7 @@ def imports(source: str, module: str, *, is_package: bool) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
+@cache
 def own_imports(module: str, path: Path) -> list[str]:
     """Names from colorflow itself that a module imports."""
     names = imports(path.read_text(encoding="utf-8"), module, is_package=path.stem == "__init__")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 from PIL.ExifTags import IFD, Base
@@ -204,6 +204,7 @@ def test_garbage_is_ignored(picture: Image.Image, saved: Saved, name: str, garba
 
 
 @given(st.data())
+@settings(max_examples=50)
 def test_damaged_blocks_never_raise(data: st.DataObject) -> None:
     block = bytearray(exif_block())
     for _ in range(data.draw(st.integers(1, 6))):
