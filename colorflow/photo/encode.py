@@ -176,26 +176,17 @@ def _with_alpha(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
 
 
 def _encode_jpeg(pixels: np.ndarray, metadata: Metadata, quality: int) -> bytes:
-    options: dict[str, object] = {"quality": quality, "subsampling": 0}
-    if metadata.exif and len(metadata.exif) <= JPEG_EXIF_BYTES:
-        options["exif"] = metadata.exif
-    if metadata.dpi:
-        options["dpi"] = metadata.dpi
-    if metadata.xmp:
-        options["xmp"] = metadata.xmp
+    options = _stored(metadata, "exif", "dpi", "xmp")
+    if len(metadata.exif or b"") > JPEG_EXIF_BYTES:
+        del options["exif"]
     comment = metadata.text.get(COMMENT, "").encode()
     if 0 < len(comment) <= _JPEG_COMMENT_BYTES:
         options["comment"] = comment
-    return _saved(pixels, "JPEG", options)
+    return _saved(pixels, "JPEG", quality=quality, subsampling=0, **options)
 
 
 def _encode_webp(samples: np.ndarray, metadata: Metadata) -> bytes:
-    options: dict[str, object] = {"quality": WEBP_QUALITY}
-    if metadata.exif:
-        options["exif"] = metadata.exif
-    if metadata.xmp:
-        options["xmp"] = metadata.xmp
-    return _saved(samples, "WEBP", options)
+    return _saved(samples, "WEBP", quality=WEBP_QUALITY, **_stored(metadata, "exif", "xmp"))
 
 
 def _encode_png(samples: np.ndarray, metadata: Metadata) -> bytes:
@@ -207,12 +198,8 @@ def _encode_png(samples: np.ndarray, metadata: Metadata) -> bytes:
         chunks.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode())
     if samples.dtype == np.uint16:
         return _encode_png16(samples, chunks, metadata)
-    options: dict[str, object] = {"compress_level": PNG_COMPRESS_LEVEL, "pnginfo": chunks}
-    if metadata.exif:
-        options["exif"] = metadata.exif
-    if metadata.dpi:
-        options["dpi"] = metadata.dpi
-    return _saved(samples, "PNG", options)
+    options = _stored(metadata, "exif", "dpi")
+    return _saved(samples, "PNG", compress_level=PNG_COMPRESS_LEVEL, pnginfo=chunks, **options)
 
 
 def _encode_png16(samples: np.ndarray, chunks: PngImagePlugin.PngInfo, metadata: Metadata) -> bytes:
@@ -287,7 +274,12 @@ def _predicted(samples: np.ndarray, *, big_endian: bool) -> bytes:
     return steps.tobytes()
 
 
-def _saved(samples: np.ndarray, name: str, options: dict[str, object]) -> bytes:
+def _stored(metadata: Metadata, *names: str) -> dict[str, object]:
+    """Options of Pillow for what is there of some metadata."""
+    return {name: value for name in names if (value := getattr(metadata, name))}
+
+
+def _saved(samples: np.ndarray, name: str, **options: object) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(samples).save(buffer, name, **options)
     return buffer.getvalue()

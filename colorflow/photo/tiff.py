@@ -212,12 +212,6 @@ def open_tiff(file: Any, source: str) -> TiffFile:
             "the file begins with a small preview, as a camera's raw file does; "
             "develop it and save the full picture as TIFF or JPEG",
         )
-    if page.imagedepth > 1:
-        raise UnreadablePhotoError(
-            source,
-            f"the file holds a volume of {page.imagedepth} slices, not a photo; "
-            "save one of them as a picture",
-        )
     if not image.is_read:
         kind = f"{page.samplesperpixel} x {image.bits} bits a pixel"
         if page.sampleformat != _UNSIGNED:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
@@ -32,18 +31,6 @@ def saved(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return save
-
-
-@pytest.fixture(scope="session")
-def sepia() -> Callable[[np.ndarray], np.ndarray]:
-    """Gray uint8 (H, W) to the tones of a brown print, uint8 (H, W, 3)."""
-
-    def tone(gray: np.ndarray) -> np.ndarray:
-        levels = [0, 128, 255]
-        channels = [(30, 150, 255), (15, 110, 240), (5, 70, 205)]
-        return np.stack([np.interp(gray, levels, c) for c in channels], -1).astype(np.uint8)
-
-    return tone
 
 
 @pytest.fixture(scope="session")

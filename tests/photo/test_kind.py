@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -13,10 +12,8 @@ from PIL import Image, ImageOps
 
 from benchmarks.damaged_files import by_pillow
 from benchmarks.gray_scans import COLOR_PRINTS, SCANS, gradient, hand_colored, stain
-from colorflow.photo import Kind, Photo, photo_from_image
+from colorflow.photo import Kind
 from colorflow.photo.kind import GRAY_CHROMA, kind_of
-
-Tone = Callable[[np.ndarray], np.ndarray]
 
 PHOTOS = ["astronaut", "coffee", "chelsea", "rocket"]
 SOME = PHOTOS[:2]
@@ -177,10 +174,3 @@ def test_size_changes_nothing() -> None:
     for size in ((45, 30), (900, 600), (1500, 1000)):
         assert kind_of(np.asarray(image.resize(size))) is Kind.TINTED
         assert kind_of(np.asarray(photo("chelsea").resize(size))) is Kind.COLORED
-
-
-def test_a_photo_tells_its_kind(sepia: Tone) -> None:
-    gray = np.asarray(photo("chelsea").convert("L"))
-    assert Photo(pixels=gray).kind is Kind.GRAY
-    assert photo_from_image(sepia(gray)).kind is Kind.TINTED
-    assert photo_from_image(photo("chelsea")).kind == "colored"

@@ -133,13 +133,3 @@ def test_memory_for_a_pixel_is_bounded(tmp_path: Path, kind: str) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 24 * 512**2 + 2**20
-
-
-@pytest.mark.parametrize(("dtype", "samples"), [("u2", 5), ("u1", 9)])
-def test_pixels_of_many_samples_are_refused(tmp_path: Path, dtype: str, samples: int) -> None:
-    pixels = np.zeros((16, 16, samples), dtype)
-    tifffile.imwrite(
-        tmp_path / "p.tif", pixels, photometric="rgb", extrasamples=[0] * (samples - 3)
-    )
-    with pytest.raises(UnreadablePhotoError, match=f"{samples} x .* is not read; save it as RGB"):
-        read_photo(tmp_path / "p.tif")

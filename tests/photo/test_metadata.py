@@ -274,16 +274,6 @@ def test_the_container_alone_turns_avif(picture: Image.Image, tmp_path: Path) ->
     assert read_photo(tmp_path / "p.avif").pixels.shape == (64, 96, 3)
 
 
-@pytest.mark.parametrize("name", ["out.jpg", "out.png", "out.tif"])
-def test_resolution_is_written(
-    picture: Image.Image, saved: Saved, tmp_path: Path, name: str
-) -> None:
-    photo = read_photo(saved(picture, "in.png", dpi=(300, 200)))
-    write_image(tmp_path / name, photo.pixels, photo)
-    with Image.open(tmp_path / name) as image:
-        assert [float(v) for v in image.info["dpi"]] == pytest.approx([300, 200], abs=0.5)
-
-
 @pytest.mark.parametrize(
     "dpi", [(0, 0), (1, 1), (float("nan"), 72), (float("inf"), 72), (-300, 300), 72, ("a", "b")]
 )

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, PngImagePlugin
+from PIL import Image
 from PIL.ExifTags import IFD, Base
 
 from colorflow.errors import UnreadablePhotoError, WritePhotoError
@@ -85,13 +85,6 @@ def test_it_is_where_tools_look(photo: Photo, tmp_path: Path, name: str, has_16_
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_files_without_it_say_so(photo: Photo, tmp_path: Path, name: str) -> None:
-    write_image(tmp_path / name, photo.pixels, photo)
-    assert read_provenance(tmp_path / name) is None
-    assert read_photo(tmp_path / name).metadata.exif is None
-
-
-@pytest.mark.parametrize("name", NAMES)
 def test_what_the_photo_said_stays(
     picture: Image.Image, saved: Saved, tmp_path: Path, name: str
 ) -> None:
@@ -133,19 +126,6 @@ def test_a_second_coloring_replaces_the_first(photo: Photo, tmp_path: Path, name
     with Image.open(tmp_path / name) as image:
         assert comment_of(image) == STATEMENT
         assert image.getexif()[Base.ImageDescription] == STATEMENT
-
-
-def test_png_texts_stay(picture: Image.Image, saved: Saved, tmp_path: Path) -> None:
-    info = PngImagePlugin.PngInfo()
-    info.add_text("Title", "Großmutter")
-    info.add_text("Software", "Scanner 3")
-    source = read_photo(saved(picture, "in.png", pnginfo=info))
-    for pixels in (source.pixels, source.pixels.astype(np.uint16) * 257):
-        write_image(tmp_path / "out.png", pixels, source, provenance=GIVEN)
-        with Image.open(tmp_path / "out.png") as image:
-            image.load()
-            texts = {key: str(value) for key, value in image.text.items() if "XML" not in key}
-        assert texts == {"Title": "Großmutter", "Software": "Scanner 3", "Comment": STATEMENT}
 
 
 def test_a_comment_beyond_ascii_is_kept(photo: Photo, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import skimage.data
 import tifffile
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
@@ -167,15 +166,6 @@ def test_exif_of_either_byte_order_goes_along(tmp_path: Path, name: str, endian:
         with Image.open(path) as image:
             assert image.getexif()[0x010F] == "Agfa"
             assert image.getexif().get_ifd(0x8769)[0x9003] == "1951:06:30 12:00:00"
-
-
-@pytest.mark.parametrize("name", ["p.jpg", "p.webp"])
-def test_formats_without_16_bits_get_8(tmp_path: Path, name: str) -> None:
-    array16 = np.asarray(skimage.data.chelsea()[:64, :96]).astype(np.uint16) * 257 + 100
-    photo = photo_from_image(array16)
-    write_image(tmp_path / name, array16, photo)
-    write_image(tmp_path / f"8{name}", photo.pixels, photo)
-    assert (tmp_path / name).read_bytes() == (tmp_path / f"8{name}").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["p.png", "p.tif"])
