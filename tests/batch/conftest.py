@@ -13,8 +13,10 @@ import skimage.data
 from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 
+from colorflow import batch
 from colorflow.batch import PhotoOutcome, Settings, make_plan, run_in_process
 from colorflow.colorizer import Colorizer
+from colorflow.enlarge.enlarger import Enlarger
 from tests.batch.bench import Bench
 from tests.batch.results import Run
 from tests.small_weights import save_small_enlarge_weights, save_small_weights
@@ -106,3 +108,14 @@ def memory() -> Iterator[MemoryFileSystem]:
 @pytest.fixture(scope="session")
 def detail(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_small_enlarge_weights(tmp_path_factory.mktemp("detail") / "detail.safetensors")
+
+
+@pytest.fixture(scope="session")
+def enlarger(detail: Path) -> Enlarger:
+    return Enlarger.load(detail)
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch, colorizer: Colorizer, enlarger: Enlarger) -> None:
+    """The command works in this process, which takes no seconds to start."""
+    monkeypatch.setattr(batch, "run", lambda plan, **_: run_in_process(plan, colorizer, enlarger))

@@ -56,10 +56,8 @@ def test_what_systems_leave_behind_is_left_out(bench: Bench) -> None:
     ("name", "said"),
     [
         ("../a.jpg", "outside"),
-        ("1931/../../a.jpg", "outside"),
         ("1931/.. /a.jpg", "outside"),
         ("/etc/a.jpg", "outside"),
-        ("//server/share/a.jpg", "outside"),
         ("C:/a.jpg", "outside"),
         ("1931/d:a.jpg", "outside"),
         ("..\\a.jpg", "not every system"),
@@ -67,13 +65,10 @@ def test_what_systems_leave_behind_is_left_out(bench: Bench) -> None:
         ("\x1b[2Ja.jpg", "not every system"),
         ("CON", "not every system"),
         ("1931/nul .jpg", "not every system"),
-        ("LPT9/a.jpg", "not every system"),
         ("lpt².jpg", "not every system"),
         ("é" * 126 + ".jpg", "not every system"),
         ("/".join(["x" * 200] * 6), "not every system"),
         ("", "without a name"),
-        (".", "without a name"),
-        ("../", "outside"),
         ("__MACOSX/../../a.jpg", "outside"),
     ],
 )
@@ -104,7 +99,6 @@ def test_links_and_devices(bench: Bench, mode: int, attributes: int, said: str) 
     ("one", "other"),
     [
         ("a.jpg", "a.jpg"),
-        ("a.jpg", "./a.jpg"),
         ("a.jpg", "A.JPG"),
         ("1931/a.jpg", "1931//a.jpg"),
         ("Ada/a.jpg", "ada/A.jpg"),
@@ -113,7 +107,6 @@ def test_links_and_devices(bench: Bench, mode: int, attributes: int, said: str) 
         ("a.jpg", "a.jpg."),
         ("a.jpg", "a.jpg "),
         ("1931", "1931/a.jpg"),
-        ("1931/a.jpg", "1931"),
     ],
 )
 def test_names_that_are_one_on_some_system(bench: Bench, one: str, other: str) -> None:
@@ -126,41 +119,31 @@ def test_the_same_name_in_two_folders_is_two_names(bench: Bench) -> None:
     assert len(bench.unpack().files) == 2
 
 
-def archive_in(kind: str) -> bytes:
-    """A real archive, or, where nothing here makes one, its beginning."""
+def zipped() -> bytes:
     made = io.BytesIO()
-    if kind == "zip":
-        with zipfile.ZipFile(made, "w") as inner:
-            inner.writestr("a.jpg", PHOTO)
-    elif kind == "empty zip":
-        zipfile.ZipFile(made, "w").close()
-    elif kind.startswith("tar"):
-        form = {"tar": tarfile.PAX_FORMAT, "tar of old": tarfile.USTAR_FORMAT}[kind]
-        with tarfile.open(fileobj=made, mode="w", format=form) as inner:
-            info = tarfile.TarInfo("a.jpg")
-            info.size = len(PHOTO)
-            inner.addfile(info, io.BytesIO(PHOTO))
-        if kind == "tar of old":  # before 1988 they had no magic number
-            block = bytearray(made.getvalue())
-            block[257:265] = bytes(8)
-            block[148:156] = b" " * 8
-            block[148:156] = b"%06o\0 " % sum(block[:512])
-            return bytes(block)
-    elif kind == "7z":
-        return b"7z\xbc\xaf\x27\x1c\0\4" + noise(100)
-    elif kind == "rar":
-        return b"Rar!\x1a\x07\x01\0" + noise(100)
-    else:
-        return {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress}[kind](PHOTO)
+    with zipfile.ZipFile(made, "w") as inner:
+        inner.writestr("a.jpg", PHOTO)
     return made.getvalue()
 
 
+def tarred() -> bytes:
+    """As tar was before 1988, without a magic number."""
+    block = bytearray(tarfile.TarInfo("a.jpg").tobuf(tarfile.USTAR_FORMAT))
+    block[257:265] = bytes(8)
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
 @pytest.mark.parametrize(
-    "kind",
-    ["zip", "empty zip", "tar", "tar of old", "gzip", "bzip2", "xz", "7z", "rar"],
-)
-def test_archives_inside_are_known_by_content(bench: Bench, kind: str) -> None:
-    inner = archive_in(kind)
+    "inner",
+    [
+        zipped(), tarred(), gzip.compress(PHOTO), bz2.compress(PHOTO), lzma.compress(PHOTO),
+        b"7z\xbc\xaf\x27\x1c\0\4" + noise(100), b"Rar!\x1a\x07\x01\0" + noise(100),
+    ],
+    ids=lambda inner: repr(inner[:4]),
+)  # fmt: skip
+def test_archives_inside_are_known_by_content(bench: Bench, inner: bytes) -> None:
     said = bench.refused(File(name="b.jpg", data=PHOTO), deflated("1931/a.jpg", inner))
     assert said.startswith("has an archive inside, 1931/a.jpg (")
 

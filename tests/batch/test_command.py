@@ -14,7 +14,6 @@ import pytest
 from PIL import Image
 
 from benchmarks.soak_kill import soak
-from colorflow import batch
 from colorflow.batch import COLORS, Settings, make_plan, run_in_process
 from colorflow.cli import main
 from colorflow.colorizer import Colorizer
@@ -117,11 +116,10 @@ def test_killed_at_random_moments(tmp_path: Path, weights: Path) -> None:
 def test_odd_names_and_files_of_all_kinds(
     save_photo: Save,
     tmp_path: Path,
-    colorizer: Colorizer,
+    in_process: None,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(batch, "run", lambda plan, **_: run_in_process(plan, colorizer))
     folder = tmp_path / "in"
     for name in ("-dash.png", "two words.png", "two\nlines.png", "ü🎞.png"):
         save_photo(folder / name)

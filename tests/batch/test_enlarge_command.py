@@ -11,7 +11,7 @@ from colorflow.cli import main
 from colorflow.photo import read_photo, read_statements
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("in_process")
 def test_the_command(
     album: Path, tmp_path: Path, detail: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -36,15 +36,6 @@ def test_the_command(
     assert detail_of.restored
     assert main([*command, "--name", "{stem}_{seed}.{ext}", "-n", "2"]) == 2
     assert "is for samples alone; write {label}, or ask for samples" in capsys.readouterr().err
-    assert main([*command, "--weights", str(tmp_path / "none.safetensors")]) == 1
-    message = capsys.readouterr().err
-    assert message.count("\n") == 1
-    assert "none.safetensors: there is no such weights file" in message
-    (tmp_path / "foreign.safetensors").write_bytes(b"not ours")
-    assert main([*command, "--weights", str(tmp_path / "foreign.safetensors")]) == 1
-    message = capsys.readouterr().err
-    assert message.count("\n") == 1
-    assert "foreign.safetensors" in message
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colorflow.batch import PhotoTask, Settings
-from colorflow.batch.names import LONGEST_NAME, Naming, too_long
+from colorflow.batch.names import Naming
 from colorflow.limits import EXTENSIONS
 from colorflow.photo import LETTERS
 
@@ -29,19 +29,14 @@ def name(naming: Naming, source: str, label: str) -> str:
     [
         ("album/a.jpg", "auto", "a_s7.jpg"),
         ("a.JPEG", "auto", "a_s7.jpg"),
-        ("a.jpe", "auto", "a_s7.jpg"),
         ("a.tif", "auto", "a_s7.png"),
         ("a.b.png", "auto", "a.b_s7.png"),
-        ("no suffix", "auto", "no suffix_s7.png"),
         ("a.jpg", "png", "a_s7.png"),
         ("a.png", "jpg", "a_s7.jpg"),
-        ("a.png", "webp", "a_s7.webp"),
-        ("a.png", "tiff", "a_s7.tiff"),
         ("-x.jpg", "auto", "-x_s7.jpg"),
         ("two\nlines.jpg", "auto", "two\nlines_s7.jpg"),
         ("{seed}.jpg", "auto", "{seed}_s7.jpg"),
         ("{label}}.jpg", "auto", "{label}}_s7.jpg"),
-        ("{}{0}.jpg", "auto", "{}{0}_s7.jpg"),
     ],
 )
 def test_names(source: str, ext: str, want: str) -> None:
@@ -81,21 +76,14 @@ def test_a_principal_coloring_has_no_seed_of_its_own(n: int) -> None:
     [
         ("", "stem"),
         ("{seed}.{ext}", r"without \{stem\}"),
-        ("{stem}", r"end in \.\{ext\}"),
-        ("{stem}{ext}", r"end in \.\{ext\}"),
         ("{stem}.{ext}.jpg", r"end in \.\{ext\}"),
-        ("{stem}.jpg", r"end in \.\{ext\}"),
         ("{name}.{ext}", "name.* is none of"),
         ("{}{stem}.{ext}", "is none of"),
-        ("{0}{stem}.{ext}", "is none of"),
         ("{stem.parent}.{ext}", "is none of"),
-        ("{stem[0]}.{ext}", "is none of"),
         ("{stem!r}.{ext}", "has a format"),
         ("{stem}_{seed:9999999999}.{ext}", "has a format"),
         ("{stem.{ext}", "braces"),
-        ("{stem}}.{ext}", "braces"),
         ("../{stem}.{ext}", "character"),
-        ("a\\{stem}.{ext}", "character"),
         ("{stem}\n.{ext}", "character"),
         ("{stem}\0.{ext}", "character"),
         (".{stem}.{ext}", "hide"),
@@ -132,9 +120,3 @@ def test_different_colorings_have_different_names(
         for label in (first, second)
     }
     assert len(names) == len({one, other}) * len({first, second})
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=300))
-def test_too_long_counts_bytes(text: str) -> None:
-    length = len(text.encode())
-    assert too_long(text) == (length if length > LONGEST_NAME else None)

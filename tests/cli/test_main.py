@@ -92,7 +92,7 @@ def test_nothing_is_no_name_of_a_folder(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a device that is always full")
-@pytest.mark.parametrize("printed", ["print('x')", "print('x', flush=True)", "print('x' * 10**6)"])
+@pytest.mark.parametrize("printed", ["print('x')", "print('x' * 10**6)"])
 def test_a_stdout_that_takes_nothing_is_told(printed: str) -> None:
     program = (
         "import sys\n"
@@ -110,7 +110,7 @@ def test_a_stdout_that_takes_nothing_is_told(printed: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX")
-@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+@pytest.mark.parametrize("closed", ["1>&-", "0<&- 1>&- 2>&-"])
 def test_a_closed_stream_gets_nobody_elses_file(closed: str, tmp_path: Path) -> None:
     program = (
         "import os, sys\n"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colorflow.colorizer import Coloring, ColoringSpec
+from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Picture
 
 
 def chroma(colorings: Sequence[Coloring]) -> NDArray[np.float32]:
@@ -34,6 +35,19 @@ def seeds(colorings: Sequence[Coloring]) -> list[int]:
 
 def shares(colorings: Sequence[Coloring]) -> list[float | None]:
     return [one.share for one in colorings]
+
+
+def sampled(
+    colorizer: Colorizer,
+    picture: Picture,
+    n: int,
+    temperature: float = 1.0,
+    seed: int | None = 0,
+    **options: Any,
+) -> list[Coloring]:
+    """Samples at one look, whatever colors the picture has."""
+    given = {"samples": True, "force": True, "looks": 1, **options}
+    return colorizer.colorize(picture, n, temperature, seed, **given)
 
 
 def sample_spec(seed: int = 0, temperature: float = 1.0, strength: float = 0.0) -> ColoringSpec:

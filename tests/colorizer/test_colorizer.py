@@ -20,7 +20,7 @@ from colorflow.model.condition import Conditioner
 from colorflow.model.level import signs_of_photo
 from colorflow.model.weights import load_weights
 from colorflow.photo import photo_from_image
-from tests.colorizer.made import chroma, model_chroma, pixels
+from tests.colorizer.made import chroma, model_chroma, pixels, sampled
 from tests.small_weights import GAIN, TEMPERATURES
 
 
@@ -35,9 +35,9 @@ def difference(a: np.ndarray, b: np.ndarray) -> int:
 
 def test_a_sample_depends_on_its_seed_alone(colorizer: Colorizer) -> None:
     photo = photo_from_image(gray_photo())
-    nine = pixels(colorizer.colorize(photo, n=9, seed=10, samples=True, force=True))
+    nine = pixels(sampled(colorizer, photo, n=9, seed=10))
     for index in (0, 3, 8):
-        (alone,) = pixels(colorizer.colorize(photo, n=1, seed=10 + index, samples=True, force=True))
+        (alone,) = pixels(sampled(colorizer, photo, n=1, seed=10 + index))
         assert difference(alone, nine[index]) <= 1
     assert difference(nine[0], nine[1]) > 10
 
@@ -49,11 +49,11 @@ def test_the_global_generator_is_neither_used_nor_changed(
     photo = photo_from_image(gray_photo())
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    first = chroma(colorizer.colorize(photo, n=1, seed=3, samples=samples, force=True))
+    first = chroma(colorizer.colorize(photo, n=1, seed=3, samples=samples, force=True, looks=1))
     assert torch.equal(before, torch.get_rng_state())
     torch.manual_seed(2)
     np.testing.assert_array_equal(
-        first, chroma(colorizer.colorize(photo, n=1, seed=3, samples=samples, force=True))
+        first, chroma(colorizer.colorize(photo, n=1, seed=3, samples=samples, force=True, looks=1))
     )
 
 
@@ -61,13 +61,10 @@ def test_temperature_zero_is_one_coloring_and_temperature_scales_spread(
     colorizer: Colorizer,
 ) -> None:
     photo = photo_from_image(gray_photo())
-    calm = chroma(colorizer.colorize(photo, n=3, temperature=0, samples=True, force=True))
+    calm = chroma(sampled(colorizer, photo, n=3, temperature=0))
     assert np.abs(calm - calm[0]).max() < 1e-3
     spread = [
-        chroma(colorizer.colorize(photo, n=8, temperature=t, samples=True, force=True))
-        .std(0)
-        .mean()
-        for t in (0.3, 1.0)
+        chroma(sampled(colorizer, photo, n=8, temperature=t)).std(0).mean() for t in (0.3, 1.0)
     ]
     assert spread[0] < 0.6 * spread[1]
 
@@ -78,7 +75,7 @@ def test_every_size_keeps_its_size_and_its_lightness(
 ) -> None:
     gray = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     photo = photo_from_image(gray)
-    (rgb,) = pixels(colorizer.colorize(photo, n=1, force=True))
+    (rgb,) = pixels(colorizer.colorize(photo, n=1, force=True, looks=1))
     assert rgb.shape == (*shape, 3)
     assert rgb.dtype == np.uint8
     want = skimage.color.rgb2lab(np.repeat(gray[..., None], 3, -1))[..., 0]
@@ -90,8 +87,7 @@ def test_size_and_aspect_do_not_change_the_colors(colorizer: Colorizer) -> None:
     large = Image.fromarray(gray_photo(400, 400)).resize((1600, 1200), Image.Resampling.BICUBIC)
     small = large.resize((800, 600), Image.Resampling.BOX)
     predictions = [
-        model_chroma(colorizer.colorize(photo_from_image(image), n=1, samples=True, force=True))
-        for image in (large, small)
+        model_chroma(sampled(colorizer, photo_from_image(image), n=1)) for image in (large, small)
     ]
     assert np.abs(predictions[0] - predictions[1]).mean() < 1.0
 
@@ -130,7 +126,8 @@ def test_a_sample_is_what_its_seed_says(colorizer: Colorizer, weights: Path) -> 
     with torch.no_grad():
         want = pyramid.decode(latents, Conditioner()(lightness), GAIN).numpy()
     np.testing.assert_array_equal(
-        model_chroma(colorizer.colorize(photo, 1, 0.9, seed=6, samples=True, force=True)), want
+        model_chroma(sampled(colorizer, photo, 1, 0.9, seed=6)),
+        want,
     )
 
 
@@ -139,11 +136,12 @@ def test_hints_change_the_colors_and_none_are_none(colorizer: Colorizer, weights
     photo = photo_from_image(gray_photo())
     hint = Hint(89, 1, 40, -20)
     assert colorizer.takes_hints
-    plain = chroma(colorizer.colorize(photo, n=2, seed=3, samples=True, force=True))
+    plain = chroma(sampled(colorizer, photo, n=2, seed=3))
     np.testing.assert_array_equal(
-        chroma(colorizer.colorize(photo, n=2, seed=3, hints=[], samples=True, force=True)), plain
+        chroma(sampled(colorizer, photo, n=2, seed=3, hints=[])),
+        plain,
     )
-    hinted = colorizer.colorize(photo, n=2, seed=3, hints=[hint], samples=True, force=True)
+    hinted = sampled(colorizer, photo, n=2, seed=3, hints=[hint])
     given = chroma(hinted)
     assert (np.abs(given - plain).max((1, 2, 3)) > 0.5).all()
     planes = torch.zeros(1, 3, 64, 64)
@@ -184,7 +182,7 @@ def test_what_is_no_hint_is_named(colorizer: Colorizer, hints: Any) -> None:
 def test_a_temperature_that_no_color_survives_is_refused(colorizer: Colorizer) -> None:
     with pytest.raises(ValueError, match="temperature: expected 0 to 10, got 1e\\+308"):
         colorizer.colorize(gray_photo(), temperature=1e308)
-    (most,) = colorizer.colorize(gray_photo(), 1, temperature=10, samples=True, force=True)
+    (most,) = sampled(colorizer, gray_photo(), 1, temperature=10)
     assert np.isfinite(most.ab).all()
 
 
@@ -198,12 +196,12 @@ def test_painting_puts_chroma_on_the_photos_lightness(colorizer: Colorizer, bits
     gray = np.clip(gray_photo(), 1, 254).astype(np.uint16) * 257
     gray[::2] += 100  # what 8 bits do not show
     photo = photo_from_image(gray)
-    predictions = colorizer.colorize(photo, n=2, seed=3, samples=True, force=True)
+    predictions = sampled(colorizer, photo, n=2, seed=3)
     painted = list(colorizer.render(photo, chroma(predictions), bits=bits))  # type: ignore[arg-type]
     assert [one.dtype.itemsize * 8 for one in painted] == [bits] * 2
     for one, plain in zip(
         painted,
-        pixels(colorizer.colorize(photo, n=2, seed=3, samples=True, force=True)),
+        pixels(sampled(colorizer, photo, n=2, seed=3)),
         strict=True,
     ):
         # At the edge of sRGB a hundredth of a step in lightness is several in blue.

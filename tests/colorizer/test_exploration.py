@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from colorflow.color.grid import to_grid
@@ -25,13 +24,6 @@ ALL = (1.0,) * 5
 HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
 
 
-def pooled(ab: NDArray[np.float32], side: int) -> NDArray[np.float64]:
-    """Means over blocks of 128 atanh(ab / 128), which the levels split exactly."""
-    u = 128 * np.arctanh(ab.astype(np.float64) / 128)
-    factor = u.shape[-1] // side
-    return u.reshape(*u.shape[:-2], side, factor, side, factor).mean((-3, -1))
-
-
 # specs
 
 
@@ -44,10 +36,6 @@ def test_a_plain_sample_is_the_spec_of_one_seed(colorizer: Colorizer, photo: Pho
     assert specs(again) == specs(predictions)
     plain = colorizer.reproduce(photo, [sample_spec(5, 0.8)])[0].ab
     np.testing.assert_allclose(plain, predictions[1].ab, atol=0.01)
-
-
-def test_levels_are_named_by_the_grid_that_they_complete(colorizer: Colorizer) -> None:
-    assert colorizer.levels == (4, 8, 16, 32, 64)
 
 
 @pytest.mark.parametrize(
@@ -80,8 +68,8 @@ def test_specs_that_do_not_fit(colorizer: Colorizer, photo: Photo) -> None:
 
 
 def test_a_walk_begins_and_ends_with_the_samples(colorizer: Colorizer, photo: Photo) -> None:
-    walk = colorizer.interpolate(photo, 3, 8, 11)
-    assert walk.shape == (11, 2, 64, 64)
+    walk = colorizer.interpolate(photo, 3, 8, 4)
+    assert walk.shape == (4, 2, 64, 64)
     for seed, end in ((3, walk[0]), (8, walk[-1])):
         np.testing.assert_array_equal(
             end, colorizer.colorize(photo, n=1, seed=seed, samples=True, force=True)[0].ab
@@ -98,10 +86,9 @@ def test_a_walk_between_specs(colorizer: Colorizer, photo: Photo, cup: Photo) ->
         np.testing.assert_array_equal(ab, alone.ab)
 
 
-@pytest.mark.parametrize("steps", [-1, 0, 1])
-def test_too_few_steps(colorizer: Colorizer, photo: Photo, steps: int) -> None:
-    with pytest.raises(ValueError, match=f"^steps: expected at least 2, got {steps}"):
-        colorizer.interpolate(photo, 3, 8, steps)
+def test_too_few_steps(colorizer: Colorizer, photo: Photo) -> None:
+    with pytest.raises(ValueError, match=r"^steps: expected at least 2, got 1"):
+        colorizer.interpolate(photo, 3, 8, 1)
 
 
 # outputs
@@ -166,7 +153,7 @@ def test_a_resampled_coloring_keeps_its_spec(
     assert anew == replace(spec, seeds=(3, 3, 3, 3, 9))
 
 
-@pytest.mark.parametrize("levels", [(), (5,), (4, 128)])
+@pytest.mark.parametrize("levels", [(), (4, 128)])
 def test_levels_that_are_none(colorizer: Colorizer, photo: Photo, levels: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"^levels: expected some of 4, 8, 16, 32, 64, got"):
         colorizer.resample(photo, 3, levels, 50)

@@ -20,7 +20,7 @@ from colorflow.model.condition import Condition
 from colorflow.model.level import signs_of_photo
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.photo import Photo
-from tests.colorizer.made import model_chroma
+from tests.colorizer.made import model_chroma, sampled
 from tests.small_weights import FACTORS, save_small_weights
 
 HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
@@ -144,7 +144,7 @@ def test_the_colors_of_a_gray_photo_are_zero(colorizer: Colorizer, gray: Photo) 
 
 
 def test_a_likelihood_does_not_depend_on_the_others(colorizer: Colorizer, photo: Photo) -> None:
-    ab = model_chroma(colorizer.colorize(photo, n=10, seed=3, samples=True, force=True))
+    ab = model_chroma(sampled(colorizer, photo, n=10, seed=3))
     together = colorizer.log_prob(photo, ab)
     assert together.shape == (10,)
     alone = [colorizer.log_prob(photo, ab[i : i + 1])[0] for i in (0, 7, 9)]
@@ -157,7 +157,7 @@ def test_a_coloring_knows_its_likelihood_given_its_hints(
     """More than are computed at once."""
     orders = []
     for hints in ((), HINTS):
-        made = colorizer.colorize(photo, 11, 1.2, 3, samples=True, hints=hints, force=True)
+        made = sampled(colorizer, photo, 11, 1.2, 3, hints=hints)
         want = colorizer.log_prob(photo, model_chroma(made), hints=hints)
         np.testing.assert_allclose([one.log_prob for one in made[::-1]], want[::-1], rtol=1e-6)
         assert made[9].bits_per_dim == pytest.approx(-want[9] / (8192 * math.log(2)))
@@ -176,7 +176,7 @@ def test_likelihoods_wait_until_they_are_asked_for(
         return log_prob(model, ab)
 
     monkeypatch.setattr(PhotoModel, "log_prob", counted)
-    made = colorizer.colorize(photo, 10, samples=True, force=True)
+    made = sampled(colorizer, photo, 10)
     assert asked == []
     assert made[9].log_prob == made[9].log_prob != made[8].log_prob
     assert asked == [2]
@@ -186,7 +186,7 @@ def test_the_edge_of_the_box_has_no_density(
     colorizer: Colorizer, photo: Photo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(PhotoModel, "log_prob", lambda _, ab: np.full(len(ab), np.nan))
-    (made,) = colorizer.colorize(photo, 1, samples=True, force=True)
+    (made,) = sampled(colorizer, photo, 1)
     assert (made.log_prob, made.bits_per_dim) == (-math.inf, math.inf)
 
 

@@ -40,7 +40,7 @@ def angle(a: Tensor, b: Tensor) -> float:
     return math.acos(float(x @ y / x.norm() / y.norm()))
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.7])
+@pytest.mark.parametrize("share", [0.1, 0.7])
 def test_directions_turn_and_lengths_change_at_a_constant_rate(share: float) -> None:
     a, b = normal(6, 8, 8), 0.3 * normal(6, 8, 8, seed=1) + 0.1
     middle = slerp(a, b, share)

@@ -21,7 +21,7 @@ from colorflow.device import best_device
 from colorflow.errors import DeviceError, PhotoError, UnreadablePhotoError, WritePhotoError
 from colorflow.limits import LARGEST_SEED
 from colorflow.photo import Photo, Principal, photo_from_image, read_photo, read_provenance
-from tests.colorizer.made import chroma, sample_spec, seeds
+from tests.colorizer.made import chroma, sample_spec, sampled, seeds
 
 HINTS = (Hint(20, 30, 40, -20),)
 
@@ -65,7 +65,7 @@ def forms_of(path: Path) -> list[Any]:
 
 
 USES: dict[str, Callable[[Colorizer, Any], NDArray[Any]]] = {
-    "colorize": lambda colorizer, one: chroma(colorizer.colorize(one, 2, samples=True)),
+    "colorize": lambda colorizer, one: chroma(sampled(colorizer, one, 2)),
     "reproduce": lambda colorizer, one: chroma(colorizer.reproduce(one, [sample_spec(3)])),
     "resample": lambda colorizer, one: chroma(colorizer.resample(one, 3, (64,), 5)),
     "interpolate": lambda colorizer, one: colorizer.interpolate(one, 1, 2, 3),
@@ -140,7 +140,7 @@ def test_colors_are_replaced_only_when_asked(colorizer: Colorizer, cup: Photo) -
     for pictures in (cup, cup.pixels):
         with pytest.raises(PhotoError, match=message):
             colorizer.colorize(pictures, 1)
-    (made,) = colorizer.colorize(cup, 1, force=True)
+    (made,) = colorizer.colorize(cup, 1, force=True, looks=1)
     assert np.abs(made.ab - to_grid(cup.pixels)).mean() > 1
     assert np.abs(lightness_of(made.render()) - lightness_of(cup.pixels)).max() <= 0.5
 
@@ -152,16 +152,16 @@ def test_a_drawn_seed_is_told_and_gives_the_same_again(
     colorizer: Colorizer, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = torch.get_rng_state()
-    made = colorizer.colorize(path, 2, seed=None, samples=True)
+    made = sampled(colorizer, path, 2, seed=None)
     first = made[0].seed
     assert seeds(made) == [first, first + 1]
-    again = colorizer.colorize(path, 2, seed=first, samples=True)
+    again = sampled(colorizer, path, 2, seed=first)
     np.testing.assert_array_equal(chroma(again), chroma(made))
     assert torch.equal(before, torch.get_rng_state())
-    drawn = {colorizer.colorize(path, 1, seed=None, samples=True)[0].seed for _ in range(3)}
+    drawn = {sampled(colorizer, path, 1, seed=None)[0].seed for _ in range(3)}
     assert len(drawn) == 3
     monkeypatch.setattr("secrets.randbelow", lambda below: below - 1)
-    assert seeds(colorizer.colorize(path, 2, seed=None)) == [LARGEST_SEED] * 2
+    assert seeds(colorizer.colorize(path, 2, seed=None, looks=1)) == [LARGEST_SEED] * 2
 
 
 # saving
@@ -195,7 +195,7 @@ def test_samples_saved_from_other_forms_say_their_photo(
     said = []
     file = Stream(path.read_bytes())
     for form in (path, path.read_bytes(), file, np.asarray(Image.open(path))):
-        (one,) = colorizer.colorize(form, 1, seed=7, samples=True)
+        (one,) = sampled(colorizer, form, 1, seed=7)
         one.save(tmp_path / "x.jpg")
         found = read_provenance(tmp_path / "x.jpg")
         assert found
@@ -210,20 +210,22 @@ def test_what_a_statement_does_not_determine_is_not_taken_for_the_commands(
 ) -> None:
     (toward,) = colorizer.colorize(path, 1, reference=cup)
     (varied,) = colorizer.resample(path, 3, (64,), 5)
-    (plain,) = colorizer.resample(path, colorizer.colorize(path, 1)[0], colorizer.levels, 5)
+    (plain,) = colorizer.resample(
+        path, colorizer.colorize(path, 1, looks=1)[0], colorizer.levels, 5
+    )
     assert toward.provenance.photo is None
     assert varied.provenance.photo is None
-    assert plain.provenance == colorizer.colorize(path, 1, seed=5, samples=True)[0].provenance
+    assert plain.provenance == sampled(colorizer, path, 1, seed=5)[0].provenance
 
 
 def test_16_bits_and_transparency_are_saved(colorizer: Colorizer, tmp_path: Path) -> None:
     ramp = np.linspace(0, 65535, 64 * 64).astype(np.uint16).reshape(64, 64)
-    (one,) = colorizer.colorize(ramp, 1)
+    (one,) = colorizer.colorize(ramp, 1, looks=1)
     one.save(tmp_path / "deep.png")
     assert read_photo(tmp_path / "deep.png").bits == 16
     assert one.render().dtype == np.uint8
     clear = np.dstack([(ramp >> 8).astype(np.uint8)] * 3 + [np.full((64, 64), 99, np.uint8)])
-    (one,) = colorizer.colorize(clear, 1)
+    (one,) = colorizer.colorize(clear, 1, looks=1)
     one.save(tmp_path / "clear.png")
     saved = read_photo(tmp_path / "clear.png").alpha
     assert saved is not None
@@ -232,7 +234,7 @@ def test_16_bits_and_transparency_are_saved(colorizer: Colorizer, tmp_path: Path
 
 
 def test_saving_replaces_no_other_file(colorizer: Colorizer, path: Path, tmp_path: Path) -> None:
-    (one,) = colorizer.colorize(path, 1)
+    (one,) = colorizer.colorize(path, 1, looks=1)
     before = path.read_bytes()
     with pytest.raises(WritePhotoError, match=r"cup\.png: .* no coloring that colorflow made"):
         one.save(path)
@@ -243,8 +245,8 @@ def test_saving_replaces_no_other_file(colorizer: Colorizer, path: Path, tmp_pat
 
 
 def test_a_coloring_says_what_it_is(colorizer: Colorizer, path: Path) -> None:
-    _, second = colorizer.colorize(path, 2, seed=3)
-    (sample,) = colorizer.colorize(path, 1, seed=3, samples=True)
+    _, second = colorizer.colorize(path, 2, seed=3, looks=1)
+    (sample,) = sampled(colorizer, path, 1, seed=3)
     share = second.share
     assert repr(second) == f"<Coloring of {path}: principal coloring b of 2, share {share}, seed 3>"
     assert repr(sample) == f"<Coloring of {path}: sample, seed 3>"

@@ -16,7 +16,7 @@ from colorflow.errors import PhotoError
 from colorflow.model.condition import Condition
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.photo import Photo
-from tests.colorizer.made import chroma, model_chroma
+from tests.colorizer.made import chroma, model_chroma, sampled
 from tests.small_weights import GAIN
 
 ALL = (1.0,) * 5
@@ -31,14 +31,10 @@ def pooled(ab: NDArray[np.float32], side: int) -> NDArray[np.float64]:
 
 
 def test_strength_0_is_the_plain_sample(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
-    plain = colorizer.colorize(photo, n=2, temperature=0.9, seed=3, samples=True, force=True)
-    given = colorizer.colorize(
-        photo, n=2, temperature=0.9, seed=3, reference=cup, strength=0, samples=True, force=True
-    )
+    plain = sampled(colorizer, photo, n=2, temperature=0.9, seed=3)
+    given = sampled(colorizer, photo, n=2, temperature=0.9, seed=3, reference=cup, strength=0)
     np.testing.assert_array_equal(chroma(given), chroma(plain))
-    ignored = colorizer.colorize(
-        photo, n=2, temperature=0.9, seed=3, strength=1, samples=True, force=True
-    )
+    ignored = sampled(colorizer, photo, n=2, temperature=0.9, seed=3, strength=1)
     np.testing.assert_array_equal(chroma(ignored), chroma(plain))
 
 
@@ -55,10 +51,8 @@ def test_coarse_latents_are_the_references_and_fine_ones_are_sampled(
     colorizer: Colorizer, photo: Photo, cup: Photo, encode: Callable[..., list[Tensor]]
 ) -> None:
     """The reference's given its own lightness, the others those of the plain sample."""
-    ab = model_chroma(
-        colorizer.colorize(photo, n=2, seed=3, reference=cup, strength=1, samples=True, force=True)
-    )
-    plain_ab = model_chroma(colorizer.colorize(photo, n=2, seed=3, samples=True, force=True))
+    ab = model_chroma(sampled(colorizer, photo, n=2, seed=3, reference=cup, strength=1))
+    plain_ab = model_chroma(sampled(colorizer, photo, n=2, seed=3))
     got, plain = (
         encode(photo, ab),
         encode(photo, plain_ab),
@@ -77,11 +71,7 @@ def test_strength_goes_from_the_sample_to_the_reference_on_the_arc(
 ) -> None:
     strengths = (0.0, 0.3, 0.6, 1.0)
     ab = [
-        model_chroma(
-            colorizer.colorize(
-                photo, 1, 0.5, 3, reference=cup, strength=s, samples=True, force=True
-            )
-        )
+        model_chroma(sampled(colorizer, photo, 1, 0.5, 3, reference=cup, strength=s))
         for s in strengths
     ]
     steps = encode(photo, np.concatenate(ab))

@@ -18,7 +18,7 @@ from colorflow.color.grid import square_lightness
 from colorflow.model.level import sample_latents, signs_of_photo
 
 SHAPES = [(2, 4, 4), (6, 4, 4), (6, 8, 8), (6, 16, 16), (6, 32, 32)]
-PHOTOS = ("astronaut", "coffee", "moon")
+PHOTOS = ("astronaut", "moon")
 
 
 def lightness(pixels: NDArray[np.uint8]) -> Tensor:
@@ -61,7 +61,7 @@ def test_latents_with_signs_are_standard_normal() -> None:
         assert correlation.std() == pytest.approx(1 / math.sqrt(len(sampled)), rel=0.15)
 
 
-@pytest.mark.parametrize("degrees", [10, 45, 90, 150])
+@pytest.mark.parametrize("degrees", [45, 150])
 def test_agreement_falls_with_the_angle_between_photos(degrees: int) -> None:
     """Two vectors at an angle t share 1 - t / pi of the signs of random projections."""
     rng = np.random.default_rng(degrees)
@@ -97,7 +97,7 @@ def test_one_photo_keeps_its_signs(name: str) -> None:
     assert kept(photo, 100 - photo) <= 0.01
 
 
-@pytest.mark.parametrize("value", [0, 7, 128, 255])
+@pytest.mark.parametrize("value", [0, 128])
 def test_a_flat_photo_has_signs_too(value: int) -> None:
     signs = signs_of_photo(lightness(np.full((40, 60), value, np.uint8)), SHAPES)
     assert set(coarse(signs).tolist()) <= {-1, 1}
