@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -167,7 +167,7 @@ class EnlargePane:
 
     def _spot(
         self, current: ColoredPhoto, chosen: ShownColoring, size: str, spot: Spot
-    ) -> Iterator[Updates]:
+    ) -> Generator[Updates, None, None]:
         yield {
             **self.emptied(),
             self.size: size,
@@ -231,7 +231,7 @@ class EnlargePane:
 
     def _written(
         self, current: ColoredPhoto, chosen: ShownColoring, scale: int, draw: Draw, path: Path
-    ) -> Iterator[float]:
+    ) -> Generator[float, None, None]:
         """Write the file, unless it is there already; yields the share that is done."""
         assert self._enlarger
         yield 0.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,7 +145,7 @@ class HowTab:
 
     def _sections(
         self, session: PhotoSession, job: FlowPictures, seed: int, other: int
-    ) -> Iterator[Updates]:
+    ) -> Generator[Updates, None, None]:
         yield {self.session: session, self.status: line("Looking into the flow ...")}
         ratio = job.ratio
         yield {

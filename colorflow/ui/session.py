@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Literal, Protocol, Self, TypeVar
@@ -210,7 +210,7 @@ class Session(Generic[Item]):
         if before:
             before.replace()
 
-    def run(self, job: Job, steps: Iterator[Step]) -> Iterator[Step]:
+    def run(self, job: Job, steps: Generator[Step, None, None]) -> Iterator[Step]:
         """Do a job: give what its steps give, until they are done or the job should end.
 
         The job before ends first. After this one is replaced, errors are ignored: its files may
@@ -222,7 +222,7 @@ class Session(Generic[Item]):
         """
         self.start(job)
         try:
-            with job:
+            with job, closing(steps):
                 for step in steps:
                     if job.end:
                         break
