@@ -21,7 +21,7 @@ from colorflow.ui.status import FAILURES, line, sentence
 MOST_PHOTOS = 200
 """Photos that may be open at once."""
 _MOST_SAID = 5
-"""Files that are no photos and are named on the page; the contact sheet names all."""
+"""Files with which something is wrong and that are named on the page."""
 
 _HEAD = 512
 """Bytes from which the kind of an archive is known."""
@@ -125,10 +125,8 @@ class AlbumSession(Session[ColoredPhoto]):
 
     def said(self) -> list[str]:
         """What the visitor should know of the files that are no photos, or wait; as HTML."""
-        named = [f"{one.name}: {one.reason}" for one in self.problems[:_MOST_SAID]]
-        if more := len(self.problems) - len(named):
-            named.append(f"{more} more; the contact sheet in the zip names all.")
-        said = [line(one, bad=True) for one in named]
+        named = [f"{one.name}: {one.reason}" for one in self.problems]
+        said = bad_lines(named, "; the contact sheet in the zip names all.")
         if self.waiting:
             said.append(line(f"{len(self.waiting)} more photos are being opened ..."))
         return said
@@ -184,6 +182,13 @@ def unpack_photos(archive: Path, folder: Path, most: int, size: int) -> Unpacked
             reason = "it is hidden, since a name begins with a dot" if hidden else _NO_PHOTO
             unpacked.unreadable.append(Note(path=path, reason=reason))
     return unpacked
+
+
+def bad_lines(sentences: Sequence[str], others: str) -> list[str]:
+    """The first sentences as HTML, and what there is to say of the others, after their number."""
+    more = len(sentences) - _MOST_SAID
+    said = [*sentences[:_MOST_SAID], *([f"{more} more{others}"] if more > 0 else [])]
+    return [line(one, bad=True) for one in said]
 
 
 def kind_of_archive(upload: Path) -> str | None:

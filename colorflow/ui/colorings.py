@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -200,8 +200,8 @@ def write_full_size(
     return path
 
 
-Made = Iterator[tuple["ColoringSpec", NDArray[np.float32], float | None]]
-"""Specs, colors and shares of colorings, one by one."""
+Made = Iterator["Coloring | ShownColoring"]
+"""Colorings, one by one."""
 Make = Callable[[Photo], Made]
 """Makes colorings of a photo that has been read."""
 
@@ -230,17 +230,18 @@ def make_colorings(
     try:
         with uploaded.read() as photo:
             small = reduced(photo)
-            for spec, ab, share in make(photo):
+            for one in make(photo):
                 if job.end:
                     return
+                spec = one.spec
                 name = name_of(spec) if spec.looks > 1 else f"{name_of(spec)}_quick"
                 coloring = ShownColoring(
                     spec=spec,
-                    ab=ab,
-                    preview=write_colored(folder / name, ab, small),
+                    ab=one.ab,
+                    preview=write_colored(folder / name, one.ab, small),
                     stem=f"{uploaded.path.stem}_{name}",
-                    share=share,
-                    caption=captions.of(spec, share),
+                    share=one.share,
+                    caption=captions.of(spec, one.share),
                 )
                 if done == 0:
                     colored_photo.replace_colorings(coloring)
@@ -284,9 +285,9 @@ def color_anew(
             yield from _samples(colorizer, photo, temperature, seed, n)
         elif progressively:
             for made in colorizer.colorize_progressively(photo, n, temperature, seed):
-                yield from _items(made)
+                yield from made
         else:
-            yield from _items(colorizer.colorize(photo, n, temperature, seed, force=True))
+            yield from colorizer.colorize(photo, n, temperature, seed, force=True)
         colored_photo.options = options
 
     return make
@@ -309,9 +310,9 @@ def vary(colorizer: Colorizer, colored_photo: ColoredPhoto, n: int, *, alike: bo
     fine = [level for level in colorizer.levels if level > _COARSE_GRID]
 
     def make(photo: Photo) -> Made:
-        yield chosen.spec, chosen.ab, chosen.share
+        yield chosen
         if alike:
-            yield from _items(colorizer.resample(photo, chosen.spec, fine, seed, n))
+            yield from colorizer.resample(photo, chosen.spec, fine, seed, n)
         else:
             yield from _samples(colorizer, photo, chosen.spec.temperature, seed, n)
 
@@ -345,13 +346,9 @@ def _improves(spec: ColoringSpec, other: ColoringSpec) -> bool:
     return spec.looks > other.looks and replace(other, looks=spec.looks) == spec
 
 
-def _items(colorings: Iterable[Coloring]) -> Made:
-    return ((one.spec, one.ab, one.share) for one in colorings)
-
-
 def _samples(colorizer: Colorizer, photo: Photo, temperature: float, first: int, n: int) -> Made:
     for seed in range(first, first + n):
-        yield from _items(colorizer.colorize(photo, 1, temperature, seed, samples=True, force=True))
+        yield from colorizer.colorize(photo, 1, temperature, seed, samples=True, force=True)
 
 
 def _next_seed(colored_photo: ColoredPhoto) -> int:

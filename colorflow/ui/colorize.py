@@ -12,7 +12,7 @@ import gradio as gr
 
 from colorflow.errors import ColorflowError
 from colorflow.photo import Kind
-from colorflow.ui.album import AlbumSession
+from colorflow.ui.album import AlbumSession, bad_lines
 from colorflow.ui.album_zip import write_zip
 from colorflow.ui.colorings import (
     Captions,
@@ -39,7 +39,7 @@ from colorflow.ui.panes import (
 )
 from colorflow.ui.samples import copy_of_sample
 from colorflow.ui.session import Job
-from colorflow.ui.status import FAILURES, Updates, line, problem, progress
+from colorflow.ui.status import FAILURES, Updates, line, problem, progress, sentence
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
@@ -47,8 +47,6 @@ if TYPE_CHECKING:
 
 _SHOW_SECONDS = 1.0
 """Time between two looks at how many photos are open."""
-_MOST_SAID = 5
-"""Photos that could not be colored and are named on the page."""
 
 _ABOUT_KIND = {
     Kind.GRAY: "A gray photo",
@@ -153,6 +151,9 @@ class ColorizeTab(ColorizeLayout):
         )
         self.gallery.select(self.choose, [self.session], self.shown, **AT_ONCE)
         self.result.download.connect(self.session, self.format)
+        larger = self.larger
+        stops = [larger.size.input, larger.picture.select, larger.put_button.click]
+        gr.on([*stops, larger.button.click], self._said_nothing, None, self.shown, **AT_ONCE)
 
     # photos
 
@@ -312,7 +313,7 @@ class ColorizeTab(ColorizeLayout):
                             }
                     done += photo.options == options
                 except FAILURES as error:
-                    failures.append(problem(error))
+                    failures.append(sentence(error))
                 with session.showing:
                     yield {
                         self.status: _of_all(done, photos, "colored"),
@@ -323,9 +324,8 @@ class ColorizeTab(ColorizeLayout):
             said = f"{_number(done, 'photo')} colored in {time.perf_counter() - began:.1f} s."
             if job.end:
                 said = f"Cancelled; {done} of {len(photos)} photos are colored."
-            more = len(failures) - _MOST_SAID
-            others = [line(f"{more} more could not be colored.", bad=True)] if more > 0 else []
-            return {self.status: "".join([line(said), *failures[:_MOST_SAID], *others])}
+            failed = bad_lines(failures, " could not be colored.")
+            return {self.status: "".join([line(said), *failed])}
 
         return Run(steps, is_of_all=True)
 
@@ -416,9 +416,11 @@ class ColorizeTab(ColorizeLayout):
             **self.larger.emptied(),
             **self._colorings(session),
         }
-        if session.job is None:
-            view |= {self.status: "", self.cancel_button: gr.update(visible=False)}
-        return view
+        return {**view, **self._said_nothing()} if session.job is None else view
+
+    def _said_nothing(self) -> Updates:
+        """The line of runs when there is none."""
+        return {self.status: "", self.cancel_button: gr.update(visible=False)}
 
     def _album(self, session: AlbumSession) -> Updates:
         """The small pictures, and the buttons for all; nothing for a single photo."""

@@ -26,8 +26,6 @@ IN_TURN: dict[str, Any] = {"api_visibility": "private", **WORK_QUEUE}
 """Options of events whose handlers wait for their turn in the queue of all work."""
 AFTERWARDS: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple", **IN_TURN}
 """Options of events that come by themselves or follow others, in the queue of all work."""
-ONCE: dict[str, Any] = {**AT_ONCE, "trigger_mode": "once"}
-"""Options of events whose handlers answer at once and do not like a second press."""
 FOR_LONG: dict[str, Any] = {**AFTERWARDS, **LONG_QUEUE}
 """Options of events that take minutes and show how far they are."""
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,9 @@ from colorflow.quiz.game import TRIALS, Game, Outcome, Quiz
 from colorflow.quiz.store import Mode
 from colorflow.quiz.trials import MAX_PICTURES, MIN_PICTURES, PhotoPool
 from colorflow.ui.album import kind_of_archive, unpack_photos
-from colorflow.ui.limits import ROUND_PIXELS, WORK_QUEUE, UploadSpace, visitor_of
-from colorflow.ui.photos import link_or_copy, storing
+from colorflow.ui.limits import ROUND_PIXELS, UploadSpace, visitor_of
+from colorflow.ui.panes import AT_ONCE, IN_TURN
+from colorflow.ui.photos import link_or_copy, new_folder, storing
 from colorflow.ui.quiz_html import (
     LETTERS,
     ON_LOAD,
@@ -136,50 +136,56 @@ class QuizTab:
     def _connect(self) -> None:
         """Connect events with handlers, none of which is public."""
         chosen = [self.game, self.mode, self.k]
-        shown = [self.game, self.stage, self.score, self.status, self.about, self.k]
-        private: dict[str, Any] = {"api_visibility": "private", **WORK_QUEUE}
-        quietly = {"show_progress": "hidden", **private}
-        taking_in = {"show_progress_on": self.about, **private}
-        self.stage.next(self.go_on, chosen, shown, **quietly)
+        shown = [self.game, self.stage, self.score, self.status, self.about]
+        quietly = {"show_progress": "hidden", **IN_TURN}
+        self.stage.next(self.handled(self.go_on, self.status), chosen, shown, **quietly)
         self.stage.choose(self.choose, [self.game], shown, **quietly)
-        self.mode.input(self.change_mode, chosen, shown, **quietly)
+        self.mode.input(self.handled(self.change_mode, self.status), chosen, shown, **quietly)
+        self.mode.input(
+            lambda mode: gr.update(interactive=mode == PLAY), [self.mode], [self.k], **AT_ONCE
+        )
+        own = self.handled(self.take_in, self.about)
         for upload, events in (
             (self.upload, [self.upload.upload, self.upload.delete, self.upload.clear]),
             (self.folder, [self.folder.upload]),
         ):
-            gr.on(events, self.take_in, [upload, *chosen], shown, **taking_in)
+            gr.on(events, own, [*chosen, upload], shown, show_progress_on=self.about, **IN_TURN)
         self.results_page.select(
-            self.show_results, [self.game], [self.game, self.results, self.export], **quietly
+            self.handled(self.show_results, self.results),
+            [self.game],
+            [self.game, self.results, self.export],
+            **quietly,
         )
 
-    def take_in(
-        self,
-        uploads: list[str] | None,
-        game: Game | None,
-        mode: str,
-        k: int,
-        request: gr.Request | None = None,
-    ) -> Updates:
+    def handled(self, act: Callable[..., Updates], told: gr.HTML) -> Callable[..., Updates]:
+        """Make a handler of a method that gets the visitor's game.
+
+        Args:
+            act: the method.
+            told: where it is said if that fails.
+        """
+
+        def handler(request: gr.Request, game: Game | None, *values: Any) -> Updates:
+            try:
+                game = game or self._new_game(request)
+                return {self.game: game, **act(game, *values)}
+            except FAILURES as error:
+                return {self.game: game, told: problem(error)}
+
+        return handler
+
+    def take_in(self, game: Game, mode: str, k: int, uploads: list[str] | None) -> Updates:
         """Play with uploaded photos, or with everybody's once they are removed."""
-        try:
-            game, own, about = self._game(game, request), None, _OWN_PHOTOS
-            if uploads:
-                with self._space.budget.reserve(self._space.budget.pixels):
-                    own, about = self._own_photos(game, [Path(one) for one in uploads])
-            game.play_with(own)
-        except FAILURES as error:
-            return {self.game: game, self.about: problem(error)}
+        own, about = None, _OWN_PHOTOS
+        if uploads:
+            with self._space.budget.reserve(self._space.budget.pixels):
+                own, about = self._own_photos(game, [Path(one) for one in uploads])
+        game.play_with(own)
         return {**self.change_mode(game, mode, k), self.about: line(about)}
 
-    def go_on(
-        self, game: Game | None, mode: str, k: int, request: gr.Request | None = None
-    ) -> Updates:
+    def go_on(self, game: Game, mode: str, k: int) -> Updates:
         """Show the trial that waits for an answer, or the next one."""
-        try:
-            game = self._game(game, request)
-            return {self.game: game, **self._trial(game, _MODES[mode], k)}
-        except FAILURES as error:
-            return {self.game: game, self.status: problem(error)}
+        return self._trial(game, _MODES[mode], k)
 
     def choose(self, game: Game | None, event: gr.EventData) -> Updates:
         """Take an answer, and show its outcome, or in a test the next trial."""
@@ -198,54 +204,33 @@ class QuizTab:
             updates[self.status] = problem(outcome.problem)
         return updates
 
-    def change_mode(
-        self, game: Game | None, mode: str, k: int, request: gr.Request | None = None
-    ) -> Updates:
+    def change_mode(self, game: Game, mode: str, k: int) -> Updates:
         """Go on in the other way to play, where it was left, or say how it goes."""
-        choice = gr.update(interactive=mode == PLAY)
-        if game and (game.tested if mode == TEST else game.score.answered):
-            return {**self.go_on(game, mode, k), self.k: choice}
+        if game.tested if mode == TEST else game.score.answered:
+            return self.go_on(game, mode, k)
         text, missing = self._intro, None
         if mode == TEST:
-            try:
-                game = self._game(game, request)
-            except ColorflowError as error:
-                return {self.status: problem(error)}
             missing = game.missing_for_test()
             text = _TEST_INTRO + (f'<p class="quiz-lacking">{missing}</p>' if missing else "")
-        return {
-            self.game: game,
-            self.k: choice,
-            self.status: "",
-            self.stage: intro(text, None if missing else "Start"),
-        }
+        return {self.status: "", self.stage: intro(text, None if missing else "Start")}
 
-    def show_results(self, game: Game | None, request: gr.Request | None = None) -> Updates:
+    def show_results(self, game: Game) -> Updates:
         """Show the fooling rates, and offer the answers as a file."""
-        try:
-            game = self._game(game, request)
-            tallies = self._quiz.store.tallies(self._quiz.colorizer.digest)
-            with storing():
-                table = Path(tempfile.mkdtemp(dir=game.folder)) / "colorflow-quiz.csv"
-            count = self._quiz.store.export(table)
-        except ColorflowError as error:
-            return {self.results: problem(error), self.export: gr.update(interactive=False)}
+        tallies = self._quiz.store.tallies(self._quiz.colorizer.digest)
+        table = new_folder(game.folder, "results-") / "colorflow-quiz.csv"
+        count = self._quiz.store.export(table)
         answers = "1 answer" if count == 1 else f"{count} answers"
         return {
-            self.game: game,
             self.results: results_html(tallies, game.player, self._quiz.pool.origin),
             self.export: gr.update(
                 value=str(table), label=f"Download {answers} as CSV", interactive=count > 0
             ),
         }
 
-    def _game(self, game: Game | None, request: gr.Request | None) -> Game:
-        if game:
-            return game
-        account = request.username if request else None
+    def _new_game(self, request: gr.Request) -> Game:
         with storing():
             root = self._space.budget.disk.folder_at_work(self._space.root)
-        return Game(self._quiz, root, visitor_of(request, account))
+        return Game(self._quiz, root, visitor_of(request, request.username))
 
     def _own_photos(self, game: Game, uploads: Sequence[Path]) -> tuple[PhotoPool, str]:
         """Bring a player's own photos into the game's folder, scan them, and tell of them.

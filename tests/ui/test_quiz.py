@@ -63,9 +63,17 @@ def tab(make: Any, tmp_path: Path) -> QuizTab:
 def started(
     tab: QuizTab, k: int = 3, mode: str = PLAY, address: str = "203.0.113.1"
 ) -> tuple[Game, dict[Any, Any]]:
-    request = SimpleNamespace(username=None, client=SimpleNamespace(host=address))
-    updates = tab.go_on(None, mode, k, request)  # type: ignore[arg-type]
+    updates = call(tab, tab.go_on, None, mode, k, address=address)
     return updates[tab.game], updates
+
+
+def call(
+    tab: QuizTab, act: Any, game: Game | None, *values: Any, address: str = "203.0.113.1"
+) -> dict[Any, Any]:
+    """What the handler of a method gives."""
+    request = SimpleNamespace(username=None, client=SimpleNamespace(host=address))
+    told = {"take_in": tab.about, "show_results": tab.results}.get(act.__name__, tab.status)
+    return tab.handled(act, told)(request, game, *values)
 
 
 def waiting(game: Game) -> Trial:
@@ -113,7 +121,7 @@ def test_four_rounds_with_the_score_right(tab: QuizTab) -> None:
             f"Right, it is picture {truth}." if right else f"No, it is picture {truth}."
         )
         assert f"of {number} right; guessing gives {number / 3:.1f}." in text(updates, tab.score)
-        tab.go_on(game, PLAY, 3)
+        call(tab, tab.go_on, game, PLAY, 3)
     assert text(updates, tab.score) == (
         "3 of 4 right; guessing gives 1.3. Right in a row: 1, at best 2."
     )
@@ -134,7 +142,7 @@ def test_the_outcome_names_the_truth_and_the_choice(tab: QuizTab) -> None:
 def test_a_trial_cannot_be_answered_twice_or_by_others(tab: QuizTab) -> None:
     game, first = started(tab)
     trial = waiting(game)
-    assert value(tab.go_on(game, PLAY, 5), tab.stage) == value(first, tab.stage)
+    assert value(call(tab, tab.go_on, game, PLAY, 5), tab.stage) == value(first, tab.stage)
     other, _ = started(tab)
     for who, token, chosen in (
         (other, trial.token, trial.truth),
@@ -164,9 +172,9 @@ def test_problems_are_told(make: Any, tmp_path: Path) -> None:
     assert is_problem(updates, tab.status)
     assert "--quiz-db" in text(updates, tab.status)
     assert "1 of 1" in text(updates, tab.score)
-    updates = tab.go_on(game, PLAY, 3)
+    updates = call(tab, tab.go_on, game, PLAY, 3)
     assert "You have seen all 2 photos that are here." in text(updates, tab.status)
-    updates = tab.show_results(game)
+    updates = call(tab, tab.show_results, game)
     assert "quiz.sqlite" in text(updates, tab.results)
 
 
@@ -197,12 +205,12 @@ def test_own_photos_are_played_with(tab: QuizTab, album: Path, tmp_path: Path) -
         for path in sorted(album.iterdir())[:5]:
             archive.write(path, f"holidays/{path.name}")
         archive.writestr("broken.jpg", b"\xff\xd8 no photo")
-    updates = tab.take_in([str(tmp_path / "mine.zip")], game, PLAY, 3)
+    updates = call(tab, tab.take_in, game, PLAY, 3, [str(tmp_path / "mine.zip")])
     assert text(updates, tab.about) == "5 of 6 files are color photos."
     assert game.folder in waiting(game).photo.path.parents
     assert "2 of 2" in text(answer(tab, game, right=True), tab.score)
-    assert "1 of 1" not in value(tab.show_results(game), tab.results)
-    updates = tab.take_in(None, game, PLAY, 3)
+    assert "1 of 1" not in value(call(tab, tab.show_results, game), tab.results)
+    updates = call(tab, tab.take_in, game, PLAY, 3, None)
     assert "Play with your own color photos" in text(updates, tab.about)
     assert game.folder not in waiting(game).photo.path.parents
 
@@ -211,11 +219,11 @@ def test_own_photos_that_are_few_or_none_are_told(
     tab: QuizTab, album: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "notes.txt").write_text("no photo")
-    updates = tab.take_in([str(tmp_path / "notes.txt")], None, PLAY, 3)
+    updates = call(tab, tab.take_in, None, PLAY, 3, [str(tmp_path / "notes.txt")])
     assert is_problem(updates, tab.about)
     assert "None of these files is a photo" in text(updates, tab.about)
     assert "HEIC" in text(updates, tab.about)
-    updates = tab.take_in([str(album / "000.png")], updates[tab.game], PLAY, 3)
+    updates = call(tab, tab.take_in, updates[tab.game], PLAY, 3, [str(album / "000.png")])
     assert text(updates, tab.about) == "1 of 1 files are color photos."
 
 
@@ -225,16 +233,16 @@ def test_of_too_many_own_photos_the_first_are_taken(
     """By their number, and by their size; a single file that is too large is refused."""
     files = [str(path) for path in save_album(tmp_path / "own", 4)]
     monkeypatch.setattr(quiz_module, "MOST_PHOTOS", 3)
-    updates = tab.take_in(files, None, PLAY, 3)
+    updates = call(tab, tab.take_in, None, PLAY, 3, files)
     assert text(updates, tab.about).startswith("3 of the first 3 files are color photos.")
     monkeypatch.setattr(quiz_module, "MOST_PHOTOS", 200)
     for path in map(Path, files):  # what follows the picture is not read
         path.write_bytes(path.read_bytes() + bytes(900_000))
     monkeypatch.setattr(tab, "_space", replace(tab._space, megabytes=2))
-    updates = tab.take_in(files, updates[tab.game], PLAY, 3)
+    updates = call(tab, tab.take_in, updates[tab.game], PLAY, 3, files)
     assert text(updates, tab.about).startswith("2 of the first 2 files are color photos.")
     monkeypatch.setattr(tab, "_space", replace(tab._space, megabytes=0))
-    assert is_problem(tab.take_in(files, updates[tab.game], PLAY, 3), tab.about)
+    assert is_problem(call(tab, tab.take_in, updates[tab.game], PLAY, 3, files), tab.about)
 
 
 # nothing tells
@@ -288,15 +296,13 @@ def test_handlers_and_states_stay_on_the_server(tab: QuizTab) -> None:
 
 
 def test_a_test_says_what_is_lacking(tab: QuizTab) -> None:
-    updates = tab.change_mode(None, TEST, 3)
+    updates = call(tab, tab.change_mode, None, TEST, 3)
     stage = value(updates, tab.stage)
     assert "4 are here, so 36 are missing" in stage
     assert "<button" not in stage
-    assert updates[tab.k]["interactive"] is False
-    back = tab.change_mode(updates[tab.game], PLAY, 3)
+    back = call(tab, tab.change_mode, updates[tab.game], PLAY, 3)
     assert "Start" in value(back, tab.stage)
-    assert back[tab.k]["interactive"] is True
-    assert "36 are missing" in text(tab.go_on(None, TEST, 3), tab.status)
+    assert "36 are missing" in text(call(tab, tab.go_on, None, TEST, 3), tab.status)
 
 
 @pytest.mark.parametrize(("seconds", "counted"), [(0.6, True), (0.2, False)])
@@ -305,7 +311,7 @@ def test_a_test_tells_nothing_before_its_end(
 ) -> None:
     tab = make(album)
     clock.seconds = seconds
-    assert "Start" in value(tab.change_mode(None, TEST, 5), tab.stage)
+    assert "Start" in value(call(tab, tab.change_mode, None, TEST, 5), tab.stage)
     game, updates = started(tab, 5, TEST)
     for number in range(1, TRIALS + 1):
         assert text(updates, tab.status) == f"{number} of 40: which one is the photo?"
@@ -313,10 +319,10 @@ def test_a_test_tells_nothing_before_its_end(
         stage = value(updates, tab.stage)
         assert (stage.count("data-choice"), stage.count("<figure")) == (2, 0)
         if number == 20:
-            assert value(tab.change_mode(game, TEST, 3), tab.stage) == stage
-            assert "Nobody has played yet" in value(tab.show_results(game), tab.results)
+            assert value(call(tab, tab.change_mode, game, TEST, 3), tab.stage) == stage
+            assert "Nobody has played yet" in value(call(tab, tab.show_results, game), tab.results)
         updates = answer(tab, game, right=number > 10)
-    ended, results = text(updates, tab.stage), value(tab.show_results(game), tab.results)
+    ended, results = text(updates, tab.stage), value(call(tab, tab.show_results, game), tab.results)
     assert ("In 10 of 40 trials" in ended) == counted
     assert ("25 %, 95 % interval 14 to 40 %. Guessing gives 50 %." in ended) == counted
     assert ("40 answers came too soon or too late" in ended) == (not counted)
@@ -328,15 +334,15 @@ def test_a_test_tells_nothing_before_its_end(
 
 
 def test_results_and_export(tab: QuizTab) -> None:
-    updates = tab.show_results(None)
+    updates = call(tab, tab.show_results, None)
     assert text(updates, tab.results) == "Nobody has played yet."
     assert updates[tab.export]["interactive"] is False
     for address, rights in (("203.0.113.1", (True, False)), ("203.0.113.2", (False, False))):
         game, _ = started(tab, address=address)
         for right in rights:
             answer(tab, game, right=right)
-            tab.go_on(game, PLAY, 3)
-    updates = tab.show_results(game)
+            call(tab, tab.go_on, game, PLAY, 3)
+    updates = call(tab, tab.show_results, game)
     results = value(updates, tab.results)
     assert "folder of whoever runs this page" in results
     interval = bootstrap_interval([Tally(1, 2), Tally(2, 2)])
@@ -364,7 +370,7 @@ def cells(results: str) -> list[list[str]]:
 
 def test_a_closed_page_leaves_nothing(tab: QuizTab, root: Path) -> None:
     game, _ = started(tab)
-    tab.show_results(game)
+    call(tab, tab.show_results, game)
     assert any(root.rglob("*.png"))
     tab.game.delete_callback(game)
     assert not any(root.rglob("*.png"))
