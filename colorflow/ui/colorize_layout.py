@@ -14,7 +14,7 @@ from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.controls import MOST_VIVID, SAMPLES, SUMMARY, seed_number
 from colorflow.ui.enlarge import EnlargePane
 from colorflow.ui.limits import UploadSpace
-from colorflow.ui.panes import LISTEN, OWN_FORMAT, SUFFIXES, ComparePane, UploadPane
+from colorflow.ui.panes import OWN_FORMAT, SUFFIXES, ComparePane, UploadPane, script
 from colorflow.ui.photos import file_url
 from colorflow.ui.samples import sample_buttons
 from colorflow.ui.status import line, status_line
@@ -95,7 +95,9 @@ class ColorizeLayout:
         self.whole_folder = gr.UploadButton(
             "Choose a whole folder", file_count="directory", size="sm", elem_id="upload-all"
         )
-        self.strip = gr.HTML("", js_on_load=LISTEN, apply_default_css=False, elem_id="strip")
+        self.strip = gr.HTML(
+            "", js_on_load=script("listen.js"), apply_default_css=False, elem_id="strip"
+        )
         self.photos.add_preview("preview", 240)
         self.about = status_line(self.formats, "about")
         self.with_colors = gr.CheckboxGroup(

@@ -62,9 +62,6 @@ _FINISHED = (
     "lightness: the picture is done."
 )
 
-PLAYER = Path(__file__).with_name("player.js")
-"""The script of a `player`."""
-
 
 @dataclass(frozen=True, slots=True)
 class Shown:

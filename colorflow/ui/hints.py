@@ -17,12 +17,12 @@ from colorflow.ui.panes import (
     AFTERWARDS,
     HAS_COLORS,
     IN_TURN,
-    LISTEN,
     Download,
     UploadPane,
     formats_line,
     gray_button,
     picture,
+    script,
 )
 from colorflow.ui.points import Points
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
@@ -101,8 +101,8 @@ class HintsTab:
         self.picture = picture("hints-picture", visible=False)
 
     def _build_choices(self) -> None:
-        self.swatches = gr.HTML("", js_on_load=LISTEN, elem_id="hints-swatches")
-        self.materials = gr.HTML("", js_on_load=LISTEN, elem_id="hints-materials")
+        self.swatches = gr.HTML("", js_on_load=script("listen.js"), elem_id="hints-swatches")
+        self.materials = gr.HTML("", js_on_load=script("listen.js"), elem_id="hints-materials")
         with gr.Row(visible=False, elem_id="hints-free") as self.free:
             self.picker = gr.ColorPicker(
                 value="#4a6fa5",
@@ -113,7 +113,7 @@ class HintsTab:
             self.use = gr.Button("Use this color", scale=0, min_width=180, elem_id="hints-use")
 
     def _build_points(self) -> None:
-        self.points = gr.HTML("", js_on_load=LISTEN, elem_id="hints-points")
+        self.points = gr.HTML("", js_on_load=script("listen.js"), elem_id="hints-points")
         with gr.Row():
             self.undo_button = gr.Button(
                 "Undo", interactive=False, min_width=120, elem_id="hints-undo"

@@ -13,9 +13,9 @@ from colorflow.photo import Photo, count_pixels, read_photo
 from colorflow.quiz.trials import example_photo
 from colorflow.ui.colorings import PhotoSession
 from colorflow.ui.controls import checked_seed, seed_number, whole_number
-from colorflow.ui.flow_pictures import PLAYER, FlowPictures, player, row
+from colorflow.ui.flow_pictures import FlowPictures, player, row
 from colorflow.ui.limits import UploadSpace
-from colorflow.ui.panes import IN_TURN, session_state
+from colorflow.ui.panes import IN_TURN, script, session_state
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
 from colorflow.ui.uncertainty_map import MOST
 
@@ -100,8 +100,9 @@ class HowTab:
 
     def _section(self, name: str, text: str) -> gr.HTML:
         gr.HTML(text, elem_id=f"how-{name}-heading")
-        script = PLAYER.read_text(encoding="utf-8")
-        return gr.HTML("", js_on_load=script, apply_default_css=False, elem_id=f"how-{name}")
+        return gr.HTML(
+            "", js_on_load=script("player.js"), apply_default_css=False, elem_id=f"how-{name}"
+        )
 
     def connect(self, tab: gr.Tab, photos: gr.State) -> None:
         """Connect events with handlers.

@@ -51,50 +51,6 @@ _FETCH = """
 }
 """
 
-LISTEN = """
-let pressed = null;
-element.addEventListener("click", event => {
-    const button = event.target.closest("button[data-index]");
-    if (!button) return;
-    pressed = button.dataset;
-    trigger("select", { index: Number(pressed.index), value: pressed.act });
-});
-watch("value", () => {
-    if (!pressed) return;
-    const same = `button[data-index="${pressed.index}"][data-act="${pressed.act}"]`;
-    element.querySelector(same)?.focus({ preventScroll: true });
-    pressed = null;
-});
-"""
-"""For a `gr.HTML` of buttons: one that is pressed sends its index and act in a select event, and
-keeps the keyboard's focus."""
-
-_COMPARE = """
-let at = "50";
-const show = () => {
-    const input = element.querySelector("input");
-    if (!input) return;
-    input.value = at;
-    input.closest(".compare").style.setProperty("--at", at);
-    element.querySelector("button").hidden = !document.fullscreenEnabled;
-};
-element.addEventListener("input", (event) => {
-    at = event.target.value;
-    show();
-});
-element.addEventListener("click", (event) => {
-    if (!event.target.closest("button")) return;
-    if (document.fullscreenElement) document.exitFullscreen();
-    else element.querySelector(".compare-frame").requestFullscreen();
-});
-element.addEventListener("fullscreenchange", () => {
-    const label = document.fullscreenElement ? "Exit full screen" : "Full screen";
-    element.querySelector("button")?.setAttribute("aria-label", label);
-});
-watch("value", show);
-"""
-"""Moves the handle, which stays where it is when other pictures come, and fills the screen."""
-
 
 def session_state(space: UploadSpace, kind: type[Session[Any]] = Session) -> gr.State:
     """Make the state that holds a session for each visitor.
@@ -106,6 +62,11 @@ def session_state(space: UploadSpace, kind: type[Session[Any]] = Session) -> gr.
         kind: of the session.
     """
     return gr.State(kind(space.root, space.budget), delete_callback=kind.close)
+
+
+def script(name: str) -> str:
+    """A script of this folder, for a `gr.HTML`."""
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def formats_line(max_megabytes: int) -> str:
@@ -244,14 +205,17 @@ class ComparePane:
 
     def __init__(self, prefix: str, steps: str, model: str, status: gr.HTML) -> None:
         self._prefix, self._model, self._status = prefix, model, status
-        self.welcome = gr.HTML(steps, js_on_load=LISTEN, elem_id=f"{prefix}welcome")
+        self.welcome = gr.HTML(steps, js_on_load=script("listen.js"), elem_id=f"{prefix}welcome")
         self.column = gr.Column(visible=False, elem_id=f"{prefix}results")
 
     def add_compare(self, heading_id: str) -> None:
         """Put two pictures and a handle between them below what is there."""
         gr.HTML("<h2>Drag the handle to compare</h2>", elem_id=heading_id)
         self.compare = gr.HTML(
-            "", js_on_load=_COMPARE, apply_default_css=False, elem_id=f"{self._prefix}compare"
+            "",
+            js_on_load=script("compare.js"),
+            apply_default_css=False,
+            elem_id=f"{self._prefix}compare",
         )
 
     def add_download(self) -> None:

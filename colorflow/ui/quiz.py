@@ -16,11 +16,10 @@ from colorflow.quiz.store import Mode
 from colorflow.quiz.trials import MAX_PICTURES, MIN_PICTURES, PhotoPool
 from colorflow.ui.album import kind_of_archive, unpack_photos
 from colorflow.ui.limits import ROUND_PIXELS, UploadSpace, visitor_of
-from colorflow.ui.panes import AT_ONCE, IN_TURN
+from colorflow.ui.panes import AT_ONCE, IN_TURN, script
 from colorflow.ui.photos import link_or_copy, new_folder, storing
 from colorflow.ui.quiz_html import (
     LETTERS,
-    ON_LOAD,
     intro,
     outcome_html,
     results_html,
@@ -111,7 +110,7 @@ class QuizTab:
             self.status = status_line("", "quiz-status")
             self.stage = gr.HTML(
                 intro(self._intro, "Start"),
-                js_on_load=ON_LOAD,
+                js_on_load=script("quiz.js"),
                 apply_default_css=False,
                 elem_id="quiz-stage",
             )

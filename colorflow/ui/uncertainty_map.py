@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.ui.colorings import ColoredPhoto, PhotoSession
-from colorflow.ui.panes import IN_TURN
+from colorflow.ui.panes import IN_TURN, picture
 from colorflow.ui.photos import NO_CHROMA, reduced, write_preview
 from colorflow.ui.status import FAILURES, Updates, problem
 
@@ -46,13 +46,7 @@ class UncertaintyMap:
         gr.HTML(_ABOUT, elem_id="show-open-info")
         with gr.Column(visible=False, elem_id="open-map") as self.column:
             gr.HTML("<h2>Where the model is unsure</h2>", elem_id="open-heading")
-            self.picture = gr.Image(
-                show_label=False,
-                format="png",
-                interactive=False,
-                buttons=["fullscreen"],
-                elem_id="open-picture",
-            )
+            self.picture = picture("open-picture", buttons=["fullscreen"])
             gr.HTML(legend(), elem_id="open-legend")
         self.components = [self.button, self.column, self.picture]
         outputs = [*self.components, status]
