@@ -10,15 +10,16 @@
     page.py       what every tab shares: heading, theme, page.css; page.js names things for screen
                   readers
     session.py    what the server keeps of one visitor: open photos, the job at work, their files
-    panes.py      where every tab takes uploads and shows results, before and after
+    panes.py      where every tab takes uploads and shows results, before and after, which
+                  compare.js does; listen.js listens to buttons in HTML
     controls.py   controls that several tabs have; status.py: their status lines
     colorize.py   the tab that colors photos; colorize_layout.py has its components,
-                  all_photos.py the part for several photos, uncertainty_map.py the part that shows
-                  how certain the colors are, enlarge.py the part that enlarges the chosen coloring,
-                  samples.py photos to try
+                  album_zip.py makes the zip of several photos, uncertainty_map.py is the part that
+                  shows how certain the colors are, enlarge.py the part that enlarges the chosen
+                  coloring, samples.py has photos to try
     hints.py      the tab where a visitor gives points their colors
     reference.py  the tab that carries the colors of one photo over to another
-    quiz.py       the tab with the quiz; quiz_html.py is its HTML
+    quiz.py       the tab with the quiz; quiz_html.py is its HTML, quiz.js its script
     how.py        the tab that shows how it works
 
 What the tabs work with:

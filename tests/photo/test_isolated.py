@@ -357,8 +357,7 @@ def test_an_answer_cannot_change_any_more() -> None:
 
 # Files that colorflow ships or has just written are read in the process itself.
 _OWN_FILES = {
-    "colorflow/ui/all_photos.py": 2,
-    "colorflow/ui/samples.py": 2,
+    "colorflow/ui/album_zip.py": 2,
     "colorflow/ui/hinted_photo.py": 6,
     "colorflow/ui/how.py": 2,
 }

@@ -292,18 +292,6 @@ def test_a_photo_that_fails_is_named_and_the_others_go_on(
     assert is_problem(rest, tab.status)
 
 
-def test_a_bad_seed_is_told(tab: ColorizeTab, session: Session[ColoredPhoto]) -> None:
-    updates = tab.begin(tab.all, session, 2, 1.0, None, SUMMARY)
-    assert text(updates, tab.status).startswith("Seed: a whole number")
-    assert session.job is None
-
-
-def test_a_tick_also_for_what_is_colored_alone(
-    tab: ColorizeTab, session: Session[ColoredPhoto]
-) -> None:
-    assert ticks(colorize(tab, session), tab) == [True, False, False]
-
-
 # the zip
 
 

@@ -56,13 +56,6 @@ def test_the_first_coloring_is_shown_and_ready(tab: ColorizeTab, gray: Path) -> 
     assert provenance == Provenance(7, 1.0, "fake", principal=said, looks=5)
 
 
-def test_the_options_reach_the_colorizer(
-    tab: ColorizeTab, colorizer: FakeColorizer, small: Path
-) -> None:
-    colorize(tab, opened(tab, small), 5, 0.7, 11)
-    assert colorizer.calls == [(5, 0.7, 11, False)]
-
-
 def test_the_download_has_full_size_metadata_and_the_photo_s_lightness(
     tab: ColorizeTab, gray: Path
 ) -> None:
@@ -84,9 +77,8 @@ def test_the_download_has_full_size_metadata_and_the_photo_s_lightness(
         assert np.abs(lab[middle][:, 1:].mean(axis=0) - AB[seed]).max() < 4
 
 
-@pytest.mark.parametrize("suffix", ["png", "webp", "tif", "bmp"])
-def test_what_is_no_jpeg_becomes_png(tab: ColorizeTab, tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"scan.{suffix}"
+def test_what_is_no_jpeg_becomes_png(tab: ColorizeTab, tmp_path: Path) -> None:
+    path = tmp_path / "scan.webp"
     Image.fromarray(data.astronaut()[::8, ::8]).save(path)
     session = opened(tab, path)
     colorize(tab, session)
@@ -116,23 +108,15 @@ def test_one_pixel_is_a_photo(tab: ColorizeTab, tmp_path: Path) -> None:
     assert pixels(download(tab, session)).shape == (1, 1, 3)
 
 
-def test_names_of_files_say_the_seeds_that_were_sampled(tab: ColorizeTab, small: Path) -> None:
-    session = opened(tab, small)
-    updates = colorize(tab, session, n=3, seed=10, samples=True)
-    captions = [caption for _, caption in value(updates, tab.gallery)]
-    assert captions == ["Sample 1", "Sample 2", "Sample 3"]
-    assert [one.stem for one in session.current.colorings] == [f"small_s{s}" for s in (10, 11, 12)]
-
-
-@pytest.mark.parametrize("stem", ["preview", "gray", "a", "b"])
+@pytest.mark.parametrize("stem", ["preview", "a"])
 def test_no_preview_takes_the_download_s_place(tab: ColorizeTab, tmp_path: Path, stem: str) -> None:
     path = tmp_path / f"{stem}.png"
-    Image.fromarray(np.tile(data.camera(), (1, 3))).save(path)
+    Image.fromarray(np.tile(data.camera()[::2, ::2], (1, 6))).save(path)
     session = opened(tab, path)
     colorize(tab, session)
     for index, one in enumerate(session.current.colorings):
-        assert pixels(download(tab, session, index)).shape == (512, 1536, 3)
-        assert pixels(one.preview).shape == (341, 1024, 3)
+        assert pixels(download(tab, session, index)).shape == (256, 1536, 3)
+        assert pixels(one.preview).shape == (171, 1024, 3)
 
 
 def test_new_colorings_replace_the_old_ones(tab: ColorizeTab, small: Path) -> None:
@@ -188,13 +172,6 @@ def test_an_error_is_one_sentence_and_the_colorings_stay(
     assert text(updates, tab.status) == words
     assert [one.seed for one in session.current.colorings] == [0, 0]
     assert download(tab, session, 1).name == "small_b.png"
-
-
-def test_an_upload_that_has_gone_is_told(tab: ColorizeTab, small: Path) -> None:
-    session = opened(tab, small)
-    session.current.photo.path.unlink()
-    updates = colorize(tab, session)
-    assert text(updates, tab.status).startswith("small.png: there is no such file")
 
 
 def test_a_first_picture_of_one_look_makes_way_for_that_of_several(

@@ -14,7 +14,7 @@ import pytest
 from colorflow.errors import WeightsError
 from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.controls import SAMPLES, SUMMARY
+from colorflow.ui.controls import SAMPLES
 from colorflow.ui.session import Job, Session
 from colorflow.ui.status import Updates
 from tests.ui.fake_colorizer import FakeColorizer
@@ -165,23 +165,6 @@ def test_what_comes_after_a_run_waits_for_its_end(
     assert len(folders(session)) == (1 if expected[what] else 0)
 
 
-def test_another_photo_keeps_what_had_come(
-    tab: ColorizeTab, small: Path, gray: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    session = opened(tab, small, gray)
-    run = started(tab, session, 8, there=3)
-    other = Handler(monkeypatch, lambda: look(tab, session, 1))
-    assert other.asked.wait(30)
-    everything(run)
-    other.join(30)
-    updates = look(tab, session, 0)
-    assert [caption for _, caption in value(updates, tab.gallery)] == [
-        "Sample 1",
-        "Sample 2",
-        "Sample 3",
-    ]
-
-
 def test_another_list_of_photos_ends_the_run(
     tab: ColorizeTab, small: Path, gray: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,17 +214,6 @@ def test_an_error_in_the_middle_is_told_and_keeps_what_is_there(
     assert captions(session) == ["Sample 1", "Sample 2"]
     colorizer.error = None
     assert text(colorize(tab, session, n=1), tab.status).startswith("1 coloring in")
-
-
-def test_principal_colorings_come_together(
-    tab: ColorizeTab, colorizer: FakeColorizer, small: Path
-) -> None:
-    session = opened(tab, small)
-    run = running(tab, tab.one, session, 4, 1.0, 9, SUMMARY)
-    next(run)
-    # The first one comes twice: at one look, and at several.
-    assert [len(value(next(run), tab.gallery)) for _ in range(5)] == [1, 1, 2, 3, 4]
-    assert colorizer.calls == [(4, 1.0, 9, False)]
 
 
 def test_what_else_is_asked_of_a_run(tab: ColorizeTab, small: Path) -> None:

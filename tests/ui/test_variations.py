@@ -10,7 +10,7 @@ import pytest
 from colorflow.photo import Principal, read_provenance
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.controls import SAMPLES, SUMMARY
-from colorflow.ui.uncertainty_map import STOPS, legend
+from colorflow.ui.uncertainty_map import STOPS
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.handling import (
     click,
@@ -57,19 +57,6 @@ def test_more_like_this_keeps_the_colors_of_the_chosen_coloring(
     provenance = read_provenance(download(tab, session, 1))
     assert provenance is not None
     assert provenance.principal == Principal("b", 3), "its share is that of another picture"
-
-
-def test_more_like_this_of_a_sample(tab: ColorizeTab, small: Path) -> None:
-    session = opened(tab, small)
-    colorize(tab, session, n=2, temperature=0.6, seed=10, samples=True)
-    updates = more(tab, session, 2, alike=True)
-    assert captions(updates, tab) == ["Sample 1", "Sample 1, variation 1", "Sample 1, variation 2"]
-    assert session.current.colorings[1].spec.seeds == (10, 10, 12, 12, 12)
-    path = download(tab, session, 1)
-    assert path.name == "small_s10-12.png"
-    provenance = read_provenance(path)
-    assert provenance is not None
-    assert (provenance.seed, provenance.temperature, provenance.model) == (10, 0.6, "fake")
 
 
 def test_something_else_is_samples_beside_the_chosen_coloring(
@@ -129,7 +116,3 @@ def test_another_photo_takes_the_map_away(tab: ColorizeTab, gray: Path, small: P
     assert not first.exists()
     assert not updates[tab.map.column]["visible"]
     assert updates[tab.map.button]["visible"]
-
-
-def test_the_legend_has_the_glow_s_colors() -> None:
-    assert legend().index("rgb(60, 60, 120)") < legend().index("rgb(255, 240, 150)")
