@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from colorflow.errors import ColorflowError
-from colorflow.photo import Kind
 from colorflow.ui.album import AlbumSession, bad_lines
 from colorflow.ui.album_zip import write_zip
 from colorflow.ui.colorings import (
@@ -19,22 +18,19 @@ from colorflow.ui.colorings import (
     ColoredPhoto,
     ColoringOptions,
     Make,
-    ShownColoring,
     color_anew,
     make_colorings,
     vary,
 )
-from colorflow.ui.colorize_layout import COLORIZE, GRAY, ColorizeLayout, strip_html
-from colorflow.ui.controls import SAMPLES, SUMMARY, options_of
+from colorflow.ui.colorize_layout import COLORIZE, GRAY, ColorizeLayout, number_of
+from colorflow.ui.controls import options_of
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.panes import (
     AFTERWARDS,
     AT_ONCE,
     FOR_LONG,
-    HAS_COLORS,
     IN_TURN,
     SUFFIXES,
-    TREAT_AS_GRAY,
     saved_by_browser,
 )
 from colorflow.ui.samples import copy_of_sample
@@ -48,11 +44,6 @@ if TYPE_CHECKING:
 _SHOW_SECONDS = 1.0
 """Time between two looks at how many photos are open."""
 
-_ABOUT_KIND = {
-    Kind.GRAY: "A gray photo",
-    Kind.TINTED: "A toned photo (sepia or the like), colored as if it were gray",
-    Kind.COLORED: "This photo has colors of its own, and is treated as gray",
-}
 _SHOW_RESULTS = """
 () => requestAnimationFrame(() => {
     const results = document.querySelector("#results");
@@ -203,7 +194,8 @@ class ColorizeTab(ColorizeLayout):
         for one in session.items:
             one.treated_as_gray = one.folder.name in ticked
         return {
-            self.all_button: self._all_button(session),
+            **self._album(session),
+            self.with_colors: gr.skip(),  # further ticks may have been made
             self.about: self._about(session),
             self.button: self._button(session),
         }
@@ -278,7 +270,7 @@ class ColorizeTab(ColorizeLayout):
                     self.status: progress(done, wanted),
                     **self._one_more(session, photo, done),
                 }
-            said = f"{_number(done, 'coloring')} in {time.perf_counter() - began:.1f} s."
+            said = f"{number_of(done, 'coloring')} in {time.perf_counter() - began:.1f} s."
             if job.end:
                 said = f"Cancelled; {done} of {wanted} colorings are here."
             return {self.status: line(said)}
@@ -321,7 +313,7 @@ class ColorizeTab(ColorizeLayout):
                     }
                 if job.end:
                     break
-            said = f"{_number(done, 'photo')} colored in {time.perf_counter() - began:.1f} s."
+            said = f"{number_of(done, 'photo')} colored in {time.perf_counter() - began:.1f} s."
             if job.end:
                 said = f"Cancelled; {done} of {len(photos)} photos are colored."
             failed = bad_lines(failures, " could not be colored.")
@@ -397,110 +389,6 @@ class ColorizeTab(ColorizeLayout):
             return {compare: gr.skip()}
         return {compare: self._compared(session, photo, photo.chosen)[compare]}
 
-    # what is shown
-
-    def _view(self, session: AlbumSession) -> Updates:
-        """Everything about the photo that the visitor looks at."""
-        current = session.current
-        view: Updates = {
-            self.session: session,
-            **self._album(session),
-            **self.photos.shown(current.photo if current else None),
-            self.about: self._about(session),
-            self.button: self._button(session),
-            **self.result.emptied(),
-            self.view: SUMMARY,
-            self.gallery: None,
-            self.beside: gr.update(visible=bool(current and current.has_colors)),
-            **self.map.emptied(),
-            **self.larger.emptied(),
-            **self._colorings(session),
-        }
-        return {**view, **self._said_nothing()} if session.job is None else view
-
-    def _said_nothing(self) -> Updates:
-        """The line of runs when there is none."""
-        return {self.status: "", self.cancel_button: gr.update(visible=False)}
-
-    def _album(self, session: AlbumSession) -> Updates:
-        """The small pictures, and the buttons for all; nothing for a single photo."""
-        photos = session.items
-        colored = [one for one in photos if one.is_in_zip]
-        with_colors = [one for one in photos if one.has_colors]
-        several = len(photos) + len(session.waiting) > 1
-        return {
-            self.strip: strip_html(photos, session.current),
-            self.with_colors: gr.update(
-                choices=[(one.name, one.folder.name) for one in with_colors],
-                value=[one.folder.name for one in with_colors if one.treated_as_gray],
-                visible=several and bool(with_colors),
-            ),
-            self.all_button: gr.update(**self._all_button(session), visible=several),
-            self.zip_button: gr.update(
-                value=f"Download {_number(len(colored), 'photo')} in a zip",
-                visible=len(colored) > 1,
-            ),
-            self.every: gr.update(
-                visible=len(colored) > 1 and any(len(one.colorings) > 1 for one in colored)
-            ),
-        }
-
-    def _all_button(self, session: AlbumSession) -> dict[str, Any]:
-        several = sum(not one.is_left_alone for one in session.items) + len(session.waiting)
-        return gr.update(value=f"Colorize all {several}", interactive=several > 0)
-
-    def _button(self, session: AlbumSession) -> dict[str, Any]:
-        """The button as it is for the photo that the visitor looks at."""
-        current = session.current
-        return gr.update(
-            value=TREAT_AS_GRAY if current and current.is_left_alone else COLORIZE,
-            interactive=current is not None,
-        )
-
-    def _about(self, session: AlbumSession) -> str:
-        said = session.said()
-        if session.current is None:
-            return "".join(said) or self.formats
-        photo = session.current.photo
-        kind = HAS_COLORS if session.current.is_left_alone else _ABOUT_KIND[photo.kind]
-        size = f"{photo.width} × {photo.height} pixels"
-        return "".join([*said, line(f"{kind}. {size}.")])
-
-    def _one_more(self, session: AlbumSession, photo: ColoredPhoto, done: int) -> Updates:
-        """One more coloring of a photo, if it is the one that the visitor looks at."""
-        if session.current is not photo:
-            return {}
-        if done > 1:
-            return self._gallery(photo)
-        return {**self._album(session), **self._colorings(session)}
-
-    def _colorings(self, session: AlbumSession) -> Updates:
-        """The colorings, if any, of the photo that the visitor looks at."""
-        current = session.current
-        if current is None or current.chosen is None:
-            return {}
-        return {
-            **self.result.shown(),
-            **self._gallery(current, selected_index=list(current.colorings).index(current.chosen)),
-            **self._compared(session, current, current.chosen),
-            **self.larger.emptied(),
-        }
-
-    def _gallery(self, photo: ColoredPhoto, **options: int) -> Updates:
-        pictures = [(str(one.preview), one.caption) for one in photo.colorings]
-        return {
-            self.gallery: gr.update(value=pictures, **options),
-            self.view: SAMPLES if photo.shows_samples else SUMMARY,
-        }
-
-    def _compared(
-        self, session: AlbumSession, current: ColoredPhoto, coloring: ShownColoring
-    ) -> Updates:
-        photo = current.photo
-        as_gray = current.has_colors and session.compares_gray
-        before = photo.gray if as_gray else photo.preview
-        return self.result.compared(photo, before, coloring.preview)
-
 
 def _to_be_colored(session: AlbumSession, options: ColoringOptions) -> Sequence[ColoredPhoto]:
     """Those that do not have these colorings, nor colors of their own."""
@@ -509,7 +397,3 @@ def _to_be_colored(session: AlbumSession, options: ColoringOptions) -> Sequence[
 
 def _of_all(done: int, photos: Sequence[ColoredPhoto], what: str) -> str:
     return progress(done, len(photos), f"{done} of {len(photos)} photos are {what}.")
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -1,23 +1,31 @@
-"""The components of the tab that colors photos."""
+"""The components of the tab that colors photos, and what they show of a visitor's photos."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from colorflow.photo import KINDS
-from colorflow.ui.album import MOST_PHOTOS
-from colorflow.ui.colorings import ColoredPhoto
+from colorflow.photo import KINDS, Kind
+from colorflow.ui.album import MOST_PHOTOS, AlbumSession
+from colorflow.ui.colorings import ColoredPhoto, ShownColoring
 from colorflow.ui.controls import MOST_VIVID, SAMPLES, SUMMARY, seed_number
 from colorflow.ui.enlarge import EnlargePane
 from colorflow.ui.limits import UploadSpace
-from colorflow.ui.panes import OWN_FORMAT, SUFFIXES, ComparePane, UploadPane, script
+from colorflow.ui.panes import (
+    HAS_COLORS,
+    OWN_FORMAT,
+    SUFFIXES,
+    TREAT_AS_GRAY,
+    ComparePane,
+    UploadPane,
+    script,
+)
 from colorflow.ui.photos import file_url
 from colorflow.ui.samples import sample_buttons
-from colorflow.ui.status import line, status_line
+from colorflow.ui.status import Updates, line, status_line
 from colorflow.ui.uncertainty_map import UncertaintyMap
 
 if TYPE_CHECKING:
@@ -45,11 +53,16 @@ brings other colorings beside it.</p>
 _TO_HINTS = """
 <p>Takes this coloring to Hints, where you choose the colors that you know.</p>
 """
+_ABOUT_KIND = {
+    Kind.GRAY: "A gray photo",
+    Kind.TINTED: "A toned photo (sepia or the like), colored as if it were gray",
+    Kind.COLORED: "This photo has colors of its own, and is treated as gray",
+}
 _TICK = '<span class="tick" role="img" aria-label="colored">✓</span>'
 
 
 class ColorizeLayout:
-    """Components of the tab, made inside a `gr.Blocks`.
+    """Components of the tab, made inside a `gr.Blocks`, and updates of them.
 
     Args:
         colorizer: colors the photos.
@@ -196,6 +209,109 @@ class ColorizeLayout:
                 elem_id="format",
             )
 
+    # what is shown
+
+    def _view(self, session: AlbumSession) -> Updates:
+        """Everything about the photo that the visitor looks at."""
+        current = session.current
+        view: Updates = {
+            self.session: session,
+            **self._album(session),
+            **self.photos.shown(current.photo if current else None),
+            self.about: self._about(session),
+            self.button: self._button(session),
+            **self.result.emptied(),
+            self.view: SUMMARY,
+            self.gallery: None,
+            self.beside: gr.update(visible=bool(current and current.has_colors)),
+            **self.map.emptied(),
+            **self.larger.emptied(),
+            **self._colorings(session),
+        }
+        return {**view, **self._said_nothing()} if session.job is None else view
+
+    def _said_nothing(self) -> Updates:
+        """The line of runs when there is none."""
+        return {self.status: "", self.cancel_button: gr.update(visible=False)}
+
+    def _album(self, session: AlbumSession) -> Updates:
+        """The small pictures, and the buttons for all; nothing for a single photo."""
+        photos = session.items
+        colored = [one for one in photos if one.is_in_zip]
+        with_colors = [one for one in photos if one.has_colors]
+        several = len(photos) + len(session.waiting) > 1
+        to_color = sum(not one.is_left_alone for one in photos) + len(session.waiting)
+        return {
+            self.strip: strip_html(photos, session.current),
+            self.with_colors: gr.update(
+                choices=[(one.name, one.folder.name) for one in with_colors],
+                value=[one.folder.name for one in with_colors if one.treated_as_gray],
+                visible=several and bool(with_colors),
+            ),
+            self.all_button: gr.update(
+                value=f"Colorize all {to_color}", interactive=to_color > 0, visible=several
+            ),
+            self.zip_button: gr.update(
+                value=f"Download {number_of(len(colored), 'photo')} in a zip",
+                visible=len(colored) > 1,
+            ),
+            self.every: gr.update(
+                visible=len(colored) > 1 and any(len(one.colorings) > 1 for one in colored)
+            ),
+        }
+
+    def _button(self, session: AlbumSession) -> dict[str, Any]:
+        """The button as it is for the photo that the visitor looks at."""
+        current = session.current
+        return gr.update(
+            value=TREAT_AS_GRAY if current and current.is_left_alone else COLORIZE,
+            interactive=current is not None,
+        )
+
+    def _about(self, session: AlbumSession) -> str:
+        said = session.said()
+        if session.current is None:
+            return "".join(said) or self.formats
+        photo = session.current.photo
+        kind = HAS_COLORS if session.current.is_left_alone else _ABOUT_KIND[photo.kind]
+        size = f"{photo.width} × {photo.height} pixels"
+        return "".join([*said, line(f"{kind}. {size}.")])
+
+    def _one_more(self, session: AlbumSession, photo: ColoredPhoto, done: int) -> Updates:
+        """One more coloring of a photo, if it is the one that the visitor looks at."""
+        if session.current is not photo:
+            return {}
+        if done > 1:
+            return self._gallery(photo)
+        return {**self._album(session), **self._colorings(session)}
+
+    def _colorings(self, session: AlbumSession) -> Updates:
+        """The colorings, if any, of the photo that the visitor looks at."""
+        current = session.current
+        if current is None or current.chosen is None:
+            return {}
+        return {
+            **self.result.shown(),
+            **self._gallery(current, selected_index=list(current.colorings).index(current.chosen)),
+            **self._compared(session, current, current.chosen),
+            **self.larger.emptied(),
+        }
+
+    def _gallery(self, photo: ColoredPhoto, **options: int) -> Updates:
+        pictures = [(str(one.preview), one.caption) for one in photo.colorings]
+        return {
+            self.gallery: gr.update(value=pictures, **options),
+            self.view: SAMPLES if photo.shows_samples else SUMMARY,
+        }
+
+    def _compared(
+        self, session: AlbumSession, current: ColoredPhoto, coloring: ShownColoring
+    ) -> Updates:
+        photo = current.photo
+        as_gray = current.has_colors and session.compares_gray
+        before = photo.gray if as_gray else photo.preview
+        return self.result.compared(photo, before, coloring.preview)
+
 
 def strip_html(photos: Sequence[ColoredPhoto], current: ColoredPhoto | None) -> str:
     """Small pictures of the photos as buttons; nothing for a single one, which is shown anyway."""
@@ -209,3 +325,8 @@ def strip_html(photos: Sequence[ColoredPhoto], current: ColoredPhoto | None) -> 
         for index, one in enumerate(photos)
     )
     return f'<div role="group" aria-label="Your photos" class="strip">{buttons}</div>'
+
+
+def number_of(count: int, what: str) -> str:
+    """A number of things in words."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
