@@ -74,9 +74,7 @@ def test_reload_in_the_middle_of_coloring(
     visitor.upload(held_photo)
     expect(visitor.one("#go")).to_be_enabled(timeout=PATIENCE)
     visitor.one("#go").click()
-    expect(visitor.one("#status .wrap, #status .progress-text").first).to_be_attached(
-        timeout=PATIENCE
-    )
+    visitor.expect_text("#status", "0 of 4 colorings are here.")
     visitor.page.reload()
     expect(visitor.one("#go")).to_be_disabled(timeout=PATIENCE)
     expect(visitor.one("#welcome")).to_be_visible(timeout=PATIENCE)
