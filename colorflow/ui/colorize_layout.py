@@ -297,7 +297,7 @@ class ColorizeLayout:
             **self.larger.emptied(),
         }
 
-    def _gallery(self, photo: ColoredPhoto, **options: int) -> Updates:
+    def _gallery(self, photo: ColoredPhoto, **options: Any) -> Updates:
         pictures = [(str(one.preview), one.caption) for one in photo.colorings]
         return {
             self.gallery: gr.update(value=pictures, **options),

@@ -180,15 +180,15 @@ class Download:
         Nothing is saved if the visitor has chosen another coloring or photo meanwhile.
         """
         current, path, said = session.current, None, gr.skip()
-        chosen = current and current.chosen
+        if current is None or (chosen := current.chosen) is None:
+            return {self.file: None}
         try:
-            if chosen:
-                path = str(write_full_size(current.photo, chosen, self._model, SUFFIXES[format_]))
+            path = str(write_full_size(current.photo, chosen, self._model, SUFFIXES[format_]))
         except FAILURES as error:
             said = problem(error)
         finally:
             session.delete_if_closed()
-        if not chosen or session.current is not current or current.chosen is not chosen:
+        if session.current is not current or current.chosen is not chosen:
             return {self.file: None}
         return {self.file: path, self._status: said}
 
