@@ -2,8 +2,14 @@
 # Another port: make app ARGS="--port 8000"
 
 VENV := .venv
-OLDEST_TESTS := photo color data_prep colorizer/test_colorizer.py training/test_loop.py \
-	evaluation/test_toys.py batch/test_url.py batch/test_url_results.py ui
+# What each dependency does for us: the codecs, OpenCV, Gradio with its client and in the browser, and
+# a file for each of the others.
+OLDEST_TESTS := photo/test_decode.py photo/test_encode.py photo/test_formats.py \
+	photo/test_metadata.py photo/test_profile.py photo/test_profile16.py \
+	photo/test_sixteen_bits.py photo/test_tiff.py color/test_full_resolution.py \
+	data_prep/test_scan.py colorizer/test_colorizer.py training/test_loop.py \
+	evaluation/test_toys.py cli/test_main.py batch/test_url.py batch/test_url_results.py \
+	ui/test_api.py ui/test_guard.py ui/test_browser.py::test_from_upload_to_download_on_a_phone
 RUN := $(VENV)/bin
 # More processes than cores, since tests in the browser mostly wait. The tests of a file run in one
 # process, which shares what they set up; files come in the order of tests/conftest.py.
@@ -12,19 +18,24 @@ PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo "$$python" && break; done)
 
-.PHONY: app test all oldest quick soak clean
+.PHONY: app test check tests all oldest quick soak clean
 
 # Serve the web page with the shipped weights.
 app: $(VENV)/.app
 	$(RUN)/colorflow app $(ARGS)
 
-# Lint, types and every test but the long ones; then how large everything is.
+# Lint and types, and beside them every test but the long ones; then how large everything is.
 test: $(VENV)/.test
+	$(MAKE) --jobs=2 check tests
+	$(RUN)/python -m tests.size
+
+check: $(VENV)/.test
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
+
+tests: $(VENV)/.test
 	$(RUN)/pytest $(PARALLEL) -m "not long" --durations=15
-	$(RUN)/python -m tests.size
 
 # What `make test` leaves out: long tests, and part of the tests with the oldest dependencies.
 all: $(VENV)/.test
@@ -35,7 +46,7 @@ all: $(VENV)/.test
 # (tests/oldest_versions.py). Old packages may warn of what newer ones no longer do.
 oldest: $(VENV)/.oldest
 	$(VENV)/oldest/bin/python -m pytest $(PARALLEL) -W default --disable-warnings \
-		-m "not browser and not long" $(addprefix tests/,$(OLDEST_TESTS))
+		-m "not long" $(addprefix tests/,$(OLDEST_TESTS))
 
 # The tests that take a second or two at most, and no browser.
 quick: $(VENV)/.test

@@ -17,6 +17,8 @@ import torch
 from torch import nn
 
 SEED = 0
+_LONG_FILES = {"test_accessibility_browser.py": 90.0, "test_own_machine_browser.py": 80.0}
+"""Seconds of files whose tests take longer than others of their kind."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,7 +42,7 @@ def _is_of_browser(item: pytest.Item) -> bool:
 
 def _seconds(file: list[pytest.Item]) -> float:
     """About what the tests of a file take."""
-    return sum(
+    return _LONG_FILES.get(file[0].path.name) or sum(
         8.0 if _is_of_browser(item) else 2.0 if item.get_closest_marker("slow") else 0.05
         for item in file
     )

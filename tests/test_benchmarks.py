@@ -17,7 +17,6 @@ from benchmarks.files_of_one_photo import files_of_one_photo
 from benchmarks.gray_scans import COLOR_PRINTS, SCANS
 from benchmarks.measuring import side_by_side
 from benchmarks.photos import gray_photo
-from colorflow import device
 from tests.small_weights import save_small_enlarge_weights, save_small_weights
 from tests.training.made_up_pixels import write_pixels
 
@@ -41,25 +40,37 @@ def rows_printed(
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in kept]
 
 
+@pytest.fixture(scope="module")
+def larger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_small_enlarge_weights(tmp_path_factory.mktemp("weights") / "larger.safetensors")
+
+
 _LONG = (pytest.mark.slow, pytest.mark.long)
 _PROGRAMS = [
-    ("previews --previews 2 --repetitions 1 --weights", "2 previews"),
-    ("against_freia --repetitions 1 --shapes", "convolutions on 4 x 4"),
     ("reading --megapixels 0.1 --repetitions 1", "0.1 megapixels, gray"),
-    pytest.param(
-        "against_ddcolor_shape --sides 64 --repetitions 1 --weights", "64 x 64", marks=_LONG
-    ),
-    pytest.param(
-        "one_photo --megapixels 0.1 --repetitions 1 --weights", "codecs alone", marks=_LONG
-    ),
-    pytest.param("pixels --megapixels 0.05 0.1 --tiff 0.2 --weights", "0.05, JPEG", marks=_LONG),
-    pytest.param(
-        "command_line --photos 1 --repetitions 1",
-        "4 principal colorings of 1 megapixel",
-        marks=_LONG,
+    ("enlarge --megapixels 0.01 --scale 4 --threads 1 --weights LARGER", "read"),
+    *(
+        pytest.param(*program, marks=_LONG)
+        for program in (
+            ("previews --previews 2 --repetitions 1 --weights WEIGHTS", "2 previews"),
+            ("against_freia --repetitions 1 --shapes", "convolutions on 4 x 4"),
+            ("against_ddcolor_shape --sides 64 --repetitions 1 --weights WEIGHTS", "64 x 64"),
+            ("one_photo --megapixels 0.1 --repetitions 1 --weights WEIGHTS", "codecs alone"),
+            ("pixels --megapixels 0.05 0.1 --tiff 0.2 --weights WEIGHTS", "0.05, JPEG"),
+            (
+                "threads --repetitions 1 --megapixels 0.01 --beside 1 --weights WEIGHTS "
+                "--enlarge-weights LARGER",
+                "four colorings of 0.01 MP",
+            ),
+            (
+                "folder --photos 5 --megapixels 0.05 --repetitions 1 --weights WEIGHTS",
+                "codecs alone, one process",
+            ),
+            ("command_line --photos 1 --repetitions 1", "4 principal colorings of 1 megapixel"),
+        )
     ),
 ]
-"""Calls, of which the last option's value may be the test's to know; what begins the table."""
+"""Calls, which `--shapes` ends with what begins the table; and what begins the table."""
 
 
 @pytest.mark.parametrize(("call", "first"), _PROGRAMS)
@@ -67,31 +78,17 @@ def test_it_prints_its_table(
     call: str,
     first: str,
     weights: Path,
+    larger: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(Path(__file__).parent.parent)
     name, *arguments = call.split()
-    arguments += {"--weights": [str(weights)], "--shapes": [first]}.get(arguments[-1], [])
+    files = {"WEIGHTS": str(weights), "LARGER": str(larger)}
+    arguments = [files.get(one, one) for one in arguments]
+    arguments += [first] if arguments[-1] == "--shapes" else []
     rows = rows_printed(name, arguments, monkeypatch, capsys)
     assert rows[0][0].startswith(first)
-
-
-def test_threads(
-    weights: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture,
-    tmp_path: Path,
-) -> None:
-    """Beside a busy process, which ends; what is not to be measured is as before."""
-    before = device._set_own_threads, device._openblas
-    larger = save_small_enlarge_weights(tmp_path / "larger.safetensors")
-    arguments = ["--repetitions", "1", "--megapixels", "0.01", "--beside", "1"]
-    arguments += ["--weights", str(weights), "--enlarge-weights", str(larger)]
-    names = [row[:2] for row in rows_printed("threads", arguments, monkeypatch, capsys)]
-    assert names[:2] == [["four colorings of 0.01 MP", "one"], ["four colorings of 0.01 MP", "1"]]
-    assert len(names) == 8
-    assert (device._set_own_threads, device._openblas) == before
 
 
 def test_gray_scans(
@@ -108,25 +105,6 @@ def test_gray_scans(
     assert {row[2] for row in rows} <= {"0", "1"}
 
 
-def test_enlarge(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    weights = save_small_enlarge_weights(tmp_path / "detail.safetensors")
-    monkeypatch.setattr("colorflow.enlarge.enlarger.TILE", 384)
-    arguments = [
-        "--megapixels",
-        "0.01",
-        "--scale",
-        "4",
-        "--threads",
-        "1",
-        "--weights",
-        str(weights),
-    ]
-    rows = rows_printed("enlarge", arguments, monkeypatch, capsys)
-    assert [row[0] for row in rows] == ["read", "sample the lightness", "paint", "write", "all"]
-
-
 @pytest.mark.slow
 @pytest.mark.long
 def test_files_of_one_photo_are_those_whose_functions_run() -> None:
@@ -136,18 +114,6 @@ def test_files_of_one_photo_are_those_whose_functions_run() -> None:
     assert "model/pyramid.py" not in calls.command  # the worker has the model
     assert "photo/isolated.py" in calls.worker
     assert "photo/jpeg2000.py" not in calls.command | calls.worker  # only its imports run
-
-
-@pytest.mark.slow
-@pytest.mark.long
-def test_folder(
-    weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    arguments = ["--photos", "5", "--megapixels", "0.05", "--repetitions", "1"]
-    rows = rows_printed("folder", [*arguments, "--weights", str(weights)], monkeypatch, capsys)
-    shares = [float(row[2].removesuffix("%")) for row in rows[2:-1]]
-    assert len(shares) == 7
-    assert abs(sum(shares) - 100) < 3
 
 
 def test_scale_of_planning(

@@ -52,7 +52,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """The page with a FakeColorizer and no options; modules that need some have their own."""
-    with running_page(tmp_path_factory.mktemp("server")) as page:
+    folder = tmp_path_factory.mktemp("server")
+    (folder / "temporary").mkdir()
+    with running_page(folder / "temporary", "--quiz-db", folder / "quiz.sqlite") as page:
         yield page
 
 
@@ -64,14 +66,13 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory, album: list[Path]) -> Iterator[Page]:
-    """The page as the command serves it, with small weights that take hints, and a quiz."""
+    """The page with small weights that take hints, and a quiz."""
     folder = tmp_path_factory.mktemp("app")
     weights = save_small_weights(folder / "w.safetensors", extra_planes=3)
     (folder / "temporary").mkdir()
     options = ("--weights", weights, "--photos", album[0].parent)
     options += ("--quiz-db", folder / "quiz.sqlite")
-    program = ("-m", "colorflow.cli", "app")
-    with running_page(folder / "temporary", *options, program=program) as page:
+    with running_page(folder / "temporary", *options) as page:
         yield page
 
 

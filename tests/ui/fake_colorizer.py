@@ -1,7 +1,9 @@
 """A Colorizer that needs no weights.
 
-As a program, ``colorflow app`` with that Colorizer: ``python fake_colorizer.py --port 8000``. There
-KEEP_SECONDS in the environment takes the place of the hour that visitors' files are kept.
+As a program, ``colorflow app`` with that Colorizer, or with the one of ``--weights``, and with
+small weights for enlarging: ``python fake_colorizer.py --port 8000``. In the environment,
+KEEP_SECONDS takes the place of the hour that visitors' files are kept. With QUIZ_TRIALS, the
+quiz's test has so many trials, and answers count however soon they come.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +21,10 @@ from typing import Any
 import numpy as np
 
 from colorflow.coloring import Coloring, provenance_of
+from colorflow.enlarge.enlarger import Enlarger
+from colorflow.enlarge.weights import load_enlarge_weights
 from colorflow.photo import Photo
+from tests.small_weights import save_small_enlarge_weights
 
 AB = ((40, 20), (-35, 30), (10, -40), (45, -30), (-5, 50))
 """Chroma (a, b) in CIELAB units, by seed modulo their number."""
@@ -31,6 +36,7 @@ HELD_WIDTH = 77
 """A photo of this width is colored when there is no file of the name HOLD in the folder for
 temporary files."""
 HOLD = "hold"
+"""The same holds an enlargement after its first tile."""
 STEPPED_WIDTH = 78
 """Coloring a photo of this width waits for a file of the name GO... there, and deletes it."""
 GO = "go-"
@@ -215,6 +221,26 @@ def _wait_while_held() -> None:
         threading.Event().wait(0.05)
 
 
+class SmallEnlarger(Enlarger):
+    """Enlarges with small weights."""
+
+    @classmethod
+    def load(cls, *_: object) -> SmallEnlarger:
+        with tempfile.TemporaryDirectory() as folder:
+            path = save_small_enlarge_weights(Path(folder) / "enlarge.safetensors")
+            return cls(load_enlarge_weights(path))
+
+    def steps(self, *arguments: Any, **options: Any) -> Generator[float, None, Any]:
+        steps = super().steps(*arguments, **options)
+        while True:
+            try:
+                share = next(steps)
+            except StopIteration as end:
+                return end.value
+            yield share
+            _wait_while_held()
+
+
 def _mean_chroma(photo: Photo) -> np.ndarray:
     """(2, 1, 1) mean a and b, CIELAB units."""
     from colorflow.color.grid import to_grid
@@ -244,8 +270,14 @@ if __name__ == "__main__":
     sys.addaudithook(_tell_of_other_machines)
     from colorflow import colorizer
     from colorflow.cli import main
+    from colorflow.enlarge import enlarger
+    from colorflow.quiz import game, store
     from colorflow.ui import server
 
-    colorizer.Colorizer = FakeColorizer  # type: ignore[assignment, misc]
+    if "--weights" not in sys.argv:
+        colorizer.Colorizer = FakeColorizer  # type: ignore[assignment, misc]
+    enlarger.Enlarger = SmallEnlarger  # type: ignore[misc]
     server.KEEP_SECONDS = float(os.environ.get("KEEP_SECONDS", server.KEEP_SECONDS))
+    if "QUIZ_TRIALS" in os.environ:
+        game.TRIALS, store._LEAST_MILLISECONDS = int(os.environ["QUIZ_TRIALS"]), 0
     sys.exit(main(["app", *sys.argv[1:]]))

@@ -54,7 +54,6 @@ def server(folder: Path) -> Iterator[Page]:
         *("--quiz-db", folder / "quiz.sqlite"),
         *("--photos", folder / "album"),
         *OPTIONS,
-        program=("-m", "colorflow.cli", "app"),
     ) as page:
         yield page
 

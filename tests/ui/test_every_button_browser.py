@@ -172,7 +172,7 @@ def test_every_button_of_every_tab(
 
     places = {name.partition("|")[0] for name in visitor.pressed}
     assert buttons_of(app) - places == _NOT_HERE, "these could not be pressed"
-    visitor.context.close()
+    visitor.close()
     assert "Traceback" not in app.log
 
 

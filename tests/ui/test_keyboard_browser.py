@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,6 @@ from tests.ui.page_process import Page
 from tests.ui.visitor import PATIENCE, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-
-@pytest.fixture
-def server(app: Page) -> Page:
-    return app
 
 
 _MOST_TABS = 60
@@ -75,8 +71,15 @@ selector => {
 """
 
 
-def test_colorize_and_hints(browser: Browser, server: Page, gray: Path) -> None:
-    visitor = Typist(browser, server)
+@pytest.fixture(scope="module")
+def visitor(browser: Browser, app: Page) -> Iterator[Typist]:
+    """One window for all tests: each has a tab of its own, or begins with other photos."""
+    visitor = Typist(browser, app)
+    yield visitor
+    visitor.close()
+
+
+def test_colorize_and_hints(visitor: Typist, gray: Path) -> None:
     visitor.choose_file("#upload", gray)
     visitor.press("#go")
     visitor.expect_text("#status", "colorings in")
@@ -86,8 +89,7 @@ def test_colorize_and_hints(browser: Browser, server: Page, gray: Path) -> None:
     visitor.expect_text("#download", "pixels")
     assert visitor.save("#download") == "grandma (1931)_b.jpg"
 
-    visitor.open_tab("Hints")
-    visitor.choose_file("#hints-upload", gray)
+    visitor.press("#to-hints")
     visitor.expect_text("#hints-status", "Click a point")
     visitor.press("#hints-place > button")
     for field, number in (("across", "300"), ("down", "200")):
@@ -98,66 +100,18 @@ def test_colorize_and_hints(browser: Browser, server: Page, gray: Path) -> None:
     visitor.expect_text("#hints-points", "300 across, 200 down")
     visitor.expect_text("#hints-status", "Colored in")
     assert visitor.save("#hints-download") == "grandma (1931)_hints.jpg"
-    assert visitor.faults == []
-    visitor.context.close()
+
+    visitor.press("#hints-points .point")
+    visitor.expect_text("#hints-status", "Point 1: click its new place")
+    expect(visitor.one("#hints-points .point")).to_be_focused()
+    visitor.type("#hints-across input", "100")
+    visitor.press("#hints-put")
+    visitor.expect_text("#hints-points", "100 across, 200 down")
+    visitor.press("#hints-points .delete")
+    expect(visitor.one("#hints-points .point")).to_have_count(0, timeout=PATIENCE)
 
 
-def test_all_photos_and_single_samples(
-    browser: Browser, server: Page, gray: Path, small: Path
-) -> None:
-    visitor = Typist(browser, server)
-    visitor.choose_file("#upload", gray, small)
-    visitor.press("#all-go")
-    expect(visitor.one("#strip .tick")).to_have_count(2, timeout=PATIENCE)
-    assert visitor.save("#all-download").endswith(".zip")
-    visitor.press("#strip button:last-child")
-    visitor.expect_text("#about", "64 × 64 pixels")
-    visitor.press("#view label:first-of-type input", "ArrowRight")
-    visitor.expect_text("#gallery", "Sample 2")
-    visitor.press("#more")
-    visitor.expect_text("#status", "colorings in")
-    visitor.press("#advanced > button")
-    visitor.type("#seed input", "7")
-    visitor.press("#go")
-    visitor.expect_text("#status", "colorings in")
-    assert visitor.faults == []
-    visitor.context.close()
-
-
-def test_size(browser: Browser, server: Page, small: Path) -> None:
-    visitor = Typist(browser, server)
-    visitor.choose_file("#upload", small)
-    visitor.press("#go")
-    visitor.expect_text("#download", "pixels")
-    visitor.expect_text("#status", "colorings in")
-    as_it_is, twice, four_times = (f"#size label:nth-of-type({i}) input" for i in (1, 2, 3))
-    visitor.press(as_it_is, "ArrowLeft")
-    expect(visitor.one("#enlarge-go")).to_have_text("Enlarge ×4", timeout=PATIENCE)
-    assert visitor.page.evaluate(_HAS_FOCUS, four_times)
-    visitor.page.keyboard.press("ArrowRight")
-    expect(visitor.one("#enlarge")).to_be_hidden(timeout=PATIENCE)
-    visitor.page.keyboard.press("ArrowRight")
-    expect(visitor.one("#enlarge-go")).to_have_text("Enlarge ×2", timeout=PATIENCE)
-    assert visitor.page.evaluate(_HAS_FOCUS, twice)
-    visitor.expect_text("#enlarge-status", "The result will have")
-    as_it_was = visitor.one("#enlarge-samples img").first
-    middle = as_it_was.get_attribute("src")
-    visitor.press("#enlarge-place > button")
-    for field, number in (("across", "60"), ("down", "40")):
-        visitor.type(f"#enlarge-{field} input", number)
-    visitor.press("#enlarge-put")
-    expect(as_it_was).not_to_have_attribute("src", str(middle), timeout=PATIENCE)
-    visitor.expect_text("#enlarge-status", "The result will have")
-    visitor.press("#enlarge-samples .thumbnail-item[aria-label$='Sample 1']")
-    visitor.press("#enlarge-go")
-    visitor.expect_text("#enlarge-status", "Enlarged in")
-    assert visitor.save("#enlarge-download") == "small_a_x2_s1.png"
-    assert visitor.faults == []
-    visitor.context.close()
-
-
-def test_reference(browser: Browser, server: Page, gray: Path, album: list[Path]) -> None:
-    visitor = Typist(browser, server)
+def test_reference(visitor: Typist, gray: Path, album: list[Path]) -> None:
     visitor.open_tab("Reference")
     visitor.choose_file("#reference-photo", gray)
     visitor.choose_file("#reference-reference", album[0])
@@ -165,12 +119,8 @@ def test_reference(browser: Browser, server: Page, gray: Path, album: list[Path]
     visitor.expect_text("#reference-download", "pixels")
     assert visitor.save("#reference-download") == "grandma (1931)_like_000.jpg"
 
-    assert visitor.faults == []
-    visitor.context.close()
 
-
-def test_quiz_and_how_it_works(browser: Browser, server: Page) -> None:
-    visitor = Typist(browser, server)
+def test_quiz_and_how_it_works(visitor: Typist) -> None:
     visitor.open_tab("Quiz")
     visitor.press("#quiz-stage button[data-next]")
     for key in "ab":
@@ -193,5 +143,49 @@ def test_quiz_and_how_it_works(browser: Browser, server: Page) -> None:
     expect(visitor.one("#how-walk figure").first).to_be_attached(timeout=PATIENCE)
     visitor.press("#how-levels input[type=range]", "ArrowRight")
     expect(visitor.one("#how-levels input[type=range]")).to_have_value("1")
-    assert visitor.faults == []
-    visitor.context.close()
+
+
+@pytest.mark.long
+def test_all_photos_single_samples_and_size(
+    browser: Browser, app: Page, gray: Path, small: Path
+) -> None:
+    visitor = Typist(browser, app)
+    visitor.choose_file("#upload", gray, small)
+    visitor.press("#all-go")
+    expect(visitor.one("#strip .tick")).to_have_count(2, timeout=PATIENCE)
+    assert visitor.save("#all-download").endswith(".zip")
+    visitor.press("#strip button:last-child")
+    visitor.expect_text("#about", "64 × 64 pixels")
+
+    as_it_is, twice, four_times = (f"#size label:nth-of-type({i}) input" for i in (1, 2, 3))
+    visitor.press(as_it_is, "ArrowLeft")
+    expect(visitor.one("#enlarge-go")).to_have_text("Enlarge ×4", timeout=PATIENCE)
+    assert visitor.page.evaluate(_HAS_FOCUS, four_times)
+    visitor.page.keyboard.press("ArrowRight")
+    expect(visitor.one("#enlarge")).to_be_hidden(timeout=PATIENCE)
+    visitor.page.keyboard.press("ArrowRight")
+    expect(visitor.one("#enlarge-go")).to_have_text("Enlarge ×2", timeout=PATIENCE)
+    assert visitor.page.evaluate(_HAS_FOCUS, twice)
+    visitor.expect_text("#enlarge-status", "The result will have")
+    as_it_was = visitor.one("#enlarge-samples img").first
+    middle = as_it_was.get_attribute("src")
+    visitor.press("#enlarge-place > button")
+    for field, number in (("across", "60"), ("down", "40")):
+        visitor.type(f"#enlarge-{field} input", number)
+    visitor.press("#enlarge-put")
+    expect(as_it_was).not_to_have_attribute("src", str(middle), timeout=PATIENCE)
+    visitor.expect_text("#enlarge-status", "The result will have")
+    visitor.press("#enlarge-samples .thumbnail-item[aria-label$='Sample 1']")
+    visitor.press("#enlarge-go")
+    visitor.expect_text("#enlarge-status", "Enlarged in")
+    assert visitor.save("#enlarge-download") == "small_a_x2_s1.png"
+
+    visitor.press("#view label:first-of-type input", "ArrowRight")
+    visitor.expect_text("#gallery", "Sample 2")
+    visitor.press("#more")
+    visitor.expect_text("#status", "colorings in")
+    visitor.press("#advanced > button")
+    visitor.type("#seed input", "7")
+    visitor.press("#go")
+    visitor.expect_text("#status", "colorings in")
+    visitor.close()

@@ -18,6 +18,7 @@ SIZE = (160, 120)
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
 def test_two_clients_with_two_photos_each(tmp_path: Path) -> None:
     weights = save_small_weights(tmp_path / "w.safetensors")

@@ -31,7 +31,7 @@ def test_it_ends_well_and_leaves_nothing(number: signal.Signals, page: Page) -> 
     (folder,) = page.temporary.iterdir()
     assert folder.stat().st_mode & 0o077 == 0, "other users of the machine may look into it"
     output = page.end(number)
-    assert page.process.returncode == 0
+    assert page.process.exitcode == 0
     assert list(page.temporary.iterdir()) == []
     assert "Traceback" not in output
     assert "LEFT THE MACHINE" not in output

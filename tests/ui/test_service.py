@@ -78,7 +78,7 @@ def test_what_a_killed_server_left_goes_when_the_next_one_starts(
         client.predict(handle_file(photo), api_name="/colorize")
         (left,) = temporary.iterdir()
         page.process.kill()
-        page.process.wait()
+        page.process.join()
     assert list(left.rglob("*.png"))
     with running_page(temporary, *quiz) as page:
         (folder,) = temporary.iterdir()

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from zipfile import ZipFile
 
-import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, expect
-from skimage import color, data
+from skimage import data
 
-from colorflow.photo import read_provenance
-from tests.ui.fake_colorizer import AB, GO, STEPPED_WIDTH
-from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT
-from tests.ui.page_process import Page
+from tests.ui.fake_colorizer import GO, STEPPED_WIDTH
+from tests.ui.page_process import Page, wait_until
 from tests.ui.visitor import PATIENCE, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -26,11 +21,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 @pytest.fixture
 def stepped(tmp_path: Path) -> Path:
     """A photo whose colorings come when the test lets them."""
-    exif = Image.Exif()
-    exif[IMAGE_DESCRIPTION] = SUBJECT
     path = tmp_path / "stepped.jpg"
     image = Image.fromarray(data.camera()).resize((STEPPED_WIDTH, STEPPED_WIDTH))
-    image.save(path, quality=95, exif=exif)
+    image.save(path, quality=95)
     return path
 
 
@@ -110,7 +103,7 @@ class Streamer(Visitor):
 
 
 def test_they_come_one_by_one_and_cancel_keeps_them(
-    browser: Browser, server: Page, stepped: Path, tmp_path: Path
+    browser: Browser, server: Page, stepped: Path
 ) -> None:
     visitor = Streamer(browser, server)
     expect(visitor.one("#cancel")).to_be_hidden()
@@ -135,24 +128,9 @@ def test_they_come_one_by_one_and_cancel_keeps_them(
     expect(visitor.one("#cancel")).to_be_hidden()
     visitor.expect_there(3)
 
-    for name, format_, suffix in (("JPEG", "JPEG", ".jpg"), ("PNG", "PNG", ".png")):
-        visitor.one("#format").get_by_label(name).check()
-        download = visitor.download(suffix)
-        assert download.suggested_filename == f"stepped_s1{suffix}"
-        saved = tmp_path / f"saved{suffix}"
-        download.save_as(saved)
-        with Image.open(saved) as image:
-            assert image.format == format_
-            assert image.size == (STEPPED_WIDTH, STEPPED_WIDTH)
-            assert image.getexif()[IMAGE_DESCRIPTION] == SUBJECT
-            lab = color.rgb2lab(np.asarray(image))
-        middle = (lab[..., 0] > 40) & (lab[..., 0] < 60)
-        assert np.abs(lab[middle][:, 1:].mean(axis=0) - AB[1]).max() < 4
-        provenance = read_provenance(saved)
-        assert provenance is not None
-        assert (provenance.seed, provenance.temperature, provenance.model) == (1, 1.0, "fake")
-    assert visitor.faults == []
-    visitor.context.close()
+    visitor.one("#format").get_by_label("PNG").check()
+    assert visitor.download().suggested_filename == "stepped_s1.png"
+    visitor.close()
 
 
 def test_another_upload_in_the_middle_shows_nothing_stale(
@@ -179,34 +157,14 @@ def test_another_upload_in_the_middle_shows_nothing_stale(
     visitor.expect_text("#about", "1536 × 1024 pixels")
     others = visitor.one("#gallery img").evaluate_all("all => all.map(one => one.src)")
     assert not set(sources) & set(others)
-    assert visitor.faults == []
-    visitor.context.close()
-
-
-def test_coloring_anew_in_the_middle_starts_anew(
-    browser: Browser, server: Page, stepped: Path
-) -> None:
-    visitor = Streamer(browser, server)
-    visitor.begin(stepped, 8, there=3)
-    visitor.set_advanced(seed=10)
-    visitor.one("#n input[type=number]").fill("2")
-    visitor.one("#go").click()
-    visitor.let(3)  # the one that was being made, and the two new ones
-    visitor.expect_text("#status", "2 colorings in")
-    expect(visitor.one("#gallery .caption-label")).to_have_text(
-        ["Sample 1", "Sample 2"], timeout=PATIENCE
-    )
-    assert not list(server.temporary.glob(f"{GO}*"))
-    assert visitor.faults == []
-    visitor.context.close()
+    visitor.close()
 
 
 def test_updates_that_come_all_at_once_are_all_shown(
     browser: Browser, server: Page, stepped: Path
 ) -> None:
     visitor = Streamer(browser, server)
-    visitor.page.add_init_script(HELD_UP)
-    visitor.page.reload()
+    visitor.page.evaluate(HELD_UP)
     visitor.begin(stepped, 2, there=1)
     visitor.let(1)
     visitor.expect_text("#status", "2 colorings in")
@@ -227,46 +185,7 @@ def test_updates_that_come_all_at_once_are_all_shown(
         expect(compared).to_have_js_property("src", str(first), timeout=PATIENCE)
         expect(visitor.one("#cancel")).to_be_hidden()
         expect(visitor.one("#welcome")).to_be_hidden()
-    assert visitor.faults == []
-    visitor.context.close()
-
-
-def test_several_photos_at_once(browser: Browser, server: Page, gray: Path, tmp_path: Path) -> None:
-    colored, bad = tmp_path / "rocket.png", tmp_path / "bad.png"
-    Image.fromarray(data.astronaut()[::2, ::2]).save(colored)
-    bad.write_text("not a picture")
-    visitor = Streamer(browser, server, 390, "dark")
-    visitor.one("#upload input[type=file]").set_input_files([gray, bad, colored])
-    visitor.expect_text("#about .bad", "bad.png: the file is not a JPEG")
-    images = visitor.one("#strip img")
-    expect(images).to_have_count(2, timeout=PATIENCE)
-    assert images.evaluate_all("all => all.map(one => one.alt)") == [gray.name, colored.name]
-    visitor.page.wait_for_function(
-        "[...document.querySelectorAll('#strip img')].every(one => one.naturalWidth > 0)"
-    )
-    visitor.one("#n input[type=number]").fill("2")
-    visitor.one("#go").click()
-    visitor.expect_text("#status", "2 colorings in")
-
-    visitor.one("#strip button").nth(1).press("Enter")
-    visitor.expect_text("#about", "This photo already has colors")
-    expect(visitor.one("#strip button").nth(1)).to_have_attribute("aria-pressed", "true")
-    expect(visitor.one("#results")).to_be_hidden(timeout=PATIENCE)
-    expect(visitor.one("#go")).to_have_text("Treat as gray")
-    visitor.one("#go").click()
-    visitor.expect_text("#status", "2 colorings in")
-    before = visitor.one("#compare .before")
-    truth = before.get_attribute("src")
-    visitor.one("#beside").get_by_label("Its gray").check()
-    expect(before).not_to_have_attribute("src", str(truth), timeout=PATIENCE)
-    visitor.page.wait_for_function("[...document.images].every(one => one.alt !== '')")
-    assert visitor.width_of_content() == 390
-
-    visitor.one("#strip button").first.click()
-    visitor.expect_text("#about", "1536 × 1024 pixels")
-    visitor.expect_there(2)
-    assert visitor.faults == []
-    visitor.context.close()
+    visitor.close()
 
 
 def test_all_photos_by_one_button_and_in_one_zip(
@@ -283,6 +202,9 @@ def test_all_photos_by_one_button_and_in_one_zip(
     visitor = Streamer(browser, server)
     visitor.one("#upload input[type=file]").set_input_files([stepped, tmp_path / "album.zip"])
     visitor.expect_text("#about .bad", "album/bad.jpg: the file is not a JPEG")
+    images = visitor.one("#strip img")
+    expect(images).to_have_count(4, timeout=PATIENCE)
+    assert images.nth(1).get_attribute("alt") == "album/1931/second.png"
     button, ticks = visitor.one("#all-go"), visitor.one("#strip .tick")
     expect(button).to_have_text("Colorize all 3", timeout=PATIENCE)
     visitor.one("#n input[type=number]").fill("2")
@@ -330,8 +252,7 @@ def test_all_photos_by_one_button_and_in_one_zip(
         ]  # fmt: skip
         assert archive.testzip() is None
     visitor.expect_text("#status", "A zip of ")
-    assert visitor.faults == []
-    visitor.context.close()
+    visitor.close()
 
 
 def test_a_closed_page_ends_its_run(
@@ -341,7 +262,7 @@ def test_a_closed_page_ends_its_run(
     visitor = Streamer(browser, server)
     visitor.begin(stepped, 8, there=1)
     (session,) = set(server.temporary.rglob("session-*")) - before
-    visitor.context.close()
+    visitor.page.close()
     wait_until(lambda: not session.exists())
     visitor.let(4)
     wait_until(lambda: len(list(server.temporary.glob(f"{GO}*"))) < 4)
@@ -349,11 +270,4 @@ def test_a_closed_page_ends_its_run(
     other.colorize(small)
     assert len(list(server.temporary.glob(f"{GO}*"))) == 3
     assert not session.exists()
-    other.context.close()
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE / 1000
-    while not holds() and time.monotonic() < deadline:
-        threading.Event().wait(0.1)
-    assert holds()
+    other.close()
