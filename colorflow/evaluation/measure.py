@@ -123,7 +123,9 @@ def measure(
             seam_steps=metrics.seam_steps(ab[:n]),
             tints=_tints(column, subject),
         )
-    _measure_firsts(subject, {name: ab[0] for name, ab in samples.items()}, found)
+    for name, ab in samples.items():
+        found[name].values["psnr"] = _psnr(subject, ab[0])
+        found[name].thing_steps = metrics.thing_steps(ab[0], subject.ab[0])
     features = _judge(judge, subject, torch.stack([ab[0] for ab in samples.values()]), found)
     return PhotoMeasures(columns=found, features=features), samples[columns[0].name]
 
@@ -225,10 +227,8 @@ def _chroma_values(
         f"psnr_mean{MANY}": _psnr(subject, ab[:MANY].mean(0)),
     }
     if not column.one:
-        values |= {
-            "coverage50": metrics.coverage(ab[:MANY], truth, 0.5),
-            "coverage90": metrics.coverage(ab[:MANY], truth, 0.9),
-        }
+        for percent in (50, 90):
+            values[f"coverage{percent}"] = metrics.coverage(ab[:MANY], truth, percent / 100)
         values |= _map_coverage(ab[:MANY], truth, column.interval_factors)
     return values
 
@@ -262,15 +262,6 @@ def _density_values(
     if not np.isfinite([*values.values(), *levels.values()]).all():
         raise NotFiniteError(f"{column.name} gave a likelihood or an inverse that is not finite")
     return values, levels
-
-
-def _measure_firsts(
-    subject: Subject, firsts: Mapping[str, Tensor], found: Mapping[str, ColumnMeasures]
-) -> None:
-    """Adds what is measured of the first sample (2, 64, 64) of each column."""
-    for name, ab in firsts.items():
-        found[name].values["psnr"] = _psnr(subject, ab)
-        found[name].thing_steps = metrics.thing_steps(ab, subject.ab[0])
 
 
 def _psnr(subject: Subject, ab: Tensor) -> float:

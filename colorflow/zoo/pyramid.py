@@ -73,12 +73,12 @@ def pyramid(
         )  # fmt: skip
         return flows.Composition([flows.ActNorm(level_channels), flow])
 
-    context = _PhotoContext(context_channels, side, grid, width)
+    context = _LevelContext(context_channels, side, grid, width)
     flow: flows.Bijection = flows.Composition(
         [flows.WithContext(context, level(channels)), flows.Flatten((channels, grid, grid))]
     )
     while grid < side:
-        details = _DetailContext(channels, context_channels, side, grid, width)
+        details = _LevelContext(context_channels, side, grid, width, means=channels)
         split = flows.Split(
             (4 * channels, grid, grid), channels, flow, level(3 * channels), details
         )
@@ -92,56 +92,37 @@ def _attends(grid: int) -> bool:
     return smallest <= grid <= largest
 
 
-class _PhotoContext(nn.Module):
-    """The shared context on one level's grid: pooled to twice the grid, squeezed, mixed.
+class _LevelContext(nn.Module):
+    """A level's context: the shared one pooled to twice the grid, squeezed, with the means, mixed.
 
     Args:
         context_channels: of the shared context.
         side: of the shared context's grid.
         grid: of the level.
         width: channels of the result.
+        means: channels of the coarser means, for a level of details.
     """
 
-    def __init__(self, context_channels: int, side: int, grid: int, width: int) -> None:
+    def __init__(
+        self, context_channels: int, side: int, grid: int, width: int, means: int = 0
+    ) -> None:
         super().__init__()
         self.grid, self.factor = grid, min(2, side // grid)
         self.fine = nn.Conv2d(context_channels, width, 1)
         self.squeeze = nn.Conv2d(self.factor**2 * width, width, 1)
         self.position = nn.Parameter(0.02 * torch.randn(width, grid, grid))
         self.mix = _Mix(width, attention=_attends(grid))
+        self.from_means = nn.Conv2d(means, width, 3, padding=1) if means else None
 
-    def forward(self, context: Tensor) -> Tensor:
-        """(B, context_channels, H, H) -> (B, width, g, g)."""
-        mixed: Tensor = self.mix(self.on_grid(context))
-        return mixed
-
-    def on_grid(self, context: Tensor) -> Tensor:
-        """The same without the mixing."""
+    def forward(self, *given: Tensor) -> Tensor:
+        """(B, context_channels, H, H), after means (B, C, g, g) if any -> (B, width, g, g)."""
+        *means, context = given
         pooled = F.adaptive_avg_pool2d(context, self.factor * self.grid)
         fine = F.pixel_unshuffle(F.gelu(self.fine(pooled)), self.factor)
-        result: Tensor = self.squeeze(fine) + self.position
-        return result
-
-
-class _DetailContext(nn.Module):
-    """The context of details: the shared one on their grid, and the coarser means.
-
-    Args:
-        channels: of the means.
-        others: as of `_PhotoContext`.
-    """
-
-    def __init__(
-        self, channels: int, context_channels: int, side: int, grid: int, width: int
-    ) -> None:
-        super().__init__()
-        self.photo = _PhotoContext(context_channels, side, grid, width)
-        self.from_means = nn.Conv2d(channels, width, 3, padding=1)
-
-    def forward(self, means: Tensor, context: Tensor) -> Tensor:
-        """means (B, C, g, g), context (B, context_channels, H, H) -> (B, width, g, g)."""
-        h = self.photo.on_grid(context) + self.from_means(means)
-        mixed: Tensor = self.photo.mix(h)
+        h = self.squeeze(fine) + self.position
+        if self.from_means is not None:
+            h = h + self.from_means(*means)
+        mixed: Tensor = self.mix(h)
         return mixed
 
 
@@ -150,12 +131,14 @@ class _Mix(nn.Module):
 
     def __init__(self, width: int, *, attention: bool) -> None:
         super().__init__()
-        self.attention = flows.AttentionLayer(width, 0.0) if attention else None
-        self.convolution = None if attention else flows.ConvolutionNetwork(0, width, width, width)
+        self.layer = (
+            flows.AttentionLayer(width, 0.0)
+            if attention
+            else flows.ConvolutionNetwork(0, width, width, width)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.attention is not None:
-            return from_tokens(self.attention(to_tokens(x)), x)
-        assert self.convolution is not None
-        result: Tensor = x + self.convolution(None, x)
+        if isinstance(self.layer, flows.AttentionLayer):
+            return from_tokens(self.layer(to_tokens(x)), x)
+        result: Tensor = x + self.layer(None, x)
         return result
