@@ -73,7 +73,7 @@ _ARCHIVE_SUFFIXES = frozenset(
 )
 
 
-class RefusedError(Exception):
+class UnpackError(Exception):
     """An archive is not unpacked; the message follows its name."""
 
 
@@ -133,7 +133,7 @@ def unpack(archive: Path, folder: Path, limits: ArchiveLimits) -> Unpacked:
             return _unpack(file, folder, limits)
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
-        if isinstance(error, RefusedError):
+        if isinstance(error, UnpackError):
             raise BatchError(f"{archive.name}: {error}") from None
         raise
 
@@ -170,19 +170,19 @@ def safe_path_of(name: str) -> PurePosixPath:
     """The relative path for a file, from its name in an archive.
 
     Raises:
-        RefusedError: unless every system takes the name for a path inside the folder.
+        UnpackError: unless every system takes the name for a path inside the folder.
     """
     path = PurePosixPath(name)
     # Windows takes any character before a colon for a drive.
     if path.is_absolute() or any(p[1:2] == ":" or not p.strip(". ") for p in path.parts):
-        raise RefusedError(f"names a path outside of it, {_shown(name)}; make it anew")
+        raise UnpackError(f"names a path outside of it, {_shown(name)}; make it anew")
     forbidden = '\\:*?"<>|' if sys.platform == "win32" else "\\"
     if (
         any(letter in forbidden or unicodedata.category(letter) == "Cc" for letter in name)
         or any(_DEVICE.fullmatch(p) or len(p.encode()) > LONGEST_NAME for p in path.parts)
         or len(name.encode()) > _LONGEST_PATH
     ):
-        raise RefusedError(
+        raise UnpackError(
             f"has a name that not every system takes, {_shown(name)}; rename that file"
         )
     return path
@@ -206,7 +206,7 @@ class _BoundedFile(io.FileIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > _LARGEST_DIRECTORY:
-            raise RefusedError("holds more files than can be taken")
+            raise UnpackError("holds more files than can be taken")
         return super().read(_LARGEST_DIRECTORY if size is None or size < 0 else size) or b""
 
 
@@ -218,7 +218,7 @@ def _unpack(file: _BoundedFile, folder: Path, limits: ArchiveLimits) -> Unpacked
     try:
         source = ZipFile(file)
     except _DAMAGE as error:
-        raise RefusedError(
+        raise UnpackError(
             "is no zip archive, or damaged or incomplete; make it anew, or send it again"
         ) from error
     unpacked = Unpacked()
@@ -232,7 +232,7 @@ def _unpack(file: _BoundedFile, folder: Path, limits: ArchiveLimits) -> Unpacked
                 reason = "it is damaged in the archive; make the archive anew"
                 unpacked.unreadable.append(Note(path=Path(path), reason=reason))
             except OSError as error:
-                raise RefusedError(
+                raise UnpackError(
                     f"{_shown(path)} in it cannot be stored here ({error.strerror})"
                 ) from error
             else:
@@ -254,19 +254,19 @@ def _extract(
     with open(target, "xb") as file:
         for piece in _pieces(source, info):
             if not size and (kind := archive_kind(piece, path)):
-                raise RefusedError(
+                raise UnpackError(
                     f"has an archive inside, {_shown(path)} ({kind}); unpack that first"
                 )
             size += len(piece)
             unpacked.total_bytes += len(piece)
             if size > limits.entry_bytes:
                 most = _as_megabytes(limits.entry_bytes)
-                raise RefusedError(f"has a file inside of more than {most}, {_shown(path)}")
+                raise UnpackError(f"has a file inside of more than {most}, {_shown(path)}")
             if unpacked.total_bytes > limits.total_bytes:
                 most = _as_megabytes(limits.total_bytes)
-                raise RefusedError(f"is more than {most} once it is unpacked; make several of it")
+                raise UnpackError(f"is more than {most} once it is unpacked; make several of it")
             if size > max(_TOO_SMALL_FOR_A_BOMB, limits.ratio * info.compress_size):
-                raise RefusedError(
+                raise UnpackError(
                     "grows so much when it is unpacked that it looks like a zip bomb; "
                     "send its photos without the zip"
                 )
@@ -289,7 +289,7 @@ def _checked_entries(
     """The files of an archive that is safe to unpack; all names are counted.
 
     Raises:
-        RefusedError: if it is not safe to unpack.
+        UnpackError: if it is not safe to unpack.
     """
     entries: dict[PurePosixPath, ZipInfo] = {}
     seen: dict[tuple[str, ...], PurePosixPath] = {}
@@ -298,12 +298,12 @@ def _checked_entries(
         path = safe_path_of(info.orig_filename)
         names.update((path, *path.parents))
         if len(names) > limits.names:
-            raise RefusedError("holds too many files and folders; make several smaller ones")
+            raise UnpackError("holds too many files and folders; make several smaller ones")
         _check_kind(info)
         if info.orig_filename.endswith("/") or _is_system_file(path):
             continue
         if not path.parts:
-            raise RefusedError("has a file without a name; make it anew")
+            raise UnpackError("has a file without a name; make it anew")
         if (other := seen.setdefault(_normalized(path), path)) is not path:
             _refuse_alike(other, path)
         entries[path] = info
@@ -312,7 +312,7 @@ def _checked_entries(
             if file := seen.get(_normalized(folder)):
                 _refuse_alike(file, path)
     if len(entries) > limits.entries:
-        raise RefusedError(f"holds more than {limits.entries} files; make several smaller ones")
+        raise UnpackError(f"holds more than {limits.entries} files; make several smaller ones")
     _check_apart(source)
     unpacked.names = len(names)
     return entries
@@ -324,11 +324,11 @@ def _check_kind(info: ZipInfo) -> None:
     mode = info.external_attr >> 16
     plain = stat.S_IFMT(mode) in (0, stat.S_IFREG, stat.S_IFDIR)
     if not plain or info.external_attr & _REPARSE_POINT:
-        raise RefusedError(f"has a link or a device inside, {name}; put the file itself there")
+        raise UnpackError(f"has a link or a device inside, {name}; put the file itself there")
     if info.flag_bits & _ENCRYPTED:
-        raise RefusedError("is locked with a password; make it anew without one")
+        raise UnpackError("is locked with a password; make it anew without one")
     if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-        raise RefusedError(
+        raise UnpackError(
             f"is compressed in an unusual way ({name}); make it anew, with the method Deflate"
         )
 
@@ -338,14 +338,14 @@ def _check_apart(source: ZipFile) -> None:
     end = 0
     for info in sorted(source.infolist(), key=lambda info: info.header_offset):
         if info.header_offset < end:
-            raise RefusedError("has files that overlap, as in a zip bomb; make it anew")
+            raise UnpackError("has files that overlap, as in a zip bomb; make it anew")
         end = info.header_offset + _LOCAL_HEADER + info.compress_size
     if end > source.start_dir:
-        raise RefusedError("is damaged: its files are longer than it is; make it anew")
+        raise UnpackError("is damaged: its files are longer than it is; make it anew")
 
 
 def _refuse_alike(one: PurePosixPath, other: PurePosixPath) -> None:
-    raise RefusedError(
+    raise UnpackError(
         f"has two files, or a file and a folder, of one name, {_shown(one)} and {_shown(other)}; "
         "rename one"
     )

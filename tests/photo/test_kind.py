@@ -105,7 +105,7 @@ def test_a_grainy_sepia_print_is_tinted(name: str) -> None:
 
 
 @pytest.mark.parametrize("scan", SCANS)
-@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("name", SOME[:1])
 def test_scans_of_gray_photos_are_not_colored(name: str, scan: str) -> None:
     gray = np.asarray(small(name).convert("L").convert("RGB"))
     made = SCANS[scan](gray, np.random.default_rng(3))
