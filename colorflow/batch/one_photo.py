@@ -69,11 +69,10 @@ def work_on(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoOu
     began = time.perf_counter()
     work = _Work(models, task, settings)
     outcome = work.outcome()
-    outcome = replace(outcome, seconds=time.perf_counter() - began)
-    if (photo := work.photo) is None:
-        return outcome
-    remarks = (*photo.remarks, *outcome.remarks)
-    return replace(outcome, width=photo.width, height=photo.height, remarks=remarks)
+    if photo := work.photo:
+        remarks = (*photo.remarks, *outcome.remarks)
+        outcome = replace(outcome, width=photo.width, height=photo.height, remarks=remarks)
+    return replace(outcome, seconds=time.perf_counter() - began)
 
 
 class MadeOtherwiseError(WritePhotoError):

@@ -12,7 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Protocol
@@ -90,10 +90,8 @@ def run_plan(
         return
     with output_folder(plan):
         yield from plan.settled
-        size = min(workers, len(plan.tasks))
-        yield from _Pool(
-            plan.tasks, start_worker, size, stop or threading.Event(), tries
-        ).outcomes()
+        tasks, stop = deque(plan.tasks), stop or threading.Event()
+        yield from _Pool(tasks, start_worker, min(workers, len(tasks)), stop, tries).outcomes()
 
 
 @contextmanager
@@ -124,24 +122,18 @@ def output_folder(plan: Plan) -> Iterator[None]:
         yield
 
 
+@dataclass
 class _Pool:
     """Workers, one thread for each that hands it tasks, and a queue of their answers."""
 
-    def __init__(
-        self,
-        tasks: list[PhotoTask],
-        start_worker: Callable[[StillNeeded], Worker],
-        size: int,
-        stop: threading.Event,
-        tries: int,
-    ) -> None:
-        self._tasks = deque(tasks)
-        self._start_worker = start_worker
-        self._stop = stop
-        self._size = size
-        self._tries = tries
-        self._begins_no_more = False
-        self._given_up = False
+    tasks: deque[PhotoTask]
+    start_worker: Callable[[StillNeeded], Worker]
+    size: int
+    stop: threading.Event
+    tries: int
+
+    def __post_init__(self) -> None:
+        self._begins_no_more = self._given_up = False
         self._workers_lost: Counter[Location] = Counter()
         self._answers: SimpleQueue[PhotoOutcome | ColorflowError | None] = SimpleQueue()
         self._workers: list[Worker] = []
@@ -153,14 +145,14 @@ class _Pool:
         failure = None
         ended = answered = 0
         try:
-            self._start(max(1, min(self._size, len(self._tasks) // _PHOTOS_AT_ONCE)))
+            self._start(max(1, min(self.size, len(self.tasks) // _PHOTOS_AT_ONCE)))
             while ended < len(self._threads):
                 try:
-                    may_start = self._is_needed() and len(self._threads) < self._size
+                    may_start = self._is_needed() and len(self._threads) < self.size
                     answer = self._answers.get(timeout=_LOOK_AGAIN if may_start else None)
                 except Empty:
                     if self._is_slow(answered):
-                        self._start(self._size - len(self._threads))
+                        self._start(self.size - len(self._threads))
                     continue
                 if answer is None:
                     ended += 1
@@ -179,7 +171,7 @@ class _Pool:
     def _start(self, number: int) -> None:
         for _ in range(number):
             index = len(self._workers)
-            self._workers.append(self._start_worker(self._is_needed))
+            self._workers.append(self.start_worker(self._is_needed))
             thread = threading.Thread(target=self._serve, args=(index,), daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -188,7 +180,7 @@ class _Pool:
         """Whether the photos left take so long that the start of further workers pays."""
         a_start = self._ready - self._began
         a_photo = (time.monotonic() - self._ready) / max(1, answered)
-        return a_start > 0 and len(self._tasks) * a_photo > _STARTS * a_start
+        return a_start > 0 and len(self.tasks) * a_photo > _STARTS * a_start
 
     def _serve(self, index: int) -> None:
         """Hands tasks to one worker, in that worker's thread."""
@@ -214,12 +206,12 @@ class _Pool:
 
     def _next(self) -> PhotoTask | None:
         try:
-            return self._tasks.popleft() if self._is_needed() else None
+            return self.tasks.popleft() if self._is_needed() else None
         except IndexError:  # another thread took the last
             return None
 
     def _is_needed(self) -> bool:
-        return bool(self._tasks) and not (self._begins_no_more or self._stop.is_set())
+        return bool(self.tasks) and not (self._begins_no_more or self.stop.is_set())
 
     def _work(self, worker: Worker, task: PhotoTask) -> PhotoOutcome:
         outcome = worker.work(task)
@@ -233,10 +225,10 @@ class _Pool:
         self._workers_lost[task.path] += 1
         if self._given_up:
             return
-        if self._workers_lost[task.path] < self._tries:
-            self._tasks.append(task)
+        if self._workers_lost[task.path] < self.tries:
+            self.tasks.append(task)
             return
-        often = "" if self._tries == 1 else f", {self._tries} times"
+        often = "" if self.tries == 1 else f", {self.tries} times"
         reason = f"the process that worked on it ended{often} ({error})"
         self._answers.put(PhotoOutcome(path=task.path, status="failed", reason=reason))
 
@@ -246,10 +238,10 @@ class _Pool:
         Returns:
             Whether it can work; False if nobody needs it any more.
         """
-        for tries_left in reversed(range(self._tries)):
+        for tries_left in reversed(range(self.tries)):
             if restart:
                 self._workers[index].end()
-                self._workers[index] = self._start_worker(self._is_needed)
+                self._workers[index] = self.start_worker(self._is_needed)
             try:
                 self._workers[index].ready()
             except WorkerEndedError as error:

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -81,11 +82,8 @@ def run_on_ray(
     content = {model: _content(path) for model, path in files.items()}
     with _cluster() as ray:
         most = _room(ray, device)
-        shared = _Shared(ray, config, ray.put(content), threading.Event())
-        size = min(workers or most, most)
-        yield from run_plan(
-            plan, lambda is_needed: _RayWorker(shared, is_needed), size, stop, tries=TRIES
-        )
+        start = partial(_RayWorker, ray, config, ray.put(content), threading.Event())
+        yield from run_plan(plan, start, min(workers or most, most), stop, tries=TRIES)
 
 
 class PhotoWorker:
@@ -138,44 +136,37 @@ class PhotoWorker:
                 self._weights = {}
 
 
-@dataclass(frozen=True, slots=True)
-class _Shared:
-    """What the workers of a run share.
+@dataclass
+class _RayWorker:
+    """The caller's side of one actor.
 
     Attributes:
         ray: the module.
         config: of every worker.
         weights: Ray's reference to the content of the weights files.
         has_room: set once a first worker was ready.
+        is_needed: says whether there is anything left to do.
     """
 
     ray: Any
     config: WorkerConfig
     weights: Any
     has_room: threading.Event
+    is_needed: StillNeeded
 
-
-class _RayWorker:
-    """The caller's side of one actor."""
-
-    def __init__(self, shared: _Shared, is_needed: StillNeeded) -> None:
-        self._shared = shared
-        self._is_needed = is_needed
-        resources = {"num_cpus": 1} if shared.config.device == "cpu" else {"num_gpus": 1}
-        actor = shared.ray.remote(scheduling_strategy="SPREAD", max_restarts=0, **resources)(
-            PhotoWorker
-        )
-        self._actor = actor.remote(shared.config, shared.weights, __version__)
+    def __post_init__(self) -> None:
+        resources = {"num_cpus": 1} if self.config.device == "cpu" else {"num_gpus": 1}
+        actor = self.ray.remote(scheduling_strategy="SPREAD", max_restarts=0, **resources)
+        self._actor = actor(PhotoWorker).remote(self.config, self.weights, __version__)
         self._ready = self._actor.ready.remote()
 
     def ready(self) -> None:
-        ray = self._shared.ray
         waited = 0
-        while not ray.wait([self._ready], timeout=_LOOK_AGAIN)[0]:
+        while not self.ray.wait([self._ready], timeout=_LOOK_AGAIN)[0]:
             waited += _LOOK_AGAIN
-            if not self._is_needed():
+            if not self.is_needed():
                 raise WorkerEndedError("there was no room for it")
-            if waited >= _PATIENCE and not self._shared.has_room.is_set():
+            if waited >= _PATIENCE and not self.has_room.is_set():
                 raise BatchError(
                     f"the Ray cluster had no room for a worker within {_PATIENCE} s; "
                     "see `ray status`, and run the same command again later"
@@ -183,7 +174,7 @@ class _RayWorker:
         answer = self._answer(self._ready)
         if isinstance(answer, ColorflowError):
             raise answer
-        self._shared.has_room.set()
+        self.has_room.set()
 
     def work(self, task: PhotoTask) -> PhotoOutcome:
         outcome = self._answer(self._actor.work.remote(task))
@@ -192,12 +183,12 @@ class _RayWorker:
 
     def end(self) -> None:
         with suppress(Exception):  # it is gone already, or the cluster is
-            self._shared.ray.kill(self._actor)
+            self.ray.kill(self._actor)
 
     def _answer(self, reference: Any) -> object:
         try:
-            return self._shared.ray.get(reference)
-        except self._shared.ray.exceptions.RayError as error:
+            return self.ray.get(reference)
+        except self.ray.exceptions.RayError as error:
             raise WorkerEndedError(_exit_reason(error)) from error
 
 

@@ -78,11 +78,6 @@ def test_patterns(tree: Path) -> None:
     assert [n.reason for n in result.missing] == ["no photo fits this pattern"]
 
 
-def test_a_file_whose_name_looks_like_a_pattern(tree: Path) -> None:
-    (tree / "x[1].jpg").touch()
-    assert paths(found(tree / "x[1].jpg")) == ["x[1].jpg"]
-
-
 def test_the_output_folder_inside_is_passed_by(tree: Path) -> None:
     (tree / "c" / "out").mkdir()
     (tree / "c" / "out" / "d_s0.png").touch()
@@ -93,10 +88,6 @@ def test_the_output_folder_inside_is_passed_by(tree: Path) -> None:
     assert paths(found(tree, output=crooked, recursive=True)) == want
     (tree.parent / "link").symlink_to(tree / "c" / "out")
     assert paths(found(tree, output=tree.parent / "link", recursive=True)) == want
-
-
-def test_the_folder_may_be_the_output_itself(tree: Path) -> None:
-    assert paths(found(tree, output=tree)) == ["a.PNG", "b.jpg"]
 
 
 def test_links_that_lead_outside_are_noted(tree: Path, tmp_path: Path) -> None:

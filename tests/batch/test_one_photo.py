@@ -221,21 +221,6 @@ def test_nothing_to_do_makes_no_folder(tmp_path: Path, out: Path, color_all: Run
     assert not out.exists()
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "naïve 日本 🎞.png",
-        "two\nlines.png",
-        "--help.png",
-        "é" * 120 + ".png",
-    ],
-)
-def test_names(save_photo: Save, tmp_path: Path, out: Path, color_all: Run, name: str) -> None:
-    save_photo(tmp_path / "in" / name)
-    assert color_all(tmp_path / "in")[name].status == "done"
-    assert names(out) == [f"{name[:-4]}_a.png"]
-
-
 def test_a_second_run_waits_its_turn(album: Path, out: Path, color_all: Run) -> None:
     with (
         output_folder(make_plan([], out, Settings())),

@@ -13,7 +13,6 @@ from colorflow.batch import COLORS, Naming, Plan, Remedy, Settings, make_plan
 from colorflow.colorizer import Hint
 from colorflow.errors import BatchError
 from colorflow.files import digest_of
-from colorflow.limits import MOST_SAMPLES
 from colorflow.photo import LETTERS, Principal, Provenance, read_photo, write_image
 
 Save = Callable[..., Path]
@@ -235,12 +234,3 @@ def test_hints_for_no_photo_or_several_are_refused(
 def test_wrong_settings_are_named(argument: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"^{argument}: expected"):
         Settings(**{argument: value})  # type: ignore[arg-type]
-
-
-def test_there_may_be_more_samples_than_principal_colorings() -> None:
-    assert Settings(n=16).labels == list(LETTERS)
-    with pytest.raises(ValueError, match="n: expected 1 to 16 principal ones, got 17"):
-        Settings(n=17)
-    assert len(Settings(n=MOST_SAMPLES, samples=True).labels) == MOST_SAMPLES
-    with pytest.raises(ValueError, match="n: expected 1 to 1000 samples, got 1001"):
-        Settings(n=MOST_SAMPLES + 1, samples=True)

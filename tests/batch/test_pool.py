@@ -14,7 +14,7 @@ import pytest
 from colorflow.batch import ColoredFile, PhotoOutcome, PhotoTask, Plan, Settings, pool
 from colorflow.batch.pool import WorkerEndedError, run_plan
 from colorflow.batch.processes import WorkerConfig
-from colorflow.batch.ray_engine import _RayWorker, _Shared
+from colorflow.batch.ray_engine import _RayWorker
 from colorflow.errors import BatchError
 
 
@@ -195,7 +195,7 @@ class BusyRay(SimpleNamespace):
 
 def ray_worker(ray: BusyRay, wanted: Callable[[], bool], device: str = "cpu") -> _RayWorker:
     config = WorkerConfig(weights={}, device=device, threads=1, settings=Settings())
-    return _RayWorker(_Shared(ray, config, object(), threading.Event()), wanted)
+    return _RayWorker(ray, config, object(), threading.Event(), wanted)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_who_has_company_waits_longer() -> None:
     ray = BusyRay()
     answers = iter([True] * 1000 + [False])
     worker = ray_worker(ray, lambda: next(answers))
-    worker._shared.has_room.set()
+    worker.has_room.set()
     with pytest.raises(WorkerEndedError):
         worker.ready()
     assert ray.waits == 1001

@@ -65,15 +65,6 @@ def test_a_report_has_a_record_a_file_in_the_order_of_the_inputs(
         assert coloring == {"path": path, "label": label, "seed": 4, "share": want.share}
 
 
-def test_a_sample_in_a_report_has_no_share(
-    album: Path, tmp_path: Path, colorizer: Colorizer
-) -> None:
-    plan = make_plan([album / "b.png"], tmp_path / "out", Settings(n=2, seed=4, samples=True))
-    report = report_of(tmp_path / "r.json", plan, list(run_in_process(plan, colorizer)))
-    told = [(one["label"], one["seed"], one["share"]) for one in report["files"][0]["colorings"]]  # type: ignore[index]
-    assert told == [("s4", 4, None), ("s5", 5, None)]
-
-
 def test_any_name_can_be_reported(tmp_path: Path) -> None:
     path = Path(os.fsdecode(b"caf\xe9\n \xf0\x9f\x8e\x9e.png"))
     plan = Plan(settings=Settings(), output=tmp_path, inputs=[path])
@@ -98,19 +89,3 @@ def test_a_report_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.Mon
     assert [p.name for p in tmp_path.iterdir()] == ["r.json"]
     monkeypatch.undo()
     assert report_of(path, plan, [])["left_out"] == [str(tmp_path / "notes.txt")]
-
-
-def test_a_report_replaces_its_own_kind_alone(
-    album: Path, tmp_path: Path, colorizer: Colorizer
-) -> None:
-    plan = make_plan([album], tmp_path / "out", Settings())
-    outcomes = list(run_in_process(plan, colorizer))
-    report, hints = tmp_path / "r.json", tmp_path / "hints.json"
-    hints.write_text('{"a.jpg": []}')
-    for _ in range(2):
-        report_of(report, plan, outcomes)
-    for path in (tmp_path / "out" / "a_a.jpg", album / "a.jpg", hints):
-        kept = path.read_bytes()
-        with pytest.raises(WritePhotoError, match=f"{path}: .* is no report of a batch"):
-            report_of(path, plan, outcomes)
-        assert path.read_bytes() == kept

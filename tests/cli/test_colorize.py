@@ -255,18 +255,6 @@ def test_names_in_messages_move_no_terminal(
     assert "a\\x1b[31m\\u202e\\x9b2J" in message
 
 
-def test_names_of_results_in_messages_move_no_terminal(
-    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (photos / "a.png").rename(photos / "a\x1b[31m.png")
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "a\x1b[31m_a.png").write_text("not ours")
-    assert main(["colorize", str(photos / "a\x1b[31m.png"), "-o", str(tmp_path / "out")]) == 1
-    message = capsys.readouterr().err
-    assert "a\\x1b[31m_a.png: the file cannot be written" in message
-    assert "\x1b" not in message
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="such a folder cannot be deleted")
 def test_a_deleted_working_folder_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -15,7 +15,6 @@ from PIL import Image
 from colorflow.color.full_resolution import lightness_of
 from colorflow.color.grid import square_lightness, to_grid
 from colorflow.colorizer import Colorizer, Hint
-from colorflow.errors import WeightsError
 from colorflow.model.condition import Conditioner
 from colorflow.model.level import signs_of_photo
 from colorflow.model.weights import load_weights
@@ -184,11 +183,6 @@ def test_a_temperature_that_no_color_survives_is_refused(colorizer: Colorizer) -
         colorizer.colorize(gray_photo(), temperature=1e308)
     (most,) = sampled(colorizer, gray_photo(), 1, temperature=10)
     assert np.isfinite(most.ab).all()
-
-
-def test_missing_weights_are_named(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="absent"):
-        Colorizer.load(tmp_path / "absent.safetensors")
 
 
 @pytest.mark.parametrize("bits", [8, 16])
