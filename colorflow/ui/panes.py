@@ -188,7 +188,7 @@ class Download:
             said = problem(error)
         finally:
             session.delete_if_closed()
-        if session.current is not current or current.chosen is not chosen:
+        if current.chosen is not chosen or session.current is not current:
             return {self.file: None}
         return {self.file: path, self._status: said}
 
