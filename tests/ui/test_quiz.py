@@ -16,9 +16,10 @@ import gradio as gr
 import pytest
 
 from colorflow.quiz import trials as trials_module
-from colorflow.quiz.game import TRIALS, Game, open_quiz
+from colorflow.quiz.game import TRIALS, Game, Quiz
 from colorflow.quiz.statistics import Tally, bootstrap_interval
-from colorflow.quiz.trials import Trial
+from colorflow.quiz.store import AnswerStore
+from colorflow.quiz.trials import PhotoPool, Trial, open_pool
 from colorflow.ui import quiz as quiz_module
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.quiz import PLAY, TEST, QuizTab
@@ -37,28 +38,48 @@ def album(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def painter() -> Painter:
-    return Painter(12)
+@pytest.fixture(scope="module")
+def pool(album: Path) -> PhotoPool:
+    """As many photos as a test needs."""
+    return scanned(open_pool(album))
+
+
+@pytest.fixture(scope="module")
+def built(pool: PhotoPool) -> QuizTab:
+    """The tab; building it takes longer than most tests."""
+    return built_with(pool)
+
+
+def built_with(pool: PhotoPool) -> QuizTab:
+    with gr.Blocks(analytics_enabled=False):
+        quiz = Quiz(pool=pool, colorizer=Painter(12), store=AnswerStore(Path()))  # type: ignore[arg-type]
+        return QuizTab(quiz, UploadSpace(Path()))
 
 
 @pytest.fixture
-def make(painter: Painter, root: Path, tmp_path: Path, clock: Clock) -> Callable[[Path], QuizTab]:
-    """Makes a tab for a folder of photos."""
+def make(
+    built: QuizTab, root: Path, tmp_path: Path, clock: Clock
+) -> Callable[[PhotoPool], QuizTab]:
+    """Gives the tab photos, with no answers yet."""
 
-    def make(folder: Path) -> QuizTab:
-        quiz = open_quiz(painter, folder, tmp_path / "quiz.sqlite")  # type: ignore[arg-type]
-        scanned(quiz.pool)
-        with gr.Blocks(analytics_enabled=False):
-            return QuizTab(quiz, UploadSpace(root))
+    def make(pool: PhotoPool, shift: float = 12) -> QuizTab:
+        store = AnswerStore(tmp_path / "quiz.sqlite")
+        built._quiz = Quiz(pool=pool, colorizer=Painter(shift), store=store)  # type: ignore[arg-type]
+        built._space = UploadSpace(root)
+        return built
 
     return make
 
 
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> PhotoPool:
+    save_album(folder := tmp_path_factory.mktemp("few"), 4)
+    return scanned(open_pool(folder))
+
+
 @pytest.fixture
-def tab(make: Any, tmp_path: Path) -> QuizTab:
-    save_album(tmp_path / "few", 4)
-    return make(tmp_path / "few")
+def tab(make: Any, few: PhotoPool) -> QuizTab:
+    return make(few)
 
 
 def started(
@@ -164,7 +185,7 @@ def test_a_trial_cannot_be_answered_twice_or_by_others(tab: QuizTab) -> None:
 
 def test_problems_are_told(make: Any, tmp_path: Path) -> None:
     paths = save_album(tmp_path / "gone", 2)
-    tab = make(tmp_path / "gone")
+    tab = make(scanned(open_pool(tmp_path / "gone")))
     game, _ = started(tab)
     for path in paths:
         path.unlink()
@@ -182,11 +203,9 @@ def test_problems_are_told(make: Any, tmp_path: Path) -> None:
 # photos of the player's own
 
 
-def test_a_page_with_few_photos_offers_to_play_with_ones_own(
-    make: Any, tab: QuizTab, tmp_path: Path
-) -> None:
-    save_album(tmp_path / "many", TRIALS + 1)
-    for one, few in ((tab, True), (make(tmp_path / "many"), False)):
+def test_a_page_with_few_photos_offers_to_play_with_ones_own() -> None:
+    for number in (TRIALS, TRIALS + 1):
+        one, few = built_with(PhotoPool([Path()] * number, "")), number == TRIALS
         (column,) = [block for block in page_of(one).blocks.values() if block.elem_id == "quiz-own"]
         assert column.visible == few
         assert ("Best is to begin with your own photos" in one.stage.value) == few
@@ -259,11 +278,10 @@ def masked(updates: dict[Any, Any], trial: Trial) -> str:
 
 @pytest.mark.parametrize("mode", [PLAY, TEST])
 def test_nothing_that_is_sent_depends_on_where_the_truth_stands(
-    make: Any, album: Path, painter: Painter, mode: str, monkeypatch: pytest.MonkeyPatch
+    make: Any, pool: PhotoPool, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Predictions that look like the truth: with the truth at either position, all is the same."""
-    painter.shift = 0
-    tab = make(album)
+    tab = make(pool, shift=0)
     first = tab._quiz.pool.photos[0]
     monkeypatch.setattr(Game, "_choose", lambda _: first)
     monkeypatch.setattr(trials_module.secrets, "randbits", lambda _: 7)  # crop and grain
@@ -306,8 +324,8 @@ def test_a_test_says_what_is_lacking(tab: QuizTab) -> None:
     assert "36 are missing" in text(call(tab, tab.go_on, None, TEST, 3), tab.status)
 
 
-def test_a_test_tells_nothing_before_its_end(make: Any, album: Path, clock: Clock) -> None:
-    tab = make(album)
+def test_a_test_tells_nothing_before_its_end(make: Any, pool: PhotoPool, clock: Clock) -> None:
+    tab = make(pool)
     clock.seconds = 0.6
     assert "Start" in value(call(tab, tab.change_mode, None, TEST, 5), tab.stage)
     game, updates = started(tab, 5, TEST)
