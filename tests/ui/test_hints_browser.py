@@ -193,4 +193,4 @@ def test_saved_hints_are_there_again_after_a_reload(
     again = visitor.shown().astype(int)
     assert np.abs(again - picture).mean() < 1, "but for the mark, which is no longer the chosen one"
     assert "Traceback" not in visitor.page.content()
-    visitor.close()
+    visitor.page.close()
