@@ -10,10 +10,9 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
+from types import FrameType, SimpleNamespace
 
 import click
 from tqdm import tqdm
@@ -55,34 +54,8 @@ _OPTIONS = {
 """What the command says of each `Remedy`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchOptions:
-    """What both commands that work on many photos are asked for; each has an option of its name."""
-
-    inputs: Sequence[str]
-    output: str
-    recursive: bool
-    ext: str
-    name: str
-    overwrite: bool
-    clean: bool
-    restore: bool
-    report: Path | None
-    contact_sheet: Path | None
-    workers: int | None
-    engine: str
-    device: str
-    dry_run: bool
-    quiet: bool
-    weights: Path | None
-
-    def __post_init__(self) -> None:
-        if self.clean and self.restore:
-            raise click.UsageError("--restore: not allowed with --clean")
-
-
 def run_batch(
-    options: BatchOptions,
+    options: SimpleNamespace,
     settings: BatchSettings,
     weights: Mapping[str, Path | None],
     hints: Path | None = None,
@@ -91,12 +64,14 @@ def run_batch(
     """Plans and runs a batch, or prints its plan; returns the exit code.
 
     Args:
-        options: of the command.
+        options: what both commands are asked for, by the names of the options.
         settings: what is done to the photos.
         weights: the files that were given, by model.
         hints: a file of color hints.
         treat_as_gray: patterns for photos that are colored even if they have colors.
     """
+    if options.clean and options.restore:
+        raise click.UsageError("--restore: not allowed with --clean")
     output = location_of(options.output)
     if os.path.exists(str(output)) and not os.path.isdir(str(output)):
         raise WritePhotoError(str(output), "is a file, but -o names a folder for the results")
@@ -133,7 +108,7 @@ def _print_plan(plan: Plan) -> int:
 class _BatchRun:
     """One run of the command: progress, messages, and the files beside the results."""
 
-    def __init__(self, plan: Plan, weights: Mapping[str, Path], options: BatchOptions) -> None:
+    def __init__(self, plan: Plan, weights: Mapping[str, Path], options: SimpleNamespace) -> None:
         self._plan = plan
         self._weights = weights
         self._options = options

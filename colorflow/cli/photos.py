@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -36,7 +37,7 @@ _EXIT_CODES = (
 
 
 def _batch_options(*, labels: str, report: str) -> Options:
-    """The options of `BatchOptions`.
+    """The options of both commands.
 
     Args:
         labels: what the labels in names are.
@@ -189,9 +190,9 @@ def colorize(
     """Color photos and folders of photos. A photo that cannot be colored is named at the end; the
     others are colored."""
     from colorflow.batch import COLORS, DETAIL, Settings
-    from colorflow.cli.batch import BatchOptions, run_batch
+    from colorflow.cli.batch import run_batch
 
-    options = BatchOptions(**batch)
+    options = SimpleNamespace(**batch)
     if n > MOST_PRINCIPAL and not samples:
         raise click.UsageError(
             f"-n: expected at most {MOST_PRINCIPAL} principal colorings, got {n}; with --samples "
@@ -246,9 +247,9 @@ def enlarge(scale: int, n: int, temperature: float | None, seed: int, **batch: A
     lacks is predicted: its mean first, then samples of it. A photo that cannot be enlarged is named
     at the end; the others are enlarged."""
     from colorflow.batch import DETAIL, EnlargeSettings
-    from colorflow.cli.batch import BatchOptions, run_batch
+    from colorflow.cli.batch import run_batch
 
-    options = BatchOptions(**batch)
+    options = SimpleNamespace(**batch)
     settings = EnlargeSettings(
         scale=scale,
         n=n,
