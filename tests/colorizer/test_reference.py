@@ -76,12 +76,12 @@ def test_strength_goes_from_the_sample_to_the_reference_on_the_arc(
     ]
     steps = encode(photo, np.concatenate(ab))
     for level in (0, 1):
-        sampled, *between, other = (z.double().flatten() for z in steps[level])
-        whole = torch.arccos(sampled @ other / sampled.norm() / other.norm())
+        first, *between, other = (z.double().flatten() for z in steps[level])
+        whole = torch.arccos(first @ other / first.norm() / other.norm())
         for strength, z in zip(strengths[1:], between, strict=False):
-            turned = torch.arccos(sampled @ z / sampled.norm() / z.norm())
+            turned = torch.arccos(first @ z / first.norm() / z.norm())
             assert float(turned / whole) == pytest.approx(strength, abs=0.01)
-            length = (1 - strength) * sampled.norm() + strength * other.norm()
+            length = (1 - strength) * first.norm() + strength * other.norm()
             assert float(z.norm()) == pytest.approx(float(length), rel=0.01)
 
 
