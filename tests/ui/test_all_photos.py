@@ -370,6 +370,7 @@ def test_what_hinders_the_zip_is_told(
     updates = tab.begin(tab.zip, session, OWN_FORMAT, False)
     assert "color the photos first" in text(updates, tab.status)
     everything(begun(tab, session))
+    zipped(tab, session)  # the files themselves are there
     session.budget.disk = DiskQuota(tmp_path, max_bytes=1)
     tab.begin(tab.zip, session, OWN_FORMAT, False)
     updates = everything(tab.work(session))
