@@ -13,6 +13,7 @@ import argparse
 import io
 import os
 import resource
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
@@ -163,6 +165,49 @@ def _tiny_uploads(page: _Target) -> str:
     return f"{_told(statuses)}; {(size_of(page.folder) - before) / _MIB:.0f} MB stored"
 
 
+def _unfinished_uploads(page: _Target) -> str:
+    """They stop before their end, and break off; another visitor asks for the page meanwhile."""
+    part = '--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n{}\r\n'
+    slowest, descriptors, open_ = 0.0, 0, Path(f"/proc/{page.process.pid}/fd")
+    with ExitStack() as stack:
+        for number in range(18):
+            body = "".join(part.format(f"{number} {one}") for one in range(1000))
+            stack.enter_context(_begun_upload(page, "10.0.11.1", body.encode()))
+        for moment in range(15):
+            began = time.perf_counter()
+            page.send("GET", "config", "10.0.11.2")
+            slowest = max(slowest, time.perf_counter() - began)
+            descriptors = max(descriptors, len(list(open_.iterdir())))
+            if moment == 10:
+                stack.close()
+    return f"{descriptors} descriptors; `/config` takes up to {slowest:.1f} s"
+
+
+def _fields(page: _Target) -> str:
+    head = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n'
+    page.forget_peak()
+    before = page.memory()
+    with ExitStack() as stack:
+        for number in range(6):
+            body = head + bytes(40 * _MIB)
+            stack.enter_context(_begun_upload(page, f"10.0.12.{number}", body))
+        time.sleep(5)
+        return f"{page.memory('VmHWM') - before:+.0f} MB of memory"
+
+
+@contextmanager
+def _begun_upload(page: _Target, visitor: str, body: bytes) -> Iterator[None]:
+    """An upload that says nothing more after the beginning of its body."""
+    url = httpx.URL(page.address)
+    head = f"POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Forwarded-For: {visitor}\r\n"
+    head += "Content-Type: multipart/form-data; boundary=x\r\n"
+    head += f"Content-Length: {len(body) + 1000}\r\n\r\n"
+    with socket.create_connection((url.host, url.port or 80)) as connection:
+        with suppress(OSError):  # refused meanwhile
+            connection.sendall(head.encode() + body)
+        yield
+
+
 def _many_sessions(page: _Target) -> str:
     before = page.memory()
     for number in range(600):
@@ -240,6 +285,8 @@ ATTACKS: dict[str, Callable[[_Target], str]] = {
     "a session with a name of 900,000 letters": _long_session,
     f"9 files of 38 MB in one chunked upload ({_STORED} MB for all)": _chunked_upload,
     "12 uploads of 1,000 files of a few bytes": _tiny_uploads,
+    "18 uploads of 1,000 files that stop before their end": _unfinished_uploads,
+    "6 form fields of 40 MB": _fields,
     "12 calls for 2 results of 7 MB": _results,
     "a zip of 195 files in 99,450 folders": _folders,
     "a page of another port of this machine": _foreign_page,

@@ -8,6 +8,7 @@ has not.
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 import socket
 import time
@@ -112,7 +113,13 @@ class Held:
         message: of that answer.
     """
 
-    def __init__(self, most_of_one: float, most: float, status: int, message: str) -> None:
+    def __init__(
+        self,
+        most_of_one: float = math.inf,
+        most: float = math.inf,
+        status: int = 503,
+        message: str = "",
+    ) -> None:
         self._most_of_one, self._most = most_of_one, most
         self._refusal = status, message
         self._held: Counter[str] = Counter()
@@ -121,9 +128,9 @@ class Held:
         """How much a visitor holds."""
         return self._held[visitor]
 
-    def total(self) -> int:
-        """How much all visitors hold."""
-        return self._held.total()
+    def is_empty(self) -> bool:
+        """Whether nobody holds anything."""
+        return not self._held
 
     def take(self, visitor: str, amount: int) -> None:
         """Hold more.

@@ -12,7 +12,7 @@ import reprlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypedDict, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypedDict, TypeVar, cast, get_args
 
 import gradio as gr
 from gradio.data_classes import FileData
@@ -47,7 +47,6 @@ ENDPOINTS = ("colorize", "hints", "quiz_round", "quiz_answer")
 """Names of the calls."""
 MOST_COLORINGS = 8
 
-FORMATS = ("same", "png", "jpeg", "tiff", "webp")
 _UPLOAD_FOLDER = re.compile("[0-9a-f]{64}")
 """Gradio's folder for an upload is named by the SHA-256 of the file."""
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg", "tiff": ".tif", "webp": ".webp"}
@@ -227,8 +226,8 @@ class Api:
         """Color a photo n times, and write and describe the results."""
         vividness = _number("vividness", vividness, 0, MOST_VIVID)
         seed = _whole("seed", seed, 0, LARGEST_SEED)
-        if format not in FORMATS:
-            expected = ", ".join(FORMATS)
+        if format not in get_args(Format):
+            expected = ", ".join(get_args(Format))
             raise ColorflowError(f"format: expected one of {expected}, got {_shown(format)}.")
         for name, value in (("samples", samples), ("preview", preview)):
             if not isinstance(value, bool):

@@ -13,9 +13,8 @@ import math
 import os
 import re
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -147,9 +146,9 @@ class Guard:
         self._forget = forget
         self._delays = LoginDelays()
         self._sessions = sessions
-        self._asking: Counter[str] = Counter()
+        self._asking = Held()
         """Requests for work, by visitor, that Gradio has not taken yet."""
-        self._uploading: Counter[str] = Counter()
+        self._uploading = Held()
         """Uploads under way, by the name that a browser gives them."""
         self._open = Held(limits.MAX_OPEN_PER_VISITOR, limits.MAX_OPEN, 503, _BUSY)
         self._bodies = Held(
@@ -273,10 +272,11 @@ class Guard:
             if event := told.get("event_id") if isinstance(told, dict) else None:
                 # Before the client knows of it, since the result may come at once.
                 forgotten.extend(self._sessions.begin(session or event, event, visitor))
-                self._quota.stored_files(visitor, len(named))
+                with suppress(ColorflowError):  # room was there above
+                    self._quota.arrived(visitor, 0, len(named))
             await send(message)
 
-        with _counted(self._asking, visitor):
+        with self._asking.one(visitor):
             await self._app(request.scope, _replay(body, request.receive), answer)
         for one in forgotten:
             await asyncio.to_thread(self._forget, one)
@@ -305,9 +305,9 @@ class Guard:
 
     async def _progress(self, request: Request, send: Send) -> None:
         """Pass on what asks for an upload's progress; Gradio never forgets one that is not sent."""
-        name = request.query_params.get("upload_id")
+        name = request.query_params.get("upload_id", "")
         for _attempt in range(int(_TRACKING_SECONDS * 10)):
-            if self._uploading[name or ""]:
+            if self._uploading.of(name):
                 await self._app(request.scope, request.receive, send)
                 return
             await asyncio.sleep(0.1)
@@ -323,7 +323,7 @@ class Guard:
         is_whole = False
         try:
             await self._check_room(visitor, int(length) if length.isdecimal() else 0)
-            with _counted(self._uploading, name):
+            with self._uploading.one(name):
                 await self._app(request.scope, upload.receive, response)
             is_whole = response.status == 200 and len(response.told or ()) == upload.files
             return
@@ -348,9 +348,9 @@ class Guard:
         It does so when a client disconnects, when the disk is full, and when a form has another
         field than it expects.
         """
-        if not self._uploading:
+        if self._uploading.is_empty():
             leftovers = await asyncio.to_thread(loose_files, self._files)
-            if not self._uploading:  # an upload may have begun meanwhile
+            if self._uploading.is_empty():  # an upload may have begun meanwhile
                 await asyncio.to_thread(_delete, leftovers)
 
     async def _body_of(self, request: Request, visitor: str) -> bytes:
@@ -379,7 +379,7 @@ class Guard:
             raise _refusal_of(error) from error
 
     def _has_enough(self, visitor: str) -> bool:
-        in_flight = self._sessions.in_flight(visitor) + self._asking[visitor]
+        in_flight = self._sessions.in_flight(visitor) + self._asking.of(visitor)
         return in_flight >= self._in_flight
 
     def _is_ours(self, path: str) -> bool:
@@ -520,18 +520,6 @@ def _replay(body: bytes, receive: Receive | None = None) -> Receive:
         return await receive()
 
     return replayed
-
-
-@contextmanager
-def _counted(counter: Counter[str], key: str) -> Iterator[None]:
-    """Count one more within the context."""
-    counter[key] += 1
-    try:
-        yield
-    finally:
-        counter[key] -= 1
-        if not counter[key]:
-            del counter[key]
 
 
 def _delete(paths: Iterable[Path]) -> None:

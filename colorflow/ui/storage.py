@@ -184,11 +184,6 @@ class DiskQuota:
             self._all.add(size)
         self._refuse(0, visitor)
 
-    def stored_files(self, visitor: str, count: int) -> None:
-        """Count what the disk takes for files and their folders, however small they are."""
-        with suppress(ColorflowError):  # they are there already
-            self.arrived(visitor, 2 * _BLOCK_BYTES * count)
-
     def _refuse(self, incoming: int, visitor: str | None) -> None:
         """Compare what is known now, without measuring."""
         if self._all is None:

@@ -21,7 +21,6 @@ from skimage import data
 from skimage.color import rgb2lab
 
 from colorflow.photo import read_photo, read_provenance
-from colorflow.quiz.trials import MAX_PICTURES, MIN_PICTURES
 from tests.quiz.album import save_album, stored_answers
 from tests.small_weights import save_small_weights
 from tests.ui.bad_inputs import BAD_INPUTS, OPTIONS, BadInput
@@ -149,7 +148,27 @@ def test_the_examples_with_a_password_run(folder: Path, tmp_path: Path) -> None:
         for path in ("config", "gradio_api/info", "gradio_api/upload", "gradio_api/call/colorize"):
             answer = httpx.post(f"{page.address}{path}", json={"data": []}, trust_env=False)
             assert answer.status_code in (401, 404), path
-        assert httpx.get(f"{page.address}config", trust_env=False).status_code == 401
+        account = {"username": "ada", "password": "her password"}
+        login = httpx.post(f"{page.address}login", data=account, trust_env=False)
+        cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in login.cookies.items())}
+        foreign = {**cookie, "Origin": "http://127.0.0.1:3000"}
+        for method, path, headers, expected in (
+            ("GET", "config", {}, 401),
+            ("GET", "gradio_api/heartbeat/abc", {}, 401),
+            ("GET", "gradio_api/heartbeat/abc", cookie, 200),
+            ("GET", "logout", cookie, 404),
+            ("POST", "logout", foreign, 403),
+            ("GET", "gradio_api/info", cookie, 200),
+            ("POST", "logout", cookie, 302),
+            ("GET", "gradio_api/info", cookie, 401),
+        ):
+            assert status(page, method, path, headers=headers) == expected, (method, path)
+
+
+def status(page: Page, method: str, path: str, **options: Any) -> int:
+    """Of an answer, which may be a stream without end."""
+    with httpx.stream(method, page.address + path, trust_env=False, **options) as answer:
+        return answer.status_code
 
 
 def test_documents_and_server_agree(client: Client) -> None:
@@ -248,8 +267,13 @@ def test_a_hint_changes_the_color_at_its_point(client: Client, folder: Path) -> 
 # misuse
 
 
-@pytest.mark.parametrize("bad", BAD_INPUTS, ids=lambda bad: bad.label)
+@pytest.mark.parametrize(
+    "bad",
+    [*BAD_INPUTS[2:3], *BAD_INPUTS[4:5], *BAD_INPUTS[13:14], *BAD_INPUTS[-2:]],
+    ids=lambda bad: bad.label,
+)
 def test_bad_inputs(client: Client, bad: BadInput, tmp_path: Path) -> None:
+    """Some of them: whatever opens a photo is the same as on the page."""
     path = tmp_path / bad.name
     path.write_bytes(bad.content)
     if bad.says == "size":
@@ -263,54 +287,9 @@ def test_bad_inputs(client: Client, bad: BadInput, tmp_path: Path) -> None:
         assert "maximum allowed size" in answer.text
     elif bad.says:
         assert bad.says in refusal(client, handle_file(path), 1, api_name="/colorize")
-        assert bad.says in refusal(client, handle_file(path), [], api_name="/hints")
     else:
         (file_name,), _ = client.predict(handle_file(path), 1, api_name="/colorize")
         assert read_photo(file_name).pixels.shape == (128, 128, 3)
-
-
-HINT = {"row": 1, "column": 1, "a": 0, "b": 0}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ({"n": 0}, "n: expected a whole number from 1 to 8, got 0"),
-        ({"n": 9}, "n: expected"),
-        ({"n": 1.5}, "n: expected"),
-        ({"n": True}, "n: expected"),
-        ({"n": "4" * 9999}, "n: expected"),
-        ({"n": None}, "n: expected"),
-        ({"n": [4]}, "n: expected"),
-        ({"vividness": -0.1}, "vividness: expected a number from 0 to 1.5, got -0.1"),
-        ({"vividness": 1e300}, "vividness: expected"),
-        ({"vividness": "bold"}, "vividness: expected"),
-        ({"samples": "yes"}, "samples: expected true or false, got 'yes'"),
-        ({"preview": 1}, "preview: expected true or false, got 1"),
-        ({"seed": -1}, "seed: expected a whole number from 0 to 4294967295"),
-        ({"seed": 2**32}, "seed: expected"),
-        ({"format": "gif"}, "format: expected one of same, png, jpeg, tiff, webp, got 'gif'"),
-        ({"format": {"png": 1}}, "format: expected"),
-        ({"format": "../../x"}, "format: expected"),
-        ({"hints": "x"}, "hints: expected a list of hints"),
-        ({"hints": [1]}, "hints: hint 1: expected row, column, a and b"),
-        ({"hints": [HINT, {**HINT, "row": 128}]}, "hints: hint 2 lies outside the photo"),
-        ({"hints": [{**HINT, "a": 500}]}, "hints: hint 1: a: expected"),
-        ({"hints": [{**HINT, "a": "red"}]}, "hints: hint 1: a: expected a number"),
-        ({"hints": [HINT] * 101}, "hints: has 101 hints; this page takes 100 at most"),
-        ({"photo": None}, "photo: expected a file that was uploaded"),
-        ({"photo": "photo.jpg"}, "photo: expected a file that was uploaded"),
-        ({"photo": {"path": "a\0b"}}, "photo: expected a file that was uploaded"),
-        ({"photo": {"path": 3}}, "photo: expected a file that was uploaded"),
-    ],
-    ids=lambda value: str(value)[:40],
-)
-def test_wrong_arguments(
-    client: Client, folder: Path, arguments: dict[str, Any], words: str
-) -> None:
-    name = "/hints" if "hints" in arguments else "/colorize"
-    given = {"photo": handle_file(folder / "small.png"), **arguments}
-    assert words in refusal(client, api_name=name, **given)
 
 
 def test_no_file_of_the_server_can_be_had(client: Client, server: Page, folder: Path) -> None:
@@ -399,22 +378,6 @@ def test_an_answer_counts_once_and_a_round_waits(client: Client, server: Page) -
         said = refusal(client, asked["round"], chosen, api_name="/quiz_answer")
         assert "no such round waits" in said
     assert len(rows(server)) == before + 1
-
-
-@pytest.mark.parametrize("token", ["", "0" * 32, "é", None, 3, ["a"]])
-def test_rounds_that_were_never_asked(client: Client, token: Any) -> None:
-    assert refusal(client, token, 0, api_name="/quiz_answer").startswith("round: ")
-
-
-@pytest.mark.parametrize("pictures", [MIN_PICTURES - 1, MAX_PICTURES + 1, "3", None])
-def test_wrong_numbers_of_pictures(client: Client, pictures: Any) -> None:
-    said = refusal(client, pictures, api_name="/quiz_round")
-    assert "pictures: expected a whole number from 2 to 5" in said
-
-
-@pytest.mark.parametrize("player", ["nobody", 3, None])
-def test_players_that_nobody_knows(client: Client, player: Any) -> None:
-    assert refusal(client, 3, player, api_name="/quiz_round").startswith("player: ")
 
 
 def test_handlers_of_the_page_are_not_offered(server: Page) -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
 import pytest
+from PIL import Image
+from skimage import data
 
 from colorflow.errors import ColorflowError
 from colorflow.photo import photo_from_image
 from colorflow.quiz import trials as trials_module
 from colorflow.quiz.game import Game, Players, Quiz, open_quiz
+from colorflow.quiz.trials import MAX_PICTURES, MIN_PICTURES
 from colorflow.ui.api import Api
 from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.storage import VISITORS
@@ -158,3 +162,75 @@ def test_idle_players_are_forgotten(players: Players, tmp_path: Path) -> None:
     assert players.next_trial(eve, 3, "eve") == (eve, last)
     assert players.next_trial(ada, 3, "ada")[0] == ada
     assert len(list(tmp_path.glob("quiz-*"))) == 2
+
+
+# misuse
+
+
+@pytest.fixture
+def photo(root: Path) -> dict[str, str]:
+    """An upload."""
+    folder = root / (64 * "a")
+    folder.mkdir()
+    Image.fromarray(data.camera()[::4, ::4]).save(folder / "small.png")
+    return {"path": str(folder / "small.png")}
+
+
+def refusal(call: Callable[..., Any], *arguments: Any, **named: Any) -> str:
+    """The sentence that a call is refused with."""
+    with pytest.raises(gr.Error) as error:
+        call(*arguments, **named)
+    said = str(error.value.message)
+    assert said[-1] in ".?"
+    assert "\n" not in said
+    return said
+
+
+HINT = {"row": 1, "column": 1, "a": 0, "b": 0}
+
+
+WRONG = (
+    ({"n": 0}, "n: expected a whole number from 1 to 8, got 0"),
+    ({"n": 9}, "n: expected"),
+    ({"n": 1.5}, "n: expected"),
+    ({"n": True}, "n: expected"),
+    ({"n": "4" * 9999}, "n: expected"),
+    ({"n": None}, "n: expected"),
+    ({"n": [4]}, "n: expected"),
+    ({"vividness": -0.1}, "vividness: expected a number from 0 to 1.5, got -0.1"),
+    ({"vividness": 1e300}, "vividness: expected"),
+    ({"vividness": "bold"}, "vividness: expected"),
+    ({"samples": "yes"}, "samples: expected true or false, got 'yes'"),
+    ({"preview": 1}, "preview: expected true or false, got 1"),
+    ({"seed": -1}, "seed: expected a whole number from 0 to 4294967295"),
+    ({"seed": 2**32}, "seed: expected"),
+    ({"format": "gif"}, "format: expected one of same, png, jpeg, tiff, webp, got 'gif'"),
+    ({"format": {"png": 1}}, "format: expected"),
+    ({"format": "../../x"}, "format: expected"),
+    ({"hints": "x"}, "hints: expected a list of hints"),
+    ({"hints": [1]}, "hints: hint 1: expected row, column, a and b"),
+    ({"hints": [HINT, {**HINT, "row": 128}]}, "hints: hint 2 lies outside the photo"),
+    ({"hints": [{**HINT, "a": 500}]}, "hints: hint 1: a: expected"),
+    ({"hints": [{**HINT, "a": "red"}]}, "hints: hint 1: a: expected a number"),
+    ({"hints": [HINT] * 101}, "hints: has 101 hints; this page takes 100 at most"),
+    ({"photo": None}, "photo: expected a file that was uploaded"),
+    ({"photo": "photo.jpg"}, "photo: expected a file that was uploaded"),
+    ({"photo": {"path": "a\0b"}}, "photo: expected a file that was uploaded"),
+    ({"photo": {"path": 3}}, "photo: expected a file that was uploaded"),
+)
+
+
+def test_wrong_arguments(api: Api, photo: dict[str, str]) -> None:
+    for arguments, words in WRONG:
+        call = api.hints if "hints" in arguments else api.colorize
+        assert words in refusal(call, **{"photo": photo, **arguments})
+
+
+def test_wrong_rounds_players_and_numbers_of_pictures(api: Api) -> None:
+    for token in ("", "0" * 32, "é", None, 3, ["a"]):
+        assert refusal(api.quiz_answer, token, 0).startswith("round: ")
+    for pictures in (MIN_PICTURES - 1, MAX_PICTURES + 1, "3", None):
+        said = refusal(api.quiz_round, pictures)
+        assert "pictures: expected a whole number from 2 to 5" in said
+    for player in ("nobody", 3, None):
+        assert refusal(api.quiz_round, 3, player).startswith("player: ")

@@ -12,29 +12,21 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
+import gradio.utils
 import pytest
 
-from colorflow.ui.server import _wait_for_workers
+from colorflow.cli import main
+from colorflow.ui.server import _ended_by_signals, _wait_for_workers
+from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.page_process import ROOT, START_SECONDS, Page, running_page, start
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def page(tmp_path: Path) -> Iterator[Page]:
-    with running_page(tmp_path) as page:
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with running_page(tmp_path_factory.mktemp("page")) as page:
         yield page
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_well_and_leaves_nothing(number: signal.Signals, page: Page) -> None:
-    (folder,) = page.temporary.iterdir()
-    assert folder.stat().st_mode & 0o077 == 0, "other users of the machine may look into it"
-    output = page.end(number)
-    assert page.process.exitcode == 0
-    assert list(page.temporary.iterdir()) == []
-    assert "Traceback" not in output
-    assert "LEFT THE MACHINE" not in output
 
 
 def test_the_end_waits_for_handlers_at_work() -> None:
@@ -84,11 +76,35 @@ def test_app_py_starts_the_page_with_the_real_colorizer(tmp_path: Path) -> None:
     ],
 )
 def test_options_that_cannot_work_are_one_line(
-    option: str, value: str, message: str, tmp_path: Path
+    option: str,
+    value: str,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with start(tmp_path, 1, option, value if value.isdecimal() else tmp_path / value) as process:
-        output, _ = process.communicate(timeout=START_SECONDS)
-    assert process.returncode == 1
-    (line,) = output.splitlines()
+    monkeypatch.setattr("colorflow.colorizer.Colorizer", FakeColorizer)
+    monkeypatch.setattr("gradio.utils.diff", gradio.utils.diff)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    assert main(["app", option, value if value.isdecimal() else str(tmp_path / value)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("colorflow: ")
     assert message in line
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_it(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), _ended_by_signals():
+        signal.raise_signal(number)
+    assert signal.getsignal(number) == before
+
+
+def test_it_ends_well_and_leaves_nothing(page: Page) -> None:
+    (folder,) = page.temporary.iterdir()
+    assert folder.stat().st_mode & 0o077 == 0, "other users of the machine may look into it"
+    output = page.end(signal.SIGTERM)
+    assert page.process.exitcode == 0
+    assert list(page.temporary.iterdir()) == []
+    assert "Traceback" not in output
+    assert "LEFT THE MACHINE" not in output

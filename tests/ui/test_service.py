@@ -70,21 +70,6 @@ def test_uploads_results_and_games_go_after_their_time(
         client.predict(handle_file(photo), api_name="/colorize")
 
 
-def test_what_a_killed_server_left_goes_when_the_next_one_starts(
-    temporary: Path, photo: Path, quiz: tuple[str | Path, ...], tmp_path: Path
-) -> None:
-    with running_page(temporary, *quiz) as page:
-        client = Client(page.address, verbose=False, download_files=tmp_path / "downloads")
-        client.predict(handle_file(photo), api_name="/colorize")
-        (left,) = temporary.iterdir()
-        page.process.kill()
-        page.process.join()
-    assert list(left.rglob("*.png"))
-    with running_page(temporary, *quiz) as page:
-        (folder,) = temporary.iterdir()
-        assert folder != left
-
-
 @pytest.fixture
 def held(temporary: Path, quiz: tuple[str | Path, ...]) -> Iterator[Page]:
     """A page with room for one that waits, whose coloring is held up."""

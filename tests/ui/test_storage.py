@@ -290,9 +290,9 @@ def test_uploads_count_for_an_hour(tmp_path: Path) -> None:
 
 def test_tiny_uploads_count_by_what_they_take_on_the_disk(tmp_path: Path) -> None:
     quota = DiskQuota(tmp_path, 2**20, clock=Clock())
-    quota.stored_files("ada", 100)
+    quota.arrived("ada", 0, files=60)
     with pytest.raises(ColorflowError, match="as one visitor may: 1 MB are yours"):
-        quota.arrived("ada", 1)
+        quota.arrived("ada", 0, files=60)
 
 
 def test_results_count_for_their_visitor_alone(tmp_path: Path) -> None:
