@@ -123,6 +123,7 @@ def test_they_come_one_by_one_and_cancel_keeps_them(
     expect(compared).to_have_js_property("src", str(chosen))
 
     visitor.one("#cancel").click()
+    expect(visitor.one("#cancel")).to_be_disabled(timeout=PATIENCE)
     visitor.let(1)  # the one that was being made
     visitor.expect_text("#status", "Cancelled; 3 of 8 colorings are here.")
     expect(visitor.one("#cancel")).to_be_hidden()
@@ -219,6 +220,7 @@ def test_all_photos_by_one_button_and_in_one_zip(
     visitor.expect_text("#status", "1 of 3 photos are colored.")
 
     visitor.one("#cancel").click()
+    expect(visitor.one("#cancel")).to_be_disabled(timeout=PATIENCE)
     visitor.let(1)  # the one that was being colored
     visitor.expect_text("#status", "Cancelled; 1 of 3 photos are colored.")
     expect(visitor.one("#cancel")).to_be_hidden()
