@@ -18,7 +18,6 @@ from colorflow.coloring import Coloring
 from colorflow.colorizer import Colorizer, Hint
 from colorflow.photo import Photo, read_photo, read_provenance
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.controls import SUMMARY
 from colorflow.ui.hinted_photo import HintedPhoto
 from colorflow.ui.hints import HintsTab
 from colorflow.ui.limits import UploadSpace
@@ -31,8 +30,8 @@ from tests.ui.fake_colorizer import FakeColorizer, FakePrincipalSpec
 from tests.ui.handling import (
     IMAGE_DESCRIPTION,
     SUBJECT,
+    colorize,
     drop,
-    everything,
     is_problem,
     new,
     pixels,
@@ -401,7 +400,7 @@ def test_a_coloring_is_taken_over_from_the_other_tab(
     session = new(other.session)
     drop(other, [gray], session)
     assert is_problem(hints.take(session, new(hints.session)), hints.status)
-    everything(other.colorize(session, 2, 0.8, 5, SUMMARY))
+    colorize(other, session, 2, 0.8, 5)
     other.choose(session, event(1))
     updates = hints.take(session, new(hints.session))
     assert updates[tabs]["selected"] == HINTS_TAB
