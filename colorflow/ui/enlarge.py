@@ -210,9 +210,11 @@ class EnlargePane:
             width, height = _size_of_result(current.photo, scale)
             suffix = SUFFIXES[format_] or current.photo.suffix
             path = chosen.folder / f"{chosen.stem}_x{scale}_{draw.label}{suffix}"
-            begun = {self.cancel: gr.update(visible=True), **self.outdated()}
+            begun = self.outdated()
             for share in session.run(job, self._written(current, chosen, scale, draw, path)):
-                yield {**begun, self.status: _enlarged(share)}
+                # Each time: Gradio may send the end of the job before once more after the first.
+                shown = {self.cancel: gr.update(visible=True), self.status: _enlarged(share)}
+                yield {**begun, **shown}
                 begun = {}
             if job.end == "replaced":
                 yield {self.status: gr.skip()}
@@ -239,6 +241,7 @@ class EnlargePane:
             return
         with current.photo.read(scale) as photo:
             lightness = yield from self._enlarger.steps(photo, scale, draw.temperature, draw.seed)
+            yield 1.0  # who cancels during the last step gets no file
             pixels = render(lightness, chosen.ab, bits=photo.bits)
             del lightness
             current.photo.budget.disk.check()
