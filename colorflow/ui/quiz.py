@@ -48,8 +48,8 @@ _FEW = """
 <p>Best is to begin with your own photos, above. Otherwise you play with the few that come with this
 page, each of which comes once.</p>
 """
-_TEST_INTRO = f"""
-<h3>{TRIALS} times two pictures</h3>
+_TEST_INTRO = """
+<h3>{} times two pictures</h3>
 <p>Each is of a photo that you have not seen here. Take your time; you are told at the end how often
 you took the computer's colors for the photo's.</p>
 """
@@ -210,7 +210,9 @@ class QuizTab:
         text, missing = self._intro, None
         if mode == TEST:
             missing = game.missing_for_test()
-            text = _TEST_INTRO + (f'<p class="quiz-lacking">{missing}</p>' if missing else "")
+            text = _TEST_INTRO.format(TRIALS) + (
+                f'<p class="quiz-lacking">{missing}</p>' if missing else ""
+            )
         return {self.status: "", self.stage: intro(text, None if missing else "Start")}
 
     def show_results(self, game: Game) -> Updates:

@@ -164,7 +164,7 @@ def test_updates_that_come_all_at_once_are_all_shown(
     browser: Browser, server: Page, stepped: Path
 ) -> None:
     visitor = Streamer(browser, server)
-    visitor.page.evaluate(HELD_UP)
+    visitor.page.evaluate(f"() => {{{HELD_UP}}}")  # or it would be called
     visitor.begin(stepped, 2, there=1)
     visitor.let(1)
     visitor.expect_text("#status", "2 colorings in")

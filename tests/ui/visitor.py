@@ -53,7 +53,7 @@ class Visitor:
 
     def close(self) -> None:
         """Close the window, in which nothing may have failed."""
-        assert self.faults == []
+        assert not self.faults, self.faults
         self.page.close()
 
     def _remember(self, request: Request) -> None:
