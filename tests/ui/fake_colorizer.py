@@ -272,13 +272,15 @@ if __name__ == "__main__":
     from colorflow.cli import main
     from colorflow.enlarge import enlarger
     from colorflow.quiz import game, store
-    from colorflow.ui import quiz, server
+    from colorflow.ui import server
 
     if "--weights" not in sys.argv:
         colorizer.Colorizer = FakeColorizer  # type: ignore[assignment, misc]
     enlarger.Enlarger = SmallEnlarger  # type: ignore[misc]
     server.KEEP_SECONDS = float(os.environ.get("KEEP_SECONDS", server.KEEP_SECONDS))
     if "QUIZ_TRIALS" in os.environ:
+        from colorflow.ui import quiz  # imports Gradio, which then chooses its folder
+
         game.TRIALS = quiz.TRIALS = int(os.environ["QUIZ_TRIALS"])
         store._LEAST_MILLISECONDS = 0
     sys.exit(main(["app", *sys.argv[1:]]))
