@@ -119,6 +119,7 @@ def test_the_numbers_make_sense(found: dict[str, Any]) -> None:
     assert value["truth"]["judge_kl"] < value["gray"]["judge_kl"]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers(
     found: dict[str, Any], weights: Path, tmp_path: Path

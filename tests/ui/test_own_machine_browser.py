@@ -15,7 +15,7 @@ from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
 from tests.ui.page_process import Page, running_page, wait_until
 from tests.ui.visitor import PATIENCE, Visitor
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.long]
 
 
 @pytest.fixture
