@@ -201,6 +201,8 @@ class Enlarger:
         seed: int,
         rows: slice,
         columns: slice,
+        *,
+        restore: bool = False,
     ) -> NDArray[np.float32]:
         """A piece of what `lightness` would give, without making the rest.
 
@@ -211,11 +213,12 @@ class Enlarger:
             seed: likewise.
             rows: of the photo, start and stop.
             columns: likewise.
+            restore: as of `enlarge`.
 
         Returns:
             (s h, s w) L* in [0, 100] of the h rows and w columns.
         """
-        names = self._names(scale, restore=False)
+        names = self._names(scale, restore=restore)
         self._check(photo, scale, temperature, seed)
         # All that the piece depends on: the second doubling sees half as far in the photo.
         reach = sum(self.weights.models[name].config.reach >> i for i, name in enumerate(names))

@@ -36,6 +36,10 @@ Spot = tuple[float | None, float | None]
 PIECE_SIDE = 320
 """Pixels of the result on each side of a piece."""
 _ABOUT_SIZE = "A larger picture gets detail that the photo does not have; it is made up to suit it."
+_ABOUT_RESTORING = (
+    "Takes the blur, noise and compression of old and small photos out; without it, the result "
+    "reduced again is the photo."
+)
 _HEADING = """
 <h2>Detail at full size</h2>
 <p>Click the picture to see another spot. The first enlargement is the average of all; each sample
@@ -72,6 +76,12 @@ class EnlargePane:
         self.number = gr.State(0)
         with gr.Column(visible=False, elem_id="enlarge") as self.column:
             gr.HTML(_HEADING, elem_id="enlarge-heading")
+            self.restore = gr.Checkbox(
+                label="Clear up an old photo",
+                info=_ABOUT_RESTORING,
+                visible=enlarger is not None and enlarger.can_restore,
+                elem_id="enlarge-restore",
+            )
             self.picture = picture("enlarge-picture", height=240)
             self.across, self.down, self.put_button = place_in_numbers(
                 "enlarge-", "Give a spot in numbers", "Show this spot"
@@ -107,10 +117,12 @@ class EnlargePane:
         pointed = self.picture.select(self.point_at, [session], spot, **AT_ONCE)
         put = self.put_button.click(Session.stop, [session], None, **AT_ONCE)
         sized = self.size.input(Session.stop, [session], None, **AT_ONCE)
+        restored = self.restore.input(Session.stop, [session], None, **AT_ONCE)
         clicked = self.button.click(Session.stop, [session], None, **AT_ONCE)
-        for event in (pointed, put, sized):
-            event.then(self.show, [session, self.size, *spot], shown, **begin, **WORK_QUEUE)
-        inputs = [session, self.size, self.number, format_]
+        what = [session, self.size, self.restore]
+        for event in (pointed, put, sized, restored):
+            event.then(self.show, [*what, *spot], shown, **begin, **WORK_QUEUE)
+        inputs = [*what, self.number, format_]
         clicked.then(self.enlarge, inputs, shown, **begin, **LONG_QUEUE)
         chosen = [self.number, self.download, self.cancel, self.status]
         self.samples.select(self.choose, [session], chosen, **AT_ONCE)
@@ -142,13 +154,19 @@ class EnlargePane:
         return {self.download: gr.update(value=None, visible=False), self.status: ""}
 
     def show(
-        self, session: PhotoSession, size: str, across: float | None, down: float | None
+        self,
+        session: PhotoSession,
+        size: str,
+        restore: bool,
+        across: float | None,
+        down: float | None,
     ) -> Iterator[Updates]:
         """Show the chosen coloring and its larger versions at a spot, or nothing of it.
 
         Args:
             session: the visitor's.
             size: one of `SIZES`.
+            restore: whether blur, noise and compression are taken out.
             across: pixels of the photo from its left edge to the spot; None for the middle.
             down: likewise from its upper edge.
         """
@@ -159,14 +177,16 @@ class EnlargePane:
             current, job = session.require(), Job()
             chosen = current.require_chosen()
             width, height = _size_of_result(current.photo, SIZES[size])
-            yield from session.run(job, self._spot(current, chosen, size, (across, down)))
+            yield from session.run(
+                job, self._spot(current, chosen, size, (across, down), restore=restore)
+            )
             said = line(f"The result will have {width} × {height} pixels.")
             yield {self.status: gr.skip() if job.end == "replaced" else said}
         except FAILURES as error:
             yield {self.column: gr.update(visible=True), self.status: problem(error)}
 
     def _spot(
-        self, current: ColoredPhoto, chosen: ShownColoring, size: str, spot: Spot
+        self, current: ColoredPhoto, chosen: ShownColoring, size: str, spot: Spot, *, restore: bool
     ) -> Generator[Updates, None, None]:
         yield {
             **self.emptied(),
@@ -179,7 +199,7 @@ class EnlargePane:
             self.status: line("Predicting the detail ..."),
         }
         pieces: list[tuple[str, str]] = []
-        for caption, pixels in self._pieces(current, chosen, SIZES[size], spot):
+        for caption, pixels in self._pieces(current, chosen, SIZES[size], spot, restore=restore):
             # A name of its own for each spot: browsers keep what they have seen.
             path = chosen.folder / f"spot-{time.monotonic_ns()}.png"
             write_preview(path, pixels, photo_from_image(pixels))
@@ -198,7 +218,7 @@ class EnlargePane:
         return {self.number: max(0, int(event.index) - 1), **self.stopped(session)}
 
     def enlarge(
-        self, session: PhotoSession, size: str, number: int, format_: str
+        self, session: PhotoSession, size: str, restore: bool, number: int, format_: str
     ) -> Iterator[Updates]:
         """Make the chosen coloring larger, with the chosen detail."""
         began = time.perf_counter()
@@ -209,9 +229,11 @@ class EnlargePane:
             scale, draw = SIZES[size], DRAWS[number]
             width, height = _size_of_result(current.photo, scale)
             suffix = SUFFIXES[format_] or current.photo.suffix
-            path = chosen.folder / f"{chosen.stem}_x{scale}_{draw.label}{suffix}"
+            restored = "_restored" if restore else ""
+            path = chosen.folder / f"{chosen.stem}_x{scale}{restored}_{draw.label}{suffix}"
             begun = self.outdated()
-            for share in session.run(job, self._written(current, chosen, scale, draw, path)):
+            steps = self._written(current, chosen, scale, draw, path, restore=restore)
+            for share in session.run(job, steps):
                 # Each time: Gradio may send the end of the job before once more after the first.
                 shown = {self.cancel: gr.update(visible=True), self.status: _enlarged(share)}
                 yield {**begun, **shown}
@@ -232,7 +254,14 @@ class EnlargePane:
             yield {self.status: problem(error), **hidden}
 
     def _written(
-        self, current: ColoredPhoto, chosen: ShownColoring, scale: int, draw: Draw, path: Path
+        self,
+        current: ColoredPhoto,
+        chosen: ShownColoring,
+        scale: int,
+        draw: Draw,
+        path: Path,
+        *,
+        restore: bool,
     ) -> Generator[float, None, None]:
         """Write the file, unless it is there already; yields the share that is done."""
         assert self._enlarger
@@ -240,7 +269,9 @@ class EnlargePane:
         if path.exists():
             return
         with current.photo.read(scale) as photo:
-            lightness = yield from self._enlarger.steps(photo, scale, draw.temperature, draw.seed)
+            lightness = yield from self._enlarger.steps(
+                photo, scale, draw.temperature, draw.seed, restore=restore
+            )
             yield 1.0  # who cancels during the last step gets no file
             pixels = render(lightness, chosen.ab, bits=photo.bits)
             del lightness
@@ -255,11 +286,18 @@ class EnlargePane:
                     seed=draw.seed,
                     temperature=draw.temperature,
                     model=self._enlarger.digest,
+                    restored=restore,
                 ),
             )
 
     def _pieces(
-        self, current: ColoredPhoto, chosen: ShownColoring, scale: int, spot: Spot
+        self,
+        current: ColoredPhoto,
+        chosen: ShownColoring,
+        scale: int,
+        spot: Spot,
+        *,
+        restore: bool,
     ) -> Iterator[tuple[str, np.ndarray]]:
         """Captions and pictures of the spot: as it is, then with each detail."""
         assert self._enlarger
@@ -271,7 +309,7 @@ class EnlargePane:
             yield AS_IT_IS, part.pixels.repeat(scale, 0).repeat(scale, 1)
             for number, draw in enumerate(DRAWS):
                 lightness = self._enlarger.piece(
-                    photo, scale, draw.temperature, draw.seed, rows, columns
+                    photo, scale, draw.temperature, draw.seed, rows, columns, restore=restore
                 )
                 caption = f"Sample {number}" if number else "Average of all"
                 yield caption, paint(part, lightness)

@@ -65,13 +65,13 @@ def test_without_an_enlarger_there_is_no_choice(colorizer: FakeColorizer, root: 
 def test_pieces_are_those_of_the_result(
     pane: EnlargePane, session: PhotoSession, small: Path, size: str, scale: int
 ) -> None:
-    shown = everything(pane.show(session, size, -3, 5000))
+    shown = everything(pane.show(session, size, False, -3, 5000))
     before, *samples = pieces(shown, pane)
     assert len(samples) == len(DRAWS)
     side = min(64, 320 // scale)
     assert before.shape == (scale * side, scale * side, 3)
     assert f"{64 * scale} × {64 * scale} pixels" in text(shown, pane.status)
-    made = everything(pane.enlarge(session, size, 1, "PNG"))
+    made = everything(pane.enlarge(session, size, False, 1, "PNG"))
     path = Path(value(made, pane.download))
     large = read_photo(path)
     assert (large.width, large.height) == (64 * scale, 64 * scale)
@@ -84,6 +84,33 @@ def test_pieces_are_those_of_the_result(
     assert said.colors
     assert said.detail
     assert (said.detail.scale, said.detail.seed) == (scale, 1)
+
+
+def test_an_old_photo_is_cleared_up(
+    pane: EnlargePane, session: PhotoSession, enlarger: Enlarger
+) -> None:
+    shown = everything(pane.show(session, "×2", True, None, None))
+    _, mean, *_ = pieces(shown, pane)
+    path = Path(value(everything(pane.enlarge(session, "×2", True, 0, "PNG")), pane.download))
+    assert path.name.endswith("_x2_restored_mean.png")
+    large = read_photo(path)
+    assert np.abs(large.pixels.astype(int) - mean).mean() < 3
+    plain = Path(value(everything(pane.enlarge(session, "×2", False, 0, "PNG")), pane.download))
+    assert not np.array_equal(read_photo(plain).pixels, large.pixels)
+    for one, restored in ((path, True), (plain, False)):
+        detail = read_statements(one).detail
+        assert detail
+        assert detail.restored is restored
+
+
+def test_weights_that_cannot_clear_up_offer_none(
+    colorizer: FakeColorizer, root: Path, monkeypatch: pytest.MonkeyPatch, enlarger: Enlarger
+) -> None:
+    monkeypatch.setattr(Enlarger, "can_restore", False)
+    with gr.Blocks(analytics_enabled=False):
+        tab = ColorizeTab(colorizer, UploadSpace(root), enlarger)
+    assert tab.larger.size.visible
+    assert not tab.larger.restore.visible
 
 
 def test_a_click_on_the_picture_shows_that_spot(
@@ -116,7 +143,7 @@ def test_another_choice_ends_the_job(
 ) -> None:
     """It would bring the file of the choice before."""
     monkeypatch.setattr("colorflow.enlarge.enlarger.TILE", 16)
-    steps = pane.enlarge(session, "×2", 0, "PNG")
+    steps = pane.enlarge(session, "×2", False, 0, "PNG")
     next(steps), next(steps)
     rest: list[Updates] = []
     # The job ends when it is asked for more, as Gradio does meanwhile.
@@ -129,7 +156,7 @@ def test_another_choice_ends_the_job(
     elif other == "coloring":
         after = click(tab, session, 1)
     else:
-        after = next(pane.show(session, "×2", None, None))
+        after = next(pane.show(session, "×2", False, None, None))
     going_on.join()
     assert after[pane.cancel]["visible"] is False
     assert all(pane.download not in updates for updates in rest)
@@ -143,7 +170,7 @@ def test_a_full_disk_is_told(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("colorflow.files.os.fsync", full)
-    updates = everything(pane.enlarge(session, "×2", 0, "PNG"))
+    updates = everything(pane.enlarge(session, "×2", False, 0, "PNG"))
     assert is_problem(updates, pane.status)
     assert "No space left" in text(updates, pane.status)
     assert updates[pane.cancel]["visible"] is False
@@ -153,11 +180,11 @@ def test_a_full_disk_is_told(
 def test_another_coloring_starts_anew(
     tab: ColorizeTab, pane: EnlargePane, session: PhotoSession
 ) -> None:
-    everything(pane.show(session, "×2", None, None))
+    everything(pane.show(session, "×2", False, None, None))
     chosen = click(tab, session, 1)
     assert chosen[pane.size] == AS_IT_IS
     assert chosen[pane.column]["visible"] is False
-    assert everything(pane.show(session, AS_IT_IS, None, None))[pane.samples] is None
+    assert everything(pane.show(session, AS_IT_IS, False, None, None))[pane.samples] is None
 
 
 def test_a_result_beyond_the_limit_is_refused(
@@ -168,8 +195,8 @@ def test_a_result_beyond_the_limit_is_refused(
     session = opened(tab, path)
     colorize(tab, session)
     for updates in (
-        everything(pane.show(session, "×2", None, None)),
-        everything(pane.enlarge(session, "×2", 0, "JPEG")),
+        everything(pane.show(session, "×2", False, None, None)),
+        everything(pane.enlarge(session, "×2", False, 0, "JPEG")),
     ):
         assert is_problem(updates, pane.status)
         assert text(updates, pane.status) == (
@@ -181,7 +208,7 @@ def test_cancel_ends_it_and_leaves_no_file(
     pane: EnlargePane, session: PhotoSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("colorflow.enlarge.enlarger.TILE", 16)
-    steps = pane.enlarge(session, "×2", 0, "PNG")
+    steps = pane.enlarge(session, "×2", False, 0, "PNG")
     first, second = next(steps), next(steps)
     assert first[pane.cancel]["visible"] is True
     assert "6 % of the picture" in text(second, pane.status)
