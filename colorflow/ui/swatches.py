@@ -44,22 +44,29 @@ _DARK_NAMES = {"orange": "brown", "yellow": "olive"}
 _LIGHT_NAMES = {"red": "salmon", "orange": "peach"}
 
 MATERIALS = {
-    "Light skin": (236, 190, 165),
-    "Tan skin": (194, 150, 130),
-    "Brown skin": (125, 92, 74),
-    "Dark skin": (115, 82, 68),
+    "No color": (128, 128, 128),
+    "Light or tan skin": (194, 150, 130),
+    "Brown or dark skin": (115, 82, 68),
     "Blond hair": (190, 155, 105),
     "Brown hair": (85, 66, 52),
-    "Gray hair": (128, 126, 124),
     "Black hair": (58, 54, 51),
     "Foliage": (87, 108, 67),
     "Sky": (150, 190, 225),
     "Water": (70, 110, 125),
     "Wood": (140, 100, 65),
     "Brick": (150, 90, 75),
+    "Denim": (78, 96, 126),
+    "Navy cloth": (52, 56, 92),
+    "Khaki cloth": (172, 150, 108),
+    "Olive cloth": (96, 98, 58),
+    "Red cloth": (165, 50, 52),
+    "Wine cloth": (105, 42, 62),
+    "Green cloth": (50, 105, 72),
+    "Blue cloth": (60, 110, 180),
 }
-"""sRGB. Tan skin, dark skin and foliage are patches of the ColorChecker (McCamy, Marcus & Davidson
-1976, "A color-rendition chart"); the others were chosen by eye."""
+"""sRGB; what is white, gray or black has no color. The skins and foliage are patches of the
+ColorChecker (McCamy, Marcus & Davidson 1976, "A color-rendition chart"); the others were chosen by
+eye. A material that differs from another in lightness alone would be the same color twice."""
 
 
 @dataclass(frozen=True, slots=True)

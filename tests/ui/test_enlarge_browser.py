@@ -32,6 +32,9 @@ def test_a_visitor_enlarges_a_coloring(browser: Browser, server: Page, tmp_path:
     assert size[0] == size[1] == 256, "one pixel for one"
     visitor.one("#enlarge-picture img").click(position={"x": 5, "y": 5})
     expect(samples).to_have_count(4, timeout=PATIENCE)
+    visitor.one("#enlarge-restore input").check()
+    expect(samples).to_have_count(4, timeout=PATIENCE)
+    visitor.expect_text("#enlarge-status", "256 × 256 pixels")
     samples.nth(2).click()
     for _ in range(2):
         (server.temporary / HOLD).touch()
@@ -46,7 +49,7 @@ def test_a_visitor_enlarges_a_coloring(browser: Browser, server: Page, tmp_path:
     visitor.expect_text("#enlarge-status", "Enlarged in")
     with visitor.page.expect_download() as download:
         visitor.one("#enlarge-download").click()
-    assert download.value.suggested_filename == "small_a_x2_s1.png"
+    assert download.value.suggested_filename == "small_a_x2_restored_s1.png"
     download.value.save_as(tmp_path / "large.png")
     with Image.open(tmp_path / "large.png") as image:
         assert image.size == (256, 256)

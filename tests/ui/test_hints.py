@@ -376,10 +376,10 @@ def test_a_color_of_a_face_stays_in_the_face() -> None:
     shipped = Colorizer.load()
     photo = read_photo(SAMPLE_PHOTOS / "portrait.jpg")
     row, column = 123, 225
-    tan = material_swatches(70)[1]
+    skin = material_swatches(70)[list(MATERIALS).index("Light or tan skin")]
     plain, hinted = (
         shipped.colorize(photo, 1, hints=hints, force=True)[0].ab
-        for hints in ((), [Hint(row, column, tan.a, tan.b)])
+        for hints in ((), [Hint(row, column, skin.a, skin.b)])
     )
     change = np.hypot(*(hinted - plain))
     rows, columns = np.indices(change.shape)
