@@ -32,8 +32,10 @@ def test_a_visitor_enlarges_a_coloring(browser: Browser, server: Page, tmp_path:
     assert size[0] == size[1] == 256, "one pixel for one"
     visitor.one("#enlarge-picture img").click(position={"x": 5, "y": 5})
     expect(samples).to_have_count(4, timeout=PATIENCE)
+    last = samples.nth(3).locator("img")
+    before = str(last.get_attribute("src"))
     visitor.one("#enlarge-restore input").check()
-    expect(samples).to_have_count(4, timeout=PATIENCE)
+    expect(last).not_to_have_attribute("src", before, timeout=PATIENCE)
     visitor.expect_text("#enlarge-status", "256 × 256 pixels")
     samples.nth(2).click()
     for _ in range(2):
