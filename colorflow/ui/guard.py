@@ -12,15 +12,13 @@ import json
 import math
 import os
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -43,14 +41,10 @@ from colorflow.ui.access import (
 )
 from colorflow.ui.limits import SessionBounds, visitor_of
 from colorflow.ui.storage import FULL, DiskQuota, loose_files
-
-if TYPE_CHECKING:
-    from python_multipart.multipart import MultipartCallbacks
+from colorflow.ui.uploads import Upload
 
 _DRAIN_SECONDS = 20.0
 """For which the rest of a refused upload is received, so that a browser shows the answer."""
-_FILE_SECONDS = 0.0005
-"""For which others are served before Gradio opens or moves one file of an upload."""
 _TRACKING_SECONDS = 3.0
 """How long a browser that asks for the progress of an upload may be ahead of the upload."""
 _FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
@@ -71,8 +65,6 @@ _NO_UPLOAD = (
     "nothing from other addresses."
 )
 _MANY_UPLOADS = "Too many files are being uploaded; send fewer, or wait until others have arrived."
-_SLOW_UPLOAD = "The upload took too long to arrive; send smaller or fewer files."
-_NO_FORM = "Expected files with their names in the field `files`; docs/api.md shows how."
 _NO_LOGIN = "Expected a username and a password."
 _UNFIT = b"These values do not fit what is asked for; docs/api.md shows what does."
 _UNSAID = re.compile(rb'"error": ?null')
@@ -318,7 +310,7 @@ class Guard:
     async def _upload(self, request: Request, send: Send, visitor: str) -> None:
         """Pass an upload on, and delete whatever is left incomplete."""
         length = request.headers.get("content-length", "")
-        upload = _Upload(request, visitor, self._quota, self._parts, self._turn)
+        upload = Upload(request, visitor, self._quota, self._parts, self._turn)
         name, response = request.query_params.get("upload_id", ""), _Response(send)
         is_whole = False
         try:
@@ -386,108 +378,6 @@ class Guard:
         """Whether a file that a client names may be one of the page's; Gradio looks closer."""
         folders = (self._files, self._files.resolve())
         return may_be_path(path) and any(path.startswith(f"{one}{os.sep}") for one in folders)
-
-
-class _Upload:
-    """A form of files: counts what arrives, before Gradio's parser sees it.
-
-    Gradio keeps whatever is no file in memory, and each file open until the last has arrived.
-
-    Args:
-        request: has the form as its body.
-        visitor: who sends it.
-        quota: counts bytes and files.
-        parts: counts the files of uploads under way.
-        turn: is held by one upload at a time, while those who wait for the event loop are served.
-
-    Raises:
-        RefusedError: it is no form of files.
-    """
-
-    def __init__(
-        self, request: Request, visitor: str, quota: DiskQuota, parts: Held, turn: asyncio.Lock
-    ) -> None:
-        self.more = True
-        """Whether the rest has not arrived."""
-        self.files = 0
-        """That have begun."""
-        self._request = request
-        self._visitor = visitor
-        self._quota = quota
-        self._parts = parts
-        self._turn = turn
-        self._arrived, self._waited = 0, 0.0
-        self._name = self._value = self._disposition = b""
-        """Of a header, and the header that says what a part is."""
-        _, options = parse_options_header(request.headers.get("content-type"))
-        callbacks: MultipartCallbacks = {
-            "on_part_begin": self._begin,
-            "on_header_field": self._read_name,
-            "on_header_value": self._read_value,
-            "on_header_end": self._end_header,
-            "on_headers_finished": self._end_headers,
-        }
-        try:
-            self._parser = MultipartParser(options[b"boundary"], callbacks)
-        except (KeyError, FormParserError) as error:
-            raise RefusedError(400, _NO_FORM) from error
-
-    async def receive(self) -> Message:
-        """The next piece.
-
-        Raises:
-            RefusedError: it comes too late, or is none of a form of files.
-            ColorflowError: it is more than the quota.
-        """
-        if not self.more:  # waits until the client goes away
-            return await self._request.receive()
-        earned = limits.UPLOAD_GRACE_SECONDS + self._arrived / limits.UPLOAD_BYTES_PER_SECOND
-        began = time.monotonic()
-        try:
-            async with asyncio.timeout(min(earned, limits.UPLOAD_SECONDS) - self._waited):
-                message = await self._request.receive()
-        except TimeoutError as error:
-            raise RefusedError(408, _SLOW_UPLOAD) from error
-        self._waited += time.monotonic() - began
-        self.more = message.get("more_body", False)
-        piece = message.get("body", b"")
-        self._arrived += len(piece)
-        before = self.files
-        try:
-            self._parser.write(piece)
-        except FormParserError as error:
-            raise RefusedError(400, _NO_FORM) from error
-        self._quota.arrived(self._visitor, len(piece), self.files - before)
-        # Gradio opens the new files in the event loop, and moves all of them at the end.
-        if busy := self.files - before + (0 if self.more else self.files):
-            async with self._turn:
-                await asyncio.sleep(busy * _FILE_SECONDS)
-        return message
-
-    def end(self) -> None:
-        """Count its files no longer."""
-        self._parts.give_back(self._visitor, self.files)
-
-    def _begin(self) -> None:
-        self._disposition = b""
-
-    def _read_name(self, data: bytes, start: int, end: int) -> None:
-        self._name += data[start:end]
-
-    def _read_value(self, data: bytes, start: int, end: int) -> None:
-        self._value += data[start:end]
-
-    def _end_header(self) -> None:
-        if self._name.lower() == b"content-disposition":
-            self._disposition = self._value
-        self._name = self._value = b""
-
-    def _end_headers(self) -> None:
-        _, options = parse_options_header(self._disposition)
-        if b"filename" not in options:
-            raise RefusedError(400, _NO_FORM)
-        self._parts.take(self._visitor, 1)
-        self.files += 1
 
 
 class _Response:

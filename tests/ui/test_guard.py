@@ -312,7 +312,7 @@ def test_tiny_files_count_by_what_they_take_on_the_disk(tmp_path: Path) -> None:
 def test_others_are_served_while_files_are_opened(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("colorflow.ui.guard._FILE_SECONDS", 0.05)
+    monkeypatch.setattr("colorflow.ui.uploads._FILE_SECONDS", 0.05)
     began = time.monotonic()
     assert Server(tmp_path, stored_all).upload(form(*3 * [b"1"])).status_code == 200
     assert time.monotonic() - began >= 6 * 0.05
@@ -436,10 +436,12 @@ async def test_incomplete_uploads_are_deleted_when_none_is_under_way(tmp_path: P
         begun.write_bytes(b"a part")
         return await stored_all(request)
 
-    async def pieces() -> AsyncIterator[bytes]:
+    async def pieces(patience: float = 0.1) -> AsyncIterator[bytes]:
         whole = form(bytes(150_000))
         yield whole[:-9]
-        await anyio.sleep(0.1)
+        with anyio.move_on_after(patience):
+            while begun.exists():
+                await anyio.sleep(0.01)
         stays.append(begun.exists())
         yield whole[-9:]
 
@@ -450,7 +452,7 @@ async def test_incomplete_uploads_are_deleted_when_none_is_under_way(tmp_path: P
             await anyio.wait_all_tasks_blocked()
             assert (await post(content=pieces())).status_code == 507
             goes_on.set()
-        assert (await post(content=pieces())).status_code == 507
+        assert (await post(content=pieces(patience=20))).status_code == 507
     assert stays == [True, False]
     assert list(tmp_path.iterdir()) == [complete]
 
