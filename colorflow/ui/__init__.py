@@ -5,7 +5,7 @@
                   may hold
     limits.py     who may do how much: queue, memory, sessions, and who is one visitor
     guard.py      middleware: which requests reach Gradio; access.py: open routes, names of the
-                  page, pages of others, and passwords
+                  page, pages of others, and passwords; uploads.py: uploads on their way in
     api.py        the API for programs
     page.py       what every tab shares: heading, theme, page.css; page.js names things for screen
                   readers

@@ -433,13 +433,15 @@ async def test_incomplete_uploads_are_deleted_when_none_is_under_way(tmp_path: P
     async def upload(request: Request) -> JSONResponse:
         if request.headers.get("x-slow"):
             await goes_on.wait()
-        begun.write_bytes(b"a part")
         return await stored_all(request)
 
-    async def pieces() -> AsyncIterator[bytes]:
+    async def pieces(seconds: float) -> AsyncIterator[bytes]:
+        begun.write_bytes(b"a part")
         whole = form(bytes(150_000))
         yield whole[:-9]
-        await anyio.sleep(0.1)
+        with anyio.move_on_after(seconds):
+            while begun.exists():
+                await anyio.sleep(0.01)
         stays.append(begun.exists())
         yield whole[-9:]
 
@@ -448,9 +450,9 @@ async def test_incomplete_uploads_are_deleted_when_none_is_under_way(tmp_path: P
             post = functools.partial(client.post, "/gradio_api/upload")
             tasks.start_soon(functools.partial(post, content=form(b"a"), headers={"x-slow": "1"}))
             await anyio.wait_all_tasks_blocked()
-            assert (await post(content=pieces())).status_code == 507
+            assert (await post(content=pieces(0.1))).status_code == 507
             goes_on.set()
-        assert (await post(content=pieces())).status_code == 507
+        assert (await post(content=pieces(PATIENCE))).status_code == 507
     assert stays == [True, False]
     assert list(tmp_path.iterdir()) == [complete]
 
