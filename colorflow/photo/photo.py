@@ -97,17 +97,15 @@ class Photo:
         """Height in pixels."""
         return int(self.pixels.shape[0])
 
-    def enlarged(self, pixels: np.ndarray) -> Photo:
-        """The same photo with more pixels; its transparency is interpolated.
+    def with_pixels(self, pixels: np.ndarray, alpha: np.ndarray | None) -> Photo:
+        """A photo of another content, and perhaps size, with the metadata of this one.
 
         Args:
-            pixels: uint8 or uint16, (sH, sW) or (sH, sW, 3).
+            pixels: uint8 or uint16, (H, W) or (H, W, 3).
+            alpha: uint8 (H, W), or None.
         """
         height, width = pixels.shape[:2]
-        alpha, exif = self.alpha, self.metadata.exif
-        if alpha is not None:
-            alpha = np.asarray(cv2.resize(alpha, (width, height)), np.uint8)
-        of_16_bits = pixels.dtype == np.uint16
+        exif, of_16_bits = self.metadata.exif, pixels.dtype == np.uint16
         return replace(
             self,
             pixels=to_8_bits(pixels) if of_16_bits else pixels,
@@ -115,6 +113,17 @@ class Photo:
             alpha=alpha,
             metadata=replace(self.metadata, exif=upright_exif(exif, width, height)),
         )
+
+    def enlarged(self, pixels: np.ndarray) -> Photo:
+        """The same photo with more pixels; its transparency is interpolated.
+
+        Args:
+            pixels: uint8 or uint16, (sH, sW) or (sH, sW, 3).
+        """
+        alpha, (height, width) = self.alpha, pixels.shape[:2]
+        if alpha is not None:
+            alpha = np.asarray(cv2.resize(alpha, (width, height)), np.uint8)
+        return self.with_pixels(pixels, alpha)
 
     @property
     def kind(self) -> Kind:

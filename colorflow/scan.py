@@ -1,0 +1,220 @@
+"""Finds prints on a scanner's bed or a table, and cuts them out, upright and straight.
+
+    find     frames = find_frames(photo)            corners of each print, if there are any
+    cut      prints = [cut_out(photo, frame) ...]   each a photo of its own, with the metadata
+
+The bed shows along the edges of the scan. What differs from it and fills a quadrilateral with
+straight sides is a print; what does not is left as it is.
+
+Dimensions: H, W pixels of the scan. Coordinates are (x, y) in pixels, from 0 at the outer edge of
+the first pixel to W or H at that of the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from colorflow.photo import Photo
+
+_SIDE = 800
+"""Pixels of the longer side, at which frames are looked for."""
+_LEAST_AREA, _LARGEST_AREA = 0.03, 0.97
+"""Of a print, as shares of the scan."""
+_LEAST_FILL = 0.9
+"""Of a print's outline, how much of its quadrilateral it covers at least."""
+_STRAIGHT = 0.012
+"""How far an outline may be from the sides, as a share of the longer side of the print."""
+_LEAST_CONTENT = 0.6
+"""Of what an outline encloses, how much differs from the bed at least."""
+_MOST_VARIED = 12.0
+"""What differences within the bed there may be, in CIELAB units."""
+_MOST_OTHER = 0.1
+"""Of what is beside the prints, how much may differ from the bed."""
+_DIFFERENCES = (3.0, 6.0, 12.0, 20.0)
+"""From the bed, in CIELAB units, beyond what the bed's own are."""
+_LARGEST_TILT = 20.0
+"""Degrees; what is tilted more is no print that somebody laid down straight."""
+MOST_PRINTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Where a print is in a scan.
+
+    Attributes:
+        corners: (x, y) of the upper left, upper right, lower right and lower left one.
+    """
+
+    corners: tuple[tuple[float, float], ...]
+
+    def __post_init__(self) -> None:
+        points = np.array(self.corners, float)
+        if points.shape != (4, 2) or not np.isfinite(points).all():
+            raise ValueError(f"corners: expected four of (x, y), got {self.corners!r}")
+        outline = points.astype(np.float32)[:, None]
+        if not cv2.isContourConvex(outline) or cv2.contourArea(outline, oriented=True) <= 0:
+            raise ValueError("corners: expected those of a convex quadrilateral, clockwise")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the print: the longer ones of opposite sides."""
+        a, b, c, d = (np.array(corner) for corner in self.corners)
+        width = max(np.linalg.norm(b - a), np.linalg.norm(c - d))
+        height = max(np.linalg.norm(d - a), np.linalg.norm(c - b))
+        return max(1, round(float(width))), max(1, round(float(height)))
+
+
+def find_frames(photo: Photo) -> list[Frame]:
+    """The prints in a scan, from the upper left on; none where it has no bed around them.
+
+    A print that fills the scan up to its edges is no frame: there is nothing to cut off.
+    """
+    pixels = (
+        photo.pixels if photo.pixels.ndim == 3 else cv2.cvtColor(photo.pixels, cv2.COLOR_GRAY2RGB)
+    )
+    scale = min(1.0, _SIDE / max(pixels.shape[:2]))
+    small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    height, width = lab.shape[:2]
+    found = max((_quadrilaterals(mask) for mask in _print_masks(lab)), key=_area, default=[])
+    frames = []
+    for corners in found:
+        grown = corners / (width, height) * (photo.width, photo.height)
+        frames.append(Frame(tuple((float(x), float(y)) for x, y in grown)))
+    frames.sort(key=lambda frame: (round(4 * frame.corners[0][1] / photo.height), frame.corners[0]))
+    return frames[:MOST_PRINTS]
+
+
+def cut_out(photo: Photo, frame: Frame, turns: int = 0) -> Photo:
+    """A print on its own, upright.
+
+    Args:
+        photo: the scan.
+        frame: where the print is; it may reach beyond the scan, which is then continued.
+        turns: quarter turns clockwise afterwards.
+
+    Returns:
+        A photo of the print's size at the scan's resolution and depth, with the scan's metadata.
+    """
+    width, height = frame.size
+    target = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+    # OpenCV has (0, 0) at the center of the first pixel.
+    matrix = cv2.getPerspectiveTransform(np.array(frame.corners, np.float32) - 0.5, target - 0.5)
+
+    def cut(plane: NDArray[np.generic]) -> NDArray[np.generic]:
+        upright = cv2.warpPerspective(
+            plane, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        )
+        return np.ascontiguousarray(np.rot90(upright, -turns))
+
+    alpha = None if photo.alpha is None else np.asarray(cut(photo.alpha), np.uint8)
+    return photo.with_pixels(cut(photo.full_depth), alpha)
+
+
+def _print_masks(lab: NDArray[np.float32]) -> Iterator[NDArray[np.uint8]]:
+    """Where a scan is not its bed, (H, W), 0 or 1: by differences that count ever less."""
+    height, width = lab.shape[:2]
+    band = max(2, round(0.01 * max(height, width)))
+    sides = lab[:band], lab[-band:], lab[:, :band], lab[:, -band:]
+    ring = np.concatenate([side.reshape(-1, 3) for side in sides])
+    bed = np.median(ring, 0)
+    distance = np.linalg.norm(lab - bed, axis=-1)
+    usual = float(np.quantile(np.linalg.norm(ring - bed, axis=-1), 0.9))
+    if usual > _MOST_VARIED:
+        return
+    kernel = np.ones((3, 3), np.uint8)
+    for difference in _DIFFERENCES:
+        mask = (distance > difference + usual).astype(np.uint8)
+        mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel), np.uint8)
+        yield np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel, iterations=3), np.uint8)
+
+
+def _area(found: list[NDArray[np.float64]]) -> float:
+    return sum(cv2.contourArea(corners.astype(np.float32)) for corners in found)
+
+
+def _quadrilaterals(mask: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
+    """The corners of each print that a mask holds, clockwise from the upper left."""
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    found = (_quadrilateral(np.asarray(outline, np.int32), mask.size) for outline in outlines)
+    prints = [corners for corners in found if corners is not None]
+    bed = np.ones_like(mask)
+    for corners in prints:  # what surrounds a print closely is its shadow
+        cv2.fillConvexPoly(bed, np.round(corners).astype(np.int32), 0)
+    bed = cv2.erode(bed, np.ones((9, 9), np.uint8))
+    other = cv2.countNonZero(cv2.bitwise_and(mask, bed)) / max(cv2.countNonZero(bed), 1)
+    return prints if other < _MOST_OTHER else []
+
+
+def _quadrilateral(outline: NDArray[np.int32], scan: int) -> NDArray[np.float64] | None:
+    """The corners of a print, or None if an outline is of none."""
+    hull = cv2.convexHull(outline)
+    area = cv2.contourArea(hull)
+    if not _LEAST_AREA * scan <= area <= _LARGEST_AREA * scan:
+        return None
+    around, (width, height), angle = cv2.minAreaRect(hull)
+    tilt = (angle + 45) % 90 - 45
+    if abs(tilt) > _LARGEST_TILT or min(width, height) < 0.2 * max(width, height):
+        return None
+    # Parts of a print may look like the bed: what counts is the outline around all of it.
+    if area < _LEAST_FILL * width * height or cv2.contourArea(outline) < _LEAST_CONTENT * area:
+        return None
+    box = cv2.boxPoints((around, (width, height), angle))
+    return _fitted(_along(hull) + 0.5, _clockwise(box + 0.5), max(width, height))
+
+
+def _along(hull: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Points along a polygon, a pixel apart."""
+    corners = hull.reshape(-1, 2).astype(np.float64)
+    parts = []
+    for first, second in zip(corners, np.roll(corners, -1, 0), strict=True):
+        count = max(1, round(float(np.linalg.norm(second - first))))
+        parts.append(first + (second - first) * np.arange(count)[:, None] / count)
+    return np.concatenate(parts)
+
+
+def _clockwise(box: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Four corners from the upper left on."""
+    middle = box.mean(0)
+    order = np.argsort(np.arctan2(*(box - middle).T[::-1]))
+    ordered = box[order]
+    return np.roll(ordered, -int(np.argmin(ordered.sum(1))), 0)
+
+
+def _fitted(
+    points: NDArray[np.float64], box: NDArray[np.float64], length: float
+) -> NDArray[np.float64] | None:
+    """Sides through the outline's own points, met at the corners; None if it is not straight."""
+    lines = []
+    near = 0
+    for first, second in zip(box, np.roll(box, -1, 0), strict=True):
+        along = (second - first) / np.linalg.norm(second - first)
+        normal = np.array([-along[1], along[0]])
+        place = (points - first) @ along / np.linalg.norm(second - first)
+        off = (points - first) @ normal
+        chosen = points[(np.abs(off) < 0.06 * length) & (place > 0.05) & (place < 0.95)]
+        if len(chosen) < 10:
+            return None
+        vx, vy, x, y = cv2.fitLine(chosen.astype(np.float32), cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
+        distance = np.abs((chosen - (x, y)) @ np.array([-vy, vx]))
+        near += int((distance < max(1.5, _STRAIGHT * length)).sum())
+        lines.append((np.array([x, y]), np.array([vx, vy])))
+    if near < 0.85 * len(points):
+        return None
+    corners = [
+        _meeting(*before, *after) for before, after in zip(np.roll(lines, 1, 0), lines, strict=True)
+    ]
+    return np.array(corners)
+
+
+def _meeting(
+    a: NDArray[np.float64], u: NDArray[np.float64], b: NDArray[np.float64], v: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Where two lines meet, each given by a point and a direction."""
+    s, _ = np.linalg.solve(np.stack([u, -v], 1), b - a)
+    return a + s * u
