@@ -33,6 +33,7 @@ if sys.platform != "win32":
     import fcntl
 
 COLORING_WEIGHTS, ENLARGE_WEIGHTS = "colorflow.safetensors", "enlarge.safetensors"
+REPAIR_WEIGHTS = "repair.safetensors"
 _DIGITS = 16
 
 

@@ -1,0 +1,1 @@
+"""Repair: finds cracks, scratches and spots of a print, and fills them."""

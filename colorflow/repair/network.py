@@ -1,0 +1,146 @@
+"""The networks of repair: one finds damage, one predicts the mean of what it hides.
+
+Both are U-Nets (Ronneberger et al. 2015) on cells of 2x2 pixels: what is damage is told by what
+surrounds it, from the grain beside a scratch to the whole fold that a crack belongs to.
+
+Dimensions: B photos, H and W pixels, multiples of `UNet.multiple`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+CELL = 4
+"""Pixels of a cell."""
+LARGEST_WIDTH, LARGEST_SCALES = 256, 6
+"""Bounds of what a header may ask for."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UNetConfig:
+    """Shape of a U-Net.
+
+    Attributes:
+        widths: channels at each scale, from cells of 2x2 pixels to ever coarser ones.
+    """
+
+    widths: tuple[int, ...] = (24, 48, 72, 96, 112)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "widths", tuple(self.widths))
+        if not 1 <= len(self.widths) <= LARGEST_SCALES:
+            raise ValueError(f"widths: expected 1 to {LARGEST_SCALES}, got {len(self.widths)}")
+        if not all(isinstance(width, int) and 1 <= width <= LARGEST_WIDTH for width in self.widths):
+            raise ValueError(f"widths: expected numbers of 1 to {LARGEST_WIDTH}, got {self.widths}")
+
+    @property
+    def least_weights(self) -> int:
+        """Weights that a network of this shape has at least."""
+        return sum(9 * width**2 for width in self.widths)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return asdict(self)
+
+
+class UNet(nn.Module):
+    """Maps planes of pixels to features of cells, seeing ever more of what surrounds them.
+
+    Args:
+        planes: P, of the input.
+        widths: channels at each scale.
+    """
+
+    def __init__(self, planes: int, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.multiple = 2 ** len(widths)
+        ins = (CELL * planes, *widths[:-1])
+        self.down = nn.ModuleList(_pair(one, out) for one, out in zip(ins, widths, strict=True))
+        self.lift = nn.ModuleList(nn.Conv2d(below, own, 1) for own, below in pairwise(widths))
+        self.up = nn.ModuleList(_pair(own, own) for own in widths[:-1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, P, H, W), about -1 to 1 -> (B, widths[0], H/2, W/2)."""
+        x = F.pixel_unshuffle(x, 2)
+        passed = []
+        for index, block in enumerate(self.down):
+            x = block(F.avg_pool2d(x, 2) if index else x)
+            passed.append(x)
+        steps = zip(self.lift, self.up, passed[:-1], strict=True)
+        for lift, block, own in reversed(list(steps)):
+            x = block(own + F.interpolate(lift(x), scale_factor=2))
+        return x
+
+
+def _pair(ins: int, out: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(ins, out, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(out, out, 3, padding=1),
+        nn.ReLU(inplace=True),
+    )
+
+
+class Finder(nn.Module):
+    """Finds damage in lightness.
+
+    Args:
+        config: its shape.
+    """
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.net = UNet(1, config.widths)
+        self.out = nn.Conv2d(config.widths[0], CELL, 1)
+        nn.init.constant_(self.out.bias, -3.0)  # about the share of damage
+
+    @property
+    def multiple(self) -> int:
+        """What sides must be multiples of."""
+        return self.net.multiple
+
+    def forward(self, lightness: Tensor) -> Tensor:
+        """(B, 1, H, W) L* in [0, 100] -> log odds of damage, (B, 1, H, W)."""
+        return F.pixel_shuffle(self.out(self.net(lightness / 50 - 1)), 2)
+
+
+class MeanFill(nn.Module):
+    """Predicts the mean of lightness that damage hides.
+
+    Args:
+        config: its shape.
+    """
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.net = UNet(2, config.widths)
+        self.out = nn.Conv2d(config.widths[0], CELL, 3, padding=1)
+        nn.init.zeros_(self.out.weight)
+
+    @property
+    def multiple(self) -> int:
+        """What sides must be multiples of."""
+        return self.net.multiple
+
+    def forward(self, filled: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Corrects what a classical method has filled in.
+
+        Args:
+            filled: (B, 1, H, W) L* in [0, 100], with a first guess inside the mask.
+            mask: (B, 1, H, W), 1 where the photo is damaged and 0 elsewhere.
+
+        Returns:
+            (B, 1, H, W) L*, which outside the mask is `filled`, and the features behind it
+            (B, widths[0], H/2, W/2).
+        """
+        features = self.net(torch.cat([filled / 50 - 1, 2 * mask - 1], 1))
+        change = 50 * F.pixel_shuffle(self.out(features), 2)
+        return filled + mask * change, features

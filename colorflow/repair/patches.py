@@ -1,0 +1,71 @@
+"""The pack of patches as repair learns from it: each patch is worn by a program.
+
+A row is worn in one way, always the same; mirrored and turned, a patch has eight of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from colorflow.enlarge.patches import PatchPack
+from colorflow.repair.fill import first_guess
+from colorflow.repair.wear import wear
+
+WIDEST_RIM = 3
+"""Pixels by which a mask to fill is made wider, at most: a found mask is not exact."""
+
+
+class WornPatches:
+    """Reads a pack of patches (`PatchPack`), as the trainer wants it.
+
+    Args:
+        folder: the pack's folder.
+
+    Attributes:
+        digest: digest of the filled photos and their split.
+
+    Raises:
+        PackError: if the folder is not such a pack, is damaged, or has no filled photo.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._pack = PatchPack(folder)
+        self.folder, self.digest = folder, self._pack.digest
+
+    def rows(
+        self, split: str, *, variant: str | None = None, larger_than: int = 0
+    ) -> NDArray[np.int64]:
+        """Row numbers, as of `PatchPack`."""
+        return self._pack.rows(split, variant=variant, larger_than=larger_than)
+
+    def batch(self, rows: NDArray[np.int64], maps: Sequence[int] = ()) -> tuple[Tensor, Tensor]:
+        """Reads the given rows, in the given order.
+
+        Args:
+            rows: (B,) row numbers.
+            maps: of features, which patches do not have.
+
+        Returns:
+            (B, 1, H, W) L* without damage; and as planes (B, 4, H, W): L* with damage; where that
+            is, 0 or 1; a mask to fill, 0 or 1; L* with a first guess inside this mask.
+        """
+        high, _ = self._pack.batch(rows)
+        read = [_worn(one, int(row)) for one, row in zip(high[:, 0].numpy(), rows, strict=True)]
+        targets, planes = (torch.from_numpy(np.stack(part)) for part in zip(*read, strict=True))
+        return targets[:, None], planes
+
+
+def _worn(lightness: NDArray[np.float32], row: int) -> tuple[NDArray[np.float32], ...]:
+    rng = np.random.default_rng([row, 0])
+    worn, unworn, damage = wear(lightness, rng)
+    rim = int(rng.integers(1, WIDEST_RIM, endpoint=True))
+    mask = cv2.dilate(damage.astype(np.uint8), np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)) > 0
+    planes = [worn, damage, mask, first_guess(worn, mask)]
+    return unworn, np.stack([plane.astype(np.float32) for plane in planes])

@@ -1,0 +1,260 @@
+"""The Repairer: a print's scan in, the same without cracks and spots out. Top to bottom.
+
+    read     photo, _ = read_picture("print.jpg")       pixels (H, W) or (H, W, 3)
+    find     L* (H, W) -> log odds of damage (H, W)     `Repairer.find`, tile by tile
+    choose   log odds -> mask (H, W)                    `mask_of`
+    fill     L* and mask -> L* (H, W)                   `Repairer.fill`, where there is damage
+    paint    lightness inside the mask alone            `paint`
+
+Dimensions: H, W pixels of the photo.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from colorflow.color import cie
+from colorflow.color.full_resolution import lightness_of
+from colorflow.coloring import check_seed
+from colorflow.device import device_of
+from colorflow.enlarge.tiles import noise_at
+from colorflow.files import REPAIR_WEIGHTS, default_weights
+from colorflow.limits import LARGEST_DETAIL_TEMPERATURE
+from colorflow.photo import Photo, Picture, read_picture
+from colorflow.repair.fill import RADIUS, first_guess
+from colorflow.repair.network import CELL
+from colorflow.repair.weights import RepairWeights, load_repair_weights
+
+FIND_TILE, FILL_TILE, MARGIN = 1024, 192, 64
+"""Pixels: sides of tiles, and what is seen around them."""
+SENSITIVITIES = (-2, -1, 0, 1, 2)
+"""From what is surely damage to what may be."""
+_CERTAIN, _EDGE, _STEP = 2.0, 0.0, 1.0
+"""Log odds: of the surest pixel of a place, of all its pixels, and a step of sensitivity."""
+_LEAST_PIXELS = 4
+_RIM = 2
+"""Pixels by which found places are made wider: damage ends softly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Repaired:
+    """A repaired photo.
+
+    Attributes:
+        photo: the result, of the photo's size and depth, with its metadata.
+        mask: (H, W) bool, where it has been changed.
+    """
+
+    photo: Photo
+    mask: NDArray[np.bool_]
+
+    @property
+    def share(self) -> float:
+        """Of the pixels, how many have been changed, 0 to 1."""
+        return float(self.mask.mean())
+
+
+class Repairer:
+    """Finds damage of prints, and fills it.
+
+    Args:
+        weights: what `load_repair_weights` gave.
+        device: where to compute.
+    """
+
+    def __init__(self, weights: RepairWeights, device: str | torch.device = "cpu") -> None:
+        self._finder, self._fill = weights.finder.to(device), weights.fill.to(device)
+        self._device = torch.device(device)
+        self.weights, self.digest = weights, weights.digest
+
+    @classmethod
+    def load(
+        cls, weights: str | os.PathLike[str] | None = None, *, device: str = "auto"
+    ) -> Repairer:
+        """Reads a weights file, the shipped one by default; `device` is as of `Colorizer.load`.
+
+        Raises:
+            WeightsError: if the file is missing, foreign, or does not fit.
+            DeviceError: if there is no such device.
+        """
+        chosen = device_of(device)
+        path = Path(weights) if weights else default_weights(REPAIR_WEIGHTS)
+        return cls(load_repair_weights(path), chosen)
+
+    def repair(
+        self,
+        image: Picture,
+        sensitivity: int = 0,
+        temperature: float = 0.0,
+        seed: int = 0,
+        *,
+        mask: NDArray[np.bool_] | None = None,
+    ) -> Repaired:
+        """Fills the damage of one picture.
+
+        Args:
+            image: a picture as `Colorizer` takes it; files are read in this process, see there.
+            sensitivity: -2 for what is surely damage, to 2 for all that may be.
+            temperature: factor on what a sample adds to the mean; 0 is the mean itself.
+            seed: the sample depends on it and the picture alone.
+            mask: (H, W), what to fill instead of what is found.
+
+        Raises:
+            PhotoError: if the picture cannot be read.
+            ValueError: if an argument is out of range.
+        """
+        photo = read_picture(image)[0]
+        return _result_of(self.steps(photo, sensitivity, temperature, seed, mask=mask))
+
+    def steps(
+        self,
+        photo: Photo,
+        sensitivity: int = 0,
+        temperature: float = 0.0,
+        seed: int = 0,
+        *,
+        mask: NDArray[np.bool_] | None = None,
+    ) -> Generator[float, None, Repaired]:
+        """The same in steps, for progress and cancellation: yields the share that is done."""
+        if not 0 <= temperature <= LARGEST_DETAIL_TEMPERATURE:
+            raise ValueError(
+                f"temperature: expected 0 to {LARGEST_DETAIL_TEMPERATURE:g}, got {temperature}"
+            )
+        check_seed(seed)
+        lightness = lightness_of(photo.full_depth)
+        if mask is None:
+            odds = np.empty(lightness.shape, np.float16)
+            tiles = list(_tiles(lightness.shape, FIND_TILE))
+            for done, tile in enumerate(tiles, 1):
+                odds[tile] = self._odds_of(lightness, tile)
+                yield 0.8 * done / len(tiles)
+            mask = mask_of(odds, sensitivity)
+        elif mask.shape != lightness.shape or mask.dtype != bool:
+            raise ValueError(f"mask: expected bool of shape {lightness.shape}")
+        filled = first_guess(lightness, mask)
+        tiles = [tile for tile in _tiles(lightness.shape, FILL_TILE) if mask[tile].any()]
+        result = lightness.copy()
+        for done, tile in enumerate(tiles, 1):
+            inside = mask[tile]
+            result[tile][inside] = self._filled(filled, mask, tile, temperature, seed)[inside]
+            yield 0.8 + 0.2 * done / len(tiles)
+        return Repaired(photo=paint(photo, result, mask), mask=mask)
+
+    def find(self, photo: Photo) -> NDArray[np.float16]:
+        """Log odds that pixels are damage, (H, W); `mask_of` says from which on they are."""
+        lightness = lightness_of(photo.full_depth)
+        odds = np.empty(lightness.shape, np.float16)
+        for tile in _tiles(lightness.shape, FIND_TILE):
+            odds[tile] = self._odds_of(lightness, tile)
+        return odds
+
+    @torch.inference_mode()
+    def _odds_of(
+        self, lightness: NDArray[np.float32], tile: tuple[slice, slice]
+    ) -> NDArray[np.float32]:
+        seen, inner = _with_margin(lightness, tile, self._finder.multiple)
+        odds = self._finder(torch.from_numpy(seen)[None, None].to(self._device))
+        found: NDArray[np.float32] = odds[0, 0].float().cpu().numpy()[inner]
+        return found
+
+    @torch.inference_mode()
+    def _filled(
+        self,
+        filled: NDArray[np.float32],
+        mask: NDArray[np.bool_],
+        tile: tuple[slice, slice],
+        temperature: float,
+        seed: int,
+    ) -> NDArray[np.float32]:
+        multiple = self._fill.multiple
+        seen, inner = _with_margin(filled, tile, multiple)
+        hidden, _ = _with_margin(mask.astype(np.float32), tile, multiple)
+        top, left = (side.start - MARGIN for side in tile)
+        rows, columns = (
+            slice(first // 2, first // 2 + size // 2)
+            for first, size in zip((top, left), seen.shape, strict=True)
+        )
+        latents = noise_at(seed, 0, CELL, rows, columns)
+        planes = (torch.from_numpy(x)[None, None].to(self._device) for x in (seen, hidden))
+        result = self._fill.decode(latents.to(self._device), *planes, temperature)
+        return result[0, 0].clamp(0, 100).cpu().numpy()[inner]
+
+
+def mask_of(odds: NDArray[np.float16], sensitivity: int = 0) -> NDArray[np.bool_]:
+    """What to fill: places of likely pixels around one that is surely damage, and a rim.
+
+    Args:
+        odds: (H, W), of `Repairer.find`.
+        sensitivity: -2 for what is surely damage, to 2 for all that may be.
+    """
+    if sensitivity not in SENSITIVITIES:
+        raise ValueError(f"sensitivity: expected -2 to 2, got {sensitivity!r}")
+    likely = (odds > _EDGE - _STEP * sensitivity).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(likely, connectivity=8)
+    keep = stats[:, cv2.CC_STAT_AREA] >= _LEAST_PIXELS
+    sure = np.zeros(count, bool)
+    sure[labels[odds > _CERTAIN - _STEP * sensitivity]] = True
+    keep &= sure
+    keep[0] = False
+    found = keep[labels].astype(np.uint8)
+    return cv2.dilate(found, np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)).astype(bool)
+
+
+def paint(photo: Photo, lightness: NDArray[np.float32], mask: NDArray[np.bool_]) -> Photo:
+    """Puts lightness into a photo, inside the mask alone; chroma there is taken from around it.
+
+    Args:
+        photo: (H, W) gray or (H, W, 3).
+        lightness: (H, W) L* in [0, 100].
+        mask: (H, W), where it is to change.
+    """
+    if not mask.any():
+        return photo
+    pixels, inside = photo.full_depth.copy(), lightness[mask][None]
+    ab = np.zeros((2, *inside.shape), np.float32)
+    if pixels.ndim == 3:
+        around = cv2.inpaint(photo.pixels, mask.astype(np.uint8), RADIUS, cv2.INPAINT_TELEA)
+        ab[:] = np.moveaxis(cie.rgb_to_lab(around[mask][None] / 255)[..., 1:], -1, 0)
+    rgb = cie.linear_to_srgb(np.clip(cie.rgb_in_gamut(inside, ab), 0, 1))[:, 0].T
+    values = rgb if pixels.ndim == 3 else rgb[:, 0]
+    pixels[mask] = np.round(values * np.iinfo(pixels.dtype).max).astype(pixels.dtype)
+    return photo.with_pixels(pixels, photo.alpha)
+
+
+def _tiles(shape: tuple[int, ...], side: int) -> Iterator[tuple[slice, slice]]:
+    height, width = shape
+    for top in range(0, height, side):
+        for left in range(0, width, side):
+            yield slice(top, min(top + side, height)), slice(left, min(left + side, width))
+
+
+def _with_margin(
+    plane: NDArray[np.float32], tile: tuple[slice, slice], multiple: int
+) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
+    """A tile with what is around it, mirrored beyond the photo; and where the tile is in it."""
+    parts = []
+    for side, length in zip(tile, plane.shape, strict=True):
+        size = -(-(side.stop - side.start + 2 * MARGIN) // multiple) * multiple
+        indices = np.arange(side.start - MARGIN, side.start - MARGIN + size)
+        period = np.abs(indices) % (2 * length)
+        parts.append(np.minimum(period, 2 * length - 1 - period))
+    inner = tuple(slice(MARGIN, MARGIN + side.stop - side.start) for side in tile)
+    return np.ascontiguousarray(plane[np.ix_(*parts)]), inner  # type: ignore[return-value]
+
+
+def _result_of(steps: Generator[float, None, Repaired]) -> Repaired:
+    """What a generator returns in the end."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Repaired = end.value
+            return result

@@ -1,0 +1,97 @@
+"""Training of what repair does: it learns, resumes, and exports."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from colorflow.errors import TrainingError
+from colorflow.repair import train as train_module
+from colorflow.repair.objectives import FILL, FINDER, MEAN
+from colorflow.repair.patches import WornPatches
+from colorflow.repair.train import export_repair, train_part
+from colorflow.repair.weights import load_repair_weights
+from colorflow.training import schedule
+from colorflow.training.schedule import Budget
+from colorflow.training.trainer import TrainConfig
+from tests.enlarge.made_up_patches import write_patches
+from tests.repair.conftest import FILL_SHAPE, SHAPE
+
+pytestmark = pytest.mark.slow
+
+CONFIG = TrainConfig(batch=4, peak_rate=0.01, evaluate_every=4, dev_photos=8, autocast=False)
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Small ones, one thread, and malloc as other tests expect it."""
+    monkeypatch.setattr(train_module, "FINDER_SHAPE", SHAPE)
+    monkeypatch.setattr(train_module, "FILL_SHAPE", FILL_SHAPE)
+    monkeypatch.setattr(train_module, "keep_freed_memory", lambda: None)
+    monkeypatch.setattr(schedule, "WARM_UP_STEPS", 2)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("patches")
+    write_patches(folder)
+    return folder
+
+
+def losses(part: Path) -> list[float]:
+    with (part / "curve.csv").open(encoding="utf-8") as file:
+        return [float(row["dev_nats"]) for row in csv.DictReader(file)]
+
+
+def test_rows_are_worn_in_one_way(pack: Path) -> None:
+    patches = WornPatches(pack)
+    rows = patches.rows("train")[::9][:12]
+    target, planes = patches.batch(rows)
+    again, same = WornPatches(pack).batch(rows[::-1].copy())
+    assert torch.equal(target, again.flip(0))
+    assert torch.equal(planes, same.flip(0))
+    worn, damage, mask, guess = planes.unbind(1)
+    assert set(damage.unique().tolist()) == set(mask.unique().tolist()) == {0.0, 1.0}
+    assert (mask >= damage).all()
+    assert torch.equal(guess[mask == 0], worn[mask == 0])
+    outside = (worn - target[:, 0])[mask == 0].abs()
+    assert outside.mean() < 1
+
+
+def test_it_learns_and_resumes_and_exports(pack: Path, tmp_path: Path) -> None:
+    run, weights = tmp_path / "run", tmp_path / "repair.safetensors"
+
+    def train(name: str, steps: int) -> list[float]:
+        budget = Budget(steps=steps)
+        train_part(name, pack, run, config=CONFIG, budget=budget, say=lambda _: None)
+        return losses(run / name)
+
+    with pytest.raises(TrainingError, match="train-repair mean"):
+        train(FILL, 4)
+    for name in (FINDER, MEAN, FILL):
+        train(name, 8)
+        curve = train(name, 16)
+        assert len(curve) == 4
+        assert np.isfinite(curve).all()
+        assert curve[-1] < curve[0] or name == FINDER  # begins with the share of damage
+    said: list[str] = []
+    export_repair(run, weights, say=said.append)
+    loaded = load_repair_weights(weights)
+    assert loaded.training[FILL]["steps"] == 16
+    assert str(weights) in said[-1]
+    assert np.isfinite(loaded.fill.mean.out.weight.numpy()).all()
+
+
+def test_export_names_the_part_that_is_missing(pack: Path, tmp_path: Path) -> None:
+    train_part(FINDER, pack, tmp_path, config=CONFIG, budget=Budget(steps=2), say=lambda _: None)
+    with pytest.raises(TrainingError, match="mean has no evaluated weights"):
+        export_repair(tmp_path, tmp_path / "repair.safetensors")

@@ -1,0 +1,48 @@
+"""Damage that is drawn: where it says it is, and nowhere else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import skimage.data
+
+from colorflow.repair import wear as wear_module
+from colorflow.repair.wear import VISIBLE, wear
+
+
+@pytest.fixture
+def lightness() -> np.ndarray:
+    return skimage.data.camera()[100:228, 60:188].astype(np.float32) / np.float32(2.55)
+
+
+def test_damage_is_where_the_mask_says(lightness: np.ndarray) -> None:
+    shares = []
+    for seed in range(40):
+        worn, unworn, mask = wear(lightness, np.random.default_rng(seed))
+        assert worn.dtype == unworn.dtype == np.float32
+        assert worn.min() >= 0
+        assert worn.max() <= 100
+        shares.append(mask.mean())
+        if mask.any():
+            assert np.abs(worn - unworn)[mask].mean() > VISIBLE
+        assert np.abs(worn - unworn)[~mask].mean() < VISIBLE / 2  # compression, soft edges
+    assert 0.1 < np.mean(np.array(shares) == 0) < 0.5
+    assert 0.01 < np.mean(shares) < 0.2
+
+
+def test_a_seed_gives_one_print(lightness: np.ndarray) -> None:
+    first, again = (wear(lightness, np.random.default_rng(3)) for _ in range(2))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    other = wear(lightness, np.random.default_rng(4))
+    assert not np.array_equal(first[0], other[0])
+
+
+@pytest.mark.parametrize("kind", range(len(wear_module._KINDS)))
+def test_every_kind_leaves_a_trace(
+    lightness: np.ndarray, kind: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wear_module, "UNWORN", 0.0)
+    monkeypatch.setattr(wear_module, "_SHARES", np.eye(len(wear_module._KINDS))[kind])
+    masks = [wear(lightness, np.random.default_rng(seed))[2] for seed in range(6)]
+    assert sum(mask.any() for mask in masks) >= 4
+    assert all(mask.mean() < 0.8 for mask in masks)
