@@ -78,13 +78,20 @@ class UNet(nn.Module):
         return x
 
 
+class _ChannelNorm(nn.LayerNorm):
+    """Normalizes the channels of each cell, so that tiles do not matter."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
 def _pair(ins: int, out: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(ins, out, 3, padding=1),
-        nn.ReLU(inplace=True),
-        nn.Conv2d(out, out, 3, padding=1),
-        nn.ReLU(inplace=True),
-    )
+    layers: list[nn.Module] = []
+    for wide in (ins, out):
+        convolution = nn.Conv2d(wide, out, 3, padding=1)
+        nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+        layers += [convolution, _ChannelNorm(out), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)
 
 
 class Finder(nn.Module):

@@ -53,8 +53,8 @@ class WornPatches:
             maps: of features, which patches do not have.
 
         Returns:
-            (B, 1, H, W) L* without damage; and as planes (B, 4, H, W): L* with damage; where that
-            is, 0 or 1; a mask to fill, 0 or 1; L* with a first guess inside this mask.
+            (B, 1, H, W) L* without damage; and as planes (B, 4, H, W): L* with damage; how
+            plain that is, 0 to 1; a mask to fill, 0 or 1; L* with a first guess inside this mask.
         """
         high, _ = self._pack.batch(rows)
         read = [_worn(one, int(row)) for one, row in zip(high[:, 0].numpy(), rows, strict=True)]
@@ -66,6 +66,8 @@ def _worn(lightness: NDArray[np.float32], row: int) -> tuple[NDArray[np.float32]
     rng = np.random.default_rng([row, 0])
     worn, unworn, damage = wear(lightness, rng)
     rim = int(rng.integers(1, WIDEST_RIM, endpoint=True))
-    mask = cv2.dilate(damage.astype(np.uint8), np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)) > 0
+    mask = (
+        cv2.dilate((damage > 0).astype(np.uint8), np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)) > 0
+    )
     planes = [worn, damage, mask, first_guess(worn, mask)]
     return unworn, np.stack([plane.astype(np.float32) for plane in planes])

@@ -12,17 +12,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-VISIBLE = 4.0
-"""Difference in L* from which worn pixels count as damaged."""
+SEEN, PLAIN = 2.0, 10.0
+"""Differences in L* below which nobody sees damage, and from which on everybody does."""
 UNWORN = 0.25
 """Probability that nothing is worn."""
 
 Lightness = NDArray[np.float32]
 
 
-def wear(
-    lightness: Lightness, rng: np.random.Generator
-) -> tuple[Lightness, Lightness, NDArray[np.bool_]]:
+def wear(lightness: Lightness, rng: np.random.Generator) -> tuple[Lightness, Lightness, Lightness]:
     """Draws damage over lightness, and says where.
 
     Args:
@@ -31,8 +29,8 @@ def wear(
 
     Returns:
         The worn print as a scanner sees it and the same print without the damage, both (H, W)
-        float32 in [0, 100] and equally faded, soft, grainy and compressed; and (H, W) bool, the
-        pixels that the damage changes by `VISIBLE` or more.
+        float32 in [0, 100] and equally faded, soft, grainy and compressed; and (H, W) float32, how
+        plain the damage of a pixel is, from 0 at a difference of `SEEN` to 1 at `PLAIN`.
     """
     before = _aged(lightness, rng)
     after = before
@@ -43,7 +41,8 @@ def wear(
     before, after = _blurred(before, softness), _blurred(after, softness)
     scan = int(rng.integers(2**31))  # the same for both
     worn, unworn = (_scanned(x, np.random.default_rng(scan)) for x in (after, before))
-    return worn, unworn, np.abs(after - before) >= VISIBLE
+    plain = (np.abs(after - before) - SEEN) / (PLAIN - SEEN)
+    return worn, unworn, np.clip(plain, 0, 1).astype(np.float32)
 
 
 def _cracks(x: Lightness, rng: np.random.Generator) -> Lightness:
@@ -122,8 +121,8 @@ def _fold(x: Lightness, rng: np.random.Generator) -> Lightness:
         (columns * np.cos(angle) + rows * np.sin(angle)) / rng.uniform(15, 60)
     )
     distance = (columns - center[0]) * normal[0] + (rows - center[1]) * normal[1] + wave
-    wide = rng.uniform(2, 14)
-    shading = rng.uniform(-22, 22) * np.exp(-np.abs(distance) / wide)
+    wide = rng.uniform(1, 4)
+    shading = rng.uniform(-25, 25) * np.exp(-np.abs(distance) / wide)
     if rng.random() < 0.5:  # light on one side, shadow on the other
         shading *= np.tanh(distance / 2)
     core = np.clip(rng.uniform(0.6, 5) / 2 - np.abs(distance) + 0.5, 0, 1).astype(np.float32)
