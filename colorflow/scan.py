@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -79,7 +80,7 @@ def find_frames(photo: Photo) -> list[Frame]:
     )
     scale = min(1.0, _SIDE / max(pixels.shape[:2]))
     small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    lab = np.asarray(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
     height, width = lab.shape[:2]
     found = max((_quadrilaterals(mask) for mask in _print_masks(lab)), key=_area, default=[])
     frames = []
@@ -106,7 +107,7 @@ def cut_out(photo: Photo, frame: Frame, turns: int = 0) -> Photo:
     # OpenCV has (0, 0) at the center of the first pixel.
     matrix = cv2.getPerspectiveTransform(np.array(frame.corners, np.float32) - 0.5, target - 0.5)
 
-    def cut(plane: NDArray[np.generic]) -> NDArray[np.generic]:
+    def cut(plane: NDArray[Any]) -> NDArray[Any]:
         upright = cv2.warpPerspective(
             plane, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
@@ -146,7 +147,7 @@ def _quadrilaterals(mask: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
     bed = np.ones_like(mask)
     for corners in prints:  # what surrounds a print closely is its shadow
         cv2.fillConvexPoly(bed, np.round(corners).astype(np.int32), 0)
-    bed = cv2.erode(bed, np.ones((9, 9), np.uint8))
+    bed = np.asarray(cv2.erode(bed, np.ones((9, 9), np.uint8)), np.uint8)
     other = cv2.countNonZero(cv2.bitwise_and(mask, bed)) / max(cv2.countNonZero(bed), 1)
     return prints if other < _MOST_OTHER else []
 
@@ -164,13 +165,13 @@ def _quadrilateral(outline: NDArray[np.int32], scan: int) -> NDArray[np.float64]
     # Parts of a print may look like the bed: what counts is the outline around all of it.
     if area < _LEAST_FILL * width * height or cv2.contourArea(outline) < _LEAST_CONTENT * area:
         return None
-    box = cv2.boxPoints((around, (width, height), angle))
-    return _fitted(_along(hull) + 0.5, _clockwise(box + 0.5), max(width, height))
+    box = cv2.boxPoints((around, (width, height), angle)).astype(np.float64)
+    points = _along(np.asarray(hull, np.float64).reshape(-1, 2))
+    return _fitted(points + 0.5, _clockwise(box + 0.5), max(width, height))
 
 
-def _along(hull: NDArray[np.int32]) -> NDArray[np.float64]:
+def _along(corners: NDArray[np.float64]) -> NDArray[np.float64]:
     """Points along a polygon, a pixel apart."""
-    corners = hull.reshape(-1, 2).astype(np.float64)
     parts = []
     for first, second in zip(corners, np.roll(corners, -1, 0), strict=True):
         count = max(1, round(float(np.linalg.norm(second - first))))
@@ -206,10 +207,8 @@ def _fitted(
         lines.append((np.array([x, y]), np.array([vx, vy])))
     if near < 0.85 * len(points):
         return None
-    corners = [
-        _meeting(*before, *after) for before, after in zip(np.roll(lines, 1, 0), lines, strict=True)
-    ]
-    return np.array(corners)
+    before = [lines[-1], *lines[:-1]]
+    return np.array([_meeting(*a, *b) for a, b in zip(before, lines, strict=True)])
 
 
 def _meeting(

@@ -1,5 +1,6 @@
 """The command line, on click: ``colorflow colorize | enlarge | app | train | export | evaluate |
-blind | zoo | train-enlarge | export-enlarge``.
+blind | zoo | train-enlarge | export-enlarge |
+train-repair | export-repair``.
 
 Only the module of the command in use is imported, and it imports what it needs when it runs, so
 that ``--help`` answers at once.
@@ -31,6 +32,8 @@ COMMANDS = {
     "zoo": "evaluation",
     "train-enlarge": "training",
     "export-enlarge": "training",
+    "train-repair": "training",
+    "export-repair": "training",
 }
 """The module of each command; it has a function of the command's name."""
 INTERRUPTED = 130

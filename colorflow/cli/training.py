@@ -1,4 +1,4 @@
-"""`colorflow train`, `export`, `train-enlarge`, `export-enlarge`: from packs to weights files."""
+"""`colorflow train`, `export` and those for enlarging and repair: from packs to weights files."""
 
 from __future__ import annotations
 
@@ -225,3 +225,44 @@ def export_enlarge(run: Path, weights: Path, other_doublings: Path | None) -> No
     from colorflow.enlarge.train import export_doublings
 
     export_doublings(run, weights, others=other_doublings, say=_say)
+
+
+@click.command(short_help="train what repairs prints, on a pack of patches")
+@click.argument(
+    "name",
+    type=click.Choice(("finder", "mean", "fill")),
+    metavar="NAME",
+    help="finder: finds damage; mean: predicts the mean of what it hides; fill: the flow over what "
+    "the mean leaves, and needs it trained",
+)
+@path_argument("pack", "PACK", "training pack")
+@_training_options(batch=16, evaluate_every=240.0)
+@click.option(
+    "--minutes",
+    type=POSITIVE,
+    required=True,
+    help="training time in minutes of one core, without evaluations",
+)
+def train_repair(name: str, pack: Path, output: Path, minutes: float, **options: Any) -> None:
+    """Train one part on a pack made by `python -m data_prep --patches`; run again to go on."""
+    from colorflow.repair.train import train_part
+    from colorflow.training.schedule import Budget
+
+    train_part(
+        name,
+        pack,
+        output,
+        config=replace(_config(options), dev_photos=_DEV_PATCHES),
+        budget=Budget(minutes=minutes),
+        say=_say,
+    )
+
+
+@click.command(short_help="write the weights file that repairs prints")
+@_RUN
+@_MADE
+def export_repair(run: Path, weights: Path) -> None:
+    """Write a weights file from the best weights of a run of `train-repair`."""
+    from colorflow.repair.train import export_repair
+
+    export_repair(run, weights, say=_say)

@@ -106,6 +106,7 @@ class Finder(nn.Module):
         self.config = config
         self.net = UNet(1, config.widths)
         self.out = nn.Conv2d(config.widths[0], CELL, 1)
+        assert self.out.bias is not None
         nn.init.constant_(self.out.bias, -3.0)  # about the share of damage
 
     @property

