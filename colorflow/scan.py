@@ -38,6 +38,8 @@ _MOST_OTHER = 0.1
 """Of what is beside the prints, how much may differ from the bed."""
 _DIFFERENCES = (3.0, 6.0, 12.0, 20.0)
 """From the bed, in CIELAB units, beyond what the bed's own are."""
+_UNSURE = 0.01
+"""How far the sides of a print may be off, as a share of its longer side."""
 _LARGEST_TILT = 20.0
 """Degrees; what is tilted more is no print that somebody laid down straight."""
 MOST_PRINTS = 20
@@ -73,7 +75,8 @@ class Frame:
 def find_frames(photo: Photo) -> list[Frame]:
     """The prints in a scan, from the upper left on; none where it has no bed around them.
 
-    A print that fills the scan up to its edges is no frame: there is nothing to cut off.
+    A print that fills the scan up to its edges is no frame: there is nothing to cut off. The blank
+    border or mount around a picture is left out as well.
     """
     pixels = (
         photo.pixels if photo.pixels.ndim == 3 else cv2.cvtColor(photo.pixels, cv2.COLOR_GRAY2RGB)
@@ -82,10 +85,9 @@ def find_frames(photo: Photo) -> list[Frame]:
     small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     lab = np.asarray(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
     height, width = lab.shape[:2]
-    found = max((_quadrilaterals(mask) for mask in _print_masks(lab)), key=_area, default=[])
     frames = []
-    for corners in found:
-        grown = corners / (width, height) * (photo.width, photo.height)
+    for corners in _found(lab):
+        grown = _within_border(lab, corners) / (width, height) * (photo.width, photo.height)
         frames.append(Frame(tuple((float(x), float(y)) for x, y in grown)))
     frames.sort(key=lambda frame: (round(4 * frame.corners[0][1] / photo.height), frame.corners[0]))
     return frames[:MOST_PRINTS]
@@ -103,9 +105,7 @@ def cut_out(photo: Photo, frame: Frame, turns: int = 0) -> Photo:
         A photo of the print's size at the scan's resolution and depth, with the scan's metadata.
     """
     width, height = frame.size
-    target = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
-    # OpenCV has (0, 0) at the center of the first pixel.
-    matrix = cv2.getPerspectiveTransform(np.array(frame.corners, np.float32) - 0.5, target - 0.5)
+    matrix = _upright(np.array(frame.corners), width, height)
 
     def cut(plane: NDArray[Any]) -> NDArray[Any]:
         upright = cv2.warpPerspective(
@@ -115,6 +115,32 @@ def cut_out(photo: Photo, frame: Frame, turns: int = 0) -> Photo:
 
     alpha = None if photo.alpha is None else np.asarray(cut(photo.alpha), np.uint8)
     return photo.with_pixels(cut(photo.full_depth), alpha)
+
+
+def _upright(corners: NDArray[np.float64], width: int, height: int) -> NDArray[np.float64]:
+    """The perspective that brings corners to those of a picture of a size, for `cv2`."""
+    target = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+    # OpenCV has (0, 0) at the center of the first pixel.
+    matrix = cv2.getPerspectiveTransform(corners.astype(np.float32) - 0.5, target - 0.5)
+    return np.asarray(matrix, np.float64)
+
+
+def _within_border(lab: NDArray[np.float32], corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The corners of the picture on a print, which are the print's if it has no blank border."""
+    width, height = Frame(tuple((float(x), float(y)) for x, y in corners)).size
+    matrix = _upright(corners, width, height)
+    upright = np.asarray(cv2.warpPerspective(lab, matrix, (width, height)), np.float32)
+    rim = max(2, round(_UNSURE * max(width, height)))  # may still show the bed
+    found = _found(upright[rim:-rim, rim:-rim])
+    if len(found) != 1:
+        return corners
+    back = cv2.perspectiveTransform(found[0][None] + rim - 0.5, np.linalg.inv(matrix))
+    return np.asarray(back[0], np.float64) + 0.5
+
+
+def _found(lab: NDArray[np.float32]) -> list[NDArray[np.float64]]:
+    """The corners (4, 2) of the prints in a scan."""
+    return max((_quadrilaterals(mask) for mask in _print_masks(lab)), key=_area, default=[])
 
 
 def _print_masks(lab: NDArray[np.float32]) -> Iterator[NDArray[np.uint8]]:

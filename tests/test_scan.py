@@ -25,18 +25,24 @@ def print_of(name: str, border: int = 12) -> np.ndarray:
 
 
 def laid(
-    scan: np.ndarray, paper: np.ndarray, center: tuple[float, float], degrees: float
+    scan: np.ndarray,
+    paper: np.ndarray,
+    center: tuple[float, float],
+    degrees: float,
+    border: int = 12,
 ) -> np.ndarray:
-    """Lays a print down; gives its corners, (4, 2)."""
+    """Lays a print down; gives the corners of the picture on it, (4, 2)."""
     height, width = paper.shape[:2]
     outline = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float64)
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    corners = (outline - (width / 2, height / 2)) @ np.array([(c, s), (-s, c)]) + center
+    turn = np.array([(c, s), (-s, c)])
+    corners = (outline - (width / 2, height / 2)) @ turn + center
     matrix = cv2.getPerspectiveTransform(np.float32(outline - 0.5), np.float32(corners - 0.5))
     size = scan.shape[1], scan.shape[0]
     shape = cv2.warpPerspective(np.ones((height, width), np.float32), matrix, size)[..., None]
     scan[:] = np.round(scan * (1 - shape) + cv2.warpPerspective(paper, matrix, size) * shape)
-    return corners
+    inward = np.array([(1, 1), (-1, 1), (-1, -1), (1, -1)]) * border
+    return corners + inward @ turn
 
 
 def bed(kind: str, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
@@ -52,8 +58,15 @@ def test_a_print_is_found(kind: str, degrees: float) -> None:
     (frame,) = find_frames(photo_from_image(scan))
     assert np.abs(np.array(frame.corners) - corners).max() < 3
     width, height = frame.size
-    assert abs(width - 324) <= 3
-    assert abs(height - 244) <= 3
+    assert abs(width - 300) <= 3
+    assert abs(height - 220) <= 3
+
+
+def test_a_print_without_a_border_is_found() -> None:
+    scan = bed("black", 420, 520, np.random.default_rng(0))
+    corners = laid(scan, print_of("astronaut", border=0), (250, 215), 3.0, border=0)
+    (frame,) = find_frames(photo_from_image(scan))
+    assert np.abs(np.array(frame.corners) - corners).max() < 3
 
 
 def test_several_prints_are_found_in_reading_order() -> None:
@@ -116,7 +129,7 @@ def test_depth_and_metadata_stay() -> None:
 def test_a_tilted_print_comes_out_straight() -> None:
     paper = print_of("astronaut")
     scan = bed("black", 460, 560, np.random.default_rng(0))
-    corners = laid(scan, paper, (280, 230), 6.0)
+    corners = laid(scan, paper, (280, 230), 6.0, border=0)
     frame = Frame(tuple(map(tuple, corners)))
     cut = cut_out(photo_from_image(scan), frame)
     assert cut.pixels.shape == paper.shape
