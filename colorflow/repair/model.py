@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -136,6 +136,12 @@ class FillModel(nn.Module):
     def multiple(self) -> int:
         """What sides must be multiples of."""
         return self.mean.multiple
+
+    def train(self, mode: bool = True) -> Self:
+        """The mean stays as it has been trained, its statistics too."""
+        super().train(mode)
+        self.mean.eval()
+        return self
 
     def forward(self, lightness: Tensor, filled: Tensor, mask: Tensor) -> Tensor:
         """Log density of the masked pixels, nats per L* unit: (B,).

@@ -12,9 +12,12 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from colorflow.repair.evidence import EVIDENCE, evidence
 
 CELL = 4
 """Pixels of a cell."""
@@ -61,9 +64,9 @@ class UNet(nn.Module):
         super().__init__()
         self.multiple = 2 ** len(widths)
         ins = (CELL * planes, *widths[:-1])
-        self.down = nn.ModuleList(_pair(one, out) for one, out in zip(ins, widths, strict=True))
+        self.down = nn.ModuleList(_Block(one, out) for one, out in zip(ins, widths, strict=True))
         self.lift = nn.ModuleList(nn.Conv2d(below, own, 1) for own, below in pairwise(widths))
-        self.up = nn.ModuleList(_pair(own, own) for own in widths[:-1])
+        self.up = nn.ModuleList(_Block(own, own) for own in widths[:-1])
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, P, H, W), about -1 to 1 -> (B, widths[0], H/2, W/2)."""
@@ -78,24 +81,25 @@ class UNet(nn.Module):
         return x
 
 
-class _ChannelNorm(nn.LayerNorm):
-    """Normalizes the channels of each cell, so that tiles do not matter."""
+class _Block(nn.Module):
+    """A residual block (He et al. 2016)."""
+
+    def __init__(self, ins: int, out: int) -> None:
+        super().__init__()
+        self.first = nn.Sequential(
+            nn.Conv2d(ins, out, 3, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU()
+        )
+        self.second = nn.Sequential(
+            nn.Conv2d(out, out, 3, padding=1, bias=False), nn.BatchNorm2d(out)
+        )
+        self.skip = nn.Conv2d(ins, out, 1) if ins != out else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
-
-
-def _pair(ins: int, out: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for wide in (ins, out):
-        convolution = nn.Conv2d(wide, out, 3, padding=1)
-        nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
-        layers += [convolution, _ChannelNorm(out), nn.ReLU(inplace=True)]
-    return nn.Sequential(*layers)
+        return F.relu(self.skip(x) + self.second(self.first(x)))
 
 
 class Finder(nn.Module):
-    """Finds damage in lightness.
+    """Finds damage in lightness, given `evidence` of it.
 
     Args:
         config: its shape.
@@ -104,8 +108,8 @@ class Finder(nn.Module):
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         self.config = config
-        self.net = UNet(1, config.widths)
-        self.out = nn.Conv2d(config.widths[0], CELL, 1)
+        self.net = UNet(EVIDENCE, config.widths)
+        self.out = nn.Conv2d(config.widths[0], CELL, 3, padding=1)
         assert self.out.bias is not None
         nn.init.constant_(self.out.bias, -3.0)  # about the share of damage
 
@@ -116,7 +120,8 @@ class Finder(nn.Module):
 
     def forward(self, lightness: Tensor) -> Tensor:
         """(B, 1, H, W) L* in [0, 100] -> log odds of damage, (B, 1, H, W)."""
-        return F.pixel_shuffle(self.out(self.net(lightness / 50 - 1)), 2)
+        seen = np.stack([evidence(one) for one in lightness[:, 0].cpu().numpy()])
+        return F.pixel_shuffle(self.out(self.net(torch.from_numpy(seen).to(lightness))), 2)
 
 
 class MeanFill(nn.Module):
