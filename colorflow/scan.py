@@ -12,7 +12,7 @@ the first pixel to W or H at that of the last.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,12 +78,11 @@ def find_frames(photo: Photo) -> list[Frame]:
     A print that fills the scan up to its edges is no frame: there is nothing to cut off. The blank
     border or mount around a picture is left out as well.
     """
-    pixels = (
-        photo.pixels if photo.pixels.ndim == 3 else cv2.cvtColor(photo.pixels, cv2.COLOR_GRAY2RGB)
-    )
-    scale = min(1.0, _SIDE / max(pixels.shape[:2]))
-    small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    lab = np.asarray(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
+    scale = min(1.0, _SIDE / max(photo.width, photo.height))
+    sides = (_reduced(side, scale) for side in _sides(photo.pixels))
+    if _bed_of(sides)[1] > _MOST_VARIED:  # most photos, which cost milliseconds then
+        return []
+    lab = _reduced(photo.pixels, scale)
     height, width = lab.shape[:2]
     frames = []
     for corners in _found(lab):
@@ -138,6 +137,27 @@ def _within_border(lab: NDArray[np.float32], corners: NDArray[np.float64]) -> ND
     return np.asarray(back[0], np.float64) + 0.5
 
 
+def _reduced(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.float32]:
+    """(H, W) gray or (H, W, 3) sRGB -> (h, w, 3) CIELAB."""
+    height, width = (max(1, round(scale * side)) for side in pixels.shape[:2])
+    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+    rgb = small if small.ndim == 3 else cv2.cvtColor(small, cv2.COLOR_GRAY2RGB)
+    return np.asarray(cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
+
+
+def _sides(picture: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """What lies along the edges of a scan."""
+    band = max(2, round(0.01 * max(picture.shape[:2])))
+    return picture[:band], picture[-band:], picture[:, :band], picture[:, -band:]
+
+
+def _bed_of(sides: Iterable[NDArray[np.float32]]) -> tuple[NDArray[np.float32], float]:
+    """The color of a bed, (3,) CIELAB, from what lies along the edges, and how far that varies."""
+    ring = np.concatenate([side.reshape(-1, 3) for side in sides])
+    bed = np.median(ring, 0)
+    return bed, float(np.quantile(np.linalg.norm(ring - bed, axis=-1), 0.9))
+
+
 def _found(lab: NDArray[np.float32]) -> list[NDArray[np.float64]]:
     """The corners (4, 2) of the prints in a scan."""
     return max((_quadrilaterals(mask) for mask in _print_masks(lab)), key=_area, default=[])
@@ -145,13 +165,9 @@ def _found(lab: NDArray[np.float32]) -> list[NDArray[np.float64]]:
 
 def _print_masks(lab: NDArray[np.float32]) -> Iterator[NDArray[np.uint8]]:
     """Where a scan is not its bed, (H, W), 0 or 1: by differences that count ever less."""
-    height, width = lab.shape[:2]
-    band = max(2, round(0.01 * max(height, width)))
-    sides = lab[:band], lab[-band:], lab[:, :band], lab[:, -band:]
-    ring = np.concatenate([side.reshape(-1, 3) for side in sides])
-    bed = np.median(ring, 0)
-    distance = np.linalg.norm(lab - bed, axis=-1)
-    usual = float(np.quantile(np.linalg.norm(ring - bed, axis=-1), 0.9))
+    bed, usual = _bed_of(_sides(lab))
+    offset = lab - bed
+    distance = np.sqrt(np.einsum("hwc,hwc->hw", offset, offset))
     if usual > _MOST_VARIED:
         return
     kernel = np.ones((3, 3), np.uint8)
