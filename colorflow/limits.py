@@ -29,6 +29,9 @@ DETAIL_TEMPERATURE, LARGEST_DETAIL_TEMPERATURE = 0.5, 2.0
 and at most. At 1 the spread is that of the model, and results of four times look scratched
 (docs/enlarge.md)."""
 
+SENSITIVITIES = (-2, -1, 0, 1, 2)
+"""Of repair, from what is surely damage to all that may be."""
+
 
 def check_range(name: str, value: float, least: float, most: float, of: str = "") -> None:
     """Raises `ValueError` for an argument out of its range, or that is no number."""

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
 from colorflow.enlarge.model import DetailModel, StepConfig
 from colorflow.enlarge.weights import FIRST, LAST, RESTORE, save_enlarge_weights
 from colorflow.model.config import LevelConfig, PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import save_weights
+from colorflow.repair.model import FillConfig, FillModel
+from colorflow.repair.network import UNetConfig
+from colorflow.repair.repairer import Repairer
+from colorflow.repair.weights import RepairWeights
 
 TEMPERATURES = (1.0, 0.8, 0.5, 0.2, 0.0)
 GAIN = 1.25
@@ -92,3 +98,20 @@ def save_small_enlarge_weights(path: Path) -> Path:
             model.flow.bijections[0].std.fill_(2.0)
     save_enlarge_weights(path, models, {})
     return path
+
+
+class _WhatIsWhite(nn.Module):
+    """Takes the lightest pixels for damage."""
+
+    multiple = 2
+
+    def forward(self, lightness: torch.Tensor) -> torch.Tensor:
+        return lightness - 96.0
+
+
+def small_repairer() -> Repairer:
+    """Finds white lines, and fills them by the classical first guess."""
+    fill = FillModel(FillConfig(mean=UNetConfig(widths=(4, 4)), coupling_width=4, bins=4))
+    nn.init.zeros_(fill.mean.out.bias)
+    finder: Any = _WhatIsWhite()
+    return Repairer(RepairWeights(finder=finder, fill=fill, training={}, digest="5" * 16))

@@ -5,7 +5,7 @@
     names.py        names of results
     hints.py        color hints of many photos
     task.py         what is to be done with one photo, and what became of it
-    settings.py     settings of coloring and of enlarging, and what carries them out
+    settings.py     settings of coloring, enlarging and repairing, and what carries them out
     plan.py         which photos become which files
     one_photo.py    one photo, from file to files; which existing results stay
     pool.py         a plan, worked off by several workers
@@ -30,13 +30,22 @@ from colorflow.batch.names import Naming
 from colorflow.batch.plan import Plan, make_plan
 from colorflow.batch.processes import run, run_in_process, usual_workers
 from colorflow.batch.report import write_report
-from colorflow.batch.settings import COLORS, DETAIL, BatchSettings, EnlargeSettings, Settings
+from colorflow.batch.settings import (
+    COLORS,
+    DETAIL,
+    REPAIR,
+    BatchSettings,
+    EnlargeSettings,
+    RepairSettings,
+    Settings,
+)
 from colorflow.batch.sheet import write_sheet
 from colorflow.batch.task import ColoredFile, Note, PhotoOutcome, PhotoTask, Remedy
 
 __all__ = [
     "COLORS",
     "DETAIL",
+    "REPAIR",
     "BatchSettings",
     "ColoredFile",
     "EnlargeSettings",
@@ -47,6 +56,7 @@ __all__ = [
     "PhotoTask",
     "Plan",
     "Remedy",
+    "RepairSettings",
     "Settings",
     "Url",
     "location_of",

@@ -58,14 +58,15 @@ class Naming:
             )
 
     def names_of(self, source: PurePath) -> str:
-        """The template for the results of one input, with only ``{label}`` and ``{seed}`` left.
+        """The template for the results of one input, for `str.format`.
 
-        It is meant for `str.format`.
+        What is left in it are ``{label}``, ``{seed}``, and ``{print}`` behind each stem.
         """
         ext = self.ext
         if ext == "auto":
             ext = "jpg" if source.suffix.lower() in _JPEG_SUFFIXES else "png"
-        values = {"stem": _verbatim(source.stem), "ext": ext, "label": "{label}", "seed": "{seed}"}
+        stem = _verbatim(source.stem) + "{print}"
+        values = {"stem": stem, "ext": ext, "label": "{label}", "seed": "{seed}"}
         return "".join(
             _verbatim(literal) + ("" if field is None else values[field])
             for literal, field, _, _ in string.Formatter().parse(self.template)

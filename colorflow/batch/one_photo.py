@@ -14,7 +14,7 @@ import errno
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,7 @@ import numpy as np
 
 from colorflow.batch.locations import deliver, fetched, folder_here, is_local, make_folder
 from colorflow.batch.settings import BatchSettings, Digests, Models
-from colorflow.batch.task import ColoredFile, PhotoOutcome, PhotoTask, Remedy
+from colorflow.batch.task import BORDER, ColoredFile, PhotoOutcome, PhotoTask, Remedy
 from colorflow.coloring import digest_of_hints
 from colorflow.errors import BatchError, ColorflowError, PhotoError, WritePhotoError
 from colorflow.files import check_replaceable, digest_of
@@ -33,6 +33,7 @@ from colorflow.photo import (
     Enlargement,
     Kind,
     Photo,
+    Preparation,
     Principal,
     Provenance,
     Statements,
@@ -42,11 +43,14 @@ from colorflow.photo import (
     read_statements,
     write_image,
 )
+from colorflow.scan import cut_out, find_frames
 
 _NOTHING_MORE_FITS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors of the output folder that every further photo would meet, too."""
 _DIFFERENCES = {
     "photo": "was made from a photo of other content",
+    "cut": "was made with another choice of cutting prints out",
+    "repaired": "was made with another choice of repairing",
     "model": "was made with other weights ({})",
     "temperature": "was made with temperature {:g}",
     "seed": "was made with seed {}",
@@ -54,8 +58,11 @@ _DIFFERENCES = {
     "looks": "was made with {} looks",
     "scale": "was enlarged {} times",
     "restored": "was made with another choice of restoring",
+    "number": "is print {} of its scan",
+    "sensitivity": "was repaired with sensitivity {}",
+    "unfaded": "was made with another choice of bringing tones back",
 }
-"""How a result was made, by the field of `Provenance` or `Enlargement` that differs."""
+"""How a result was made, by the field of what it says of itself that differs."""
 
 
 def work_on(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoOutcome:
@@ -108,7 +115,10 @@ def compared_results(
         MadeOtherwiseError: if a result was made in another way and must not be replaced.
         WritePhotoError: if another file is in the way of a result.
     """
-    expected = settings.statements(digest_of(photo), digest_of_hints(task.hints), weights)
+    digest = digest_of(photo)
+    prepared = settings.preparation(digest, weights, task.number)
+    own = settings.statements(digest, digest_of_hints(task.hints), weights)
+    expected = {label: replace(one, prepared=prepared) for label, one in own.items()}
     existing = {}
     for label, statements in expected.items():
         target = folder / task.name(label)
@@ -119,10 +129,31 @@ def compared_results(
             reason = f"the file cannot be written ({error.strerror})"
             raise WritePhotoError(target, reason) from error
         if exists and not settings.overwrite:
-            existing[label] = read_statements(target, isolated=True)
-            if difference := _difference(existing[label], statements):
+            found = read_statements(target, isolated=True)
+            if difference := _difference(found, statements, digest):
                 raise MadeOtherwiseError(target, difference)
+            existing[label] = found if prepared else replace(found, prepared=None)
     return expected, existing
+
+
+def finished(
+    task: PhotoTask, photo: Path, folder: Path, settings: BatchSettings, weights: Digests
+) -> PhotoOutcome | None:
+    """The outcome of a photo whose results all exist, otherwise None.
+
+    The results of its first print say how many there are. Takes and raises what
+    `compared_results` does.
+    """
+    prints, outcomes = 1, list[PhotoOutcome]()
+    while len(outcomes) < prints:
+        one = replace(task, number=len(outcomes) + 1)
+        expected, existing = compared_results(one, photo, folder, settings, weights)
+        if len(existing) < len(expected):
+            return None
+        counts = [said.prepared.prints or 1 for said in existing.values() if said.prepared]
+        prints = max(counts, default=1)
+        outcomes.append(one.skipped(existing))
+    return _of_all(outcomes)
 
 
 class _Work:
@@ -162,17 +193,16 @@ class _Work:
             return self._failed(reason)
 
     def _failed(self, reason: str) -> PhotoOutcome:
-        complete = tuple(sorted(self._complete, key=lambda one: (one.seed, one.label)))
+        complete = sorted(
+            self._complete, key=lambda one: (one.print_number or 1, one.seed, one.label)
+        )
         return PhotoOutcome(
-            path=self._task.path, status="failed", reason=reason, colorings=complete
+            path=self._task.path, status="failed", reason=reason, colorings=tuple(complete)
         )
 
     @contextmanager
     def _on_this_machine(self) -> Iterator[tuple[Path, Path]]:
-        """The photo, and the folder for its results; results that exist are in it.
-
-        They say in themselves how they were made.
-        """
+        """The photo, and the folder for its results."""
         task = self._task
         if is_local(task.path) and is_local(task.folder):
             yield task.path, task.folder
@@ -184,18 +214,49 @@ class _Work:
                 f"this machine has no room for it while it is worked on ({error.strerror})"
             ) from error
         with scratch as name:
-            names = map(task.name, self._settings.labels)
-            folder = folder_here(task.folder, names, Path(name))
             photo = fetched(task.path, Path(name) / f".photo{Path(task.path.name).suffix}")
-            yield photo, folder
+            yield photo, task.folder if is_local(task.folder) else Path(name)
 
     def _results(self, path: Path, folder: Path) -> PhotoOutcome:
-        """Makes what is missing; results that exist, or are written, are complete."""
+        """Works on the photo, or on each print that is cut out of it."""
         task, settings = self._task, self._settings
         photo = self.photo = read_photo(path, max_pixels=settings.max_pixels, isolated=True)
         if is_own_picture(photo, settings.kind):
             reason = "is a picture that colorflow made; it is not taken as a photo"
             return PhotoOutcome(path=task.path, status="skipped", reason=reason)
+        if not settings.crop:
+            outcome = self._made_of(photo, task, None, path, folder)
+            if outcome.status == "done" and find_frames(photo):
+                outcome = replace(outcome, remarks=(*outcome.remarks, BORDER))
+            return outcome
+        frames = find_frames(photo)
+        if len(frames) > task.most_prints:
+            taken = replace(task, number=task.most_prints + 1).name(settings.labels[0])
+            return self._failed(
+                f"holds {len(frames)} prints, and the file of one would have the name {taken}, "
+                "which is too long, or that of another photo; rename this one"
+            )
+        prints = (cut_out(photo, frame) for frame in frames) if frames else [photo]
+        return _of_all(
+            [
+                self._made_of(one, replace(task, number=number), len(frames), path, folder)
+                for number, one in enumerate(prints, 1)
+            ]
+        )
+
+    def _made_of(
+        self, photo: Photo, task: PhotoTask, prints: int | None, path: Path, folder: Path
+    ) -> PhotoOutcome:
+        """Makes what is missing; results that exist, or are written, are complete.
+
+        Args:
+            photo: the photo, or a print that was cut out of it.
+            task: says which print.
+            prints: how many were found; None if nobody looked for them.
+            path: of the photo.
+            folder: for the results.
+        """
+        settings = self._settings
         if settings.leaves(photo, task):
             return PhotoOutcome(
                 path=task.path,
@@ -204,6 +265,7 @@ class _Work:
                 remedy=Remedy.TREAT_AS_GRAY,
             )
         digests = self._models.digests
+        folder_here(task.folder, map(task.name, settings.labels), folder)
         expected, existing = compared_results(task, path, folder, settings, digests)
         if len(existing) == len(expected):
             return task.skipped(existing)
@@ -213,6 +275,7 @@ class _Work:
         width, height = settings.scale * photo.width, settings.scale * photo.height
         check_format(folder / task.name(missing[0]), width, height)
         make_folder(folder)
+        photo, expected, remarks = self._prepared(photo, expected, prints)
         results = settings.results(self._models, photo, task, expected)
         gray = []
         for label in missing:
@@ -221,10 +284,17 @@ class _Work:
             if said.colors and _is_gray(pixels):
                 gray.append(task.name(label))
             made = folder / task.name(label)
-            write_image(made, pixels, like, provenance=said.colors, enlargement=said.detail)
+            write_image(
+                made,
+                pixels,
+                like,
+                provenance=said.colors,
+                enlargement=said.detail,
+                preparation=said.prepared,
+            )
             deliver(made, task.target(label))
             self._complete.append(task.coloring(label, said))
-        remarks = results.remarks
+        remarks += results.remarks
         if gray:
             names = ", ".join(gray)
             remarks += (f"nearly gray, since black and white show no color: {names}",)
@@ -237,6 +307,36 @@ class _Work:
         return PhotoOutcome(
             path=task.path, status="done", colorings=tuple(colorings), remarks=remarks
         )
+
+    def _prepared(
+        self, photo: Photo, expected: dict[str, Statements], prints: int | None
+    ) -> tuple[Photo, dict[str, Statements], tuple[str, ...]]:
+        """The photo repaired, what each result will say of itself, and what the user should know.
+
+        Takes what `_made_of` and `compared_results` say.
+        """
+        said = next(iter(expected.values())).prepared
+        if said is None:
+            return photo, expected, ()
+        said = replace(said, prints=prints)
+        photo, said = self._settings.prepared(self._models, photo, said)
+        expected = {label: replace(one, prepared=said) for label, one in expected.items()}
+        return photo, expected, ("no damage found",) if said.share == 0 else ()
+
+
+def _of_all(outcomes: Sequence[PhotoOutcome]) -> PhotoOutcome:
+    """The outcome of a scan from those of its prints, of which each that can be is worked on."""
+    if len(outcomes) == 1:
+        return outcomes[0]
+    rank = ("done", "skipped", "already-colored")
+    first = min(outcomes, key=lambda one: rank.index(one.status))
+    remarks = []
+    for number, one in enumerate(outcomes, 1):
+        is_left = one.status == "already-colored" and first.status == "done"
+        said = (*one.remarks, *((one.reason,) if is_left else ()))
+        remarks += [f"print {number}: {remark}" for remark in said]
+    colorings = tuple(coloring for one in outcomes for coloring in one.colorings)
+    return replace(first, colorings=colorings, remarks=tuple(remarks))
 
 
 def _is_gray(pixels: np.ndarray) -> bool:
@@ -252,25 +352,33 @@ def _meets_every_photo(error: ColorflowError, task: PhotoTask) -> bool:
     return not is_local(task.folder) and isinstance(error.__cause__, PermissionError)
 
 
-def _difference(found: Statements, expected: Statements) -> str | None:
-    """How a result was made, if not as expected."""
+def _difference(found: Statements, expected: Statements, photo: str) -> str | None:
+    """How a result was made, if not as expected from the photo with this digest."""
     colors, detail = found.colors, found.detail
+    if not (expected.colors or expected.detail):
+        assert expected.prepared
+        return _of_one(found.prepared, expected.prepared)
     if expected.colors and (difference := _of_one(colors, expected.colors)):
         return difference
     if expected.detail:
         if expected.colors and detail is None:
             return "was not enlarged"
-        return _of_one(detail, expected.detail)
+        if difference := _of_one(detail, expected.detail):
+            return difference
     # A coloring of a photo that was enlarged before says so, too, but names another photo.
-    if detail and expected.colors and detail.photo == expected.colors.photo:
+    elif detail and detail.photo == photo:
         return f"was enlarged {detail.scale} times"
-    return None
+    unprepared = Preparation(photo=photo)
+    # What was done before with the file that the photo comes from names another photo, too.
+    own = found.prepared if found.prepared and found.prepared.photo == photo else unprepared
+    return _of_one(own, expected.prepared or unprepared)
 
 
 def _of_one(
-    found: Provenance | Enlargement | None, expected: Provenance | Enlargement
+    found: Provenance | Enlargement | Preparation | None,
+    expected: Provenance | Enlargement | Preparation,
 ) -> str | None:
-    """The first difference in what colors, or detail, were generated from."""
+    """The first difference in what colors or detail were generated from, or a print prepared."""
     if found is None or found.photo is None:
         return "does not say which photo it was made from"
     for name, words in _DIFFERENCES.items():

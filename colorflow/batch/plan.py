@@ -11,7 +11,7 @@ import os
 import sys
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
@@ -20,11 +20,12 @@ from colorflow.batch.find import FoundPhoto, find_inputs
 from colorflow.batch.hints import hints_by_photo
 from colorflow.batch.locations import Location, Url, is_local, location_of, real_folder
 from colorflow.batch.names import Naming, too_long
-from colorflow.batch.one_photo import MadeOtherwiseError, compared_results
+from colorflow.batch.one_photo import MadeOtherwiseError, finished
 from colorflow.batch.settings import BatchSettings, Digests
 from colorflow.batch.task import Note, PhotoOutcome, PhotoTask, Remedy
 from colorflow.errors import BatchError, WritePhotoError
 from colorflow.photo import is_own_picture
+from colorflow.scan import MOST_PRINTS
 
 if TYPE_CHECKING:
     from colorflow.batch.hints import Hints
@@ -60,8 +61,11 @@ class Plan:
     def makes(self, path: Path) -> bool:
         """Whether a result may be written to this path."""
         folder, labels = real_folder(path.parent), self.settings.labels
+        prints = range(1, MOST_PRINTS + 1 if self.settings.crop else 2)
         return any(
-            any(task.name(label) == path.name for label in labels)
+            any(
+                replace(task, number=n).name(label) == path.name for n in prints for label in labels
+            )
             and real_folder(task.folder) == folder
             for task in self.tasks
         )
@@ -128,6 +132,8 @@ def make_plan(
     for photo in photos:
         relative = photo.relative
         planner.add(photo, by_photo.get(relative, ()), treat_as_gray=relative in gray)
+    if settings.crop:
+        plan.tasks = list(map(planner.with_room, plan.tasks))
     return planner.plan
 
 
@@ -201,6 +207,17 @@ class _Planner:
         self.plan.inputs.append(photo.path)
         self.plan.tasks.append(task)
 
+    def with_room(self, task: PhotoTask) -> PhotoTask:
+        """A task that says for how many prints no other file has the names, once all are known.
+
+        Two scans never get one name for prints of theirs, unless it is one for the scans, too.
+        """
+        for number in range(2, MOST_PRINTS + 1):
+            one = replace(task, number=number)
+            if self._problem([one.target(label) for label in self.plan.settings.labels]):
+                return replace(task, most_prints=number - 1)
+        return replace(task, most_prints=MOST_PRINTS)
+
     def _decided(self, task: PhotoTask, targets: list[Location]) -> PhotoOutcome | None:
         """The outcome of a photo whose existing results decide; None if it is to be worked on.
 
@@ -212,13 +229,12 @@ class _Planner:
         if not any(os.path.lexists(str(one)) for one in targets):
             return None
         try:
-            expected, existing = compared_results(task, photo, folder, settings, self._weights)
+            return finished(task, photo, folder, settings, self._weights)
         except WritePhotoError as error:
             remedy = Remedy.OVERWRITE if isinstance(error, MadeOtherwiseError) else None
             return PhotoOutcome(path=task.path, status="failed", reason=str(error), remedy=remedy)
         except OSError:
             return None
-        return task.skipped(existing) if len(existing) == len(expected) else None
 
     def _problem(self, targets: list[Location]) -> str | None:
         """Why these files must not be written, or None."""

@@ -35,6 +35,7 @@ from colorflow.batch.pool import WorkerEndedError, output_folder, run_plan
 from colorflow.batch.settings import (
     COLORS,
     DETAIL,
+    REPAIR,
     BatchSettings,
     Files,
     Models,
@@ -48,9 +49,10 @@ from colorflow.photo import start_reader
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
     from colorflow.enlarge.enlarger import Enlarger
+    from colorflow.repair.repairer import Repairer
 
-MOST_USUAL_WORKERS = 4
-"""Each takes about 0.5 GB, and more for large photos."""
+MOST_USUAL_WORKERS, MOST_USUAL_REPAIRING = 4, 2
+"""Each takes about 0.5 GB, or 1 GB where it repairs, and more for large photos."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +97,7 @@ def run(
     Raises:
         ColorflowError: if the run cannot start or go on.
     """
-    workers = usual_workers(device) if workers is None else workers
+    workers = usual_workers(device, repairs=plan.settings.repair) if workers is None else workers
     if workers < 1:
         raise ValueError(f"workers: expected at least 1, got {workers}")
     size = min(workers, len(plan.tasks))
@@ -110,10 +112,13 @@ def run(
 
 
 def run_in_process(
-    plan: Plan, colorizer: Colorizer | None = None, enlarger: Enlarger | None = None
+    plan: Plan,
+    colorizer: Colorizer | None = None,
+    enlarger: Enlarger | None = None,
+    repairer: Repairer | None = None,
 ) -> Generator[PhotoOutcome, None, None]:
     """Works a plan off in this process, one photo after the other; otherwise as `run`."""
-    models = Models(colorizer, enlarger)
+    models = Models(colorizer, enlarger, repairer)
     check_models(plan.settings, models, has_hints=plan.has_hints)
     yield from plan.settled
     if plan.tasks:
@@ -125,16 +130,18 @@ def run_in_process(
                     return
 
 
-def usual_workers(device: str) -> int:
+def usual_workers(device: str, *, repairs: bool = False) -> int:
     """The default number of workers: one a core on a CPU, limited by memory; one on a GPU.
 
     Small convolutions gain little from a second core, while photos side by side gain all of it.
+    Those of repair are large, and take the cores that are left.
     """
     if device == "auto":
         from colorflow.device import best_device
 
         device = best_device()
-    return min(usable_cores(), MOST_USUAL_WORKERS) if device == "cpu" else 1
+    most = MOST_USUAL_REPAIRING if repairs else MOST_USUAL_WORKERS
+    return min(usable_cores(), most) if device == "cpu" else 1
 
 
 def usable_cores() -> int:
@@ -261,18 +268,23 @@ def load_models(config: WorkerConfig) -> Models:
 
     start_reader()  # while the weights are loaded
     cv2.setNumThreads(config.threads)
-    colorizer, enlarger, weights = None, None, config.weights
+    colorizer, enlarger, repairer, weights = None, None, None, config.weights
     if COLORS in weights:
         from colorflow.colorizer import Colorizer
 
         colorizer = Colorizer.load(weights[COLORS], device=config.device)
-    if DETAIL in weights:
+    if DETAIL in weights or REPAIR in weights:
         import torch
 
+        torch.set_num_threads(config.threads)
+    if DETAIL in weights:
         from colorflow.enlarge.enlarger import Enlarger
 
-        torch.set_num_threads(config.threads)
         enlarger = Enlarger.load(weights[DETAIL], device=config.device)
-    models = Models(colorizer, enlarger)
+    if REPAIR in weights:
+        from colorflow.repair.repairer import Repairer
+
+        repairer = Repairer.load(weights[REPAIR], device=config.device)
+    models = Models(colorizer, enlarger, repairer)
     check_models(config.settings, models, has_hints=config.has_hints)
     return models

@@ -75,6 +75,8 @@ def _as_json(outcome: PhotoOutcome) -> dict[str, Any]:
                 "seed": one.seed,
                 "share": one.share,
                 "bits_per_dim": one.bits_per_dim,
+                "print": one.print_number,
+                "repaired": one.repaired,
             }
             for one in outcome.colorings
         ],

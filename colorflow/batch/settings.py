@@ -1,7 +1,8 @@
-"""Settings of `colorflow colorize` and `colorflow enlarge`, and what carries them out.
+"""Settings of `colorflow colorize`, `enlarge` and `repair`, and what carries them out.
 
-Photos are colored, and enlarged in one go if asked for; or they are enlarged alone. Everything else
-in this package serves both.
+Photos are colored, and enlarged in one go if asked for; or they are enlarged alone, or repaired
+alone. Whatever is done to them, prints may be cut out of their scan and repaired before. Everything
+else in this package serves all of them.
 """
 
 from __future__ import annotations
@@ -17,13 +18,21 @@ import numpy as np
 from colorflow.coloring import check_seed
 from colorflow.enlarge.draws import MEAN, draws
 from colorflow.errors import PhotoError, WeightsError
-from colorflow.files import COLORING_WEIGHTS, ENLARGE_WEIGHTS, FileKind, default_weights, digest_of
+from colorflow.files import (
+    COLORING_WEIGHTS,
+    ENLARGE_WEIGHTS,
+    REPAIR_WEIGHTS,
+    FileKind,
+    default_weights,
+    digest_of,
+)
 from colorflow.limits import (
     LARGEST_DETAIL_TEMPERATURE,
     LARGEST_TEMPERATURE,
     MOST_LOOKS,
     MOST_SAMPLES,
     SCALES,
+    SENSITIVITIES,
     check_range,
 )
 from colorflow.photo import (
@@ -31,9 +40,11 @@ from colorflow.photo import (
     DEFAULT_MAX_PIXELS,
     ENLARGED,
     LETTERS,
+    REPAIRED,
     Enlargement,
     Kind,
     Photo,
+    Preparation,
     Principal,
     Provenance,
     Statements,
@@ -43,10 +54,12 @@ if TYPE_CHECKING:
     from colorflow.batch.task import PhotoTask
     from colorflow.colorizer import Coloring, Colorizer
     from colorflow.enlarge.enlarger import Enlarger
+    from colorflow.repair.repairer import Repairer
 
-COLORS, DETAIL = "colors", "detail"
+COLORS, DETAIL, REPAIR = "colors", "detail", "repair"
 """Models that a batch may use, by what they add to a photo."""
-_SHIPPED = {COLORS: COLORING_WEIGHTS, DETAIL: ENLARGE_WEIGHTS}
+_SHIPPED = {COLORS: COLORING_WEIGHTS, DETAIL: ENLARGE_WEIGHTS, REPAIR: REPAIR_WEIGHTS}
+REPAIRED_LABEL = "repaired"
 
 Files = Mapping[str, Path]
 """Weights files of the models that a batch uses."""
@@ -60,11 +73,12 @@ class Models:
 
     colorizer: Colorizer | None = None
     enlarger: Enlarger | None = None
+    repairer: Repairer | None = None
 
     @property
     def digests(self) -> Digests:
         """The digests of their weights."""
-        loaded = {COLORS: self.colorizer, DETAIL: self.enlarger}
+        loaded = {COLORS: self.colorizer, DETAIL: self.enlarger, REPAIR: self.repairer}
         return {model: one.digest for model, one in loaded.items() if one}
 
 
@@ -88,7 +102,7 @@ class Results:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Settings:
-    """What both kinds of settings have.
+    """What all kinds of settings have.
 
     Attributes:
         command: the command's name, such as ``colorize``.
@@ -99,6 +113,10 @@ class _Settings:
         scale: how many times larger each side becomes.
         restore: take blur, noise and compression out while enlarging.
         overwrite: replace existing results.
+        crop: cut prints out of their scan.
+        repair: find damage and fill it, before anything else.
+        sensitivity: of repair, one of `SENSITIVITIES`.
+        fading: bring the tones of faded prints back.
         max_pixels: largest width times height of a photo.
     """
 
@@ -111,7 +129,61 @@ class _Settings:
     scale: int = 1
     restore: bool = False
     overwrite: bool = False
+    crop: bool = False
+    repair: bool = False
+    sensitivity: int = 0
+    fading: bool = False
     max_pixels: int = DEFAULT_MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed)
+        if self.sensitivity not in SENSITIVITIES:
+            raise ValueError(f"sensitivity: expected -2 to 2, got {self.sensitivity}")
+
+    @property
+    def fill(self) -> tuple[float, int]:
+        """Temperature and seed of what repair fills in."""
+        return 0.0, 0
+
+    def preparation(self, photo: str, weights: Digests, number: int) -> Preparation | None:
+        """What each result will say of the scan's preparation, but for shares and counts.
+
+        Args:
+            photo: digest of the photo's file.
+            weights: of the models.
+            number: which print of the scan.
+        """
+        if not (self.crop or self.repair or self.fading):
+            return None
+        temperature, seed = self.fill
+        return Preparation(
+            prints=number if self.crop else None,
+            number=number,
+            unfaded=self.fading,
+            model=weights[REPAIR] if self.repair else None,
+            sensitivity=self.sensitivity,
+            seed=seed,
+            temperature=temperature,
+            photo=photo,
+        )
+
+    def prepared(
+        self, models: Models, photo: Photo, said: Preparation
+    ) -> tuple[Photo, Preparation]:
+        """A print without damage and fading, and how much of it was repaired.
+
+        Its tones are judged without what was damage.
+        """
+        if self.repair:
+            assert models.repairer
+            temperature, seed = self.fill
+            done = models.repairer.repair(photo, self.sensitivity, temperature, seed)
+            photo, said = done.photo, replace(said, share=done.share)
+        if self.fading:
+            from colorflow.repair.fading import unfaded
+
+            photo = unfaded(photo)
+        return photo, said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +210,7 @@ class Settings(_Settings):
     likelihood: bool = False
 
     def __post_init__(self) -> None:
-        check_seed(self.seed)
+        _Settings.__post_init__(self)
         most, kind = (MOST_SAMPLES, "samples") if self.samples else (len(LETTERS), "principal ones")
         check_range("n", self.n, 1, most, kind)
         check_range("temperature", self.temperature, 0, LARGEST_TEMPERATURE)
@@ -150,7 +222,8 @@ class Settings(_Settings):
     @property
     def models(self) -> Sequence[str]:
         """The models that it uses."""
-        return (COLORS,) if self.scale == 1 else (COLORS, DETAIL)
+        others = {DETAIL: self.scale > 1, REPAIR: self.repair}
+        return (COLORS, *(model for model, used in others.items() if used))
 
     @property
     def has_seeds(self) -> bool:
@@ -212,7 +285,7 @@ class Settings(_Settings):
 
         Args:
             models: those that are used.
-            photo: the photo.
+            photo: the photo, prepared.
             task: with its hints.
             expected: from `statements`.
         """
@@ -283,7 +356,7 @@ class EnlargeSettings(_Settings):
     temperature: float | None = None
 
     def __post_init__(self) -> None:
-        check_seed(self.seed)
+        _Settings.__post_init__(self)
         if self.scale not in SCALES:
             raise ValueError(f"scale: expected 2 or 4, got {self.scale}")
         check_range("n", self.n, 1, MOST_SAMPLES)
@@ -292,7 +365,7 @@ class EnlargeSettings(_Settings):
     @property
     def models(self) -> Sequence[str]:
         """The models that it uses."""
-        return (DETAIL,)
+        return (DETAIL, REPAIR) if self.repair else (DETAIL,)
 
     @property
     def has_seeds(self) -> bool:
@@ -345,7 +418,63 @@ class EnlargeSettings(_Settings):
         return Results(expected, paint)
 
 
-BatchSettings = Settings | EnlargeSettings
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairSettings(_Settings):
+    """How the prints of a batch are repaired, colorings among them.
+
+    Attributes:
+        temperature: factor on what a sample adds to the mean of what is filled in; 0 is the mean.
+    """
+
+    command = "repair"
+    done = "repaired"
+    kind = REPAIRED
+
+    repair: bool = True
+    temperature: float = 0.0
+
+    def __post_init__(self) -> None:
+        _Settings.__post_init__(self)
+        check_range("temperature", self.temperature, 0, LARGEST_DETAIL_TEMPERATURE)
+        if self.n != 1 or self.scale != 1 or not self.repair:
+            raise ValueError("repair: expected one result of each photo, at its own size")
+
+    @property
+    def models(self) -> Sequence[str]:
+        """The models that it uses."""
+        return (REPAIR,)
+
+    @property
+    def fill(self) -> tuple[float, int]:
+        """Temperature and seed of what repair fills in; the mean has no seed."""
+        return self.temperature, self.seed if self.temperature else 0
+
+    @property
+    def has_seeds(self) -> bool:
+        """Whether each result is a sample."""
+        return self.temperature > 0
+
+    @property
+    def labels(self) -> list[str]:
+        """The one label: ``repaired``, with the seed of a sample."""
+        return [f"{REPAIRED_LABEL}_s{self.seed}" if self.has_seeds else REPAIRED_LABEL]
+
+    def statements(self, photo: str, hints: str | None, weights: Digests) -> dict[str, Statements]:
+        """Nothing but the preparation is said of a result."""
+        return {label: Statements() for label in self.labels}
+
+    def leaves(self, photo: Photo, task: PhotoTask) -> bool:
+        """Every photo is repaired."""
+        return False
+
+    def results(
+        self, models: Models, photo: Photo, task: PhotoTask, expected: Mapping[str, Statements]
+    ) -> Results:
+        """The photo as it was prepared."""
+        return Results(expected, lambda _: (photo.full_depth, photo))
+
+
+BatchSettings = Settings | EnlargeSettings | RepairSettings
 
 
 def check_models(settings: BatchSettings, models: Models, *, has_hints: bool) -> None:

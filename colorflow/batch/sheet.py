@@ -1,8 +1,8 @@
 """A contact sheet: one page with all photos, each in gray beside its colorings, which are links.
 
-Enlarged photos are shown by a piece of their middle at full size, beside the same piece of the
-photo, whose pixels are blown up. The pictures are inside the page, and their size is bounded: where
-it is full, names and links go on alone.
+Repaired prints are shown beside what they were, enlarged photos by a piece of their middle at full
+size, beside the same piece of the photo, whose pixels are blown up. The pictures are inside the
+page, and their size is bounded: where it is full, names and links go on alone.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorflow.batch.locations import Location, fetched, link_to
-from colorflow.batch.task import ColoredFile, PhotoOutcome
+from colorflow.batch.settings import REPAIRED_LABEL
+from colorflow.batch.task import ColoredFile, PhotoOutcome, share_text
 from colorflow.color.grid import resize_by_area
 from colorflow.enlarge.draws import MEAN
 from colorflow.errors import PhotoError, UnreadablePhotoError, WritePhotoError, printable
-from colorflow.files import STATEMENT, text_kind
-from colorflow.photo import LETTERS, read_photo
+from colorflow.files import STATEMENT, FileKind, text_kind
+from colorflow.photo import COLORING, ENLARGED, LETTERS, REPAIRED, read_photo
 from colorflow.photo.encode import write_file
 
 MOST_BYTES = 24_000_000
@@ -137,13 +138,13 @@ def check_sheet(path: Path) -> None:
         raise WritePhotoError(path, "a contact sheet is a page, which also prints; name it .html")
 
 
-def write_sheet(path: Path, outcomes: Iterable[PhotoOutcome], *, at_full_size: bool = False) -> int:
+def write_sheet(path: Path, outcomes: Iterable[PhotoOutcome], kind: FileKind = COLORING) -> int:
     """Writes a contact sheet of all photos of a batch.
 
     Args:
         path: the file, .html.
         outcomes: of the batch.
-        at_full_size: whether to show a piece of each result, for enlarged photos.
+        kind: of the results; of enlarged photos a piece is shown at full size.
 
     Returns:
         The number of photos that are shown with pictures; if none has results that can be read,
@@ -153,7 +154,8 @@ def write_sheet(path: Path, outcomes: Iterable[PhotoOutcome], *, at_full_size: b
         WritePhotoError: if it cannot be written.
     """
     sheet = ContactSheet(path)
-    pictures_of = _details if at_full_size else _thumbnails
+    kinds = {COLORING: _thumbnails, ENLARGED: _details, REPAIRED: _before_and_after}
+    pictures_of = kinds[kind]
     for outcome in outcomes:
         results = [SheetPicture(None, caption_of(one), one.path) for one in outcome.colorings]
         pictures, remark = results, "" if results else outcome.reason or outcome.status
@@ -170,7 +172,19 @@ def write_sheet(path: Path, outcomes: Iterable[PhotoOutcome], *, at_full_size: b
 
 
 def caption_of(coloring: ColoredFile) -> str:
-    """A principal coloring's letter and share, the seed of a sample, or the mean of the detail."""
+    """What a result is, and which print of several it shows.
+
+    That is a principal coloring's letter and share, the seed of a sample, the mean of the detail,
+    or how much of a print was repaired.
+    """
+    number = coloring.print_number
+    return f"Print {number}, {_said_of(coloring)}" if number else _said_of(coloring)
+
+
+def _said_of(coloring: ColoredFile) -> str:
+    if coloring.label.startswith(REPAIRED_LABEL):
+        share = share_text(coloring.repaired or 0)
+        return f"{share} repaired" if coloring.repaired else "No damage found"
     if coloring.label.endswith(MEAN.label):
         return "Mean"
     if coloring.label not in tuple(LETTERS):
@@ -194,12 +208,19 @@ def in_gray(pixels: NDArray[np.uint8]) -> SheetPicture:
     return SheetPicture(np.asarray(Image.fromarray(pixels).convert("L")), "In gray", None)
 
 
-def _thumbnails(photo: Location, results: Sequence[SheetPicture]) -> Iterator[SheetPicture]:
-    """The photo in gray, and its colorings."""
-    yield in_gray(thumbnail(_pixels(photo)))
+def _before_and_after(photo: Location, results: Sequence[SheetPicture]) -> Iterator[SheetPicture]:
+    """The photo, and what it has become."""
+    yield SheetPicture(thumbnail(_pixels(photo)), "Before", None)
     for one in results:
         assert one.result is not None
         yield one._replace(pixels=thumbnail(_pixels(one.result)))
+
+
+def _thumbnails(photo: Location, results: Sequence[SheetPicture]) -> Iterator[SheetPicture]:
+    """The photo in gray, and its colorings."""
+    before, *after = _before_and_after(photo, results)
+    assert before.pixels is not None
+    return iter([in_gray(before.pixels), *after])
 
 
 def _details(photo: Location, results: Sequence[SheetPicture]) -> Iterator[SheetPicture]:

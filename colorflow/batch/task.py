@@ -24,6 +24,10 @@ class Remedy(Enum):
     RECURSE = "take the photos in the folders inside a folder"
 
 
+BORDER = "looks like a scan with a border"
+"""Remark on a scan that was taken as a whole; cutting prints out is what can be asked for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoTask:
     """One photo to work on.
@@ -34,6 +38,8 @@ class PhotoTask:
         names: template of the results' names, from `Naming.names_of`.
         hints: color hints.
         treat_as_gray: whether it is colored from its lightness even if it has colors.
+        number: which print of the scan; each but the first has its number behind the photo's name.
+        most_prints: the largest number for which no other file has these names.
     """
 
     path: Location
@@ -41,10 +47,13 @@ class PhotoTask:
     names: str
     hints: Hints = ()
     treat_as_gray: bool = False
+    number: int = 1
+    most_prints: int = 1
 
     def name(self, label: str) -> str:
         """The name of the result with this label, see `BatchSettings.labels`."""
-        return self.names.format(label=label, seed=label.rpartition("s")[2])
+        number = f"_{self.number}" if self.number > 1 else ""
+        return self.names.format(label=label, seed=label.rpartition("s")[2], print=number)
 
     def target(self, label: str) -> Location:
         """The file for the result with this label."""
@@ -53,11 +62,15 @@ class PhotoTask:
     def coloring(self, label: str, stated: Statements) -> ColoredFile:
         """The result with this label, once it exists."""
         principal = stated.colors.principal if stated.colors else None
+        prepared = stated.prepared
+        several = prepared is not None and (prepared.prints or 0) > 1
         return ColoredFile(
             path=self.target(label),
             label=label,
             seed=stated.seed,
             share=principal.share if principal else None,
+            print_number=self.number if several else None,
+            repaired=prepared.share if prepared else None,
         )
 
     def skipped(self, existing: Mapping[str, Statements]) -> PhotoOutcome:
@@ -82,6 +95,8 @@ class ColoredFile:
         share: of the samples that a principal coloring is the mean of; None for a sample.
         bits_per_dim: its likelihood, from `Coloring.bits_per_dim`; None if it was not requested,
             or if the colors lie on the edge of the model's range.
+        print_number: which of several prints in a scan; None if there are not several.
+        repaired: share of the pixels that were repaired; None if nobody looked for damage.
     """
 
     path: Location
@@ -89,6 +104,8 @@ class ColoredFile:
     seed: int
     share: float | None = None
     bits_per_dim: float | None = None
+    print_number: int | None = None
+    repaired: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +135,11 @@ class PhotoOutcome:
     seconds: float = 0.0
     remarks: tuple[str, ...] = ()
     ends_the_run: bool = False
+
+
+def share_text(share: float) -> str:
+    """Share of the pixels as people read it, such as ``1.2 %``."""
+    return f"{100 * share:.2g} %" if share >= 0.0001 else "under 0.01 %"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

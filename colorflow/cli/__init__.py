@@ -1,6 +1,5 @@
-"""The command line, on click: ``colorflow colorize | enlarge | app | train | export | evaluate |
-blind | zoo | train-enlarge | export-enlarge |
-train-repair | export-repair``.
+"""The command line, on click: ``colorflow colorize | enlarge | repair | app | train | export |
+evaluate | blind | zoo | train-enlarge | export-enlarge | train-repair | export-repair``.
 
 Only the module of the command in use is imported, and it imports what it needs when it runs, so
 that ``--help`` answers at once.
@@ -24,6 +23,7 @@ from colorflow.errors import ColorflowError, printable
 COMMANDS = {
     "colorize": "photos",
     "enlarge": "photos",
+    "repair": "photos",
     "app": "app",
     "train": "training",
     "export": "training",

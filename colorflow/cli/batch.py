@@ -38,10 +38,10 @@ from colorflow.batch.names import too_long
 from colorflow.batch.report import REPORT
 from colorflow.batch.settings import digests_of, weights_files
 from colorflow.batch.sheet import SHEET, check_sheet
+from colorflow.batch.task import BORDER, share_text
 from colorflow.cli import INTERRUPTED
 from colorflow.errors import ColorflowError, WritePhotoError, printable
 from colorflow.files import check_replaceable, is_stream
-from colorflow.photo import ENLARGED
 
 _NAMED = 5
 """Number of left-out files that stderr names; the report names all."""
@@ -64,14 +64,12 @@ def run_batch(
     """Plans and runs a batch, or prints its plan; returns the exit code.
 
     Args:
-        options: what both commands are asked for, by the names of the options.
+        options: what every command is asked for, by the names of the options.
         settings: what is done to the photos.
         weights: the files that were given, by model.
         hints: a file of color hints.
         treat_as_gray: patterns for photos that are colored even if they have colors.
     """
-    if options.clean and options.restore:
-        raise click.UsageError("--restore: not allowed with --clean")
     output = location_of(options.output)
     if os.path.exists(str(output)) and not os.path.isdir(str(output)):
         raise WritePhotoError(str(output), "is a file, but -o names a folder for the results")
@@ -160,10 +158,8 @@ class _BatchRun:
                 if len(self._outcomes) > len(self._plan.settled):
                     progress.update()
                 if outcome.status == "done" and not options.quiet:
-                    outputs = ", ".join(str(one.path) for one in outcome.colorings)
-                    line = f"{outcome.path} -> {outputs} ({outcome.seconds:.1f} s)"
                     with progress.external_write_mode():
-                        print(printable(line), flush=True)
+                        print(printable(_done_text(outcome)), flush=True)
 
     @contextmanager
     def _interrupt_stops(self) -> Iterator[None]:
@@ -223,8 +219,7 @@ class _BatchRun:
         sheet = self._options.contact_sheet
         if not sheet:
             return
-        at_full_size = self._plan.settings.kind is ENLARGED
-        shown = write_sheet(sheet, self._outcomes, at_full_size=at_full_size)
+        shown = write_sheet(sheet, self._outcomes, self._plan.settings.kind)
         of = sum(bool(outcome.colorings) for outcome in self._outcomes)
         if not self._options.quiet:
             print(printable(f"{sheet}: {_sheet_text(shown, of)}"))
@@ -262,10 +257,20 @@ def _print_remarks(plan: Plan, outcomes: Iterable[PhotoOutcome], *, quiet: bool)
             if outcome.status == "already-colored":
                 print(_sentence(outcome), file=sys.stderr)
             for remark in outcome.remarks:
-                print(printable(f"{outcome.path}: {remark}"), file=sys.stderr)
+                option = "; --crop auto cuts it off" if remark == BORDER else ""
+                print(printable(f"{outcome.path}: {remark}{option}"), file=sys.stderr)
     for outcome in outcomes:
         if outcome.status == "failed":
             print(_sentence(outcome), file=sys.stderr, flush=True)
+
+
+def _done_text(outcome: PhotoOutcome) -> str:
+    """The results of a photo, and how much of each print was repaired."""
+    outputs = ", ".join(str(one.path) for one in outcome.colorings)
+    shares = {one.print_number: one.repaired for one in outcome.colorings if one.repaired}
+    repaired = " and ".join(map(share_text, shares.values()))
+    said = f"{repaired} repaired, " if repaired else ""
+    return f"{outcome.path} -> {outputs} ({said}{outcome.seconds:.1f} s)"
 
 
 def _sentence(about: PhotoOutcome | Note) -> str:

@@ -1,4 +1,4 @@
-"""`colorflow colorize` and `colorflow enlarge`: what is done to photos and folders of photos."""
+"""`colorflow colorize`, `enlarge` and `repair`: what is done to photos and folders of photos."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from colorflow.limits import (
     MOST_PRINCIPAL,
     MOST_SAMPLES,
     SCALES,
+    SENSITIVITIES,
 )
 
 _EXIT_CODES = (
@@ -37,7 +38,7 @@ _EXIT_CODES = (
 
 
 def _batch_options(*, labels: str, report: str) -> Options:
-    """The options of both commands.
+    """The options of all these commands.
 
     Args:
         labels: what the labels in names are.
@@ -81,13 +82,20 @@ def _batch_options(*, labels: str, report: str) -> Options:
         ),
         click.option("--overwrite", is_flag=True, help="replace existing results"),
         click.option(
-            "--clean",
-            is_flag=True,
-            help="while enlarging, keep the photo exactly: reduced again, the result is the photo "
-            "(default)",
+            "--crop",
+            type=click.Choice(("none", "auto")),
+            default="none",
+            help="auto: first cut prints out of their scan, and straighten them; several prints on "
+            "one scan give several results, whose names have _2, _3, ... behind the photo's",
         ),
         click.option(
-            "--restore", is_flag=True, help="while enlarging, take blur, noise and compression out"
+            "--fading", is_flag=True, help="first bring the tones of a faded print back, gently"
+        ),
+        click.option(
+            "--sensitivity",
+            type=Whole(SENSITIVITIES[0], SENSITIVITIES[-1]),
+            default=0,
+            help="what repair takes for damage: -2 what surely is, 2 all that may be",
         ),
         file_option("--report", help=f"write a JSON report: the outcome of each file{report}"),
         file_option(
@@ -98,8 +106,9 @@ def _batch_options(*, labels: str, report: str) -> Options:
         click.option(
             "--workers",
             type=Whole(1, 1024),
-            help="largest number of worker processes, about 0.5 GB each (default: one per core, at "
-            "most 4; 1 on a GPU; as many as a cluster has room for)",
+            help="largest number of worker processes, about 0.5 GB each, or 1 GB to repair "
+            "(default: one per core, at most 4, or 2 to repair; 1 on a GPU; as many as a cluster "
+            "has room for)",
         ),
         click.option(
             "--engine",
@@ -118,6 +127,46 @@ def _batch_options(*, labels: str, report: str) -> Options:
         click.option("-q", "--quiet", is_flag=True, help="print only what failed"),
         WEIGHTS,
     )
+
+
+_ENLARGING = together(
+    click.option(
+        "--clean",
+        is_flag=True,
+        help="while enlarging, keep the photo exactly: reduced again, the result is the photo "
+        "(default)",
+    ),
+    click.option(
+        "--restore", is_flag=True, help="while enlarging, take blur, noise and compression out"
+    ),
+)
+_REPAIRING = together(
+    click.option(
+        "--repair",
+        is_flag=True,
+        help="first find cracks, scratches and spots, and fill them, as `colorflow repair` does",
+    ),
+    file_option("--repair-weights", help="weights file for --repair (default: the shipped one)"),
+)
+
+
+def _common(options: SimpleNamespace) -> dict[str, Any]:
+    """The settings that all these commands have, from the options."""
+    if options.sensitivity and not options.repair:
+        raise click.UsageError("--sensitivity: needs --repair")
+    return {
+        "overwrite": options.overwrite,
+        "crop": options.crop == "auto",
+        "repair": options.repair,
+        "sensitivity": options.sensitivity,
+        "fading": options.fading,
+    }
+
+
+def _restores(options: SimpleNamespace) -> bool:
+    if options.clean and options.restore:
+        raise click.UsageError("--restore: not allowed with --clean")
+    return bool(options.restore)
 
 
 @click.command(short_help="color photos and folders of photos", epilog=_EXIT_CODES)
@@ -169,6 +218,8 @@ def _batch_options(*, labels: str, report: str) -> Options:
     "the mean that `colorflow enlarge` gives first",
 )
 @file_option("--enlarge-weights", help="weights file for --scale (default: the shipped one)")
+@_ENLARGING
+@_REPAIRING
 @_batch_options(
     labels="{label} is a, b, ... for principal colorings and s{seed} for samples; samples may use "
     "{seed} instead",
@@ -189,7 +240,7 @@ def colorize(
 ) -> int:
     """Color photos and folders of photos. A photo that cannot be colored is named at the end; the
     others are colored."""
-    from colorflow.batch import COLORS, DETAIL, Settings
+    from colorflow.batch import COLORS, DETAIL, REPAIR, Settings
     from colorflow.cli.batch import run_batch
 
     options = SimpleNamespace(**batch)
@@ -198,20 +249,22 @@ def colorize(
             f"-n: expected at most {MOST_PRINCIPAL} principal colorings, got {n}; with --samples "
             f"there may be {MOST_SAMPLES}"
         )
-    if options.restore and scale == 1:
+    if _restores(options) and scale == 1:
         raise click.UsageError("--restore: needs --scale 2 or 4, because it enlarges, too")
+    if hints and options.crop == "auto":
+        raise click.UsageError("--crop auto: not allowed with --hints, which are for whole scans")
     settings = Settings(
         n=n,
         seed=seed,
         temperature=temperature,
         samples=samples,
         looks=looks,
-        overwrite=options.overwrite,
         likelihood=options.report is not None,
         scale=scale,
         restore=options.restore,
+        **_common(options),
     )
-    weights = {COLORS: options.weights, DETAIL: enlarge_weights}
+    weights = {COLORS: options.weights, DETAIL: enlarge_weights, REPAIR: options.repair_weights}
     return run_batch(options, settings, weights, hints, [*treat_as_gray, *"*" * force])
 
 
@@ -237,6 +290,8 @@ def colorize(
     f"{DETAIL_TEMPERATURE})",
 )
 @seed_option("seed of the first result; each further result adds 1")
+@_ENLARGING
+@_REPAIRING
 @_batch_options(
     labels="{label} is the scale and the mean or the seed, such as x2_mean or x2_s1, and {seed} "
     "the seed alone, with --temperature",
@@ -246,7 +301,7 @@ def enlarge(scale: int, n: int, temperature: float | None, seed: int, **batch: A
     """Enlarge photos and folders of photos, two or four times on each side. The detail that a photo
     lacks is predicted: its mean first, then samples of it. A photo that cannot be enlarged is named
     at the end; the others are enlarged."""
-    from colorflow.batch import DETAIL, EnlargeSettings
+    from colorflow.batch import DETAIL, REPAIR, EnlargeSettings
     from colorflow.cli.batch import run_batch
 
     options = SimpleNamespace(**batch)
@@ -255,7 +310,34 @@ def enlarge(scale: int, n: int, temperature: float | None, seed: int, **batch: A
         n=n,
         seed=seed,
         temperature=temperature,
-        restore=options.restore,
-        overwrite=options.overwrite,
+        restore=_restores(options),
+        **_common(options),
     )
-    return run_batch(options, settings, {DETAIL: options.weights})
+    weights = {DETAIL: options.weights, REPAIR: options.repair_weights}
+    return run_batch(options, settings, weights)
+
+
+@click.command(short_help="repair scans of damaged prints", epilog=_EXIT_CODES)
+@click.option(
+    "--temperature",
+    type=Number(0, LARGEST_DETAIL_TEMPERATURE),
+    default=0.0,
+    help="share of the sampled grain and texture that is added to the mean of what is filled in; 0 "
+    f"gives the mean itself, {LARGEST_DETAIL_TEMPERATURE:g} is the most",
+)
+@seed_option("seed of the sample, with --temperature")
+@_batch_options(
+    labels="{label} is repaired, with the seed of a sample behind it, and {seed} the seed alone, "
+    "with --temperature",
+    report=", with the share of its pixels that was repaired",
+)
+def repair(temperature: float, seed: int, **batch: Any) -> int:
+    """Find cracks, folds, scratches and spots of prints, and fill them. Nothing else of a photo
+    changes, and one without damage stays as it is. A photo that cannot be repaired is named at the
+    end; the others are repaired."""
+    from colorflow.batch import REPAIR, RepairSettings
+    from colorflow.cli.batch import run_batch
+
+    options = SimpleNamespace(**batch, repair=True)
+    settings = RepairSettings(seed=seed, temperature=temperature, **_common(options))
+    return run_batch(options, settings, {REPAIR: options.weights})

@@ -27,14 +27,24 @@ from colorflow.errors import WritePhotoError
 from colorflow.files import FileKind, statement_of, write_whole
 from colorflow.photo.exif import DAMAGE, TIFF_DESCRIPTION, block_of
 from colorflow.photo.formats import silent_codecs
-from colorflow.photo.metadata import COMMENT, JPEG_EXIF_BYTES, Metadata, with_statement
+from colorflow.photo.metadata import (
+    COMMENT,
+    CORRECTED_SOURCE_TYPE,
+    DIGITAL_SOURCE_TYPE,
+    JPEG_EXIF_BYTES,
+    Metadata,
+    with_statement,
+)
 from colorflow.photo.photo import Photo
 from colorflow.photo.provenance import (
     COLORING,
     ENLARGED,
+    REPAIRED,
     Enlargement,
+    Preparation,
     Provenance,
     Statements,
+    statements_in,
 )
 from colorflow.photo.sixteen_bits import to_8_bits
 
@@ -89,6 +99,7 @@ def write_image(
     *,
     provenance: Provenance | None = None,
     enlargement: Enlargement | None = None,
+    preparation: Preparation | None = None,
     kind: FileKind | None = None,
     jpeg_quality: int = JPEG_QUALITY,
 ) -> None:
@@ -109,6 +120,7 @@ def write_image(
         photo: the photo that it was made from; of an enlarged picture, `Photo.enlarged`.
         provenance: what the colors were generated from; the file states it.
         enlargement: what the detail was generated from; the file states it.
+        preparation: what was done with the scan of a print; the file states it.
         kind: kind of a picture that is not made from a photo, such as a contact sheet; the file
             states it. Without all of these, any file of that name is replaced; this is for folders
             that colorflow owns.
@@ -130,18 +142,23 @@ def write_image(
     if pixels.dtype == np.uint16 and name not in _FORMATS_OF_16_BITS:
         pixels = to_8_bits(pixels)
     metadata = photo.metadata
-    statement = Statements(provenance, enlargement).text or (kind and statement_of(kind))
+    said = Statements(provenance, enlargement, preparation)
+    statement = said.text or (kind and statement_of(kind))
+    made = (said, statements_in(metadata.stated))
+    corrected = preparation and not any(one.is_generated for one in made)
     try:
         with silent_codecs():
             if statement:
-                metadata = with_statement(metadata, statement)
+                source_type = CORRECTED_SOURCE_TYPE if corrected else DIGITAL_SOURCE_TYPE
+                metadata = with_statement(metadata, statement, source_type)
             if name == "JPEG":
                 data = _encode_jpeg(_on_white(pixels, photo.alpha), metadata, jpeg_quality)
             else:
                 data = _ENCODERS[name](_with_alpha(pixels, photo.alpha), metadata)
     except (*DAMAGE, SystemError, MemoryError) as error:
         raise WritePhotoError(target, f"the picture cannot be encoded ({error})") from error
-    write_file(target, data, COLORING if provenance else ENLARGED if enlargement else kind)
+    own = (COLORING, provenance), (ENLARGED, enlargement), (REPAIRED, preparation)
+    write_file(target, data, next((of_kind for of_kind, one in own if one), kind))
 
 
 def write_file(target: Path, data: bytes, kind: FileKind | None) -> None:

@@ -27,7 +27,7 @@ from colorflow.coloring import check_seed
 from colorflow.device import device_of
 from colorflow.enlarge.tiles import noise_at
 from colorflow.files import REPAIR_WEIGHTS, default_weights
-from colorflow.limits import LARGEST_DETAIL_TEMPERATURE
+from colorflow.limits import LARGEST_DETAIL_TEMPERATURE, SENSITIVITIES
 from colorflow.photo import Photo, Picture, read_picture
 from colorflow.repair.fill import RADIUS, first_guess
 from colorflow.repair.network import CELL
@@ -35,8 +35,6 @@ from colorflow.repair.weights import RepairWeights, load_repair_weights
 
 FIND_TILE, FILL_TILE, MARGIN = 1024, 192, 64
 """Pixels: sides of tiles, and what is seen around them."""
-SENSITIVITIES = (-2, -1, 0, 1, 2)
-"""From what is surely damage to what may be."""
 _CERTAIN, _EDGE, _STEP = 2.0, 0.0, 1.0
 """Log odds: of the surest pixel of a place, of all its pixels, and a step of sensitivity."""
 _LEAST_PIXELS = 4

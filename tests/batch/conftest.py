@@ -14,12 +14,13 @@ from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 
 from colorflow import batch
-from colorflow.batch import PhotoOutcome, Settings, make_plan, run_in_process
+from colorflow.batch import PhotoOutcome, Plan, Settings, make_plan, run_in_process
 from colorflow.colorizer import Colorizer
 from colorflow.enlarge.enlarger import Enlarger
+from colorflow.repair.repairer import Repairer
 from tests.batch.bench import Bench
 from tests.batch.results import Run
-from tests.small_weights import save_small_enlarge_weights, save_small_weights
+from tests.small_weights import save_small_enlarge_weights, save_small_weights, small_repairer
 
 HEIGHT, WIDTH = 48, 64
 
@@ -115,7 +116,18 @@ def enlarger(detail: Path) -> Enlarger:
     return Enlarger.load(detail)
 
 
+@pytest.fixture(scope="session")
+def repairer() -> Repairer:
+    return small_repairer()
+
+
 @pytest.fixture
-def in_process(monkeypatch: pytest.MonkeyPatch, colorizer: Colorizer, enlarger: Enlarger) -> None:
+def in_process(
+    monkeypatch: pytest.MonkeyPatch, colorizer: Colorizer, enlarger: Enlarger, repairer: Repairer
+) -> None:
     """The command works in this process, which takes no seconds to start."""
-    monkeypatch.setattr(batch, "run", lambda plan, **_: run_in_process(plan, colorizer, enlarger))
+
+    def run(plan: Plan, **_: object) -> Iterator[PhotoOutcome]:
+        return run_in_process(plan, colorizer, enlarger, repairer)
+
+    monkeypatch.setattr(batch, "run", run)

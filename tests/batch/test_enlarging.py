@@ -37,7 +37,7 @@ from colorflow.enlarge.enlarger import Enlarger
 from colorflow.enlarge.weights import FIRST, LAST, load_enlarge_weights, save_enlarge_weights
 from colorflow.errors import WeightsError
 from colorflow.files import digest_of
-from colorflow.photo import Enlargement, read_photo, read_provenance, read_statements
+from colorflow.photo import ENLARGED, Enlargement, read_photo, read_provenance, read_statements
 from tests.small_weights import save_small_weights
 
 COLOR = data.astronaut()[30:70, 200:250]
@@ -326,7 +326,7 @@ def test_the_sheet_shows_the_middle_at_full_size(
     picture.save(album / "b.png")
     outcome = enlarge(album / "b.png", n=2)["b.png"]
     sheet = tmp_path / "sheet.html"
-    assert write_sheet(sheet, [outcome], at_full_size=True) == 1
+    assert write_sheet(sheet, [outcome], ENLARGED) == 1
     large = read_photo(outcome.colorings[0].path).pixels
     side = 300
     top = (large.shape[0] - side) // 2
