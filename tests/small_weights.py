@@ -15,9 +15,9 @@ from colorflow.model.config import LevelConfig, PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import save_weights
 from colorflow.repair.model import FillConfig, FillModel
-from colorflow.repair.network import UNetConfig
+from colorflow.repair.network import Finder, UNetConfig
 from colorflow.repair.repairer import Repairer
-from colorflow.repair.weights import RepairWeights
+from colorflow.repair.weights import RepairWeights, save_repair_weights
 
 TEMPERATURES = (1.0, 0.8, 0.5, 0.2, 0.0)
 GAIN = 1.25
@@ -111,7 +111,18 @@ class _WhatIsWhite(nn.Module):
 
 def small_repairer() -> Repairer:
     """Finds white lines, and fills them by the classical first guess."""
-    fill = FillModel(FillConfig(mean=UNetConfig(widths=(4, 4)), coupling_width=4, bins=4))
-    nn.init.zeros_(fill.mean.out.bias)
     finder: Any = _WhatIsWhite()
-    return Repairer(RepairWeights(finder=finder, fill=fill, training={}, digest="5" * 16))
+    return Repairer(RepairWeights(finder=finder, fill=_small_fill(), training={}, digest="5" * 16))
+
+
+def save_small_repair_weights(path: Path) -> Path:
+    """Small weights whose finder finds nothing in particular."""
+    save_repair_weights(path, Finder(UNetConfig(widths=(4, 4))), _small_fill(), {})
+    return path
+
+
+def _small_fill() -> FillModel:
+    fill = FillModel(FillConfig(mean=UNetConfig(widths=(4, 4)), coupling_width=4, bins=4))
+    assert fill.mean.out.bias is not None
+    nn.init.zeros_(fill.mean.out.bias)
+    return fill

@@ -17,7 +17,11 @@ from benchmarks.files_of_one_photo import files_of_one_photo
 from benchmarks.gray_scans import COLOR_PRINTS, SCANS
 from benchmarks.measuring import side_by_side
 from benchmarks.photos import gray_photo
-from tests.small_weights import save_small_enlarge_weights, save_small_weights
+from tests.small_weights import (
+    save_small_enlarge_weights,
+    save_small_repair_weights,
+    save_small_weights,
+)
 from tests.training.made_up_pixels import write_pixels
 
 
@@ -45,10 +49,16 @@ def larger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_small_enlarge_weights(tmp_path_factory.mktemp("weights") / "larger.safetensors")
 
 
+@pytest.fixture(scope="module")
+def repairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_small_repair_weights(tmp_path_factory.mktemp("weights") / "repair.safetensors")
+
+
 _LONG = (pytest.mark.slow, pytest.mark.long)
 _PROGRAMS = [
     ("reading --megapixels 0.1 --repetitions 1", "0.1 megapixels, gray"),
     ("enlarge --megapixels 0.01 --scale 4 --threads 1 --weights LARGER", "read"),
+    ("repair --megapixels 0.01 --threads 1 --weights REPAIR", "read"),
     *(
         pytest.param(*program, marks=_LONG)
         for program in (
@@ -79,12 +89,13 @@ def test_it_prints_its_table(
     first: str,
     weights: Path,
     larger: Path,
+    repairs: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(Path(__file__).parent.parent)
     name, *arguments = call.split()
-    files = {"WEIGHTS": str(weights), "LARGER": str(larger)}
+    files = {"WEIGHTS": str(weights), "LARGER": str(larger), "REPAIR": str(repairs)}
     arguments = [files.get(one, one) for one in arguments]
     arguments += [first] if arguments[-1] == "--shapes" else []
     rows = rows_printed(name, arguments, monkeypatch, capsys)

@@ -1,0 +1,94 @@
+"""`colorflow repair`, and what the other commands say of scans, with weights that cost nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from colorflow.cli import main
+from colorflow.photo import read_photo, read_statements
+from tests.small_weights import save_small_repair_weights
+
+
+@pytest.fixture
+def prints(tmp_path: Path) -> Path:
+    """A print with a white crack, one without, and one on a bed."""
+    folder = tmp_path / "prints"
+    folder.mkdir()
+    whole = np.minimum(skimage.data.camera()[::4, ::4], 150)
+    worn = whole.copy()
+    worn[20:80, 60] = 255
+    Image.fromarray(worn).save(folder / "a.png")
+    Image.fromarray(whole).save(folder / "b.png")
+    bed = cv2.copyMakeBorder(whole, *4 * (20,), cv2.BORDER_CONSTANT, value=225)
+    Image.fromarray(bed).save(folder / "c.png")
+    return folder
+
+
+@pytest.mark.usefixtures("in_process")
+def test_the_command(prints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, report, sheet = tmp_path / "out", tmp_path / "report.json", tmp_path / "sheet.html"
+    weights = save_small_repair_weights(tmp_path / "repair.safetensors")
+    command = ["repair", str(prints), "-o", str(out), "--weights", str(weights)]
+    files = ["--report", str(report), "--contact-sheet", str(sheet)]
+    assert main([*command, *files, "--sensitivity", "-1"]) == 0
+    said, remarks = capsys.readouterr()
+    first, second, third = said.splitlines()[:3]
+    assert "a.png -> " in first
+    assert "3.2 % repaired, " in first
+    assert "repaired, " not in second + third
+    assert f"{prints / 'b.png'}: no damage found\n" in remarks
+    assert (
+        f"{prints / 'c.png'}: looks like a scan with a border; --crop auto cuts it off" in remarks
+    )
+    told = json.loads(report.read_text())
+    assert told["made_by"] == "colorflow repair"
+    assert (told["settings"]["sensitivity"], told["settings"]["crop"]) == (-1, False)
+    a, b, c = told["files"]
+    assert [round(one["colorings"][0]["repaired"], 3) for one in (a, b, c)] == [0.032, 0, 0]
+    assert c["remarks"] == ["no damage found", "looks like a scan with a border"]
+    assert "3.2 % repaired" in sheet.read_text()
+    assert main([*command, "--sensitivity", "-1"]) == 0
+    assert "3 skipped" in capsys.readouterr().out
+    cut = tmp_path / "cut"
+    assert main([*command[:3], str(cut), *command[4:], "--crop", "auto", "--fading"]) == 0
+    assert "border" not in capsys.readouterr().err
+    assert read_photo(cut / "c_repaired.png").width == pytest.approx(128, abs=3)
+
+
+@pytest.mark.usefixtures("in_process")
+def test_coloring_and_enlarging_repair_before(prints: Path, weights: Path, tmp_path: Path) -> None:
+    out, photo = tmp_path / "out", str(prints / "a.png")
+    repair = ["--repair", "--repair-weights", str(save_small_repair_weights(tmp_path / "r"))]
+    assert main(["colorize", photo, "-o", str(out), "--weights", str(weights), *repair]) == 0
+    assert main(["enlarge", photo, "-o", str(out), *repair, "--sensitivity", "2"]) == 0
+    for name, sensitivity in (("a_a.png", 0), ("a_x2_mean.png", 2)):
+        said = read_statements(out / name).prepared
+        assert said
+        assert said.repaired
+        assert said.sensitivity == sensitivity
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["repair", "--sensitivity", "3"], "'--sensitivity': 3 is not in the range -2<=x<=2"),
+        (["repair", "--temperature", "3"], "'--temperature': 3.0 is not in the range 0<=x<=2.0"),
+        (["repair", "--crop", "all"], "'--crop': 'all' is not one of 'none', 'auto'"),
+        (["repair", "--restore"], "No such option '--restore'"),
+        (["colorize", "--sensitivity", "1"], "--sensitivity: needs --repair"),
+        (["colorize", "--crop", "auto", "--hints", "h"], "--crop auto: not allowed with --hints"),
+    ],
+)
+def test_wrong_usage(
+    arguments: list[str], message: str, album: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, *options = arguments
+    assert main([name, str(album), "-o", "out", *options]) == 2
+    assert message in capsys.readouterr().err
