@@ -17,6 +17,7 @@ from PIL import Image
 
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.color.grid import Rows
+from colorflow.color.saturation import saturated
 from colorflow.color.upsample import upsample_ab
 from colorflow.files import digest_of_open
 from colorflow.limits import LARGEST_SEED, LARGEST_TEMPERATURE, MOST_LOOKS, check_range
@@ -137,6 +138,7 @@ class Coloring:
         provenance: what a saved file says about its colors: seed, temperature, weights, and digests
             of the photo's file and of the hints.
         density: computes `log_prob`.
+        plain: the same before `saturated`; None for one that was not changed.
     """
 
     photo: Photo
@@ -147,6 +149,7 @@ class Coloring:
     share: float | None
     provenance: Provenance
     density: Callable[[], float]
+    plain: Coloring | None = None
 
     def __repr__(self) -> str:
         principal = self.provenance.principal
@@ -204,6 +207,28 @@ class Coloring:
         if lightness is None:
             lightness = LightnessRows(self.photo.pixels if bits == 8 else self.photo.full_depth)
         return render(lightness, self.ab, bits=bits)
+
+    def saturated(self, saturation: float = 1.0, pale: float = 1.0) -> Coloring:
+        """The same coloring with stronger or weaker colors; hues and lightness stay.
+
+        `ab` and the picture change, and saved files say so; `model_ab` and `log_prob` stay. Of
+        several calls in a row the last one counts.
+
+        Args:
+            saturation: factor on all chroma, 0 (gray) to 2.
+            pale: factor on the chroma of colors near gray, such as timid clothes and faces, 0 to 3;
+                the more vivid a color, the less it changes.
+
+        Raises:
+            ValueError: if a factor is out of range.
+        """
+        plain = self.plain or self
+        return replace(
+            plain,
+            ab=saturated(plain.ab, saturation, pale),
+            provenance=replace(plain.provenance, saturation=saturation, pale=pale),
+            plain=plain,
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the picture as the command does.

@@ -24,6 +24,9 @@ SCALES = (2, 4)
 LARGEST_TEMPERATURE = 10.0
 """Factor on the spread of colorings at most; from 2 on colors are hardly those of photos."""
 
+LARGEST_SATURATION, LARGEST_PALE = 2.0, 3.0
+"""Factors on the chroma of a finished coloring at most: on all of it, and where colors are pale."""
+
 DETAIL_TEMPERATURE, LARGEST_DETAIL_TEMPERATURE = 0.5, 2.0
 """Factor on what a sample of detail adds to the mean: of the samples that are shown after the mean,
 and at most. At 1 the spread is that of the model, and results of four times look scratched

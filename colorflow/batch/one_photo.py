@@ -56,6 +56,8 @@ _DIFFERENCES = {
     "seed": "was made with seed {}",
     "hints": "was made with other hints, or without any",
     "looks": "was made with {} looks",
+    "saturation": "was made with saturation {:g}",
+    "pale": "was made with pale colors times {:g}",
     "scale": "was enlarged {} times",
     "restored": "was made with another choice of restoring",
     "number": "is print {} of its scan",

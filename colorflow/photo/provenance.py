@@ -11,6 +11,7 @@ import os
 import re
 from dataclasses import dataclass
 
+from colorflow.color.saturation import check_saturation
 from colorflow.errors import PhotoError
 from colorflow.files import STATEMENT, FileKind
 from colorflow.photo.decode import read_header
@@ -79,9 +80,14 @@ class Provenance:
     """The principal coloring; None for a sample."""
     looks: int = 1
     """How often the model looked at the photo: once, or at its crops as well."""
+    saturation: float = 1.0
+    """Factor on the chroma afterwards, see `colorflow.color.saturation`."""
+    pale: float = 1.0
+    """The same on that of pale colors."""
 
     def __post_init__(self) -> None:
         _check_origin(self.seed, self.temperature, self.model, self.photo, self.hints)
+        check_saturation(self.saturation, self.pale)
 
     @property
     def statement(self) -> str:
@@ -92,6 +98,8 @@ class Provenance:
             + (f", photo {self.photo}" if self.photo else "")
             + (f", hints {self.hints}" if self.hints else "")
             + (f", looks {self.looks}" if self.looks > 1 else "")
+            + (f", saturation {float(self.saturation)!r}" if self.saturation != 1 else "")
+            + (f", pale {float(self.pale)!r}" if self.pale != 1 else "")
             + (f", {self.principal.statement}" if self.principal else "")
         )
 
@@ -278,6 +286,8 @@ def provenance_in(text: str) -> Provenance | None:
             hints=fields.get("hints"),
             principal=principal,
             looks=int(fields.get("looks", 1)),
+            saturation=float(fields.get("saturation", 1)),
+            pale=float(fields.get("pale", 1)),
         )
     except (KeyError, ValueError):  # nothing is stated, or someone edited it
         return None

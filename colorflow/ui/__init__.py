@@ -12,6 +12,7 @@
     session.py    what the server keeps of one visitor: open photos, the job at work, their files
     panes.py      where every tab takes uploads and shows results, before and after, which
                   compare.js does; listen.js listens to buttons in HTML
+    saturation.py sliders of a finished coloring's saturation
     controls.py   controls that several tabs have; status.py: their status lines
     colorize.py   the tab that colors photos; colorize_layout.py has its components,
                   album_zip.py makes the zip of several photos, uncertainty_map.py is the part that

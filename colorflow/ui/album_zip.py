@@ -61,7 +61,8 @@ def write_zip(
             remark = ""
             try:
                 if photo.is_in_zip:
-                    wanted = photo.colorings if every else [photo.require_chosen()]
+                    chosen = {one.key: one for one in (*photo.kept, photo.require_chosen())}
+                    wanted = photo.everything if every else list(chosen.values())
                     made = [
                         (one, write_full_size(photo.photo, one, model, suffix)) for one in wanted
                     ]

@@ -11,16 +11,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from colorflow.color.saturation import saturated
 from colorflow.coloring import provenance_of
 from colorflow.errors import ColorflowError
-from colorflow.photo import LETTERS, Kind, Photo
-from colorflow.ui.photos import UploadedPhoto, new_folder, reduced, write_colored
+from colorflow.photo import LETTERS, Kind, Photo, Provenance, read_photo
+from colorflow.ui.photos import (
+    UploadedPhoto,
+    link_or_copy,
+    new_folder,
+    reduced,
+    storing,
+    write_colored,
+)
 from colorflow.ui.session import Job, Session
 
 if TYPE_CHECKING:
     from colorflow.coloring import Coloring
     from colorflow.colorizer import ColoringSpec, Colorizer, PrincipalSpec
 
+MOST_KEPT = 8
+"""Colorings of a photo that a visitor may keep."""
+_OWN = "run-own-"
+"""How the folders begin that hold one coloring alone."""
 _COARSE_GRID = 8
 """Side of the chroma grid up to which levels decide the colors of objects."""
 
@@ -31,20 +43,51 @@ class ShownColoring:
 
     spec: ColoringSpec
     """How it is made."""
-    ab: NDArray[np.float32]
-    """Its colors, CIELAB (2, h, w), on a small grid."""
+    plain_ab: NDArray[np.float32]
+    """Its colors as the model made them, CIELAB (2, h, w), on a small grid."""
     preview: Path
+    """Until it is written, without its suffix."""
     stem: str
     """Name of its file in full size, without the suffix."""
     share: float | None = None
     """Of a principal coloring: the share of the samples that it is the mean of."""
     caption: str = ""
     """What the gallery says below it."""
+    saturation: float = 1.0
+    """The visitor's factor on its chroma, see `colorflow.color.saturation`."""
+    pale: float = 1.0
+    """The same on that of pale colors."""
+
+    @property
+    def ab(self) -> NDArray[np.float32]:
+        """Its colors as they are shown, CIELAB (2, h, w), on a small grid."""
+        return saturated(self.plain_ab, self.saturation, self.pale)
+
+    def provenance(self, model: str) -> Provenance:
+        """What its files say; `model` is the digest of the weights."""
+        said = provenance_of(self.spec, self.share, model)
+        return replace(said, saturation=self.saturation, pale=self.pale)
+
+    def painted(self, small: Photo) -> ShownColoring:
+        """The same with its preview written.
+
+        Args:
+            small: the photo as the preview shows it.
+
+        Raises:
+            ColorflowError: the preview cannot be written.
+        """
+        return replace(self, preview=write_colored(self.preview, self.ab, small))
 
     @property
     def folder(self) -> Path:
         """Holds its preview, its file in full size and other pictures of it."""
         return self.preview.parent
+
+    @property
+    def key(self) -> tuple[ColoringSpec, float, float]:
+        """Tells it from other colorings of the photo."""
+        return self.spec, self.saturation, self.pale
 
     @property
     def seed(self) -> int:
@@ -103,12 +146,19 @@ class ColoredPhoto:
     captions: Captions = field(default_factory=Captions)
     """Of these colorings."""
     chosen: ShownColoring | None = None
+    """One of them, or of those that are kept."""
+    aside: Sequence[ShownColoring] = ()
+    """The principal colorings, while samples or variations are shown."""
+    kept: Sequence[ShownColoring] = ()
+    """Those that the visitor wants to have at hand while others are tried, at most `MOST_KEPT`."""
     options: ColoringOptions | None = None
     """With which all colorings that were wanted have been made last."""
     treated_as_gray: bool = False
     """Whether the visitor wants its lightness colored even if it has colors."""
     inside: PurePath = field(default_factory=PurePath)
     """Its folder in what was uploaded."""
+    _outdated: Path | None = None
+    """Folder of the preview before the last change of saturation; a browser may still load it."""
 
     @property
     def name(self) -> str:
@@ -140,8 +190,13 @@ class ColoredPhoto:
         """Whether the colorings are samples; the first may be the one that was chosen before."""
         return bool(self.colorings) and self.colorings[-1].spec.principal is None
 
+    @property
+    def small(self) -> Photo:
+        """The preview, whose lightness is what colorings are shown on."""
+        return read_photo(self.photo.preview)
+
     def written(self, made: Coloring, small: Photo, ending: str) -> ShownColoring:
-        """A coloring of the photo, with its preview in a folder of its own.
+        """A coloring of the photo, as saturated as the chosen one, in a folder of its own.
 
         Args:
             made: the coloring.
@@ -151,19 +206,107 @@ class ColoredPhoto:
         Raises:
             ColorflowError: the preview cannot be written.
         """
+        before = self.chosen
         return ShownColoring(
             spec=made.spec,
-            ab=made.ab,
-            preview=write_colored(new_folder(self.folder, "run-") / "preview", made.ab, small),
+            plain_ab=made.ab,
+            preview=new_folder(self.folder, _OWN) / "preview",
             stem=f"{self.photo.path.stem}_{ending}",
-        )
+            saturation=before.saturation if before else 1.0,
+            pale=before.pale if before else 1.0,
+        ).painted(small)
 
-    def replace_colorings(self, first: ShownColoring) -> None:
-        """Choose a new coloring and delete the ones before."""
-        before = self.colorings
+    @property
+    def everything(self) -> Sequence[ShownColoring]:
+        """The colorings that are shown, and further ones that are kept."""
+        return list({one.key: one for one in (*self.colorings, *self.kept)}.values())
+
+    def replace_colorings(self, first: ShownColoring, *, summary_aside: bool = False) -> None:
+        """Choose a new coloring and delete the ones before, except those that are kept.
+
+        Args:
+            first: the new one.
+            summary_aside: whether principal colorings are put aside in place of being deleted.
+        """
+        before, aside = [*self.colorings, *self.aside], self.aside
+        if not aside and all(one.spec.is_principal for one in self.colorings):
+            aside = self.colorings
+        self.aside = aside if summary_aside else ()
         self.colorings, self.chosen = [first], first
-        if before:
-            shutil.rmtree(before[0].folder, ignore_errors=True)
+        _delete(before, but=self.aside)
+
+    @property
+    def options_aside(self) -> ColoringOptions | None:
+        """With which the principal colorings were made that are put aside, if all are there."""
+        if not self.aside or (principal := self.aside[0].spec.principal) is None:
+            return None
+        spec, n = self.aside[0].spec, principal.of
+        if len(self.aside) < n:
+            return None
+        return ColoringOptions(n=n, temperature=spec.temperature, seed=spec.seed, samples=False)
+
+    def bring_back(self) -> None:
+        """Show the principal colorings again that were put aside.
+
+        Raises:
+            ColorflowError: there are none.
+        """
+        if not self.aside:
+            raise ColorflowError("The summary is gone; press Colorize.")
+        before, self.options = self.colorings, self.options_aside
+        self.colorings, self.aside = self.aside, ()
+        same = (one for one in self.colorings if one.spec == before[0].spec)
+        self.chosen = next(same, self.colorings[0])
+        _delete(before, but=self.colorings)
+
+    def keep(self) -> None:
+        """Keep the chosen coloring as it is.
+
+        Raises:
+            ColorflowError: there is none, as many as there may be are kept, or nothing can be
+                stored.
+        """
+        chosen = self.require_chosen()
+        if chosen.key in [one.key for one in self.kept]:
+            return
+        if len(self.kept) >= MOST_KEPT:
+            raise ColorflowError(f"{MOST_KEPT} colorings of a photo can be kept; remove one first.")
+        preview = new_folder(self.folder, _OWN) / chosen.preview.name
+        with storing():
+            link_or_copy(chosen.preview, preview)
+        self.kept = [*self.kept, replace(chosen, preview=preview)]
+
+    def drop(self, kept: ShownColoring) -> None:
+        """Keep a coloring no longer; if it is the chosen one, choose the first one instead."""
+        self.kept = [one for one in self.kept if one is not kept]
+        if self.chosen is kept:
+            self.chosen = self.colorings[0]
+        _delete([kept])
+
+    def saturate(self, saturation: float, pale: float) -> None:
+        """Give the chosen coloring stronger or weaker colors, unless another is chosen meanwhile.
+
+        Args:
+            saturation: as of `colorflow.color.saturation.saturated`.
+            pale: likewise.
+
+        Raises:
+            ColorflowError: there is no coloring, no room, or the preview cannot be written.
+        """
+        before, small = self.require_chosen(), self.small
+        self.photo.budget.disk.check()
+        path = new_folder(self.folder, _OWN) / "preview"
+        with self.photo.budget.reserve(small.width * small.height):
+            changed = replace(before, preview=path, saturation=saturation, pale=pale).painted(small)
+        if self.chosen is not before:
+            shutil.rmtree(changed.folder, ignore_errors=True)
+            return
+        self.chosen = changed
+        self.colorings = [changed if one is before else one for one in self.colorings]
+        self.kept = [changed if one is before else one for one in self.kept]
+        if self._outdated:
+            shutil.rmtree(self._outdated, ignore_errors=True)
+        self._outdated = before.folder if before.folder.name.startswith(_OWN) else None
 
     def require_chosen(self) -> ShownColoring:
         """The chosen coloring.
@@ -177,6 +320,12 @@ class ColoredPhoto:
 
 
 PhotoSession = Session[ColoredPhoto]
+
+
+def _delete(colorings: Sequence[ShownColoring], but: Sequence[ShownColoring] = ()) -> None:
+    """Delete the files of colorings, except those in folders of others."""
+    for folder in {one.folder for one in colorings} - {one.folder for one in but}:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_full_size(
@@ -195,8 +344,7 @@ def write_full_size(
     """
     path = coloring.folder / f"{coloring.stem}{suffix or photo.suffix}"
     if not path.exists():
-        provenance = provenance_of(coloring.spec, coloring.share, model)
-        photo.write_coloring(coloring.ab, path, provenance)
+        photo.write_coloring(coloring.ab, path, coloring.provenance(model))
     return path
 
 
@@ -207,7 +355,12 @@ Make = Callable[[Photo], Made]
 
 
 def make_colorings(
-    colored_photo: ColoredPhoto, make: Make, job: Job, captions: Captions
+    colored_photo: ColoredPhoto,
+    make: Make,
+    job: Job,
+    captions: Captions,
+    *,
+    summary_aside: bool = False,
 ) -> Iterator[int]:
     """Make colorings of a photo one by one, until all are there or the job should end.
 
@@ -218,6 +371,7 @@ def make_colorings(
         make: gives the colors.
         job: whose work this is.
         captions: those of the photo before, to count on, or new ones.
+        summary_aside: as of `ColoredPhoto.replace_colorings`.
 
     Yields:
         How many there are: 1 twice if the first one is replaced by the same with more looks.
@@ -235,16 +389,22 @@ def make_colorings(
                     return
                 spec = one.spec
                 name = name_of(spec) if spec.looks > 1 else f"{name_of(spec)}_quick"
-                coloring = ShownColoring(
-                    spec=spec,
-                    ab=one.ab,
-                    preview=write_colored(folder / name, one.ab, small),
-                    stem=f"{uploaded.path.stem}_{name}",
-                    share=one.share,
-                    caption=captions.of(spec, one.share),
-                )
+                path, caption = folder / name, captions.of(spec, one.share)
+                if isinstance(one, ShownColoring):
+                    coloring = replace(one, preview=path, caption=caption)
+                else:
+                    stem = f"{uploaded.path.stem}_{name}"
+                    coloring = ShownColoring(
+                        spec=spec,
+                        plain_ab=one.ab,
+                        preview=path,
+                        stem=stem,
+                        share=one.share,
+                        caption=caption,
+                    )
+                coloring = coloring.painted(small)
                 if done == 0:
-                    colored_photo.replace_colorings(coloring)
+                    colored_photo.replace_colorings(coloring, summary_aside=summary_aside)
                     colored_photo.captions = captions
                 elif done == 1 and _improves(spec, colored_photo.colorings[0].spec):
                     colored_photo.colorings, colored_photo.chosen = [coloring], coloring

@@ -18,6 +18,7 @@ from colorflow.ui.colorings import (
     ColoredPhoto,
     ColoringOptions,
     Make,
+    ShownColoring,
     color_anew,
     make_colorings,
     vary,
@@ -141,7 +142,15 @@ class ColorizeTab(ColorizeLayout):
             self.compare_with, [self.session, self.beside], [self.result.compare], **AT_ONCE
         )
         self.gallery.select(self.choose, [self.session], self.shown, **AT_ONCE)
-        self.result.download.connect(self.session, self.format)
+        self.back_button.click(self.bring_back, [self.session], self.shown, **AT_ONCE)
+        self.keep_button.click(self.keep, [self.session], self.shown, **AT_ONCE)
+        self.kept.select(self.press_kept, [self.session], self.shown, **AT_ONCE)
+        self.saturation.connect(self.session, self._saturated, self.shown)
+        self.result.connect(self.session, self.format)
+        download = self.result.download
+        save = [self.session, self.format]
+        saved = self.kept.select(self.save_kept, save, [download.file, self.status], **AFTERWARDS)
+        saved_by_browser(saved, download.file)
         larger = self.larger
         stops = [larger.size.input, larger.picture.select, larger.put_button.click]
         gr.on([*stops, larger.button.click], self._said_nothing, None, self.shown, **AT_ONCE)
@@ -238,15 +247,24 @@ class ColorizeTab(ColorizeLayout):
             wishes: as `options_of` takes them.
         """
         photo, options = session.require(), options_of(*wishes)
+        if options == photo.options_aside:
+
+            def back(job: Job) -> Steps:
+                yield self.bring_back(session)
+                return {self.status: ""}
+
+            return Run(back)
         photo.treated_as_gray = True
         make = color_anew(self._colorizer, photo, options)
-        return self._run_of(session, photo, make, options.n, Captions())
+        return self._run_of(
+            session, photo, make, options.n, Captions(), summary_aside=options.samples
+        )
 
     def more(self, session: AlbumSession, n: int, *, alike: bool) -> Run:
         """Keep the chosen coloring, and put others beside it; arguments as those of `vary`."""
         photo = session.require()
         make = vary(self._colorizer, photo, int(n), alike=alike)
-        return self._run_of(session, photo, make, int(n) + 1, photo.captions)
+        return self._run_of(session, photo, make, int(n) + 1, photo.captions, summary_aside=True)
 
     def _run_of(
         self,
@@ -255,6 +273,8 @@ class ColorizeTab(ColorizeLayout):
         make: Make,
         wanted: int,
         captions: Captions,
+        *,
+        summary_aside: bool,
     ) -> Run:
         """Color one photo; the first coloring is shown large, the others come beside it."""
 
@@ -265,7 +285,7 @@ class ColorizeTab(ColorizeLayout):
                 self.about: self._about(session),
                 self.button: COLORIZE,
             }
-            for done in make_colorings(photo, make, job, captions):
+            for done in make_colorings(photo, make, job, captions, summary_aside=summary_aside):
                 yield {
                     self.status: progress(done, wanted),
                     **self._one_more(session, photo, done),
@@ -378,8 +398,46 @@ class ColorizeTab(ColorizeLayout):
             text = "These colorings are gone; choose the photo again."
             return {self.status: line(text, bad=True)}
         photo.chosen = coloring
-        self.larger.stopped(session)
-        return {**self._compared(session, photo, coloring), **self.larger.emptied()}
+        return self._colorings(session)
+
+    def bring_back(self, session: AlbumSession) -> Updates:
+        """Show the principal colorings again, without another run."""
+        return self._done(session, ColoredPhoto.bring_back)
+
+    def keep(self, session: AlbumSession) -> Updates:
+        """Keep the chosen coloring while others are tried."""
+        return self._done(session, ColoredPhoto.keep)
+
+    def press_kept(self, session: AlbumSession, event: gr.SelectData) -> Updates:
+        """Show or remove a coloring that is kept."""
+
+        def act(photo: ColoredPhoto) -> None:
+            coloring = _kept(photo, event)
+            if event.value == "drop":
+                photo.drop(coloring)
+            elif event.value == "look":
+                photo.chosen = coloring
+
+        return self._done(session, act)
+
+    def save_kept(self, session: AlbumSession, format_: str, event: gr.SelectData) -> Updates:
+        """Write a coloring that is kept in full size, for the browser to save."""
+        download = self.result.download
+        if event.value != "save":
+            return {download.file: None}
+        try:
+            coloring = _kept(session.require(), event)
+        except FAILURES as error:
+            return {download.file: None, self.status: problem(error)}
+        return download.prepare(session, format_, coloring)
+
+    def _done(self, session: AlbumSession, act: Callable[[ColoredPhoto], None]) -> Updates:
+        """Do something with the colorings of the photo that the visitor looks at, and show them."""
+        try:
+            act(session.require())
+        except FAILURES as error:
+            return {self.status: problem(error)}
+        return self._colorings(session)
 
     def compare_with(self, session: AlbumSession, beside: str) -> Updates:
         """Compare colorings with the photo's own colors, or with its gray."""
@@ -388,6 +446,18 @@ class ColorizeTab(ColorizeLayout):
         if photo is None or photo.chosen is None:
             return {compare: gr.skip()}
         return {compare: self._compared(session, photo, photo.chosen)[compare]}
+
+
+def _kept(photo: ColoredPhoto, event: gr.SelectData) -> ShownColoring:
+    """The coloring that is kept at the place of a button.
+
+    Raises:
+        ColorflowError: there is none any more.
+    """
+    index = int(event.index)
+    if not 0 <= index < len(photo.kept):
+        raise ColorflowError("That coloring is kept no longer.")
+    return photo.kept[index]
 
 
 def _to_be_colored(session: AlbumSession, options: ColoringOptions) -> Sequence[ColoredPhoto]:

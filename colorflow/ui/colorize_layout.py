@@ -10,7 +10,7 @@ import gradio as gr
 
 from colorflow.photo import KINDS, Kind
 from colorflow.ui.album import MOST_PHOTOS, AlbumSession
-from colorflow.ui.colorings import ColoredPhoto, ShownColoring
+from colorflow.ui.colorings import MOST_KEPT, ColoredPhoto, ShownColoring
 from colorflow.ui.controls import MOST_VIVID, SAMPLES, SUMMARY, seed_number
 from colorflow.ui.enlarge import EnlargePane
 from colorflow.ui.limits import UploadSpace
@@ -25,6 +25,7 @@ from colorflow.ui.panes import (
 )
 from colorflow.ui.photos import file_url
 from colorflow.ui.samples import sample_buttons
+from colorflow.ui.saturation import SaturationPane
 from colorflow.ui.status import Updates, line, status_line
 from colorflow.ui.uncertainty_map import UncertaintyMap
 
@@ -48,7 +49,8 @@ with their shares: the dress may be red in 41 of 100, and blue in the others.</l
 """
 _VARIATIONS = """
 <p>More like this keeps the colors of the chosen one and changes their details. Something else
-brings other colorings beside it.</p>
+shows single samples beside it: independent draws from all colorings that suit the photo, bolder
+than averages. Back to the summary brings the average and the frequent kinds again at once.</p>
 """
 _TO_HINTS = """
 <p>Takes this coloring to Hints, where you choose the colors that you know.</p>
@@ -98,7 +100,8 @@ class ColorizeLayout:
             self.session, self.photos.upload, self.strip, self.photos.preview, self.about,
             self.with_colors, self.button, self.all_button, self.cancel_button, self.status,
             self.zip_button, self.every, self.zip_file, self.result.welcome, self.result.column,
-            self.view, self.gallery, self.result.compare, self.result.download.button, self.beside,
+            self.view, self.gallery, self.back_button, self.kept, self.result.compare,
+            *self.saturation.components, self.result.download.button, self.beside,
             *self.larger.components, *self.map.components,
         ]  # fmt: skip
 
@@ -134,7 +137,7 @@ class ColorizeLayout:
         self.zip_button = gr.Button(visible=False, elem_id="all-download")
         self.every = gr.Checkbox(
             label="With all colorings of each photo",
-            info="The zip has the one that you chose, or all.",
+            info="The zip has the one that you chose and those that you kept, or all.",
             visible=False,
             elem_id="all-every",
         )
@@ -157,7 +160,8 @@ class ColorizeLayout:
                 value=1.0,
                 step=0.05,
                 label="Vividness",
-                info="0 is calm and the same each time, 1 natural, more is bold.",
+                info="Of the next colorings, when you press Colorize: 0 is calm and the same each "
+                "time, 1 natural, more is bold. Saturation changes a coloring at once.",
                 elem_id="temperature",
             )
             self.seed = seed_number(
@@ -187,7 +191,14 @@ class ColorizeLayout:
         with gr.Row(elem_id="variations"):
             self.more_button = gr.Button("More like this", min_width=120, elem_id="more")
             self.else_button = gr.Button("Something else", min_width=120, elem_id="else")
+            self.back_button = gr.Button(
+                "Back to the summary", visible=False, min_width=120, elem_id="back"
+            )
+            self.keep_button = gr.Button("★ Keep this one", min_width=120, elem_id="keep-this")
         gr.HTML(_VARIATIONS, elem_id="variations-info")
+        self.kept = gr.HTML(
+            "", js_on_load=script("listen.js"), apply_default_css=False, elem_id="kept"
+        )
 
     def _build_comparison(self) -> None:
         self.result.add_compare("compare-heading")
@@ -199,6 +210,7 @@ class ColorizeLayout:
             visible=False,
             elem_id="beside",
         )
+        self.saturation = SaturationPane("", self.status)
         with gr.Row(elem_id="keep"):
             self.result.add_download()
             self.format = gr.Radio(
@@ -292,8 +304,19 @@ class ColorizeLayout:
             return {}
         return {
             **self.result.shown(),
-            **self._gallery(current, selected_index=list(current.colorings).index(current.chosen)),
-            **self._compared(session, current, current.chosen),
+            **self._saturated(session, current),
+            **self.saturation.of(current.chosen),
+        }
+
+    def _saturated(self, session: AlbumSession, current: ColoredPhoto) -> Updates:
+        """The chosen coloring of a photo wherever it is shown."""
+        colorings, chosen = list(current.colorings), current.require_chosen()
+        index = colorings.index(chosen) if chosen in colorings else None
+        return {
+            **self._gallery(current, selected_index=index),
+            self.kept: kept_html(current),
+            **self._compared(session, current, chosen),
+            **self.larger.stopped(session),
             **self.larger.emptied(),
         }
 
@@ -302,6 +325,7 @@ class ColorizeLayout:
         return {
             self.gallery: gr.update(value=pictures, **options),
             self.view: SAMPLES if photo.shows_samples else SUMMARY,
+            self.back_button: gr.update(visible=bool(photo.aside)),
         }
 
     def _compared(
@@ -325,6 +349,28 @@ def strip_html(photos: Sequence[ColoredPhoto], current: ColoredPhoto | None) -> 
         for index, one in enumerate(photos)
     )
     return f'<div role="group" aria-label="Your photos" class="strip">{buttons}</div>'
+
+
+def kept_html(photo: ColoredPhoto) -> str:
+    """The colorings that are kept, each with buttons that show, download and remove it."""
+    if not photo.kept:
+        return ""
+    items = []
+    for index, one in enumerate(photo.kept):
+        name = html.escape(one.caption)
+        items.append(
+            f'<span><button type="button" data-index="{index}" data-act="look" title="{name}" '
+            f'aria-pressed="{str(one is photo.chosen).lower()}">'
+            f'<img src="{file_url(one.preview)}" alt="Kept: {name}"></button>'
+            f'<button type="button" data-index="{index}" data-act="save" '
+            f'aria-label="Download kept {name}" title="Download">⤓</button>'
+            f'<button type="button" data-index="{index}" data-act="drop" '
+            f'aria-label="Remove kept {name}" title="Remove">×</button></span>'
+        )
+    return (
+        f"<h2>Kept: {len(photo.kept)} of at most {MOST_KEPT}</h2>"
+        f'<div role="group" aria-label="Kept colorings" class="strip">{"".join(items)}</div>'
+    )
 
 
 def number_of(count: int, what: str) -> str:

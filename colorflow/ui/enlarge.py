@@ -11,7 +11,6 @@ import gradio as gr
 import numpy as np
 
 from colorflow.color.full_resolution import LightnessRows, render
-from colorflow.coloring import provenance_of
 from colorflow.enlarge.draws import Draw, draws
 from colorflow.enlarge.enlarger import MAX_RESULT_PIXELS, paint
 from colorflow.errors import ColorflowError
@@ -280,7 +279,7 @@ class EnlargePane:
                 path,
                 pixels,
                 photo.enlarged(pixels),
-                provenance=provenance_of(chosen.spec, chosen.share, self._model),
+                provenance=chosen.provenance(self._model),
                 enlargement=Enlargement(
                     scale=scale,
                     seed=draw.seed,

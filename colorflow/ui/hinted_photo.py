@@ -56,11 +56,6 @@ class HintedPhoto(ColoredPhoto):
     """Colors that are offered for that point: those of the materials, then likely ones."""
 
     @property
-    def small(self) -> Photo:
-        """The preview, whose lightness is colored."""
-        return read_photo(self.photo.preview)
-
-    @property
     def materials(self) -> Sequence[Swatch]:
         """The choices that are colors of materials."""
         return self.choices[: len(MATERIALS)]

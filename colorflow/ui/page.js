@@ -1,5 +1,5 @@
-// Names for screen readers, where Gradio 6.31 has none or a wrong one; groups of radio buttons; and
-// one repaired button and color picker.
+// Names for screen readers, where Gradio 6.31 has none or a wrong one; groups of radio buttons; one
+// repaired button and color picker; and a question before colorings are lost that were not saved.
 
 const PICTURES = {
     "#preview img": ["Your photo"],
@@ -87,6 +87,30 @@ const placeMarker = () => {
         text.dispatchEvent(new Event("change", { bubbles: true }));
     }
 };
+
+// What was saved is known by its picture: the coloring that a tab shows, those that are kept, and
+// the photos of an album that have colorings.
+const SHOWN =
+    "#compare .compare img:first-child, #reference-compare .compare img:first-child, " +
+    "#hints-picture img";
+const saved = new Set();
+const save = (selector) =>
+    document.querySelectorAll(selector).forEach((image) => {
+        if (image.checkVisibility()) saved.add(image.src);
+    });
+document.addEventListener("saved", ({ detail }) => {
+    save(SHOWN);
+    save(detail.endsWith(".zip") ? "#strip img, #kept img" : "#strip [aria-pressed=true] img");
+});
+document.addEventListener("click", ({ target }) => {
+    if (target.closest("#enlarge-download")) save(SHOWN);
+    const kept = target.closest("#kept [data-act=save]");
+    if (kept) saved.add(kept.parentElement.querySelector("img").src);
+});
+addEventListener("beforeunload", (event) => {
+    const all = document.querySelectorAll(`${SHOWN}, #kept img, #strip button:has(.tick) img`);
+    if ([...all].some((image) => image.src && !saved.has(image.src))) event.preventDefault();
+});
 
 let due = false;
 const describe = () => {

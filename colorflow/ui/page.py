@@ -72,7 +72,7 @@ def build_page(
             with gr.Tab("Hints", id=HINTS_TAB, elem_id="hints-tab"):
                 hints = HintsTab(colorizer, space)
             with gr.Tab("Reference", elem_id="reference-tab"):
-                ReferenceTab(colorizer, space)
+                ReferenceTab(colorizer, space).take_from(colorize)
             with gr.Tab("Quiz", elem_id="quiz-tab"):
                 QuizTab(quiz, space)
             with gr.Tab("How it works", elem_id="how-tab") as how:

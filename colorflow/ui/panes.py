@@ -9,7 +9,7 @@ import gradio as gr
 
 from colorflow.photo import KINDS
 from colorflow.ui.album import AlbumSession
-from colorflow.ui.colorings import write_full_size
+from colorflow.ui.colorings import ShownColoring, write_full_size
 from colorflow.ui.limits import LONG_QUEUE, WORK_QUEUE, UploadSpace
 from colorflow.ui.photos import UploadedPhoto, file_url
 from colorflow.ui.session import Session
@@ -48,6 +48,7 @@ _FETCH = """
     link.href = file.url;
     link.download = file.orig_name ?? "";
     link.click();
+    document.dispatchEvent(new CustomEvent("saved", { detail: link.download }));
 }
 """
 
@@ -174,13 +175,23 @@ class Download:
         )
         saved_by_browser(made, self.file)
 
-    def prepare(self, session: Session[Any], format_: str = OWN_FORMAT) -> Updates:
+    def prepare(
+        self,
+        session: Session[Any],
+        format_: str = OWN_FORMAT,
+        kept: ShownColoring | None = None,
+    ) -> Updates:
         """Write the chosen coloring in full size, for the browser to save.
 
         Nothing is saved if the visitor has chosen another coloring or photo meanwhile.
+
+        Args:
+            session: the visitor's.
+            format_: one of `SUFFIXES`.
+            kept: a coloring that is kept, in place of the chosen one.
         """
         current, path, said = session.current, None, gr.skip()
-        if current is None or (chosen := current.chosen) is None:
+        if current is None or (chosen := kept or current.chosen) is None:
             return {self.file: None}
         try:
             path = str(write_full_size(current.photo, chosen, self._model, SUFFIXES[format_]))
@@ -188,7 +199,7 @@ class Download:
             said = problem(error)
         finally:
             session.delete_if_closed()
-        if current.chosen is not chosen or session.current is not current:
+        if chosen not in (kept, current.chosen) or session.current is not current:
             return {self.file: None}
         return {self.file: path, self._status: said}
 
@@ -216,11 +227,25 @@ class ComparePane:
             js_on_load=script("compare.js"),
             apply_default_css=False,
             elem_id=f"{self._prefix}compare",
+            full="",  # URL of the second picture in full size
         )
 
     def add_download(self) -> None:
         """Put the download below what is there."""
         self.download = Download(self._prefix, self._model, self._status)
+
+    def connect(self, session: gr.State, format_: gr.Radio | None = None) -> None:
+        """Connect the download, as `Download.connect`, and the picture in full size."""
+        self.download.connect(session, format_)
+        self.compare.select(
+            self.in_full_size, [session], [self.compare, self._status], **AFTERWARDS
+        )
+
+    def in_full_size(self, session: Session[Any]) -> Updates:
+        """The chosen coloring in full size, for a visitor who looks at its pixels."""
+        made = self.download.prepare(session, "JPEG")
+        path = made.pop(self.download.file)
+        return {self.compare: gr.update(full=file_url(Path(path)) if path else ""), **made}
 
     def shown(self) -> Updates:
         """Show the result instead of how to begin."""
@@ -251,14 +276,18 @@ def _compare_html(photo: UploadedPhoto, before: Path, after: Path) -> str:
         after: the one on its right.
     """
     return (
-        '<div class="compare-frame">'
-        f'<div class="compare" style="--ratio:{photo.width / photo.height:.4f}; --at:50">'
+        f'<div class="compare-frame" style="--ratio:{photo.width / photo.height:.4f}">'
+        '<div class="compare" style="--at:50">'
         f'<img src="{file_url(after)}" alt="Your photo, colored">'
         f'<img class="before" src="{file_url(before)}" alt="Your photo before">'
         '<span class="handle"></span>'
         '<input type="range" min="0" max="100" step="2" value="50" '
         'aria-label="Percent of the photo before">'
-        '<button type="button" aria-label="Full screen">'
+        "</div>"
+        f'<div class="whole" data-width="{photo.width}" tabindex="0" role="group" '
+        'aria-label="The colored photo at 100 %"></div>'
+        '<button type="button" class="zoom" aria-label="Zoom to 100 %">100 %</button>'
+        '<button type="button" class="full" aria-label="Full screen">'
         '<svg viewBox="0 0 24 24" aria-hidden="true">'
-        '<path d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"/></svg></button></div></div>'
+        '<path d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"/></svg></button></div>'
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
@@ -23,12 +23,19 @@ from colorflow.ui.panes import (
     gray_button,
 )
 from colorflow.ui.photos import UploadedPhoto, reduced
+from colorflow.ui.saturation import SaturationPane
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
+    from colorflow.ui.colorize import ColorizeTab
 
 _STRENGTH = 0.7
+_BOTH: dict[str, Any] = {
+    "concurrency_id": "reference",
+    "concurrency_limit": 1,  # the later one of two sees both photos
+    "api_visibility": "private",
+}
 _WELCOME = """
 <ol>
 <li><h2>Choose your photo</h2>The one without colors.</li>
@@ -56,6 +63,9 @@ class ReferenceTab:
         with gr.Row(elem_id="reference", elem_classes="workbench"):
             with gr.Column(scale=2, min_width=300):
                 self.photo = UploadPane(space, "reference-photo", "Photo to be colored")
+                self.take_button = gr.Button(
+                    "Use the photo from Colorize", size="sm", elem_id="reference-take"
+                )
                 self.photo.add_preview("reference-photo-preview", 180)
                 self.reference = UploadPane(
                     space, "reference-reference", "Photo whose colors it gets"
@@ -66,6 +76,7 @@ class ReferenceTab:
                 self.result = ComparePane("reference-", _WELCOME, colorizer.digest, self.status)
                 with self.result.column:
                     self.result.add_compare("reference-heading")
+                    self.saturation = SaturationPane("reference-", self.status)
                     self.result.add_download()
             with gr.Column(scale=2, min_width=300):
                 self._build_controls()
@@ -98,8 +109,12 @@ class ReferenceTab:
     def _connect(self) -> None:
         result, photo, reference = self.result, self.photo, self.reference
         sessions = [photo.session, reference.session]
-        shown = [result.column, result.welcome, result.compare, result.download.button, self.status]
+        shown = [
+            result.column, result.welcome, result.compare, *self.saturation.components,
+            result.download.button, self.status,
+        ]  # fmt: skip
         view = [*sessions, photo.preview, reference.preview, self.about, self.gray, self.button]
+        self._shown = [photo.upload, *view, *shown]
         for pane, handler in ((photo, self.open_photo), (reference, self.open_reference)):
             gr.on(
                 pane.changes,
@@ -107,9 +122,7 @@ class ReferenceTab:
                 [pane.upload, *sessions],
                 [*view, *shown],
                 show_progress_on=self.about,
-                concurrency_id="reference",
-                concurrency_limit=1,  # the later one of two sees both photos
-                api_visibility="private",
+                **_BOTH,
             )
         self.gray.click(self.treat_as_gray, sessions, view, **IN_TURN)
         self.button.click(
@@ -119,14 +132,45 @@ class ReferenceTab:
             show_progress_on=self.status,
             **IN_TURN,
         )
-        result.download.connect(photo.session)
+        result.connect(photo.session)
+        self.saturation.connect(
+            photo.session, self._result, [result.compare, result.download.button]
+        )
+
+    def take_from(self, other: ColorizeTab) -> None:
+        """Let a button bring the photo of the tab that colors photos here."""
+        sessions = [other.session, self.photo.session, self.reference.session]
+        self.take_button.click(
+            self.take, sessions, self._shown, show_progress_on=self.about, **_BOTH
+        )
 
     def open_photo(
         self, upload: str | None, session: PhotoSession, reference: PhotoSession
     ) -> Updates:
         """Show the photo to be colored, or nothing after it was taken away."""
         said = self._open(upload, session)
-        return {**self._view(session, reference, said), **self.result.emptied(), self.status: ""}
+        return self._opened(session, reference, said)
+
+    def take(self, other: PhotoSession, session: PhotoSession, reference: PhotoSession) -> Updates:
+        """Take over the photo of the tab that colors photos."""
+        try:
+            taken = other.require()
+        except FAILURES:
+            said = "There is no photo in Colorize yet; choose one there, or here."
+            return {self.about: line(said, bad=True)}
+        said = self._open(str(taken.photo.path), session)
+        if photo := session.current:
+            photo.treated_as_gray = taken.treated_as_gray
+        path = str(photo.photo.path) if photo else None
+        return {self.photo.upload: path, **self._opened(session, reference, said)}
+
+    def _opened(self, session: PhotoSession, reference: PhotoSession, said: str | None) -> Updates:
+        return {
+            **self._view(session, reference, said),
+            **self.result.emptied(),
+            **self.saturation.of(None),
+            self.status: "",
+        }
 
     def open_reference(
         self, upload: str | None, session: PhotoSession, reference: PhotoSession
@@ -167,7 +211,7 @@ class ReferenceTab:
         current.replace_colorings(coloring)
         return {
             **self.result.shown(),
-            **self.result.compared(current.photo, current.photo.preview, coloring.preview),
+            **self._result(session, current),
             self.status: line(f"Colored in {time.perf_counter() - started:.1f} s."),
         }
 
@@ -188,6 +232,10 @@ class ReferenceTab:
             return problem(error)
         session.add(ColoredPhoto(photo=photo, upload=Path(upload)))
         return None
+
+    def _result(self, session: PhotoSession, current: ColoredPhoto) -> Updates:
+        photo = current.photo
+        return self.result.compared(photo, photo.preview, current.require_chosen().preview)
 
     def _view(
         self, session: PhotoSession, reference: PhotoSession, said: str | None = None

@@ -1,0 +1,92 @@
+"""Two sliders that change how strong the colors of the chosen coloring are, at once.
+
+The coloring keeps its colors as the model made them, and the sliders' factors. Its preview is made
+anew from both, and so is every file of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from colorflow.limits import LARGEST_PALE, LARGEST_SATURATION
+from colorflow.ui.colorings import ColoredPhoto, ShownColoring
+from colorflow.ui.panes import IN_TURN
+from colorflow.ui.session import Session
+from colorflow.ui.status import FAILURES, Updates, problem
+
+
+class SaturationPane:
+    """The sliders, made inside a `gr.Blocks`.
+
+    Args:
+        prefix: of the elem_ids.
+        status: line in which errors are told.
+    """
+
+    def __init__(self, prefix: str, status: gr.HTML) -> None:
+        self._status = status
+        with gr.Row(elem_id=f"{prefix}saturate"):
+            self.saturation = gr.Slider(
+                0,
+                LARGEST_SATURATION,
+                value=1.0,
+                step=0.05,
+                label="Saturation",
+                info="Of this coloring, at once: 0 is gray, 1 as it was colored.",
+                elem_id=f"{prefix}saturation",
+            )
+            self.pale = gr.Slider(
+                0,
+                LARGEST_PALE,
+                value=1.0,
+                step=0.05,
+                label="Pale colors",
+                info="Of timid clothes and faces alone; vivid colors stay.",
+                elem_id=f"{prefix}pale",
+            )
+        self.components = [self.saturation, self.pale]
+
+    def connect(
+        self,
+        session: gr.State,
+        shown: Callable[[Session[Any], Any], Updates],
+        outputs: list[gr.components.Component],
+    ) -> None:
+        """Let the sliders change the chosen coloring.
+
+        Args:
+            session: holds the visitor's `Session`.
+            shown: shows the chosen coloring of a photo.
+            outputs: what that updates.
+        """
+
+        def saturate(session: Session[ColoredPhoto], saturation: float, pale: float) -> Updates:
+            photo = session.current
+            if photo is None or photo.chosen is None:
+                return {self._status: gr.skip()}
+            try:
+                with session.unless_left(photo):
+                    photo.saturate(saturation, pale)
+            except FAILURES as error:
+                return {self._status: problem(error)}
+            finally:
+                session.delete_if_closed()
+            return shown(session, photo) if session.current is photo else {self._status: gr.skip()}
+
+        gr.on(
+            [one.input for one in self.components],
+            saturate,
+            [session, *self.components],
+            [*outputs, self._status],
+            **{**IN_TURN, "show_progress": "hidden", "trigger_mode": "always_last"},
+        )
+
+    def of(self, coloring: ShownColoring | None) -> Updates:
+        """The sliders as they are for a coloring, or for the next one."""
+        return {
+            self.saturation: coloring.saturation if coloring else 1.0,
+            self.pale: coloring.pale if coloring else 1.0,
+        }
