@@ -45,8 +45,12 @@ _PLAY_INTRO = """
 photo.</p>
 """
 _FEW = """
-<p>Best is to begin with your own photos, above. Otherwise you play with the few that come with this
-page, each of which comes once.</p>
+<p>Best is to begin with your own photos, above. This page has {} itself, each of which comes once:
+few color photos may be passed on with a program.</p>
+"""
+_NO_TEST = f"""
+<p>The test needs {TRIALS} color photos, so that its result means something; with as many of your
+own it is offered here.</p>
 """
 _TEST_INTRO = """
 <h3>{} times two pictures</h3>
@@ -92,7 +96,7 @@ class QuizTab:
         """The upload of own photos, which comes first if there are few others."""
         self._intro = _PLAY_INTRO
         if few := len(self._quiz.pool.files) <= TRIALS:
-            self._intro += _FEW
+            self._intro += _FEW.format(len(self._quiz.pool.files))
         with gr.Column(visible=few, elem_id="quiz-own"):
             self.upload = gr.File(
                 label="Your own color photos, or a zip of them",
@@ -115,12 +119,14 @@ class QuizTab:
                 elem_id="quiz-stage",
             )
         self.score = gr.HTML("", elem_id="quiz-score", apply_default_css=False)
+        enough = len(self._quiz.pool.files) >= TRIALS
         with gr.Row():
             self.mode = gr.Radio(
                 list(_MODES),
                 value=PLAY,
                 label="How to play",
                 info=f"Free play tells you each time; the test after {TRIALS} rounds.",
+                visible=enough,
                 elem_id="quiz-mode",
             )
             self.k = gr.Radio(
@@ -130,6 +136,7 @@ class QuizTab:
                 info="How many to choose from in the next round of free play.",
                 elem_id="quiz-k",
             )
+        self.no_test = gr.HTML(_NO_TEST, visible=not enough, elem_id="quiz-mode-info")
         gr.HTML(_PRIVACY, elem_id="quiz-privacy")
 
     def _connect(self) -> None:
@@ -148,7 +155,8 @@ class QuizTab:
             (self.upload, [self.upload.upload, self.upload.delete, self.upload.clear]),
             (self.folder, [self.folder.upload]),
         ):
-            gr.on(events, own, [*chosen, upload], shown, show_progress_on=self.about, **IN_TURN)
+            offered = [*shown, self.mode, self.k, self.no_test]
+            gr.on(events, own, [*chosen, upload], offered, show_progress_on=self.about, **IN_TURN)
         self.results_page.select(
             self.handled(self.show_results, self.results),
             [self.game],
@@ -180,7 +188,15 @@ class QuizTab:
             with self._space.budget.reserve(self._space.budget.pixels):
                 own, about = self._own_photos(game, [Path(one) for one in uploads])
         game.play_with(own)
-        return {**self.change_mode(game, mode, k), self.about: line(about)}
+        enough = len(own.photos if own else self._quiz.pool.files) >= TRIALS
+        mode = mode if enough else PLAY
+        return {
+            **self.change_mode(game, mode, k),
+            self.about: line(about),
+            self.mode: gr.update(value=mode, visible=enough),
+            self.k: gr.update(interactive=mode == PLAY),
+            self.no_test: gr.update(visible=not enough),
+        }
 
     def go_on(self, game: Game, mode: str, k: int) -> Updates:
         """Show the trial that waits for an answer, or the next one."""

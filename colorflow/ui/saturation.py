@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from colorflow.limits import LARGEST_PALE, LARGEST_SATURATION
-from colorflow.ui.colorings import ColoredPhoto, ShownColoring
+from colorflow.ui.colorings import ShownColoring
 from colorflow.ui.panes import IN_TURN
 from colorflow.ui.session import Session
 from colorflow.ui.status import FAILURES, Updates, problem
@@ -63,26 +63,29 @@ class SaturationPane:
             outputs: what that updates.
         """
 
-        def saturate(session: Session[ColoredPhoto], saturation: float, pale: float) -> Updates:
-            photo = session.current
-            if photo is None or photo.chosen is None:
-                return {self._status: gr.skip()}
-            try:
-                with session.unless_left(photo):
-                    photo.saturate(saturation, pale)
-            except FAILURES as error:
-                return {self._status: problem(error)}
-            finally:
-                session.delete_if_closed()
-            return shown(session, photo) if session.current is photo else {self._status: gr.skip()}
-
+        self._shown = shown
         gr.on(
             [one.input for one in self.components],
-            saturate,
+            self.change,
             [session, *self.components],
             [*outputs, self._status],
             **{**IN_TURN, "show_progress": "hidden", "trigger_mode": "always_last"},
         )
+
+    def change(self, session: Session[Any], saturation: float, pale: float) -> Updates:
+        """Give the chosen coloring other factors, and show it."""
+        photo = session.current
+        if photo is None or photo.chosen is None:
+            return {self._status: gr.skip()}
+        try:
+            with session.unless_left(photo):
+                photo.saturate(saturation, pale)
+        except FAILURES as error:
+            return {self._status: problem(error)}
+        finally:
+            session.delete_if_closed()
+        shown = session.current is photo
+        return self._shown(session, photo) if shown else {self._status: gr.skip()}
 
     def of(self, coloring: ShownColoring | None) -> Updates:
         """The sliders as they are for a coloring, or for the next one."""

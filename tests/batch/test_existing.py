@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from colorflow.batch import Naming, PhotoOutcome, Remedy, Settings, make_plan, run_in_process
 from colorflow.colorizer import Colorizer, Hint
+from colorflow.files import digest_of
 from colorflow.model.config import HINT_PLANES
 from colorflow.photo import Provenance, read_photo, read_provenance, write_image
 from tests.batch.results import Run, Save, difference, names
@@ -144,8 +146,10 @@ def test_results_that_do_not_say_their_photo_are_not_trusted(
     pixels = np.repeat(photo.pixels[..., None], 3, axis=2)
     out.mkdir()
     earlier = Provenance(0, 1.0, colorizer.digest)
-    write_image(out / "b_a.png", pixels, photo, provenance=earlier)
-    assert "does not say which photo" in str(color_all(album / "b.png")["b.png"].reason)
+    more = replace(earlier, photo=digest_of(album / "b.png"), saturation=1.5)
+    for said, words in ((earlier, "does not say which photo"), (more, "with saturation 1.5")):
+        write_image(out / "b_a.png", pixels, photo, provenance=said)
+        assert words in str(color_all(album / "b.png")["b.png"].reason)
     assert color_all(album / "b.png", overwrite=True)["b.png"].status == "done"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from colorflow.colorizer import Colorizer, Hint
 from colorflow.model.condition import Conditioner
 from colorflow.model.level import signs_of_photo
 from colorflow.model.weights import load_weights
-from colorflow.photo import photo_from_image
+from colorflow.photo import photo_from_image, read_provenance
 from tests.colorizer.made import chroma, model_chroma, pixels, sampled
 from tests.small_weights import GAIN, TEMPERATURES
 
@@ -89,6 +90,26 @@ def test_size_and_aspect_do_not_change_the_colors(colorizer: Colorizer) -> None:
         model_chroma(sampled(colorizer, photo_from_image(image), n=1)) for image in (large, small)
     ]
     assert np.abs(predictions[0] - predictions[1]).mean() < 1.0
+
+
+def test_saturation_changes_chroma_alone_and_is_stated(
+    colorizer: Colorizer, tmp_path: Path
+) -> None:
+    (plain,) = colorizer.colorize(gray_photo(), n=1, looks=1)
+    strong = plain.saturated(2.0).saturated(0.5, pale=0.9)
+    assert np.allclose(plain.saturated(0.5).ab, 0.5 * plain.ab)
+    assert np.abs(strong.ab).max() < 0.5 * np.abs(plain.ab).max(), "the last call counts"
+    assert np.array_equal(strong.model_ab, plain.model_ab)
+    assert strong.log_prob == plain.log_prob
+    strong.save(tmp_path / "strong.png")
+    provenance = read_provenance(tmp_path / "strong.png")
+    assert provenance == replace(plain.provenance, saturation=0.5, pale=0.9)
+    half = plain.saturated(0.5).render()
+    lab, want = skimage.color.rgb2lab(half), skimage.color.rgb2lab(plain.render())
+    assert np.abs(lab - want)[..., 0].max() < 1
+    assert np.abs(lab[..., 1:] - want[..., 1:] / 2).mean() < 1
+    with pytest.raises(ValueError, match="saturation: expected 0 to 2, got 3"):
+        plain.saturated(3)
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,14 @@ def test_what_the_photo_said_stays(
     assert read_provenance(tmp_path / name) == GIVEN
 
 
+def test_saturation_is_stated_where_it_was_changed(photo: Photo, tmp_path: Path) -> None:
+    changed = replace(GIVEN, saturation=1.5, pale=0.25)
+    assert changed.statement == f"{STATEMENT}, saturation 1.5, pale 0.25"
+    write_image(tmp_path / "out.jpg", photo.pixels, photo, provenance=changed)
+    assert read_provenance(tmp_path / "out.jpg") == changed
+    assert provenance_in(f"{STATEMENT}, saturation 7") is None, "somebody edited it"
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_second_coloring_replaces_the_first(photo: Photo, tmp_path: Path, name: str) -> None:
     first = Provenance(seed=1, temperature=1, model="first")

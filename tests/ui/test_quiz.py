@@ -211,6 +211,21 @@ def test_a_page_with_few_photos_offers_to_play_with_ones_own() -> None:
         assert ("Best is to begin with your own photos" in one.stage.value) == few
 
 
+def test_the_test_is_offered_with_as_many_photos_as_it_needs(
+    tab: QuizTab, album: Path, few: PhotoPool
+) -> None:
+    page = built_with(few)
+    assert (page.mode.visible, page.no_test.visible) == (False, True)
+    assert "This page has 4 itself" in page.stage.value
+    files = [str(path) for path in sorted(album.iterdir())]
+    for mode, uploads, offered in ((PLAY, files, True), (TEST, files, True), (TEST, None, False)):
+        updates = call(tab, tab.take_in, None, mode, 3, uploads)
+        want = {"value": mode if offered else PLAY, "visible": offered}
+        assert {name: updates[tab.mode][name] for name in want} == want
+        assert updates[tab.no_test]["visible"] is not offered
+        assert updates[tab.k]["interactive"] is (updates[tab.mode]["value"] == PLAY)
+
+
 def page_of(tab: QuizTab) -> Any:
     page = tab.stage.parent
     while page.parent:

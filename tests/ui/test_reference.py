@@ -13,7 +13,7 @@ from skimage import color, data
 
 from colorflow.photo import read_provenance
 from colorflow.ui.colorings import ColoredPhoto
-from colorflow.ui.limits import UploadSpace
+from colorflow.ui.limits import MemoryBudget, UploadSpace
 from colorflow.ui.photos import write_colored
 from colorflow.ui.reference import ReferenceTab
 from colorflow.ui.session import Session
@@ -116,6 +116,46 @@ def test_colors_go_as_far_as_the_strength_says(
         assert updates[reference.result.column]["visible"]
         assert value(updates, reference.result.download.button) == "Download, 1536 × 1024 pixels"
         assert text(updates, reference.status).startswith("Colored in ")
+
+
+def test_saturation_changes_the_result_and_the_next_one(
+    reference: ReferenceTab, gray: Path, blue: Path
+) -> None:
+    sessions = both(reference, gray, blue)
+    assert reference.saturation.change(sessions[0], 0.5, 1) == {reference.status: gr.skip()}
+    _, before = compared(reference.carry(*sessions, 0.5, 2), reference.result)
+    plain = mean_ab(before)
+    _, after = compared(reference.saturation.change(sessions[0], 0.5, 1), reference.result)
+    assert np.abs(mean_ab(after) - plain / 2).max() < 1
+    _, after = compared(reference.carry(*sessions, 0.5, 2), reference.result)
+    assert np.abs(mean_ab(after) - plain / 2).max() < 1
+    updates = reference.open_photo(str(gray), *sessions)
+    assert value(updates, reference.saturation.saturation) == 1
+
+
+def test_the_photo_comes_from_colorize(
+    reference: ReferenceTab, root: Path, small: Path, blue: Path, tmp_path: Path
+) -> None:
+    other: Session[ColoredPhoto] = Session(root, MemoryBudget())
+    sessions = nothing(reference)
+    assert is_problem(reference.take(other, *sessions), reference.about)
+    painted = tmp_path / "painted.png"
+    Image.fromarray(data.astronaut()[::8, ::8]).save(painted)
+    for path, treated_as_gray in ((small, False), (painted, True)):
+        other.close_all()
+        other.add(
+            ColoredPhoto(photo=other.read(path), upload=path, treated_as_gray=treated_as_gray)
+        )
+        updates = reference.take(other, *sessions)
+        assert Path(updates[reference.photo.upload]).name == path.name
+        assert updates[reference.photo.preview]["visible"]
+        assert not updates[reference.gray]["visible"]
+    other.close()
+    reference.open_reference(str(blue), *sessions)
+    assert not is_problem(reference.carry(*sessions, 0.5, 0), reference.status)
+    taken = sessions[0].require()
+    reference.open_photo(None, *sessions)
+    assert not taken.folder.exists()
 
 
 def test_the_download_has_full_size_and_metadata(
