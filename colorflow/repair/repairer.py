@@ -33,7 +33,7 @@ from colorflow.repair.fill import RADIUS, first_guess
 from colorflow.repair.network import CELL
 from colorflow.repair.weights import RepairWeights, load_repair_weights
 
-FIND_TILE, FILL_TILE, MARGIN = 1024, 192, 64
+FIND_TILE, FILL_TILE, MARGIN = 512, 256, 64
 """Pixels: sides of tiles, and what is seen around them."""
 _CERTAIN, _EDGE, _STEP = 2.0, 0.0, 1.0
 """Log odds: of the surest pixel of a place, of all its pixels, and a step of sensitivity."""
@@ -69,7 +69,9 @@ class Repairer:
     """
 
     def __init__(self, weights: RepairWeights, device: str | torch.device = "cpu") -> None:
-        self._finder, self._fill = weights.finder.to(device), weights.fill.to(device)
+        fast = torch.channels_last  # a fifth faster on a CPU
+        self._finder = weights.finder.to(device).to(memory_format=fast)
+        self._fill = weights.fill.to(device).to(memory_format=fast)
         self._device = torch.device(device)
         self.weights, self.digest = weights, weights.digest
 
