@@ -44,6 +44,7 @@ def test_a_report_has_a_record_a_file_in_the_order_of_the_inputs(
     assert report["settings"] == {
         "n": 2, "seed": 4, "temperature": 0.5, "samples": False, "looks": 1,
         "overwrite": False, "scale": 1, "restore": False,
+        "crop": False, "repair": False, "sensitivity": 0, "fading": False,
     }  # fmt: skip
     assert report["output"] == str(tmp_path / "out")
     assert report["counts"] == {"done": 2, "failed": 1}
@@ -62,7 +63,8 @@ def test_a_report_has_a_record_a_file_in_the_order_of_the_inputs(
     for label, want, coloring in zip("ab", made, b["colorings"], strict=True):  # type: ignore[has-type]
         np.testing.assert_allclose(coloring.pop("bits_per_dim"), want.bits_per_dim, atol=1e-4)
         path = str(tmp_path / "out" / f"b_{label}.png")
-        assert coloring == {"path": path, "label": label, "seed": 4, "share": want.share}
+        own = {"path": path, "label": label, "seed": 4, "share": want.share}
+        assert coloring == {**own, "print": None, "repaired": None}
 
 
 def test_any_name_can_be_reported(tmp_path: Path) -> None:
