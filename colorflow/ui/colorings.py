@@ -294,6 +294,8 @@ class ColoredPhoto:
             ColorflowError: there is no coloring, no room, or the preview cannot be written.
         """
         before, small = self.require_chosen(), self.small
+        if (saturation, pale) == (before.saturation, before.pale):
+            return
         self.photo.budget.disk.check()
         path = new_folder(self.folder, _OWN) / "preview"
         with self.photo.budget.reserve(small.width * small.height):

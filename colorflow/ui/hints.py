@@ -25,6 +25,7 @@ from colorflow.ui.panes import (
     script,
 )
 from colorflow.ui.points import Points
+from colorflow.ui.saturation import SaturationPane
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
 from colorflow.ui.swatches import ab_of, color_list, point_list
 
@@ -126,6 +127,7 @@ class HintsTab:
         )
 
     def _build_files(self) -> None:
+        self.saturation = SaturationPane("hints-", self.status)
         self.download = Download("hints-", self._colorizer.digest, self.status)
         with gr.Row():
             self.save = gr.DownloadButton("Save hints", min_width=120, elem_id="hints-save")
@@ -160,6 +162,7 @@ class HintsTab:
                 trigger_mode="multiple",
             )
         self.download.connect(session)
+        self.saturation.connect(session, self._picture, [self.picture])
         self.picture.select(None, js=_SHOW_CHOICES)
 
     def take_from(self, other: ColorizeTab, tabs: gr.Tabs) -> None:
@@ -181,8 +184,8 @@ class HintsTab:
         """Let an event change anything, and then look for likely colors."""
         shown = [
             *more, self.session, self.status, self.gray, self.welcome, self.side, self.picture,
-            self.download.file, self.points, self.materials, self.swatches, self.free,
-            self.undo_button, self.save,
+            self.download.file, *self.saturation.components, self.points, self.materials,
+            self.swatches, self.free, self.undo_button, self.save,
         ]  # fmt: skip
         changed = event(handler, inputs, shown, **options, **IN_TURN)
         changed.then(self.offer, [self.session], [self.swatches, self.status], **AFTERWARDS)
@@ -206,10 +209,13 @@ class HintsTab:
         """Take over the photo and the chosen coloring of the tab that colors photos."""
         try:
             photo = other.require()
-            spec = photo.require_chosen().spec
+            chosen = photo.require_chosen()
+            shown = self._open(photo.photo.path, session, chosen.spec, treated_as_gray=True)
+            if (hinted := session.current) and hinted.chosen:
+                hinted.saturate(chosen.saturation, chosen.pale)
+                shown = self._shown(session, line(_FIRST), hinted)
         except FAILURES as error:
             return {self.status: problem(error)}
-        shown = self._open(photo.photo.path, session, spec, treated_as_gray=True)
         return {**shown, self._tabs: gr.update(selected=HINTS_TAB)}
 
     def _open(
@@ -337,7 +343,8 @@ class HintsTab:
         materials = color_list(_MATERIALS, photo.materials) if photo.choices else ""
         return {
             **shown,
-            self.picture: gr.update(value=str(photo.marked(colors)), visible=True),
+            **self._picture(session, photo),
+            **self.saturation.of(coloring),
             self.points: point_list(points, colors),
             self.materials: materials,
             self.swatches: _likely(photo),
@@ -345,6 +352,11 @@ class HintsTab:
             self.undo_button: gr.update(interactive=points.can_undo),
             self.save: gr.update(value=str(photo.save()), interactive=bool(points.hints)),
         }
+
+    def _picture(self, session: HintSession, photo: HintedPhoto) -> Updates:
+        """The coloring with its points."""
+        marked = photo.marked(photo.point_colors())
+        return {self.picture: gr.update(value=str(marked), visible=True)}
 
 
 def _likely(photo: HintedPhoto) -> str:

@@ -123,6 +123,8 @@ def _colorize(visitor: Examiner, gray: Path, other: Path, broken: Path, colored:
     expect(visitor.one("#compare img")).to_have_count(2, timeout=PATIENCE)
     visitor.expect_text("#download", "pixels")
     visitor.one("#advanced > button").click()
+    visitor.one("#keep-this").click()
+    expect(visitor.one("#kept img")).to_be_visible(timeout=PATIENCE)
     visitor.expect_text("#gallery-heading", "Choose the one you like best")
     visitor.expect_text("#show-open", "Show where the model is unsure")
     visitor.one("#show-open").click()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 from skimage import color
 
 from tests.ui.fake_colorizer import AB
@@ -143,6 +143,86 @@ def test_the_slider_the_switch_and_what_varies_a_principal_coloring(
     expect(captions).to_have_text([f"Sample {i}" for i in (1, 2, 3, 4)], timeout=PATIENCE)
     assert visitor.download().suggested_filename == "grandma (1931)_s0.jpg"
     visitor.close()
+
+
+def test_a_coloring_is_finished_and_kept(
+    browser: Browser, server: Page, gray: Path, tmp_path: Path
+) -> None:
+    visitor = Visitor(browser, server)
+    visitor.colorize(gray)
+    after = visitor.one("#compare img").first
+    tiles = visitor.one("#gallery .thumbnail-item")
+    tiles.nth(1).hover()
+    assert tiles.nth(1).evaluate("one => getComputedStyle(one).filter") == "none"
+
+    for half in ("0.5", "0.55", "0.5"):
+        before = after.get_attribute("src")
+        visitor.one("#saturation input[type=range]").fill(half)
+        expect(after).not_to_have_attribute("src", str(before), timeout=PATIENCE)
+    expect(tiles.first.locator("img")).to_have_js_property("src", _src(after), timeout=PATIENCE)
+    visitor.one("#keep-this").click()
+    kept = visitor.one("#kept [data-act=look]")
+    expect(kept).to_have_count(1, timeout=PATIENCE)
+    visitor.one("#else").click()
+    visitor.expect_text("#gallery", "Sample 4")
+    visitor.expect_text("#status", "5 colorings in")
+    visitor.one("#back").click()
+    visitor.expect_text("#gallery", "A: average of all")
+    expect(visitor.one("#back")).to_be_hidden()
+    kept.click()
+    expect(kept).to_have_attribute("aria-pressed", "true", timeout=PATIENCE)
+    expect(visitor.one("#saturation input[type=range]")).to_have_value("0.5")
+
+    visitor.one("#compare .full").click()
+    handle = visitor.one("#compare input")
+    visitor.page.wait_for_function("document.fullscreenElement !== null")
+    handle.click(position={"x": 400, "y": 100})
+    expect(handle).to_have_value("50")
+    whole = visitor.one("#compare .whole")
+    image = whole.locator("img")
+    expect(image).to_have_attribute("src", re.compile(r"_a\.jpg$"), timeout=PATIENCE)
+    visitor.page.wait_for_function(
+        "document.querySelector('.whole img').naturalWidth === 1536", timeout=PATIENCE
+    )
+    assert image.evaluate("one => one.clientWidth * devicePixelRatio") == 1536
+    start = whole.evaluate("one => one.scrollLeft")
+    visitor.page.mouse.move(600, 400)
+    visitor.page.mouse.down()
+    visitor.page.mouse.move(560, 400, steps=4)
+    visitor.page.mouse.up()
+    expect(whole).to_be_visible()
+    assert whole.evaluate("one => one.scrollLeft") == start + 40
+    visitor.page.mouse.click(600, 400)
+    expect(whole).to_be_hidden()
+    visitor.one("#compare .zoom").click()
+    expect(whole).to_be_visible()
+    visitor.one("#compare .full").click()
+    expect(whole).to_be_hidden()
+
+    asked: list[str] = []
+    visitor.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    with visitor.page.expect_event("dialog"):
+        visitor.page.evaluate("setTimeout(() => location.reload())")
+    with visitor.page.expect_download(timeout=PATIENCE) as download:
+        visitor.one("#kept [data-act=save]").click()
+    download.value.save_as(saved := tmp_path / "kept.jpg")
+    with Image.open(saved) as picture:
+        lab = color.rgb2lab(np.asarray(picture)[::8, ::8])
+    middle = (lab[..., 0] > 40) & (lab[..., 0] < 60)
+    assert np.abs(lab[middle][:, 1:].mean(axis=0) - np.array(AB[0]) / 2).max() < 2
+
+    visitor.page.get_by_role("tab", name="Reference", exact=True).click()
+    visitor.one("#reference-take").click()
+    visitor.expect_text("#reference-photo", "grandma (1931)")
+    expect(visitor.one("#reference-photo-preview img")).to_be_visible(timeout=PATIENCE)
+    visitor.page.reload()
+    assert asked == ["beforeunload"], "nothing is lost that was not saved"
+    visitor.close()
+    assert "Traceback" not in server.log
+
+
+def _src(image: Locator) -> str:
+    return str(image.evaluate("one => one.src"))
 
 
 def test_bad_files_are_told_and_the_next_photo_works(
