@@ -40,7 +40,7 @@ def write_zip(
         told: what the page shows when so many photos are written.
         model: digest of the weights, for the provenance in the files.
         suffix: .jpg or .png; None for that of each photo.
-        every: whether all colorings of a photo are wanted, or the chosen one.
+        every: whether all colorings of a photo are wanted, or the chosen one and those kept.
 
     Returns:
         The zip; None if the job was to end before.
@@ -61,7 +61,7 @@ def write_zip(
             remark = ""
             try:
                 if photo.is_in_zip:
-                    chosen = {one.key: one for one in (*photo.kept, photo.require_chosen())}
+                    chosen = {one.key: one for one in (photo.require_chosen(), *photo.kept)}
                     wanted = photo.everything if every else list(chosen.values())
                     made = [
                         (one, write_full_size(photo.photo, one, model, suffix)) for one in wanted

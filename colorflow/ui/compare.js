@@ -2,7 +2,8 @@
 // pictures come, and fills the screen. There a click shows the picture in the photo's own pixels,
 // which the server makes when it is asked to, and the next click fits it to the screen again.
 let at = "50";
-let behind = "";
+let before = { src: "", ratio: "" };
+const full = new Map(); // addresses of pictures in full size, by those of the small ones
 let pressed = { x: 0, y: 0, at };
 const one = (selector) => element.querySelector(selector);
 const show = () => {
@@ -11,9 +12,18 @@ const show = () => {
     input.value = at;
     const compare = input.closest(".compare");
     compare.style.setProperty("--at", at);
-    compare.style.backgroundImage = behind; // until the next picture has come
-    behind = `url("${one(".compare img").src}")`;
     one(".full").hidden = !document.fullscreenEnabled;
+};
+// The picture before stays until the next one has come.
+const change = () => {
+    const image = one(".compare img");
+    if (!image) return;
+    const ratio = one(".compare-frame").style.getPropertyValue("--ratio");
+    const { style } = image.parentElement;
+    if (!image.complete && ratio === before.ratio) style.backgroundImage = `url("${before.src}")`;
+    image.addEventListener("load", () => (style.backgroundImage = ""));
+    before = { src: image.src, ratio };
+    show();
 };
 const label = (button, words) => one(button)?.setAttribute("aria-label", words);
 const fit = () => {
@@ -25,7 +35,8 @@ const zoom = (across, down) => {
     if (!whole.firstChild) {
         whole.append(one(".compare img").cloneNode());
         whole.firstChild.draggable = false;
-        trigger("select", { index: 0, value: "full" });
+        if (full.has(before.src)) whole.firstChild.src = full.get(before.src);
+        else trigger("select", { index: 0, value: "full" });
     }
     const image = whole.firstChild;
     image.style.width = `${whole.dataset.width / devicePixelRatio}px`;
@@ -67,7 +78,9 @@ element.addEventListener("fullscreenchange", () => {
     label(".full", document.fullscreenElement ? "Exit full screen" : "Full screen");
     fit();
 });
-watch("value", show);
+watch("value", change);
 watch("full", () => {
-    if (props.full && one(".whole img")) one(".whole img").src = props.full;
+    if (!props.full || !one(".whole img")) return;
+    full.set(before.src, props.full);
+    one(".whole img").src = props.full;
 });
