@@ -80,7 +80,7 @@ def test_saturation_acts_on_all_that_is_shown_and_saved_without_another_coloring
     assert value(click(tab, session, 0), tab.saturation.saturation) == 1
     assert value(click(tab, session, 2), tab.saturation.saturation) == 0.5
     tab.saturation.change(session, 0.6, 1.0)
-    assert not made.exists()
+    assert download(tab, session, 2) != made
     assert np.abs(mean_ab(download(tab, session, 2)) - 0.6 * np.array(AB[2])).max() < 1.5
     more(tab, session, 1, alike=True)
     updates = look(tab, session, 0)
