@@ -107,10 +107,13 @@ document.addEventListener("click", ({ target }) => {
     const kept = target.closest("#kept [data-act=save]");
     if (kept) saved.add(kept.parentElement.querySelector("img").src);
 });
-addEventListener("beforeunload", (event) => {
+const ask = (event) => {
     const all = document.querySelectorAll(`${SHOWN}, #kept img, #strip button:has(.tick) img`);
-    if ([...all].some((image) => image.src && !saved.has(image.src))) event.preventDefault();
-});
+    if (![...all].some((image) => image.src && !saved.has(image.src))) return;
+    event.preventDefault();
+    event.stopImmediatePropagation(); // Gradio would end the connection of a visitor who stays
+};
+addEventListener("beforeunload", ask, { capture: true });
 
 let due = false;
 const describe = () => {
