@@ -15,6 +15,7 @@ import os
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -40,6 +41,7 @@ _CERTAIN, _EDGE, _STEP = 2.0, 0.0, 1.0
 _LEAST_PIXELS = 4
 _RIM = 2
 """Pixels by which found places are made wider: damage ends softly."""
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -131,12 +133,7 @@ class Repairer:
         check_seed(seed)
         lightness = lightness_of(photo.full_depth)
         if mask is None:
-            odds = np.empty(lightness.shape, np.float16)
-            tiles = list(_tiles(lightness.shape, FIND_TILE))
-            for done, tile in enumerate(tiles, 1):
-                odds[tile] = self._odds_of(lightness, tile)
-                yield 0.8 * done / len(tiles)
-            mask = mask_of(odds, sensitivity)
+            mask = mask_of((yield from self._finding(lightness)), sensitivity)
         elif mask.shape != lightness.shape or mask.dtype != bool:
             raise ValueError(f"mask: expected bool of shape {lightness.shape}")
         filled = first_guess(lightness, mask)
@@ -150,10 +147,20 @@ class Repairer:
 
     def find(self, photo: Photo) -> NDArray[np.float16]:
         """Log odds that pixels are damage, (H, W); `mask_of` says from which on they are."""
-        lightness = lightness_of(photo.full_depth)
+        return _result_of(self.finding(photo))
+
+    def finding(self, photo: Photo) -> Generator[float, None, NDArray[np.float16]]:
+        """The same in steps: yields what share of a repair is done, and returns the log odds."""
+        return self._finding(lightness_of(photo.full_depth))
+
+    def _finding(
+        self, lightness: NDArray[np.float32]
+    ) -> Generator[float, None, NDArray[np.float16]]:
         odds = np.empty(lightness.shape, np.float16)
-        for tile in _tiles(lightness.shape, FIND_TILE):
+        tiles = list(_tiles(lightness.shape, FIND_TILE))
+        for done, tile in enumerate(tiles, 1):
             odds[tile] = self._odds_of(lightness, tile)
+            yield 0.8 * done / len(tiles)
         return odds
 
     @torch.inference_mode()
@@ -250,11 +257,11 @@ def _with_margin(
     return np.ascontiguousarray(plane[np.ix_(*parts)]), inner  # type: ignore[return-value]
 
 
-def _result_of(steps: Generator[float, None, Repaired]) -> Repaired:
+def _result_of(steps: Generator[float, None, Result]) -> Result:
     """What a generator returns in the end."""
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            result: Repaired = end.value
+            result: Result = end.value
             return result

@@ -14,10 +14,11 @@
                   compare.js does; listen.js listens to buttons in HTML
     saturation.py sliders of a finished coloring's saturation
     controls.py   controls that several tabs have; status.py: their status lines
-    colorize.py   the tab that colors photos; colorize_layout.py has its components,
-                  album_zip.py makes the zip of several photos, uncertainty_map.py is the part that
-                  shows how certain the colors are, enlarge.py the part that enlarges the chosen
-                  coloring, samples.py has photos to try
+    colorize.py   the tab that colors photos; colorize_layout.py has its components, prepare.py and
+                  prepare.js are the part that cuts out and repairs a print before, album_zip.py
+                  makes the zip of several photos, uncertainty_map.py is the part that shows how
+                  certain the colors are, enlarge.py the part that enlarges the chosen coloring,
+                  samples.py has photos to try
     hints.py      the tab where a visitor gives points their colors
     reference.py  the tab that carries the colors of one photo over to another
     quiz.py       the tab with the quiz; quiz_html.py is its HTML, quiz.js its script
@@ -27,6 +28,7 @@ What the tabs work with:
 
     photos.py         an uploaded photo: its previews, and its colorings in full size
     album.py          photos that come as files or in archives: open ones, and those that wait
+    prepared.py       what is wished of a print before it is colored, and what was made of it
     colorings.py      colorings of a photo, made one by one
     hinted_photo.py   a photo that is colored by hints, with marks at its points; points.py: what
                       clicks do to the points, and files of hints; swatches.py: likely colors, those

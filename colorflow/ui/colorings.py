@@ -23,6 +23,7 @@ from colorflow.ui.photos import (
     storing,
     write_colored,
 )
+from colorflow.ui.prepared import Preparation
 from colorflow.ui.session import Job, Session
 
 if TYPE_CHECKING:
@@ -157,6 +158,8 @@ class ColoredPhoto:
     """Whether the visitor wants its lightness colored even if it has colors."""
     inside: PurePath = field(default_factory=PurePath)
     """Its folder in what was uploaded."""
+    preparation: Preparation | None = None
+    """What is done to it before it is colored; None until the visitor looks at it."""
     _outdated: Path | None = None
     """Folder of the preview before the last change of saturation; a browser may still load it."""
 
@@ -309,6 +312,14 @@ class ColoredPhoto:
         if self._outdated:
             shutil.rmtree(self._outdated, ignore_errors=True)
         self._outdated = before.folder if before.folder.name.startswith(_OWN) else None
+
+    def replace_photo(self, photo: UploadedPhoto) -> None:
+        """Color what was made of the upload instead; all colorings so far are deleted."""
+        before = [*self.everything, *self.aside]
+        self.photo, self.chosen, self.options = photo, None, None
+        self.colorings = self.kept = self.aside = ()
+        self.captions = Captions()
+        _delete(before)
 
     def require_chosen(self) -> ShownColoring:
         """The chosen coloring.

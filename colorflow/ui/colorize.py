@@ -41,6 +41,7 @@ from colorflow.ui.status import FAILURES, Updates, line, problem, progress, sent
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
     from colorflow.enlarge.enlarger import Enlarger
+    from colorflow.repair.repairer import Repairer
 
 _SHOW_SECONDS = 1.0
 """Time between two looks at how many photos are open."""
@@ -83,17 +84,23 @@ class ColorizeTab(ColorizeLayout):
     Args:
         colorizer: colors the photos.
         enlarger: enlarges them; None if there is none.
+        repairer: finds and fills damage of prints; None if there is none.
         space: where uploads go, shared by all tabs.
     """
 
     def __init__(
-        self, colorizer: Colorizer, space: UploadSpace, enlarger: Enlarger | None = None
+        self,
+        colorizer: Colorizer,
+        space: UploadSpace,
+        enlarger: Enlarger | None = None,
+        repairer: Repairer | None = None,
     ) -> None:
-        super().__init__(colorizer, space, enlarger)
+        super().__init__(colorizer, space, enlarger, repairer)
         self._colorizer = colorizer
         self._megabytes = space.megabytes
         self._connect_runs(self._connect_photos())
         self._connect_choices()
+        self.prepare.connect(self.shown)
 
     def _connect_photos(self) -> gr.events.Dependency:
         """Connect what opens photos; returns the opening of a sample, which is colored at once."""
@@ -247,7 +254,8 @@ class ColorizeTab(ColorizeLayout):
             wishes: as `options_of` takes them.
         """
         photo, options = session.require(), options_of(*wishes)
-        if options == photo.options_aside:
+        is_stale = photo.preparation is not None and photo.preparation.is_stale
+        if options == photo.options_aside and not is_stale:
 
             def back(job: Job) -> Steps:
                 yield self.bring_back(session)
@@ -256,9 +264,15 @@ class ColorizeTab(ColorizeLayout):
             return Run(back)
         photo.treated_as_gray = True
         make = color_anew(self._colorizer, photo, options)
-        return self._run_of(
+        coloring = self._run_of(
             session, photo, make, options.n, Captions(), summary_aside=options.samples
         )
+
+        def steps(job: Job) -> Steps:
+            yield from self.prepare.before_coloring(session, photo, job)
+            return (yield from coloring.steps(job))
+
+        return Run(steps)
 
     def more(self, session: AlbumSession, n: int, *, alike: bool) -> Run:
         """Keep the chosen coloring, and put others beside it; arguments as those of `vary`."""
@@ -317,6 +331,7 @@ class ColorizeTab(ColorizeLayout):
             for photo in photos:
                 make = color_anew(self._colorizer, photo, options, progressively=False)
                 try:
+                    yield from self.prepare.before_coloring(session, photo, job)
                     for count in make_colorings(photo, make, job, Captions()):
                         with session.showing:
                             yield {

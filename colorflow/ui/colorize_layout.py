@@ -24,6 +24,7 @@ from colorflow.ui.panes import (
     script,
 )
 from colorflow.ui.photos import file_url
+from colorflow.ui.prepare import PreparePane
 from colorflow.ui.samples import sample_buttons
 from colorflow.ui.saturation import SaturationPane
 from colorflow.ui.status import Updates, line, status_line
@@ -32,6 +33,7 @@ from colorflow.ui.uncertainty_map import UncertaintyMap
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
     from colorflow.enlarge.enlarger import Enlarger
+    from colorflow.repair.repairer import Repairer
 
 MOST_COLORINGS = 8
 COLORIZE = "Colorize"
@@ -70,9 +72,16 @@ class ColorizeLayout:
         colorizer: colors the photos.
         space: where uploads go, shared by all tabs.
         enlarger: enlarges colorings; None if there is none.
+        repairer: finds and fills damage; None if there is none.
     """
 
-    def __init__(self, colorizer: Colorizer, space: UploadSpace, enlarger: Enlarger | None) -> None:
+    def __init__(
+        self,
+        colorizer: Colorizer,
+        space: UploadSpace,
+        enlarger: Enlarger | None,
+        repairer: Repairer | None,
+    ) -> None:
         self.formats = line(
             f"{KINDS}; up to {MOST_PHOTOS} photos, a file or an unpacked zip up to "
             f"{space.megabytes} MB."
@@ -82,6 +91,7 @@ class ColorizeLayout:
                 self._build_photos(space)
                 self._build_runs()
             with gr.Column(scale=5, min_width=300):
+                self.prepare = PreparePane(repairer, self.session, self._view)
                 welcome = f"{_WELCOME}{sample_buttons()}"
                 self.result = ComparePane("", welcome, colorizer.digest, self.status)
                 with self.result.column:
@@ -102,7 +112,7 @@ class ColorizeLayout:
             self.zip_button, self.every, self.zip_file, self.result.welcome, self.result.column,
             self.view, self.gallery, self.back_button, self.kept, self.result.compare,
             *self.saturation.components, self.result.download.button, self.beside,
-            *self.larger.components, *self.map.components,
+            *self.larger.components, *self.map.components, *self.prepare.components,
         ]  # fmt: skip
 
     def _build_photos(self, space: UploadSpace) -> None:
@@ -230,6 +240,7 @@ class ColorizeLayout:
             self.session: session,
             **self._album(session),
             **self.photos.shown(current.photo if current else None),
+            **self.prepare.shown(session),
             self.about: self._about(session),
             self.button: self._button(session),
             **self.result.emptied(),

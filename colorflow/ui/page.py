@@ -23,6 +23,7 @@ from colorflow.ui.storage import VISITORS
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
     from colorflow.enlarge.enlarger import Enlarger
+    from colorflow.repair.repairer import Repairer
 
 STYLE = Path(__file__).with_name("page.css")
 SCRIPT = Path(__file__).with_name("page.js")
@@ -48,6 +49,7 @@ def build_page(
     budget: MemoryBudget,
     quiz: Quiz,
     enlarger: Enlarger | None = None,
+    repairer: Repairer | None = None,
     *,
     has_accounts: bool = False,
 ) -> tuple[gr.Blocks, Api]:
@@ -60,6 +62,7 @@ def build_page(
         budget: memory for photos, shared by all visitors.
         quiz: shared by all players.
         enlarger: enlarges colorings; None if there is none.
+        repairer: repairs prints before they are colored; None if there is none.
         has_accounts: whether visitors log in.
     """
     space = UploadSpace(files / VISITORS, limits.megabytes, budget)
@@ -68,7 +71,7 @@ def build_page(
         gr.HTML(_HEADING, elem_id="heading")
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             with gr.Tab("Colorize", elem_id="colorize-tab"):
-                colorize = ColorizeTab(colorizer, space, enlarger)
+                colorize = ColorizeTab(colorizer, space, enlarger, repairer)
             with gr.Tab("Hints", id=HINTS_TAB, elem_id="hints-tab"):
                 hints = HintsTab(colorizer, space)
             with gr.Tab("Reference", elem_id="reference-tab"):

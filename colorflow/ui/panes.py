@@ -262,23 +262,24 @@ class ComparePane:
     def compared(self, photo: UploadedPhoto, before: Path, after: Path) -> Updates:
         """Show two pictures of a photo; the second is what the button downloads."""
         return {
-            self.compare: _compare_html(photo, before, after),
+            self.compare: compare_html(photo, before, after),
             self.download.button: f"Download, {photo.width} × {photo.height} pixels",
         }
 
 
-def _compare_html(photo: UploadedPhoto, before: Path, after: Path) -> str:
+def compare_html(photo: UploadedPhoto, before: Path, after: Path, how: str = "colored") -> str:
     """HTML of two pictures with a handle, which is a range input that covers both.
 
     Args:
         photo: what both show.
         before: the picture on the left of the handle.
         after: the one on its right.
+        how: the second shows the photo, for screen readers.
     """
     return (
         f'<div class="compare-frame" style="--ratio:{photo.width / photo.height:.4f}">'
         '<div class="compare" style="--at:50">'
-        f'<img src="{file_url(after)}" alt="Your photo, colored">'
+        f'<img src="{file_url(after)}" alt="Your photo, {how}">'
         f'<img class="before" src="{file_url(before)}" alt="Your photo before">'
         '<span class="handle"></span>'
         '<input type="range" min="0" max="100" step="2" value="50" '

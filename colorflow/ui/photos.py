@@ -102,26 +102,61 @@ def open_photo(upload: Path, parent: Path, budget: MemoryBudget) -> UploadedPhot
     with budget.reserve(cost):
         photo = read_photo(upload, max_pixels=budget.pixels, isolated=True)
         folder = new_folder(parent, "photo-")
-        small = reduced(photo)
-        tiny = reduced(small, THUMBNAIL_SIDE)
         path = new_folder(folder, "upload-") / upload.name
         with storing():
             link_or_copy(upload, path)
-        preview = write_preview(folder / "preview.png", _as_rgb(small.pixels), small)
-        has_colors = photo.kind is Kind.COLORED
-        return UploadedPhoto(
-            path=path,
-            budget=budget,
-            folder=folder,
-            cost=cost,
-            kind=photo.kind,
-            width=photo.width,
-            height=photo.height,
-            preview=preview,
-            thumbnail=write_preview(folder / "thumbnail.png", _as_rgb(tiny.pixels), tiny),
-            gray=write_colored(folder / "gray", NO_CHROMA, small) if has_colors else preview,
-            suffix=".jpg" if photo.metadata.format == "JPEG" else ".png",
-        )
+        suffix = ".jpg" if photo.metadata.format == "JPEG" else ".png"
+        return _with_previews(photo, path, folder, budget, folder=folder, cost=cost, suffix=suffix)
+
+
+def prepared_photo(photo: Photo, of: UploadedPhoto) -> UploadedPhoto:
+    """Write what was made of an upload, and its previews, into a new folder in that of the upload.
+
+    Args:
+        photo: is written without loss; a coloring of it is written as one of the upload.
+        of: the upload, whose budget is held by the caller.
+
+    Raises:
+        ColorflowError: it cannot be written.
+    """
+    own = new_folder(of.folder, "prepared-")
+    path = own / f"{of.path.stem}.png"
+    of.budget.disk.check()
+    write_image(path, photo.full_depth, photo)
+    cost = photo.width * photo.height
+    return _with_previews(
+        photo, path, own, of.budget, folder=of.folder, cost=cost, suffix=of.suffix
+    )
+
+
+def _with_previews(
+    photo: Photo,
+    path: Path,
+    previews: Path,
+    budget: MemoryBudget,
+    *,
+    folder: Path,
+    cost: int,
+    suffix: str,
+) -> UploadedPhoto:
+    small = reduced(photo)
+    tiny = reduced(small, THUMBNAIL_SIDE)
+    preview = write_preview(previews / "preview.png", _as_rgb(small.pixels), small)
+    kind = photo.kind
+    has_colors = kind is Kind.COLORED
+    return UploadedPhoto(
+        path=path,
+        budget=budget,
+        folder=folder,
+        cost=cost,
+        kind=kind,
+        width=photo.width,
+        height=photo.height,
+        preview=preview,
+        thumbnail=write_preview(previews / "thumbnail.png", _as_rgb(tiny.pixels), tiny),
+        gray=write_colored(previews / "gray", NO_CHROMA, small) if has_colors else preview,
+        suffix=suffix,
+    )
 
 
 def reduced(photo: Photo, side: int = PREVIEW_SIDE) -> Photo:

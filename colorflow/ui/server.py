@@ -18,7 +18,7 @@ import numpy as np
 
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import ColorflowError
-from colorflow.files import ENLARGE_WEIGHTS, default_weights
+from colorflow.files import ENLARGE_WEIGHTS, REPAIR_WEIGHTS, default_weights
 from colorflow.photo import photo_from_image, start_reader
 from colorflow.ui.access import Hosts, OpenRoutes
 from colorflow.ui.limits import (
@@ -88,6 +88,7 @@ def serve(
         from colorflow.colorizer import Colorizer
         from colorflow.enlarge.enlarger import Enlarger
         from colorflow.quiz.game import open_quiz
+        from colorflow.repair.repairer import Repairer
         from colorflow.ui.api import ENDPOINTS
         from colorflow.ui.guard import WRONG_REQUESTS, Guard, wrong_request
         from colorflow.ui.page import (
@@ -102,12 +103,13 @@ def serve(
 
         colorizer = Colorizer.load(weights)
         enlarger = Enlarger.load() if default_weights(ENLARGE_WEIGHTS).exists() else None
+        repairer = Repairer.load() if default_weights(REPAIR_WEIGHTS).exists() else None
         quiz = open_quiz(colorizer, photos, quiz_db)
         stored = limits.stored_megabytes * 2**20
         quota = DiskQuota(files, stored, KEEP_SECONDS, visitor_at_work)
         budget = MemoryBudget(limits.pixels, quota)
         page, api = build_page(
-            colorizer, files, limits, budget, quiz, enlarger, has_accounts=bool(accounts)
+            colorizer, files, limits, budget, quiz, enlarger, repairer, has_accounts=bool(accounts)
         )
         page.queue(max_size=limits.waiting, default_concurrency_limit=WORKED_ON)
         look_for_work_rarely(page)

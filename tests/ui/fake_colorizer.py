@@ -19,11 +19,17 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from colorflow.coloring import Coloring, provenance_of
 from colorflow.enlarge.enlarger import Enlarger
 from colorflow.enlarge.weights import load_enlarge_weights
 from colorflow.photo import Photo
+from colorflow.repair.model import FillConfig, FillModel
+from colorflow.repair.network import Finder, UNetConfig
+from colorflow.repair.repairer import Repairer
+from colorflow.repair.weights import RepairWeights
 from tests.small_weights import save_small_enlarge_weights
 
 AB = ((40, 20), (-35, 30), (10, -40), (45, -30), (-5, 50))
@@ -39,6 +45,7 @@ HOLD = "hold"
 """The same holds an enlargement after its first tile."""
 STEPPED_WIDTH = 78
 """Coloring a photo of this width waits for a file of the name GO... there, and deletes it."""
+PROGRAM = Path(__file__)
 GO = "go-"
 
 
@@ -241,6 +248,28 @@ class SmallEnlarger(Enlarger):
             _wait_while_held()
 
 
+class SmallRepairer(Repairer):
+    """What is nearly white is damage; it is filled by the first guess."""
+
+    @classmethod
+    def load(cls, *_: object) -> SmallRepairer:
+        torch.manual_seed(0)
+        shape = UNetConfig(widths=(6, 8))
+        fill = FillModel(FillConfig(mean=shape, coupling_width=8, bins=4))
+        return cls(RepairWeights(finder=Finder(shape), fill=fill, training={}, digest="0" * 16))
+
+    def _odds_of(
+        self, lightness: NDArray[np.float32], tile: tuple[slice, slice]
+    ) -> NDArray[np.float32]:
+        _wait_while_held()
+        return lightness[tile] - 94
+
+    def _filled(
+        self, filled: NDArray[np.float32], mask: object, tile: tuple[slice, slice], *_: object
+    ) -> NDArray[np.float32]:
+        return filled[tile]
+
+
 def _mean_chroma(photo: Photo) -> np.ndarray:
     """(2, 1, 1) mean a and b, CIELAB units."""
     from colorflow.color.grid import to_grid
@@ -272,11 +301,14 @@ if __name__ == "__main__":
     from colorflow.cli import main
     from colorflow.enlarge import enlarger
     from colorflow.quiz import game, store
+    from colorflow.repair import repairer
     from colorflow.ui import server
 
     if "--weights" not in sys.argv:
         colorizer.Colorizer = FakeColorizer  # type: ignore[assignment, misc]
     enlarger.Enlarger = SmallEnlarger  # type: ignore[misc]
+    repairer.Repairer = SmallRepairer  # type: ignore[misc]
+    server.default_weights = lambda _: PROGRAM  # any file that exists
     server.KEEP_SECONDS = float(os.environ.get("KEEP_SECONDS", server.KEEP_SECONDS))
     if "QUIZ_TRIALS" in os.environ:
         from colorflow.ui import quiz  # imports Gradio, which then chooses its folder

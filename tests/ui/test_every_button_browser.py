@@ -21,10 +21,12 @@ _LAST = ("Clear", "Remove", "Cancel", "Delete", "Upload", "Drop")
 """How labels of buttons begin that are pressed last: others go with what these take away."""
 _FILES = {"download-file", "reference-download-file", "hints-download-file", "all-file"}
 _ENLARGE = {"enlarge-put", "enlarge-go", "enlarge-cancel", "enlarge-download"}
-_NOT_HERE = {"cancel", *_FILES, "quiz-folder", *_ENLARGE}
+_PREPARE = {"prepare-put", "prepare-undo", "prepare-go", "prepare-cancel"}
+_NOT_HERE = {"cancel", *_FILES, "quiz-folder", *_ENLARGE, *_PREPARE}
 """The first is pressed by the tests of streaming, which hold the work up; the
 files are never seen, and the page itself presses them; the quiz's folder is on pages with few
-photos; the buttons of enlarging come after a size is chosen, and its own tests press them."""
+photos; the buttons of enlarging come after a size is chosen, those of repair after its switch is
+turned, and their own tests press them."""
 _NAMES = """
 all => all.map(one => {
     const label = one.getAttribute("aria-label") || one.getAttribute("title") || one.innerText;
@@ -91,6 +93,16 @@ class Presser(Visitor):
         self.one(f"{field} [aria-label=Clear]").click()
         self.settle("Clear")
 
+    def press_around_the_frame(self) -> None:
+        """Press what cuts out and turns a photo, since its colorings go with that."""
+        self.one("#prepare > button").click()
+        for name in self.one("#prepare-frame button").evaluate_all(_NAMES):
+            label = name.partition("|")[2]
+            self.one("#prepare-frame").get_by_role("button", name=label, exact=True).click()
+            self.settle(label)
+            self.pressed.add(name)
+        self.pressed.add("prepare|Old print: cut out and repair")
+
     def press_all(self, tab: str, most: int = 100) -> None:
         """Press what can be pressed in a tab, with what comes up meanwhile."""
         for _ in range(most):
@@ -137,6 +149,7 @@ def test_every_button_of_every_tab(
     visitor.one("#upload input[type=file]").set_input_files([gray, other, album[0]])
     expect(visitor.one("#go")).to_be_enabled(timeout=PATIENCE)
     visitor.one("#n input[type=number]").fill("2")
+    visitor.press_around_the_frame()
     visitor.one("#go").click()
     visitor.settle("go")
     for view in ("Single samples", "Summary"):

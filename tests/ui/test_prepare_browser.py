@@ -1,0 +1,117 @@
+"""From the scan of a cracked print to its colors in Chromium: cut out, repaired, colored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, FloatRect, Locator, expect
+
+from tests.ui.cracked_print import CRACK, HEIGHT, SIDE, SPOT, WIDTH, save_scan, whole_print
+from tests.ui.fake_colorizer import HOLD
+from tests.ui.page_process import Page
+from tests.ui.visitor import PATIENCE, Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+_AWAY = 40
+"""Pixels of the scan by which a corner is wrong, and is corrected."""
+
+
+def test_a_cracked_print_is_cut_out_repaired_and_colored(
+    browser: Browser, server: Page, tmp_path: Path
+) -> None:
+    scan = tmp_path / "grandma.jpg"
+    (corners,) = save_scan(scan, 5.0)
+    visitor = Visitor(browser, server)
+    visitor.upload(scan)
+    handles = visitor.one("#prepare-frame .corner")
+    expect(handles).to_have_count(4, timeout=PATIENCE)
+
+    # A click puts the nearest corner in a wrong place, from which it is dragged, and moved by keys.
+    picture = visitor.one("#prepare-frame .prepare-stage")
+    x, y = (float(value) for value in corners[0])
+    _click(picture, (x - _AWAY, y - _AWAY), SIDE)
+    across = visitor.one("#prepare-frame").get_by_label("Upper left, across")
+    assert abs(float(across.input_value()) - (x - _AWAY)) < 2
+    box = _box(picture)
+    scale = box["width"] / SIDE
+    handles.nth(0).hover()
+    visitor.page.mouse.down()
+    visitor.page.mouse.move(box["x"] + (x - 10) * scale, box["y"] + y * scale, steps=3)
+    visitor.page.mouse.up()
+    for _ in range(round(10 * scale)):
+        visitor.page.keyboard.press("ArrowRight")
+    assert abs(float(across.input_value()) - x) < 2
+    visitor.one("#prepare-frame [data-act=cut]").click()
+    visitor.expect_text("#prepare-status", "Done in")
+    width, height = _size_in(visitor.one("#about").inner_text())
+    assert abs(width - WIDTH) < 6
+    assert abs(height - HEIGHT) < 6
+
+    (server.temporary / HOLD).touch()
+    visitor.one("#prepare-repair input").check()
+    visitor.one("#prepare-cancel").click()
+    (server.temporary / HOLD).unlink()
+    visitor.expect_text("#prepare-status", "Cancelled.")
+    expect(visitor.one("#prepare-repair input")).not_to_be_checked()
+    visitor.one("#prepare-repair input").check()
+    visitor.expect_text("#prepare-status", "of which are repaired")
+    expect(visitor.one("#prepare-compare img")).to_have_count(2)
+    places = visitor.one("#prepare-places img").nth(1)
+    stage = visitor.one("#prepare-places .prepare-stage")
+    visitor.one("#prepare-place > button").click()
+    visitor.fill("#prepare-across input", 200)
+    visitor.fill("#prepare-down input", 150)
+    for act in (
+        lambda: _click(stage, (30, 180), width),
+        visitor.one("#prepare-put").click,
+        visitor.one("#prepare-undo").click,
+        lambda: visitor.one("#prepare-sensitivity").get_by_text("Most").click(),
+    ):
+        before = str(places.get_attribute("src"))
+        act()
+        expect(places).not_to_have_attribute("src", before, timeout=PATIENCE)
+    visitor.one("#prepare-go").click()
+    visitor.expect_text("#prepare-status", "Done in")
+    expect(visitor.one("#prepare-go")).to_be_hidden()
+    _click(stage, SPOT, width)
+    visitor.expect_text("#prepare-status", "Colorize repairs them, too")
+
+    visitor.one("#go").click()
+    visitor.expect_text("#status", "colorings in")
+    expect(visitor.one("#prepare-frame")).to_be_hidden()
+    visitor.expect_text("#download", f"{width} × {height}")
+    download = visitor.download()
+    assert download.suggested_filename == "grandma_a.jpg"
+    download.save_as(tmp_path / "colored.jpg")
+    with Image.open(tmp_path / "colored.jpg") as image:
+        assert image.size == (width, height)
+        assert image.info["dpi"] == (600, 600)
+        gray = np.asarray(image.convert("L").resize((WIDTH, HEIGHT))).astype(int)
+    (x, y), spot = CRACK[1], SPOT
+    whole = whole_print().astype(int)
+    assert abs(gray[y, x] - whole[y, x]) < 60, "the crack has gone"
+    assert gray[spot[1], spot[0]] > whole[spot[1], spot[0]] + 60, "the spot stays"
+    visitor.close()
+    assert "Traceback" not in server.log
+
+
+def _click(picture: Locator, place: tuple[float, float], width: int) -> None:
+    """Click a picture at a place in pixels of the photo, which has that width."""
+    scale = _box(picture)["width"] / width
+    picture.click(position={"x": place[0] * scale, "y": place[1] * scale})
+
+
+def _box(picture: Locator) -> FloatRect:
+    box = picture.bounding_box()
+    assert box
+    return box
+
+
+def _size_in(text: str) -> tuple[int, int]:
+    """Width and height in a line such as "A gray photo. 300 × 200 pixels."."""
+    numbers = text.rpartition(". ")[2].split()
+    return int(numbers[0]), int(numbers[2])
