@@ -269,9 +269,9 @@ class _Work:
         digests = self._models.digests
         folder_here(task.folder, map(task.name, settings.labels), folder)
         expected, existing = compared_results(task, path, folder, settings, digests)
+        self._complete += [task.coloring(label, one) for label, one in existing.items()]
         if len(existing) == len(expected):
             return task.skipped(existing)
-        self._complete += [task.coloring(label, one) for label, one in existing.items()]
         missing = [label for label in expected if label not in existing]
         # Before the work, which takes long for large results.
         width, height = settings.scale * photo.width, settings.scale * photo.height

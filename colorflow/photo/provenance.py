@@ -189,17 +189,17 @@ class Preparation:
     @property
     def statement(self) -> str:
         """The sentence that files contain."""
-        known = "" if self.share is None else f" {float(self.share)!r}"
-        return (
-            _PREPARED_OPENING
-            + (", in part not recorded: " if self.share else ": ")
-            + (f"prints {self.prints}, print {self.number}, " if self.cut else "")
-            + ("unfaded, " if self.unfaded else "")
-            + (f"repaired{known}, sensitivity {self.sensitivity}, " if self.repaired else "")
-            + f"seed {self.seed}, temperature {float(self.temperature)!r}"
-            + (f", model {self.model}" if self.model else "")
-            + (f", photo {self.photo}" if self.photo else "")
-        )
+        share = "" if self.share is None else f" {float(self.share)!r}"
+        parts = {
+            f"prints {self.prints}, print {self.number}": self.cut,
+            "unfaded": self.unfaded,
+            f"repaired{share}, sensitivity {self.sensitivity}, seed {self.seed}, temperature "
+            f"{float(self.temperature)!r}, model {self.model}": self.repaired,
+            f"photo {self.photo}": self.photo,
+        }
+        generated = ", in part not recorded" if self.share else ""
+        said = ", ".join(part for part, is_said in parts.items() if is_said)
+        return f"{_PREPARED_OPENING}{generated}: {said}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +312,8 @@ def enlargement_in(text: str) -> Enlargement | None:
 def preparation_in(text: str) -> Preparation | None:
     """Parse the preparation that a text states anywhere in it."""
     fields = _fields_in(text, _PREPARED_OPENING)
+    if not fields.keys() & {"prints", "unfaded", "repaired"}:
+        return None
     try:
         return Preparation(
             prints=int(fields["prints"]) if "prints" in fields else None,
@@ -319,12 +321,12 @@ def preparation_in(text: str) -> Preparation | None:
             unfaded="unfaded" in fields,
             model=fields.get("model"),
             sensitivity=int(fields.get("sensitivity", 0)),
-            seed=int(fields["seed"]),
-            temperature=float(fields["temperature"]),
+            seed=int(fields.get("seed", 0)),
+            temperature=float(fields.get("temperature", 0)),
             share=float(fields["repaired"]) if fields.get("repaired") else None,
             photo=fields.get("photo"),
         )
-    except (KeyError, ValueError):  # nothing is stated, or someone edited it
+    except ValueError:  # someone edited it
         return None
 
 
