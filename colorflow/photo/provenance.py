@@ -265,8 +265,11 @@ def read_provenance(path: str | os.PathLike[str], *, isolated: bool = False) -> 
 def statements_in(stated: str) -> Statements:
     """Parse what `Metadata.stated` says; of several sentences of a kind, the first counts."""
     lines = stated.splitlines()
-    kinds = provenance_in, enlargement_in, preparation_in
-    return Statements(*(next(filter(None, map(kind, lines)), None) for kind in kinds))
+    return Statements(
+        next(filter(None, map(provenance_in, lines)), None),
+        next(filter(None, map(enlargement_in, lines)), None),
+        next(filter(None, map(preparation_in, lines)), None),
+    )
 
 
 def provenance_in(text: str) -> Provenance | None:
