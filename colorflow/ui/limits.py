@@ -18,6 +18,7 @@
     pixels of one photo    Limits.pixels                                     photo.read_photo
     lifetime of files                               KEEP_SECONDS             storage.sweep
     files of one event                              MAX_FILES                guard.Guard
+    colorings kept of a photo                       MOST_KEPT                colorings.ColoredPhoto
     players of the API     MAX_PLAYERS              MAX_PLAYERS_PER_VISITOR  quiz.game.Players
     wrong passwords                                 LoginDelays              guard.Guard
 
