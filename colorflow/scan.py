@@ -38,8 +38,8 @@ _MOST_OTHER = 0.1
 """Of what is beside the prints, how much may differ from the bed."""
 _DIFFERENCES = (3.0, 6.0, 12.0, 20.0)
 """From the bed, in CIELAB units, beyond what the bed's own are."""
-_UNSURE = 0.01
-"""How far the sides of a print may be off, as a share of its longer side."""
+_UNSURE = (0.01, 0.02)
+"""How far the sides of a print may be off, as shares of its longer side."""
 _LARGEST_TILT = 20.0
 """Degrees; what is tilted more is no print that somebody laid down straight."""
 MOST_PRINTS = 20
@@ -129,12 +129,13 @@ def _within_border(lab: NDArray[np.float32], corners: NDArray[np.float64]) -> ND
     width, height = Frame(tuple((float(x), float(y)) for x, y in corners)).size
     matrix = _upright(corners, width, height)
     upright = np.asarray(cv2.warpPerspective(lab, matrix, (width, height)), np.float32)
-    rim = max(2, round(_UNSURE * max(width, height)))  # may still show the bed
-    found = _found(upright[rim:-rim, rim:-rim])
-    if len(found) != 1:
-        return corners
-    back = cv2.perspectiveTransform(found[0][None] + rim - 0.5, np.linalg.inv(matrix))
-    return np.asarray(back[0], np.float64) + 0.5
+    for share in _UNSURE:
+        rim = max(2, round(share * max(width, height)))  # may still show the bed
+        found = _found(upright[rim:-rim, rim:-rim])
+        if len(found) == 1:
+            back = cv2.perspectiveTransform(found[0][None] + rim - 0.5, np.linalg.inv(matrix))
+            return np.asarray(back[0], np.float64) + 0.5
+    return corners
 
 
 def _reduced(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.float32]:
