@@ -23,7 +23,7 @@ from colorflow.ui.photos import (
     storing,
     write_colored,
 )
-from colorflow.ui.prepared import Preparation
+from colorflow.ui.prepared import OldPrint
 from colorflow.ui.session import Job, Session
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class ColoredPhoto:
     """Whether the visitor wants its lightness colored even if it has colors."""
     inside: PurePath = field(default_factory=PurePath)
     """Its folder in what was uploaded."""
-    preparation: Preparation | None = None
+    old_print: OldPrint | None = None
     """What is done to it before it is colored; None until the visitor looks at it."""
     _outdated: Path | None = None
     """Folder of the preview before the last change of saturation; a browser may still load it."""

@@ -254,7 +254,7 @@ class ColorizeTab(ColorizeLayout):
             wishes: as `options_of` takes them.
         """
         photo, options = session.require(), options_of(*wishes)
-        is_stale = photo.preparation is not None and photo.preparation.is_stale
+        is_stale = photo.old_print is not None and photo.old_print.is_stale
         if options == photo.options_aside and not is_stale:
 
             def back(job: Job) -> Steps:

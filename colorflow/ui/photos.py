@@ -17,7 +17,15 @@ from PIL import Image
 
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import ColorflowError
-from colorflow.photo import Kind, Photo, Provenance, count_pixels, read_photo, write_image
+from colorflow.photo import (
+    Kind,
+    Photo,
+    Preparation,
+    Provenance,
+    count_pixels,
+    read_photo,
+    write_image,
+)
 from colorflow.ui.access import FILE_ROUTE
 from colorflow.ui.limits import MemoryBudget
 
@@ -109,12 +117,15 @@ def open_photo(upload: Path, parent: Path, budget: MemoryBudget) -> UploadedPhot
         return _with_previews(photo, path, folder, budget, folder=folder, cost=cost, suffix=suffix)
 
 
-def prepared_photo(photo: Photo, of: UploadedPhoto) -> UploadedPhoto:
+def prepared_photo(
+    photo: Photo, of: UploadedPhoto, preparation: Preparation | None = None
+) -> UploadedPhoto:
     """Write what was made of an upload, and its previews, into a new folder in that of the upload.
 
     Args:
         photo: is written without loss; a coloring of it is written as one of the upload.
         of: the upload, whose budget is held by the caller.
+        preparation: what was repaired; the file and all that is made of it state it.
 
     Raises:
         ColorflowError: it cannot be written.
@@ -122,7 +133,7 @@ def prepared_photo(photo: Photo, of: UploadedPhoto) -> UploadedPhoto:
     own = new_folder(of.folder, "prepared-")
     path = own / f"{of.path.stem}.png"
     of.budget.disk.check()
-    write_image(path, photo.full_depth, photo)
+    write_image(path, photo.full_depth, photo, preparation=preparation)
     cost = photo.width * photo.height
     return _with_previews(
         photo, path, own, of.budget, folder=of.folder, cost=cost, suffix=of.suffix

@@ -18,7 +18,7 @@ from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.controls import place_in_numbers
 from colorflow.ui.panes import AFTERWARDS, AT_ONCE, FOR_LONG, compare_html, script
 from colorflow.ui.photos import file_url
-from colorflow.ui.prepared import MOST_PLACES, Corners, Preparation
+from colorflow.ui.prepared import MOST_PLACES, Corners, OldPrint
 from colorflow.ui.session import Job
 from colorflow.ui.status import FAILURES, Updates, line, problem, progress, status_line
 
@@ -155,29 +155,29 @@ class PreparePane:
         if photo is None:
             return {self.part: gr.update(visible=False)}
         try:
-            preparation = preparation_of(photo)
-            is_prepared = photo.photo is not preparation.scan
-            is_open = photo.chosen is None and (bool(preparation.frames) or is_prepared)
+            old = old_print_of(photo)
+            is_prepared = photo.photo is not old.scan
+            is_open = photo.chosen is None and (bool(old.frames) or is_prepared)
             return {
                 self.part: gr.update(visible=True, open=is_open),
                 self.status: "",
                 self.cancel: gr.update(visible=False),
-                **self._wishes(preparation),
+                **self._wishes(old),
             }
         except FAILURES as error:
             return {self.part: gr.update(visible=True), self.status: problem(error)}
 
-    def _wishes(self, preparation: Preparation) -> Updates:
+    def _wishes(self, old: OldPrint) -> Updates:
         """What the visitor has wished, and what came of it."""
-        made = preparation.made
+        made = old.made
         compared = ""
         if made.repairs or made.fades:
-            base = preparation.base
-            before, after = base.preview, preparation.photo.preview
+            base = old.base
+            before, after = base.preview, old.photo.preview
             compared = compare_html(base, before, after, "prepared")
-        wish = preparation.wish
+        wish = old.wish
         return {
-            self.frame: _frame_html(preparation),
+            self.frame: _frame_html(old),
             self.repairs: wish.repairs,
             self.fades: wish.fades,
             self.compare: compared,
@@ -187,13 +187,13 @@ class PreparePane:
             self.sensitivity: next(
                 name for name, value in _SENSITIVITIES.items() if value == wish.sensitivity
             ),
-            self.button: gr.update(visible=preparation.is_stale),
-            **(self._places(preparation) if made.repairs else {}),
+            self.button: gr.update(visible=old.is_stale),
+            **(self._places(old) if made.repairs else {}),
         }
 
-    def _places(self, preparation: Preparation) -> Updates:
+    def _places(self, old: OldPrint) -> Updates:
         """The places that are repaired."""
-        overlay, base = preparation.places(), preparation.base
+        overlay, base = old.places(), old.base
         return {
             self.places: (
                 f"{_ABOUT_PLACES}"
@@ -205,21 +205,21 @@ class PreparePane:
                 '<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">'
                 "<polyline/></svg></div>"
             ),
-            self.undo_button: gr.update(interactive=bool(preparation.wish.marks)),
-            self.button: gr.update(visible=preparation.is_stale),
+            self.undo_button: gr.update(interactive=bool(old.wish.marks)),
+            self.button: gr.update(visible=old.is_stale),
         }
 
-    def _said(self, preparation: Preparation) -> str:
+    def _said(self, old: OldPrint) -> str:
         """What there is to know of a photo that was prepared."""
-        if preparation.is_stale:
+        if old.is_stale:
             return "Repair these places shows the result; Colorize repairs them, too."
-        made, photo = preparation.made, preparation.photo
+        made, photo = old.made, old.photo
         said = f"The photo to be colored has {photo.width} × {photo.height} pixels"
         if not made.repairs:
             return f"{said}."
-        if not preparation.share:
+        if not old.share:
             return "No damage was found; choose More, or click the places that you see."
-        return f"{said}, {100 * preparation.share:.2g} % of which are repaired."
+        return f"{said}, {100 * old.share:.2g} % of which are repaired."
 
     # wishes, each made by `work` afterwards
 
@@ -228,7 +228,7 @@ class PreparePane:
         if isinstance(session.job, Preparing):
             session.stop()
         photo = session.current
-        if photo is None or photo.preparation is None or not photo.preparation.is_stale:
+        if photo is None or photo.old_print is None or not photo.old_print.is_stale:
             return {self.status: ""}
         return {self.status: line("Waiting for its turn ...")}
 
@@ -236,19 +236,19 @@ class PreparePane:
         """Take what was pressed beside the frame, and the corners as they are."""
         self.stop(session)
         try:
-            preparation = _current(session)
+            old = _current(session)
             act, number = str(event.index), str(event.index).removeprefix("print")
             if act == "whole":
-                preparation.corners = preparation.whole
-            elif number in map(str, range(len(preparation.frames))):
-                preparation.corners = preparation.frames[int(number)]
+                old.corners = old.whole
+            elif number in map(str, range(len(old.frames))):
+                old.corners = old.frames[int(number)]
             else:
-                preparation.put_corners(_points_of(event.value))
+                old.put_corners(_points_of(event.value))
             if act in ("left", "right"):
-                preparation.turn(1 if act == "right" else -1)
+                old.turn(1 if act == "right" else -1)
             elif act in ("cut", "whole"):
-                preparation.cut()
-            return {**self.stop(session), self.frame: _frame_html(preparation)}
+                old.cut()
+            return {**self.stop(session), self.frame: _frame_html(old)}
         except FAILURES as error:
             return {self.status: problem(error)}
 
@@ -256,29 +256,29 @@ class PreparePane:
         """Take the switches."""
         self.stop(session)
         try:
-            preparation = _current(session)
+            old = _current(session)
         except FAILURES as error:
             return {self.status: problem(error)}
         repairs = repairs and self._repairer is not None
-        preparation.wish = replace(preparation.wish, repairs=repairs, fades=fades)
+        old.wish = replace(old.wish, repairs=repairs, fades=fades)
         return self.stop(session)
 
     def work(self, session: AlbumSession) -> Iterator[Updates]:
         """Make what is wished of the photo that is open, and show it."""
         photo = session.current
-        if photo is None or photo.preparation is None or not photo.preparation.is_stale:
+        if photo is None or photo.old_print is None or not photo.old_print.is_stale:
             yield {self.part: gr.skip()}
             return
         job, began = Preparing(), time.perf_counter()
         try:
-            for shown in session.run(job, self._made(photo, photo.preparation)):
+            for shown in session.run(job, self._made(photo, photo.old_print)):
                 # Each time: Gradio may send the end of the job before once more after the first.
                 yield {**shown, self.cancel: gr.update(visible=True)}
             if job.end == "replaced":
                 yield {self.status: gr.skip()}
                 return
             said = "Cancelled." if job.end else f"Done in {time.perf_counter() - began:.1f} s."
-            said = line(f"{said} {self._said(photo.preparation)}")
+            said = line(f"{said} {self._said(photo.old_print)}")
         except FAILURES as error:
             said = problem(error)
         if session.job is job:
@@ -289,9 +289,9 @@ class PreparePane:
         self, session: AlbumSession, photo: ColoredPhoto, job: Job
     ) -> Iterator[Updates]:
         """Give the room to the colorings, and repair the places that have been changed."""
-        preparation = photo.preparation
-        if preparation and preparation.is_stale:
-            with closing(self._made(photo, preparation)) as steps:
+        old = photo.old_print
+        if old and old.is_stale:
+            with closing(self._made(photo, old)) as steps:
                 for shown in steps:
                     if job.end:
                         break
@@ -301,10 +301,8 @@ class PreparePane:
         if session.current is photo:
             yield {self.part: gr.update(open=False)}
 
-    def _made(
-        self, photo: ColoredPhoto, preparation: Preparation
-    ) -> Generator[Updates, None, None]:
-        for share in preparation.steps(self._repairer, photo.replace_photo):
+    def _made(self, photo: ColoredPhoto, old: OldPrint) -> Generator[Updates, None, None]:
+        for share in old.steps(self._repairer, photo.replace_photo):
             percent = int(100 * share)
             said = f"{percent} % of the photo is prepared."
             yield {self.status: progress(percent, 100, said)}
@@ -314,20 +312,20 @@ class PreparePane:
     def find(self, session: AlbumSession, sensitivity: str) -> Updates:
         """Find less or more."""
 
-        def change(preparation: Preparation) -> None:
-            wish = preparation.wish
-            preparation.wish = replace(wish, sensitivity=_SENSITIVITIES[sensitivity])
-            preparation.find_again()
+        def change(old: OldPrint) -> None:
+            wish = old.wish
+            old.wish = replace(wish, sensitivity=_SENSITIVITIES[sensitivity])
+            old.find_again()
 
         return self._changed(session, change)
 
     def draw(self, session: AlbumSession, size: str, event: gr.SelectData) -> Updates:
         """Add a place where the picture was clicked or drawn on, or take one back."""
 
-        def change(preparation: Preparation) -> None:
-            width, height = preparation.base.width, preparation.base.height
+        def change(old: OldPrint) -> None:
+            width, height = old.base.width, old.base.height
             points = [(x * width, y * height) for x, y in _points_of(event.value)]
-            preparation.mark(points, _RADII[size] * max(width, height))
+            old.mark(points, _RADII[size] * max(width, height))
 
         return self._changed(session, change)
 
@@ -336,44 +334,44 @@ class PreparePane:
     ) -> Updates:
         """Add or take back a place that is given in numbers."""
 
-        def change(preparation: Preparation) -> None:
+        def change(old: OldPrint) -> None:
             if across is None or down is None:
                 raise ColorflowError("Say how far the place is across and down.")
-            longer = max(preparation.base.width, preparation.base.height)
-            preparation.mark([(across, down)], _RADII[size] * longer)
+            longer = max(old.base.width, old.base.height)
+            old.mark([(across, down)], _RADII[size] * longer)
 
         return self._changed(session, change)
 
     def undo(self, session: AlbumSession) -> Updates:
         """Take the last change of the places back."""
-        return self._changed(session, Preparation.undo)
+        return self._changed(session, OldPrint.undo)
 
-    def _changed(self, session: AlbumSession, change: Callable[[Preparation], object]) -> Updates:
+    def _changed(self, session: AlbumSession, change: Callable[[OldPrint], object]) -> Updates:
         if isinstance(session.job, Preparing):
             session.stop()
         try:
-            preparation = _current(session)
-            change(preparation)
-            return {**self._places(preparation), self.status: line(self._said(preparation))}
+            old = _current(session)
+            change(old)
+            return {**self._places(old), self.status: line(self._said(old))}
         except FAILURES as error:
             return {self.status: problem(error)}
         finally:
             session.delete_if_closed()
 
 
-def preparation_of(photo: ColoredPhoto) -> Preparation:
+def old_print_of(photo: ColoredPhoto) -> OldPrint:
     """What is wished of a photo and has been made of it; prints are looked for the first time.
 
     Raises:
         ColorflowError: its preview cannot be read any more.
     """
-    if photo.preparation is None:
-        photo.preparation = Preparation(photo.photo)
-    return photo.preparation
+    if photo.old_print is None:
+        photo.old_print = OldPrint(photo.photo)
+    return photo.old_print
 
 
-def _current(session: AlbumSession) -> Preparation:
-    return preparation_of(session.require())
+def _current(session: AlbumSession) -> OldPrint:
+    return old_print_of(session.require())
 
 
 def _points_of(value: object) -> Corners:
@@ -393,10 +391,10 @@ def _points_of(value: object) -> Corners:
     return tuple(found)
 
 
-def _frame_html(preparation: Preparation) -> str:
+def _frame_html(old: OldPrint) -> str:
     """HTML of the upload with the frame over it, and of what can be done; see prepare.js."""
-    (width, height), corners = preparation.turned_size, preparation.turned_corners
-    found, is_cut = len(preparation.frames), preparation.made.frame is not None
+    (width, height), corners = old.turned_size, old.turned_corners
+    found, is_cut = len(old.frames), old.made.frame is not None
     said = "Drag the corners to those of the print, and cut it out."
     if found:
         said = "A print was found. Correct its corners if they are wrong, and cut it out."
@@ -424,7 +422,7 @@ def _frame_html(preparation: Preparation) -> str:
         f"<p>{html.escape(said)}</p>"
         f'<div class="prepare-stage frame" style="--ratio:{width / height:.4f}" '
         f'data-width="{width}" data-height="{height}">'
-        f'<img src="{file_url(preparation.turned_preview())}" alt="What was uploaded, with the '
+        f'<img src="{file_url(old.turned_preview())}" alt="What was uploaded, with the '
         'frame that is cut out" draggable="false">'
         f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">'
         f'<path class="outside"/><path class="inside"/></svg>{handles}</div>'

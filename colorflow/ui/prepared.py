@@ -1,6 +1,6 @@
 """What is done to an old print before it is colored: cut out, turned, repaired, its tones back.
 
-A visitor wishes something (`Wish`), and `Preparation.steps` makes it: a file in the folder of the
+A visitor wishes something (`Wish`), and `OldPrint.steps` makes it: a file in the folder of the
 upload, which is colored in the place of the upload. The upload stays, so every wish can be taken
 back. Between two clicks nothing but files is kept: the prints' own pixels, where damage is likely
 (log odds), and the mask of what will be repaired.
@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.errors import ColorflowError
-from colorflow.photo import Photo, read_photo
+from colorflow.photo import Photo, Preparation, read_photo
 from colorflow.repair.fading import unfaded
 from colorflow.repair.repairer import mask_of
 from colorflow.scan import Frame, cut_out, find_frames
@@ -90,7 +90,7 @@ class Wish:
         return (self.shape, self.repair, self.fades) == (other.shape, other.repair, other.fades)
 
 
-class Preparation:
+class OldPrint:
     """What is wished of an upload, and what has been made of it.
 
     Args:
@@ -304,8 +304,8 @@ class Preparation:
             self._put(improved, wish, use, base=self.base)
         finally:
             if self.made is not wish:
-                kept = {"sensitivity": wish.sensitivity, "marks": wish.marks}
-                self.wish = replace(self.made, **kept)
+                sensitivity, marks = wish.sensitivity, wish.marks
+                self.wish = replace(self.made, sensitivity=sensitivity, marks=marks)
 
     def _put(
         self,
@@ -334,6 +334,7 @@ class Preparation:
     def _improved(
         self, wish: Wish, repairer: Repairer | None
     ) -> Generator[float, None, UploadedPhoto]:
+        said = Preparation(unfaded=wish.fades)
         with self.base.read() as photo:
             if wish.repairs:
                 assert repairer
@@ -342,10 +343,17 @@ class Preparation:
                 if not self._mask.exists():
                     self._decide(self._load(self._odds))
                 mask = self._load(self._mask) > 0
-                photo = (yield from repairer.steps(photo, mask=mask)).photo
+                done = yield from repairer.steps(photo, mask=mask)
+                photo = done.photo
+                said = replace(
+                    said,
+                    model=repairer.digest,
+                    sensitivity=wish.sensitivity,
+                    share=done.share,
+                )
             if wish.fades:
                 photo = unfaded(photo)
-            return prepared_photo(photo, self.scan)
+            return prepared_photo(photo, self.scan, said)
 
     # files
 

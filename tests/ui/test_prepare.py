@@ -14,12 +14,12 @@ import pytest
 from PIL import Image
 
 from colorflow.color.full_resolution import lightness_of
-from colorflow.photo import read_photo
+from colorflow.photo import read_photo, read_statements
 from colorflow.ui.album import AlbumSession
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.limits import MemoryBudget, UploadSpace
 from colorflow.ui.prepare import PreparePane
-from colorflow.ui.prepared import MOST_MARKS, Preparation
+from colorflow.ui.prepared import MOST_MARKS, OldPrint
 from colorflow.ui.status import Updates
 from tests.ui.cracked_print import (
     CRACK,
@@ -77,16 +77,16 @@ def scanned(tab: ColorizeTab, tmp_path: Path, *tilts: float) -> tuple[Any, list[
     return opened(tab, tmp_path / "scan.jpg"), corners
 
 
-def preparation(session: Any) -> Preparation:
+def old(session: Any) -> OldPrint:
     assert session.current
-    assert session.current.preparation
-    return session.current.preparation
+    assert session.current.old_print
+    return session.current.old_print
 
 
 def press(pane: PreparePane, session: Any, act: str, corners: object = None) -> Updates:
     """Press a button beside the frame, by default with the corners as they are."""
     if corners is None:
-        corners = [list(corner) for corner in preparation(session).turned_corners]
+        corners = [list(corner) for corner in old(session).turned_corners]
     event: Any = SimpleNamespace(index=act, value=corners)
     return everything(iter([pane.wish_frame(session, event), *pane.work(session)]))
 
@@ -99,7 +99,7 @@ def click(
     pane: PreparePane, session: Any, *points: Sequence[float], size: str = "Medium"
 ) -> Updates:
     """Click or draw, in pixels of what is shown."""
-    base = preparation(session).base
+    base = old(session).base
     shares = [[x / base.width, y / base.height] for x, y in points]
     event: Any = SimpleNamespace(index=0, value=shares)
     return pane.draw(session, size, event)
@@ -277,6 +277,10 @@ def test_places_are_taken_back_and_added(tab: ColorizeTab, pane: PreparePane, pl
     assert not shown[pane.part]["open"]
     assert not is_repaired(session, SPOT)
     assert is_repaired(session, CRACK[1])
+    said = read_statements(download(tab, session)).prepared
+    assert said
+    assert said.model == SmallRepairer.load().digest
+    assert said.share == pytest.approx(old(session).share)
     changed = colored_pixels(session) != cracked_print()
     for x, y in (nothing, (225, 150), (250, 180)):
         assert changed[y - 1 : y + 2, x - 1 : x + 2].any()
@@ -295,7 +299,7 @@ def test_less_and_more(tab: ColorizeTab, pane: PreparePane, plain: Path) -> None
     shares = []
     for name in ("Least", "Less", "Normal", "More", "Most"):
         pane.find(session, name)
-        shares.append(preparation(session).share)
+        shares.append(old(session).share)
     assert shares == sorted(shares)
     assert shares[0] > 0, "what the visitor has added stays"
 
@@ -303,15 +307,15 @@ def test_less_and_more(tab: ColorizeTab, pane: PreparePane, plain: Path) -> None
 def test_a_place_in_numbers(tab: ColorizeTab, pane: PreparePane, plain: Path) -> None:
     session = opened(tab, plain)
     switch(pane, session, repairs=True)
-    before = preparation(session).share
+    before = old(session).share
     assert "Say how far" in text(pane.put(session, "Small", None, 3), pane.status)
     for x, y in ((WIDTH + 1, 3), (-1, 3), (float("nan"), 3)):
         assert "has 300 × 220 pixels" in text(pane.put(session, "Small", x, y), pane.status)
-    assert preparation(session).share == before
+    assert old(session).share == before
     pane.put(session, "Small", *SPOT)
-    assert preparation(session).share < before
-    preparation(session).wish = preparation(session).wish.__class__(
-        repairs=True, marks=preparation(session).wish.marks * MOST_MARKS
+    assert old(session).share < before
+    old(session).wish = old(session).wish.__class__(
+        repairs=True, marks=old(session).wish.marks * MOST_MARKS
     )
     assert "undo some first" in text(pane.put(session, "Small", 3, 3), pane.status)
 
@@ -402,10 +406,10 @@ def test_what_is_lost_is_said(tab: ColorizeTab, pane: PreparePane, plain: Path) 
     session = opened(tab, plain)
     switch(pane, session, repairs=True)
     session.current.photo.path.unlink()
-    preparation(session)._mask.unlink()
+    old(session)._mask.unlink()
     updates = click(pane, session, SPOT)
     assert "What was found is gone" in text(updates, pane.status)
-    preparation(session).scan.path.unlink()
+    old(session).scan.path.unlink()
     updates = press(pane, session, "right")
     assert is_problem(updates, pane.status)
     assert "print.png" in text(updates, pane.status)
