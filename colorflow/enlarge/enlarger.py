@@ -10,6 +10,7 @@ Dimensions: H, W pixels of the photo, s the scale (2 or 4).
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -220,8 +221,7 @@ class Enlarger:
         """
         names = self._names(scale, restore=restore)
         self._check(photo, scale, temperature, seed)
-        # All that the piece depends on: the second doubling sees half as far in the photo.
-        reach = sum(self.weights.models[name].config.reach >> i for i, name in enumerate(names))
+        reach = self._reach(names)
         top, left = (max(0, side.start - reach) // 2 * 2 for side in (rows, columns))
         seen = photo.full_depth[top : rows.stop + reach + 1, left : columns.stop + reach + 1]
         steps = self._doublings(
@@ -233,6 +233,39 @@ class Enlarger:
             for side, first in ((rows, top), (columns, left))
         )
         return np.ascontiguousarray(lightness[tuple(inner)])
+
+    def work(
+        self,
+        height: int,
+        width: int,
+        scale: int,
+        *,
+        restore: bool = False,
+        piece: int | None = None,
+    ) -> float:
+        """Megapixels that are computed, to which time is proportional: tiles see around themselves.
+
+        Args:
+            height: of the photo, in pixels.
+            width: likewise.
+            scale: as of `enlarge`.
+            restore: likewise.
+            piece: pixels of the photo on each side of what `piece` makes; None for all of it.
+        """
+        names, pixels = self._names(scale, restore=restore), 0
+        sides = [height, width]
+        if piece is not None:
+            sides = [min(side, piece + 2 * self._reach(names)) for side in sides]
+        for name in names:
+            margin = 2 * self.weights.models[name].config.reach
+            pixels += 4 * math.prod(side + margin * math.ceil(side / TILE) for side in sides)
+            sides = [2 * side for side in sides]
+        return pixels / 1e6
+
+    def _reach(self, names: Sequence[str]) -> int:
+        """Pixels of the photo around a piece on which it depends."""
+        # The second doubling sees half as far in the photo.
+        return sum(self.weights.models[name].config.reach >> i for i, name in enumerate(names))
 
     def _doublings(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ from colorflow.ui.panes import (
     SUFFIXES,
     saved_by_browser,
 )
+from colorflow.ui.runs import Run, Runs, Steps
 from colorflow.ui.samples import copy_of_sample
 from colorflow.ui.session import Job
 from colorflow.ui.status import FAILURES, Updates, line, problem, progress, sentence
@@ -55,24 +56,6 @@ _SHOW_RESULTS = """
 })
 """
 """On a phone the results are below the controls, out of sight."""
-
-Steps = Generator[Updates, None, Updates]
-"""What the page shows while something is done, and at its end."""
-
-
-class Run(Job):
-    """Work that waits for its turn in a queue.
-
-    Args:
-        steps: does it.
-        is_of_all: whether it goes on while the visitor looks at other photos.
-    """
-
-    def __init__(self, steps: Callable[[Job], Steps], *, is_of_all: bool = False) -> None:
-        super().__init__()
-        self.state = "waiting"
-        self.steps = steps
-        self.is_of_all = is_of_all
 
 
 class ColorizeTab(ColorizeLayout):
@@ -98,6 +81,7 @@ class ColorizeTab(ColorizeLayout):
         super().__init__(colorizer, space, enlarger, repairer)
         self._colorizer = colorizer
         self._megabytes = space.megabytes
+        self.runs = Runs(self.session, self.status, self.cancel_button, self._cleared)
         self._connect_runs(self._connect_photos())
         self._connect_choices()
         self.prepare.connect(self.shown)
@@ -133,16 +117,15 @@ class ColorizeTab(ColorizeLayout):
             (self.more_button.click, partial(self.more, alike=True), [self.n], AFTERWARDS),
             (self.else_button.click, partial(self.more, alike=False), [self.n], AFTERWARDS),
             (self.all_button.click, self.all, wishes, FOR_LONG),
-            (self.zip_button.click, self.zip, [self.format, self.every], FOR_LONG),
+            (self.zip_button.click, self.zip, [self.larger.format, self.every], FOR_LONG),
         ]
         for event, run, values, queue in runs:
-            begun = event(partial(self.begin, run), [self.session, *values], self.shown, **AT_ONCE)
-            worked = begun.then(self.work, [self.session], self.shown, **queue)
+            worked = self.runs.connect(event, run, values, self.shown, queue)
             if queue is FOR_LONG:
                 saved_by_browser(worked, self.zip_file)
             else:
                 worked.then(None, js=_SHOW_RESULTS)
-        self.cancel_button.click(self.cancel, [self.session], self.shown, **AT_ONCE)
+        self.runs.connect_cancel(self.shown)
 
     def _connect_choices(self) -> None:
         self.beside.input(
@@ -153,14 +136,13 @@ class ColorizeTab(ColorizeLayout):
         self.keep_button.click(self.keep, [self.session], self.shown, **AT_ONCE)
         self.kept.select(self.press_kept, [self.session], self.shown, **AT_ONCE)
         self.saturation.connect(self.session, self._saturated, self.shown)
-        self.result.connect(self.session, self.format)
+        self.result.connect(self.session, self.larger.format)
         download = self.result.download
-        save = [self.session, self.format]
+        save = [self.session, self.larger.format]
         saved = self.kept.select(self.save_kept, save, [download.file, self.status], **AFTERWARDS)
         saved_by_browser(saved, download.file)
-        larger = self.larger
-        stops = [larger.size.input, larger.picture.select, larger.put_button.click]
-        gr.on([*stops, larger.button.click], self._said_nothing, None, self.shown, **AT_ONCE)
+        said = [self.status, self.cancel_button]
+        self.larger.button.click(self._said_nothing, None, said, **AT_ONCE)
 
     # photos
 
@@ -226,25 +208,6 @@ class ColorizeTab(ColorizeLayout):
             return self._view(session)
 
     # runs
-
-    def begin(self, run: Callable[..., Run], session: AlbumSession, *values: Any) -> Updates:
-        """Put a run in the queue; `work` is called when it is its turn.
-
-        Args:
-            run: the method that makes it.
-            session: the visitor's. The work before ends at once, and not only when this begins.
-            values: further arguments of the method.
-        """
-        session.stop()
-        try:
-            session.start(run(session, *values))
-        except FAILURES as error:
-            return {self.status: problem(error), self.cancel_button: gr.update(visible=False)}
-        return {
-            self.status: line("Waiting for its turn ..."),
-            self.cancel_button: gr.update(visible=True, interactive=True),
-            self.zip_file: None,
-        }
 
     def one(self, session: AlbumSession, *wishes: Any) -> Run:
         """Color the photo anew, which is treated as gray from then on.
@@ -376,32 +339,9 @@ class ColorizeTab(ColorizeLayout):
 
         return Run(steps, is_of_all=True)
 
-    def work(self, session: AlbumSession) -> Iterator[Updates]:
-        """Do what waits for its turn, and show how far it is."""
-        run = session.job
-        if not isinstance(run, Run) or run.state != "waiting" or run.end:
-            yield {self.status: gr.skip()}
-            return
-        try:
-            with run:
-                try:
-                    last = yield from run.steps(run)
-                except FAILURES as error:
-                    last = {self.status: problem(error)}
-                last[self.cancel_button] = gr.update(visible=False)
-                # Gradio sends it twice, and what comes after a run that is replaced in between.
-                yield {self.status: gr.skip()} if run.end == "replaced" else last
-        finally:
-            session.delete_if_closed()
-
-    def cancel(self, session: AlbumSession) -> Updates:
-        """End the run after the coloring at work, or take it out of the queue."""
-        if not session.cancel():
-            return {self.cancel_button: gr.update(interactive=False)}
-        return {
-            self.status: line("Cancelled; nothing was made."),
-            self.cancel_button: gr.update(visible=False),
-        }
+    def _cleared(self, session: AlbumSession) -> Updates:
+        """What a run takes off the page when it begins: it ends an enlargement, too."""
+        return {self.zip_file: None, **self.larger.interrupted(session)}
 
     # choices
 

@@ -16,8 +16,6 @@ from colorflow.ui.enlarge import EnlargePane
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.panes import (
     HAS_COLORS,
-    OWN_FORMAT,
-    SUFFIXES,
     TREAT_AS_GRAY,
     ComparePane,
     UploadPane,
@@ -97,7 +95,9 @@ class ColorizeLayout:
                 with self.result.column:
                     self._build_gallery()
                     self._build_comparison()
-                    self.larger = EnlargePane(enlarger, self.session, self.format, colorizer.digest)
+                self.larger = EnlargePane(enlarger, self.session, colorizer.digest, self.status)
+                self.result.download = self.larger.plain
+                with gr.Column(visible=False, elem_id="more-results") as self.others:
                     hints = colorizer.takes_hints
                     self.to_hints = gr.Button(
                         "Correct its colors", visible=hints, elem_id="to-hints"
@@ -111,7 +111,7 @@ class ColorizeLayout:
             self.with_colors, self.button, self.all_button, self.cancel_button, self.status,
             self.zip_button, self.every, self.zip_file, self.result.welcome, self.result.column,
             self.view, self.gallery, self.back_button, self.kept, self.result.compare,
-            *self.saturation.components, self.result.download.button, self.beside,
+            *self.saturation.components, self.beside, self.others,
             *self.larger.components, *self.map.components, *self.prepare.components,
         ]  # fmt: skip
 
@@ -221,15 +221,6 @@ class ColorizeLayout:
             elem_id="beside",
         )
         self.saturation = SaturationPane("", self.status)
-        with gr.Row(elem_id="keep"):
-            self.result.add_download()
-            self.format = gr.Radio(
-                list(SUFFIXES),
-                value=OWN_FORMAT,
-                label="Save as",
-                info="Its own is JPEG for a JPEG. A JPEG is small; a PNG loses nothing.",
-                elem_id="format",
-            )
 
     # what is shown
 
@@ -247,8 +238,9 @@ class ColorizeLayout:
             self.view: SUMMARY,
             self.gallery: None,
             self.beside: gr.update(visible=bool(current and current.has_colors)),
+            self.others: gr.update(visible=False),
             **self.map.emptied(),
-            **self.larger.emptied(),
+            **self.larger.emptied(current),
             **self._colorings(session),
         }
         return {**view, **self._said_nothing()} if session.job is None else view
@@ -327,8 +319,9 @@ class ColorizeLayout:
             **self._gallery(current, selected_index=index),
             self.kept: kept_html(current),
             **self._compared(session, current, chosen),
-            **self.larger.stopped(session),
-            **self.larger.emptied(),
+            self.others: gr.update(visible=True),
+            **self.larger.interrupted(session),
+            **self.larger.emptied(current),
         }
 
     def _gallery(self, photo: ColoredPhoto, **options: Any) -> Updates:

@@ -1,9 +1,11 @@
-"""The part of a tab that enlarges the chosen coloring: a choice of details, and the download."""
+"""The part of a tab that keeps what is shown: its size, its file, and the choice of its detail."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +16,22 @@ from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.enlarge.draws import Draw, draws
 from colorflow.enlarge.enlarger import MAX_RESULT_PIXELS, paint
 from colorflow.errors import ColorflowError
-from colorflow.photo import Enlargement, Photo, photo_from_image, write_image
-from colorflow.ui.colorings import ColoredPhoto, PhotoSession, ShownColoring
+from colorflow.photo import (
+    Enlargement,
+    Photo,
+    photo_from_image,
+    read_photo,
+    read_statements,
+    write_image,
+)
+from colorflow.ui.colorings import ColoredPhoto, PhotoSession
 from colorflow.ui.controls import place_in_numbers
 from colorflow.ui.limits import LONG_QUEUE, WORK_QUEUE
-from colorflow.ui.panes import AT_ONCE, SUFFIXES, picture
+from colorflow.ui.panes import AT_ONCE, OWN_FORMAT, SUFFIXES, Download, picture
 from colorflow.ui.photos import UploadedPhoto, write_preview
-from colorflow.ui.session import Job, Session
+from colorflow.ui.runs import Run, Runs, Steps
+from colorflow.ui.session import Job
+from colorflow.ui.spots import best_spot
 from colorflow.ui.status import FAILURES, Updates, line, problem, progress, status_line
 
 if TYPE_CHECKING:
@@ -30,10 +41,10 @@ AS_IT_IS = "As it is"
 SIZES = {AS_IT_IS: 1, "×2": 2, "×4": 4}
 DRAWS = draws(3, None, 0)
 """Results that the visitor chooses from: the mean, and samples of the detail."""
-Spot = tuple[float | None, float | None]
-"""Across and down, in pixels of the photo; None for the middle."""
 PIECE_SIDE = 320
 """Pixels of the result on each side of a piece."""
+_SIZE = "Size"
+_ONLY_LARGER = "Only enlarge it, with the colors that it has"
 _ABOUT_SIZE = "A larger picture gets detail that the photo does not have; it is made up to suit it."
 _ABOUT_RESTORING = (
     "Takes the blur, noise and compression of old and small photos out; without it, the result "
@@ -46,44 +57,95 @@ has other detail. Choose one.</p>
 """
 
 
-class Enlarging(Job):
+@dataclass(eq=False, slots=True)
+class Look:
+    """What a visitor wants to see of the detail."""
+
+    size: str
+    """One of `SIZES`."""
+    restore: bool
+    """Whether blur, noise and compression are taken out."""
+    across: float | None = None
+    """Pixels of the photo from its left edge to the spot; None for the best spot."""
+    down: float | None = None
+    """Likewise from its upper edge."""
+    number: int = 0
+    """Of the detail in `DRAWS` that is chosen."""
+    is_other_spot: bool = False
+    """Whether only the spot is new, so that a file that was made stays."""
+    is_begun: bool = False
+
+
+class Enlarging(Run):
     """Makes the file for the download."""
 
 
 class EnlargePane:
-    """The choice of a size, and what it brings; made inside a `gr.Blocks`.
+    """The download of what a tab shows, in its own size or larger; made inside a `gr.Blocks`.
+
+    It is about the chosen coloring of the session's current photo, or about that photo as it is
+    where it has no coloring.
 
     Args:
-        enlarger: samples the detail; without one the choice is not shown.
-        session: holds the visitor's `Session`.
-        format_: where the visitor chooses one of `SUFFIXES`.
+        enlarger: samples the detail; without one there is no choice of a size.
+        session: holds the visitor's `PhotoSession`.
         model: digest of the weights of colors.
+        status: line in which errors of the download in the photo's own size are told.
+        prefix: of the elem_ids.
+
+    Attributes:
+        plain: the download in the photo's own size, for whoever builds the tab to connect.
+        format: the choice of its format.
     """
 
     def __init__(
-        self, enlarger: Enlarger | None, session: gr.State, format_: gr.Radio, model: str
+        self,
+        enlarger: Enlarger | None,
+        session: gr.State,
+        model: str,
+        status: gr.HTML,
+        prefix: str = "",
     ) -> None:
         self._enlarger, self._model = enlarger, model
-        self.size = gr.Radio(
-            list(SIZES),
-            value=AS_IT_IS,
-            label="Size",
-            info=_ABOUT_SIZE,
-            visible=enlarger is not None,
-            elem_id="size",
-        )
+        self._seconds: dict[tuple[int, bool, bool], float] = {}
+        """A megapixel of work on this machine, as measured last: by scale, whether it restores,
+        and whether it samples."""
+        with gr.Column(visible=False, elem_id=f"{prefix}keep") as self.column:
+            with gr.Row(elem_id=f"{prefix}keep-row") as self.row:
+                self.plain = Download(prefix, model, status)
+                self.format = gr.Radio(
+                    list(SUFFIXES),
+                    value=OWN_FORMAT,
+                    label="Save as",
+                    info="Its own is JPEG for a JPEG. A JPEG is small; a PNG loses nothing.",
+                    elem_id=f"{prefix}format",
+                )
+            self.size = gr.Radio(
+                list(SIZES),
+                value=AS_IT_IS,
+                label=_SIZE,
+                info=_ABOUT_SIZE,
+                visible=enlarger is not None,
+                elem_id=f"{prefix}size",
+            )
+            self._build_detail(f"{prefix}enlarge")
         self.number = gr.State(0)
-        with gr.Column(visible=False, elem_id="enlarge") as self.column:
-            gr.HTML(_HEADING, elem_id="enlarge-heading")
+        self.components = [*self.emptied(None), self.button]
+        self._connect(session)
+
+    def _build_detail(self, prefix: str) -> None:
+        enlarger = self._enlarger
+        with gr.Column(visible=False, elem_id=prefix) as self.detail:
+            gr.HTML(_HEADING, elem_id=f"{prefix}-heading")
             self.restore = gr.Checkbox(
                 label="Clear up an old photo",
                 info=_ABOUT_RESTORING,
                 visible=enlarger is not None and enlarger.can_restore,
-                elem_id="enlarge-restore",
+                elem_id=f"{prefix}-restore",
             )
-            self.picture = picture("enlarge-picture", height=240)
+            self.picture = picture(f"{prefix}-picture", height=240)
             self.across, self.down, self.put_button = place_in_numbers(
-                "enlarge-", "Give a spot in numbers", "Show this spot"
+                f"{prefix}-", "Give a spot in numbers", "Show this spot"
             )
             self.samples = gr.Gallery(
                 show_label=False,
@@ -92,47 +154,60 @@ class EnlargePane:
                 interactive=False,
                 buttons=[],
                 columns=len(DRAWS) + 1,
-                elem_id="enlarge-samples",
+                elem_id=f"{prefix}-samples",
+                elem_classes="enlarge-samples",
             )
             with gr.Row():
-                self.button = gr.Button("Enlarge", variant="primary", elem_id="enlarge-go")
-                self.cancel = gr.Button("Cancel", visible=False, elem_id="enlarge-cancel")
+                self.button = gr.Button("Enlarge", variant="primary", elem_id=f"{prefix}-go")
+                self.cancel = gr.Button("Cancel", visible=False, elem_id=f"{prefix}-cancel")
                 self.download = gr.DownloadButton(
-                    "Download", visible=False, variant="primary", elem_id="enlarge-download"
+                    "Download", visible=False, variant="primary", elem_id=f"{prefix}-download"
                 )
-            self.status = status_line("", "enlarge-status")
-        self.components = [*self.emptied(), self.button]
-        self._connect(session, format_)
+            self.status = status_line("", f"{prefix}-status")
 
-    def _connect(self, session: gr.State, format_: gr.Radio) -> None:
+    def _connect(self, session: gr.State) -> None:
         shown = self.components
         begin: dict[str, Any] = {
             "show_progress_on": self.status,
             "trigger_mode": "multiple",
             "api_visibility": "private",
         }
-        # The job before ends at once, and not only when it is this one's turn.
-        spot = [self.across, self.down]
-        pointed = self.picture.select(self.point_at, [session], spot, **AT_ONCE)
-        put = self.put_button.click(Session.stop, [session], None, **AT_ONCE)
-        sized = self.size.input(Session.stop, [session], None, **AT_ONCE)
-        restored = self.restore.input(Session.stop, [session], None, **AT_ONCE)
-        clicked = self.button.click(Session.stop, [session], None, **AT_ONCE)
-        what = [session, self.size, self.restore]
-        for event in (pointed, put, sized, restored):
-            event.then(self.show, [*what, *spot], shown, **begin, **WORK_QUEUE)
-        inputs = [*what, self.number, format_]
-        clicked.then(self.enlarge, inputs, shown, **begin, **LONG_QUEUE)
-        chosen = [self.number, self.download, self.cancel, self.status]
-        self.samples.select(self.choose, [session], chosen, **AT_ONCE)
-        self.cancel.click(Session.cancel, [session], None, **AT_ONCE)
-        format_.input(self.stopped, [session], chosen[1:], **AT_ONCE)
+        wishes, spot = [session, self.size, self.restore], [self.across, self.down]
+        chosen = [*wishes, self.number]
+        for looked in (
+            self.picture.select(self.point_at, chosen, spot, **AT_ONCE),
+            self.put_button.click(self.put, [*chosen, *spot], None, **AT_ONCE),
+            self.size.input(self.resize, [*wishes, *spot], shown, **AT_ONCE),
+            self.restore.input(self.resize, [*wishes, *spot], shown, **AT_ONCE),
+        ):
+            looked.then(self.show, [session], shown, **begin, **WORK_QUEUE)
+        self.runs = runs = Runs(session, self.status, self.cancel, lambda _: self.outdated())
+        values = [*chosen[1:], self.format]
+        runs.connect(self.button.click, self.enlarge, values, shown, {**begin, **LONG_QUEUE})
+        runs.connect_cancel(shown)
+        self.samples.select(self.choose, wishes, shown, **AT_ONCE)
+        self.format.input(self.stopped, chosen, shown, **AT_ONCE)
 
-    def emptied(self) -> Updates:
-        """The part as it is for another coloring."""
+    # what is shown
+
+    def emptied(self, current: ColoredPhoto | None, size: str = AS_IT_IS) -> Updates:
+        """The part as it is before a spot is shown.
+
+        Args:
+            current: the photo that the visitor looks at, if any.
+            size: one of `SIZES`.
+        """
+        colored = current is not None and current.chosen is not None
+        plain: dict[str, Any] = {"visible": colored and size == AS_IT_IS}
+        if current:
+            plain["value"] = f"Download, {current.photo.width} × {current.photo.height} pixels"
+        can_be_kept = colored or (current is not None and self._enlarger is not None)
         return {
-            self.size: AS_IT_IS,
-            self.column: gr.update(visible=False),
+            self.column: gr.update(visible=can_be_kept),
+            self.row: gr.update(visible=colored or size != AS_IT_IS),
+            self.plain.button: gr.update(**plain),
+            self.size: gr.update(value=size, label=_SIZE if colored else _ONLY_LARGER),
+            self.detail: gr.update(visible=size != AS_IT_IS),
             self.picture: None,
             self.samples: None,
             self.cancel: gr.update(visible=False),
@@ -142,144 +217,213 @@ class EnlargePane:
             **self.outdated(),
         }
 
-    def stopped(self, session: PhotoSession) -> Updates:
-        """No download, and no job that would bring one."""
-        if isinstance(session.job, Enlarging):
-            session.stop()
-        return {self.cancel: gr.update(visible=False), **self.outdated()}
-
     def outdated(self) -> Updates:
         """No download: none was made for these choices."""
-        return {self.download: gr.update(value=None, visible=False), self.status: ""}
+        return {
+            self.download: gr.update(value=None, visible=False),
+            self.button: gr.update(visible=True),
+            self.status: "",
+        }
 
-    def show(
+    def interrupted(self, session: PhotoSession) -> Updates:
+        """End an enlargement that waits or is made, if there is one."""
+        if not isinstance(session.job, Enlarging) or session.job.state == "ended":
+            return {}
+        session.stop()
+        return {self.cancel: gr.update(visible=False), **self.outdated()}
+
+    def stopped(self, session: PhotoSession, size: str, restore: bool, number: int = 0) -> Updates:
+        """No download, and no enlargement that would bring one."""
+        said = {self.status: self._estimate(session, size, restore, number)}
+        return {**self.outdated(), **self.interrupted(session), **said}
+
+    def choose(
+        self, session: PhotoSession, size: str, restore: bool, event: gr.SelectData
+    ) -> Updates:
+        """Choose one of `DRAWS`; the first piece is the photo as it is."""
+        number = max(0, int(event.index) - 1)
+        return {self.number: number, **self.stopped(session, size, restore, number)}
+
+    # a spot
+
+    def point_at(
+        self, session: PhotoSession, size: str, restore: bool, number: int, event: gr.SelectData
+    ) -> tuple[int, int]:
+        """Take the spot where the picture was clicked; returns it in pixels of the photo."""
+        scale = session.current.photo.preview_scale if session.current else 1.0
+        x, y = (round(one / scale) for one in event.index)
+        self.put(session, size, restore, number, x, y)
+        return x, y
+
+    def put(
+        self,
+        session: PhotoSession,
+        size: str,
+        restore: bool,
+        number: int,
+        across: float | None,
+        down: float | None,
+    ) -> None:
+        """Take a spot; arguments as those of `Look`. An enlargement goes on meanwhile."""
+        session.look = Look(size, restore, across, down, number, is_other_spot=True)
+
+    def resize(
         self,
         session: PhotoSession,
         size: str,
         restore: bool,
         across: float | None,
         down: float | None,
-    ) -> Iterator[Updates]:
-        """Show the chosen coloring and its larger versions at a spot, or nothing of it.
+    ) -> Updates:
+        """Take another size, or another way; arguments as those of `Look`."""
+        session.look = Look(size, restore, across, down)
+        return {**self.outdated(), **self.interrupted(session)}
 
-        Args:
-            session: the visitor's.
-            size: one of `SIZES`.
-            restore: whether blur, noise and compression are taken out.
-            across: pixels of the photo from its left edge to the spot; None for the middle.
-            down: likewise from its upper edge.
-        """
-        if size == AS_IT_IS:
-            yield self.emptied()
+    def show(self, session: PhotoSession) -> Iterator[Updates]:
+        """Show what the visitor has asked for last: the detail at a spot, or nothing of it."""
+        look, current = session.look, session.current
+        if look is None or look.is_begun or current is None:
+            yield {self.status: gr.skip()}
+            return
+        look.is_begun, chosen = True, current.chosen
+        if look.size == AS_IT_IS:
+            yield self.emptied(current)
             return
         try:
-            current, job = session.require(), Job()
-            chosen = current.require_chosen()
-            width, height = _size_of_result(current.photo, SIZES[size])
-            yield from session.run(
-                job, self._spot(current, chosen, size, (across, down), restore=restore)
-            )
-            said = line(f"The result will have {width} × {height} pixels.")
-            yield {self.status: gr.skip() if job.end == "replaced" else said}
+            size_of_result(current.photo, SIZES[look.size])
+            with session.unless_left(current):
+                for updates in self._spot(current, look):
+                    if (session.look, session.current, current.chosen) != (look, current, chosen):
+                        break
+                    yield updates
         except FAILURES as error:
-            yield {self.column: gr.update(visible=True), self.status: problem(error)}
+            yield {
+                self.plain.button: gr.update(visible=False),
+                self.detail: gr.update(visible=True),
+                self.status: problem(error),
+            }
+        finally:
+            session.delete_if_closed()
 
-    def _spot(
-        self, current: ColoredPhoto, chosen: ShownColoring, size: str, spot: Spot, *, restore: bool
-    ) -> Generator[Updates, None, None]:
-        yield {
-            **self.emptied(),
-            self.size: size,
-            self.column: gr.update(visible=True),
-            self.picture: str(chosen.preview),
-            self.button: f"Enlarge {size}",
-            self.across: spot[0],
-            self.down: spot[1],
-            self.status: line("Predicting the detail ..."),
-        }
+    def _spot(self, current: ColoredPhoto, look: Look) -> Iterator[Updates]:
+        shown, scale = _Shown(current), SIZES[look.size]
+        if look.across is None or look.down is None:
+            reduced = shown.photo.preview_scale
+            found = best_spot(read_photo(shown.preview), reduced * PIECE_SIDE / scale)
+            spot = round(found[0] / reduced), round(found[1] / reduced)
+        else:
+            spot = round(look.across), round(look.down)
+        selected = look.number + 1 if look.is_other_spot else None
+        if not look.is_other_spot:
+            yield {
+                **self.emptied(current, look.size),
+                self.picture: str(shown.preview),
+                self.button: gr.update(value=f"Enlarge {look.size}", visible=True),
+                self.status: line("Predicting the detail ..."),
+            }
+        yield {self.across: spot[0], self.down: spot[1]}
         pieces: list[tuple[str, str]] = []
-        for caption, pixels in self._pieces(current, chosen, SIZES[size], spot, restore=restore):
+        for caption, pixels in self._pieces(shown, look, spot):
             # A name of its own for each spot: browsers keep what they have seen.
-            path = chosen.folder / f"spot-{time.monotonic_ns()}.png"
+            path = shown.folder / f"spot-{time.monotonic_ns()}.png"
             write_preview(path, pixels, photo_from_image(pixels))
             pieces.append((str(path), caption))
-            yield {self.samples: gr.update(value=pieces, selected_index=None)}
+            yield {self.samples: gr.update(value=pieces, selected_index=selected)}
+        if not look.is_other_spot:
+            yield {self.status: self._said(current.photo, look.size, look.restore, number=0)}
 
-    def point_at(self, session: PhotoSession, event: gr.SelectData) -> tuple[int, int]:
-        """Where the picture was clicked, in pixels of the photo; the job before ends."""
-        session.stop()
-        scale = session.current.photo.preview_scale if session.current else 1.0
-        x, y = event.index
-        return round(x / scale), round(y / scale)
+    def _pieces(
+        self, shown: _Shown, look: Look, spot: tuple[float, float]
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """Captions and pictures of the spot: as it is, then with each detail."""
+        assert self._enlarger
+        scale, restore = SIZES[look.size], look.restore
+        with shown.photo.read() as photo:
+            columns = _around(spot[0], photo.width, scale)
+            rows = _around(spot[1], photo.height, scale)
+            if shown.coloring is None:
+                colored = np.atleast_3d(photo.pixels[rows, columns])
+                colored = np.broadcast_to(colored, (*colored.shape[:2], 3))
+            else:
+                colored = render(LightnessRows(photo.pixels), shown.coloring.ab)[rows, columns]
+            part = Photo(pixels=np.ascontiguousarray(colored))
+            yield AS_IT_IS, part.pixels.repeat(scale, 0).repeat(scale, 1)
+            for number, draw in enumerate(DRAWS):
+                began = time.perf_counter()
+                lightness = self._enlarger.piece(
+                    photo, scale, draw.temperature, draw.seed, rows, columns, restore=restore
+                )
+                work = self._enlarger.work(
+                    photo.height, photo.width, scale, restore=restore, piece=PIECE_SIDE // scale
+                )
+                self._measured(scale, draw, began, work, restore=restore)
+                caption = f"Sample {number}" if number else "Average of all"
+                yield caption, paint(part, lightness)
 
-    def choose(self, session: PhotoSession, event: gr.SelectData) -> Updates:
-        """Choose one of `DRAWS`; the first piece is the photo as it is."""
-        return {self.number: max(0, int(event.index) - 1), **self.stopped(session)}
+    # the file
 
     def enlarge(
         self, session: PhotoSession, size: str, restore: bool, number: int, format_: str
-    ) -> Iterator[Updates]:
-        """Make the chosen coloring larger, with the chosen detail."""
-        began = time.perf_counter()
-        hidden = {self.cancel: gr.update(visible=False)}
-        try:
-            current, job = session.require(), Enlarging()
-            chosen = current.require_chosen()
-            scale, draw = SIZES[size], DRAWS[number]
-            width, height = _size_of_result(current.photo, scale)
-            suffix = SUFFIXES[format_] or current.photo.suffix
-            restored = "_restored" if restore else ""
-            path = chosen.folder / f"{chosen.stem}_x{scale}{restored}_{draw.label}{suffix}"
-            begun = self.outdated()
-            steps = self._written(current, chosen, scale, draw, path, restore=restore)
-            for share in session.run(job, steps):
-                # Each time: Gradio may send the end of the job before once more after the first.
-                shown = {self.cancel: gr.update(visible=True), self.status: _enlarged(share)}
-                yield {**begun, **shown}
-                begun = {}
-            if job.end == "replaced":
-                yield {self.status: gr.skip()}
-            elif job.end:
-                yield {**hidden, self.status: line("Cancelled; nothing was made.")}
-            else:
-                label = f"Download, {width} × {height} pixels"
-                seconds = time.perf_counter() - began
-                yield {
-                    **hidden,
-                    self.download: gr.update(value=str(path), label=label, visible=True),
-                    self.status: line(f"Enlarged in {seconds:.0f} s."),
-                }
-        except FAILURES as error:
-            yield {self.status: problem(error), **hidden}
+    ) -> Run:
+        """Make what is shown larger, with the chosen detail.
+
+        Args:
+            session: the visitor's.
+            size: one of `SIZES` but the first.
+            restore: whether blur, noise and compression are taken out.
+            number: of the detail in `DRAWS`.
+            format_: one of `SUFFIXES`.
+        """
+        current, scale, draw = session.require(), SIZES[size], DRAWS[number]
+        shown = _Shown(current)
+        width, height = size_of_result(shown.photo, scale)
+        suffix = SUFFIXES[format_] or shown.photo.suffix
+        restored = "_restored" if restore else ""
+        path = shown.folder / f"{shown.stem}_x{scale}{restored}_{draw.label}{suffix}"
+
+        def steps(job: Job) -> Steps:
+            began = time.perf_counter()
+            for share in self._written(shown, scale, draw, path, restore=restore):
+                if job.end:
+                    return {self.status: line("Cancelled; nothing was made.")}
+                yield {self.status: _enlarged(share, time.perf_counter() - began)}
+            seconds = time.perf_counter() - began
+            label = f"Download, {width} × {height} pixels"
+            return {
+                self.button: gr.update(visible=False),
+                self.download: gr.update(value=str(path), label=label, visible=True),
+                self.status: line(f"Enlarged in {seconds:.0f} s."),
+            }
+
+        return Enlarging(steps)
 
     def _written(
-        self,
-        current: ColoredPhoto,
-        chosen: ShownColoring,
-        scale: int,
-        draw: Draw,
-        path: Path,
-        *,
-        restore: bool,
+        self, shown: _Shown, scale: int, draw: Draw, path: Path, *, restore: bool
     ) -> Generator[float, None, None]:
         """Write the file, unless it is there already; yields the share that is done."""
         assert self._enlarger
         yield 0.0
         if path.exists():
             return
-        with current.photo.read(scale) as photo:
+        with shown.photo.read(scale) as photo:
+            began = time.perf_counter()
             lightness = yield from self._enlarger.steps(
                 photo, scale, draw.temperature, draw.seed, restore=restore
             )
             yield 1.0  # who cancels during the last step gets no file
-            pixels = render(lightness, chosen.ab, bits=photo.bits)
+            if shown.coloring is None:
+                pixels = paint(photo, lightness, bits=photo.bits)
+                provenance = read_statements(shown.photo.path, isolated=True).colors
+            else:
+                pixels = render(lightness, shown.coloring.ab, bits=photo.bits)
+                provenance = shown.coloring.provenance(self._model)
             del lightness
-            current.photo.budget.disk.check()
+            shown.photo.budget.disk.check()
             write_image(
                 path,
                 pixels,
                 photo.enlarged(pixels),
-                provenance=chosen.provenance(self._model),
+                provenance=provenance,
                 enlargement=Enlargement(
                     scale=scale,
                     seed=draw.seed,
@@ -288,47 +432,81 @@ class EnlargePane:
                     restored=restore,
                 ),
             )
+            work = self._enlarger.work(photo.height, photo.width, scale, restore=restore)
+            self._measured(scale, draw, began, work, restore=restore)
 
-    def _pieces(
-        self,
-        current: ColoredPhoto,
-        chosen: ShownColoring,
-        scale: int,
-        spot: Spot,
-        *,
-        restore: bool,
-    ) -> Iterator[tuple[str, np.ndarray]]:
-        """Captions and pictures of the spot: as it is, then with each detail."""
+    # how long it takes
+
+    def _measured(
+        self, scale: int, draw: Draw, began: float, work: float, *, restore: bool
+    ) -> None:
+        key = scale, restore, draw.temperature > 0
+        self._seconds[key] = (time.perf_counter() - began) / work
+
+    def _estimate(self, session: PhotoSession, size: str, restore: bool, number: int) -> str:
+        """What is said of a result before it is made; nothing where none is to be made."""
+        if session.current is None or size == AS_IT_IS:
+            return ""
+        return self._said(session.current.photo, size, restore, number)
+
+    def _said(self, photo: UploadedPhoto, size: str, restore: bool, number: int) -> str:
         assert self._enlarger
-        with current.photo.read() as photo:
-            rows = _around(spot[1], photo.height, scale)
-            columns = _around(spot[0], photo.width, scale)
-            colored = render(LightnessRows(photo.pixels), chosen.ab)
-            part = Photo(pixels=np.ascontiguousarray(colored[rows, columns]))
-            yield AS_IT_IS, part.pixels.repeat(scale, 0).repeat(scale, 1)
-            for number, draw in enumerate(DRAWS):
-                lightness = self._enlarger.piece(
-                    photo, scale, draw.temperature, draw.seed, rows, columns, restore=restore
-                )
-                caption = f"Sample {number}" if number else "Average of all"
-                yield caption, paint(part, lightness)
+        scale = SIZES[size]
+        said = f"The result will have {scale * photo.width} × {scale * photo.height} pixels"
+        key = scale, restore, DRAWS[number].temperature > 0
+        if (rate := self._seconds.get(key)) is not None:
+            work = self._enlarger.work(photo.height, photo.width, scale, restore=restore)
+            said += f", and takes {in_words(rate * work)}"
+        return line(f"{said}.")
 
 
-def _enlarged(share: float) -> str:
+class _Shown:
+    """What is enlarged, even if the visitor goes on to something else.
+
+    Args:
+        current: the photo that the visitor looks at.
+    """
+
+    def __init__(self, current: ColoredPhoto) -> None:
+        self.photo, self.coloring = current.photo, current.chosen
+        coloring = self.coloring
+        self.preview = coloring.preview if coloring else self.photo.preview
+        self.folder = coloring.folder if coloring else self.photo.folder
+        self.stem = coloring.stem if coloring else self.photo.path.stem
+
+
+def _enlarged(share: float, seconds: float) -> str:
+    """How far an enlargement is, and how long it still takes, by how long it has taken."""
     percent = int(100 * share)
-    return progress(percent, 100, f"{percent} % of the picture is enlarged.")
+    said = f"{percent} % of the picture is enlarged"
+    if 0 < share < 1:
+        said += f"; the rest takes {in_words(seconds * (1 - share) / share)}"
+    return progress(percent, 100, f"{said}.")
 
 
-def _around(center: float | None, size: int, scale: int) -> slice:
+def in_words(seconds: float) -> str:
+    """A time that is not known exactly: seconds to tens, minutes to whole ones."""
+    if seconds < 5:
+        return "a few seconds"
+    if seconds < 95:
+        return f"about {10 * math.ceil(seconds / 10)} s"
+    return f"about {math.ceil(seconds / 60)} minutes"
+
+
+def _around(center: float, size: int, scale: int) -> slice:
     """The pixels of a photo that a piece shows, on one of its axes."""
     side = min(size, PIECE_SIDE // scale)
-    start = round(size / 2 if center is None else center) - side // 2
+    start = round(center) - side // 2
     start = min(max(0, start), size - side)
     return slice(start, start + side)
 
 
-def _size_of_result(photo: UploadedPhoto, scale: int) -> tuple[int, int]:
-    """Width and height, unless they are more than this page makes: raises `ColorflowError`."""
+def size_of_result(photo: UploadedPhoto, scale: int) -> tuple[int, int]:
+    """Width and height of an enlarged photo in pixels.
+
+    Raises:
+        ColorflowError: they are more than this page makes.
+    """
     width, height = scale * photo.width, scale * photo.height
     most = min(photo.budget.pixels, MAX_RESULT_PIXELS)
     if width * height > most:

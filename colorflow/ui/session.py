@@ -105,6 +105,8 @@ class Session(Generic[Item]):
         """The one that the visitor looks at."""
         self.job: Job | None = None
         """The last one, at work or ended."""
+        self.look: Any = None
+        """What the visitor wants to see beside the job, such as the detail at a spot."""
         self.compares_gray = False
         """Whether colorings are compared with the photo's gray even if the photo has colors."""
         self._root = root

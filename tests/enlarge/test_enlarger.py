@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from colorflow.color.full_resolution import lightness_of
 from colorflow.enlarge.enlarger import Enlarger, paint
+from colorflow.enlarge.model import in_range
 from colorflow.enlarge.weights import (
     FIRST,
     LAST,
@@ -264,3 +265,25 @@ def test_a_header_that_asks_for_more_than_the_file_holds(weights: Path) -> None:
     save_file(tensors, weights, header)
     with pytest.raises(WeightsError, match="asks for"):
         load_enlarge_weights(weights)
+
+
+@pytest.mark.parametrize(("scale", "piece"), [(2, None), (4, None), (2, 8), (4, 8)])
+def test_work_is_what_is_computed(
+    enlarger: Enlarger, monkeypatch: pytest.MonkeyPatch, scale: int, piece: int | None
+) -> None:
+    """Counted in the results of all tiles."""
+    computed = []
+
+    def counted(high: Tensor) -> Tensor:
+        computed.append(high.numel())
+        return in_range(high)
+
+    monkeypatch.setattr("colorflow.enlarge.tiles.in_range", counted)
+    monkeypatch.setattr("colorflow.enlarge.enlarger.TILE", 32)
+    photo = photo_from_image(data.camera()[:70, :96])
+    if piece is None:
+        enlarger.lightness(photo, scale, 0, 0)
+    else:
+        enlarger.piece(photo, scale, 0, 0, slice(30, 30 + piece), slice(40, 40 + piece))
+    expected = enlarger.work(photo.height, photo.width, scale, piece=piece)
+    assert sum(computed) / 1e6 == pytest.approx(expected, rel=0.05)

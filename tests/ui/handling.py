@@ -17,9 +17,10 @@ from PIL import Image
 
 from colorflow.ui.album import AlbumSession
 from colorflow.ui.colorings import ColoredPhoto
-from colorflow.ui.colorize import ColorizeTab, Run
+from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.controls import SAMPLES, SUMMARY
 from colorflow.ui.panes import OWN_FORMAT, ComparePane
+from colorflow.ui.runs import Run
 from colorflow.ui.session import Session
 from colorflow.ui.status import Updates
 
@@ -70,8 +71,8 @@ def running(
 ) -> Iterator[Updates]:
     """Begin a run; what is shown while it is worked on, or why it is refused."""
     assert isinstance(session, AlbumSession)
-    begun = tab.begin(kind, session, *values)
-    return tab.work(session) if session.job else iter([begun])
+    begun = tab.runs.begin(kind, session, *values)
+    return tab.runs.work(kind, session) if session.job else iter([begun])
 
 
 def more(tab: ColorizeTab, session: Session[ColoredPhoto], n: int, *, alike: bool) -> Updates:

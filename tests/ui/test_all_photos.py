@@ -86,9 +86,9 @@ def begun(
     tab: ColorizeTab, session: Session[ColoredPhoto], *, n: int = 2, seed: int = 0, view: str = ""
 ) -> Iterator[Updates]:
     """A run that has said that it begins."""
-    updates = tab.begin(tab.all, session, n, 1.0, seed, view or SUMMARY)
+    updates = tab.runs.begin(tab.all, session, n, 1.0, seed, view or SUMMARY)
     assert updates[tab.cancel_button]["visible"]
-    run = tab.work(session)
+    run = tab.runs.work(tab.all, session)
     next(run)
     return run
 
@@ -117,8 +117,8 @@ def zipped(
     every: bool = False,
 ) -> Path:
     assert isinstance(session, AlbumSession)
-    tab.begin(tab.zip, session, format_, every)
-    return Path(value(everything(tab.work(session)), tab.zip_file))
+    tab.runs.begin(tab.zip, session, format_, every)
+    return Path(value(everything(tab.runs.work(tab.zip, session)), tab.zip_file))
 
 
 def content_of(archive: Path) -> dict[str, bytes]:
@@ -223,7 +223,7 @@ def test_cancel_keeps_what_is_done_and_the_next_run_goes_on(
 ) -> None:
     run = begun(tab, session)
     until(run, tab, "1 of 3")
-    tab.cancel(session)
+    tab.runs.cancel(session)
     rest = everything(run)
     assert text(rest, tab.status) == "Cancelled; 1 of 3 photos are colored."
     assert not rest[tab.cancel_button]["visible"]
@@ -234,7 +234,7 @@ def test_cancel_keeps_what_is_done_and_the_next_run_goes_on(
     assert text(rest, tab.status).startswith("2 photos colored in ")
     assert session.items[0].colorings is kept
     assert len(colorizer.calls) == 3
-    updates = tab.begin(tab.all, session, 2, 1.0, 0, SUMMARY)
+    updates = tab.runs.begin(tab.all, session, 2, 1.0, 0, SUMMARY)
     assert text(updates, tab.status) == "All of them have these colorings already."
     everything(begun(tab, session, seed=9))
     assert [one.require_chosen().seed for one in session.items] == [9, 9, 9]
@@ -244,7 +244,7 @@ def test_cancel_in_the_middle_of_a_photo(tab: ColorizeTab, session: Session[Colo
     colorize = tab._colorizer.colorize
 
     def cancelling(*arguments: Any, **options: Any) -> Any:
-        tab.cancel(session)
+        tab.runs.cancel(session)
         return colorize(*arguments, **options)
 
     tab._colorizer.colorize = cancelling  # type: ignore[method-assign]
@@ -255,18 +255,18 @@ def test_cancel_in_the_middle_of_a_photo(tab: ColorizeTab, session: Session[Colo
 
 
 def test_cancel_before_its_turn(tab: ColorizeTab, session: Session[ColoredPhoto]) -> None:
-    tab.begin(tab.all, session, 2, 1.0, 0, SUMMARY)
-    updates = tab.cancel(session)
+    tab.runs.begin(tab.all, session, 2, 1.0, 0, SUMMARY)
+    updates = tab.runs.cancel(session)
     assert text(updates, tab.status) == "Cancelled; nothing was made."
     assert not updates[tab.cancel_button]["visible"]
-    assert everything(tab.work(session))[tab.status] == gr.skip()
+    assert everything(tab.runs.work(tab.all, session))[tab.status] == gr.skip()
     assert counts(session) == [0, 0, 0]
 
 
 @pytest.mark.parametrize("state", ["waiting", "running"])
 def test_other_work_ends_it(tab: ColorizeTab, session: Session[ColoredPhoto], state: str) -> None:
-    tab.begin(tab.all, session, 2, 1.0, 0, SUMMARY)
-    run = tab.work(session)
+    tab.runs.begin(tab.all, session, 2, 1.0, 0, SUMMARY)
+    run = tab.runs.work(tab.all, session)
     job = session.job
     assert job
     if state == "running":
@@ -367,24 +367,24 @@ def test_a_photo_that_has_gone_is_named_in_the_sheet(
 def test_what_hinders_the_zip_is_told(
     tab: ColorizeTab, session: Session[ColoredPhoto], tmp_path: Path
 ) -> None:
-    updates = tab.begin(tab.zip, session, OWN_FORMAT, False)
+    updates = tab.runs.begin(tab.zip, session, OWN_FORMAT, False)
     assert "color the photos first" in text(updates, tab.status)
     everything(begun(tab, session))
     zipped(tab, session)  # the files themselves are there
     session.budget.disk = DiskQuota(tmp_path, max_bytes=1)
-    tab.begin(tab.zip, session, OWN_FORMAT, False)
-    updates = everything(tab.work(session))
+    tab.runs.begin(tab.zip, session, OWN_FORMAT, False)
+    updates = everything(tab.runs.work(tab.zip, session))
     assert text(updates, tab.status) == FULL
     assert tab.zip_file not in updates
 
 
 def test_cancel_makes_no_zip(tab: ColorizeTab, session: Session[ColoredPhoto]) -> None:
     everything(begun(tab, session))
-    tab.begin(tab.zip, session, OWN_FORMAT, False)
-    run = tab.work(session)
+    tab.runs.begin(tab.zip, session, OWN_FORMAT, False)
+    run = tab.runs.work(tab.zip, session)
     next(run)
     assert text(next(run), tab.status) == "1 of 3 photos are written."
-    tab.cancel(session)
+    tab.runs.cancel(session)
     rest = everything(run)
     assert text(rest, tab.status) == "Cancelled; no zip was made."
     assert tab.zip_file not in rest

@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import data
 
 from colorflow.color.full_resolution import lightness_of
 from colorflow.enlarge.enlarger import Enlarger
 from colorflow.photo import read_photo, read_statements
 from colorflow.ui.colorings import PhotoSession
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.enlarge import AS_IT_IS, DRAWS, EnlargePane
+from colorflow.ui.controls import SUMMARY
+from colorflow.ui.enlarge import AS_IT_IS, DRAWS, EnlargePane, in_words
 from colorflow.ui.limits import MemoryBudget, UploadSpace
 from colorflow.ui.status import Updates
 from tests.small_weights import save_small_enlarge_weights
 from tests.ui.fake_colorizer import FakeColorizer
-from tests.ui.handling import click, colorize, everything, is_problem, opened, pixels, text, value
+from tests.ui.handling import (
+    click,
+    colorize,
+    drop,
+    everything,
+    is_problem,
+    new,
+    opened,
+    pixels,
+    text,
+    value,
+)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +67,38 @@ def session(tab: ColorizeTab, small: Path) -> PhotoSession:
     return session
 
 
+def shown(
+    pane: EnlargePane,
+    session: PhotoSession,
+    size: str,
+    restore: bool = False,
+    across: float | None = None,
+    down: float | None = None,
+) -> Updates:
+    """Choose a size, and wait until the detail is there."""
+    begun = pane.resize(session, size, restore, across, down)
+    return everything(iter([begun, *pane.show(session)]))
+
+
+def enlarging(
+    pane: EnlargePane,
+    session: PhotoSession,
+    size: str,
+    restore: bool = False,
+    number: int = 0,
+    format_: str = "PNG",
+) -> Iterator[Updates]:
+    """Press the button; the first update says that it waits for its turn."""
+    yield pane.runs.begin(pane.enlarge, session, size, restore, number, format_)
+    if session.job:
+        yield from pane.runs.work(pane.enlarge, session)
+
+
+def enlarged(pane: EnlargePane, session: PhotoSession, size: str, *wishes: Any) -> Path:
+    """The file."""
+    return Path(value(everything(enlarging(pane, session, size, *wishes)), pane.download))
+
+
 def pieces(updates: Updates, pane: EnlargePane) -> list[np.ndarray]:
     return [pixels(path) for path, _ in value(updates, pane.samples)]
 
@@ -65,14 +113,13 @@ def test_without_an_enlarger_there_is_no_choice(colorizer: FakeColorizer, root: 
 def test_pieces_are_those_of_the_result(
     pane: EnlargePane, session: PhotoSession, small: Path, size: str, scale: int
 ) -> None:
-    shown = everything(pane.show(session, size, False, -3, 5000))
-    before, *samples = pieces(shown, pane)
+    looked = shown(pane, session, size, False, -3, 5000)
+    before, *samples = pieces(looked, pane)
     assert len(samples) == len(DRAWS)
     side = min(64, 320 // scale)
     assert before.shape == (scale * side, scale * side, 3)
-    assert f"{64 * scale} × {64 * scale} pixels" in text(shown, pane.status)
-    made = everything(pane.enlarge(session, size, False, 1, "PNG"))
-    path = Path(value(made, pane.download))
+    assert f"{64 * scale} × {64 * scale} pixels" in text(looked, pane.status)
+    path = enlarged(pane, session, size, False, 1)
     large = read_photo(path)
     assert (large.width, large.height) == (64 * scale, 64 * scale)
     corner = large.pixels[-scale * side :, : scale * side].astype(int)
@@ -89,13 +136,12 @@ def test_pieces_are_those_of_the_result(
 def test_an_old_photo_is_cleared_up(
     pane: EnlargePane, session: PhotoSession, enlarger: Enlarger
 ) -> None:
-    shown = everything(pane.show(session, "×2", True, None, None))
-    _, mean, *_ = pieces(shown, pane)
-    path = Path(value(everything(pane.enlarge(session, "×2", True, 0, "PNG")), pane.download))
+    _, mean, *_ = pieces(shown(pane, session, "×2", True), pane)
+    path = enlarged(pane, session, "×2", True)
     assert path.name.endswith("_x2_restored_mean.png")
     large = read_photo(path)
     assert np.abs(large.pixels.astype(int) - mean).mean() < 3
-    plain = Path(value(everything(pane.enlarge(session, "×2", False, 0, "PNG")), pane.download))
+    plain = enlarged(pane, session, "×2")
     assert not np.array_equal(read_photo(plain).pixels, large.pixels)
     for one, restored in ((path, True), (plain, False)):
         detail = read_statements(one).detail
@@ -120,7 +166,7 @@ def test_a_click_on_the_picture_shows_that_spot(
     with Image.open(session.require().photo.preview) as preview:
         width, height = preview.size
     event = SimpleNamespace(index=[width // 4, height - 1])
-    spot = pane.point_at(session, event)  # type: ignore[arg-type]
+    spot = pane.point_at(session, "×2", False, 0, event)  # type: ignore[arg-type]
     assert spot == pytest.approx((384, 1024), abs=2)
 
 
@@ -128,12 +174,13 @@ def test_a_detail_is_chosen_and_the_file_before_goes(
     pane: EnlargePane, session: PhotoSession
 ) -> None:
     for index, number in ((0, 0), (1, 0), (3, 2)):
-        chosen = pane.choose(session, SimpleNamespace(index=index))  # type: ignore[arg-type]
+        event: Any = SimpleNamespace(index=index)
+        chosen = pane.choose(session, "×2", False, event)
         assert chosen[pane.number] == number
         assert chosen[pane.download]["visible"] is False
 
 
-@pytest.mark.parametrize("other", ["detail", "format", "coloring", "spot"])
+@pytest.mark.parametrize("other", ["detail", "format", "coloring", "clearing up", "zip"])
 def test_another_choice_ends_the_job(
     tab: ColorizeTab,
     pane: EnlargePane,
@@ -143,20 +190,23 @@ def test_another_choice_ends_the_job(
 ) -> None:
     """It would bring the file of the choice before."""
     monkeypatch.setattr("colorflow.enlarge.enlarger.TILE", 16)
-    steps = pane.enlarge(session, "×2", False, 0, "PNG")
-    next(steps), next(steps)
+    steps = enlarging(pane, session, "×2")
+    next(steps), next(steps), next(steps)
     rest: list[Updates] = []
     # The job ends when it is asked for more, as Gradio does meanwhile.
     going_on = threading.Thread(target=lambda: rest.extend(steps))
     going_on.start()
     if other == "detail":
-        after = pane.choose(session, SimpleNamespace(index=2))  # type: ignore[arg-type]
+        event: Any = SimpleNamespace(index=2)
+        after = pane.choose(session, "×2", False, event)
     elif other == "format":
-        after = pane.stopped(session)
+        after = pane.stopped(session, "×2", False)
     elif other == "coloring":
         after = click(tab, session, 1)
+    elif other == "clearing up":
+        after = pane.resize(session, "×2", True, None, None)
     else:
-        after = next(pane.show(session, "×2", False, None, None))
+        after = tab.runs.begin(tab.zip, session, "PNG", False)
     going_on.join()
     assert after[pane.cancel]["visible"] is False
     assert all(pane.download not in updates for updates in rest)
@@ -170,7 +220,7 @@ def test_a_full_disk_is_told(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("colorflow.files.os.fsync", full)
-    updates = everything(pane.enlarge(session, "×2", False, 0, "PNG"))
+    updates = everything(enlarging(pane, session, "×2"))
     assert is_problem(updates, pane.status)
     assert "No space left" in text(updates, pane.status)
     assert updates[pane.cancel]["visible"] is False
@@ -180,11 +230,11 @@ def test_a_full_disk_is_told(
 def test_another_coloring_starts_anew(
     tab: ColorizeTab, pane: EnlargePane, session: PhotoSession
 ) -> None:
-    everything(pane.show(session, "×2", False, None, None))
+    shown(pane, session, "×2")
     chosen = click(tab, session, 1)
-    assert chosen[pane.size] == AS_IT_IS
-    assert chosen[pane.column]["visible"] is False
-    assert everything(pane.show(session, AS_IT_IS, False, None, None))[pane.samples] is None
+    assert value(chosen, pane.size) == AS_IT_IS
+    assert chosen[pane.detail]["visible"] is False
+    assert shown(pane, session, AS_IT_IS)[pane.samples] is None
 
 
 def test_a_result_beyond_the_limit_is_refused(
@@ -195,8 +245,8 @@ def test_a_result_beyond_the_limit_is_refused(
     session = opened(tab, path)
     colorize(tab, session)
     for updates in (
-        everything(pane.show(session, "×2", False, None, None)),
-        everything(pane.enlarge(session, "×2", False, 0, "JPEG")),
+        shown(pane, session, "×2"),
+        everything(enlarging(pane, session, "×2")),
     ):
         assert is_problem(updates, pane.status)
         assert text(updates, pane.status) == (
@@ -208,8 +258,8 @@ def test_cancel_ends_it_and_leaves_no_file(
     pane: EnlargePane, session: PhotoSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("colorflow.enlarge.enlarger.TILE", 16)
-    steps = pane.enlarge(session, "×2", False, 0, "PNG")
-    first, second = next(steps), next(steps)
+    steps = enlarging(pane, session, "×2")
+    first, _, second = next(steps), next(steps), next(steps)
     assert first[pane.cancel]["visible"] is True
     assert "6 % of the picture" in text(second, pane.status)
     session.cancel()
@@ -218,3 +268,118 @@ def test_cancel_ends_it_and_leaves_no_file(
     assert last[pane.cancel]["visible"] is False
     folder = session.require().require_chosen().folder
     assert not list(folder.glob("*_x2_*"))
+
+
+def test_only_one_download_can_be_seen(tab: ColorizeTab, pane: EnlargePane, small: Path) -> None:
+    """The plain one, until a size is chosen; then none, until the enlarged one is there."""
+    session = opened(tab, small)
+    colored = colorize(tab, session)
+    larger = shown(pane, session, "×2")
+    made = everything(enlarging(pane, session, "×2"))
+    again = shown(pane, session, "×2", True)
+    back = shown(pane, session, AS_IT_IS)
+    buttons = pane.plain.button, pane.button, pane.download
+    seen = [[one.get(button, {}).get("visible") for button in buttons] for one in (larger, again)]
+    assert seen == [[False, True, False]] * 2
+    assert (made[pane.button]["visible"], made[pane.download]["visible"]) == (False, True)
+    assert pane.plain.button not in made
+    for one in (colored, back):
+        assert one[pane.plain.button]["visible"]
+        assert value(one, pane.plain.button) == "Download, 64 × 64 pixels"
+        assert not one[pane.download]["visible"]
+
+
+@pytest.mark.parametrize("kind", ["colors", "gray"])
+def test_a_photo_is_enlarged_as_it_is(
+    tab: ColorizeTab, pane: EnlargePane, tmp_path: Path, kind: str
+) -> None:
+    """One that was left alone because it has colors, or one that shall stay gray."""
+    pixels_before = data.astronaut()[40:200:2, 160:320:2]
+    path = tmp_path / "mine.png"
+    Image.fromarray(pixels_before if kind == "colors" else pixels_before[..., 0]).save(path)
+    session = new(tab.session)
+    seen = drop(tab, [path], session)
+    assert seen[pane.column]["visible"]
+    assert not seen[pane.row]["visible"]
+    assert session.require().is_left_alone == (kind == "colors")
+    looked = shown(pane, session, "×2")
+    assert looked[pane.row]["visible"]
+    assert not looked[pane.plain.button]["visible"]
+    before, mean, *_ = pieces(looked, pane)
+    assert before.shape == mean.shape == (160, 160, 3)
+    made = enlarged(pane, session, "×2")
+    assert made.name == "mine_x2_mean.png"
+    large = read_photo(made)
+    assert large.pixels.shape == ((160, 160, 3) if kind == "colors" else (160, 160))
+    means = large.pixels.reshape(80, 2, 80, 2, -1).mean((1, 3)).squeeze()
+    original = pixels_before if kind == "colors" else pixels_before[..., 0]
+    assert np.abs(means - original).mean() < 3
+    said = read_statements(made)
+    assert said.colors is None
+    assert said.detail
+
+
+def test_a_spot_that_is_looked_at_does_not_end_an_enlargement(
+    pane: EnlargePane, session: PhotoSession
+) -> None:
+    """Whether it was asked for before or after; nor does it take the file away."""
+    shown(pane, session, "×2", False, 5, 5)
+    pane.put(session, "×2", False, 2, 60, 60)
+    steps = enlarging(pane, session, "×2", False, 2)
+    next(steps), next(steps)
+    looked = everything(pane.show(session))
+    assert set(looked) == {pane.across, pane.down, pane.samples}
+    assert looked[pane.samples]["selected_index"] == 3
+    last = everything(steps)
+    assert last[pane.download]["visible"]
+    pane.put(session, "×2", False, 2, 5, 5)
+    assert pane.download not in everything(pane.show(session))
+
+
+def test_only_the_last_spot_is_shown(pane: EnlargePane, session: PhotoSession) -> None:
+    pane.put(session, "×2", False, 0, 5, 5)
+    begun = pane.show(session)
+    next(begun), next(begun)
+    pane.put(session, "×2", False, 0, 60, 60)
+    assert list(begun) == []
+    (first, *_), again = list(pane.show(session)), list(pane.show(session))
+    assert first == {pane.across: 60, pane.down: 60}
+    assert again == [{pane.status: gr.skip()}]
+
+
+def test_the_time_is_estimated_by_what_was_measured(
+    pane: EnlargePane, session: PhotoSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the pieces, which are all of this small photo and take 20 s of this clock, then the file.
+
+    Other detail takes another time.
+    """
+    clock = itertools.count(0, 20)
+    monkeypatch.setattr("colorflow.ui.enlarge.time.perf_counter", lambda: next(clock))
+    looked = shown(pane, session, "×2")
+    said = "The result will have 128 × 128 pixels, and takes about"
+    assert text(looked, pane.status) == f"{said} 20 s."
+    monkeypatch.setattr("colorflow.ui.enlarge.time.perf_counter", lambda: next(clock) * 12)
+    enlarged(pane, session, "×2", False, 2)
+    for index, unit in ((1, "20 s."), (3, "minutes.")):
+        event: Any = SimpleNamespace(index=index)
+        assert text(pane.choose(session, "×2", False, event), pane.status).endswith(unit)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.3, "a few seconds"), (41, "about 50 s"), (90, "about 90 s"), (121, "about 3 minutes")],
+)
+def test_times_are_said_in_round_numbers(seconds: float, said: str) -> None:
+    assert in_words(seconds) == said
+
+
+def test_a_run_waits_for_its_own_queue(
+    tab: ColorizeTab, pane: EnlargePane, session: PhotoSession
+) -> None:
+    """The turn of a coloring that was replaced is not that of the enlargement."""
+    tab.runs.begin(tab.one, session, 2, 1.0, 0, SUMMARY)
+    steps = enlarging(pane, session, "×2")
+    next(steps)
+    assert everything(tab.runs.work(tab.one, session)) == {tab.status: gr.skip()}
+    assert everything(steps)[pane.download]["visible"]
