@@ -44,7 +44,7 @@ DRAWS = draws(3, None, 0)
 PIECE_SIDE = 320
 """Pixels of the result on each side of a piece."""
 _SIZE = "Size"
-_ONLY_LARGER = "Only enlarge it, with the colors that it has"
+_ONLY_LARGER = "Enlarge it without coloring it"
 _ABOUT_SIZE = "A larger picture gets detail that the photo does not have; it is made up to suit it."
 _ABOUT_RESTORING = (
     "Takes the blur, noise and compression of old and small photos out; without it, the result "

@@ -3,7 +3,7 @@
 
 const PICTURES = {
     "#preview img": ["Your photo"],
-    "#enlarge-picture img": ["Your photo in the chosen colors; click a spot to see its detail"],
+    "[id$=enlarge-picture] img": ["Your photo in the chosen colors; click a spot to see its detail"],
     "#open-picture img": ["Your photo; it glows where the model is unsure of its colors"],
     "#hints-picture img": ["Your photo, colored, with marks where you said a color"],
     "#reference-photo-preview img": ["The photo to be colored"],
@@ -30,7 +30,7 @@ const namePictures = () => {
 };
 
 const nameColorings = () => {
-    const pictures = "#gallery .thumbnail-item, #enlarge-samples .thumbnail-item";
+    const pictures = "#gallery .thumbnail-item, .enlarge-samples .thumbnail-item";
     for (const item of document.querySelectorAll(pictures)) {
         const caption = item.querySelector(".caption-label")?.textContent.trim();
         if (!caption) continue;

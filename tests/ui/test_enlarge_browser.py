@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 from skimage import data
 
 from tests.ui.fake_colorizer import HOLD
@@ -27,17 +27,17 @@ def test_a_visitor_enlarges_a_coloring(browser: Browser, server: Page, tmp_path:
     visitor.one("#size").get_by_text("×2").click()
     samples = visitor.one("#enlarge-samples .thumbnail-item")
     expect(samples).to_have_count(4, timeout=PATIENCE)
-    visitor.expect_text("#enlarge-status", "256 × 256 pixels")
+    visitor.expect_text("#enlarge-status", "256 × 256 pixels, and takes")
+    expect(visitor.one("#download")).to_be_hidden()
     size = samples.nth(1).locator("img").evaluate("x => [x.naturalWidth, x.width]")
     assert size[0] == size[1] == 256, "one pixel for one"
-    visitor.one("#enlarge-picture img").click(position={"x": 5, "y": 5})
-    expect(samples).to_have_count(4, timeout=PATIENCE)
     last = samples.nth(3).locator("img")
     before = str(last.get_attribute("src"))
     visitor.one("#enlarge-restore input").check()
     expect(last).not_to_have_attribute("src", before, timeout=PATIENCE)
     visitor.expect_text("#enlarge-status", "256 × 256 pixels")
     samples.nth(2).click()
+    expect(samples.nth(2)).to_have_attribute("aria-pressed", "true")
     for _ in range(2):
         (server.temporary / HOLD).touch()
         visitor.one("#enlarge-go").click()
@@ -47,14 +47,55 @@ def test_a_visitor_enlarges_a_coloring(browser: Browser, server: Page, tmp_path:
         visitor.expect_text("#enlarge-status", "Cancelled; nothing was made.")
         expect(visitor.one("#enlarge-cancel")).to_be_hidden()
         expect(visitor.one("#enlarge-download")).to_be_hidden()
+    before = str(last.get_attribute("src"))
+    visitor.one("#enlarge-picture img").click(position={"x": 5, "y": 5})
     visitor.one("#enlarge-go").click()
     visitor.expect_text("#enlarge-status", "Enlarged in")
-    with visitor.page.expect_download() as download:
-        visitor.one("#enlarge-download").click()
-    assert download.value.suggested_filename == "small_a_x2_restored_s1.png"
-    download.value.save_as(tmp_path / "large.png")
-    with Image.open(tmp_path / "large.png") as image:
-        assert image.size == (256, 256)
+    expect(last).not_to_have_attribute("src", before, timeout=PATIENCE)
+    expect(samples).to_have_count(4, timeout=PATIENCE)
+    expect(samples.nth(2)).to_have_attribute("aria-pressed", "true")
+    expect(visitor.one("#enlarge-go")).to_be_hidden()
+    assert visitor.saved("#enlarge-download", tmp_path) == ("small_a_x2_restored_s1.png", 256, 256)
     visitor.one("#gallery .thumbnail-item").nth(1).click()
     expect(visitor.one("#enlarge")).to_be_hidden(timeout=PATIENCE)
+    expect(visitor.one("#download")).to_be_visible()
     visitor.close()
+    assert "Traceback" not in server.log
+
+
+def test_a_visitor_enlarges_a_photo_as_it_is(
+    browser: Browser, server: Page, tmp_path: Path
+) -> None:
+    """One with colors, which is left alone. A busy page refuses it first."""
+    photo = tmp_path / "mine.png"
+    Image.fromarray(data.astronaut()[::4, ::4]).save(photo)
+    visitor = Visitor(browser, server, 390)
+    visitor.upload(photo)
+    visitor.expect_text("#about", "already has colors")
+    expect(visitor.one("#download")).to_be_hidden()
+    visitor.one("#size").get_by_text("×2").click()
+    expect(visitor.one("#enlarge-samples .thumbnail-item")).to_have_count(4, timeout=PATIENCE)
+    joined = []
+
+    def busy(route: Route) -> None:
+        joined.append(route)
+        if len(joined) == 2:  # the first says that it waits for its turn
+            route.fulfill(status=503, json={"detail": "Queue is full.", "error": "Queue is full."})
+        else:
+            route.continue_()
+
+    visitor.page.route("**/queue/join*", busy)
+    visitor.one("#enlarge-go").click()
+    visitor.expect_text("#enlarge-status", "The page is busy, and nothing was begun")
+    expect(visitor.one("#enlarge-cancel")).to_be_hidden()
+    assert all("503" in fault for fault in visitor.faults)
+    visitor.faults.clear()
+    visitor.page.unroute("**/queue/join*")
+    visitor.one("#enlarge-go").click()
+    visitor.expect_text("#enlarge-status", "Enlarged in")
+    assert visitor.saved("#enlarge-download", tmp_path) == ("mine_x2_mean.png", 256, 256)
+    visitor.one("#size").get_by_text("As it is").click()
+    expect(visitor.one("#enlarge")).to_be_hidden(timeout=PATIENCE)
+    expect(visitor.one("#download")).to_be_hidden()
+    visitor.close()
+    assert "Traceback" not in server.log

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -99,6 +100,15 @@ class Visitor:
         with self.page.expect_download(timeout=PATIENCE) as download:
             self.one("#download").click()
         return download.value
+
+    def saved(self, button: str, folder: Path) -> tuple[str, int, int]:
+        """Press a button that is a link to a picture; the file's name, width and height."""
+        with self.page.expect_download(timeout=PATIENCE) as download:
+            self.one(button).click()
+        name = download.value.suggested_filename
+        download.value.save_as(folder / name)
+        with Image.open(folder / name) as image:
+            return name, *image.size
 
     def expect_text(self, selector: str, text: str) -> None:
         expect(self.one(selector)).to_contain_text(text, timeout=PATIENCE)
