@@ -76,7 +76,7 @@ class Colorizer(Exploration):
     - `picture`: a path, bytes of a file, an open file, a Pillow image, an array (uint8, uint16, or
       float in [0, 1]) or a `Photo`, of any size. Files are read in this process, without limits of
       time and memory; for those of people whom you do not know, use `isolated=True` of `colorize`,
-      or pass what `colorflow.read_photo` returns with `isolated=True`.
+      or pass what `colorflow.photo.read_photo` returns with `isolated=True`.
     - `temperature`: multiplies the temperatures of the levels that come with the weights; 0 gives n
       times the same colors.
     - `hints`: colors of points, in pixels of the upright photo; the later of two in one cell of the
@@ -160,7 +160,7 @@ class Colorizer(Exploration):
             looks: how often the model looks at a picture: 5 times, at the whole and at four crops,
                 or once, in two thirds of the time.
             isolated: whether to read files in a process of its own, with limits, as
-                `colorflow.read_photo` does; for files of people whom you do not know.
+                `colorflow.photo.read_photo` does; for files of people whom you do not know.
 
         Returns:
             n colorings. Principal colorings begin with the mean, then those of the n - 1 largest

@@ -1,8 +1,10 @@
-"""The examples of the README and of docs/flows.md run as printed."""
+"""The examples of the README, docs/flows.md and docs/python.md run, and print what is said."""
 
 from __future__ import annotations
 
 import re
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,10 @@ import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
+
+from colorflow import Colorizer, Enlarger
+from colorflow.coloring import Coloring
+from colorflow.repair.repairer import Repairer
 
 ROOT = Path(__file__).parent.parent
 
@@ -39,6 +45,39 @@ def test_example_of_the_flows_runs() -> None:
     exec(compile(python_of("docs/flows.md"), "docs/flows.md", "exec"), names)
     assert names["loss"].isfinite()
     assert names["samples"].shape == (4, 2, 16, 16)
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_examples_of_the_python_interface_print_what_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole numbers and words as they are, fractions nearly: they depend on the processor."""
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(skimage.data.camera()[::4, ::4]).save("photo.jpg")  # of the first example
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```\n)?", text, re.DOTALL)
+    names: dict[str, Any] = {}
+    for number, (code, said) in enumerate(blocks):
+        with redirect_stdout(StringIO()) as printed:
+            exec(compile(code, f"docs/python.md, example {number}", "exec"), names)
+        if number == 0:
+            continue  # the quick start, which is about a photo of the reader's
+        fractions = r"-?\d+\.\d*"
+        assert re.sub(fractions, "#", printed.getvalue()) == re.sub(fractions, "#", said), code
+        numbers = [
+            [float(one) for one in re.findall(fractions, text)]
+            for text in (printed.getvalue(), said)
+        ]
+        assert numbers[0] == pytest.approx(numbers[1], rel=0.05, abs=0.02), code
+    assert len(blocks) > 10
+
+
+@pytest.mark.parametrize("kind", [Coloring, Colorizer, Enlarger, Repairer])
+def test_the_python_page_has_every_method(kind: type) -> None:
+    text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    public = [name for base in kind.__mro__[:-1] for name in vars(base) if name[0] != "_"]
+    assert [name for name in public if not re.search(rf"\b{name}\b", text)] == []
 
 
 def test_make_targets_of_the_documents_exist() -> None:
