@@ -20,12 +20,10 @@ from colorflow.repair.repairer import Repairer
 ROOT = Path(__file__).parent.parent
 
 
-def python_of(document: str) -> str:
-    """The one Python example of a document."""
-    (code,) = re.findall(
-        r"```python\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL
-    )
-    return code
+def python_of(document: str, number: int = 0) -> str:
+    """A Python example of a document."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)[number]
 
 
 def test_quick_start_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,6 +43,19 @@ def test_example_of_the_flows_runs() -> None:
     exec(compile(python_of("docs/flows.md"), "docs/flows.md", "exec"), names)
     assert names["loss"].isfinite()
     assert names["samples"].shape == (4, 2, 16, 16)
+
+
+@pytest.mark.slow
+@pytest.mark.long
+def test_two_moons_are_learned_in_ten_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """The number is that of the document, and below what the entropy allows."""
+    code = python_of("docs/flows.md", 1)
+    assert len([line for line in code.splitlines() if line]) == 10
+    exec(compile(code, "docs/flows.md", "exec"), {})
+    nats = float(capsys.readouterr().out.removesuffix(" nats a point\n"))
+    (said,) = re.findall(r"(-\d\.\d+) nats a point", (ROOT / "docs/flows.md").read_text("utf-8"))
+    assert nats == pytest.approx(float(said), abs=0.1)
+    assert nats < -0.9
 
 
 @pytest.mark.slow
