@@ -13,12 +13,13 @@
     panes.py      where every tab takes uploads and shows results, before and after, which
                   compare.js does; listen.js listens to buttons in HTML
     saturation.py sliders of a finished coloring's saturation
-    controls.py   controls that several tabs have; status.py: their status lines
+    controls.py   controls that several tabs have; status.py: their status lines; runs.py: work that
+                  waits for its turn
     colorize.py   the tab that colors photos; colorize_layout.py has its components, prepare.py and
                   prepare.js are the part that cuts out and repairs a print before, album_zip.py
                   makes the zip of several photos, uncertainty_map.py is the part that shows how
-                  certain the colors are, enlarge.py the part that enlarges the chosen coloring,
-                  samples.py has photos to try
+                  certain the colors are, enlarge.py the part that downloads and enlarges what is
+                  shown, spots.py finds faces and detail to begin with, samples.py has photos to try
     hints.py      the tab where a visitor gives points their colors
     reference.py  the tab that carries the colors of one photo over to another
     quiz.py       the tab with the quiz; quiz_html.py is its HTML, quiz.js its script
