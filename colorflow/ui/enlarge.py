@@ -286,22 +286,27 @@ class EnlargePane:
             yield {self.status: gr.skip()}
             return
         look.is_begun, chosen = True, current.chosen
-        if look.size == AS_IT_IS:
-            yield self.emptied(current)
-            return
+
+        def is_over() -> bool:
+            wanted = session.look, session.current, current.chosen
+            return wanted != (look, current, chosen)
+
         try:
+            if look.size == AS_IT_IS:
+                yield self.emptied(current)
+                return
             size_of_result(current.photo, SIZES[look.size])
-            with session.unless_left(current):
-                for updates in self._spot(current, look):
-                    if (session.look, session.current, current.chosen) != (look, current, chosen):
-                        break
-                    yield updates
+            for updates in self._spot(current, look):
+                if is_over():
+                    return
+                yield updates
         except FAILURES as error:
-            yield {
-                self.plain.button: gr.update(visible=False),
-                self.detail: gr.update(visible=True),
-                self.status: problem(error),
-            }
+            if not is_over():  # otherwise its files may have gone
+                yield {
+                    self.plain.button: gr.update(visible=False),
+                    self.detail: gr.update(visible=True),
+                    self.status: problem(error),
+                }
         finally:
             session.delete_if_closed()
 
@@ -375,6 +380,8 @@ class EnlargePane:
             format_: one of `SUFFIXES`.
         """
         current, scale, draw = session.require(), SIZES[size], DRAWS[number]
+        if scale == 1:  # the size was taken back just before the button was pressed
+            raise ColorflowError("Choose a size first.")
         shown = _Shown(current)
         width, height = size_of_result(shown.photo, scale)
         suffix = SUFFIXES[format_] or shown.photo.suffix
