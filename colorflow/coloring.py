@@ -319,11 +319,17 @@ def provenance_of(
     return Provenance(spec.seed, spec.temperature, weights, photo, hints, principal, spec.looks)
 
 
-def digest_of_hints(hints: Sequence[Hint]) -> str | None:
-    """The digest that files state; None for no hints."""
-    if not hints:
+def digest_of_hints(hints: Sequence[Hint], start: ColoringSpec | None = None) -> str | None:
+    """The digest that files state; None for no hints.
+
+    Args:
+        hints: of a photo.
+        start: of the coloring on which they were given, if they say so themselves.
+    """
+    if not hints and start is None:
         return None
-    return digest_of_open(BytesIO(json.dumps([astuple(hint) for hint in hints]).encode()))
+    given = [astuple(one) for one in hints] + ([] if start is None else [astuple(start)])
+    return digest_of_open(BytesIO(json.dumps(given).encode()))
 
 
 def bits_per_dim(log_prob: float) -> float:

@@ -24,7 +24,7 @@
 Planning, and the parent of worker processes, load no torch.
 """
 
-from colorflow.batch.hints import read_hints
+from colorflow.batch.hints import PhotoHints, read_hints
 from colorflow.batch.locations import Location, Url, location_of
 from colorflow.batch.names import Naming
 from colorflow.batch.plan import Plan, make_plan
@@ -52,6 +52,7 @@ __all__ = [
     "Location",
     "Naming",
     "Note",
+    "PhotoHints",
     "PhotoOutcome",
     "PhotoTask",
     "Plan",

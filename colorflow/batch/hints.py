@@ -1,6 +1,9 @@
 """Color hints for many photos, from one JSON file.
 
 {"album/1950/beach.jpg": [{"row": 120, "column": 80, "a": 10, "b": -30}], "portrait.png": [...]}
+
+In the place of a list of hints, {"hints": [...], "coloring": {...}} also says on which coloring of
+the photo they were given: the fields of its `ColoringSpec`, and the digest of the weights.
 """
 
 from __future__ import annotations
@@ -8,11 +11,14 @@ from __future__ import annotations
 import json
 import stat
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from colorflow.coloring import ColoringSpec, PrincipalSpec
 from colorflow.errors import BatchError
+from colorflow.limits import MOST_PRINCIPAL, check_range
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Hint
@@ -22,15 +28,43 @@ if TYPE_CHECKING:
 LARGEST_FILE = 2**20
 """Bytes of a file of hints, some 15,000 hints; in memory it takes forty times as many."""
 _FIELDS = ("row", "column", "a", "b")
+_COLORING = ("seeds", "principal", "temperature", "looks", "weights")
+_PRINCIPAL = ("number", "of", "seed")
 
 
-def read_hints(path: Path) -> dict[str, Hints]:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The coloring of a photo on which its hints were given."""
+
+    spec: ColoringSpec
+    """What it is made from, without a reference."""
+    weights: str
+    """Digest of the weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoHints:
+    """What a file of hints says of one photo."""
+
+    hints: Hints = ()
+    start: Start | None = None
+    """None for the coloring that the settings of a batch say."""
+
+    def as_json(self) -> Any:
+        """The same as `photo_hints_of` takes it."""
+        hints = [asdict(hint) for hint in self.hints]
+        if self.start is None:
+            return hints
+        spec = {**asdict(self.start.spec), "weights": self.start.weights}
+        return {"coloring": {name: spec[name] for name in _COLORING}, "hints": hints}
+
+
+def read_hints(path: Path) -> dict[str, PhotoHints]:
     """Reads a file of hints.
 
     Args:
         path: a JSON object that maps a photo's name, or its path relative to the folder that it is
-            found in, to a list of hints. A hint has ``row`` and ``column``, in pixels of the
-            upright photo, and ``a`` and ``b``, in CIELAB units.
+            found in, to what `photo_hints_of` takes.
 
     Raises:
         BatchError: if the file cannot be read, has more than `LARGEST_FILE` bytes, or is not such
@@ -46,14 +80,33 @@ def read_hints(path: Path) -> dict[str, Hints]:
         raise BatchError(f"{path}: is not a JSON file of hints ({error})") from error
     if not isinstance(content, dict):
         raise BatchError(f'{path}: expected {{"photo.jpg": [hints]}}, got {_kind(content)}')
-    return {name: hints_of(given, f"{path}: {name!r}") for name, given in content.items()}
+    return {name: photo_hints_of(given, f"{path}: {name!r}") for name, given in content.items()}
+
+
+def photo_hints_of(given: Any, source: str) -> PhotoHints:
+    """Parses what a file says of one photo.
+
+    Args:
+        given: a list of hints; or an object of such a list and of the ``coloring`` that they were
+            given on.
+        source: name of the source, for messages.
+
+    Raises:
+        BatchError: if it is neither.
+    """
+    if not isinstance(given, dict):
+        return PhotoHints(hints_of(given, source))
+    _check_fields(given, ("coloring", "hints"), source)
+    start = _start_of(given["coloring"], f"{source}: coloring")
+    return PhotoHints(hints_of(given["hints"], source), start)
 
 
 def hints_of(given: Any, source: str) -> Hints:
     """Parses the hints of one photo.
 
     Args:
-        given: a list of hints as in a file.
+        given: a list of hints. A hint has ``row`` and ``column``, in pixels of the upright photo,
+            and ``a`` and ``b``, in CIELAB units.
         source: name of the source, for messages.
 
     Raises:
@@ -66,11 +119,9 @@ def hints_of(given: Any, source: str) -> Hints:
     hints = []
     for number, one in enumerate(given, 1):
         where = f"{source}: hint {number}"
-        if not isinstance(one, dict) or set(one) != set(_FIELDS):
-            raise BatchError(f"{where}: expected row, column, a and b, got {_kind(one)}")
+        _check_fields(one, _FIELDS, where)
         for field in _FIELDS:
-            if isinstance(one[field], bool) or not isinstance(one[field], int | float):
-                raise BatchError(f"{where}: {field}: expected a number, got {_kind(one[field])}")
+            _check_number(one[field], f"{where}: {field}")
         try:
             hints.append(Hint(*(float(one[field]) for field in _FIELDS)))
         except (ValueError, OverflowError) as error:
@@ -79,8 +130,8 @@ def hints_of(given: Any, source: str) -> Hints:
 
 
 def hints_by_photo(
-    hints: Mapping[str, Hints], photos: Iterable[PurePath], source: str
-) -> dict[PurePath, Hints]:
+    hints: Mapping[str, PhotoHints], photos: Iterable[PurePath], source: str
+) -> dict[PurePath, PhotoHints]:
     """Assigns hints to photos.
 
     Args:
@@ -96,7 +147,7 @@ def hints_by_photo(
         by_name.setdefault(photo.as_posix(), []).append(photo)
         if len(photo.parts) > 1:
             by_name.setdefault(photo.name, []).append(photo)
-    found: dict[PurePath, Hints] = {}
+    found: dict[PurePath, PhotoHints] = {}
     for name, given in hints.items():
         fits = by_name.get(name, [])
         fits = [photo for photo in fits if photo.as_posix() == name] or fits
@@ -112,6 +163,51 @@ def hints_by_photo(
             raise BatchError(f"{source}: names {fits[0].as_posix()!r} twice, by name and by path")
         found[fits[0]] = given
     return found
+
+
+def _start_of(given: Any, source: str) -> Start:
+    """Parses the coloring on which hints were given."""
+    _check_fields(given, _COLORING, source)
+    seeds, principal, weights = given["seeds"], given["principal"], given["weights"]
+    if not isinstance(seeds, list) or not seeds:
+        raise BatchError(f"{source}: seeds: expected a seed for each level, got {_kind(seeds)}")
+    for seed in seeds:
+        if seed is not None:
+            _check_number(seed, f"{source}: seeds", int)
+    if principal is not None:
+        _check_fields(principal, _PRINCIPAL, f"{source}: principal")
+        for field in _PRINCIPAL:
+            _check_number(principal[field], f"{source}: principal: {field}", int)
+    _check_number(given["temperature"], f"{source}: temperature")
+    _check_number(given["looks"], f"{source}: looks", int)
+    if not isinstance(weights, str):
+        raise BatchError(f"{source}: weights: expected their digest, got {_kind(weights)}")
+    try:
+        if principal is not None:
+            check_range("of", principal["of"], 1, MOST_PRINCIPAL)
+        spec = ColoringSpec(
+            seeds=tuple(seeds),
+            principal=principal and PrincipalSpec(**principal),
+            temperature=float(given["temperature"]),
+            looks=given["looks"],
+        )
+    except (ValueError, OverflowError) as error:
+        raise BatchError(f"{source}: {error}") from error
+    return Start(spec, weights)
+
+
+def _check_fields(given: Any, fields: Collection[str], source: str) -> None:
+    """Refuses what is not an object with just these fields."""
+    if not isinstance(given, dict) or set(given) != set(fields):
+        *most, last = fields
+        expected = f"{', '.join(most)} and {last}"
+        raise BatchError(f"{source}: expected {expected}, got {_kind(given)}")
+
+
+def _check_number(given: Any, source: str, kind: Any = int | float) -> None:
+    if isinstance(given, bool) or not isinstance(given, kind):
+        what = "a whole number" if kind is int else "a number"
+        raise BatchError(f"{source}: expected {what}, got {_kind(given)}")
 
 
 def _text_of(path: Path) -> str:

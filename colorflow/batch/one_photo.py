@@ -25,7 +25,6 @@ import numpy as np
 from colorflow.batch.locations import deliver, fetched, folder_here, is_local, make_folder
 from colorflow.batch.settings import BatchSettings, Digests, Models
 from colorflow.batch.task import BORDER, ColoredFile, PhotoOutcome, PhotoTask, Remedy
-from colorflow.coloring import digest_of_hints
 from colorflow.errors import BatchError, ColorflowError, PhotoError, WritePhotoError
 from colorflow.files import check_replaceable, digest_of
 from colorflow.photo import (
@@ -119,7 +118,7 @@ def compared_results(
     """
     digest = digest_of(photo)
     prepared = settings.preparation(digest, weights, task.number)
-    own = settings.statements(digest, digest_of_hints(task.hints), weights)
+    own = settings.statements(digest, task, weights)
     expected = {label: replace(one, prepared=prepared) for label, one in own.items()}
     existing = {}
     for label, statements in expected.items():
@@ -233,7 +232,7 @@ class _Work:
             return outcome
         frames = find_frames(photo)
         if len(frames) > task.most_prints:
-            taken = replace(task, number=task.most_prints + 1).name(settings.labels[0])
+            taken = replace(task, number=task.most_prints + 1).name(task.labels(settings.labels)[0])
             return self._failed(
                 f"holds {len(frames)} prints, and the file of one would have the name {taken}, "
                 "which is too long, or that of another photo; rename this one"
@@ -267,7 +266,7 @@ class _Work:
                 remedy=Remedy.TREAT_AS_GRAY,
             )
         digests = self._models.digests
-        folder_here(task.folder, map(task.name, settings.labels), folder)
+        folder_here(task.folder, map(task.name, task.labels(settings.labels)), folder)
         expected, existing = compared_results(task, path, folder, settings, digests)
         self._complete += [task.coloring(label, one) for label, one in existing.items()]
         if len(existing) == len(expected):

@@ -14,10 +14,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
 
 from colorflow.batch.find import FoundPhoto, find_inputs
-from colorflow.batch.hints import hints_by_photo
+from colorflow.batch.hints import PhotoHints, hints_by_photo
 from colorflow.batch.locations import Location, Url, is_local, location_of, real_folder
 from colorflow.batch.names import Naming, too_long
 from colorflow.batch.one_photo import MadeOtherwiseError, finished
@@ -26,9 +25,6 @@ from colorflow.batch.task import Note, PhotoOutcome, PhotoTask, Remedy
 from colorflow.errors import BatchError, WritePhotoError
 from colorflow.photo import is_own_picture
 from colorflow.scan import MOST_PRINTS
-
-if TYPE_CHECKING:
-    from colorflow.batch.hints import Hints
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,11 +56,13 @@ class Plan:
 
     def makes(self, path: Path) -> bool:
         """Whether a result may be written to this path."""
-        folder, labels = real_folder(path.parent), self.settings.labels
+        folder, usual = real_folder(path.parent), self.settings.labels
         prints = range(1, MOST_PRINTS + 1 if self.settings.crop else 2)
         return any(
             any(
-                replace(task, number=n).name(label) == path.name for n in prints for label in labels
+                replace(task, number=n).name(label) == path.name
+                for n in prints
+                for label in task.labels(usual)
             )
             and real_folder(task.folder) == folder
             for task in self.tasks
@@ -83,7 +81,7 @@ def make_plan(
     *,
     naming: Naming | None = None,
     recursive: bool = False,
-    hints: Mapping[str, Hints] | None = None,
+    hints: Mapping[str, PhotoHints] | None = None,
     hints_source: str = "hints",
     treat_as_gray: Collection[str] = (),
     weights: Digests | None = None,
@@ -102,7 +100,8 @@ def make_plan(
         naming: how results are named.
         recursive: whether to take photos in folders inside folders; results keep their relative
             paths.
-        hints: from `read_hints`.
+        hints: from `read_hints`. A photo whose hints say on which coloring they were given gets
+            that one alone, whatever the settings say, and is treated as gray.
         hints_source: the file's name, for messages.
         treat_as_gray: patterns of `fnmatch` for photos that are colored from their lightness even
             if they have colors: for a photo's name, or for its path below the folder of the input,
@@ -131,7 +130,8 @@ def make_plan(
     gray = _fitting(treat_as_gray, [photo.relative for photo in photos])
     for photo in photos:
         relative = photo.relative
-        planner.add(photo, by_photo.get(relative, ()), treat_as_gray=relative in gray)
+        given = by_photo.get(relative, PhotoHints())
+        planner.add(photo, given, treat_as_gray=relative in gray or given.start is not None)
     if settings.crop:
         plan.tasks = list(map(planner.with_room, plan.tasks))
     return planner.plan
@@ -187,16 +187,17 @@ class _Planner:
                 kept.append(photo)
         return kept
 
-    def add(self, photo: FoundPhoto, hints: Hints, *, treat_as_gray: bool) -> None:
+    def add(self, photo: FoundPhoto, given: PhotoHints, *, treat_as_gray: bool) -> None:
         """Adds a photo as a task, or settles it."""
         task = PhotoTask(
             path=photo.path,
             folder=self._folder(photo.relative),
             names=self._naming.names_of(PurePath(photo.path.name)),
-            hints=hints,
+            hints=given.hints,
+            start=given.start,
             treat_as_gray=treat_as_gray,
         )
-        targets = [task.target(label) for label in self.plan.settings.labels]
+        targets = [task.target(label) for label in task.labels(self.plan.settings.labels)]
         if problem := self._problem(targets):
             self.settle(PhotoOutcome(path=photo.path, status="failed", reason=problem))
             return
@@ -214,7 +215,7 @@ class _Planner:
         """
         for number in range(2, MOST_PRINTS + 1):
             one = replace(task, number=number)
-            if self._problem([one.target(label) for label in self.plan.settings.labels]):
+            if self._problem([one.target(label) for label in one.labels(self.plan.settings.labels)]):
                 return replace(task, most_prints=number - 1)
         return replace(task, most_prints=MOST_PRINTS)
 

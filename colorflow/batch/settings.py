@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from colorflow.coloring import check_seed
+from colorflow.coloring import check_seed, digest_of_hints, provenance_of
 from colorflow.enlarge.draws import MEAN, draws
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.files import (
@@ -237,14 +237,16 @@ class Settings(_Settings):
             return [f"s{seed}" for seed in range(self.seed, self.seed + self.n)]
         return list(LETTERS[: self.n])
 
-    def statements(self, photo: str, hints: str | None, weights: Digests) -> dict[str, Statements]:
+    def statements(self, photo: str, task: PhotoTask, weights: Digests) -> dict[str, Statements]:
         """What each result will say of itself, by label; shares are known only after sampling.
 
         Args:
             photo: digest of the photo's file.
-            hints: digest of its color hints, if it has any.
+            task: with its hints.
             weights: of the models.
         """
+        start = task.start and task.start.spec
+        hints = digest_of_hints(task.hints, start)
         first = Provenance(
             seed=self.seed,
             temperature=self.temperature,
@@ -253,7 +255,10 @@ class Settings(_Settings):
             hints=hints,
             looks=self.looks,
         )
-        if self.samples:
+        if start:
+            said = provenance_of(start, None, weights[COLORS], hints=hints)
+            each = [replace(said, photo=photo)]
+        elif self.samples:
             each = [replace(first, seed=self.seed + i) for i in range(self.n)]
         else:
             each = [replace(first, principal=Principal(a, self.n)) for a in LETTERS[: self.n]]
@@ -268,7 +273,8 @@ class Settings(_Settings):
                 restored=self.restore,
             )
         return {
-            label: Statements(one, detail) for label, one in zip(self.labels, each, strict=True)
+            label: Statements(one, detail)
+            for label, one in zip(task.labels(self.labels), each, strict=True)
         }
 
     def leaves(self, photo: Photo, task: PhotoTask) -> bool:
@@ -308,9 +314,10 @@ class Settings(_Settings):
 
         def stated(label: str, said: Statements) -> Statements:
             assert said.colors
-            return replace(
-                said, colors=replace(by_label[label].provenance, photo=said.colors.photo)
+            colors = replace(
+                by_label[label].provenance, photo=said.colors.photo, hints=said.colors.hints
             )
+            return replace(said, colors=colors)
 
         colored = photo.kind is Kind.COLORED
         return Results(
@@ -321,7 +328,16 @@ class Settings(_Settings):
         )
 
     def _colored(self, colorizer: Colorizer, photo: Photo, task: PhotoTask) -> list[Coloring]:
+        start = task.start
+        if start and start.weights != colorizer.digest:
+            raise PhotoError(
+                str(task.path),
+                f"its hints were given on a coloring of other weights ({start.weights}); choose "
+                'these weights, or leave "coloring" out of the file of hints',
+            )
         try:
+            if start:
+                return colorizer.reproduce(photo, [start.spec], hints=task.hints)
             return colorizer.colorize(
                 photo,
                 self.n,
@@ -332,8 +348,8 @@ class Settings(_Settings):
                 force=True,  # who may be colored was decided before
                 hints=task.hints,
             )
-        except ValueError as error:  # settings were checked before, so a hint is outside the photo
-            if not task.hints:
+        except ValueError as error:  # settings were checked before, so it is of the file of hints
+            if not (task.hints or start):
                 raise
             raise PhotoError(str(task.path), str(error)) from error
 
@@ -379,7 +395,7 @@ class EnlargeSettings(_Settings):
             f"x{self.scale}_{draw.label}" for draw in draws(self.n, self.temperature, self.seed)
         ]
 
-    def statements(self, photo: str, hints: str | None, weights: Digests) -> dict[str, Statements]:
+    def statements(self, photo: str, task: PhotoTask, weights: Digests) -> dict[str, Statements]:
         """What each result will say of itself, by label."""
         own = draws(self.n, self.temperature, self.seed)
         return {
@@ -459,7 +475,7 @@ class RepairSettings(_Settings):
         """The one label: ``repaired``, with the seed of a sample."""
         return [f"{REPAIRED_LABEL}_s{self.seed}" if self.has_seeds else REPAIRED_LABEL]
 
-    def statements(self, photo: str, hints: str | None, weights: Digests) -> dict[str, Statements]:
+    def statements(self, photo: str, task: PhotoTask, weights: Digests) -> dict[str, Statements]:
         """Nothing but the preparation is said of a result."""
         return {label: Statements() for label in self.labels}
 

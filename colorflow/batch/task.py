@@ -11,8 +11,10 @@ from colorflow.batch.locations import Location
 from colorflow.photo import Statements
 
 if TYPE_CHECKING:
-    from colorflow.batch.hints import Hints
+    from colorflow.batch.hints import Hints, Start
 
+HINTED = "hints"
+"""Label of the one result of a photo whose hints say on which coloring they were given."""
 Status = Literal["done", "skipped", "already-colored", "failed"]
 
 
@@ -37,6 +39,7 @@ class PhotoTask:
         folder: for its results.
         names: template of the results' names, from `Naming.names_of`.
         hints: color hints.
+        start: the coloring on which they were given, if they say so.
         treat_as_gray: whether it is colored from its lightness even if it has colors.
         number: which print of the scan; each but the first has its number behind the photo's name.
         most_prints: the largest number for which no other file has these names.
@@ -46,14 +49,24 @@ class PhotoTask:
     folder: Location
     names: str
     hints: Hints = ()
+    start: Start | None = None
     treat_as_gray: bool = False
     number: int = 1
     most_prints: int = 1
 
+    def labels(self, usual: list[str]) -> list[str]:
+        """Those of its results: `HINTED` alone if its hints say on which coloring they were given.
+
+        Args:
+            usual: `BatchSettings.labels`.
+        """
+        return [HINTED] if self.start else usual
+
     def name(self, label: str) -> str:
         """The name of the result with this label, see `BatchSettings.labels`."""
         number = f"_{self.number}" if self.number > 1 else ""
-        return self.names.format(label=label, seed=label.rpartition("s")[2], print=number)
+        seed = self.start.spec.seed if self.start else label.rpartition("s")[2]
+        return self.names.format(label=label, seed=seed, print=number)
 
     def target(self, label: str) -> Location:
         """The file for the result with this label."""

@@ -96,7 +96,7 @@ def run_batch(
 def _print_plan(plan: Plan) -> int:
     """Prints a plan for `--dry-run`; returns the exit code."""
     for task in plan.tasks:
-        print(printable(f"{task.path} -> {task.target(plan.settings.labels[0])}"))
+        print(printable(f"{task.path} -> {task.target(task.labels(plan.settings.labels)[0])}"))
     _print_remarks(plan, plan.settled, quiet=False)
     counts = _count_statuses(plan.settled)
     print(_counts_text({"to do": len(plan.tasks), **counts}))

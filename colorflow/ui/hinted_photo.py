@@ -1,23 +1,20 @@
-"""A photo with colors that a visitor gives to points of it, and the coloring that follows them.
-
-The small preview is what is colored, so that a change shows at once whatever the photo's size. The
-same colors are put on the photo in its own size for the download.
-"""
+"""A photo with colors that a visitor gives to points of it, and the coloring that follows them."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from colorflow.batch.hints import PhotoHints, Start
 from colorflow.color.full_resolution import lightness_of
-from colorflow.colorizer import ColoringSpec, Hint, PrincipalSpec
+from colorflow.colorizer import ColoringSpec, PrincipalSpec
 from colorflow.errors import ColorflowError
 from colorflow.photo import Photo, read_photo
 from colorflow.ui.colorings import ColoredPhoto
@@ -83,19 +80,33 @@ class HintedPhoto(ColoredPhoto):
             raise ColorflowError("That color is gone; click the point again.")
         self.points.color(self.choices[index].a, self.choices[index].b)
 
-    def load(self, path: Path) -> None:
-        """Replace the points by those of a file of hints.
+    def load(self, path: Path, weights: str) -> None:
+        """Replace the points by those of a file of hints, and take the coloring that it names.
+
+        The coloring stays if the file names none, or one of other weights.
+
+        Args:
+            path: the file.
+            weights: digest of the weights at hand.
 
         Raises:
             ColorflowError: it has none for this photo.
         """
         photo = self.photo
-        self.points.replace(read_points(path, photo.path.name, photo.height, photo.width))
+        given = read_points(path, photo.path.name, photo.height, photo.width)
+        self.points.replace(given.hints)
+        if given.start and given.start.weights == weights:
+            self.spec = given.start.spec
 
-    def save(self) -> Path:
-        """Write the points to a file that `load` and the command line take."""
+    def save(self, weights: str) -> Path:
+        """Write the points and the coloring to a file that `load` and the command line take.
+
+        Args:
+            weights: digest of the weights at hand.
+        """
         path = self.folder / f"{self.photo.path.stem}_hints.json"
-        content = {self.photo.path.name: [asdict(hint) for hint in self.points.hints]}
+        given = PhotoHints(self.points.hints, Start(self.spec, weights))
+        content = {self.photo.path.name: given.as_json()}
         text = json.dumps(content, ensure_ascii=False, indent=1)
         with storing():
             path.write_text(f"{text}\n", encoding="utf-8")
@@ -112,10 +123,10 @@ class HintedPhoto(ColoredPhoto):
 
     def recolor(self, colorizer: Colorizer) -> None:
         """Color the photo anew, unless the points or the spec change meanwhile."""
-        spec, hints, small = self.spec, self.points.hints, self.small
-        with self.photo.budget.reserve(small.width * small.height):
-            (made,) = colorizer.reproduce(small, [spec], hints=self._on(small, hints))
-        coloring = self.written(made, small, "hints")
+        spec, hints = self.spec, self.points.hints
+        with self.photo.read() as photo:
+            (made,) = colorizer.reproduce(photo, [spec], hints=hints)
+        coloring = self.written(made, self.small, "hints")
         if self.points.hints is hints and self.spec is spec:
             self.replace_colorings(coloring)
         else:
@@ -131,25 +142,24 @@ class HintedPhoto(ColoredPhoto):
 
     def offer(self, colorizer: Colorizer) -> None:
         """Offer likely colors of that point, unless the visitor goes on to another meanwhile."""
-        target, small = self.target, self.small
+        target = self.target
         if target is None or self.likely:
             return
         row, column, others = target
-        photo = self.photo
-        with photo.budget.reserve(small.width * small.height):
+        with self.photo.read() as photo:
             samples = colorizer.colorize(
-                small,
+                photo,
                 _SAMPLES,
                 self.spec.temperature,
                 self.spec.seed,
                 samples=True,
                 force=True,
-                hints=self._on(small, others),
+                hints=others,
             )
         ab = np.stack([one.ab for one in samples])
         height, width = ab.shape[-2:]
         here = ab[:, :, row * height // photo.height, column * width // photo.width]
-        found = likely(here, self._lightness_at(small, row, column), _SWATCHES)
+        found = likely(here, self._lightness_at(self.small, row, column), _SWATCHES)
         if self.target == target == self.points.target():
             self.choices = [*self.materials, *found]
 
@@ -180,10 +190,6 @@ class HintedPhoto(ColoredPhoto):
             (int(row) + 0.5) * small.height / self.photo.height,
             (int(column) + 0.5) * small.width / self.photo.width,
         )
-
-    def _on(self, small: Photo, hints: Sequence[Hint]) -> list[Hint]:
-        """Hints in pixels of a preview."""
-        return [Hint(*self._scaled(small, one.row, one.column), one.a, one.b) for one in hints]
 
     def _lightness_at(self, small: Photo, row: float, column: float) -> float:
         """L* at a pixel of the photo: the mean of 3x3 pixels of the preview, to leave grain out."""

@@ -296,7 +296,8 @@ class HintsTab:
         """Replace the points by those of a file."""
         if upload is None:
             return {self.status: gr.skip()}
-        return self._changed(session, lambda photo: photo.load(Path(upload)))
+        weights = self._colorizer.digest
+        return self._changed(session, lambda photo: photo.load(Path(upload), weights))
 
     def offer(self, session: HintSession) -> Updates:
         """Show likely colors of the point that gets the next color."""
@@ -350,7 +351,9 @@ class HintsTab:
             self.swatches: _likely(photo),
             self.free: gr.update(visible=bool(photo.choices)),
             self.undo_button: gr.update(interactive=points.can_undo),
-            self.save: gr.update(value=str(photo.save()), interactive=bool(points.hints)),
+            self.save: gr.update(
+                value=str(photo.save(self._colorizer.digest)), interactive=bool(points.hints)
+            ),
         }
 
     def _picture(self, session: HintSession, photo: HintedPhoto) -> Updates:

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-from colorflow.batch.hints import read_hints
+from colorflow.batch.hints import PhotoHints, read_hints
 from colorflow.colorizer import Hint
 from colorflow.errors import ColorflowError
 
@@ -140,7 +140,7 @@ class Points:
             raise ColorflowError("That point is gone.")
 
 
-def read_points(path: Path, photo: str, height: int, width: int) -> Hints:
+def read_points(path: Path, photo: str, height: int, width: int) -> PhotoHints:
     """Read a file of hints, as `colorflow colorize --hints` takes it.
 
     Args:
@@ -159,9 +159,9 @@ def read_points(path: Path, photo: str, height: int, width: int) -> Hints:
         raise ColorflowError(f"{reason}.") from error
     if photo not in by_name and len(by_name) != 1:
         raise ColorflowError(f"{path.name}: has no hints for {photo}.")
-    hints = by_name[photo] if photo in by_name else next(iter(by_name.values()))
-    check_points(hints, path.name, height, width)
-    return hints
+    given = by_name[photo] if photo in by_name else next(iter(by_name.values()))
+    check_points(given.hints, path.name, height, width)
+    return given
 
 
 def check_points(hints: Hints, source: str, height: int, width: int) -> None:

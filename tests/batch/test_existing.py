@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from colorflow.batch import Naming, PhotoOutcome, Remedy, Settings, make_plan, run_in_process
+from colorflow.batch import (
+    Naming,
+    PhotoHints,
+    PhotoOutcome,
+    Remedy,
+    Settings,
+    make_plan,
+    run_in_process,
+)
 from colorflow.colorizer import Colorizer, Hint
 from colorflow.files import digest_of
 from colorflow.model.config import HINT_PLANES
@@ -98,7 +106,10 @@ def test_a_link_to_a_result_is_written_through(
     ("change", "said"),
     [
         ({"temperature": 0.3}, "was made with temperature 1"),
-        ({"hints": {"b.png": (Hint(1, 2, 3, 4),)}}, "was made with other hints, or without any"),
+        (
+            {"hints": {"b.png": PhotoHints((Hint(1, 2, 3, 4),))}},
+            "was made with other hints, or without any",
+        ),
         ({"photo": 7}, "was made from a photo of other content"),
         ({"weights": GAIN + 0.5}, "was made with other weights ("),
         ({"seed": 4}, "was made with seed 0"),

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from colorflow.batch import read_hints
-from colorflow.batch.hints import LARGEST_FILE
-from colorflow.colorizer import Hint
+from colorflow.batch import PhotoHints, read_hints
+from colorflow.batch.hints import LARGEST_FILE, Start
+from colorflow.colorizer import ColoringSpec, Hint, PrincipalSpec
 from colorflow.errors import BatchError
 
 
@@ -23,12 +23,36 @@ def test_hints_are_read(path: Path) -> None:
     hints = [{"row": 1, "column": 2.5, "a": -3, "b": 4e1}, {"row": 0, "column": 0, "a": 0, "b": 0}]
     path.write_text(json.dumps({"ü b.jpg": hints, "none.jpg": []}), encoding="utf-8")
     assert read_hints(path) == {
-        "ü b.jpg": (Hint(1, 2.5, -3, 40), Hint(0, 0, 0, 0)),
-        "none.jpg": (),
+        "ü b.jpg": PhotoHints((Hint(1, 2.5, -3, 40), Hint(0, 0, 0, 0))),
+        "none.jpg": PhotoHints(),
     }
 
 
+def test_the_coloring_that_hints_were_given_on_is_read_as_it_was_written(path: Path) -> None:
+    sampled = ColoringSpec(seeds=(7, 7, 9), temperature=0.5, looks=1)
+    mode = ColoringSpec(seeds=(None,) * 3, principal=PrincipalSpec(number=2, of=4, seed=5))
+    given = {
+        "a.jpg": PhotoHints((Hint(1, 2, 3, 4),), Start(sampled, "0123456789abcdef")),
+        "b.jpg": PhotoHints((), Start(mode, "0123456789abcdef")),
+    }
+    path.write_text(json.dumps({name: one.as_json() for name, one in given.items()}))
+    assert read_hints(path) == given
+
+
 GOOD = {"row": 1, "column": 1, "a": 1, "b": 1}
+MEAN = {"number": 0, "of": 4, "seed": 0}
+COLORING = {
+    "seeds": [None, 3],
+    "principal": MEAN,
+    "temperature": 1,
+    "looks": 5,
+    "weights": "0123456789abcdef",
+}
+
+
+def on(**other: object) -> str:
+    """A file of hints that were given on a coloring with other fields."""
+    return json.dumps({"a": {"hints": [GOOD], "coloring": COLORING | other}})
 
 
 @pytest.mark.parametrize(
@@ -41,7 +65,23 @@ GOOD = {"row": 1, "column": 1, "a": 1, "b": 1}
         ("[]", "got a list of 0"),
         ("null", "got null"),
         ('{"a": 3}', "'a': expected a list of hints, got 3"),
-        ('{"a": {"row": 1}}', "'a': expected a list of hints, got an object with 'row'"),
+        ('{"a": {"row": 1}}', "'a': expected coloring and hints, got an object with 'row'"),
+        ('{"a": {"coloring": 3, "hints": []}}', "coloring: expected seeds, principal, temp"),
+        (on(strengths=[]), "coloring: expected seeds, principal, temperature, looks and weights"),
+        (on(seeds=3), "coloring: seeds: expected a seed for each level, got 3"),
+        (on(seeds=[]), "seeds: expected a seed for each level, got a list of 0"),
+        (on(seeds=[1.5]), "seeds: expected a whole number, got 1.5"),
+        (on(seeds=[-1]), "seed: expected a whole number from 0 to"),
+        (on(principal=None), "coloring: seeds: expected a number for every level"),
+        (on(principal=MEAN | {"number": True}), "number: expected a whole number, got true"),
+        (on(principal=MEAN | {"number": 4}), "coloring: number: expected 0 to 3, got 4"),
+        (on(principal=MEAN | {"of": 10**6}), "coloring: of: expected 1 to 16, got 1000000"),
+        (on(principal=[0, 4, 0]), "principal: expected number, of and seed, got a list of 3"),
+        (on(temperature="1"), 'temperature: expected a number, got "1"'),
+        (on(temperature=float("nan")), "coloring: temperature: expected 0 to"),
+        (on(temperature=10**400), "coloring: "),
+        (on(looks=2), "coloring: looks: expected 1 or 5, got 2"),
+        (on(weights=None), "coloring: weights: expected their digest, got null"),
         ('{"a": [1]}', "'a': hint 1: expected row, column, a and b, got 1"),
         ('{"a": [{}]}', "'a': hint 1: expected row, column, a and b, got an object with nothing"),
         (json.dumps({"a": [GOOD, GOOD | {"c": 1}]}), "'a': hint 2: expected row, column"),

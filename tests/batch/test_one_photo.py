@@ -12,7 +12,15 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from colorflow.batch import ColoredFile, Remedy, Settings, make_plan, run, run_in_process
+from colorflow.batch import (
+    ColoredFile,
+    PhotoHints,
+    Remedy,
+    Settings,
+    make_plan,
+    run,
+    run_in_process,
+)
 from colorflow.batch.pool import STALE_SECONDS, output_folder
 from colorflow.color.full_resolution import lightness_of
 from colorflow.colorizer import Colorizer, Hint
@@ -103,7 +111,9 @@ def test_a_hint_outside_a_photo_is_that_photos_failure(
     for name in ("x.png", "y.png"):
         save_photo(tmp_path / "in" / name)
     hinted = Colorizer.load(save_small_weights(tmp_path / "h.safetensors", HINT_PLANES))
-    plan = make_plan([tmp_path / "in"], out, Settings(), hints={"x.png": (Hint(48, 0, 1, 1),)})
+    plan = make_plan(
+        [tmp_path / "in"], out, Settings(), hints={"x.png": PhotoHints((Hint(48, 0, 1, 1),))}
+    )
     first, second = run_in_process(plan, hinted)
     assert (first.status, second.status) == ("failed", "done")
     assert str(first.reason).startswith(
@@ -114,7 +124,7 @@ def test_a_hint_outside_a_photo_is_that_photos_failure(
 def test_hints_for_weights_without_are_refused_at_once(
     album: Path, out: Path, colorizer: Colorizer
 ) -> None:
-    plan = make_plan([album], out, Settings(), hints={"a.jpg": (Hint(1, 1, 1, 1),)})
+    plan = make_plan([album], out, Settings(), hints={"a.jpg": PhotoHints((Hint(1, 1, 1, 1),))})
     with pytest.raises(
         WeightsError, match=r"these weights take no color hints; .* leave the hints away"
     ):

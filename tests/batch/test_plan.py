@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorflow.batch import COLORS, Naming, Plan, Remedy, Settings, make_plan
+from colorflow.batch import COLORS, Naming, PhotoHints, Plan, Remedy, Settings, make_plan
 from colorflow.colorizer import Hint
 from colorflow.errors import BatchError
 from colorflow.files import digest_of
@@ -189,7 +189,7 @@ def test_hints_by_name_and_by_path(save_photo: Save, tmp_path: Path) -> None:
         tmp_path / "in",
         output=tmp_path / "out",
         recursive=True,
-        hints={"s/x.png": one, "y.png": two},
+        hints={"s/x.png": PhotoHints(one), "y.png": PhotoHints(two)},
     )
     assert [(task.path.parent.name, task.hints) for task in plan.tasks] == [
         ("in", ()),
@@ -216,7 +216,7 @@ def test_hints_for_no_photo_or_several_are_refused(
             tmp_path / "in",
             output=tmp_path / "out",
             recursive=True,
-            hints=dict.fromkeys(names, (Hint(1, 2, 3, 4),)),
+            hints=dict.fromkeys(names, PhotoHints((Hint(1, 2, 3, 4),))),
             hints_source="f.json",
         )
 

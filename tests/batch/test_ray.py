@@ -19,7 +19,15 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from colorflow.batch import COLORS, PhotoOutcome, Settings, make_plan, ray_engine, run_in_process
+from colorflow.batch import (
+    COLORS,
+    PhotoHints,
+    PhotoOutcome,
+    Settings,
+    make_plan,
+    ray_engine,
+    run_in_process,
+)
 from colorflow.batch.ray_engine import PhotoWorker, run_on_ray
 from colorflow.batch.task import PhotoTask
 from colorflow.colorizer import Colorizer, Hint
@@ -192,7 +200,8 @@ def test_what_prevents_a_start_is_said(
         list(run_on_ray(plan, weights={COLORS: foreign}, workers=1))
     with pytest.raises(BatchError, match="the Ray cluster has no GPU"):
         list(run_on_ray(plan, weights={COLORS: weights}, device="cuda"))
-    hinted = make_plan([album], tmp_path / "out", Settings(), hints={"a.jpg": (Hint(1, 1, 1, 1),)})
+    hints = {"a.jpg": PhotoHints((Hint(1, 1, 1, 1),))}
+    hinted = make_plan([album], tmp_path / "out", Settings(), hints=hints)
     monkeypatch.setattr(ray_engine, "__version__", "0.0.1")
     with pytest.raises(BatchError, match=r"has colorflow .*, this machine 0\.0\.1; install the"):
         list(run_on_ray(plan, weights={COLORS: weights}, workers=1))

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorflow.batch import Settings, make_plan, run_in_process
+from colorflow.batch import PhotoHints, Settings, make_plan, run_in_process
 from colorflow.color.full_resolution import lightness_of
 from colorflow.color.grid import to_grid
 from colorflow.colorizer import Colorizer, Hint
@@ -172,7 +172,7 @@ def test_a_saved_coloring_is_the_commands_file(
 ) -> None:
     """To the byte, and the command then takes it for its own."""
     settings = Settings(n=3, seed=5, temperature=0.9)
-    plan = make_plan([path], tmp_path / "out", settings, hints={"cup.png": HINTS})
+    plan = make_plan([path], tmp_path / "out", settings, hints={"cup.png": PhotoHints(HINTS)})
     (outcome,) = run_in_process(plan, colorizer)
     files = [Path(str(one.path)) for one in outcome.colorings]
     assert [file.name for file in files] == ["cup_a.png", "cup_b.png", "cup_c.png"]

@@ -14,8 +14,15 @@ import pytest
 from PIL import Image
 from skimage import color, data
 
+from colorflow.batch import (
+    PhotoOutcome,
+    Settings,
+    make_plan,
+    read_hints,
+    run_in_process,
+)
 from colorflow.coloring import Coloring
-from colorflow.colorizer import Colorizer, Hint
+from colorflow.colorizer import ColoringSpec, Colorizer, Hint, PrincipalSpec
 from colorflow.photo import Photo, read_photo, read_provenance
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.hinted_photo import HintedPhoto
@@ -199,7 +206,7 @@ def test_a_likely_color_is_one_of_the_model_s_at_that_point(
     preview = read_photo(session.current.photo.preview)
     around = preview.pixels[36:39, 407:410]
     assert offered[0].lightness == pytest.approx(color.rgb2lab(around)[..., 0].mean(), abs=0.1)
-    made = hinted.colorize(preview, 24, samples=True, force=True)
+    made = hinted.colorize(gray, 24, samples=True, force=True)
     samples = np.stack([one.ab for one in made])
     there = samples[:, :, 37 * 64 // 683, 408 * 64 // 1024]
     away = np.hypot(there[:, 0] - offered[0].a, there[:, 1] - offered[0].b)
@@ -335,7 +342,7 @@ def test_hints_are_saved_and_loaded(hints: HintsTab, small: Path, tmp_path: Path
     updates = hints.pick_freely(session, "#3060c0")
     saved = Path(value(updates, hints.save))
     assert saved.name == "small_hints.json"
-    assert json.loads(saved.read_text())["small.png"][0]["row"] == 34
+    assert json.loads(saved.read_text())["small.png"]["hints"][0]["row"] == 34
     kept = tmp_path / "kept.json"
     kept.write_bytes(saved.read_bytes())
     shown = pixels(plain(session))
@@ -350,6 +357,45 @@ def test_hints_are_saved_and_loaded(hints: HintsTab, small: Path, tmp_path: Path
     assert is_problem(updates, hints.status)
     assert text(updates, hints.status).startswith("kept.json: ")
     assert len(points_of(other)) == 1
+
+
+def test_the_command_makes_the_picture_that_the_page_showed(
+    hinted: Colorizer, root: Path, gray: Path, tmp_path: Path
+) -> None:
+    """From saved hints, which say on which coloring they were given."""
+    hints = tab_of(hinted, root)
+    session = opened(hints, gray)
+    photo, levels = session.require(), len(hinted.levels)
+    mode = PrincipalSpec(number=2, of=4, seed=5)
+    photo.spec = ColoringSpec(seeds=(None,) * (levels - 1) + (9,), principal=mode, temperature=0.7)
+    hints.put(session, 600, 400)
+    updates = hints.pick_freely(session, "#3c8c3c")
+    downloaded = Path(value(hints.download.prepare(session), hints.download.file))
+    saved = Path(value(updates, hints.save))
+
+    def outcome() -> PhotoOutcome:
+        plan = make_plan([gray], tmp_path, Settings(n=3), hints=read_hints(saved))
+        (outcome,) = run_in_process(plan, hinted)
+        return outcome
+
+    first = outcome()
+    (made,) = first.colorings
+    assert (first.status, Path(str(made.path)).name) == ("done", downloaded.name)
+    assert np.array_equal(pixels(Path(str(made.path))), pixels(downloaded))
+    assert outcome().status == "skipped"
+
+    other = opened(hints, gray)
+    hints.load_hints(str(saved), other)
+    assert np.array_equal(pixels(plain(other)), pixels(plain(session)))
+    moved = saved.read_text().replace('"seed": 5', '"seed": 6')
+    saved.write_text(moved)
+    assert "was made with seed 5" in str(outcome().reason)
+    saved.write_text(moved.replace(hinted.digest, "0123456789abcdef"))
+    Path(str(made.path)).unlink()
+    assert "a coloring of other weights (0123456789abcdef)" in str(outcome().reason)
+    before = other.require().spec
+    hints.load_hints(str(saved), other)
+    assert other.require().spec == before, "the points alone are taken"
 
 
 def test_the_download_has_full_size_metadata_and_what_it_was_made_from(

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from skimage import color
 
+from colorflow.batch import PhotoHints
 from colorflow.colorizer import Hint
 from colorflow.errors import ColorflowError
 from colorflow.ui.hinted_photo import draw_mark, radius_of
@@ -146,9 +147,9 @@ def test_a_bad_file_is_one_sentence_that_names_it(tmp_path: Path, content: str, 
 def test_the_photo_s_own_name_comes_first(tmp_path: Path) -> None:
     path = tmp_path / "h.json"
     path.write_text(json.dumps({"b.jpg": [], "a.jpg": [one()]}))
-    assert read_points(path, "a.jpg", 300, 400) == (Hint(1, 1, 0, 0),)
+    assert read_points(path, "a.jpg", 300, 400) == PhotoHints((Hint(1, 1, 0, 0),))
     path.write_text(json.dumps({"b.jpg": [one()]}))
-    assert read_points(path, "renamed.jpg", 300, 400) == (Hint(1, 1, 0, 0),)
+    assert read_points(path, "renamed.jpg", 300, 400) == PhotoHints((Hint(1, 1, 0, 0),))
 
 
 # likely colors
