@@ -328,7 +328,9 @@ def digest_of_hints(hints: Sequence[Hint], start: ColoringSpec | None = None) ->
     """
     if not hints and start is None:
         return None
-    given = [astuple(one) for one in hints] + ([] if start is None else [astuple(start)])
+    given = [astuple(one)[: 4 if one.reach == "thing" else 5] for one in hints]
+    if start is not None:
+        given.append(astuple(start))
     return digest_of_open(BytesIO(json.dumps(given).encode()))
 
 

@@ -39,7 +39,7 @@ from colorflow.errors import PhotoError
 from colorflow.exploration import Exploration
 from colorflow.files import default_weights
 from colorflow.limits import LARGEST_SEED, MOST_LOOKS, MOST_PRINCIPAL
-from colorflow.model.hints import Hint
+from colorflow.model.hints import Hint, Reach
 from colorflow.model.level import COARSE_LEVELS
 from colorflow.model.weights import LoadedWeights, load_weights
 from colorflow.open_photo import Opener
@@ -55,6 +55,7 @@ __all__ = [
     "PhotoModel",
     "Picture",
     "PrincipalSpec",
+    "Reach",
     "Uncertainty",
     "bits_per_dim",
     "default_weights",

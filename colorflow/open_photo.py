@@ -17,7 +17,8 @@ from colorflow.coloring import Coloring, ColoringSpec, digest_of_hints, provenan
 from colorflow.device import one_thread
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.model.condition import Condition, Conditioner, coarse_lightness
-from colorflow.model.hints import Hint, hint_planes
+from colorflow.model.config import FINEST_GRID
+from colorflow.model.hints import Hint, cell_of, hint_planes
 from colorflow.model.looks import crops_of
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import Kind, Photo, Picture, Provenance, read_picture
@@ -117,7 +118,14 @@ class Opener:
     ) -> OpenPhoto:
         """The distribution of the colorings of a photo, whose file has this digest."""
         lightness = self._lightness_of([photo.pixels])
-        planes = self._hint_planes(hints, photo)
+        size = photo.pixels.shape[:2]
+        inferring = [hint for hint in hints if hint.reach != "around"]
+        around = [hint for hint in hints if hint.reach == "around"]
+        alike = np.zeros((FINEST_GRID, FINEST_GRID), bool)
+        for hint in inferring:
+            alike[cell_of(hint, *size)] = hint.reach == "alike"
+        planes = self._hint_planes(inferring, size)
+        local = self._hint_planes(around, size)
 
         def condition(*, mirrored: bool) -> Condition:
             parts = [lightness, planes] if planes is not None else [lightness]
@@ -131,6 +139,8 @@ class Opener:
                 condition,
                 lambda: self._conditioner(self._lightness_of(crops_of(photo.pixels))),
                 None if reference is None else self._latents_of(reference),
+                alike if alike.any() else None,
+                None if local is None else local[0].cpu().numpy(),
             ),
             provenance=partial(
                 provenance_of,
@@ -145,7 +155,7 @@ class Opener:
         squares = np.stack([square_lightness(pixels) for pixels in pictures])
         return torch.from_numpy(squares)[:, None].to(self._device)
 
-    def _hint_planes(self, hints: Sequence[Hint], photo: Photo) -> Tensor | None:
+    def _hint_planes(self, hints: Sequence[Hint], size: tuple[int, int]) -> Tensor | None:
         """Mask, a and b of the hints: (1, 3, 64, 64)."""
         if not hints:
             return None
@@ -154,7 +164,7 @@ class Opener:
                 "these weights take no color hints; use weights trained with "
                 "`colorflow train --hints`"
             )
-        return hint_planes(hints, *photo.pixels.shape[:2])[None].to(self._device)
+        return hint_planes(hints, *size)[None].to(self._device)
 
     def _latents_of(self, reference: Photo) -> Latents:
         """Latents of a photo's own colors."""

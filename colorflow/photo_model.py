@@ -57,6 +57,8 @@ class PhotoModel:
         make_condition: computes the condition of the photo, or if `mirrored` of its mirror image.
         make_crops: computes the conditions of the photo's crops (`colorflow.model.looks`).
         reference: latents of a reference photo's colors, or None.
+        alike: (64, 64), which of the hints in the condition color everything like their thing.
+        around: (3, 64, 64), planes of the hints that color their surroundings alone, or None.
     """
 
     def __init__(
@@ -66,12 +68,15 @@ class PhotoModel:
         make_condition: Callable[..., Condition],
         make_crops: Callable[[], Condition],
         reference: Latents | None = None,
+        alike: NDArray[np.bool_] | None = None,
+        around: NDArray[np.float32] | None = None,
     ) -> None:
         self.pyramid, self.gain = weights.pyramid, weights.gain
         self.temperatures, self.reference = weights.temperatures, reference
         self._signs = signs_of_photo(lightness, self.pyramid.latent_shapes())
         self._make_condition, self._make_crops = make_condition, make_crops
         self._device = lightness.device
+        self._alike, self._around = alike, around
         self._principal: dict[tuple[ColoringSpec, int], PrincipalColorings] = {}
         self._means: dict[ColoringSpec, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
 
@@ -123,12 +128,16 @@ class PhotoModel:
         # One by one: the last bits of a product depend on how many colorings it has.
         one_by_one = zip(seen[:, None], contrast_of(ab)[:, None], strict=True)
         shown = np.concatenate([self.operator(one, wanted) for one, wanted in one_by_one])
-        if self.condition.planes is None:
-            return shown
-        mask, *colors = self.condition.planes[0].cpu().numpy()
-        filled = self.operator.filled(shown, mask > 0, np.stack(colors))
-        x = torch.from_numpy(filled).to(self._device)
-        return self.pyramid.pull_to_hints(x, self.condition).cpu().numpy()
+        if self.condition.planes is not None:
+            mask, colors = _mask_and_colors(self.condition.planes[0].cpu().numpy())
+            shown = self.operator.filled(shown, mask, colors)
+            if self._alike is not None:
+                shown = self.operator.likened(shown, mask, self._alike, colors)
+            x = torch.from_numpy(shown).to(self._device)
+            shown = self.pyramid.pull_to_hints(x, self.condition).cpu().numpy()
+        if self._around is not None:
+            shown = self.operator.dabbed(shown, *_mask_and_colors(self._around))
+        return shown
 
     def chroma(self, specs: Sequence[ColoringSpec]) -> NDArray[np.float32]:
         """The model's chroma of the colorings of specs: (n, 2, 64, 64) CIELAB units."""
@@ -304,6 +313,13 @@ class PhotoModel:
     def _repeated(self, n: int) -> Condition:
         """The photo's condition n times."""
         return self.condition.map(lambda x: x.expand(n, *x.shape[1:]))
+
+
+def _mask_and_colors(
+    planes: NDArray[np.float32],
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Where hints are, (64, 64), and their colors, (2, 64, 64), of the planes (3, 64, 64)."""
+    return planes[0] > 0, planes[1:]
 
 
 def _stacked(latents: Sequence[Latents], device: torch.device) -> list[Tensor]:

@@ -53,6 +53,9 @@ class PhotoHints:
     def as_json(self) -> Any:
         """The same as `photo_hints_of` takes it."""
         hints = [asdict(hint) for hint in self.hints]
+        for hint in hints:
+            if hint["reach"] == "thing":
+                del hint["reach"]
         if self.start is None:
             return hints
         spec = {**asdict(self.start.spec), "weights": self.start.weights}
@@ -106,7 +109,7 @@ def hints_of(given: Any, source: str) -> Hints:
 
     Args:
         given: a list of hints. A hint has ``row`` and ``column``, in pixels of the upright photo,
-            and ``a`` and ``b``, in CIELAB units.
+            and ``a`` and ``b``, in CIELAB units, and may have a ``reach``, as `Hint` takes it.
         source: name of the source, for messages.
 
     Raises:
@@ -119,11 +122,12 @@ def hints_of(given: Any, source: str) -> Hints:
     hints = []
     for number, one in enumerate(given, 1):
         where = f"{source}: hint {number}"
-        _check_fields(one, _FIELDS, where)
+        reach = one.get("reach", "thing") if isinstance(one, dict) else "thing"
+        _check_fields(one, _FIELDS, where, optional=("reach",))
         for field in _FIELDS:
             _check_number(one[field], f"{where}: {field}")
         try:
-            hints.append(Hint(*(float(one[field]) for field in _FIELDS)))
+            hints.append(Hint(*(float(one[field]) for field in _FIELDS), reach))
         except (ValueError, OverflowError) as error:
             raise BatchError(f"{where}: {error}") from error
     return tuple(hints)
@@ -196,9 +200,11 @@ def _start_of(given: Any, source: str) -> Start:
     return Start(spec, weights)
 
 
-def _check_fields(given: Any, fields: Collection[str], source: str) -> None:
+def _check_fields(
+    given: Any, fields: Collection[str], source: str, optional: Collection[str] = ()
+) -> None:
     """Refuses what is not an object with just these fields."""
-    if not isinstance(given, dict) or set(given) != set(fields):
+    if not isinstance(given, dict) or set(given) - set(optional) != set(fields):
         *most, last = fields
         expected = f"{', '.join(most)} and {last}"
         raise BatchError(f"{source}: expected {expected}, got {_kind(given)}")

@@ -2,7 +2,8 @@
 
 The model sees hints as three planes on the 64x64 grid: a mask, and a and b where it is 1. They are
 a condition in training, and they pull samples by kriging (`ChromaPyramid`), which is a bijection:
-so p(ab | L, hints) stays exact.
+so p(ab | L, hints) stays exact. Hints that reach only around them are no condition: they change
+what is shown (`SpatialOperator.dabbed`), and so does what else a hint gives to everything like it.
 
 Reference: Zhang et al. 2017 (hints as sparse input planes); Whang et al. 2021 (why conditioning a
 trained flow on part of its output is hard).
@@ -13,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -21,6 +23,10 @@ from torch import Tensor
 
 from colorflow.model.condition import PLANES_GRID
 from colorflow.model.config import HINT_PLANES, SRGB_REACH
+
+Reach = Literal["thing", "around", "alike"]
+"""What a hint colors: the thing that it lies on, and what the model infers from that; its
+surroundings alone; or besides the thing everything like it, wherever that is in the photo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +38,23 @@ class Hint:
         column: from 0 on the left.
         a: CIELAB units.
         b: CIELAB units.
+        reach: one of `Reach`.
 
     Raises:
-        ValueError: if a number is not finite, a position is below 0, or sRGB has no such color.
+        ValueError: if a number is not finite, a position is below 0, sRGB has no such color, or
+            there is no such reach.
     """
 
     row: float
     column: float
     a: float
     b: float
+    reach: Reach = "thing"
 
     def __post_init__(self) -> None:
+        if self.reach not in get_args(Reach):
+            known = ", ".join(get_args(Reach))
+            raise ValueError(f"reach: expected one of {known}, got {self.reach!r}")
         for name in ("row", "column"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name}: expected a pixel from 0, got {getattr(self, name)}")

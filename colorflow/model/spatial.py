@@ -47,6 +47,12 @@ STRENGTH, EDGE, LEAST_WEIGHT = 300.0, 1.5, 1e-4
 The tight scale matters: with 3 to 6 L* colors leak, and a face turns gray."""
 FILL = 5e-5
 """Response to a hint's cell at which the hint has half of its effect."""
+AROUND = 1.2
+"""Std of the Gaussian that confines the response for a hint that reaches only around it, in cells;
+where nothing else does, it has half of its effect 3 to 4 cells away."""
+ALIKE, ALIKE_SCALE, ALIKE_TONES = 0.4, 0.06, 14.0
+"""What is like a thing: the cosine of the components at which it is half as likely to be, the scale
+of that, and the scale of the difference in L*. Chosen by eye on 12 photos."""
 LARGEST_GAIN = 2.0
 """Largest factor of the contrast."""
 
@@ -60,8 +66,10 @@ class SpatialOperator:
     """
 
     def __init__(self, lightness: Array, features: Array) -> None:
-        self._affinity = affinity(_half(lightness[None])[0], features)
+        components = principal_components(features)
+        self._affinity = affinity(_half(lightness[None])[0], components)
         self._smoother = WeightedLeastSquares(lightness)
+        self._lightness, self._components = lightness, _resized(components, len(lightness))
 
     def __call__(self, ab: Array, contrast: Array) -> Array:
         """Assigns chroma to things, and restores its contrast.
@@ -97,14 +105,59 @@ class SpatialOperator:
         Returns:
             (n, 2, 64, 64).
         """
-        rows, columns = np.nonzero(mask)
-        impulses = np.zeros((len(rows), *mask.shape), np.float32)
-        impulses[np.arange(len(rows)), rows, columns] = 1
-        response = self._smoother(impulses)
-        weights = response / (response.sum(0) + FILL)
-        missed = colors[:, rows, columns] - ab[:, :, rows, columns]  # (n, 2, hints)
-        result: Array = ab + np.einsum("nch,hyx->ncyx", missed, weights)
-        return result
+        return _shifted(ab, mask, colors, self._responses(mask))
+
+    def likened(
+        self, ab: Array, mask: NDArray[np.bool_], alike: NDArray[np.bool_], colors: Array
+    ) -> Array:
+        """Gives everything like the things that some hints lie on the hints' colors.
+
+        Like a thing is what has components of nearly the same direction and nearly its lightness,
+        however far away it is; step 2 brings that to the outlines. Things with hints of their own
+        are left alone.
+
+        Args:
+            ab: as of `filled`.
+            mask: as of `filled`.
+            alike: (64, 64), which of these hints color everything like their thing.
+            colors: as of `filled`.
+
+        Returns:
+            (n, 2, 64, 64).
+        """
+        responses = self._responses(mask)
+        shares = responses / (responses.sum(0) + FILL)
+        for index, (row, column) in enumerate(np.argwhere(mask)):
+            if alike[row, column]:
+                others = shares.sum(0) - shares[index]
+                weight = self._likeness(responses[index]) * (1 - others)
+                ab = ab + weight * (colors[:, row, column, None, None] - ab)
+        return ab
+
+    def dabbed(self, ab: Array, mask: NDArray[np.bool_], colors: Array) -> Array:
+        """Colors the surroundings of hints, but not past an outline; arguments as of `filled`."""
+        places = np.indices(mask.shape)
+        away = [((places - at[:, None, None]) ** 2).sum(0) for at in np.argwhere(mask)]
+        near = np.exp(-np.stack(away) / (2 * AROUND**2)).astype(np.float32)
+        return _shifted(ab, mask, colors, near * self._responses(mask))
+
+    def _responses(self, mask: NDArray[np.bool_]) -> Array:
+        """The responses of step 2 to each cell of a mask, (hints, 64, 64)."""
+        places = np.argwhere(mask)
+        impulses = np.zeros((len(places), *mask.shape), np.float32)
+        impulses[np.arange(len(places)), *places.T] = 1
+        return self._smoother(impulses)
+
+    def _likeness(self, response: Array) -> Array:
+        """How far each cell is like the thing with this response, (64, 64) in [0, 1]."""
+        own = response / response.sum()
+        like, tone = (self._components * own).sum((1, 2)), (self._lightness * own).sum()
+        lengths = np.linalg.norm(self._components, axis=0) * np.linalg.norm(like) + 1e-6
+        cosine = np.einsum("cyx,c->yx", self._components, like) / lengths
+        rough = _logistic((cosine - ALIKE) / ALIKE_SCALE) * np.exp(
+            -((self._lightness - tone) ** 2) / (2 * ALIKE_TONES**2)
+        )
+        return _logistic((self._smoother(rough.astype(np.float32)) - 0.4) / 0.05)
 
     def _alike(self, ab: Array) -> Array:
         """The non-local mean of (n, 2, g, g)."""
@@ -168,12 +221,12 @@ class WeightedLeastSquares:
         return np.ascontiguousarray(np.moveaxis(x, -1, 0)).reshape(ab.shape)
 
 
-def affinity(lightness: Array, features: Array) -> Array:
+def affinity(lightness: Array, components: Array) -> Array:
     """Weights of the non-local mean.
 
     Args:
         lightness: (q, q) L*.
-        features: (C, h, h) feature map.
+        components: (C, h, h) from `principal_components`.
 
     Returns:
         (q^2, q^2); each row adds up to 1.
@@ -181,7 +234,7 @@ def affinity(lightness: Array, features: Array) -> Array:
     q = len(lightness)
     place = np.mgrid[:q, :q].astype(np.float32) / q
     parts = [
-        _resized(principal_components(features), q) / LIKENESS,
+        _resized(components, q) / LIKENESS,
         lightness[None] / TONES,
         place / REACH,
     ]
@@ -223,6 +276,24 @@ def by_plane(function: Callable[[Array], Any], planes: Array) -> Array:
     """Applies a function to each plane of (..., h, w)."""
     results = np.stack([function(plane) for plane in planes.reshape(-1, *planes.shape[-2:])])
     return results.reshape(*planes.shape[:-2], *results.shape[1:]).astype(np.float32)
+
+
+def _shifted(ab: Array, mask: NDArray[np.bool_], colors: Array, responses: Array) -> Array:
+    """Shifts each cell by what hints miss at their own; arguments as of `SpatialOperator.filled`.
+
+    Args:
+        responses: (hints, 64, 64), how far each hint reaches, beside `FILL`.
+    """
+    rows, columns = np.nonzero(mask)
+    weights = responses / (responses.sum(0) + FILL)
+    missed = colors[:, rows, columns] - ab[:, :, rows, columns]  # (n, 2, hints)
+    result: Array = ab + np.einsum("nch,hyx->ncyx", missed, weights)
+    return result
+
+
+def _logistic(x: Array) -> Array:
+    result: Array = 1 / (1 + np.exp(-x))
+    return result
 
 
 def _half(planes: Array) -> Array:

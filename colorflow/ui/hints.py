@@ -27,7 +27,7 @@ from colorflow.ui.panes import (
 from colorflow.ui.points import Points
 from colorflow.ui.saturation import SaturationPane
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
-from colorflow.ui.swatches import ab_of, color_list, point_list
+from colorflow.ui.swatches import REACHES, ab_of, color_list, point_list
 
 if TYPE_CHECKING:
     from colorflow.colorizer import ColoringSpec, Colorizer
@@ -104,6 +104,15 @@ class HintsTab:
     def _build_choices(self) -> None:
         self.swatches = gr.HTML("", js_on_load=script("listen.js"), elem_id="hints-swatches")
         self.materials = gr.HTML("", js_on_load=script("listen.js"), elem_id="hints-materials")
+        self.reach = gr.Radio(
+            list(REACHES),
+            value="This thing",
+            label="What gets the color",
+            info="The thing that you clicked and what belongs to it, the place around the point "
+            "alone, or everything in the photo that looks like it.",
+            visible=False,
+            elem_id="hints-reach",
+        )
         with gr.Row(visible=False, elem_id="hints-free") as self.free:
             self.picker = gr.ColorPicker(
                 value="#4a6fa5",
@@ -146,6 +155,7 @@ class HintsTab:
             (self.swatches.select, self.press, [session]),
             (self.materials.select, self.press, [session]),
             (self.points.select, self.press, [session]),
+            (self.reach.input, self.spread, [session, self.reach]),
             (self.use.click, self.pick_freely, [session, self.picker]),
             (self.put_button.click, self.put, [session, self.across, self.down]),
             (self.undo_button.click, self.undo, [session]),
@@ -185,7 +195,7 @@ class HintsTab:
         shown = [
             *more, self.session, self.status, self.gray, self.welcome, self.side, self.picture,
             self.download.file, *self.saturation.components, self.points, self.materials,
-            self.swatches, self.free, self.undo_button, self.save,
+            self.swatches, self.free, self.undo_button, self.save, self.reach,
         ]  # fmt: skip
         changed = event(handler, inputs, shown, **options, **IN_TURN)
         changed.then(self.offer, [self.session], [self.swatches, self.status], **AFTERWARDS)
@@ -284,6 +294,10 @@ class HintsTab:
             return {self.status: line("That is no color; write it as #rrggbb.", bad=True)}
         return self._changed(session, lambda photo: photo.points.color(*ab))
 
+    def spread(self, session: HintSession, name: str) -> Updates:
+        """Let the current point, or the next one, color one of `REACHES`."""
+        return self._changed(session, lambda photo: photo.points.spread(REACHES[name]))
+
     def undo(self, session: HintSession) -> Updates:
         """Undo the last change of the points."""
         return self._changed(session, lambda photo: photo.points.undo())
@@ -350,6 +364,10 @@ class HintsTab:
             self.materials: materials,
             self.swatches: _likely(photo),
             self.free: gr.update(visible=bool(photo.choices)),
+            self.reach: gr.update(
+                value=next(name for name, reach in REACHES.items() if reach == points.reach),
+                visible=bool(photo.choices),
+            ),
             self.undo_button: gr.update(interactive=points.can_undo),
             self.save: gr.update(
                 value=str(photo.save(self._colorizer.digest)), interactive=bool(points.hints)

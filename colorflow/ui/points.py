@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from colorflow.batch.hints import PhotoHints, read_hints
-from colorflow.colorizer import Hint
+from colorflow.colorizer import Hint, Reach
 from colorflow.errors import ColorflowError
 
 MOST_POINTS = 100
@@ -36,6 +36,18 @@ class Points:
         self.held = False
         self.uncolored: tuple[int, int] | None = None
         """Row and column of a new point that has no color yet."""
+        self._reach: Reach = "thing"
+
+    @property
+    def reach(self) -> Reach:
+        """What the current point colors; without one, what a new point will color."""
+        return self._reach if self.current is None else self.hints[self.current].reach
+
+    def spread(self, reach: Reach) -> None:
+        """Let the current point, and new ones from now on, color what `Hint` calls a reach."""
+        self._reach = reach
+        if self.current is not None:
+            self._splice(self.current, replace(self.hints[self.current], reach=reach))
 
     @property
     def can_undo(self) -> bool:
@@ -82,7 +94,7 @@ class Points:
         if self.uncolored is not None:
             if len(self.hints) >= MOST_POINTS:
                 raise ColorflowError(f"There are {MOST_POINTS} points already; delete one first.")
-            self._splice(len(self.hints), Hint(*self.uncolored, a, b))
+            self._splice(len(self.hints), Hint(*self.uncolored, a, b, self._reach))
         elif self.current is not None:
             self._splice(self.current, replace(self.hints[self.current], a=a, b=b))
         else:

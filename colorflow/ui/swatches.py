@@ -16,8 +16,15 @@ from colorflow.color import cie
 from colorflow.color.cie import rgb_in_gamut
 
 if TYPE_CHECKING:
+    from colorflow.colorizer import Hint, Reach
     from colorflow.ui.points import Points
 
+REACHES: dict[str, Reach] = {
+    "This thing": "thing",
+    "Around it": "around",
+    "Everything like it": "alike",
+}
+"""How the page calls what a point colors."""
 SAME = 12.0
 """Colors no farther apart than this count as one; distance in the ab plane, CIELAB units."""
 _LEAST_DISTANCE = 8.0
@@ -200,7 +207,7 @@ def point_list(points: Points, colors: Sequence[Swatch]) -> str:
             f'<button type="button" class="point" data-index="{index}" data-act="hold" '
             f'aria-pressed="{held}" title="Move it, or change its color">'
             f"{_chip(color)}<span>{index + 1}. {color.name}</span>"
-            f"<small>{hint.column:.0f} across, {hint.row:.0f} down</small></button>"
+            f"<small>{hint.column:.0f} across, {hint.row:.0f} down{_reach(hint)}</small></button>"
             f'<button type="button" class="delete" data-index="{index}" data-act="delete" '
             f'aria-label="Delete point {index + 1}" title="Delete">×</button></li>'
         )
@@ -208,6 +215,12 @@ def point_list(points: Points, colors: Sequence[Swatch]) -> str:
         "<h2>Your points</h2><p>Press one to move it or to change its color.</p>"
         f'<ul class="points">{"".join(rows)}</ul>'
     )
+
+
+def _reach(hint: Hint) -> str:
+    """How far a point reaches, unless it is as far as usual."""
+    name = next(name for name, reach in REACHES.items() if reach == hint.reach)
+    return "" if hint.reach == "thing" else f"; {name.lower()}"
 
 
 def _in_gamut(

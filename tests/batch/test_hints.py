@@ -32,7 +32,9 @@ def test_the_coloring_that_hints_were_given_on_is_read_as_it_was_written(path: P
     sampled = ColoringSpec(seeds=(7, 7, 9), temperature=0.5, looks=1)
     mode = ColoringSpec(seeds=(None,) * 3, principal=PrincipalSpec(number=2, of=4, seed=5))
     given = {
-        "a.jpg": PhotoHints((Hint(1, 2, 3, 4),), Start(sampled, "0123456789abcdef")),
+        "a.jpg": PhotoHints(
+            (Hint(1, 2, 3, 4, "alike"), Hint(5, 6, 7, 8)), Start(sampled, "0123456789abcdef")
+        ),
         "b.jpg": PhotoHints((), Start(mode, "0123456789abcdef")),
     }
     path.write_text(json.dumps({name: one.as_json() for name, one in given.items()}))
@@ -89,6 +91,8 @@ def on(**other: object) -> str:
         (json.dumps({"a": [GOOD | {"row": True}]}), "row: expected a number, got true"),
         (json.dumps({"a": [GOOD | {"row": None}]}), "row: expected a number, got null"),
         (json.dumps({"a": [GOOD | {"row": -1}]}), "hint 1: row: expected a pixel from 0"),
+        (json.dumps({"a": [GOOD | {"reach": "far"}]}), "hint 1: reach: expected one of thing, aro"),
+        (json.dumps({"a": [GOOD | {"reach": []}]}), "hint 1: reach: expected one of thing, around"),
         (json.dumps({"a": [GOOD | {"b": 200}]}), "hint 1: b: expected -108 to 108"),
         (json.dumps({"a": [GOOD | {"b": float("nan")}]}), "hint 1: b: expected -108"),
         (json.dumps({"a": [GOOD | {"row": float("inf")}]}), "hint 1: row: expected a pixel"),

@@ -87,7 +87,7 @@ def test_affinity_is_the_formula() -> None:
             )
             want[i, j] = np.exp(-distance / 2)
     want /= want.sum(1, keepdims=True)
-    np.testing.assert_allclose(affinity(lightness, features), want, atol=1e-5)
+    np.testing.assert_allclose(affinity(lightness, principal_components(features)), want, atol=1e-5)
 
 
 def test_principal_components_are_those_of_the_singular_values() -> None:
@@ -162,6 +162,43 @@ def test_a_hint_fills_its_thing_and_nothing_else() -> None:
     assert done[:, :, 22:38, 4:20][..., left[22:38, 4:20]].min() > 0.6
     assert np.abs(done[..., ~left]).max() < 0.1
     assert done.max() <= 1 + 1e-3
+
+
+def test_a_hint_that_reaches_around_it_stays_there_and_stops_at_the_outline() -> None:
+    lightness, left = halves()
+    operator = SpatialOperator(lightness, np.zeros((112, 16, 16), np.float32))
+    ab = np.zeros((1, 2, 64, 64), np.float32)
+    mask, colors = np.zeros((64, 64), bool), np.zeros((2, 64, 64), np.float32)
+    mask[30, 30], colors[:, 30, 30] = True, (40, -20)
+    dabbed = operator.dabbed(ab, mask, colors)[0, 0]
+    assert dabbed[30, 30] == pytest.approx(40, abs=2)
+    assert dabbed[28, 29] > 30
+    away = np.hypot(*(np.indices((64, 64)) - 30))
+    assert np.abs(dabbed[away > 6]).max() < 0.5
+    assert np.abs(dabbed[~left]).max() < 4
+    assert dabbed[30, 28] > 30
+
+
+def test_everything_like_a_thing_gets_its_color_but_things_with_hints_of_their_own() -> None:
+    """Four squares on a ground: three are alike, two of them have hints; the fourth is lighter."""
+    square = np.zeros((4, 64, 64), bool)
+    for index, (row, column) in enumerate(((8, 8), (8, 40), (40, 8), (40, 40))):
+        square[index, row : row + 16, column : column + 16] = True
+    lightness = np.where(square[:3].any(0), 40, np.where(square[3], 75, 90)).astype(np.float32)
+    features = normal(112, 1, 1) * square.any(0)[None, ::4, ::4] + 0.01 * normal(112, 16, 16)
+    operator = SpatialOperator(lightness, features)
+    mask, colors = np.zeros((64, 64), bool), np.zeros((2, 64, 64), np.float32)
+    mask[16, 16], colors[0, 16, 16] = True, 40
+    mask[16, 48], colors[0, 16, 48] = True, -40
+    alike = np.zeros((64, 64), bool)
+    alike[16, 16] = True
+    ab = np.zeros((1, 2, 64, 64), np.float32)
+    filled = operator.filled(ab, mask, colors)
+    got = operator.likened(filled, mask, alike, colors)[0, 0]
+    assert np.abs(filled[0, 0][square[2]]).max() < 1, "too far for a fill"
+    assert [got[one].mean() for one in square[:3]] == pytest.approx([40, -40, 40], abs=6)
+    others = ~square[:3].any(0)
+    assert np.abs((got - filled[0, 0])[others]).max() < 4
 
 
 def test_hints_share_their_thing_and_keep_their_colors() -> None:

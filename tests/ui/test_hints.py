@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +22,7 @@ from colorflow.batch import (
     read_hints,
     run_in_process,
 )
-from colorflow.coloring import Coloring
+from colorflow.coloring import Coloring, digest_of_hints
 from colorflow.colorizer import ColoringSpec, Colorizer, Hint, PrincipalSpec
 from colorflow.photo import Photo, read_photo, read_provenance
 from colorflow.ui.colorize import ColorizeTab
@@ -323,6 +324,23 @@ def test_principal_colorings_are_shown_in_turn_with_the_hints_given(
     assert np.abs(session.current.chosen.ab - principal[1].ab).max() < 0.1
 
 
+def test_how_far_a_point_reaches_is_chosen_before_or_after_its_color(
+    hints: HintsTab, small: Path
+) -> None:
+    session = opened(hints, small)
+    assert hints.put(session, 20, 20)[hints.reach].get("visible") is not False
+    hints.spread(session, "Around it")
+    updates = hints.pick_freely(session, "#00a000")
+    assert points_of(session)[0].reach == "around"
+    assert "20 across, 20 down; around it" in value(updates, hints.points)
+    updates = hints.spread(session, "Everything like it")
+    assert points_of(session)[0].reach == "alike"
+    assert text(updates, hints.status).startswith("Colored in ")
+    saved = json.loads(Path(value(updates, hints.save)).read_text())
+    assert saved["small.png"]["hints"][0]["reach"] == "alike"
+    assert hints.undo(session)[hints.reach]["value"] == "Around it"
+
+
 def test_other_colors_keep_the_points(hints: HintsTab, small: Path) -> None:
     session = opened(hints, small)
     hints.put(session, 20, 20)
@@ -423,15 +441,20 @@ def test_a_color_of_a_face_stays_in_the_face() -> None:
     photo = read_photo(SAMPLE_PHOTOS / "portrait.jpg")
     row, column = 123, 225
     skin = material_swatches(70)[list(MATERIALS).index("Light or tan skin")]
-    plain, hinted = (
-        shipped.colorize(photo, 1, hints=hints, force=True)[0].ab
-        for hints in ((), [Hint(row, column, skin.a, skin.b)])
+    hint = Hint(row, column, skin.a, skin.b)
+    plain, hinted, around = (
+        shipped.colorize(photo, 1, hints=hints, force=True)[0]
+        for hints in ((), [hint], [replace(hint, reach="around")])
     )
-    change = np.hypot(*(hinted - plain))
+    change, local = (np.hypot(*(one.ab - plain.ab)) for one in (hinted, around))
     rows, columns = np.indices(change.shape)
     away = np.hypot(rows - row / 8, columns - column / 8)
     assert change[away < 3].mean() > 5
     assert change[away > 10].mean() < 2, "the clothes and all else"
+    assert local[away < 2].mean() > 5
+    assert local[away > 6].max() < 0.1, "what reaches around the point alone"
+    assert np.array_equal(around.model_ab, plain.model_ab)
+    assert digest_of_hints([hint]) != digest_of_hints([replace(hint, reach="around")])
 
 
 def test_a_coloring_is_taken_over_from_the_other_tab(

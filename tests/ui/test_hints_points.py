@@ -77,6 +77,23 @@ def test_delete_and_undo(points: Points) -> None:
     assert points.hints == ()
 
 
+def test_a_point_reaches_as_far_as_is_said_and_so_do_those_after_it(points: Points) -> None:
+    points.spread("around")
+    assert points.hints == (Hint(10, 20, 1, 2), Hint(200, 300, 3, 4, "around"))
+    points.put(50, 60)
+    points.color(5, 6)
+    assert points.hints[2] == Hint(50, 60, 5, 6, "around")
+    points.hold(0)
+    assert points.reach == "thing"
+    points.put(70, 80)
+    points.undo()
+    points.put(70, 80)
+    points.spread("alike")
+    assert len(points.hints) == 3, "a point without a color is none yet"
+    points.color(7, 8)
+    assert [hint.reach for hint in points.hints] == ["thing", "around", "around", "alike"]
+
+
 def test_the_target_is_what_gets_the_next_color(points: Points) -> None:
     first, second = points.hints
     assert points.target() == (200, 300, (first,))
