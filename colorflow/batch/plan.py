@@ -215,7 +215,9 @@ class _Planner:
         """
         for number in range(2, MOST_PRINTS + 1):
             one = replace(task, number=number)
-            if self._problem([one.target(label) for label in one.labels(self.plan.settings.labels)]):
+            if self._problem(
+                [one.target(label) for label in one.labels(self.plan.settings.labels)]
+            ):
                 return replace(task, most_prints=number - 1)
         return replace(task, most_prints=MOST_PRINTS)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from colorflow.batch.hints import PhotoHints, Start
-from colorflow.color.full_resolution import lightness_of
+from colorflow.color.full_resolution import LightnessRows, lightness_of, render
+from colorflow.color.grid import to_grid
 from colorflow.colorizer import ColoringSpec, PrincipalSpec
 from colorflow.errors import ColorflowError
 from colorflow.photo import Photo, read_photo
@@ -31,9 +33,34 @@ _SAMPLES, _SWATCHES = 24, 6
 _PRINCIPAL = 4
 """Principal colorings that the button for other colors goes through."""
 
+ZOOMS = (1, 2, 4, 8)
+"""How many times larger a part of the photo may be shown than the whole."""
 _RADIUS = 1 / 50
 """Radius of a mark divided by the picture's longer side."""
 _LEAST_RADIUS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The part of a photo that is shown, in its pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def part(self) -> tuple[slice, slice]:
+        """Its rows and columns."""
+        columns = slice(self.left, self.left + self.width)
+        return slice(self.top, self.top + self.height), columns
+
+    def has(self, row: float, column: float) -> bool:
+        """Whether a pixel of the photo is in it."""
+        return (
+            self.top <= row < self.top + self.height
+            and self.left <= column < self.left + self.width
+        )
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -51,6 +78,12 @@ class HintedPhoto(ColoredPhoto):
     """`Points.target` for which there are choices."""
     choices: Sequence[Swatch] = ()
     """Colors that are offered for that point: those of the materials, then likely ones."""
+    zoom: int = 1
+    """One of `ZOOMS`."""
+    center: tuple[float, float] | None = None
+    """Row and column of the middle of what is shown, as far as the photo's borders allow."""
+    _seen: tuple[View, Path] | None = None
+    """The last view and its own picture, without colors, as large as the preview."""
 
     @property
     def materials(self) -> Sequence[Swatch]:
@@ -64,11 +97,35 @@ class HintedPhoto(ColoredPhoto):
 
     def click(self, x: float, y: float) -> None:
         """Take a position on the preview, in its pixels."""
-        photo, small = self.photo, self.small
-        scale = photo.width / small.width
-        row = min(max(int((y + 0.5) * photo.height / small.height), 0), photo.height - 1)
-        column = min(max(int((x + 0.5) * scale), 0), photo.width - 1)
-        self.points.click(row, column, scale * radius_of(small.height, small.width))
+        view, small = self.view, self.small
+        scale = view.width / small.width
+        down = min(max(int((y + 0.5) * view.height / small.height), 0), view.height - 1)
+        across = min(max(int((x + 0.5) * scale), 0), view.width - 1)
+        radius = scale * radius_of(small.height, small.width)
+        self.points.click(view.top + down, view.left + across, radius)
+
+    @property
+    def view(self) -> View:
+        """What is shown of the photo."""
+        size = self.photo.height, self.photo.width
+        middle = self.center or (size[0] / 2, size[1] / 2)
+        height, width = (max(1, round(length / self.zoom)) for length in size)
+        top, left = (
+            min(max(0, round(at - own / 2)), length - own)
+            for at, own, length in zip(middle, (height, width), size, strict=True)
+        )
+        return View(top, left, height, width)
+
+    def magnify(self, zoom: int) -> None:
+        """Show the photo in another zoom, around the point that gets the next color, if any."""
+        self.zoom = zoom
+        if target := self.points.target():
+            self.center = target[:2]
+
+    def look_at(self, x: float, y: float) -> None:
+        """Show the surroundings of a position on the picture of the whole, in its pixels."""
+        scale = self.photo.preview_scale
+        self.center = y / scale, x / scale
 
     def pick(self, index: int) -> None:
         """Give the current point one of the choices.
@@ -135,6 +192,8 @@ class HintedPhoto(ColoredPhoto):
     def aim(self) -> None:
         """Offer the colors of materials for the point that gets the next color, if it is new."""
         target = self.points.target()
+        if target and not self.view.has(*target[:2]):
+            self.center = target[:2]
         if target != self.target:
             lightness = self._lightness_at(self.small, *target[:2]) if target else None
             self.choices = () if lightness is None else material_swatches(lightness)
@@ -172,17 +231,59 @@ class HintedPhoto(ColoredPhoto):
         ]
 
     def marked(self, colors: Sequence[Swatch]) -> Path:
-        """A picture of the coloring with marks at the points, in these colors."""
-        chosen, points = self.require_chosen(), self.points
+        """A picture of the view in its colors, with marks at the points in these colors."""
+        chosen, points, view = self.require_chosen(), self.points, self.view
         picture = read_photo(chosen.preview)
+        if self.zoom > 1:
+            picture = self._magnified(picture, view)
         image = Image.fromarray(picture.pixels)
+
+        def place(row: float, column: float) -> tuple[float, float]:
+            return (
+                (int(row) - view.top + 0.5) * picture.height / view.height,
+                (int(column) - view.left + 0.5) * picture.width / view.width,
+            )
+
         for index, (hint, color) in enumerate(zip(points.hints, colors, strict=True)):
-            place = self._scaled(picture, hint.row, hint.column)
-            draw_mark(image, place, color.hex, str(index + 1), chosen=index == points.current)
+            at, chosen_one = place(hint.row, hint.column), index == points.current
+            draw_mark(image, at, color.hex, str(index + 1), chosen=chosen_one)
         if points.uncolored is not None:
-            draw_mark(image, self._scaled(picture, *points.uncolored), chosen=True)
+            draw_mark(image, place(*points.uncolored), chosen=True)
         path = new_folder(chosen.folder, "marked-") / f"marked{chosen.preview.suffix}"
         return write_preview(path, np.asarray(image), picture)
+
+    def overview(self) -> Path:
+        """A picture of the whole coloring, with a frame around the view."""
+        chosen, view, scale = self.require_chosen(), self.view, self.photo.preview_scale
+        picture = read_photo(chosen.preview)
+        image = Image.fromarray(picture.pixels)
+        edges = view.left, view.top, view.left + view.width - 1, view.top + view.height - 1
+        draw, line = ImageDraw.Draw(image), max(2, round(max(image.size) / 150))
+        for color, width in (("black", 2 * line), ("white", line)):
+            draw.rectangle([scale * edge for edge in edges], outline=color, width=width)
+        path = new_folder(chosen.folder, "marked-") / f"overview{chosen.preview.suffix}"
+        return write_preview(path, np.asarray(image), picture)
+
+    def _magnified(self, colored: Photo, view: View) -> Photo:
+        """The view as large as the preview: the photo's own lightness in the preview's colors."""
+        if self._seen is None or self._seen[0] != view:
+            with self.photo.read() as photo:
+                part = Image.fromarray(photo.pixels[view.part]).resize(colored.pixels.shape[1::-1])
+                alpha = photo.alpha
+                if alpha is not None:
+                    alpha = np.array(Image.fromarray(alpha[view.part]).resize(part.size))
+            like = Photo(pixels=np.array(part.convert("RGB")), alpha=alpha)
+            path = new_folder(self.folder, "view-") / "view.png"
+            before, self._seen = self._seen, (view, write_preview(path, like.pixels, like))
+            if before:
+                shutil.rmtree(before[1].parent, ignore_errors=True)
+        seen, (rows, columns) = read_photo(self._seen[1]), view.part
+        part_of_preview = colored.pixels[
+            _reduced(rows, colored.height / self.photo.height),
+            _reduced(columns, colored.width / self.photo.width),
+        ]
+        ab = to_grid(np.ascontiguousarray(part_of_preview))
+        return replace(seen, pixels=render(LightnessRows(seen.pixels), ab))
 
     def _scaled(self, small: Photo, row: float, column: float) -> tuple[float, float]:
         """Where the center of one of the photo's pixels is on a preview, in its pixels."""
@@ -199,6 +300,11 @@ class HintedPhoto(ColoredPhoto):
 
 
 HintSession = Session[HintedPhoto]
+
+
+def _reduced(pixels: slice, scale: float) -> slice:
+    """The pixels of a preview that show pixels of the photo, along an axis."""
+    return slice(math.floor(scale * pixels.start), math.ceil(scale * pixels.stop))
 
 
 def mean_spec(levels: Sequence[int]) -> ColoringSpec:

@@ -11,7 +11,7 @@ import gradio as gr
 
 from colorflow.ui.colorings import PhotoSession
 from colorflow.ui.controls import place_in_numbers
-from colorflow.ui.hinted_photo import HintedPhoto, HintSession, mean_spec
+from colorflow.ui.hinted_photo import ZOOMS, HintedPhoto, HintSession, mean_spec
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.panes import (
     AFTERWARDS,
@@ -41,6 +41,8 @@ HINTS_TAB = "hints"
 """The tab's id among the tabs."""
 _FIRST = "Click a point whose color you know."
 _MATERIALS = "What it may be"
+_WHOLE = "Whole photo"
+_ZOOMS = {_WHOLE if zoom == 1 else f"×{zoom}": zoom for zoom in ZOOMS}
 _WELCOME = """
 <ol>
 <li><h2>Choose a photo</h2>It is colored at once.</li>
@@ -100,6 +102,15 @@ class HintsTab:
         self.gray = gray_button("hints-gray")
         self.welcome = gr.HTML(_WELCOME, elem_id="hints-welcome")
         self.picture = picture("hints-picture", visible=False)
+        with gr.Row(visible=False, elem_id="hints-zooming") as self.zooming:
+            self.zoom = gr.Radio(
+                list(_ZOOMS),
+                value=_WHOLE,
+                label="Zoom",
+                info="Around the point that you have clicked, so that the next click is exact.",
+                elem_id="hints-zoom",
+            )
+            self.overview = picture("hints-overview", height=150, visible=False)
 
     def _build_choices(self) -> None:
         self.swatches = gr.HTML("", js_on_load=script("listen.js"), elem_id="hints-swatches")
@@ -152,6 +163,8 @@ class HintsTab:
             (self.photo.upload.clear, self.open_photo, [self.photo.upload, session]),
             (self.gray.click, self.treat_as_gray, [session]),
             (self.picture.select, self.click, [session]),
+            (self.zoom.input, self.magnify, [session, self.zoom]),
+            (self.overview.select, self.look_at, [session]),
             (self.swatches.select, self.press, [session]),
             (self.materials.select, self.press, [session]),
             (self.points.select, self.press, [session]),
@@ -172,7 +185,8 @@ class HintsTab:
                 trigger_mode="multiple",
             )
         self.download.connect(session)
-        self.saturation.connect(session, self._picture, [self.picture])
+        changed = [self.picture, self.overview, self.save]
+        self.saturation.connect(session, self._picture, changed)
         self.picture.select(None, js=_SHOW_CHOICES)
 
     def take_from(self, other: ColorizeTab, tabs: gr.Tabs) -> None:
@@ -195,7 +209,8 @@ class HintsTab:
         shown = [
             *more, self.session, self.status, self.gray, self.welcome, self.side, self.picture,
             self.download.file, *self.saturation.components, self.points, self.materials,
-            self.swatches, self.free, self.undo_button, self.save, self.reach,
+            self.swatches, self.free, self.undo_button, self.save, self.reach, self.zooming,
+            self.zoom, self.overview,
         ]  # fmt: skip
         changed = event(handler, inputs, shown, **options, **IN_TURN)
         changed.then(self.offer, [self.session], [self.swatches, self.status], **AFTERWARDS)
@@ -270,6 +285,15 @@ class HintsTab:
         """Begin a point where the picture was clicked, or move the held point there."""
         x, y = event.index
         return self._changed(session, lambda photo: photo.click(x, y))
+
+    def magnify(self, session: HintSession, name: str) -> Updates:
+        """Show the photo in one of `_ZOOMS`."""
+        return self._changed(session, lambda photo: photo.magnify(_ZOOMS[name]))
+
+    def look_at(self, session: HintSession, event: gr.SelectData) -> Updates:
+        """Show the part of the photo that was clicked on the picture of the whole."""
+        x, y = event.index
+        return self._changed(session, lambda photo: photo.look_at(x, y))
 
     def put(self, session: HintSession, across: int | None, down: int | None) -> Updates:
         """Do the same at a position that is given in numbers."""
@@ -350,6 +374,7 @@ class HintsTab:
             self.welcome: gr.update(visible=coloring is None),
             self.side: gr.update(visible=coloring is not None),
             self.picture: gr.update(value=None, visible=coloring is not None),
+            self.zooming: gr.update(visible=coloring is not None),
             self.download.file: None,
         }
         if photo is None or coloring is None:
@@ -360,6 +385,7 @@ class HintsTab:
             **shown,
             **self._picture(session, photo),
             **self.saturation.of(coloring),
+            self.zoom: next(name for name, zoom in _ZOOMS.items() if zoom == photo.zoom),
             self.points: point_list(points, colors),
             self.materials: materials,
             self.swatches: _likely(photo),
@@ -369,15 +395,18 @@ class HintsTab:
                 visible=bool(photo.choices),
             ),
             self.undo_button: gr.update(interactive=points.can_undo),
-            self.save: gr.update(
-                value=str(photo.save(self._colorizer.digest)), interactive=bool(points.hints)
-            ),
         }
 
     def _picture(self, session: HintSession, photo: HintedPhoto) -> Updates:
-        """The coloring with its points."""
+        """The coloring with its points, and the file of hints that says how to make it again."""
         marked = photo.marked(photo.point_colors())
-        return {self.picture: gr.update(value=str(marked), visible=True)}
+        whole = str(photo.overview()) if photo.zoom > 1 else None
+        saved = str(photo.save(self._colorizer.digest))
+        return {
+            self.picture: gr.update(value=str(marked), visible=True),
+            self.overview: gr.update(value=whole, visible=whole is not None),
+            self.save: gr.update(value=saved, interactive=bool(photo.points.hints)),
+        }
 
 
 def _likely(photo: HintedPhoto) -> str:

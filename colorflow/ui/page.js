@@ -6,6 +6,7 @@ const PICTURES = {
     "[id$=enlarge-picture] img": ["Your photo in the chosen colors; click a spot to see its detail"],
     "#open-picture img": ["Your photo; it glows where the model is unsure of its colors"],
     "#hints-picture img": ["Your photo, colored, with marks where you said a color"],
+    "#hints-overview img": ["The whole photo, with a frame around what is shown; click another place"],
     "#reference-photo-preview img": ["The photo to be colored"],
     "#reference-reference-preview img": ["The photo whose colors it gets"],
 };

@@ -26,7 +26,7 @@ from colorflow.coloring import Coloring, digest_of_hints
 from colorflow.colorizer import ColoringSpec, Colorizer, Hint, PrincipalSpec
 from colorflow.photo import Photo, read_photo, read_provenance
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.hinted_photo import HintedPhoto
+from colorflow.ui.hinted_photo import HintedPhoto, View
 from colorflow.ui.hints import HintsTab
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.page import HINTS_TAB
@@ -284,6 +284,57 @@ def test_a_color_without_a_point_is_told(hints: HintsTab, small: Path) -> None:
     assert "Click a point" in text(hints.pick_freely(session, "#ff0000"), hints.status)
 
 
+def test_a_click_on_a_part_shown_larger_lands_on_the_photo_s_own_pixel(
+    hints: HintsTab, gray: Path
+) -> None:
+    """The photo has 1536 x 1024 pixels and its preview 1024 x 683."""
+    session = opened(hints, gray)
+    hints.click(session, event([300, 200]))
+    updates = hints.magnify(session, "×8")
+    assert updates[hints.zoom] == "×8"
+    assert updates[hints.overview]["visible"]
+    view = session.require().view
+    assert view == View(top=300 - 64, left=450 - 96, height=128, width=192)
+    shown = pixels(value(updates, hints.picture))
+    assert shown.shape == (683, 1024, 3)
+    with Image.open(gray) as image:
+        photo = np.asarray(image.convert("RGB"))
+    part = np.asarray(Image.fromarray(photo[view.part]).resize((1024, 683)))
+    lightness = [color.rgb2lab(one)[100:500, 50:300, 0] for one in (shown, part)]
+    assert np.abs(lightness[0] - lightness[1]).mean() < 1.5, "the photo's own detail"
+    hints.click(session, event([10, 20]))
+    assert session.require().points.uncolored == (236 + 3, 354 + 1)
+    hints.pick_freely(session, "#3c8c3c")
+    (hint,) = points_of(session)
+    assert (hint.row, hint.column) == (239, 355)
+    updates = hints.click(session, event([12, 22]))
+    assert session.require().points.current == 0, "a click on its mark holds no other place"
+
+    updates = hints.look_at(session, event([1020, 680]))
+    assert session.require().view == View(896, 1344, 128, 192), "not beyond the border"
+    hints.click(session, event([1023, 682]))
+    assert session.require().points.uncolored == (1023, 1535)
+    hints.put(session, 5, 7)
+    assert session.require().view.has(7, 5), "what is chosen is shown"
+    updates = hints.magnify(session, "Whole photo")
+    assert not updates[hints.overview]["visible"]
+    assert session.require().view == View(0, 0, 1024, 1536)
+
+
+def test_a_small_photo_with_transparency_is_shown_larger(hints: HintsTab, tmp_path: Path) -> None:
+    path = tmp_path / "small.png"
+    rgba = np.full((9, 7, 4), 120, np.uint8)
+    rgba[:, :, 3] = 200
+    Image.fromarray(rgba).save(path)
+    session = opened(hints, path)
+    for name in ("×2", "×8"):
+        updates = hints.magnify(session, name)
+        with Image.open(value(updates, hints.picture)) as image:
+            assert (image.size, image.mode) == ((7, 9), "RGBA")
+    hints.click(session, event([6, 8]))
+    assert session.require().points.uncolored == (4, 3)
+
+
 def test_move_delete_and_undo_change_the_colors(hints: HintsTab, small: Path) -> None:
     session = opened(hints, small)
     first = pixels(plain(session))
@@ -338,7 +389,8 @@ def test_how_far_a_point_reaches_is_chosen_before_or_after_its_color(
     assert text(updates, hints.status).startswith("Colored in ")
     saved = json.loads(Path(value(updates, hints.save)).read_text())
     assert saved["small.png"]["hints"][0]["reach"] == "alike"
-    assert hints.undo(session)[hints.reach]["value"] == "Around it"
+    hints.undo(session)
+    assert points_of(session)[0].reach == "around"
 
 
 def test_other_colors_keep_the_points(hints: HintsTab, small: Path) -> None:
