@@ -3,7 +3,8 @@
 {"album/1950/beach.jpg": [{"row": 120, "column": 80, "a": 10, "b": -30}], "portrait.png": [...]}
 
 In the place of a list of hints, {"hints": [...], "coloring": {...}} also says on which coloring of
-the photo they were given: the fields of its `ColoringSpec`, and the digest of the weights.
+the photo they were given: the fields of its `ColoringSpec`, the digest of the weights, and the
+factors on its chroma.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from colorflow.color.saturation import check_saturation
 from colorflow.coloring import ColoringSpec, PrincipalSpec
 from colorflow.errors import BatchError
 from colorflow.limits import MOST_PRINCIPAL, check_range
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 LARGEST_FILE = 2**20
 """Bytes of a file of hints, some 15,000 hints; in memory it takes forty times as many."""
 _FIELDS = ("row", "column", "a", "b")
-_COLORING = ("seeds", "principal", "temperature", "looks", "weights")
+_COLORING = ("seeds", "principal", "temperature", "looks", "weights", "saturation", "pale")
 _PRINCIPAL = ("number", "of", "seed")
 
 
@@ -40,6 +42,13 @@ class Start:
     """What it is made from, without a reference."""
     weights: str
     """Digest of the weights."""
+    saturation: float = 1.0
+    """Factor on the chroma afterwards, see `colorflow.color.saturation`."""
+    pale: float = 1.0
+    """The same on that of pale colors."""
+
+    def __post_init__(self) -> None:
+        check_saturation(self.saturation, self.pale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +67,9 @@ class PhotoHints:
                 del hint["reach"]
         if self.start is None:
             return hints
-        spec = {**asdict(self.start.spec), "weights": self.start.weights}
-        return {"coloring": {name: spec[name] for name in _COLORING}, "hints": hints}
+        fields = asdict(self.start)
+        fields |= fields["spec"]
+        return {"coloring": {name: fields[name] for name in _COLORING}, "hints": hints}
 
 
 def read_hints(path: Path) -> dict[str, PhotoHints]:
@@ -182,7 +192,8 @@ def _start_of(given: Any, source: str) -> Start:
         _check_fields(principal, _PRINCIPAL, f"{source}: principal")
         for field in _PRINCIPAL:
             _check_number(principal[field], f"{source}: principal: {field}", int)
-    _check_number(given["temperature"], f"{source}: temperature")
+    for field in ("temperature", "saturation", "pale"):
+        _check_number(given[field], f"{source}: {field}")
     _check_number(given["looks"], f"{source}: looks", int)
     if not isinstance(weights, str):
         raise BatchError(f"{source}: weights: expected their digest, got {_kind(weights)}")
@@ -195,9 +206,9 @@ def _start_of(given: Any, source: str) -> Start:
             temperature=float(given["temperature"]),
             looks=given["looks"],
         )
+        return Start(spec, weights, float(given["saturation"]), float(given["pale"]))
     except (ValueError, OverflowError) as error:
         raise BatchError(f"{source}: {error}") from error
-    return Start(spec, weights)
 
 
 def _check_fields(

@@ -245,8 +245,8 @@ class Settings(_Settings):
             task: with its hints.
             weights: of the models.
         """
-        start = task.start and task.start.spec
-        hints = digest_of_hints(task.hints, start)
+        start = task.start
+        hints = digest_of_hints(task.hints, start and start.spec)
         first = Provenance(
             seed=self.seed,
             temperature=self.temperature,
@@ -256,8 +256,9 @@ class Settings(_Settings):
             looks=self.looks,
         )
         if start:
-            said = provenance_of(start, None, weights[COLORS], hints=hints)
-            each = [replace(said, photo=photo)]
+            said = provenance_of(start.spec, None, weights[COLORS], hints=hints)
+            factors = {"saturation": start.saturation, "pale": start.pale}
+            each = [replace(said, photo=photo, **factors)]
         elif self.samples:
             each = [replace(first, seed=self.seed + i) for i in range(self.n)]
         else:
@@ -337,7 +338,8 @@ class Settings(_Settings):
             )
         try:
             if start:
-                return colorizer.reproduce(photo, [start.spec], hints=task.hints)
+                (made,) = colorizer.reproduce(photo, [start.spec], hints=task.hints)
+                return [made.saturated(start.saturation, start.pale)]
             return colorizer.colorize(
                 photo,
                 self.n,

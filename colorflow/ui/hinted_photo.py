@@ -154,6 +154,7 @@ class HintedPhoto(ColoredPhoto):
         self.points.replace(given.hints)
         if given.start and given.start.weights == weights:
             self.spec = given.start.spec
+            self.saturate(given.start.saturation, given.start.pale)
 
     def save(self, weights: str) -> Path:
         """Write the points and the coloring to a file that `load` and the command line take.
@@ -162,7 +163,9 @@ class HintedPhoto(ColoredPhoto):
             weights: digest of the weights at hand.
         """
         path = self.folder / f"{self.photo.path.stem}_hints.json"
-        given = PhotoHints(self.points.hints, Start(self.spec, weights))
+        chosen = self.require_chosen()
+        start = Start(self.spec, weights, chosen.saturation, chosen.pale)
+        given = PhotoHints(self.points.hints, start)
         content = {self.photo.path.name: given.as_json()}
         text = json.dumps(content, ensure_ascii=False, indent=1)
         with storing():
@@ -192,9 +195,9 @@ class HintedPhoto(ColoredPhoto):
     def aim(self) -> None:
         """Offer the colors of materials for the point that gets the next color, if it is new."""
         target = self.points.target()
-        if target and not self.view.has(*target[:2]):
-            self.center = target[:2]
         if target != self.target:
+            if target and not self.view.has(*target[:2]):
+                self.center = target[:2]
             lightness = self._lightness_at(self.small, *target[:2]) if target else None
             self.choices = () if lightness is None else material_swatches(lightness)
             self.target = target

@@ -35,7 +35,7 @@ def test_the_coloring_that_hints_were_given_on_is_read_as_it_was_written(path: P
         "a.jpg": PhotoHints(
             (Hint(1, 2, 3, 4, "alike"), Hint(5, 6, 7, 8)), Start(sampled, "0123456789abcdef")
         ),
-        "b.jpg": PhotoHints((), Start(mode, "0123456789abcdef")),
+        "b.jpg": PhotoHints((), Start(mode, "0123456789abcdef", 1.5, 0.5)),
     }
     path.write_text(json.dumps({name: one.as_json() for name, one in given.items()}))
     assert read_hints(path) == given
@@ -49,6 +49,8 @@ COLORING = {
     "temperature": 1,
     "looks": 5,
     "weights": "0123456789abcdef",
+    "saturation": 1.5,
+    "pale": 1,
 }
 
 
@@ -69,7 +71,12 @@ def on(**other: object) -> str:
         ('{"a": 3}', "'a': expected a list of hints, got 3"),
         ('{"a": {"row": 1}}', "'a': expected coloring and hints, got an object with 'row'"),
         ('{"a": {"coloring": 3, "hints": []}}', "coloring: expected seeds, principal, temp"),
-        (on(strengths=[]), "coloring: expected seeds, principal, temperature, looks and weights"),
+        (
+            on(strengths=[]),
+            "seeds, principal, temperature, looks, weights, saturation and pale",
+        ),
+        (on(saturation=7), "coloring: saturation: expected 0 to 2, got 7"),
+        (on(pale=False), "coloring: pale: expected a number, got false"),
         (on(seeds=3), "coloring: seeds: expected a seed for each level, got 3"),
         (on(seeds=[]), "seeds: expected a seed for each level, got a list of 0"),
         (on(seeds=[1.5]), "seeds: expected a whole number, got 1.5"),

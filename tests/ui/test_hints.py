@@ -439,6 +439,7 @@ def test_the_command_makes_the_picture_that_the_page_showed(
     mode = PrincipalSpec(number=2, of=4, seed=5)
     photo.spec = ColoringSpec(seeds=(None,) * (levels - 1) + (9,), principal=mode, temperature=0.7)
     hints.put(session, 600, 400)
+    photo.saturate(1.5, 2.0)
     updates = hints.pick_freely(session, "#3c8c3c")
     downloaded = Path(value(hints.download.prepare(session), hints.download.file))
     saved = Path(value(updates, hints.save))
