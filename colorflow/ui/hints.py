@@ -11,13 +11,13 @@ import gradio as gr
 
 from colorflow.ui.colorings import PhotoSession
 from colorflow.ui.controls import place_in_numbers
+from colorflow.ui.enlarge import EnlargePane
 from colorflow.ui.hinted_photo import ZOOMS, HintedPhoto, HintSession, mean_spec
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.panes import (
     AFTERWARDS,
     HAS_COLORS,
     IN_TURN,
-    Download,
     UploadPane,
     formats_line,
     gray_button,
@@ -31,6 +31,7 @@ from colorflow.ui.swatches import REACHES, ab_of, color_list, point_list
 
 if TYPE_CHECKING:
     from colorflow.colorizer import ColoringSpec, Colorizer
+    from colorflow.enlarge.enlarger import Enlarger
     from colorflow.ui.colorize import ColorizeTab
 
 _NOT_HERE = (
@@ -45,7 +46,8 @@ _WHOLE = "Whole photo"
 _ZOOMS = {_WHOLE if zoom == 1 else f"×{zoom}": zoom for zoom in ZOOMS}
 _WELCOME = """
 <ol>
-<li><h2>Choose a photo</h2>It is colored at once.</li>
+<li><h2>Choose a photo</h2>It is colored at once. A print with a border or cracks is cut out and
+repaired in Colorize; “Correct its colors” brings it here from there.</li>
 <li><h2>Click what you know</h2>The blue door, the red scarf: click a point, then choose its color
 among likely ones or freely.</li>
 <li><h2>See the rest follow</h2>Colors spread over what belongs together. Add and correct points,
@@ -72,10 +74,13 @@ class HintsTab:
     Args:
         colorizer: colors the photos.
         space: where uploads go, shared by all tabs.
+        enlarger: enlarges them; None if there is none.
     """
 
-    def __init__(self, colorizer: Colorizer, space: UploadSpace) -> None:
-        self._colorizer = colorizer
+    def __init__(
+        self, colorizer: Colorizer, space: UploadSpace, enlarger: Enlarger | None = None
+    ) -> None:
+        self._colorizer, self._enlarger = colorizer, enlarger
         self.usable = colorizer.takes_hints
         if not self.usable:
             status_line(line(_NOT_HERE), "hints-about")
@@ -95,6 +100,7 @@ class HintsTab:
                     "hints-", "Give a place in numbers", "Take this place"
                 )
         self.session = self.photo.session
+        self._detail = {*self.larger.components, self.larger.plain.file}
         self._connect()
 
     def _build_picture(self) -> None:
@@ -148,7 +154,8 @@ class HintsTab:
 
     def _build_files(self) -> None:
         self.saturation = SaturationPane("hints-", self.status)
-        self.download = Download("hints-", self._colorizer.digest, self.status)
+        model, session = self._colorizer.digest, self.photo.session
+        self.larger = EnlargePane(self._enlarger, session, model, self.status, "hints-")
         with gr.Row():
             self.save = gr.DownloadButton("Save hints", min_width=120, elem_id="hints-save")
             self.load = gr.UploadButton(
@@ -184,8 +191,8 @@ class HintsTab:
                 show_progress_on=self.status,
                 trigger_mode="multiple",
             )
-        self.download.connect(session)
-        changed = [self.picture, self.overview, self.save]
+        self.larger.plain.connect(session, self.larger.format)
+        changed = [self.picture, self.overview, self.save, *self.larger.components]
         self.saturation.connect(session, self._picture, changed)
         self.picture.select(None, js=_SHOW_CHOICES)
 
@@ -208,9 +215,9 @@ class HintsTab:
         """Let an event change anything, and then look for likely colors."""
         shown = [
             *more, self.session, self.status, self.gray, self.welcome, self.side, self.picture,
-            self.download.file, *self.saturation.components, self.points, self.materials,
-            self.swatches, self.free, self.undo_button, self.save, self.reach, self.zooming,
-            self.zoom, self.overview,
+            self.larger.plain.file, *self.larger.components, *self.saturation.components,
+            self.points, self.materials, self.swatches, self.free, self.undo_button, self.save,
+            self.reach, self.zooming, self.zoom, self.overview,
         ]  # fmt: skip
         changed = event(handler, inputs, shown, **options, **IN_TURN)
         changed.then(self.offer, [self.session], [self.swatches, self.status], **AFTERWARDS)
@@ -353,14 +360,17 @@ class HintsTab:
         started = time.perf_counter()
         try:
             photo, done = session.require(), ""
-            before = photo.points.hints, photo.spec
+            before, shown = (photo.points.hints, photo.spec), photo.chosen
             change(photo)
             if (photo.points.hints, photo.spec) != before:
                 with session.unless_left(photo):
                     photo.recolor(self._colorizer)
                 done = f"Colored in {time.perf_counter() - started:.1f} s."
             photo.aim()
-            return self._shown(session, line(_next_step(photo.points, done)), session.current)
+            updates = self._shown(session, line(_next_step(photo.points, done)), session.current)
+            if photo.chosen is shown:  # so do its detail and its file
+                updates = {one: to for one, to in updates.items() if one not in self._detail}
+            return updates
         except FAILURES as error:
             return {self.status: problem(error)}
 
@@ -375,7 +385,7 @@ class HintsTab:
             self.side: gr.update(visible=coloring is not None),
             self.picture: gr.update(value=None, visible=coloring is not None),
             self.zooming: gr.update(visible=coloring is not None),
-            self.download.file: None,
+            self.larger.plain.file: None,
         }
         if photo is None or coloring is None:
             return shown
@@ -403,6 +413,8 @@ class HintsTab:
         whole = str(photo.overview()) if photo.zoom > 1 else None
         saved = str(photo.save(self._colorizer.digest))
         return {
+            **self.larger.interrupted(session),
+            **self.larger.emptied(photo),
             self.picture: gr.update(value=str(marked), visible=True),
             self.overview: gr.update(value=whole, visible=whole is not None),
             self.save: gr.update(value=saved, interactive=bool(photo.points.hints)),

@@ -73,7 +73,7 @@ def build_page(
             with gr.Tab("Colorize", elem_id="colorize-tab"):
                 colorize = ColorizeTab(colorizer, space, enlarger, repairer)
             with gr.Tab("Hints", id=HINTS_TAB, elem_id="hints-tab"):
-                hints = HintsTab(colorizer, space)
+                hints = HintsTab(colorizer, space, enlarger)
             with gr.Tab("Reference", elem_id="reference-tab"):
                 ReferenceTab(colorizer, space).take_from(colorize)
             with gr.Tab("Quiz", elem_id="quiz-tab"):

@@ -34,7 +34,7 @@ from colorflow.ui.samples import SAMPLE_PHOTOS
 from colorflow.ui.session import Session
 from colorflow.ui.swatches import MATERIALS, material_swatches
 from tests.small_weights import save_small_weights
-from tests.ui.fake_colorizer import FakeColorizer, FakePrincipalSpec
+from tests.ui.fake_colorizer import FakeColorizer, FakePrincipalSpec, SmallEnlarger
 from tests.ui.handling import (
     IMAGE_DESCRIPTION,
     SUBJECT,
@@ -77,9 +77,9 @@ def _pulled(made: Coloring, photo: Photo, hints: Sequence[Hint]) -> Coloring:
     return made
 
 
-def tab_of(colorizer: Any, root: Path) -> HintsTab:
+def tab_of(colorizer: Any, root: Path, enlarger: Any = None) -> HintsTab:
     with gr.Blocks(analytics_enabled=False):
-        return HintsTab(colorizer, UploadSpace(root))
+        return HintsTab(colorizer, UploadSpace(root), enlarger)
 
 
 @pytest.fixture(scope="module")
@@ -441,7 +441,7 @@ def test_the_command_makes_the_picture_that_the_page_showed(
     hints.put(session, 600, 400)
     photo.saturate(1.5, 2.0)
     updates = hints.pick_freely(session, "#3c8c3c")
-    downloaded = Path(value(hints.download.prepare(session), hints.download.file))
+    downloaded = Path(value(hints.larger.plain.prepare(session), hints.larger.plain.file))
     saved = Path(value(updates, hints.save))
 
     def outcome() -> PhotoOutcome:
@@ -475,7 +475,7 @@ def test_the_download_has_full_size_metadata_and_what_it_was_made_from(
     session = opened(hints, gray)
     hints.put(session, 600, 400)
     hints.pick_freely(session, "#3c8c3c")
-    path = Path(value(hints.download.prepare(session), hints.download.file))
+    path = Path(value(hints.larger.plain.prepare(session), hints.larger.plain.file))
     assert path.name == "grandma (1931)_hints.jpg"
     with Image.open(path) as image:
         assert image.size == (1536, 1024)
@@ -487,6 +487,29 @@ def test_the_download_has_full_size_metadata_and_what_it_was_made_from(
     assert np.linalg.norm(ab_near(path, 400, 600) - there) < 6
     hints.undo(session)
     assert not path.exists(), "what is no longer shown is not kept"
+
+
+def test_a_hinted_photo_is_enlarged_and_saved_as_png(root: Path, small: Path) -> None:
+    hints = tab_of(HintPainter(), root, SmallEnlarger.load())
+    session = opened(hints, small)
+    hints.put(session, 20, 20)
+    updates = hints.pick_freely(session, "#00a000")
+    larger = hints.larger
+    assert updates[larger.column]["visible"]
+    png = Path(value(larger.plain.prepare(session, "PNG"), larger.plain.file))
+    assert png.name == "small_hints.png"
+    larger.runs.begin(larger.enlarge, session, "×2", False, 0, "PNG")
+    *_, last = larger.runs.work(larger.enlarge, session)
+    enlarged = Path(value(last, larger.download))
+    assert enlarged.name == "small_hints_x2_mean.png"
+    assert pixels(enlarged).shape == (128, 128, 3)
+    reduced = np.asarray(Image.fromarray(pixels(enlarged)).resize((64, 64), Image.Resampling.BOX))
+    there = color.rgb2lab(reduced)[18:22, 18:22, 1:].mean((0, 1))
+    assert np.linalg.norm(there - ab_near(png, 20, 20)) < 8
+    assert larger.size not in hints.magnify(session, "×2"), "what is shown of it stays"
+    assert value(hints.put(session, 40, 40), hints.picture)
+    assert hints.pick_freely(session, "#a00000")[larger.size]["value"] == "As it is"
+    assert not enlarged.exists(), "what is no longer shown is not kept"
 
 
 def test_a_color_of_a_face_stays_in_the_face() -> None:
