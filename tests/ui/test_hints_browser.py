@@ -168,12 +168,22 @@ def test_the_colors_stand_beside_the_photo(browser: Browser, app: Page, tmp_path
 def test_saved_hints_are_there_again_after_a_reload(
     browser: Browser, app: Page, gray: Path, tmp_path: Path
 ) -> None:
+    """The point is placed on a part that is shown larger, and reaches around itself alone."""
     visitor = Hinter(browser, app)
     visitor.begin(gray)
     visitor.click_photo(*POSITION)
     visitor.expect_text("#hints-status", "Now choose the color")
+    visitor.one("#hints-zoom").get_by_text("×8").click()
+    overview = visitor.one("#hints-overview img")
+    expect(overview).to_be_visible(timeout=PATIENCE)
+    visitor.one("#hints-picture img").click()  # its middle
+    visitor.one("#hints-reach").get_by_text("Around it").click()
     visitor.one("#hints-use").click()
     visitor.points(1)
+    visitor.expect_text("#hints-points", "around it")
+    overview.click(position={"x": 40, "y": 20})
+    visitor.one("#hints-zoom").get_by_text("Whole photo").click()
+    expect(overview).to_be_hidden(timeout=PATIENCE)
     picture = visitor.shown()
     expect(visitor.one("#hints-save")).to_be_enabled(timeout=PATIENCE)
     with visitor.page.expect_download() as download:
@@ -181,8 +191,11 @@ def test_saved_hints_are_there_again_after_a_reload(
     assert download.value.suggested_filename == "grandma (1931)_hints.json"
     saved = tmp_path / "saved.json"
     download.value.save_as(saved)
-    (hints,) = json.loads(saved.read_text()).values()
-    assert math.hypot(hints[0]["column"] - POSITION[0], hints[0]["row"] - POSITION[1]) < 4
+    (given,) = json.loads(saved.read_text()).values()
+    (hint,) = given["hints"]
+    assert math.hypot(hint["column"] - POSITION[0], hint["row"] - POSITION[1]) < 4
+    assert hint["reach"] == "around"
+    assert given["coloring"]["principal"]["number"] == 0
 
     visitor.page.reload()
     visitor.go_to_tab()
