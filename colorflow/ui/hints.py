@@ -394,7 +394,7 @@ class HintsTab:
         return {
             **shown,
             **self._picture(session, photo),
-            **self.saturation.of(coloring),
+            **self.saturation.of(photo.chosen),
             self.zoom: next(name for name, zoom in _ZOOMS.items() if zoom == photo.zoom),
             self.points: point_list(points, colors),
             self.materials: materials,

@@ -108,13 +108,19 @@ document.addEventListener("click", ({ target }) => {
     const kept = target.closest("#kept [data-act=save]");
     if (kept) saved.add(kept.parentElement.querySelector("img").src);
 });
-const ask = (event) => {
-    const all = document.querySelectorAll(`${SHOWN}, #kept img, #strip button:has(.tick) img`);
-    if (![...all].some((image) => image.src && !saved.has(image.src))) return;
-    event.preventDefault();
-    event.stopImmediatePropagation(); // Gradio would end the connection of a visitor who stays
+const isUnsaved = () =>
+    [...document.querySelectorAll(`${SHOWN}, #kept img, #strip button:has(.tick) img`)].some(
+        (image) => image.src && !saved.has(image.src)
+    );
+addEventListener("beforeunload", (event) => {
+    if (isUnsaved()) event.preventDefault();
+});
+// Gradio ends the connection before that, and with it the server the visitor's photos, even if the
+// visitor then stays. Leaving the page ends it anyway.
+const { abort } = AbortController.prototype;
+AbortController.prototype.abort = function (...reason) {
+    if (window.event?.type !== "beforeunload" || !isUnsaved()) abort.apply(this, reason);
 };
-addEventListener("beforeunload", ask, { capture: true });
 
 let due = false;
 const describe = () => {

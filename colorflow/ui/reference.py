@@ -156,8 +156,8 @@ class ReferenceTab:
         try:
             taken = other.require()
         except FAILURES:
-            said = "There is no photo in Colorize yet; choose one there, or here."
-            return {self.about: line(said, bad=True)}
+            missing = "There is no photo in Colorize yet; choose one there, or here."
+            return {self.about: line(missing, bad=True)}
         said = self._open(str(taken.photo.path), session)
         if photo := session.current:
             photo.treated_as_gray = taken.treated_as_gray

@@ -52,7 +52,7 @@ class SaturationPane:
     def connect(
         self,
         session: gr.State,
-        shown: Callable[[Session[Any], Any], Updates],
+        shown: Callable[[Any, Any], Updates],
         outputs: list[gr.components.Component],
     ) -> None:
         """Let the sliders change the chosen coloring.
