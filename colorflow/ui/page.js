@@ -115,8 +115,8 @@ const isUnsaved = () =>
 addEventListener("beforeunload", (event) => {
     if (isUnsaved()) event.preventDefault();
 });
-// Gradio ends the connection before that, and with it the server the visitor's photos, even if the
-// visitor then stays. Leaving the page ends it anyway.
+// Gradio closes its connection when the browser asks, and the server then deletes the visitor's
+// photos, even if the visitor stays. Leaving the page closes it anyway.
 const { abort } = AbortController.prototype;
 AbortController.prototype.abort = function (...reason) {
     if (window.event?.type !== "beforeunload" || !isUnsaved()) abort.apply(this, reason);
