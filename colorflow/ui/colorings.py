@@ -315,7 +315,7 @@ class ColoredPhoto:
 
     def replace_photo(self, photo: UploadedPhoto) -> None:
         """Color what was made of the upload instead; all colorings so far are deleted."""
-        before = [*self.everything, *self.aside]
+        before = [*self.colorings, *self.kept, *self.aside]
         self.photo, self.chosen, self.options = photo, None, None
         self.colorings = self.kept = self.aside = ()
         self.captions = Captions()

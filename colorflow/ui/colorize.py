@@ -221,7 +221,7 @@ class ColorizeTab(ColorizeLayout):
         if options == photo.options_aside and not is_stale:
 
             def back(job: Job) -> Steps:
-                yield self.bring_back(session)
+                yield self._done(session, ColoredPhoto.bring_back)
                 return {self.status: ""}
 
             return Run(back)
@@ -356,8 +356,12 @@ class ColorizeTab(ColorizeLayout):
         return self._colorings(session)
 
     def bring_back(self, session: AlbumSession) -> Updates:
-        """Show the principal colorings again, without another run."""
-        return self._done(session, ColoredPhoto.bring_back)
+        """Show the principal colorings again, without another run; the one at work ends."""
+        said = {}
+        if not (session.job and session.job.is_of_all):
+            session.stop()
+            said = self._said_nothing()
+        return {**said, **self._done(session, ColoredPhoto.bring_back)}
 
     def keep(self, session: AlbumSession) -> Updates:
         """Keep the chosen coloring while others are tried."""

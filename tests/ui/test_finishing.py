@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -236,3 +237,20 @@ def test_the_summary_comes_back_without_another_run(
     colorize(tab, session, n=2, seed=9)
     assert is_problem(tab.bring_back(session), tab.status), "new ones took their place"
     assert len([one for one in root.rglob("run-*") if any(one.iterdir())]) <= 2
+
+
+def test_going_back_ends_the_run_that_brings_others(
+    tab: ColorizeTab, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("colorflow.ui.session._PATIENCE_SECONDS", 0.01)
+    session = opened(tab, small)
+    colorize(tab, session, n=2)
+    photo = session.require()
+    summary = photo.colorings
+    steps = running(tab, partial(tab.more, alike=False), session, 4)
+    while len(photo.colorings) < 3:
+        next(steps)
+    updates = tab.bring_back(session)
+    assert not updates[tab.cancel_button]["visible"]
+    assert tab.gallery not in everything(steps)
+    assert photo.colorings is summary
