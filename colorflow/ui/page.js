@@ -104,7 +104,7 @@ document.addEventListener("saved", ({ detail }) => {
     save(detail.endsWith(".zip") ? "#strip img, #kept img" : "#strip [aria-pressed=true] img");
 });
 document.addEventListener("click", ({ target }) => {
-    if (target.closest("#enlarge-download")) save(SHOWN);
+    if (target.closest("[id$=enlarge-download]")) save(SHOWN);
     const kept = target.closest("#kept [data-act=save]");
     if (kept) saved.add(kept.parentElement.querySelector("img").src);
 });
