@@ -145,7 +145,7 @@ class PreparePane:
         ]
         for event, handler, values in changes:
             event(handler, [*session, *values], edited, **AFTERWARDS)
-        self.cancel.click(AlbumSession.cancel, session, None, **AT_ONCE)
+        self.cancel.click(self.give_up, session, edited, **AT_ONCE)
 
     # what is shown
 
@@ -231,6 +231,12 @@ class PreparePane:
         if photo is None or photo.old_print is None or not photo.old_print.is_stale:
             return {self.status: ""}
         return {self.status: line("Waiting for its turn ...")}
+
+    def give_up(self, session: AlbumSession) -> Updates:
+        """Cancel what is at work, which says so itself, or is waiting."""
+        if not session.cancel():
+            return {self.status: gr.skip()}
+        return {self.status: line("Cancelled."), self.cancel: gr.update(visible=False)}
 
     def wish_frame(self, session: AlbumSession, event: gr.SelectData) -> Updates:
         """Take what was pressed beside the frame, and the corners as they are."""

@@ -1,4 +1,4 @@
-"""From the scan of a cracked print to its colors in Chromium: cut out, repaired, colored."""
+"""A person's way in Chromium from the scan of a cracked print to a large picture in color."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _AWAY = 40
 """Pixels of the scan by which a corner is wrong, and is corrected."""
 
 
-def test_a_cracked_print_is_cut_out_repaired_and_colored(
+def test_a_cracked_print_is_cut_out_repaired_colored_and_enlarged(
     browser: Browser, server: Page, tmp_path: Path
 ) -> None:
     scan = tmp_path / "grandma.jpg"
@@ -69,7 +69,7 @@ def test_a_cracked_print_is_cut_out_repaired_and_colored(
         lambda: _click(stage, (30, 180), width),
         visitor.one("#prepare-put").click,
         visitor.one("#prepare-undo").click,
-        lambda: visitor.one("#prepare-sensitivity").get_by_text("Most").click(),
+        lambda: visitor.one("#prepare-sensitivity").get_by_text("Most", exact=True).click(),
     ):
         before = str(places.get_attribute("src"))
         act()
@@ -95,6 +95,12 @@ def test_a_cracked_print_is_cut_out_repaired_and_colored(
     whole = whole_print().astype(int)
     assert abs(gray[y, x] - whole[y, x]) < 60, "the crack has gone"
     assert gray[spot[1], spot[0]] > whole[spot[1], spot[0]] + 60, "the spot stays"
+
+    visitor.one("#size").get_by_text("×2").click()
+    visitor.expect_text("#enlarge-status", f"{2 * width} × {2 * height} pixels, and takes")
+    visitor.one("#enlarge-go").click()
+    visitor.expect_text("#enlarge-status", "Enlarged in")
+    assert visitor.saved("#enlarge-download", tmp_path)[1:] == (2 * width, 2 * height)
     visitor.close()
     assert "Traceback" not in server.log
 
