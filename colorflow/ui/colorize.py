@@ -261,6 +261,7 @@ class ColorizeTab(ColorizeLayout):
                 self.status: progress(done, wanted),
                 self.about: self._about(session),
                 self.button: COLORIZE,
+                self.prepare.part: gr.update(open=False),
             }
             for done in make_colorings(photo, make, job, captions, summary_aside=summary_aside):
                 yield {

@@ -115,6 +115,7 @@ class PreparePane:
             list(_RADII),
             value="Medium",
             label="Size of what you add",
+            info="A click adds a round place, a drawn line a stroke.",
             elem_id="prepare-size",
         )
         self.across, self.down, self.put_button = place_in_numbers(
@@ -294,7 +295,7 @@ class PreparePane:
     def before_coloring(
         self, session: AlbumSession, photo: ColoredPhoto, job: Job
     ) -> Iterator[Updates]:
-        """Give the room to the colorings, and repair the places that have been changed."""
+        """Make what is wished and has not been made, such as places that have been changed."""
         old = photo.old_print
         if old and old.is_stale:
             with closing(self._made(photo, old)) as steps:
@@ -304,8 +305,6 @@ class PreparePane:
                     yield shown
             if session.current is photo:
                 yield self._view(session)
-        if session.current is photo:
-            yield {self.part: gr.update(open=False)}
 
     def _made(self, photo: ColoredPhoto, old: OldPrint) -> Generator[Updates, None, None]:
         for share in old.steps(self._repairer, photo.replace_photo):
