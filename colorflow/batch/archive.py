@@ -26,9 +26,11 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from colorflow.batch.names import LONGEST_NAME
 from colorflow.batch.task import Note
 from colorflow.errors import BatchError, WritePhotoError, printable
-from colorflow.files import whole_file
+from colorflow.files import FileKind, is_temporary_name, statement_of, whole_file
 from colorflow.photo import PHOTO_SUFFIXES
 
+MOST_FILES = 10_000
+"""In an archive of photos, and of results."""
 _PIECE = 1 << 16
 """Bytes that are unpacked at a time."""
 _LARGEST_DIRECTORY = 1 << 20
@@ -73,6 +75,11 @@ _ARCHIVE_SUFFIXES = frozenset(
 )
 
 
+RESULTS = FileKind("zip of results", lambda path: _ends_with(path, _STATEMENT))
+"""The kind of zip that a command writes: the comment at its end says so."""
+_STATEMENT = statement_of(RESULTS).encode()
+
+
 class UnpackError(Exception):
     """An archive is not unpacked; the message follows its name."""
 
@@ -93,7 +100,7 @@ class ArchiveLimits:
     entries: int
     entry_bytes: int
     total_bytes: int
-    names: int = 10_000
+    names: int = MOST_FILES
     ratio: float = 200.0
 
 
@@ -138,22 +145,39 @@ def unpack(archive: Path, folder: Path, limits: ArchiveLimits) -> Unpacked:
         raise
 
 
-def pack(folder: Path, archive: Path) -> None:
-    """Packs all files in and below a folder, except links.
+def usual_limits(folder: Path) -> ArchiveLimits:
+    """Limits for archives of this machine's user: half of the room that a folder's disk has."""
+    room = shutil.disk_usage(folder).free // 2
+    return ArchiveLimits(entries=MOST_FILES, entry_bytes=room, total_bytes=room)
+
+
+def packed_files(folder: Path) -> list[Path]:
+    """What `pack` takes: all files in and below a folder, except links and unfinished files."""
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink() and not is_temporary_name(path.name)
+    ]
+
+
+def pack(folder: Path, archive: Path, kind: FileKind | None = None) -> None:
+    """Packs `packed_files`.
 
     Args:
         folder: what to pack.
-        archive: the file, in a folder of our own; it appears whole or not at all.
+        archive: the file; it appears whole or not at all.
+        kind: `RESULTS`, which replace only their kind; None in a folder of our own.
 
     Raises:
         WritePhotoError: the archive cannot be written.
     """
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
+    files = packed_files(folder)
     try:
         with (
-            whole_file(archive, None) as file,
+            whole_file(archive, kind) as file,
             ZipFile(file, "w", strict_timestamps=False) as target,
         ):
+            target.comment = _STATEMENT if kind else b""
             for path in files:
                 is_photo = path.suffix.lower() in PHOTO_SUFFIXES  # compressed already
                 name = path.relative_to(folder).as_posix()
@@ -199,6 +223,13 @@ def archive_kind(head: bytes, name: PurePosixPath) -> str | None:
         suffix = name.suffix.lower()
         return suffix.removeprefix(".") if suffix in _ARCHIVE_SUFFIXES else None
     return "tar"
+
+
+def _ends_with(path: Path, ending: bytes) -> bool:
+    with path.open("rb") as file:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(max(0, size - len(ending)))
+        return file.read() == ending
 
 
 class _BoundedFile(io.FileIO):

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
 
+from colorflow.batch.archive import unpack, usual_limits
 from colorflow.batch.locations import (
     Location,
     Url,
@@ -20,7 +21,7 @@ from colorflow.batch.locations import (
     store_of,
 )
 from colorflow.batch.task import Note, Remedy
-from colorflow.errors import UnreadablePhotoError
+from colorflow.errors import BatchError, UnreadablePhotoError
 from colorflow.photo.find import is_below, is_photo, list_folder
 
 
@@ -46,12 +47,14 @@ class Found:
         missing: inputs that do not exist, and folders that cannot be read.
         notes: what was passed over.
         left_out: files in folders and patterns that are not named like photos.
+        unpacked: the zip that a folder was unpacked from, by the folder.
     """
 
     photos: list[FoundPhoto] = field(default_factory=list)
     missing: list[Note] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     left_out: list[Location] = field(default_factory=list)
+    unpacked: dict[Path, Path] = field(default_factory=dict)
 
 
 def find_inputs(
@@ -59,8 +62,9 @@ def find_inputs(
     output: str | os.PathLike[str] | Url,
     *,
     recursive: bool = False,
+    unpack_in: Path | None = None,
 ) -> Found:
-    """Lists the photos of files, folders, patterns and URLs.
+    """Lists the photos of files, folders, zips, patterns and URLs.
 
     A file that is given is taken, whatever its suffix. A folder gives the files in it that are
     named like photos; other visible files are listed as left out. An input that does not exist but
@@ -69,6 +73,8 @@ def find_inputs(
     Folders are listed by the rule of `colorflow.photo.find`; a link that leads out of a folder is
     noted. An output folder inside an input folder is passed over with everything below it.
 
+    A zip is unpacked with the folders inside, as `archive.unpack` does.
+
     A URL that is named like a photo is one; it is downloaded only when its turn comes. A URL with
     ``*`` is a pattern. Any other URL is a folder, which is listed once.
 
@@ -76,11 +82,12 @@ def find_inputs(
         inputs: files, folders and patterns, or URLs of them.
         output: the folder for the results.
         recursive: whether to enter the folders inside.
+        unpack_in: an empty folder, for what is in zips; without it they are files like any other.
 
     Raises:
         BatchError: if the store of a URL cannot be used.
     """
-    search = _Search(location_of(output), recursive=recursive)
+    search = _Search(location_of(output), recursive=recursive, unpack_in=unpack_in)
     for given in inputs:
         location = location_of(given)
         if not is_local(location):
@@ -89,6 +96,8 @@ def find_inputs(
         text = os.fspath(given) and str(location)  # an empty text is not the current folder
         if os.path.isdir(text):
             search.folder(Path(text))
+        elif unpack_in and is_zip(location) and os.path.isfile(text):
+            search.zip(Path(text))
         elif os.path.lexists(text):
             search.file(Path(text))
         elif glob.has_magic(text):
@@ -98,11 +107,17 @@ def find_inputs(
     return search.result()
 
 
+def is_zip(location: Location) -> bool:
+    """Whether a location is named like a zip."""
+    return location.name.lower().endswith(".zip")
+
+
 class _Search:
     """Collects what inputs stand for; a file is known by its real folder and its name."""
 
-    def __init__(self, output: Location, *, recursive: bool) -> None:
+    def __init__(self, output: Location, *, recursive: bool, unpack_in: Path | None) -> None:
         self._found = Found()
+        self._unpack_in = unpack_in
         self._output = output
         self._real_output = real_folder(output)
         self._recursive = recursive
@@ -120,10 +135,28 @@ class _Search:
         """Takes a file."""
         self._take(path, PurePath(path.name), os.path.realpath(path.parent))
 
-    def folder(self, root: Path) -> None:
-        """Takes what is in a folder, and, if asked for, below it."""
+    def zip(self, archive: Path) -> None:
+        """Takes what is in a zip."""
+        if any(os.path.samefile(archive, one) for one in self._found.unpacked.values()):
+            return
+        assert self._unpack_in
+        root = self._unpack_in / f"{len(self._found.unpacked)}"
+        try:
+            unpacked = unpack(archive, root, usual_limits(self._unpack_in))
+        except BatchError as error:
+            self.missing(archive, str(error).removeprefix(f"{archive.name}: "))
+            return
+        self._found.unpacked[root] = archive
+        for note in unpacked.unreadable:
+            self.missing(root / str(note.path), note.reason)
+        if unpacked.files or not unpacked.unreadable:
+            self.folder(root, "zip")
+
+    def folder(self, root: Path, kind: str = "folder") -> None:
+        """Takes what is in a folder, and, if asked for or if it was a zip, below it."""
         real_root = os.path.realpath(root)
-        content = list_folder(root, recursive=self._recursive, skip=self._real_output)
+        recursive = self._recursive or kind == "zip"
+        content = list_folder(root, recursive=recursive, skip=self._real_output)
         before = len(self._found.photos)
         for photo in content.photos:
             self._take(root / photo, photo, _real_parent(real_root, photo))
@@ -131,12 +164,12 @@ class _Search:
             self._leave_out(root / other, _real_parent(real_root, other))
         self._found.notes += map(_as_note, content.links_out)
         self._found.missing += map(_as_note, content.unreadable)
-        if content.has_folders and not self._recursive:
+        if content.has_folders and not recursive:
             note = Note(path=root, reason="has folders inside", remedy=Remedy.RECURSE)
             self._found.notes.append(note)
         nothing = len(self._found.photos) == before and not content.unreadable
         if nothing and not any(is_below(folder, real_root) for folder, _ in self._taken):
-            self.missing(root, "the folder holds no photos")
+            self.missing(root, f"the {kind} holds no photos")
 
     def pattern(self, text: str) -> None:
         """Takes what a pattern matches, as if a shell had expanded it."""
@@ -155,6 +188,9 @@ class _Search:
 
     def url(self, url: Url) -> None:
         """Takes what a URL stands for."""
+        if is_zip(url):
+            self.missing(url, "a zip is read from this machine alone; download it first")
+            return
         try:
             files = self._files_of(url)
         except UnreadablePhotoError as error:

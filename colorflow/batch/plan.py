@@ -39,6 +39,7 @@ class Plan:
         settled: outcomes of inputs that are done already or cannot be done.
         notes: what was passed over.
         left_out: files in folders that are not named like photos.
+        known_as: how people know a temporary file or folder, by its path.
     """
 
     settings: BatchSettings
@@ -48,6 +49,14 @@ class Plan:
     settled: list[PhotoOutcome] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     left_out: list[Location] = field(default_factory=list)
+    known_as: dict[Path, str] = field(default_factory=dict)
+
+    def named(self, about: object) -> str:
+        """A path or a sentence, with the names by which people know what is in it."""
+        text = str(about)
+        for path, name in self.known_as.items():
+            text = text.replace(str(path), name)
+        return text
 
     @property
     def has_hints(self) -> bool:
@@ -85,6 +94,7 @@ def make_plan(
     hints_source: str = "hints",
     treat_as_gray: Collection[str] = (),
     weights: Digests | None = None,
+    unpack_in: Path | None = None,
 ) -> Plan:
     """Plans what to do with files and folders of photos.
 
@@ -94,7 +104,7 @@ def make_plan(
     fails by name instead.
 
     Args:
-        inputs: files, folders and patterns, or URLs of them, see `find_inputs`.
+        inputs: files, folders, zips and patterns, or URLs of them, see `find_inputs`.
         output: folder for the results, or its URL; it need not exist.
         settings: what is done to the photos.
         naming: how results are named.
@@ -108,6 +118,8 @@ def make_plan(
             which may begin with a slash.
         weights: digests of the weights that will be used, by model. Without them, or if photos or
             results are URLs, existing results are examined when a photo's turn comes.
+        unpack_in: an empty folder for the photos in zips, which must stay until the run has ended;
+            without it zips are not taken.
 
     Raises:
         ValueError: if the results of a photo would not get distinct names.
@@ -117,8 +129,14 @@ def make_plan(
     naming = naming or Naming()
     naming.check_fits(settings)
     folder = location_of(output)
-    found = find_inputs(inputs, folder, recursive=recursive)
-    plan = Plan(settings=settings, output=folder, notes=found.notes, left_out=found.left_out)
+    found = find_inputs(inputs, folder, recursive=recursive, unpack_in=unpack_in)
+    plan = Plan(
+        settings=settings,
+        output=folder,
+        notes=found.notes,
+        left_out=found.left_out,
+        known_as={unpacked: str(archive) for unpacked, archive in found.unpacked.items()},
+    )
     planner = _Planner(plan, naming, weights)
     for note in found.missing:
         planner.settle(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -46,31 +46,31 @@ def write_report(
         "began": began.isoformat(timespec="seconds"),
         "seconds": round(seconds, 3),
         "settings": settings,
-        "output": str(plan.output),
+        "output": plan.named(plan.output),
         "counts": dict(sorted(Counter(outcome.status for outcome in reached).items())),
-        "not_reached": [str(path) for path in plan.inputs if path not in paths],
-        "notes": [{"path": str(note.path), "reason": note.reason} for note in plan.notes],
-        "left_out": [str(path) for path in plan.left_out],
+        "not_reached": [plan.named(path) for path in plan.inputs if path not in paths],
+        "notes": [{"path": plan.named(note.path), "reason": note.reason} for note in plan.notes],
+        "left_out": [plan.named(path) for path in plan.left_out],
     }
     # One line a file, encoded one by one: as one tree, a million files would take gigabytes.
-    files = ",\n  ".join(json.dumps(_as_json(outcome)) for outcome in reached)
+    files = ",\n  ".join(json.dumps(_as_json(outcome, plan.named)) for outcome in reached)
     text = f'{json.dumps(content, indent=1)[:-2]},\n "files": [\n  {files}\n ]\n}}\n'
     # ASCII, because names that are not UTF-8 cannot be written in any other way.
     write_file(path, text.encode("ascii"), REPORT)
 
 
-def _as_json(outcome: PhotoOutcome) -> dict[str, Any]:
+def _as_json(outcome: PhotoOutcome, named: Callable[[object], str]) -> dict[str, Any]:
     return {
-        "path": str(outcome.path),
+        "path": named(outcome.path),
         "status": outcome.status,
-        "reason": outcome.reason,
+        "reason": outcome.reason and named(outcome.reason),
         "width": outcome.width,
         "height": outcome.height,
         "seconds": round(outcome.seconds, 3),
         "remarks": list(outcome.remarks),
         "colorings": [
             {
-                "path": str(one.path),
+                "path": named(one.path),
                 "label": one.label,
                 "seed": one.seed,
                 "share": one.share,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -138,13 +138,20 @@ def check_sheet(path: Path) -> None:
         raise WritePhotoError(path, "a contact sheet is a page, which also prints; name it .html")
 
 
-def write_sheet(path: Path, outcomes: Iterable[PhotoOutcome], kind: FileKind = COLORING) -> int:
+def write_sheet(
+    path: Path,
+    outcomes: Iterable[PhotoOutcome],
+    kind: FileKind = COLORING,
+    *,
+    named: Callable[[object], str] = str,
+) -> int:
     """Writes a contact sheet of all photos of a batch.
 
     Args:
         path: the file, .html.
         outcomes: of the batch.
         kind: of the results; of enlarged photos a piece is shown at full size.
+        named: gives paths, and sentences with them, the names by which people know them.
 
     Returns:
         The number of photos that are shown with pictures; if none has results that can be read,
@@ -165,7 +172,7 @@ def write_sheet(path: Path, outcomes: Iterable[PhotoOutcome], kind: FileKind = C
                 pictures = [*some, *results[MOST_PICTURES:]]
             except PhotoError as error:
                 remark = f"{Path(error.source).name}: {error.reason}"
-        sheet.add(str(outcome.path), pictures, remark)
+        sheet.add(named(outcome.path), pictures, named(remark))
     if sheet.shown:
         sheet.write()
     return sheet.shown

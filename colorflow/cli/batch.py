@@ -9,9 +9,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType, SimpleNamespace
 
 import click
@@ -26,6 +27,7 @@ from colorflow.batch import (
     PhotoOutcome,
     Plan,
     Remedy,
+    ZipResults,
     location_of,
     make_plan,
     ray_engine,
@@ -33,14 +35,15 @@ from colorflow.batch import (
     write_report,
     write_sheet,
 )
-from colorflow.batch.locations import check_writable, real_folder
+from colorflow.batch.find import is_zip
+from colorflow.batch.locations import check_writable, is_local, real_folder
 from colorflow.batch.names import too_long
 from colorflow.batch.report import REPORT
 from colorflow.batch.settings import digests_of, weights_files
 from colorflow.batch.sheet import SHEET, check_sheet
 from colorflow.batch.task import BORDER, share_text
 from colorflow.cli import INTERRUPTED
-from colorflow.errors import ColorflowError, WritePhotoError, printable
+from colorflow.errors import BatchError, ColorflowError, WritePhotoError, printable
 from colorflow.files import check_replaceable, is_stream
 
 _NAMED = 5
@@ -71,7 +74,8 @@ def run_batch(
         treat_as_gray: patterns for photos that are colored even if they have colors.
     """
     output = location_of(options.output)
-    if os.path.exists(str(output)) and not os.path.isdir(str(output)):
+    to_zip = is_zip(output) and not os.path.isdir(str(output))
+    if not to_zip and os.path.exists(str(output)) and not os.path.isdir(str(output)):
         raise WritePhotoError(str(output), "is a file, but -o names a folder for the results")
     try:
         naming = Naming(options.name, options.ext)
@@ -79,24 +83,71 @@ def run_batch(
     except ValueError as error:
         raise click.UsageError(f"--{error}") from error
     files = weights_files(settings, weights)
-    plan = make_plan(
-        options.inputs,
-        output,
-        settings,
-        naming=naming,
-        recursive=options.recursive,
-        hints=read_hints(hints) if hints else None,
-        hints_source=str(hints),
-        treat_as_gray=treat_as_gray,
-        weights=digests_of(files),
-    )
-    return _print_plan(plan) if options.dry_run else _BatchRun(plan, files, options).run()
+    with ExitStack() as stack:
+        scratch = stack.enter_context(_scratch(options, to_zip=to_zip))
+        zipped = None
+        if to_zip:
+            zipped = _open_zip(output, options, scratch)
+            stack.callback(zipped.finish, is_complete=False)
+        plan = make_plan(
+            options.inputs,
+            zipped.folder if zipped else output,
+            settings,
+            naming=naming,
+            recursive=options.recursive,
+            hints=read_hints(hints) if hints else None,
+            hints_source=str(hints),
+            treat_as_gray=treat_as_gray,
+            weights=digests_of(files),
+            unpack_in=scratch,
+        )
+        if zipped:
+            zipped.check(plan)
+            plan.known_as[zipped.folder] = str(zipped.archive)
+        if options.dry_run:
+            return _print_plan(plan)
+        return _BatchRun(plan, files, options, zipped).run()
+
+
+def _open_zip(archive: Location, options: SimpleNamespace, scratch: Path | None) -> ZipResults:
+    """The zip for the results; a contact sheet is to lie in it."""
+    if not is_local(archive):
+        raise WritePhotoError(str(archive), "a zip is written on this machine; choose a folder")
+    for given in options.inputs:
+        if os.path.exists(given) and os.path.exists(archive) and os.path.samefile(given, archive):
+            raise WritePhotoError(archive, "is itself an input; choose another name for results")
+    sheet = options.contact_sheet
+    if sheet and sheet.name != str(sheet):
+        raise WritePhotoError(sheet, "the contact sheet lies in the zip; give its name alone")
+    zipped = ZipResults(archive, scratch if options.dry_run else None)
+    if sheet:
+        options.contact_sheet = zipped.folder / sheet
+    return zipped
+
+
+@contextmanager
+def _scratch(options: SimpleNamespace, *, to_zip: bool) -> Iterator[Path | None]:
+    """A temporary folder if zips are involved."""
+    if not to_zip and not any(is_zip(location_of(one)) for one in options.inputs):
+        yield None
+        return
+    if options.engine == "ray":
+        raise click.UsageError("--engine: ray takes folders, not zips, since every node reads them")
+    try:
+        scratch = TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise BatchError(
+            f"this machine has no room for what is in a zip ({error.strerror})"
+        ) from error
+    with scratch as folder:
+        yield Path(folder)
 
 
 def _print_plan(plan: Plan) -> int:
     """Prints a plan for `--dry-run`; returns the exit code."""
     for task in plan.tasks:
-        print(printable(f"{task.path} -> {task.target(task.labels(plan.settings.labels)[0])}"))
+        line = f"{task.path} -> {task.target(task.labels(plan.settings.labels)[0])}"
+        print(printable(plan.named(line)))
     _print_remarks(plan, plan.settled, quiet=False)
     counts = _count_statuses(plan.settled)
     print(_counts_text({"to do": len(plan.tasks), **counts}))
@@ -106,8 +157,15 @@ def _print_plan(plan: Plan) -> int:
 class _BatchRun:
     """One run of the command: progress, messages, and the files beside the results."""
 
-    def __init__(self, plan: Plan, weights: Mapping[str, Path], options: SimpleNamespace) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        weights: Mapping[str, Path],
+        options: SimpleNamespace,
+        zipped: ZipResults | None,
+    ) -> None:
         self._plan = plan
+        self._zipped = zipped
         self._weights = weights
         self._options = options
         self._stop = threading.Event()
@@ -133,6 +191,7 @@ class _BatchRun:
             self._write_report()
             if not interrupted:
                 self._write_sheet()
+            self._write_zip()
         finally:
             code = self._print_summary(interrupted=interrupted)
         return code
@@ -155,11 +214,13 @@ class _BatchRun:
                 stop=self._stop,
             ):
                 self._outcomes.append(outcome)
+                if self._zipped and outcome.status in ("done", "failed"):
+                    self._zipped.note_new()
                 if len(self._outcomes) > len(self._plan.settled):
                     progress.update()
                 if outcome.status == "done" and not options.quiet:
                     with progress.external_write_mode():
-                        print(printable(_done_text(outcome)), flush=True)
+                        print(printable(self._plan.named(_done_text(outcome))), flush=True)
 
     @contextmanager
     def _interrupt_stops(self) -> Iterator[None]:
@@ -219,10 +280,26 @@ class _BatchRun:
         sheet = self._options.contact_sheet
         if not sheet:
             return
-        shown = write_sheet(sheet, self._outcomes, self._plan.settings.kind)
+        shown = write_sheet(
+            sheet, self._outcomes, self._plan.settings.kind, named=self._plan.named
+        )
+        if shown and self._zipped:
+            self._zipped.note_new()
         of = sum(bool(outcome.colorings) for outcome in self._outcomes)
         if not self._options.quiet:
-            print(printable(f"{sheet}: {_sheet_text(shown, of)}"))
+            print(printable(self._plan.named(f"{sheet}: {_sheet_text(shown, of)}")))
+
+    def _write_zip(self) -> None:
+        """Packs the results if all photos have had their turn; otherwise says where they are."""
+        if not (zipped := self._zipped):
+            return
+        is_complete = len(self._outcomes) == len(self._plan.inputs)
+        if zipped.finish(is_complete=is_complete):
+            line = f"{zipped.archive}: not written yet; the results so far are in {zipped.folder}"
+            print(printable(line), file=sys.stderr)
+        elif not self._options.quiet:
+            files = f"{zipped.count} files" if zipped.count else "not written, without any result"
+            print(printable(f"{zipped.archive}: {files}"))
 
     def _print_summary(self, *, interrupted: bool) -> int:
         """Prints what remains to be said; returns the exit code."""
@@ -250,18 +327,18 @@ def _print_remarks(plan: Plan, outcomes: Iterable[PhotoOutcome], *, quiet: bool)
     """Prints on stderr which files were passed over or skipped and, last, which failed."""
     if not quiet:
         if plan.left_out:
-            print(printable(_left_out_text(plan.left_out)), file=sys.stderr)
+            print(printable(plan.named(_left_out_text(plan.left_out))), file=sys.stderr)
         for note in plan.notes:
-            print(_sentence(note), file=sys.stderr)
+            print(_sentence(plan, note), file=sys.stderr)
         for outcome in outcomes:
             if outcome.status == "already-colored":
-                print(_sentence(outcome), file=sys.stderr)
+                print(_sentence(plan, outcome), file=sys.stderr)
             for remark in outcome.remarks:
                 option = "; --crop auto cuts it off" if remark == BORDER else ""
-                print(printable(f"{outcome.path}: {remark}{option}"), file=sys.stderr)
+                print(printable(plan.named(f"{outcome.path}: {remark}{option}")), file=sys.stderr)
     for outcome in outcomes:
         if outcome.status == "failed":
-            print(_sentence(outcome), file=sys.stderr, flush=True)
+            print(_sentence(plan, outcome), file=sys.stderr, flush=True)
 
 
 def _done_text(outcome: PhotoOutcome) -> str:
@@ -273,9 +350,9 @@ def _done_text(outcome: PhotoOutcome) -> str:
     return f"{outcome.path} -> {outputs} ({said}{outcome.seconds:.1f} s)"
 
 
-def _sentence(about: PhotoOutcome | Note) -> str:
+def _sentence(plan: Plan, about: PhotoOutcome | Note) -> str:
     """Why an input was not worked on, and the option that changes that."""
-    return printable(f"{about.path}: {about.reason}{_OPTIONS[about.remedy]}")
+    return printable(plan.named(f"{about.path}: {about.reason}{_OPTIONS[about.remedy]}"))
 
 
 def _left_out_text(left_out: Sequence[Location]) -> str:

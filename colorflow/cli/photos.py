@@ -51,7 +51,8 @@ def _batch_options(*, labels: str, report: str) -> Options:
             required=True,
             type=Name(),
             metavar="IN...",
-            help="photos, folders, patterns such as 'album/*', or URLs such as s3://bucket/album",
+            help="photos, folders, zips, patterns such as 'album/*', or URLs such as "
+            "s3://bucket/album",
         ),
         click.option(
             "-o",
@@ -59,7 +60,7 @@ def _batch_options(*, labels: str, report: str) -> Options:
             type=Name(),
             required=True,
             metavar="OUT",
-            help="folder for the results, or its URL",
+            help="folder for the results, its URL, or a zip such as colored.zip",
         ),
         click.option(
             "-r",
