@@ -38,7 +38,7 @@ from colorflow.device import device_of, one_thread
 from colorflow.errors import PhotoError
 from colorflow.exploration import Exploration
 from colorflow.files import default_weights
-from colorflow.limits import LARGEST_SEED, MOST_LOOKS, MOST_PRINCIPAL
+from colorflow.limits import LARGEST_SEED, MOST_LOOKS, MOST_PRINCIPAL, REFERENCE_STRENGTH
 from colorflow.model.hints import Hint, Reach
 from colorflow.model.level import COARSE_LEVELS
 from colorflow.model.weights import LoadedWeights, load_weights
@@ -60,9 +60,6 @@ __all__ = [
     "bits_per_dim",
     "default_weights",
 ]
-
-DEFAULT_STRENGTH = 0.7
-"""How far colors go towards those of a reference photo by default."""
 
 
 class Colorizer(Exploration):
@@ -141,7 +138,7 @@ class Colorizer(Exploration):
         force: bool = False,
         hints: Sequence[Hint] = (),
         reference: Picture | None = None,
-        strength: float = DEFAULT_STRENGTH,
+        strength: float = REFERENCE_STRENGTH,
         looks: int = MOST_LOOKS,
         isolated: bool = False,
     ) -> list[Coloring]:

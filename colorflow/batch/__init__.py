@@ -5,6 +5,7 @@
     names.py        names of results
     hints.py        color hints of many photos
     task.py         what is to be done with one photo, and what became of it
+    reference.py    the photo whose colors are carried over
     settings.py     settings of coloring, enlarging and repairing, and what carries them out
     plan.py         which photos become which files
     one_photo.py    one photo, from file to files; which existing results stay
@@ -30,6 +31,7 @@ from colorflow.batch.locations import Location, Url, location_of
 from colorflow.batch.names import Naming
 from colorflow.batch.plan import Plan, make_plan
 from colorflow.batch.processes import run, run_in_process, usual_workers
+from colorflow.batch.reference import Reference, read_reference
 from colorflow.batch.report import write_report
 from colorflow.batch.settings import (
     COLORS,
@@ -58,6 +60,7 @@ __all__ = [
     "PhotoOutcome",
     "PhotoTask",
     "Plan",
+    "Reference",
     "Remedy",
     "RepairSettings",
     "Settings",
@@ -66,6 +69,7 @@ __all__ = [
     "location_of",
     "make_plan",
     "read_hints",
+    "read_reference",
     "run",
     "run_in_process",
     "usual_workers",

@@ -57,6 +57,8 @@ _DIFFERENCES = {
     "looks": "was made with {} looks",
     "saturation": "was made with saturation {:g}",
     "pale": "was made with pale colors times {:g}",
+    "reference": "was made with another reference, or without any",
+    "strength": "was made with strength {:g}",
     "scale": "was enlarged {} times",
     "restored": "was made with another choice of restoring",
     "number": "is print {} of its scan",

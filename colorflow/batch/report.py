@@ -40,6 +40,8 @@ def write_report(
     settings = asdict(plan.settings)
     for inner in ("likelihood", "max_pixels"):
         settings.pop(inner, None)
+    if reference := settings.pop("reference", None):
+        settings["reference"] = {name: reference[name] for name in ("digest", "strength")}
     content = {
         "made_by": f"colorflow {plan.settings.command}",
         "colorflow": __version__,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from colorflow.batch.reference import Reference
 from colorflow.coloring import check_seed, digest_of_hints, provenance_of
 from colorflow.enlarge.draws import MEAN, draws
 from colorflow.errors import PhotoError, WeightsError
@@ -31,6 +32,7 @@ from colorflow.limits import (
     LARGEST_TEMPERATURE,
     MOST_LOOKS,
     MOST_SAMPLES,
+    REFERENCE_STRENGTH,
     SCALES,
     SENSITIVITIES,
     check_range,
@@ -198,6 +200,7 @@ class Settings(_Settings):
         samples: make independent samples instead of principal colorings.
         looks: how often the model looks at each photo, 1 or `MOST_LOOKS`.
         likelihood: measure the likelihood of each coloring.
+        reference: whose colors are carried over, to samples alone.
     """
 
     command = "colorize"
@@ -208,9 +211,12 @@ class Settings(_Settings):
     samples: bool = False
     looks: int = 1
     likelihood: bool = False
+    reference: Reference | None = None
 
     def __post_init__(self) -> None:
         _Settings.__post_init__(self)
+        if self.reference and not self.samples:
+            raise ValueError("reference: expected samples, as means would mix its colors")
         most, kind = (MOST_SAMPLES, "samples") if self.samples else (len(LETTERS), "principal ones")
         check_range("n", self.n, 1, most, kind)
         check_range("temperature", self.temperature, 0, LARGEST_TEMPERATURE)
@@ -254,6 +260,8 @@ class Settings(_Settings):
             photo=photo,
             hints=hints,
             looks=self.looks,
+            reference=self.reference.digest if self.reference else None,
+            strength=self.reference.strength if self.reference else None,
         )
         if start:
             said = provenance_of(start.spec, None, weights[COLORS], hints=hints)
@@ -315,10 +323,9 @@ class Settings(_Settings):
 
         def stated(label: str, said: Statements) -> Statements:
             assert said.colors
-            colors = replace(
-                by_label[label].provenance, photo=said.colors.photo, hints=said.colors.hints
-            )
-            return replace(said, colors=colors)
+            names = ("photo", "hints", "reference", "strength")
+            of_files = {name: getattr(said.colors, name) for name in names}
+            return replace(said, colors=replace(by_label[label].provenance, **of_files))
 
         colored = photo.kind is Kind.COLORED
         return Results(
@@ -329,7 +336,7 @@ class Settings(_Settings):
         )
 
     def _colored(self, colorizer: Colorizer, photo: Photo, task: PhotoTask) -> list[Coloring]:
-        start = task.start
+        start, reference = task.start, self.reference
         if start and start.weights != colorizer.digest:
             raise PhotoError(
                 str(task.path),
@@ -349,6 +356,8 @@ class Settings(_Settings):
                 looks=self.looks,
                 force=True,  # who may be colored was decided before
                 hints=task.hints,
+                reference=reference.photo if reference else None,
+                strength=reference.strength if reference else REFERENCE_STRENGTH,
             )
         except ValueError as error:  # settings were checked before, so it is of the file of hints
             if not (task.hints or start):

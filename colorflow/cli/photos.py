@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,7 @@ from colorflow.cli.options import (
     seed_option,
     together,
 )
+from colorflow.errors import PhotoError
 from colorflow.limits import (
     DETAIL_TEMPERATURE,
     EXTENSIONS,
@@ -27,9 +28,13 @@ from colorflow.limits import (
     MOST_LOOKS,
     MOST_PRINCIPAL,
     MOST_SAMPLES,
+    REFERENCE_STRENGTH,
     SCALES,
     SENSITIVITIES,
 )
+
+if TYPE_CHECKING:
+    from colorflow.batch import Reference
 
 _EXIT_CODES = (
     "The same command continues where it was stopped: photos that are done are skipped. Exit code: "
@@ -211,6 +216,18 @@ def _restores(options: SimpleNamespace) -> bool:
     help='color hints: JSON such as {"photo.jpg": [{"row": 9, "column": 9, "a": 0, "b": -30}]}, in '
     "pixels and CIELAB units; names a photo by its name or its path below IN",
 )
+@file_option(
+    "--reference",
+    metavar="PHOTO",
+    help="carry over the colors of a color photo of a similar scene to all photos; makes samples, "
+    "as --samples does",
+)
+@click.option(
+    "--strength",
+    type=Number(0, 1),
+    help="how far colors go towards those of the reference; 0 gives the same as no reference "
+    f"(default: {REFERENCE_STRENGTH:g})",
+)
 @click.option(
     "--scale",
     type=click.Choice((1, *SCALES)),
@@ -235,6 +252,8 @@ def colorize(
     treat_as_gray: Sequence[str],
     force: bool,
     hints: Path | None,
+    reference: Path | None,
+    strength: float | None,
     scale: int,
     enlarge_weights: Path | None,
     **batch: Any,
@@ -245,6 +264,7 @@ def colorize(
     from colorflow.cli.batch import run_batch
 
     options = SimpleNamespace(**batch)
+    samples = samples or reference is not None
     if n > MOST_PRINCIPAL and not samples:
         raise click.UsageError(
             f"-n: expected at most {MOST_PRINCIPAL} principal colorings, got {n}; with --samples "
@@ -254,6 +274,8 @@ def colorize(
         raise click.UsageError("--restore: needs --scale 2 or 4, because it enlarges, too")
     if hints and options.crop == "auto":
         raise click.UsageError("--crop auto: not allowed with --hints, which are for whole scans")
+    if strength is not None and reference is None:
+        raise click.UsageError("--strength: needs --reference, a photo whose colors are wanted")
     settings = Settings(
         n=n,
         seed=seed,
@@ -263,10 +285,20 @@ def colorize(
         likelihood=options.report is not None,
         scale=scale,
         restore=options.restore,
+        reference=_reference(reference, strength) if reference else None,
         **_common(options),
     )
     weights = {COLORS: options.weights, DETAIL: enlarge_weights, REPAIR: options.repair_weights}
     return run_batch(options, settings, weights, hints, [*treat_as_gray, *"*" * force])
+
+
+def _reference(path: Path, strength: float | None) -> Reference:
+    from colorflow.batch import read_reference
+
+    try:
+        return read_reference(path, REFERENCE_STRENGTH if strength is None else strength)
+    except PhotoError as error:
+        raise click.UsageError(f"--reference: {error}") from error
 
 
 @click.command(short_help="enlarge photos and folders of photos", epilog=_EXIT_CODES)

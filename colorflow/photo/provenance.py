@@ -84,14 +84,25 @@ class Provenance:
     """Factor on the chroma afterwards, see `colorflow.color.saturation`."""
     pale: float = 1.0
     """The same on that of pale colors."""
+    reference: str | None = None
+    """Digest of the file of the photo whose colors were carried over; None where there was none, or
+    where it is not recorded."""
+    strength: float | None = None
+    """How far the colors went towards those of the reference, in [0, 1]; None without one."""
 
     def __post_init__(self) -> None:
-        _check_origin(self.seed, self.temperature, self.model, self.photo, self.hints)
+        digests = (self.photo, self.hints, self.reference)
+        _check_origin(self.seed, self.temperature, self.model, *digests)
         check_saturation(self.saturation, self.pale)
+        if (self.strength is None) != (self.reference is None):
+            raise ValueError("strength: expected a number with a reference, and none without")
+        if not 0 <= (self.strength or 0) <= 1:
+            raise ValueError(f"strength: expected 0 to 1, got {self.strength}")
 
     @property
     def statement(self) -> str:
         """The sentence that files contain."""
+        reference = f", reference {self.reference}, strength {self.strength!r}"
         return (
             f"{_COLORS_OPENING}, not recorded: seed {self.seed}, "
             f"temperature {float(self.temperature)!r}, model {self.model}"
@@ -100,6 +111,7 @@ class Provenance:
             + (f", looks {self.looks}" if self.looks > 1 else "")
             + (f", saturation {float(self.saturation)!r}" if self.saturation != 1 else "")
             + (f", pale {float(self.pale)!r}" if self.pale != 1 else "")
+            + (reference if self.reference else "")
             + (f", {self.principal.statement}" if self.principal else "")
         )
 
@@ -291,6 +303,8 @@ def provenance_in(text: str) -> Provenance | None:
             looks=int(fields.get("looks", 1)),
             saturation=float(fields.get("saturation", 1)),
             pale=float(fields.get("pale", 1)),
+            reference=fields.get("reference"),
+            strength=float(fields["strength"]) if "strength" in fields else None,
         )
     except (KeyError, ValueError):  # nothing is stated, or someone edited it
         return None

@@ -200,7 +200,13 @@ def test_the_statement_says_everything(
     provenance = Provenance(seed, temperature, model, principal=principal, looks=looks)
     assert provenance_in(f"before\n{provenance.statement}\nafter") == provenance
     for hints in (None, "00ff00ff00ff00ff"):
-        whole = replace(provenance, photo="0123456789abcdef", hints=hints)
+        whole = replace(
+            provenance,
+            photo="0123456789abcdef",
+            hints=hints,
+            reference=hints,
+            strength=0.7 if hints else None,
+        )
         assert provenance_in(f"before\n{whole.statement}\nafter") == whole
 
 
@@ -236,6 +242,14 @@ def test_a_digest_has_sixteen_digits(field: str) -> None:
     for wrong in ("", "0123456789abcdeg", "0123456789abcdef0"):
         with pytest.raises(ValueError, match="digest: expected 16 hexadecimal digits"):
             Provenance(1, 1.0, "m", **{field: wrong})
+
+
+@pytest.mark.parametrize(
+    ("reference", "strength"), [(None, 0.5), ("0" * 16, None), ("0" * 16, 1.5)]
+)
+def test_a_reference_has_a_strength(reference: str | None, strength: float | None) -> None:
+    with pytest.raises(ValueError, match="strength: expected"):
+        Provenance(1, 1.0, "m", reference=reference, strength=strength)
 
 
 @pytest.mark.parametrize("name", NAMES)
