@@ -12,7 +12,7 @@
     pool.py         a plan, worked off by several workers
     processes.py    the engine of this machine: worker processes
     ray_engine.py   the engine of a Ray cluster
-    report.py       all outcomes as JSON
+    report.py       all outcomes as JSON or as a table
     sheet.py        all photos with their results as one page
     archive.py      zip archives, unpacked with care and packed
     zip_results.py  the results of a run in one zip

@@ -1,10 +1,12 @@
-"""The report of a batch as JSON, with one outcome for each file."""
+"""The report of a batch: JSON with an outcome for each file, or a table (.csv)."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -13,11 +15,32 @@ from typing import Any
 from colorflow import __version__
 from colorflow.batch.plan import Plan
 from colorflow.batch.task import PhotoOutcome
-from colorflow.files import text_kind
+from colorflow.errors import WritePhotoError
+from colorflow.files import FileKind, is_stream, text_kind
 from colorflow.photo.encode import write_file
 
 _OPENING = '{\n "made_by": "colorflow '
-REPORT = text_kind("report of a batch", _OPENING)
+_COLUMNS = (
+    "photo", "status", "reason", "width", "height", "seconds", "remarks",
+    "result", "label", "seed", "share", "bits_per_dim",
+)  # fmt: skip
+_BOM = "\ufeff"
+"""Says to Excel that a table is UTF-8."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+"""What a text begins with that spreadsheets take for a formula, or for one behind a blank."""
+
+
+def report_kind(path: Path) -> FileKind:
+    """The kind of report that a file of this name is."""
+    if path.suffix.lower() == ".csv":
+        return text_kind("table of a batch", _BOM + ",".join(_COLUMNS))
+    return text_kind("report of a batch", _OPENING)
+
+
+def check_report(path: Path) -> None:
+    """Raises `WritePhotoError` unless a report can have this name; streams get JSON."""
+    if path.suffix.lower() not in (".json", ".csv") and not is_stream(path):
+        raise WritePhotoError(path, "a report is JSON or a table; name it .json or .csv")
 
 
 def write_report(
@@ -26,7 +49,8 @@ def write_report(
     """Writes what happened to every input, in the plan's order.
 
     Args:
-        path: the file; an earlier report is replaced as a whole.
+        path: the file; an earlier report is replaced as a whole. With the suffix .csv it is a
+            table, with a row for each result and for each file without any, otherwise JSON.
         plan: of the batch.
         outcomes: what happened; inputs without an outcome were not reached.
         began: start of the batch.
@@ -36,6 +60,11 @@ def write_report(
         WritePhotoError: if the file cannot be written.
     """
     reached = plan.in_order(outcomes)
+    if path.suffix.lower() == ".csv":
+        write_file(
+            path, _table(plan, reached).encode("utf-8", "backslashreplace"), report_kind(path)
+        )
+        return
     paths = {outcome.path for outcome in reached}
     settings = asdict(plan.settings)
     for inner in ("likelihood", "max_pixels"):
@@ -58,7 +87,57 @@ def write_report(
     files = ",\n  ".join(json.dumps(_as_json(outcome, plan.named)) for outcome in reached)
     text = f'{json.dumps(content, indent=1)[:-2]},\n "files": [\n  {files}\n ]\n}}\n'
     # ASCII, because names that are not UTF-8 cannot be written in any other way.
-    write_file(path, text.encode("ascii"), REPORT)
+    write_file(path, text.encode("ascii"), report_kind(path))
+
+
+def _table(plan: Plan, reached: Sequence[PhotoOutcome]) -> str:
+    """A row for each result, with what is known of its photo, and for each file without any."""
+    text = io.StringIO(newline="")
+    table = csv.DictWriter(text, _COLUMNS, lineterminator="\r\n")
+    text.write(_BOM)
+    table.writeheader()
+
+    def add(**cells: object) -> None:
+        table.writerow({name: _cell(value, plan) for name, value in cells.items()})
+
+    for outcome in reached:
+        photo = {
+            "photo": outcome.path,
+            "status": outcome.status,
+            "reason": outcome.reason,
+            "width": outcome.width,
+            "height": outcome.height,
+            "seconds": round(outcome.seconds, 3),
+            "remarks": "; ".join(outcome.remarks),
+        }
+        for one in outcome.colorings:
+            result = {
+                "result": one.path,
+                "label": one.label,
+                "seed": one.seed,
+                "share": one.share,
+                "bits_per_dim": one.bits_per_dim,
+            }
+            add(**photo, **result)
+        if not outcome.colorings:
+            add(**photo)
+    paths = {outcome.path for outcome in reached}
+    for path in plan.inputs:
+        if path not in paths:
+            add(photo=path, status="not reached")
+    for note in plan.notes:
+        add(photo=note.path, status="passed over", reason=note.reason)
+    for path in plan.left_out:
+        add(photo=path, status="left out", reason="is not named like a photo")
+    return text.getvalue()
+
+
+def _cell(value: object, plan: Plan) -> object:
+    """A number as it is, and a text with a quote before it if it would be taken for a formula."""
+    if value is None or isinstance(value, int | float):
+        return value
+    text = plan.named(value)
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
 def _as_json(outcome: PhotoOutcome, named: Callable[[object], str]) -> dict[str, Any]:

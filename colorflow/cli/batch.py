@@ -38,7 +38,7 @@ from colorflow.batch import (
 from colorflow.batch.find import is_zip
 from colorflow.batch.locations import check_writable, is_local, real_folder
 from colorflow.batch.names import too_long
-from colorflow.batch.report import REPORT
+from colorflow.batch.report import check_report, report_kind
 from colorflow.batch.settings import digests_of, weights_files
 from colorflow.batch.sheet import SHEET, check_sheet
 from colorflow.batch.task import BORDER, share_text
@@ -249,7 +249,7 @@ class _BatchRun:
             check_sheet(sheet)
         if sheet and sheet == report:
             raise WritePhotoError(sheet, "is named for the report and for the contact sheet")
-        for path, kind in ((report, REPORT), (sheet, SHEET)):
+        for path, kind in ((report, report and report_kind(report)), (sheet, SHEET)):
             if path is None:
                 continue
             if too_long(path.name):
@@ -264,6 +264,8 @@ class _BatchRun:
             will_be = real_folder(written.parent) == real_folder(self._plan.output)
             if not (will_be or is_stream(path)):
                 check_writable(written.parent)
+        if report:
+            check_report(report)
 
     def _write_report(self) -> None:
         if self._options.report:

@@ -103,7 +103,11 @@ def _batch_options(*, labels: str, report: str) -> Options:
             default=0,
             help="what repair takes for damage: -2 what surely is, 2 all that may be",
         ),
-        file_option("--report", help=f"write a JSON report: the outcome of each file{report}"),
+        file_option(
+            "--report",
+            help="write a report, as JSON (.json) or as a table (.csv): the outcome of each file"
+            + report,
+        ),
         file_option(
             "--contact-sheet",
             help="write a contact sheet: a page (.html) with each photo beside its results, and "

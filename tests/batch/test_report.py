@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import json
 import os
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 
 from colorflow.batch import (
+    ColoredFile,
+    Note,
     PhotoOutcome,
     Plan,
     Settings,
@@ -72,6 +75,57 @@ def test_any_name_can_be_reported(tmp_path: Path) -> None:
     plan = Plan(settings=Settings(), output=tmp_path, inputs=[path])
     report = report_of(tmp_path / "r.json", plan, [PhotoOutcome(path=path, status="skipped")])
     assert report["files"][0]["path"] == str(path)  # type: ignore[index]
+
+
+def test_a_table_has_a_row_for_each_result_and_for_each_file_without_any(tmp_path: Path) -> None:
+    """A name that is a formula is none in a spreadsheet."""
+    photo, formula = Path("a, b;\n.jpg"), Path('=HYPERLINK("http://x", "y").jpg')
+    odd = Path(os.fsdecode(b"caf\xe9 \xf0\x9f\x8e\x9e.png"))
+    made = [
+        ColoredFile(path=Path(f"-out/{label}"), label=label, seed=4, share=share, bits_per_dim=-0.5)
+        for label, share in (("a", 1.0), ("b", 0.25))
+    ]
+    outcomes = [
+        PhotoOutcome(
+            path=photo, status="done", colorings=tuple(made), width=8, height=6, seconds=1.23456,
+            remarks=("one", "two"),
+        ),
+        PhotoOutcome(path=formula, status="failed", reason="+1"),
+    ]  # fmt: skip
+    plan = Plan(
+        settings=Settings(),
+        output=tmp_path,
+        inputs=[photo, formula, odd],
+        notes=[Note(path=Path(" @x"), reason="is a link")],
+        left_out=[Path("/scratch/0/notes.txt")],
+        known_as={Path("/scratch/0"): "album.zip"},
+    )
+    path = tmp_path / "r.CSV"
+    write_report(path, plan, outcomes, began=NOON, seconds=1)
+    write_report(path, plan, outcomes, began=NOON, seconds=2)  # it replaces its own kind
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert path.read_bytes().startswith(b"\xef\xbb\xbfphoto,status,")
+    of_photo = {
+        "photo": str(photo), "status": "done", "reason": "", "width": "8", "height": "6",
+        "seconds": "1.235", "remarks": "one; two",
+    }  # fmt: skip
+    assert rows[0] == {
+        **of_photo, "result": "'-out/a", "label": "a", "seed": "4", "share": "1.0",
+        "bits_per_dim": "-0.5",
+    }  # fmt: skip
+    assert rows[1] == {**rows[0], "result": "'-out/b", "label": "b", "share": "0.25"}
+    named = [(row["photo"], row["status"], row["reason"]) for row in rows[2:]]
+    assert named == [
+        (f"'{formula}", "failed", "'+1"),
+        ("caf\\udce9 \U0001f39e.png", "not reached", ""),
+        ("' @x", "passed over", "is a link"),
+        ("album.zip/notes.txt", "left out", "is not named like a photo"),
+    ]
+    other = tmp_path / "mine.csv"
+    other.write_text("photo,status\n")
+    with pytest.raises(WritePhotoError, match="it is no table of a batch that colorflow made"):
+        write_report(other, plan, outcomes, began=NOON, seconds=1)
 
 
 def test_a_report_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

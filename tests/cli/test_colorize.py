@@ -195,6 +195,7 @@ def test_a_file_as_output_is_an_error(
         ("--report", "hints.json", "hints.json: cannot be written (a file is there already, and"),
         ("--report", "photos/b.jpg", "b.jpg: cannot be written (a file is there already, and it"),
         ("--report", "out/a_a.png", "a_a.png: is the file of a result; choose another file"),
+        ("--report", "r.html", "r.html: a report is JSON or a table; name it .json or .csv"),
         ("--contact-sheet", "s.jpg", "s.jpg: a contact sheet is a page, which also prints"),
         ("--contact-sheet", "other.html", "other.html: cannot be written (a file is there alrea"),
         ("--contact-sheet", "photos/b.jpg/s.html", "b.jpg: nothing can be written here"),
