@@ -11,7 +11,7 @@ import skimage.data
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorflow.photo.encode import JPEG_QUALITY
+from colorflow.limits import QUALITY
 
 GRAIN = 4.0
 """Std of the noise, in steps of 255. It gives JPEG data the size of a real photo's."""
@@ -44,7 +44,7 @@ def gray_photo(width: int, height: int, number: int = 0) -> NDArray[np.uint8]:
 
 def save_gray(path: Path, photo: NDArray[np.uint8]) -> None:
     """Writes a gray file: JPEG of quality 95, or TIFF without compression."""
-    options = {} if path.suffix == ".tif" else {"quality": JPEG_QUALITY}
+    options = {} if path.suffix == ".tif" else {"quality": QUALITY}
     Image.fromarray(photo).save(path, **options)
 
 
@@ -52,4 +52,4 @@ def codec_only(source: Path, colors: Image.Image, target: Path) -> None:
     """Decodes the gray file, and encodes colors of its size with the settings of results."""
     with Image.open(source) as gray:
         gray.load()
-    colors.save(target, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    colors.save(target, "JPEG", quality=QUALITY, subsampling=0)

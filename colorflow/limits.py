@@ -18,6 +18,9 @@ MOST_LOOKS = 5
 EXTENSIONS = ("auto", "jpg", "png", "webp", "tiff")
 """Suffixes of results; ``auto`` is jpg for a JPEG, and png otherwise."""
 
+QUALITY = 95
+"""Of JPEG and WebP, from 1 to 100."""
+
 SCALES = (2, 4)
 """How many times larger a photo may become on each side."""
 

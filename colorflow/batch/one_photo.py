@@ -294,6 +294,7 @@ class _Work:
                 provenance=said.colors,
                 enlargement=said.detail,
                 preparation=said.prepared,
+                quality=settings.quality,
             )
             deliver(made, task.target(label))
             self._complete.append(task.coloring(label, said))

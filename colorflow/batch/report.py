@@ -17,6 +17,7 @@ from colorflow.batch.plan import Plan
 from colorflow.batch.task import PhotoOutcome
 from colorflow.errors import WritePhotoError
 from colorflow.files import FileKind, is_stream, text_kind
+from colorflow.limits import QUALITY
 from colorflow.photo.encode import write_file
 
 _OPENING = '{\n "made_by": "colorflow '
@@ -69,6 +70,8 @@ def write_report(
     settings = asdict(plan.settings)
     for inner in ("likelihood", "max_pixels"):
         settings.pop(inner, None)
+    if plan.settings.quality == QUALITY:
+        del settings["quality"]
     if reference := settings.pop("reference", None):
         settings["reference"] = {name: reference[name] for name in ("digest", "strength")}
     content = {

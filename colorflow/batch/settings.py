@@ -32,6 +32,7 @@ from colorflow.limits import (
     LARGEST_TEMPERATURE,
     MOST_LOOKS,
     MOST_SAMPLES,
+    QUALITY,
     REFERENCE_STRENGTH,
     SCALES,
     SENSITIVITIES,
@@ -115,6 +116,7 @@ class _Settings:
         scale: how many times larger each side becomes.
         restore: take blur, noise and compression out while enlarging.
         overwrite: replace existing results.
+        quality: of JPEG and WebP results, 1 to 100; files do not state it.
         crop: cut prints out of their scan.
         repair: find damage and fill it, before anything else.
         sensitivity: of repair, one of `SENSITIVITIES`.
@@ -131,6 +133,7 @@ class _Settings:
     scale: int = 1
     restore: bool = False
     overwrite: bool = False
+    quality: int = QUALITY
     crop: bool = False
     repair: bool = False
     sensitivity: int = 0
@@ -139,6 +142,7 @@ class _Settings:
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
+        check_range("quality", self.quality, 1, 100)
         if self.sensitivity not in SENSITIVITIES:
             raise ValueError(f"sensitivity: expected -2 to 2, got {self.sensitivity}")
 

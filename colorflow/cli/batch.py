@@ -45,6 +45,7 @@ from colorflow.batch.task import BORDER, share_text
 from colorflow.cli import INTERRUPTED
 from colorflow.errors import BatchError, ColorflowError, WritePhotoError, printable
 from colorflow.files import check_replaceable, is_stream
+from colorflow.limits import QUALITY
 
 _NAMED = 5
 """Number of left-out files that stderr names; the report names all."""
@@ -73,6 +74,8 @@ def run_batch(
         hints: a file of color hints.
         treat_as_gray: patterns for photos that are colored even if they have colors.
     """
+    if options.quality != QUALITY and options.ext in ("png", "tiff"):
+        raise click.UsageError(f"--quality: {options.ext} keeps all; it is for jpg and webp")
     output = location_of(options.output)
     to_zip = is_zip(output) and not os.path.isdir(str(output))
     if not to_zip and os.path.exists(str(output)) and not os.path.isdir(str(output)):

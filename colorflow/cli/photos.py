@@ -28,6 +28,7 @@ from colorflow.limits import (
     MOST_LOOKS,
     MOST_PRINCIPAL,
     MOST_SAMPLES,
+    QUALITY,
     REFERENCE_STRENGTH,
     SCALES,
     SENSITIVITIES,
@@ -79,6 +80,12 @@ def _batch_options(*, labels: str, report: str) -> Options:
             type=click.Choice(EXTENSIONS),
             default="auto",
             help="format of the results; auto: jpg for a JPEG, otherwise png",
+        ),
+        click.option(
+            "--quality",
+            type=Whole(1, 100),
+            default=QUALITY,
+            help="of results that are jpg or webp: 100 is the best and largest",
         ),
         click.option(
             "--name",
@@ -166,6 +173,7 @@ def _common(options: SimpleNamespace) -> dict[str, Any]:
         raise click.UsageError("--sensitivity: needs --repair")
     return {
         "overwrite": options.overwrite,
+        "quality": options.quality,
         "crop": options.crop == "auto",
         "repair": options.repair,
         "sensitivity": options.sensitivity,

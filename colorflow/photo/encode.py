@@ -14,17 +14,19 @@ import struct
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin
 from PIL.ExifTags import Base
 from PIL.TiffImagePlugin import IFDRational
 
 from colorflow.errors import WritePhotoError
 from colorflow.files import FileKind, statement_of, write_whole
+from colorflow.limits import QUALITY
 from colorflow.photo.exif import DAMAGE, TIFF_DESCRIPTION, block_of
 from colorflow.photo.formats import silent_codecs
 from colorflow.photo.metadata import (
@@ -48,8 +50,6 @@ from colorflow.photo.provenance import (
 )
 from colorflow.photo.sixteen_bits import to_8_bits
 
-JPEG_QUALITY = 95
-WEBP_QUALITY = 95
 PNG_COMPRESS_LEVEL = 1
 """Takes a quarter of the default level's time; the files are a few per cent larger."""
 
@@ -67,6 +67,9 @@ _STRIP_ROWS = 64
 _DEFLATE, _GRAY, _RGB, _ONE_PLANE, _HORIZONTAL, _INCH, _UNASSOCIATED_ALPHA = 8, 1, 2, 1, 2, 2, 2
 """Values of TIFF fields."""
 _XMP = 700
+_PROFILE_DATE = slice(24, 36)
+"""Bytes of a color profile that say when it was made (ICC.1, 7.2.10)."""
+_NO_DATE = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
 _INCHES_A_METRE = 1 / 0.0254
 _METRE = 1
 """Unit of PNG's resolution."""
@@ -101,16 +104,16 @@ def write_image(
     enlargement: Enlargement | None = None,
     preparation: Preparation | None = None,
     kind: FileKind | None = None,
-    jpeg_quality: int = JPEG_QUALITY,
+    quality: int = QUALITY,
 ) -> None:
     """Write a picture with the metadata and transparency of the photo that it was made from.
 
-    The suffix decides the format: .jpg, .jpeg, .jpe (quality 95, no chroma subsampling), .png
-    (compression level 1), .webp (quality 95), .tif, .tiff (deflate). Pixels are sRGB and upright;
-    no profile is embedded. PNG and TIFF keep 16 bits, the other formats round them to 8. EXIF
-    (orientation 1, no thumbnail) and resolution are kept where the format has a place for them, so
-    are the texts of PNG and the comment of JPEG. PNG, WebP and TIFF keep alpha; in JPEG the picture
-    is composited on white.
+    The suffix decides the format: .jpg, .jpeg, .jpe (no chroma subsampling), .png (compression
+    level 1), .webp, .tif, .tiff (deflate). Pixels are sRGB and upright. Colors say so in the
+    profile of a JPEG or TIFF, and in PNG's own chunk; the profile of the input is not kept. PNG and
+    TIFF keep 16 bits, the other formats round them to 8. EXIF (orientation 1, no thumbnail) and
+    resolution are kept where the format has a place for them, so are the texts of PNG and the
+    comment of JPEG. PNG, WebP and TIFF keep alpha; in JPEG the picture is composited on white.
 
     The file appears whole or not at all, and replaces only files of its own kind, see `files`.
 
@@ -124,7 +127,7 @@ def write_image(
         kind: kind of a picture that is not made from a photo, such as a contact sheet; the file
             states it. Without all of these, any file of that name is replaced; this is for folders
             that colorflow owns.
-        jpeg_quality: of JPEG files, in [1, 100].
+        quality: of JPEG and WebP files, in [1, 100].
 
     Raises:
         ValueError: `pixels` has another shape or dtype.
@@ -152,7 +155,9 @@ def write_image(
                 source_type = CORRECTED_SOURCE_TYPE if corrected else DIGITAL_SOURCE_TYPE
                 metadata = with_statement(metadata, statement, source_type)
             if name == "JPEG":
-                data = _encode_jpeg(_on_white(pixels, photo.alpha), metadata, jpeg_quality)
+                data = _encode_jpeg(_on_white(pixels, photo.alpha), metadata, quality)
+            elif name == "WEBP":
+                data = _encode_webp(_with_alpha(pixels, photo.alpha), metadata, quality)
             else:
                 data = _ENCODERS[name](_with_alpha(pixels, photo.alpha), metadata)
     except (*DAMAGE, SystemError, MemoryError) as error:
@@ -174,6 +179,14 @@ def write_file(target: Path, data: bytes, kind: FileKind | None) -> None:
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         reason = getattr(error, "strerror", None) or error
         raise WritePhotoError(target, f"the file cannot be written ({reason})") from error
+
+
+@cache
+def srgb_profile() -> bytes:
+    """The color profile of sRGB, the same bytes at all times."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile[_PROFILE_DATE] = _NO_DATE
+    return bytes(profile)
 
 
 def _on_white(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
@@ -199,11 +212,13 @@ def _encode_jpeg(pixels: np.ndarray, metadata: Metadata, quality: int) -> bytes:
     comment = metadata.text.get(COMMENT, "").encode()
     if 0 < len(comment) <= _JPEG_COMMENT_BYTES:
         options["comment"] = comment
+    if pixels.ndim == 3:
+        options["icc_profile"] = srgb_profile()
     return _saved(pixels, "JPEG", quality=quality, subsampling=0, **options)
 
 
-def _encode_webp(samples: np.ndarray, metadata: Metadata) -> bytes:
-    return _saved(samples, "WEBP", quality=WEBP_QUALITY, **_stored(metadata, "exif", "xmp"))
+def _encode_webp(samples: np.ndarray, metadata: Metadata, quality: int) -> bytes:
+    return _saved(samples, "WEBP", quality=quality, **_stored(metadata, "exif", "xmp"))
 
 
 def _encode_png(samples: np.ndarray, metadata: Metadata) -> bytes:
@@ -273,6 +288,8 @@ def _encode_tiff(samples: np.ndarray, metadata: Metadata) -> bytes:
     }
     if channels % 2 == 0:
         fields[Base.ExtraSamples] = _UNASSOCIATED_ALPHA
+    if channels > 2:
+        fields[Base.InterColorProfile] = srgb_profile()
     if metadata.xmp:
         fields[_XMP] = metadata.xmp
     if metadata.dpi:
@@ -313,6 +330,5 @@ _FORMATS = {
 }
 _ENCODERS: dict[str, Callable[[np.ndarray, Metadata], bytes]] = {
     "PNG": _encode_png,
-    "WEBP": _encode_webp,
     "TIFF": _encode_tiff,
 }

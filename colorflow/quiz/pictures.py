@@ -54,7 +54,7 @@ def write_pair(path: Path, left: Pixels, right: Pixels) -> None:
     """
     gap = np.full((left.shape[0], GAP, 3), NEUTRAL, np.uint8)
     pixels = np.concatenate([left, gap, right], axis=1)
-    write_image(path, pixels, photo_from_image(pixels), jpeg_quality=QUALITY)
+    write_image(path, pixels, photo_from_image(pixels), quality=QUALITY)
 
 
 def balanced_sides(n: int, rng: np.random.Generator) -> list[Side]:

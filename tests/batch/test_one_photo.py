@@ -66,6 +66,13 @@ def test_each_input_has_a_record(
         assert read_provenance(out / name) == want
 
 
+def test_the_quality_is_that_of_the_results(album: Path, out: Path, color_all: Run) -> None:
+    color_all(album / "a.jpg", quality=20)
+    Image.new("RGB", (8, 8)).save(album / "ref.jpg", quality=20)
+    with Image.open(out / "a_a.jpg") as made, Image.open(album / "ref.jpg") as expected:
+        assert made.quantization == expected.quantization
+
+
 def test_what_is_treated_as_gray_is_colored_from_its_lightness(
     tmp_path: Path, color_all: Run, colorizer: Colorizer
 ) -> None:

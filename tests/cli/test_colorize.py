@@ -27,6 +27,8 @@ from tests.cli.fake_run import FakeRun, usage_error
         ("--temperature", "nan"),
         ("--temperature", "warm"),
         ("--temperature", "10.1"),
+        ("--quality", "0"),
+        ("--quality", "101"),
     ],
 )
 def test_bad_values_are_named(
@@ -52,12 +54,19 @@ def test_colorize_defaults(photos: Path, fake_run: FakeRun, tmp_path: Path) -> N
     assert (usual_workers("cuda"), 1 <= usual_workers("cpu") <= 4) == (1, True)
 
 
+def test_a_quality_needs_a_format_that_has_one(
+    photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["colorize", str(photos / "b.jpg"), "-o", "out", "--quality", "20"]
+    assert "png keeps all" in usage_error([*command, "--ext", "png"], capsys)
+
+
 def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_path: Path) -> None:
     (photos / "inner").mkdir()
     Image.new("L", (8, 6), 90).save(photos / "inner" / "c.png")
     arguments = [
         *("--seed", "7", "-n", "3", "--temperature", "0", "--samples", "--force", "--overwrite"),
-        *("--looks", "5"),
+        *("--looks", "5", "--quality", "80"),
         *("--weights", "w.safetensors", "--device", "cuda:1", "--workers", "5"),
         *("-r", "--ext", "webp", "--name", "{seed} {stem}.{ext}"),
         *("--report", str(tmp_path / "r.json")),
@@ -71,6 +80,7 @@ def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_pat
         samples=True,
         looks=5,
         overwrite=True,
+        quality=80,
         likelihood=True,
     )
     paths = [task.target("s7").relative_to(tmp_path / "out").as_posix() for task in plan.tasks]

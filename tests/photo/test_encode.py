@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from PIL import Image, ImageCms, JpegImagePlugin
 
 from colorflow.errors import WritePhotoError
 from colorflow.photo import Metadata, Photo, photo_from_image, read_photo, write_image
+from colorflow.photo.encode import srgb_profile
 
 Saved = Callable[..., Path]
 
@@ -77,16 +79,57 @@ def test_jpeg_lays_transparency_on_white(see_through: Photo, tmp_path: Path) -> 
     assert written.pixels[:, 0].min() > 240
 
 
-@pytest.mark.parametrize("name", ["out.jpg", "out.png"])
-def test_the_profile_of_the_input_is_not_kept(
-    picture: Image.Image, saved: Saved, tmp_path: Path, name: str
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("name", ["out.jpg", "out.tif", "out.png", "out.webp"])
+def test_colors_say_that_they_are_srgb_and_grays_say_nothing(
+    picture: Image.Image, saved: Saved, tmp_path: Path, name: str, bits: int
 ) -> None:
-    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    photo = read_photo(saved(picture, "in.png", icc_profile=icc))
-    write_image(tmp_path / name, photo.pixels, photo)
+    """By the profile that littlecms makes, whatever that of the input and the time are."""
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    photo = read_photo(saved(picture, "in.png", icc_profile=lab))
+    pixels = photo.pixels.astype(np.uint16) * 257 if bits == 16 else photo.pixels
+    write_image(tmp_path / name, pixels, photo)
+    with Image.open(tmp_path / name) as image:
+        icc = image.info.get("icc_profile")
+        assert name != "out.png" or image.info["srgb"] == 0
+    if name in ("out.png", "out.webp"):
+        assert icc is None
+    else:
+        made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+        assert icc is not None
+        assert icc[:24] + icc[36:] == made[:24] + made[36:]
+        assert struct.unpack(">6H", icc[24:36]) == (2000, 1, 1, 0, 0, 0)
+    if name in ("out.tif", "out.png"):  # what was written is read without a loss
+        read = read_photo(tmp_path / name)
+        np.testing.assert_array_equal(read.full_depth, pixels)
+    write_image(tmp_path / name, np.ascontiguousarray(pixels[..., 0]), photo)
     with Image.open(tmp_path / name) as image:
         assert "icc_profile" not in image.info
-        assert name != "out.png" or image.info["srgb"] == 0
+
+
+def test_the_profile_of_a_tiff_is_where_others_look(photo: Photo, tmp_path: Path) -> None:
+    write_image(tmp_path / "out.tif", photo.pixels, photo)
+    with tifffile.TiffFile(tmp_path / "out.tif") as tiff:
+        tag = tiff.pages.first.tags["InterColorProfile"]
+        assert (tag.dtype.name, tag.count) == ("UNDEFINED", len(srgb_profile()))
+        assert tiff.pages.first.iccprofile == srgb_profile()
+
+
+@pytest.mark.parametrize("name", ["out.jpg", "out.webp"])
+def test_the_quality_is_that_of_pillow(photo: Photo, tmp_path: Path, name: str) -> None:
+    sizes = []
+    for quality in (10, 60, 95, 100):
+        write_image(tmp_path / name, photo.pixels, photo, quality=quality)
+        Image.fromarray(photo.pixels).save(tmp_path / f"ref_{name}", quality=quality)
+        with Image.open(tmp_path / name) as image, Image.open(tmp_path / f"ref_{name}") as expected:
+            if name == "out.jpg":
+                assert image.quantization == expected.quantization
+            else:
+                np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
+        sizes.append((tmp_path / name).stat().st_size)
+    assert sizes == sorted(sizes)
+    write_image(tmp_path / name, photo.pixels, photo)
+    assert (tmp_path / name).stat().st_size == sizes[2]
 
 
 def test_exif_too_long_for_jpeg_is_left_out_there(photo: Photo, tmp_path: Path) -> None:
