@@ -75,9 +75,8 @@ _ARCHIVE_SUFFIXES = frozenset(
 )
 
 
-RESULTS = FileKind("zip of results", lambda path: _ends_with(path, _STATEMENT))
+RESULTS: FileKind = FileKind("zip of results", lambda path: _ends_with(path, _comment()))
 """The kind of zip that a command writes: the comment at its end says so."""
-_STATEMENT = statement_of(RESULTS).encode()
 
 
 class UnpackError(Exception):
@@ -177,7 +176,7 @@ def pack(folder: Path, archive: Path, kind: FileKind | None = None) -> None:
             whole_file(archive, kind) as file,
             ZipFile(file, "w", strict_timestamps=False) as target,
         ):
-            target.comment = _STATEMENT if kind else b""
+            target.comment = _comment() if kind else b""
             for path in files:
                 is_photo = path.suffix.lower() in PHOTO_SUFFIXES  # compressed already
                 name = path.relative_to(folder).as_posix()
@@ -223,6 +222,10 @@ def archive_kind(head: bytes, name: PurePosixPath) -> str | None:
         suffix = name.suffix.lower()
         return suffix.removeprefix(".") if suffix in _ARCHIVE_SUFFIXES else None
     return "tar"
+
+
+def _comment() -> bytes:
+    return statement_of(RESULTS).encode()
 
 
 def _ends_with(path: Path, ending: bytes) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
 
@@ -21,7 +22,8 @@ from colorflow.batch.locations import (
     store_of,
 )
 from colorflow.batch.task import Note, Remedy
-from colorflow.errors import BatchError, UnreadablePhotoError
+from colorflow.errors import BatchError, PhotoTooLargeError, UnreadablePhotoError
+from colorflow.photo import TIFF_SUFFIXES, read_pages
 from colorflow.photo.find import is_below, is_photo, list_folder
 
 
@@ -32,10 +34,13 @@ class FoundPhoto:
     Attributes:
         path: the file.
         relative: its path relative to the folder that was given; its name if the file was given.
+            Pages after the first have ``_p2`` and so on behind their stem.
+        page: of a TIFF file with several, counted from 1; None for other files.
     """
 
     path: Location
     relative: PurePath
+    page: int | None = None
 
 
 @dataclass(slots=True)
@@ -226,10 +231,29 @@ class _Search:
     def _take(self, path: Location, relative: PurePath, folder: str) -> None:
         if (folder, path.name) not in self._taken:
             self._taken.add((folder, path.name))
-            self._found.photos.append(FoundPhoto(path, relative))
+            try:
+                self._found.photos += _pages_of(path, relative)
+            except PhotoTooLargeError as error:
+                self.missing(path, error.reason)
 
     def _leave_out(self, path: Location, folder: str) -> None:
         self._others.setdefault((folder, path.name), path)
+
+
+def _pages_of(path: Location, relative: PurePath) -> list[FoundPhoto]:
+    """A photo, or those on the pages of a TIFF file of this machine."""
+    pages: tuple[int, ...] = ()
+    if is_local(path) and path.suffix.lower() in TIFF_SUFFIXES:
+        with suppress(UnreadablePhotoError):  # it fails by name when its turn comes
+            pages = read_pages(path)
+    first, *others = pages or (None,)
+    return [
+        FoundPhoto(path, relative, first),
+        *(
+            FoundPhoto(path, relative.with_stem(f"{relative.stem}_p{number}"), number)
+            for number in others
+        ),
+    ]
 
 
 def _real_parent(real_root: str, relative: PurePath) -> str:

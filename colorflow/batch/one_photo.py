@@ -82,7 +82,7 @@ def work_on(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoOu
     if photo := work.photo:
         remarks = (*photo.remarks, *outcome.remarks)
         outcome = replace(outcome, width=photo.width, height=photo.height, remarks=remarks)
-    return replace(outcome, seconds=time.perf_counter() - began)
+    return replace(outcome, page=task.page, seconds=time.perf_counter() - began)
 
 
 class MadeOtherwiseError(WritePhotoError):
@@ -223,7 +223,9 @@ class _Work:
     def _results(self, path: Path, folder: Path) -> PhotoOutcome:
         """Works on the photo, or on each print that is cut out of it."""
         task, settings = self._task, self._settings
-        photo = self.photo = read_photo(path, max_pixels=settings.max_pixels, isolated=True)
+        photo = self.photo = read_photo(
+            path, max_pixels=settings.max_pixels, isolated=True, page=task.page
+        )
         if is_own_picture(photo, settings.kind):
             reason = "is a picture that colorflow made; it is not taken as a photo"
             return PhotoOutcome(path=task.path, status="skipped", reason=reason)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -34,7 +35,7 @@ class Plan:
     Attributes:
         settings: of the batch.
         output: the folder for the results.
-        inputs: every photo, and what could not be found, in order.
+        inputs: every photo, and what could not be found, in order; a file once for each page.
         tasks: photos to work on.
         settled: outcomes of inputs that are done already or cannot be done.
         notes: what was passed over.
@@ -79,8 +80,20 @@ class Plan:
 
     def in_order(self, outcomes: Iterable[PhotoOutcome]) -> list[PhotoOutcome]:
         """Sorts outcomes, which come in the order of completion, like the inputs."""
-        by_path = {outcome.path: outcome for outcome in outcomes}
-        return [by_path[path] for path in self.inputs if path in by_path]
+        by_path: dict[Location, list[PhotoOutcome]] = {}
+        for outcome in outcomes:
+            by_path.setdefault(outcome.path, []).append(outcome)
+        return [
+            outcome
+            for path in dict.fromkeys(self.inputs)
+            for outcome in sorted(by_path.get(path, ()), key=lambda one: one.page or 0)
+        ]
+
+    def not_reached(self, outcomes: Iterable[PhotoOutcome]) -> list[Location]:
+        """The inputs without an outcome, each as often as it has pages without one."""
+        left = Counter(self.inputs)
+        left.subtract(outcome.path for outcome in outcomes)
+        return list(left.elements())
 
 
 def make_plan(
@@ -210,14 +223,15 @@ class _Planner:
         task = PhotoTask(
             path=photo.path,
             folder=self._folder(photo.relative),
-            names=self._naming.names_of(PurePath(photo.path.name)),
+            names=self._naming.names_of(PurePath(photo.relative.name)),
             hints=given.hints,
             start=given.start,
             treat_as_gray=treat_as_gray,
+            page=photo.page,
         )
         targets = [task.target(label) for label in task.labels(self.plan.settings.labels)]
         if problem := self._problem(targets):
-            self.settle(PhotoOutcome(path=photo.path, status="failed", reason=problem))
+            self.settle(task.failed(problem))
             return
         self._results.update((self._key(target), photo.path) for target in targets)
         if outcome := self._decided(task, targets):
@@ -253,7 +267,7 @@ class _Planner:
             return finished(task, photo, folder, settings, self._weights)
         except WritePhotoError as error:
             remedy = Remedy.OVERWRITE if isinstance(error, MadeOtherwiseError) else None
-            return PhotoOutcome(path=task.path, status="failed", reason=str(error), remedy=remedy)
+            return task.failed(str(error), remedy)
         except OSError:
             return None
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from colorflow.batch.locations import Location, check_writable, is_local, make_folder
+from colorflow.batch.locations import check_writable, is_local, make_folder
 from colorflow.batch.plan import Plan
 from colorflow.batch.task import PhotoOutcome, PhotoTask
 from colorflow.errors import BatchError, ColorflowError
@@ -134,7 +134,7 @@ class _Pool:
 
     def __post_init__(self) -> None:
         self._begins_no_more = self._given_up = False
-        self._workers_lost: Counter[Location] = Counter()
+        self._workers_lost: Counter[str] = Counter()
         self._answers: SimpleQueue[PhotoOutcome | ColorflowError | None] = SimpleQueue()
         self._workers: list[Worker] = []
         self._threads: list[threading.Thread] = []
@@ -215,22 +215,22 @@ class _Pool:
 
     def _work(self, worker: Worker, task: PhotoTask) -> PhotoOutcome:
         outcome = worker.work(task)
-        if outcome.status == "skipped" and outcome.colorings and self._workers_lost[task.path]:
+        if outcome.status == "skipped" and outcome.colorings and self._workers_lost[str(task)]:
             # The lost worker had written everything, but could not report it any more.
             outcome = replace(outcome, status="done", reason=None, remedy=None)
         return outcome
 
     def _report_lost(self, task: PhotoTask, error: WorkerEndedError) -> None:
         """A worker ended with this photo in hand: it is tried again, or it has failed."""
-        self._workers_lost[task.path] += 1
+        self._workers_lost[str(task)] += 1
         if self._given_up:
             return
-        if self._workers_lost[task.path] < self.tries:
+        if self._workers_lost[str(task)] < self.tries:
             self.tasks.append(task)
             return
         often = "" if self.tries == 1 else f", {self.tries} times"
         reason = f"the process that worked on it ended{often} ({error})"
-        self._answers.put(PhotoOutcome(path=task.path, status="failed", reason=reason))
+        self._answers.put(task.failed(reason))
 
     def _wait_for_start(self, index: int, *, restart: bool = False) -> bool:
         """Waits for a worker, after replacing it if it has ended.

@@ -66,7 +66,6 @@ def write_report(
             path, _table(plan, reached).encode("utf-8", "backslashreplace"), report_kind(path)
         )
         return
-    paths = {outcome.path for outcome in reached}
     settings = asdict(plan.settings)
     for inner in ("likelihood", "max_pixels"):
         settings.pop(inner, None)
@@ -82,7 +81,7 @@ def write_report(
         "settings": settings,
         "output": plan.named(plan.output),
         "counts": dict(sorted(Counter(outcome.status for outcome in reached).items())),
-        "not_reached": [plan.named(path) for path in plan.inputs if path not in paths],
+        "not_reached": [plan.named(path) for path in plan.not_reached(reached)],
         "notes": [{"path": plan.named(note.path), "reason": note.reason} for note in plan.notes],
         "left_out": [plan.named(path) for path in plan.left_out],
     }
@@ -105,7 +104,7 @@ def _table(plan: Plan, reached: Sequence[PhotoOutcome]) -> str:
 
     for outcome in reached:
         photo = {
-            "photo": outcome.path,
+            "photo": outcome,
             "status": outcome.status,
             "reason": outcome.reason,
             "width": outcome.width,
@@ -124,10 +123,8 @@ def _table(plan: Plan, reached: Sequence[PhotoOutcome]) -> str:
             add(**photo, **result)
         if not outcome.colorings:
             add(**photo)
-    paths = {outcome.path for outcome in reached}
-    for path in plan.inputs:
-        if path not in paths:
-            add(photo=path, status="not reached")
+    for path in plan.not_reached(reached):
+        add(photo=path, status="not reached")
     for note in plan.notes:
         add(photo=note.path, status="passed over", reason=note.reason)
     for path in plan.left_out:
@@ -146,6 +143,7 @@ def _cell(value: object, plan: Plan) -> object:
 def _as_json(outcome: PhotoOutcome, named: Callable[[object], str]) -> dict[str, Any]:
     return {
         "path": named(outcome.path),
+        **({} if outcome.page is None else {"page": outcome.page}),
         "status": outcome.status,
         "reason": outcome.reason and named(outcome.reason),
         "width": outcome.width,

@@ -168,11 +168,11 @@ def write_sheet(
         pictures, remark = results, "" if results else outcome.reason or outcome.status
         if results and not sheet.is_full:
             try:
-                some = list(pictures_of(outcome.path, results[:MOST_PICTURES]))
+                some = list(pictures_of(outcome, results[:MOST_PICTURES]))
                 pictures = [*some, *results[MOST_PICTURES:]]
             except PhotoError as error:
                 remark = f"{Path(error.source).name}: {error.reason}"
-        sheet.add(named(outcome.path), pictures, named(remark))
+        sheet.add(named(outcome), pictures, named(remark))
     if sheet.shown:
         sheet.write()
     return sheet.shown
@@ -215,22 +215,24 @@ def in_gray(pixels: NDArray[np.uint8]) -> SheetPicture:
     return SheetPicture(np.asarray(Image.fromarray(pixels).convert("L")), "In gray", None)
 
 
-def _before_and_after(photo: Location, results: Sequence[SheetPicture]) -> Iterator[SheetPicture]:
+def _before_and_after(
+    photo: PhotoOutcome, results: Sequence[SheetPicture]
+) -> Iterator[SheetPicture]:
     """The photo, and what it has become."""
-    yield SheetPicture(thumbnail(_pixels(photo)), "Before", None)
+    yield SheetPicture(thumbnail(_pixels(photo.path, photo.page)), "Before", None)
     for one in results:
         assert one.result is not None
         yield one._replace(pixels=thumbnail(_pixels(one.result)))
 
 
-def _thumbnails(photo: Location, results: Sequence[SheetPicture]) -> Iterator[SheetPicture]:
+def _thumbnails(photo: PhotoOutcome, results: Sequence[SheetPicture]) -> Iterator[SheetPicture]:
     """The photo in gray, and its colorings."""
     before, *after = _before_and_after(photo, results)
     assert before.pixels is not None
     return iter([in_gray(before.pixels), *after])
 
 
-def _details(photo: Location, results: Sequence[SheetPicture]) -> Iterator[SheetPicture]:
+def _details(photo: PhotoOutcome, results: Sequence[SheetPicture]) -> Iterator[SheetPicture]:
     """Pieces of the middle: of the photo, and of its enlarged versions."""
     pieces, width = [], 1
     for one in results:
@@ -238,7 +240,7 @@ def _details(photo: Location, results: Sequence[SheetPicture]) -> Iterator[Sheet
         pixels = _pixels(one.result)
         width = pixels.shape[1]
         pieces.append(one._replace(pixels=_middle(pixels, 1)))
-    before = _pixels(photo)
+    before = _pixels(photo.path, photo.page)
     yield SheetPicture(_middle(before, max(1, width // before.shape[1])), "Before", None)
     yield from pieces
 
@@ -253,11 +255,11 @@ def _middle(pixels: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(piece.repeat(scale, 0).repeat(scale, 1))
 
 
-def _pixels(path: Location) -> NDArray[np.uint8]:
+def _pixels(path: Location, page: int | None = None) -> NDArray[np.uint8]:
     with TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True) as folder:
         try:
             here = fetched(path, Path(folder) / "photo")
-            return read_photo(here, isolated=True).pixels
+            return read_photo(here, isolated=True, page=page).pixels
         except PhotoError as error:
             raise UnreadablePhotoError(str(path), error.reason) from error
 

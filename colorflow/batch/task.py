@@ -41,6 +41,7 @@ class PhotoTask:
         hints: color hints.
         start: the coloring on which they were given, if they say so.
         treat_as_gray: whether it is colored from its lightness even if it has colors.
+        page: of a TIFF file with several, counted from 1; None for other files.
         number: which print of the scan; each but the first has its number behind the photo's name.
         most_prints: the largest number for which no other file has these names.
     """
@@ -51,8 +52,12 @@ class PhotoTask:
     hints: Hints = ()
     start: Start | None = None
     treat_as_gray: bool = False
+    page: int | None = None
     number: int = 1
     most_prints: int = 1
+
+    def __str__(self) -> str:
+        return _with_page(self.path, self.page)
 
     def labels(self, usual: list[str]) -> list[str]:
         """Those of its results: `HINTED` alone if its hints say on which coloring they were given.
@@ -86,10 +91,17 @@ class PhotoTask:
             repaired=prepared.share if prepared else None,
         )
 
+    def failed(self, reason: str, remedy: Remedy | None = None) -> PhotoOutcome:
+        """The outcome if nothing can be made."""
+        return PhotoOutcome(
+            path=self.path, page=self.page, status="failed", reason=reason, remedy=remedy
+        )
+
     def skipped(self, existing: Mapping[str, Statements]) -> PhotoOutcome:
         """The outcome if all results exist."""
         return PhotoOutcome(
             path=self.path,
+            page=self.page,
             status="skipped",
             reason="its results are there already",
             remedy=Remedy.OVERWRITE,
@@ -127,6 +139,7 @@ class PhotoOutcome:
 
     Attributes:
         path: the input.
+        page: of a TIFF file with several, counted from 1; None for other files.
         status: how it ended.
         reason: why it failed or was skipped, without the input's name; None if done.
         remedy: what would change that; None if there is nothing to ask for.
@@ -139,6 +152,7 @@ class PhotoOutcome:
     """
 
     path: Location
+    page: int | None = None
     status: Status
     reason: str | None = None
     remedy: Remedy | None = None
@@ -148,6 +162,9 @@ class PhotoOutcome:
     seconds: float = 0.0
     remarks: tuple[str, ...] = ()
     ends_the_run: bool = False
+
+    def __str__(self) -> str:
+        return _with_page(self.path, self.page)
 
 
 def share_text(share: float) -> str:
@@ -168,3 +185,11 @@ class Note:
     path: Location
     reason: str
     remedy: Remedy | None = None
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+def _with_page(path: Location, page: int | None) -> str:
+    """A photo by its name; the first page stands for its file, as if there were no others."""
+    return f"{path} (page {page})" if page and page > 1 else str(path)

@@ -149,7 +149,7 @@ def _scratch(options: SimpleNamespace, *, to_zip: bool) -> Iterator[Path | None]
 def _print_plan(plan: Plan) -> int:
     """Prints a plan for `--dry-run`; returns the exit code."""
     for task in plan.tasks:
-        line = f"{task.path} -> {task.target(task.labels(plan.settings.labels)[0])}"
+        line = f"{task} -> {task.target(task.labels(plan.settings.labels)[0])}"
         print(printable(plan.named(line)))
     _print_remarks(plan, plan.settled, quiet=False)
     counts = _count_statuses(plan.settled)
@@ -285,9 +285,7 @@ class _BatchRun:
         sheet = self._options.contact_sheet
         if not sheet:
             return
-        shown = write_sheet(
-            sheet, self._outcomes, self._plan.settings.kind, named=self._plan.named
-        )
+        shown = write_sheet(sheet, self._outcomes, self._plan.settings.kind, named=self._plan.named)
         if shown and self._zipped:
             self._zipped.note_new()
         of = sum(bool(outcome.colorings) for outcome in self._outcomes)
@@ -340,7 +338,7 @@ def _print_remarks(plan: Plan, outcomes: Iterable[PhotoOutcome], *, quiet: bool)
                 print(_sentence(plan, outcome), file=sys.stderr)
             for remark in outcome.remarks:
                 option = "; --crop auto cuts it off" if remark == BORDER else ""
-                print(printable(plan.named(f"{outcome.path}: {remark}{option}")), file=sys.stderr)
+                print(printable(plan.named(f"{outcome}: {remark}{option}")), file=sys.stderr)
     for outcome in outcomes:
         if outcome.status == "failed":
             print(_sentence(plan, outcome), file=sys.stderr, flush=True)
@@ -352,12 +350,12 @@ def _done_text(outcome: PhotoOutcome) -> str:
     shares = {one.print_number: one.repaired for one in outcome.colorings if one.repaired}
     repaired = " and ".join(map(share_text, shares.values()))
     said = f"{repaired} repaired, " if repaired else ""
-    return f"{outcome.path} -> {outputs} ({said}{outcome.seconds:.1f} s)"
+    return f"{outcome} -> {outputs} ({said}{outcome.seconds:.1f} s)"
 
 
 def _sentence(plan: Plan, about: PhotoOutcome | Note) -> str:
     """Why an input was not worked on, and the option that changes that."""
-    return printable(plan.named(f"{about.path}: {about.reason}{_OPTIONS[about.remedy]}"))
+    return printable(plan.named(f"{about}: {about.reason}{_OPTIONS[about.remedy]}"))
 
 
 def _left_out_text(left_out: Sequence[Location]) -> str:

@@ -9,10 +9,11 @@ from colorflow.photo.decode import (
 )
 from colorflow.photo.encode import check_format, write_image
 from colorflow.photo.find import find_photos
-from colorflow.photo.formats import DEFAULT_MAX_PIXELS, KINDS, PHOTO_SUFFIXES
+from colorflow.photo.formats import DEFAULT_MAX_PIXELS, KINDS, PHOTO_SUFFIXES, TIFF_SUFFIXES
 from colorflow.photo.isolated import start_reader
 from colorflow.photo.kind import Kind
 from colorflow.photo.metadata import Metadata
+from colorflow.photo.pages import read_pages
 from colorflow.photo.photo import Photo
 from colorflow.photo.provenance import (
     COLORING,
@@ -37,6 +38,7 @@ __all__ = [
     "LETTERS",
     "PHOTO_SUFFIXES",
     "REPAIRED",
+    "TIFF_SUFFIXES",
     "Enlargement",
     "Kind",
     "Metadata",
@@ -51,6 +53,7 @@ __all__ = [
     "find_photos",
     "is_own_picture",
     "photo_from_image",
+    "read_pages",
     "read_photo",
     "read_picture",
     "read_provenance",

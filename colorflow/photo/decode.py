@@ -56,6 +56,7 @@ def read_photo(
     *,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     isolated: bool = False,
+    page: int | None = None,
 ) -> Photo:
     """Read a picture file as one upright sRGB photo.
 
@@ -68,6 +69,8 @@ def read_photo(
             it for files of people whom you do not know: a file can be made so that a decoder
             crashes, hangs, or takes all memory of the process that reads it. The first such file
             of a process takes about half a second more. Only on Linux; elsewhere it is ignored.
+        page: of a TIFF file, counted from 1, see `pages.read_pages`. None for the first one, with a
+            remark if there are others; files of other formats ignore it.
 
     Raises:
         UnreadablePhotoError: missing, empty, incomplete, damaged, not a picture, or of a kind that
@@ -77,7 +80,7 @@ def read_photo(
     """
     source = os.fspath(path)
     with open_file(source) as file:
-        return _reader(isolated=isolated)(file, source, max_pixels)
+        return _reader(isolated=isolated)(file, source, max_pixels, page=page)
 
 
 def count_pixels(
@@ -127,6 +130,7 @@ def read_open(
     source: str,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     allow: Allow | None = None,
+    page: int | None = None,
 ) -> Photo:
     """As `read_photo`, from an open file.
 
@@ -135,13 +139,14 @@ def read_open(
         source: its name in messages.
         max_pixels: as of `read_photo`.
         allow: is told how many pixels there are, before memory is reserved for them.
+        page: as of `read_photo`.
     """
     with photo_errors(source):
-        image = open_image(file, source, max_pixels, allow)
+        image = open_image(file, source, max_pixels, allow, page)
         photo = _photo_of(image, source)
         if _is_cut(image, file):
             raise OSError("its data ends too early")
-        if _holds_several(image):
+        if page is None and _holds_several(image):
             photo = replace(photo, remarks=(*photo.remarks, _FIRST_OF_SEVERAL))
         return photo
 
@@ -208,7 +213,7 @@ def _photo_and_digest(file: IO[bytes], source: str, *, isolated: bool) -> tuple[
     return photo, digest_of_open(file)
 
 
-def _reader(*, isolated: bool) -> Callable[[IO[bytes], str, int], Photo]:
+def _reader(*, isolated: bool) -> Callable[..., Photo]:
     return read_photo_in_child if isolated and IS_POSSIBLE else read_open
 
 

@@ -71,22 +71,28 @@ class Block:
     Args:
         content: a TIFF file, or what follows ``Exif\\0\\0``; None for a new block.
         tags: of the main directory's entries that are kept; None for all.
+        start: offset of the main directory; None for the first one.
     """
 
-    def __init__(self, content: IO[bytes] | None, tags: Collection[int] | None = None) -> None:
+    def __init__(
+        self,
+        content: IO[bytes] | None,
+        tags: Collection[int] | None = None,
+        start: int | None = None,
+    ) -> None:
         self._order = b"II"
         self.main, self._exif, self._gps = (Directory(group=tag) for tag in (None, *DIRECTORIES))
         if content is not None:
             with suppress(*DAMAGE):
-                self._load(content, tags)
+                self._load(content, tags, start)
 
-    def _load(self, file: IO[bytes], tags: Collection[int] | None) -> None:
+    def _load(self, file: IO[bytes], tags: Collection[int] | None, start: int | None) -> None:
         file.seek(0)
-        order, version, start = file.read(2), file.read(2), file.read(4)
+        order, version, first = file.read(2), file.read(2), file.read(4)
         is_big = b"+" in version  # BigTIFF
-        header = b"II+\0" + start + file.read(8) if is_big else b"II*\0" + start
+        header = b"II+\0" + first + file.read(8) if is_big else b"II*\0" + first
         main, *inner = (Directory(header, order, tag) for tag in (None, *DIRECTORIES))
-        file.seek(main.next)
+        file.seek(main.next if start is None else start)
         main.load(file)
         self._order = order
         self.main = _copy(main, tags)

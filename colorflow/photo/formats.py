@@ -52,6 +52,7 @@ _SUFFIXES = {
     "BMP": ".bmp .dib",
     "PNM": ".pbm .pgm .ppm .pnm",
 }
+TIFF_SUFFIXES = frozenset(_SUFFIXES["TIFF"].split())
 PHOTO_SUFFIXES = frozenset(" ".join(_SUFFIXES.values()).split())
 """Suffixes in lower case; a file in a folder with one of them counts as a photo."""
 
@@ -131,7 +132,11 @@ def open_file(source: str) -> Iterator[IO[bytes]]:
 
 
 def open_image(
-    file: IO[bytes], source: str, max_pixels: int, allow: Allow | None = None
+    file: IO[bytes],
+    source: str,
+    max_pixels: int,
+    allow: Allow | None = None,
+    page: int | None = None,
 ) -> ImageFile.ImageFile:
     """Read the header and check the size; to be called within `photo_errors`.
 
@@ -140,12 +145,13 @@ def open_image(
         source: for messages.
         max_pixels: pixels that are refused when exceeded.
         allow: is told how many pixels there are, before memory is reserved for them.
+        page: of a TIFF file, counted from 1; None for the first.
     """
     start = file.read(_SIGNATURE_BYTES)
     file.seek(0)
     if allow and re.match(_WEBP, start):  # its reader reserves memory for the pixels at once
         allow(max_pixels)
-    image = _reader_for(start, file, source)
+    image = _reader_for(start, file, source, page)
     width, height = image.size
     if width * height > max_pixels:
         raise PhotoTooLargeError(
@@ -158,11 +164,13 @@ def open_image(
     return image
 
 
-def _reader_for(start: bytes, file: IO[bytes], source: str) -> ImageFile.ImageFile:
+def _reader_for(
+    start: bytes, file: IO[bytes], source: str, page: int | None
+) -> ImageFile.ImageFile:
     if re.match(_PNG, start):
         return _png(file)
     if re.match(_TIFF, start):
-        return open_tiff(file, source)
+        return open_tiff(file, source, page)
     if re.match(_CONTAINER, start):
         return _from_container(start, file, source)
     for pattern, reader in _READERS:

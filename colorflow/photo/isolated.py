@@ -49,9 +49,11 @@ _SERVER = "from sys import argv; from colorflow.photo.reader import serve; serve
 _BROKE = "the reader of this kind of file broke on it; save it as JPEG, PNG or TIFF"
 
 
-def read_photo_in_child(file: IO[bytes], source: str, max_pixels: int) -> Photo:
+def read_photo_in_child(
+    file: IO[bytes], source: str, max_pixels: int, page: int | None = None
+) -> Photo:
     """As `decode.read_open`, in a child."""
-    answer = _ask("photo", file, source, max_pixels)
+    answer = _ask("photo", file, source, max_pixels, page)
     try:
         return photo_of(answer, source)
     except NoAnswerError as error:
@@ -65,6 +67,14 @@ def read_header_in_child(file: IO[bytes], source: str, max_pixels: int) -> Heade
     if type(pixels) is not int or not 0 < pixels <= max_pixels or not isinstance(stated, str):
         raise UnreadablePhotoError(source, _BROKE)
     return Header(pixels, stated)
+
+
+def read_pages_in_child(file: IO[bytes], source: str, max_pixels: int) -> tuple[int, ...]:
+    """As `pages.read_open_pages`, in a child."""
+    numbers = _ask("pages", file, source, max_pixels).content.get("pages")
+    if not isinstance(numbers, list) or not all(type(one) is int and one > 0 for one in numbers):
+        raise UnreadablePhotoError(source, _BROKE)
+    return tuple(numbers)
 
 
 def file_of(content: bytes) -> IO[bytes]:
@@ -82,13 +92,19 @@ def start_reader() -> None:
             _connected()
 
 
-def _ask(what: Literal["photo", "header"], file: IO[bytes], source: str, max_pixels: int) -> Answer:
+def _ask(
+    what: Literal["photo", "header", "pages"],
+    file: IO[bytes],
+    source: str,
+    max_pixels: int,
+    page: int | None = None,
+) -> Answer:
     """Have a file read.
 
     Raises:
         PhotoError: it cannot be read, or the limits do not suffice.
     """
-    request = json.dumps({"what": what, "max_pixels": max_pixels}).encode()
+    request = json.dumps({"what": what, "max_pixels": max_pixels, "page": page}).encode()
     try:
         end, descriptor = _sent(request, file, PATIENCE * seconds_for(max_pixels) + _MARGIN)
     except TimeoutError as error:

@@ -42,6 +42,7 @@ from colorflow.photo.answer import (
     write_photo,
 )
 from colorflow.photo.decode import read_open, read_open_header
+from colorflow.photo.pages import read_open_pages
 
 LARGEST_REQUEST = 4096
 """Bytes."""
@@ -218,9 +219,12 @@ def _answer(
     try:
         match request["what"]:
             case "photo":
-                write_photo(answer, read_open(file, "", most, limits.allow))
+                write_photo(answer, read_open(file, "", most, limits.allow, request["page"]))
             case "header":
                 write_answer(answer, read_open_header(file, "", most, limits.allow)._asdict())
+            case "pages":
+                pages = read_open_pages(file, "", most, limits.allow)
+                write_answer(answer, {"pages": pages})
     except PhotoError as error:
         if isinstance(error.__cause__, MemoryError):
             raise MemoryError from error

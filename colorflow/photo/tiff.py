@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import math
 import sys
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import cv2
 import numpy as np
@@ -58,8 +58,8 @@ _ASSOCIATED_ALPHA, _ALPHA = 1, 2
 _MOST_BYTES = 8
 """Of a stored pixel with all extra samples. One strip may hold the whole picture, so that three
 copies of it are in memory: compressed, decompressed, and without its predictor."""
-_REDUCED = 1
-"""Bit of NewSubfileType: a smaller version of another picture."""
+_REDUCED, _MASK = 1, 4
+"""Bits of NewSubfileType: a smaller version of another picture, or its transparency."""
 _XMP = 700
 _TOO_EARLY = "its data ends too early"
 _INCHES = {2: 1.0, 3: 2.54}
@@ -71,7 +71,7 @@ class KindNotReadError(Exception):
 
 
 class TiffFile(ImageFile.ImageFile):
-    """The first page of a TIFF file, as an image of Pillow's that tifffile decodes.
+    """A page of a TIFF file, the first by default, as an image of Pillow's that tifffile decodes.
 
     `load` makes an image of 8 bits per channel; `samples` returns the samples as they are stored.
     """
@@ -85,12 +85,22 @@ class TiffFile(ImageFile.ImageFile):
 
         assert self.fp is not None
         self._tiff = tifffile.TiffFile(self.fp)
-        self.page = page = self._tiff.pages.first
+        self.turn_to(1)
+
+    def turn_to(self, number: int) -> None:
+        """Take another page, counted from 1.
+
+        Raises:
+            IndexError: there is none.
+        """
+        pages = self._tiff.pages
+        self.page = page = pages.first if number == 1 else cast("TiffPage", pages.get(number - 1))
+        self._im = None
         self._size = page.imagewidth, page.imagelength
         self._mode = "RGB"
         self.photometric = int(page.tags.valueof(262, _usual_photometric(page)))
         self.info = {
-            "exif": Block(self.fp, TIFF_DESCRIPTION),
+            "exif": Block(self.fp, TIFF_DESCRIPTION, page.offset),
             "icc_profile": page.iccprofile,
             "xmp": page.tags.valueof(_XMP),
             "dpi": _dpi_of(page),
@@ -99,7 +109,12 @@ class TiffFile(ImageFile.ImageFile):
     @property
     def has_more_pages(self) -> bool:
         """Whether pages follow the first one."""
-        return len(self._tiff.pages) > 1
+        return self._tiff.pages.is_multipage
+
+    @property
+    def is_part(self) -> bool:
+        """Whether the page says that it belongs to another: as a smaller version, or as a mask."""
+        return bool(self.page.subfiletype & (_REDUCED | _MASK))
 
     @property
     def bits(self) -> int:
@@ -196,15 +211,19 @@ class TiffFile(ImageFile.ImageFile):
         return np.dstack([colors[indices[..., 0]], indices[..., 1]])
 
 
-def open_tiff(file: Any, source: str) -> TiffFile:
-    """Open a TIFF file, its first directory read.
+def open_tiff(file: Any, source: str, number: int | None = None) -> TiffFile:
+    """Open a TIFF file, the directory of its first page read, or of another.
 
     Raises:
-        UnreadablePhotoError: a preview, a volume, or of a kind that is not read.
+        UnreadablePhotoError: no such page, a preview, a volume, or of a kind that is not read.
         KindNotReadError: its compression is not read.
         Exception: whatever tifffile and Pillow raise on damaged files.
     """
     image = TiffFile(file)
+    try:
+        image.turn_to(number or 1)
+    except IndexError as error:
+        raise UnreadablePhotoError(source, f"the file has no page {number}") from error
     page = image.page
     if page.subfiletype & _REDUCED:
         raise UnreadablePhotoError(

@@ -1,0 +1,113 @@
+"""The pages of TIFF files: which of them are photos, and each read as one."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+import tifffile
+from PIL import Image
+
+from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
+from colorflow.photo import read_pages, read_photo
+from colorflow.photo.pages import MOST_PAGES
+
+Page = tuple[np.ndarray, dict[str, object]]
+
+
+def written(path: Path, *pages: Page, **options: object) -> Path:
+    with tifffile.TiffWriter(path, **options) as tiff:
+        for pixels, about in pages:
+            tiff.write(pixels, **{"contiguous": False, "metadata": None, **about})
+    return path
+
+
+def piece(number: int, side: int = 128) -> np.ndarray:
+    """A piece of a photo, each number another one."""
+    left = 50 * number
+    return skimage.data.astronaut()[left : left + side, left : left + side]
+
+
+@pytest.mark.parametrize("options", [{}, {"bigtiff": True}, {"byteorder": ">"}], ids=str)
+def test_each_page_is_read_as_a_photo_of_its_own(tmp_path: Path, options: dict[str, bool]) -> None:
+    deep = np.arange(64 * 32, dtype=np.uint16).reshape(32, 64) * 31
+    about = {"description": "the second", "resolution": (300, 300), "resolutionunit": "inch"}
+    path = written(
+        tmp_path / "p.tif", (piece(0), {"description": "the first"}), (deep, about),
+        (piece(2), {"compression": "jpeg", "photometric": "rgb"}), **options,
+    )  # fmt: skip
+    assert read_pages(path) == (1, 2, 3)
+    for isolated in (False, True):
+        first, second, third = (read_photo(path, page=n, isolated=isolated) for n in (1, 2, 3))
+        np.testing.assert_array_equal(first.pixels, piece(0))
+        np.testing.assert_array_equal(second.full_depth, deep)
+        assert np.abs(third.pixels.astype(int) - piece(2)).mean() < 5
+        assert first.remarks == second.remarks == third.remarks == ()
+        assert second.metadata.dpi == (300, 300)
+        assert [b"the first" in (one.metadata.exif or b"") for one in (first, second)] == [
+            True,
+            False,
+        ]
+        assert b"the second" in (second.metadata.exif or b"")
+        with pytest.raises(UnreadablePhotoError, match="the file has no page 4"):
+            read_photo(path, page=4, isolated=isolated)
+    assert read_photo(path).remarks == (
+        "the file holds several pictures (pages or frames); the first was taken",
+    )
+
+
+@pytest.mark.parametrize("says_so", [True, False])
+def test_smaller_versions_and_masks_are_no_pages(tmp_path: Path, says_so: bool) -> None:
+    """Those of the page before, which other programs put there; two photos of two sizes are."""
+    reduced = {"subfiletype": 1} if says_so else {}
+
+    def smaller(number: int, side: int) -> Page:
+        small = Image.fromarray(piece(number)).resize((side, side), Image.Resampling.LANCZOS)
+        return np.asarray(small), reduced
+
+    mask = (np.zeros((128, 128), bool), {"subfiletype": 4})
+    path = written(
+        tmp_path / "p.tif", (piece(0), {}), smaller(0, 64), smaller(0, 33), mask,
+        (piece(2), {}), smaller(2, 40), (piece(4, 64), {}),
+    )  # fmt: skip
+    assert read_pages(path) == (1, 5, 7)
+
+
+def test_a_file_of_one_page_is_not_opened_by_a_decoder(tmp_path: Path) -> None:
+    for name, options in (("a.tif", {}), ("b.tif", {"bigtiff": True})):
+        assert read_pages(written(tmp_path / name, (piece(0), {}), **options)) == ()
+    Image.fromarray(piece(0)).save(tmp_path / "png.tif", "PNG")
+    (tmp_path / "cut.tif").write_bytes(b"II*\0\x08")
+    (tmp_path / "far.tif").write_bytes(b"MM\0+" + b"\xff" * 30)
+    for name in ("png.tif", "cut.tif", "far.tif"):
+        assert read_pages(tmp_path / name) == ()
+
+
+def test_pages_are_bounded(tmp_path: Path) -> None:
+    pages: list[Page] = [(np.full((4, 4), 90, np.uint8), {})] * (MOST_PAGES + 1)
+    assert len(read_pages(written(tmp_path / "p.tif", *pages[1:]))) == MOST_PAGES
+    with pytest.raises(PhotoTooLargeError, match="more than 200 pages; divide it into several"):
+        read_pages(written(tmp_path / "q.tif", *pages))
+
+
+def test_pages_that_go_round_are_counted_once(tmp_path: Path) -> None:
+    path = written(tmp_path / "p.tif", (piece(0), {}), (piece(2), {}))
+    with tifffile.TiffFile(path) as tiff:
+        first, second = tiff.pages.first.offset, tiff.pages[1].offset
+    content = bytearray(path.read_bytes())
+    (tags,) = struct.unpack_from("<H", content, second)
+    struct.pack_into("<I", content, second + 2 + 12 * tags, first)
+    path.write_bytes(content)
+    assert read_pages(path) == (1, 2)
+
+
+def test_a_page_that_cannot_be_read_is_one_all_the_same(tmp_path: Path) -> None:
+    """It fails by name when its turn comes, rather than being left out."""
+    strange: Page = (piece(0, 64).astype(np.float32), {"photometric": "rgb"})
+    path = written(tmp_path / "p.tif", (piece(0), {}), strange)
+    assert read_pages(path) == (1, 2)
+    with pytest.raises(UnreadablePhotoError, match="signed or floats"):
+        read_photo(path, page=2, isolated=True)
