@@ -9,10 +9,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import FrameType, SimpleNamespace
 
 import click
@@ -28,22 +27,21 @@ from colorflow.batch import (
     Plan,
     Remedy,
     ZipResults,
-    location_of,
     make_plan,
     ray_engine,
     read_hints,
     write_report,
     write_sheet,
 )
-from colorflow.batch.find import is_zip
-from colorflow.batch.locations import check_writable, is_local, real_folder
+from colorflow.batch.locations import check_writable, real_folder
 from colorflow.batch.names import too_long
 from colorflow.batch.report import check_report, report_kind
 from colorflow.batch.settings import digests_of, weights_files
 from colorflow.batch.sheet import SHEET, check_sheet
 from colorflow.batch.task import BORDER, share_text
 from colorflow.cli import INTERRUPTED
-from colorflow.errors import BatchError, ColorflowError, WritePhotoError, printable
+from colorflow.cli.places import opened_places
+from colorflow.errors import ColorflowError, WritePhotoError, printable
 from colorflow.files import check_replaceable, is_stream
 from colorflow.limits import QUALITY
 
@@ -76,25 +74,16 @@ def run_batch(
     """
     if options.quality != QUALITY and options.ext in ("png", "tiff"):
         raise click.UsageError(f"--quality: {options.ext} keeps all; it is for jpg and webp")
-    output = location_of(options.output)
-    to_zip = is_zip(output) and not os.path.isdir(str(output))
-    if not to_zip and os.path.exists(str(output)) and not os.path.isdir(str(output)):
-        raise WritePhotoError(str(output), "is a file, but -o names a folder for the results")
     try:
         naming = Naming(options.name, options.ext)
         naming.check_fits(settings)
     except ValueError as error:
         raise click.UsageError(f"--{error}") from error
     files = weights_files(settings, weights)
-    with ExitStack() as stack:
-        scratch = stack.enter_context(_scratch(options, to_zip=to_zip))
-        zipped = None
-        if to_zip:
-            zipped = _open_zip(output, options, scratch)
-            stack.callback(zipped.finish, is_complete=False)
+    with opened_places(options) as places:
         plan = make_plan(
-            options.inputs,
-            zipped.folder if zipped else output,
+            places.inputs,
+            places.output,
             settings,
             naming=naming,
             recursive=options.recursive,
@@ -102,48 +91,12 @@ def run_batch(
             hints_source=str(hints),
             treat_as_gray=treat_as_gray,
             weights=digests_of(files),
-            unpack_in=scratch,
+            unpack_in=places.scratch,
         )
-        if zipped:
-            zipped.check(plan)
-            plan.known_as[zipped.folder] = str(zipped.archive)
+        places.check(plan)
         if options.dry_run:
             return _print_plan(plan)
-        return _BatchRun(plan, files, options, zipped).run()
-
-
-def _open_zip(archive: Location, options: SimpleNamespace, scratch: Path | None) -> ZipResults:
-    """The zip for the results; a contact sheet is to lie in it."""
-    if not is_local(archive):
-        raise WritePhotoError(str(archive), "a zip is written on this machine; choose a folder")
-    for given in options.inputs:
-        if os.path.exists(given) and os.path.exists(archive) and os.path.samefile(given, archive):
-            raise WritePhotoError(archive, "is itself an input; choose another name for results")
-    sheet = options.contact_sheet
-    if sheet and sheet.name != str(sheet):
-        raise WritePhotoError(sheet, "the contact sheet lies in the zip; give its name alone")
-    zipped = ZipResults(archive, scratch if options.dry_run else None)
-    if sheet:
-        options.contact_sheet = zipped.folder / sheet
-    return zipped
-
-
-@contextmanager
-def _scratch(options: SimpleNamespace, *, to_zip: bool) -> Iterator[Path | None]:
-    """A temporary folder if zips are involved."""
-    if not to_zip and not any(is_zip(location_of(one)) for one in options.inputs):
-        yield None
-        return
-    if options.engine == "ray":
-        raise click.UsageError("--engine: ray takes folders, not zips, since every node reads them")
-    try:
-        scratch = TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True)
-    except OSError as error:
-        raise BatchError(
-            f"this machine has no room for what is in a zip ({error.strerror})"
-        ) from error
-    with scratch as folder:
-        yield Path(folder)
+        return places.deliver(_BatchRun(plan, files, options, places.zipped).run())
 
 
 def _print_plan(plan: Plan) -> int:
