@@ -14,7 +14,7 @@ from typing import Any
 
 from colorflow import __version__
 from colorflow.batch.plan import Plan
-from colorflow.batch.task import PhotoOutcome
+from colorflow.batch.task import ColoredFile, PhotoOutcome
 from colorflow.errors import WritePhotoError
 from colorflow.files import FileKind, is_stream, text_kind
 from colorflow.limits import QUALITY
@@ -23,7 +23,7 @@ from colorflow.photo.encode import write_file
 _OPENING = '{\n "made_by": "colorflow '
 _COLUMNS = (
     "photo", "status", "reason", "width", "height", "seconds", "remarks",
-    "result", "label", "seed", "share", "bits_per_dim",
+    "result", "label", "seed", "share", "bits_per_dim", "print", "repaired",
 )  # fmt: skip
 _BOM = "\ufeff"
 """Says to Excel that a table is UTF-8."""
@@ -113,14 +113,7 @@ def _table(plan: Plan, reached: Sequence[PhotoOutcome]) -> str:
             "remarks": "; ".join(outcome.remarks),
         }
         for one in outcome.colorings:
-            result = {
-                "result": one.path,
-                "label": one.label,
-                "seed": one.seed,
-                "share": one.share,
-                "bits_per_dim": one.bits_per_dim,
-            }
-            add(**photo, **result)
+            add(**photo, result=one.path, **_of_result(one))
         if not outcome.colorings:
             add(**photo)
     for path in plan.not_reached(reached):
@@ -150,16 +143,16 @@ def _as_json(outcome: PhotoOutcome, named: Callable[[object], str]) -> dict[str,
         "height": outcome.height,
         "seconds": round(outcome.seconds, 3),
         "remarks": list(outcome.remarks),
-        "colorings": [
-            {
-                "path": named(one.path),
-                "label": one.label,
-                "seed": one.seed,
-                "share": one.share,
-                "bits_per_dim": one.bits_per_dim,
-                "print": one.print_number,
-                "repaired": one.repaired,
-            }
-            for one in outcome.colorings
-        ],
+        "colorings": [{"path": named(one.path), **_of_result(one)} for one in outcome.colorings],
+    }
+
+
+def _of_result(one: ColoredFile) -> dict[str, object]:
+    return {
+        "label": one.label,
+        "seed": one.seed,
+        "share": one.share,
+        "bits_per_dim": one.bits_per_dim,
+        "print": one.print_number,
+        "repaired": one.repaired,
     }

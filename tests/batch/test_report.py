@@ -112,7 +112,7 @@ def test_a_table_has_a_row_for_each_result_and_for_each_file_without_any(tmp_pat
     }  # fmt: skip
     assert rows[0] == {
         **of_photo, "result": "'-out/a", "label": "a", "seed": "4", "share": "1.0",
-        "bits_per_dim": "-0.5",
+        "bits_per_dim": "-0.5", "print": "", "repaired": "",
     }  # fmt: skip
     assert rows[1] == {**rows[0], "result": "'-out/b", "label": "b", "share": "0.25"}
     named = [(row["photo"], row["status"], row["reason"]) for row in rows[2:]]
