@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
@@ -218,9 +219,9 @@ def test_a_full_sheet_goes_on_with_links_and_reads_nothing(
     assert write_sheet(tmp_path / "all.html", outcomes) == 5
     read = []
 
-    def counted(path: Path, *, isolated: bool) -> Photo:
+    def counted(path: Path, **options: Any) -> Photo:
         read.append(path.name)
-        return read_photo(path, isolated=isolated)
+        return read_photo(path, **options)
 
     monkeypatch.setattr(sheet, "MOST_BYTES", (tmp_path / "all.html").stat().st_size // 2)
     monkeypatch.setattr(sheet, "read_photo", counted)
