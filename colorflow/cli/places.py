@@ -70,7 +70,8 @@ class Places:
                     "name a folder or a zip"
                 )
             for task in plan.tasks:
-                plan.known_as[Path(str(task.target(plan.settings.labels[0])))] = "stdout"
+                (label,) = task.labels(plan.settings.labels)
+                plan.known_as[Path(str(task.target(label)))] = "stdout"
             plan.known_as[Path(str(self.output))] = "stdout"
 
     def deliver(self, code: int) -> int:

@@ -12,6 +12,7 @@ import tifffile
 from PIL import Image
 
 from colorflow.batch import Settings, make_plan
+from colorflow.batch.hints import PhotoHints
 from colorflow.cli import main
 from colorflow.colorizer import Hint
 from tests.batch.conftest import gray_pixels
@@ -86,7 +87,11 @@ def test_hints_and_patterns_name_a_page_as_its_results_are_named(tmp_path: Path)
     page.save(scan, save_all=True, append_images=[Image.fromarray(gray_pixels(9))])
     hint = Hint(9, 9, 60, -30)
     plan = make_plan(
-        [scan], tmp_path, Settings(), hints={"scan_p2.tif": (hint,)}, treat_as_gray=["*_p2.tif"]
+        [scan],
+        tmp_path,
+        Settings(),
+        hints={"scan_p2.tif": PhotoHints(hints=(hint,))},
+        treat_as_gray=["*_p2.tif"],
     )
     assert [(one.page, one.hints, one.treat_as_gray) for one in plan.tasks] == [
         (1, (), False),
