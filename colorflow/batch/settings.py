@@ -269,8 +269,8 @@ class Settings(_Settings):
         )
         if start:
             said = provenance_of(start.spec, None, weights[COLORS], hints=hints)
-            factors = {"saturation": start.saturation, "pale": start.pale}
-            each = [replace(said, photo=photo, **factors)]
+            saturation, pale = start.saturation, start.pale
+            each = [replace(said, photo=photo, saturation=saturation, pale=pale)]
         elif self.samples:
             each = [replace(first, seed=self.seed + i) for i in range(self.n)]
         else:
