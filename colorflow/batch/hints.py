@@ -137,7 +137,8 @@ def hints_of(given: Any, source: str) -> Hints:
         for field in _FIELDS:
             _check_number(one[field], f"{where}: {field}")
         try:
-            hints.append(Hint(*(float(one[field]) for field in _FIELDS), reach))
+            row, column, a, b = (float(one[field]) for field in _FIELDS)
+            hints.append(Hint(row, column, a, b, reach))
         except (ValueError, OverflowError) as error:
             raise BatchError(f"{where}: {error}") from error
     return tuple(hints)

@@ -256,7 +256,7 @@ class Settings(_Settings):
             weights: of the models.
         """
         start = task.start
-        hints = digest_of_hints(task.hints, start and start.spec)
+        hints = digest_of_hints(task.hints, start.spec if start else None)
         first = Provenance(
             seed=self.seed,
             temperature=self.temperature,

@@ -292,8 +292,7 @@ def _shifted(ab: Array, mask: NDArray[np.bool_], colors: Array, responses: Array
 
 
 def _logistic(x: Array) -> Array:
-    result: Array = 1 / (1 + np.exp(-x))
-    return result
+    return np.asarray(1 / (1 + np.exp(-x)), np.float32)
 
 
 def _half(planes: Array) -> Array:

@@ -30,7 +30,7 @@ from colorflow.ui.limits import LONG_QUEUE, WORK_QUEUE
 from colorflow.ui.panes import AT_ONCE, OWN_FORMAT, SUFFIXES, Download, picture
 from colorflow.ui.photos import UploadedPhoto, write_preview
 from colorflow.ui.runs import Run, Runs, Steps
-from colorflow.ui.session import Job
+from colorflow.ui.session import Job, Session
 from colorflow.ui.spots import best_spot
 from colorflow.ui.status import FAILURES, Updates, line, problem, progress, status_line
 
@@ -225,7 +225,7 @@ class EnlargePane:
             self.status: "",
         }
 
-    def interrupted(self, session: PhotoSession) -> Updates:
+    def interrupted(self, session: Session[Any]) -> Updates:
         """End an enlargement that waits or is made, if there is one."""
         if not isinstance(session.job, Enlarging) or session.job.state == "ended":
             return {}
