@@ -132,7 +132,7 @@ def hints_of(given: Any, source: str) -> Hints:
     hints = []
     for number, one in enumerate(given, 1):
         where = f"{source}: hint {number}"
-        reach = one.get("reach", "thing") if isinstance(one, dict) else "thing"
+        reach: Any = one.get("reach", "thing") if isinstance(one, dict) else "thing"
         _check_fields(one, _FIELDS, where, optional=("reach",))
         for field in _FIELDS:
             _check_number(one[field], f"{where}: {field}")

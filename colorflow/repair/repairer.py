@@ -15,13 +15,13 @@ import os
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from typing import TypeVar
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from colorflow.color import cie
 from colorflow.color.full_resolution import lightness_of
@@ -72,9 +72,9 @@ class Repairer:
     """
 
     def __init__(self, weights: RepairWeights, device: str | torch.device = "cpu") -> None:
-        self._finder, self._fill = weights.finder.to(device), weights.fill.to(device)
-        for module in (self._finder, self._fill):
-            nn.Module.to(module, memory_format=torch.channels_last)  # a fifth faster on a CPU
+        fast: Any = {"memory_format": torch.channels_last}  # a fifth faster on a CPU
+        self._finder = weights.finder.to(device).to(**fast)
+        self._fill = weights.fill.to(device).to(**fast)
         self._device = torch.device(device)
         self.weights, self.digest = weights, weights.digest
 
