@@ -12,7 +12,17 @@ import reprlib
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypedDict, TypeVar, cast, get_args
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    NotRequired,
+    ParamSpec,
+    TypedDict,
+    TypeVar,
+    cast,
+    get_args,
+)
 
 import gradio as gr
 from gradio.data_classes import FileData
@@ -57,12 +67,13 @@ Result = TypeVar("Result")
 
 
 class HintFields(TypedDict):
-    """The color of a point: a pixel of the upright photo, and CIELAB a and b."""
+    """The color of a point: a pixel of the upright photo, CIELAB a and b, and its reach."""
 
     row: float
     column: float
     a: float
     b: float
+    reach: NotRequired[Literal["thing", "around", "alike"]]
 
 
 def _in_sentences(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
