@@ -36,9 +36,9 @@ from colorflow.repair.weights import RepairWeights, load_repair_weights
 
 FIND_TILE, FILL_TILE, MARGIN = 512, 256, 64
 """Pixels: sides of tiles, and what is seen around them."""
-_CERTAIN, _EDGE, _STEP = 2.0, 0.0, 1.0
+_CERTAIN, _EDGE, _STEP = 5.0, 1.0, 1.25
 """Log odds: of the surest pixel of a place, of all its pixels, and a step of sensitivity."""
-_LEAST_PIXELS = 4
+_LEAST_PIXELS = 12
 _RIM = 2
 """Pixels by which found places are made wider: damage ends softly."""
 Result = TypeVar("Result")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 SEEN, PLAIN = 2.0, 10.0
 """Differences in L* below which nobody sees damage, and from which on everybody does."""
-UNWORN = 0.25
+UNWORN = 0.5
 """Probability that nothing is worn."""
 
 Lightness = NDArray[np.float32]

@@ -77,7 +77,7 @@ def test_seeds_and_temperatures(repairer: Repairer) -> None:
 
 
 def test_more_sensitive_is_more() -> None:
-    noise = np.random.default_rng(0).normal(-2, 16, (80, 90)).astype(np.float32)
+    noise = np.random.default_rng(0).normal(-2, 40, (80, 90)).astype(np.float32)
     odds = cv2.GaussianBlur(noise, (0, 0), 2).astype(np.float16)
     shares = [mask_of(odds, sensitivity).mean() for sensitivity in SENSITIVITIES]
     assert shares == sorted(shares)
@@ -87,9 +87,9 @@ def test_more_sensitive_is_more() -> None:
 
 def test_a_place_needs_one_sure_pixel_and_gets_a_rim() -> None:
     odds = np.full((40, 40), -5, np.float16)
-    odds[5:8, 5:15] = 1  # likely, not sure
-    odds[25:28, 5:15] = 1
-    odds[26, 8] = 4
+    odds[5:8, 5:15] = 2  # likely, not sure
+    odds[25:28, 5:15] = 2
+    odds[26, 8] = 6
     odds[10, 30] = 9  # a single pixel
     mask = mask_of(odds)
     assert not mask[:20].any()

@@ -308,7 +308,6 @@ if __name__ == "__main__":
         colorizer.Colorizer = FakeColorizer  # type: ignore[assignment, misc]
     enlarger.Enlarger = SmallEnlarger  # type: ignore[misc]
     repairer.Repairer = SmallRepairer  # type: ignore[misc]
-    server.default_weights = lambda _: PROGRAM  # any file that exists
     server.KEEP_SECONDS = float(os.environ.get("KEEP_SECONDS", server.KEEP_SECONDS))
     if "QUIZ_TRIALS" in os.environ:
         from colorflow.ui import quiz  # imports Gradio, which then chooses its folder
