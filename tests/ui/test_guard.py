@@ -426,12 +426,14 @@ def test_too_much_is_refused_with_and_without_a_length(tmp_path: Path, *, in_pie
 @pytest.mark.anyio
 async def test_incomplete_uploads_are_deleted_when_none_is_under_way(tmp_path: Path) -> None:
     """That of a refused one before its rest comes: some never send it."""
-    begun, complete, goes_on = tmp_path / "tmp1", tmp_path / "abc", anyio.Event()
+    begun, complete = tmp_path / "tmp1", tmp_path / "abc"
+    is_slow, goes_on = anyio.Event(), anyio.Event()
     complete.mkdir()
     stays = []
 
     async def upload(request: Request) -> JSONResponse:
         if request.headers.get("x-slow"):
+            is_slow.set()
             await goes_on.wait()
         return await stored_all(request)
 
@@ -449,7 +451,7 @@ async def test_incomplete_uploads_are_deleted_when_none_is_under_way(tmp_path: P
         async with anyio.create_task_group() as tasks:
             post = functools.partial(client.post, "/gradio_api/upload")
             tasks.start_soon(functools.partial(post, content=form(b"a"), headers={"x-slow": "1"}))
-            await anyio.wait_all_tasks_blocked()
+            await is_slow.wait()
             assert (await post(content=pieces(0.1))).status_code == 507
             goes_on.set()
         assert (await post(content=pieces(PATIENCE))).status_code == 507
