@@ -36,8 +36,8 @@ from colorflow.repair.weights import RepairWeights, load_repair_weights
 
 FIND_TILE, FILL_TILE, MARGIN = 512, 256, 64
 """Pixels: sides of tiles, and what is seen around them."""
-_CERTAIN, _EDGE, _STEP = 5.0, 1.0, 1.25
-"""Log odds: of the surest pixel of a place, of all its pixels, and a step of sensitivity."""
+_CERTAIN, _EDGE = (5.0, 1.25), (1.5, 0.4)
+"""Log odds of the surest pixel of a place, and of all its pixels, and a step of sensitivity."""
 _LEAST_PIXELS = 12
 _RIM = 2
 """Pixels by which found places are made wider: damage ends softly."""
@@ -204,11 +204,12 @@ def mask_of(odds: NDArray[np.float16], sensitivity: int = 0) -> NDArray[np.bool_
     """
     if sensitivity not in SENSITIVITIES:
         raise ValueError(f"sensitivity: expected -2 to 2, got {sensitivity!r}")
-    likely = (odds > _EDGE - _STEP * sensitivity).astype(np.uint8)
+    certain, edge = (start - step * sensitivity for start, step in (_CERTAIN, _EDGE))
+    likely = (odds > edge).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(likely, connectivity=8)
     keep = stats[:, cv2.CC_STAT_AREA] >= _LEAST_PIXELS
     sure = np.zeros(count, bool)
-    sure[labels[odds > _CERTAIN - _STEP * sensitivity]] = True
+    sure[labels[odds > certain]] = True
     keep &= sure
     keep[0] = False
     found = keep[labels].astype(np.uint8)

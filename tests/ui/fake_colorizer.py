@@ -45,7 +45,6 @@ HOLD = "hold"
 """The same holds an enlargement after its first tile."""
 STEPPED_WIDTH = 78
 """Coloring a photo of this width waits for a file of the name GO... there, and deletes it."""
-PROGRAM = Path(__file__)
 GO = "go-"
 
 
