@@ -139,6 +139,8 @@ def _colorize(visitor: Examiner, gray: Path, other: Path, broken: Path, colored:
     expect(visitor.one("#enlarge-samples .thumbnail-item")).to_have_count(4, timeout=PATIENCE)
     visitor.expect_text("#enlarge-status", "pixels")
     visitor.examine("Colorize, colored")
+    visitor.one("#size").get_by_text("As it is").click()
+    expect(visitor.one("#download")).to_be_visible(timeout=PATIENCE)
 
 
 def _hints(visitor: Examiner, gray: Path, other: Path, broken: Path, colored: Path) -> None:
