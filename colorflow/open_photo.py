@@ -121,13 +121,12 @@ class Opener:
         """The distribution of the colorings of a photo, whose file has this digest."""
         lightness = self._lightness_of([photo.pixels])
         size = photo.pixels.shape[:2]
-        inferring = [hint for hint in hints if hint.reach != "around"]
-        around = [hint for hint in hints if hint.reach == "around"]
+        around = [hint for hint in hints if isinstance(hint, Hint) and hint.reach == "around"]
+        inferring = [hint for hint in hints if hint not in around]
+        planes, local = self._hint_planes(inferring, size), self._hint_planes(around, size)
         alike = np.zeros((FINEST_GRID, FINEST_GRID), bool)
         for hint in inferring:
             alike[cell_of(hint, *size)] = hint.reach == "alike"
-        planes = self._hint_planes(inferring, size)
-        local = self._hint_planes(around, size)
 
         def condition(*, mirrored: bool) -> Condition:
             parts = [lightness, planes] if planes is not None else [lightness]

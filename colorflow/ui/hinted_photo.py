@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from colorflow.batch.hints import PhotoHints, Start
 from colorflow.color.full_resolution import LightnessRows, lightness_of, render
 from colorflow.color.grid import to_grid
-from colorflow.colorizer import ColoringSpec, PrincipalSpec
+from colorflow.colorizer import ColoringSpec, Hint, PrincipalSpec
 from colorflow.errors import ColorflowError
 from colorflow.photo import Photo, read_photo
 from colorflow.ui.colorings import ColoredPhoto
@@ -225,16 +225,18 @@ class HintedPhoto(ColoredPhoto):
         if self.target == target == self.points.target():
             self.choices = [*self.materials, *found]
 
-    def point_colors(self) -> list[Swatch]:
-        """The points' colors, at the lightness that the photo has there."""
+    def point_colors(self, hints: Sequence[Hint]) -> list[Swatch]:
+        """Colors of points, at the lightness that the photo has there."""
         small = self.small
         return [
             Swatch(self._lightness_at(small, hint.row, hint.column), hint.a, hint.b)
-            for hint in self.points.hints
+            for hint in hints
         ]
 
-    def marked(self, colors: Sequence[Swatch]) -> Path:
-        """A picture of the view in its colors, with marks at the points in these colors."""
+    def marked(self) -> Path:
+        """A picture of the view in its colors, with marks at the points in their colors."""
+        hints = self.points.hints  # may be changed meanwhile
+        colors = self.point_colors(hints)
         chosen, points, view = self.require_chosen(), self.points, self.view
         picture = read_photo(chosen.preview)
         if self.zoom > 1:
@@ -247,7 +249,7 @@ class HintedPhoto(ColoredPhoto):
                 (int(column) - view.left + 0.5) * picture.width / view.width,
             )
 
-        for index, (hint, color) in enumerate(zip(points.hints, colors, strict=True)):
+        for index, (hint, color) in enumerate(zip(hints, colors, strict=True)):
             at, chosen_one = place(hint.row, hint.column), index == points.current
             draw_mark(image, at, color.hex, str(index + 1), chosen=chosen_one)
         if points.uncolored is not None:

@@ -389,7 +389,8 @@ class HintsTab:
         }
         if photo is None or coloring is None:
             return shown
-        points, colors = photo.points, photo.point_colors()
+        points = photo.points
+        colors = photo.point_colors(points.hints)
         materials = color_list(_MATERIALS, photo.materials) if photo.choices else ""
         return {
             **shown,
@@ -409,7 +410,7 @@ class HintsTab:
 
     def _picture(self, session: HintSession, photo: HintedPhoto) -> Updates:
         """The coloring with its points, and the file of hints that says how to make it again."""
-        marked = photo.marked(photo.point_colors())
+        marked = photo.marked()
         whole = str(photo.overview()) if photo.zoom > 1 else None
         saved = str(photo.save(self._colorizer.digest))
         return {

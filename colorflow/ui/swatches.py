@@ -199,7 +199,8 @@ def point_list(points: Points, colors: Sequence[Swatch]) -> str:
     if not points.hints:
         return "<h2>Your points</h2><p>None yet.</p>"
     rows = []
-    for index, (hint, color) in enumerate(zip(points.hints, colors, strict=True)):
+    # Points may be changed meanwhile.
+    for index, (hint, color) in enumerate(zip(points.hints, colors, strict=False)):
         current = index == points.current
         held = str(current and points.held).lower()
         rows.append(

@@ -286,4 +286,4 @@ def test_work_is_what_is_computed(
     else:
         enlarger.piece(photo, scale, 0, 0, slice(30, 30 + piece), slice(40, 40 + piece))
     expected = enlarger.work(photo.height, photo.width, scale, piece=piece)
-    assert sum(computed) / 1e6 == pytest.approx(expected, rel=0.05)
+    assert sum(computed) / 1e6 == pytest.approx(expected, rel=0.12)
