@@ -20,7 +20,9 @@ _QUIET_MS = 200
 _LAST = ("Clear", "Remove", "Cancel", "Delete", "Upload", "Drop")
 """How labels of buttons begin that are pressed last: others go with what these take away."""
 _FILES = {"download-file", "reference-download-file", "hints-download-file", "all-file"}
-_ENLARGE = {"enlarge-put", "enlarge-go", "enlarge-cancel", "enlarge-download"}
+_ENLARGE = {
+    f"{tab}enlarge-{name}" for tab in ("", "hints-") for name in ("put", "go", "cancel", "download")
+}
 _PREPARE = {"prepare-put", "prepare-undo", "prepare-go", "prepare-cancel"}
 _NOT_HERE = {"cancel", *_FILES, "quiz-folder", *_ENLARGE, *_PREPARE}
 """The first is pressed by the tests of streaming, which hold the work up; the
@@ -153,7 +155,7 @@ def test_every_button_of_every_tab(
     visitor.one("#go").click()
     visitor.settle("go")
     for view in ("Single samples", "Summary"):
-        visitor.one("#view").get_by_label(view).check()
+        visitor.one("#view").get_by_text(view, exact=True).click()
         visitor.settle(view)
     visitor.press_all("Colorize")
 
