@@ -52,7 +52,7 @@ AROUND = 1.2
 where nothing else does, it has half of its effect 3 to 4 cells away."""
 ALIKE, ALIKE_SCALE, ALIKE_TONES = 0.4, 0.06, 14.0
 """What is like a thing: the cosine of the components at which it is half as likely to be, the scale
-of that, and the scale of the difference in L*. Chosen by eye on 12 photos."""
+of that, and the scale of the difference in L*. Chosen by eye."""
 LARGEST_GAIN = 2.0
 """Largest factor of the contrast."""
 

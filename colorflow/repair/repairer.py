@@ -3,7 +3,7 @@
     read     photo, _ = read_picture("print.jpg")       pixels (H, W) or (H, W, 3)
     find     L* (H, W) -> log odds of damage (H, W)     `Repairer.find`, tile by tile
     choose   log odds -> mask (H, W)                    `mask_of`
-    fill     L* and mask -> L* (H, W)                   `Repairer.fill`, where there is damage
+    fill     L* and mask -> L* (H, W)                   `Repairer.steps`, where there is damage
     paint    lightness inside the mask alone            `paint`
 
 Dimensions: H, W pixels of the photo.
