@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import tarfile
+import time
+import urllib.request
 import venv
 import zipfile
 from importlib.metadata import PathDistribution
@@ -28,15 +31,17 @@ OFFLINE = """
 import os, sys
 
 def end_at_the_network(event, arguments):
-    if event == "socket.getaddrinfo" or (
-        event == "socket.connect" and isinstance(arguments[1], tuple)
+    if (event == "socket.getaddrinfo" and arguments[0] != "127.0.0.1") or (
+        event == "socket.connect"
+        and isinstance(arguments[1], tuple)
+        and arguments[1][0] != "127.0.0.1"
     ):
         os.write(2, f"NETWORK: {event} {arguments}".encode())
         os._exit(86)
 
 sys.addaudithook(end_at_the_network)
 """
-"""Ends any process of an environment, workers included, that looks up a name or connects."""
+"""Ends any process of an environment, workers included, that looks up a name or leaves this machine."""
 
 COLORIZE = """
 import sys
@@ -167,3 +172,26 @@ def test_the_installed_package_colorizes_a_photo(python: Path, photo: Path) -> N
     assert first.shape == second.shape == (120, 160, 3)
     assert np.ptp(first, axis=-1).mean() > 3, "the picture is gray"
     assert np.abs(first - by_python).max() <= 1
+
+
+def test_the_installed_package_serves_the_page(python: Path, tmp_path: Path) -> None:
+    """With what the wheel requires, and nothing that tests or training install beside it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path / "log"
+    command = [python.with_name("colorflow"), "app", "--port", str(port)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=output, stderr=output)
+    try:
+        for _ in range(600):
+            said = log.read_text(encoding="utf-8")
+            if "Ctrl-C ends it" in said or process.poll() is not None:
+                break
+            time.sleep(0.1)
+        assert "Ctrl-C ends it" in said, said
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/config", timeout=60) as answer:
+            assert b"prepare-repair" in answer.read()
+    finally:
+        process.kill()
+        process.wait()

@@ -35,16 +35,19 @@ def test_a_cracked_print_is_cut_out_repaired_colored_and_enlarged(
     x, y = (float(value) for value in corners[0])
     _click(picture, (x - _AWAY, y - _AWAY), SIDE)
     across = visitor.one("#prepare-frame").get_by_label("Upper left, across")
+    down = visitor.one("#prepare-frame").get_by_label("Upper left, down")
     assert abs(float(across.input_value()) - (x - _AWAY)) < 2
+    assert abs(float(down.input_value()) - (y - _AWAY)) < 2
+    handles.nth(0).hover()  # which may scroll
     box = _box(picture)
     scale = box["width"] / SIDE
-    handles.nth(0).hover()
     visitor.page.mouse.down()
     visitor.page.mouse.move(box["x"] + (x - 10) * scale, box["y"] + y * scale, steps=3)
     visitor.page.mouse.up()
     for _ in range(round(10 * scale)):
         visitor.page.keyboard.press("ArrowRight")
     assert abs(float(across.input_value()) - x) < 2
+    assert abs(float(down.input_value()) - y) < 2
     visitor.one("#prepare-frame [data-act=cut]").click()
     visitor.expect_text("#prepare-status", "Done in")
     width, height = _size_in(visitor.one("#about").inner_text())
