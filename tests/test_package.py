@@ -41,7 +41,7 @@ def end_at_the_network(event, arguments):
 
 sys.addaudithook(end_at_the_network)
 """
-"""Ends any process of an environment, workers included, that looks up a name or leaves this machine."""
+"""Ends any process, workers included, that looks up a name or reaches beyond this machine."""
 
 COLORIZE = """
 import sys
