@@ -70,7 +70,7 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, P, H, W), about -1 to 1 -> (B, widths[0], H/2, W/2)."""
-        x = F.pixel_unshuffle(x, 2)
+        x = F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last)
         passed = []
         for index, block in enumerate(self.down):
             x = block(F.avg_pool2d(x, 2) if index else x)

@@ -34,7 +34,7 @@ from colorflow.repair.fill import RADIUS, first_guess
 from colorflow.repair.network import CELL
 from colorflow.repair.weights import RepairWeights, load_repair_weights
 
-FIND_TILE, FILL_TILE, MARGIN = 512, 256, 64
+FIND_TILE, FILL_TILE, MARGIN = 1024, 512, 64
 """Pixels: sides of tiles, and what is seen around them."""
 _CERTAIN, _EDGE = (5.0, 1.25), (1.5, 0.4)
 """Log odds of the surest pixel of a place, and of all its pixels, and a step of sensitivity."""
@@ -137,7 +137,11 @@ class Repairer:
         elif mask.shape != lightness.shape or mask.dtype != bool:
             raise ValueError(f"mask: expected bool of shape {lightness.shape}")
         filled = first_guess(lightness, mask)
-        tiles = [tile for tile in _tiles(lightness.shape, FILL_TILE) if mask[tile].any()]
+        tiles = [
+            _narrowed(tile, mask, self._fill.multiple)
+            for tile in _tiles(lightness.shape, FILL_TILE)
+            if mask[tile].any()
+        ]
         result = lightness.copy()
         for done, tile in enumerate(tiles, 1):
             inside = mask[tile]
@@ -242,6 +246,17 @@ def _tiles(shape: tuple[int, ...], side: int) -> Iterator[tuple[slice, slice]]:
     for top in range(0, height, side):
         for left in range(0, width, side):
             yield slice(top, min(top + side, height)), slice(left, min(left + side, width))
+
+
+def _narrowed(
+    tile: tuple[slice, slice], mask: NDArray[np.bool_], multiple: int
+) -> tuple[slice, slice]:
+    """The part of a tile that holds all of its mask; cells of all scales stay where they are."""
+    sides = []
+    for axis, side in enumerate(tile):
+        hidden = side.start + np.flatnonzero(mask[tile].any(1 - axis))
+        sides.append(slice(int(hidden[0]) // multiple * multiple, int(hidden[-1]) + 1))
+    return sides[0], sides[1]
 
 
 def _with_margin(
