@@ -38,6 +38,8 @@ _MOST_OTHER = 0.1
 """Of what is beside the prints, how much may differ from the bed."""
 _DIFFERENCES = (3.0, 6.0, 12.0, 20.0)
 """From the bed, in CIELAB units, beyond what the bed's own are."""
+_INWARD = 1.0
+"""Pixels at `_SIDE` by which found sides are moved inward: nothing of the bed stays."""
 _UNSURE = (0.01, 0.02)
 """How far the sides of a print may be off, as shares of its longer side."""
 _LARGEST_TILT = 20.0
@@ -247,7 +249,7 @@ def _fitted(
         vx, vy, x, y = cv2.fitLine(chosen.astype(np.float32), cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
         distance = np.abs((chosen - (x, y)) @ np.array([-vy, vx]))
         near += int((distance < max(1.5, _STRAIGHT * length)).sum())
-        lines.append((np.array([x, y]), np.array([vx, vy])))
+        lines.append((np.array([x, y]) + _INWARD * normal, np.array([vx, vy])))
     if near < 0.85 * len(points):
         return None
     before = [lines[-1], *lines[:-1]]

@@ -69,6 +69,16 @@ def test_a_print_without_a_border_is_found() -> None:
     assert np.abs(np.array(frame.corners) - corners).max() < 3
 
 
+@pytest.mark.parametrize("kind", ["white", "black"])
+def test_nothing_of_the_bed_is_left_around_a_print(kind: str) -> None:
+    scan = bed(kind, 420, 520, np.random.default_rng(0))
+    paper = np.full((220, 300, 3), 128, np.uint8)
+    laid(scan, paper, (250, 215), 5.0)
+    photo = photo_from_image(scan)
+    (frame,) = find_frames(photo)
+    assert np.abs(cut_out(photo, frame).pixels.astype(int) - 128).max() < 12
+
+
 def test_several_prints_are_found_in_reading_order() -> None:
     scan = bed("white", 640, 820, np.random.default_rng(1))
     centers = [(200, 160), (600, 170), (210, 470)]
