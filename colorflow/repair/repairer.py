@@ -36,8 +36,8 @@ from colorflow.repair.weights import RepairWeights, load_repair_weights
 
 FIND_TILE, FILL_TILE, MARGIN = 1024, 512, 64
 """Pixels: sides of tiles, and what is seen around them."""
-_CERTAIN, _EDGE = (5.0, 1.25), (1.5, 0.4)
-"""Log odds of the surest pixel of a place, and of all its pixels, and a step of sensitivity."""
+_EDGE, _ENOUGH = (0.0, 0.25), (9.0, 1.25)
+"""Log odds of each pixel of a place, evidence of a place (see `mask_of`), steps of sensitivity."""
 _LEAST_PIXELS = 12
 _RIM = 2
 """Pixels by which found places are made wider: damage ends softly."""
@@ -200,7 +200,10 @@ class Repairer:
 
 
 def mask_of(odds: NDArray[np.float16], sensitivity: int = 0) -> NDArray[np.bool_]:
-    """What to fill: places of likely pixels around one that is surely damage, and a rim.
+    """What to fill: places of likely pixels with enough evidence, and a rim.
+
+    The evidence of a place is the log odds of its surest pixel, and half the log of the sum of what
+    its pixels have above those of an edge: a long crack needs no pixel as sure as a speck does.
 
     Args:
         odds: (H, W), of `Repairer.find`.
@@ -208,14 +211,15 @@ def mask_of(odds: NDArray[np.float16], sensitivity: int = 0) -> NDArray[np.bool_
     """
     if sensitivity not in SENSITIVITIES:
         raise ValueError(f"sensitivity: expected -2 to 2, got {sensitivity!r}")
-    certain, edge = (start - step * sensitivity for start, step in (_CERTAIN, _EDGE))
-    likely = (odds > edge).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(likely, connectivity=8)
-    keep = stats[:, cv2.CC_STAT_AREA] >= _LEAST_PIXELS
-    sure = np.zeros(count, bool)
-    sure[labels[odds > certain]] = True
-    keep &= sure
-    keep[0] = False
+    edge, enough = (start - step * sensitivity for start, step in (_EDGE, _ENOUGH))
+    likely = odds > edge
+    count, labels = cv2.connectedComponents(likely.astype(np.uint8), connectivity=8)
+    place, values = labels[likely], odds[likely].astype(np.float64)
+    surest, pixels = np.zeros(count), np.bincount(place, minlength=count)
+    np.maximum.at(surest, place, values)
+    total = np.bincount(place, values - edge, minlength=count)
+    evidence = surest + 0.5 * np.log(np.maximum(total, 1e-6))
+    keep = (pixels >= _LEAST_PIXELS) & (evidence > enough)
     found = keep[labels].astype(np.uint8)
     return cv2.dilate(found, np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)).astype(bool)
 

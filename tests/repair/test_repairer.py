@@ -85,16 +85,18 @@ def test_more_sensitive_is_more() -> None:
     assert not mask_of(np.full((40, 50), -4, np.float16)).any()
 
 
-def test_a_place_needs_one_sure_pixel_and_gets_a_rim() -> None:
-    odds = np.full((40, 40), -5, np.float16)
+def test_a_place_needs_evidence_and_gets_a_rim() -> None:
+    odds = np.full((60, 400), -5, np.float16)
     odds[5:8, 5:15] = 2  # likely, not sure
     odds[25:28, 5:15] = 2
-    odds[26, 8] = 6
-    odds[10, 30] = 9  # a single pixel
+    odds[26, 8] = 8
+    odds[10, 30] = 12  # a single pixel
+    odds[45:50, 5:395] = 5.5  # long, and less sure
     mask = mask_of(odds)
     assert not mask[:20].any()
     assert mask[23:30, 3:17].all()
-    assert mask.sum() == 7 * 14
+    assert mask[43:52, 3:397].all()
+    assert mask.sum() == 7 * 14 + 9 * 394
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (3, 2), (64, 5)])
