@@ -331,11 +331,16 @@ class Settings(_Settings):
             of_files = {name: getattr(said.colors, name) for name in names}
             return replace(said, colors=replace(by_label[label].provenance, **of_files))
 
-        colored = photo.kind is Kind.COLORED
+        remarks = {
+            "has colors, and was treated as gray": photo.kind is Kind.COLORED,
+            "its hints keep the coloring they were given on; the reference was not used": (
+                task.start and self.reference
+            ),
+        }
         return Results(
             {label: stated(label, said) for label, said in expected.items()},
             paint,
-            remarks=("has colors, and was treated as gray",) if colored else (),
+            remarks=tuple(remark for remark, is_true in remarks.items() if is_true),
             bits_per_dim=[one.bits_per_dim for one in colorings] if self.likelihood else None,
         )
 

@@ -63,15 +63,16 @@ class Places:
         if self.zipped:
             self.zipped.check(plan)
         if self.stdout:
-            photos, results = len(plan.inputs), len(plan.settings.labels)
+            usual = plan.settings.labels
+            labels = [task.labels(usual) for task in plan.tasks] or [usual]
+            photos, results = len(plan.inputs), len(labels[0])
             if (photos, results) != (1, 1):
                 raise click.UsageError(
                     f"-o: stdout takes one result of one photo, not {results} of each of {photos}; "
                     "name a folder or a zip"
                 )
             for task in plan.tasks:
-                (label,) = task.labels(plan.settings.labels)
-                plan.known_as[Path(str(task.target(label)))] = "stdout"
+                plan.known_as[Path(str(task.target(labels[0][0])))] = "stdout"
             plan.known_as[Path(str(self.output))] = "stdout"
 
     def deliver(self, code: int) -> int:

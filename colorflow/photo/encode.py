@@ -242,7 +242,7 @@ def _encode_png16(samples: np.ndarray, chunks: PngImagePlugin.PngInfo, metadata:
     import imagecodecs  # takes 0.1 s, which few photos need
 
     encoded = imagecodecs.png_encode(
-        samples,
+        np.ascontiguousarray(samples),
         level=1,
         strategy=imagecodecs.PNG.STRATEGY.RLE,
         filter=imagecodecs.PNG.FILTER.SUB,

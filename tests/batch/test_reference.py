@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from colorflow.batch import Settings, read_reference
+from colorflow.batch import PhotoHints, Settings, read_reference
+from colorflow.batch.hints import Start
 from colorflow.cli import main
-from colorflow.colorizer import Colorizer
+from colorflow.colorizer import ColoringSpec, Colorizer
 from colorflow.photo import read_photo, read_provenance
 from tests.cli.fake_run import usage_error
 
@@ -125,6 +127,30 @@ def test_a_bad_reference_is_wrong_usage(
     command = ["colorize", str(album), "-o", str(tmp_path / "out")]
     assert said in usage_error([*command, "--reference", str(tmp_path / name)], capsys)
     assert not (tmp_path / "out").exists()
+
+
+def test_hints_that_were_given_on_a_coloring_keep_it_and_this_is_said(
+    album: Path,
+    coffee: Path,
+    tmp_path: Path,
+    colorizer: Colorizer,
+    in_process: None,
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    spec = ColoringSpec(seeds=(1,) * 5)
+    given = PhotoHints((), Start(spec, colorizer.digest))
+    hints = tmp_path / "h.json"
+    hints.write_text(json.dumps({"b.png": given.as_json()}))
+    command = ["colorize", str(album / "b.png"), "--hints", str(hints), "-o", "-", "-n", "2"]
+    assert main([*command, "--reference", str(coffee)]) == 0
+    with_reference, messages = capsysbinary.readouterr()
+    assert (
+        b"b.png: its hints keep the coloring they were given on; the reference was not" in messages
+    )
+    assert main(command) == 0
+    without, messages = capsysbinary.readouterr()
+    assert with_reference == without
+    assert b"reference" not in messages
 
 
 def test_a_strength_needs_a_reference(album: Path, capsys: Printed) -> None:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
+import tifffile
 from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 from PIL.ExifTags import Base
@@ -229,6 +230,33 @@ def test_prints_of_one_scan_become_results(tmp_path: Path, out: Path, work: Work
     assert "another choice of cutting prints out" in str(whole.reason)
     (anew,) = work(Settings(n=2, overwrite=True), scan).values()
     assert anew.remarks == (BORDER,)
+
+
+def test_each_page_may_hold_prints(tmp_path: Path, out: Path, repairer: Repairer) -> None:
+    """The second page holds two; one of its results is made anew alone."""
+    prints = paper(), paper(200), paper(100)
+    pages = [laid_down(prints[0]), laid_down(*prints[1:])]
+    with tifffile.TiffWriter(tmp_path / "scan.tif") as scan:
+        for page in pages:
+            scan.write(page, contiguous=False)
+
+    def outcomes() -> list[PhotoOutcome]:
+        plan = make_plan([tmp_path / "scan.tif"], out, RepairSettings(crop=True))
+        return list(run_in_process(plan, repairer=repairer))
+
+    want = ["scan_p2_2_repaired.png", "scan_p2_repaired.png", "scan_repaired.png"]
+    for status in ("done", "skipped"):
+        assert [one.status for one in outcomes()] == [status] * 2
+        assert names(out) == want
+    for name, before in zip(want, (prints[2], prints[1], prints[0]), strict=True):
+        same = cv2.resize(read_photo(out / name).pixels, (160, 120))[10:-10, 10:-10].astype(int)
+        assert np.abs(same - before[10:-10, 10:-10]).mean() < 8
+    (out / want[0]).unlink()
+    first, second = outcomes()
+    assert (first.page, first.status) == (1, "skipped")
+    assert (second.page, second.status) == (2, "done")
+    assert [one.print_number for one in second.colorings] == [1, 2]
+    assert names(out) == want
 
 
 def test_one_print_has_the_usual_name_and_a_photo_without_a_bed_is_whole(

@@ -39,6 +39,15 @@ def test_lossless_formats_hold_the_pixels(photo: Photo, tmp_path: Path, name: st
     np.testing.assert_array_equal(written[..., ::-1], photo.pixels)
 
 
+@pytest.mark.parametrize("name", ["out.png", "out.tif"])
+def test_pixels_may_be_a_view_of_others(photo: Photo, tmp_path: Path, name: str) -> None:
+    deep = photo.pixels.astype(np.uint16) * 257
+    for view in (deep[..., 0], deep[:, ::-1], photo.pixels[..., 0], photo.pixels[::-1]):
+        write_image(tmp_path / name, view, photo)
+        written = cv2.imread(str(tmp_path / name), cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(written, view if view.ndim == 2 else view[..., ::-1])
+
+
 def test_tiff_is_read_by_tifffile(see_through: Photo, tmp_path: Path) -> None:
     tall = Photo(
         pixels=np.tile(see_through.pixels, (3, 1, 1)), alpha=np.tile(see_through.alpha, (3, 1))
