@@ -25,41 +25,26 @@ from pathlib import Path
 
 import torch
 
-from colorflow.coloring import (
-    Coloring,
-    ColoringSpec,
-    LevelOutput,
-    PrincipalSpec,
-    Uncertainty,
-    bits_per_dim,
-    check_seed,
-)
+from colorflow.coloring import Coloring as Coloring
+from colorflow.coloring import ColoringSpec as ColoringSpec
+from colorflow.coloring import LevelOutput as LevelOutput
+from colorflow.coloring import PrincipalSpec as PrincipalSpec
+from colorflow.coloring import Uncertainty as Uncertainty
+from colorflow.coloring import bits_per_dim as bits_per_dim
+from colorflow.coloring import check_seed
 from colorflow.device import device_of, one_thread
 from colorflow.errors import PhotoError
 from colorflow.exploration import Exploration
-from colorflow.files import default_weights
+from colorflow.files import default_weights as default_weights
 from colorflow.limits import LARGEST_SEED, MOST_LOOKS, MOST_PRINCIPAL, REFERENCE_STRENGTH
-from colorflow.model.hints import Hint, Reach
+from colorflow.model.hints import Hint as Hint
+from colorflow.model.hints import Reach as Reach
 from colorflow.model.level import COARSE_LEVELS
 from colorflow.model.weights import LoadedWeights, load_weights
 from colorflow.open_photo import Opener
-from colorflow.photo import Kind, Picture, read_picture
-from colorflow.photo_model import PhotoModel
-
-__all__ = [
-    "Coloring",
-    "ColoringSpec",
-    "Colorizer",
-    "Hint",
-    "LevelOutput",
-    "PhotoModel",
-    "Picture",
-    "PrincipalSpec",
-    "Reach",
-    "Uncertainty",
-    "bits_per_dim",
-    "default_weights",
-]
+from colorflow.photo import Kind, read_picture
+from colorflow.photo import Picture as Picture
+from colorflow.photo_model import PhotoModel as PhotoModel
 
 
 class Colorizer(Exploration):

@@ -17,7 +17,7 @@ import numpy as np
 
 from colorflow.batch.reference import Reference
 from colorflow.coloring import check_seed, digest_of_hints, provenance_of
-from colorflow.enlarge.draws import MEAN, draws
+from colorflow.enlarge.draws import MEAN, Draw, draws
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.files import (
     COLORING_WEIGHTS,
@@ -147,9 +147,30 @@ class _Settings:
             raise ValueError(f"sensitivity: expected -2 to 2, got {self.sensitivity}")
 
     @property
+    def models(self) -> Sequence[str]:
+        """The models that it uses."""
+        used = {COLORS: self.kind is COLORING, DETAIL: self.scale > 1, REPAIR: self.repair}
+        return tuple(model for model, is_used in used.items() if is_used)
+
+    @property
     def fill(self) -> tuple[float, int]:
         """Temperature and seed of what repair fills in."""
         return 0.0, 0
+
+    def leaves(self, photo: Photo, task: PhotoTask) -> bool:
+        """Whether a photo has colors and is not to be treated as gray."""
+        return False
+
+    def enlargement(self, draw: Draw, photo: str, weights: Digests) -> Enlargement:
+        """What a result will say of its detail; `photo` and `weights` as of `preparation`."""
+        return Enlargement(
+            scale=self.scale,
+            seed=draw.seed,
+            temperature=draw.temperature,
+            model=weights[DETAIL],
+            photo=photo,
+            restored=self.restore,
+        )
 
     def preparation(self, photo: str, weights: Digests, number: int) -> Preparation | None:
         """What each result will say of the scan's preparation, but for shares and counts.
@@ -230,12 +251,6 @@ class Settings(_Settings):
             raise ValueError(f"scale: expected 1, 2 or 4, got {self.scale}")
 
     @property
-    def models(self) -> Sequence[str]:
-        """The models that it uses."""
-        others = {DETAIL: self.scale > 1, REPAIR: self.repair}
-        return (COLORS, *(model for model, used in others.items() if used))
-
-    @property
     def has_seeds(self) -> bool:
         """Whether each result is a sample."""
         return self.samples
@@ -255,43 +270,27 @@ class Settings(_Settings):
             task: with its hints.
             weights: of the models.
         """
-        start = task.start
+        start, reference, model = task.start, self.reference, weights[COLORS]
         hints = digest_of_hints(task.hints, start.spec if start else None)
-        first = Provenance(
-            seed=self.seed,
-            temperature=self.temperature,
-            model=weights[COLORS],
-            photo=photo,
-            hints=hints,
-            looks=self.looks,
-            reference=self.reference.digest if self.reference else None,
-            strength=self.reference.strength if self.reference else None,
-        )
         if start:
-            said = provenance_of(start.spec, None, weights[COLORS], hints=hints)
+            said = provenance_of(start.spec, None, model, hints=hints)
             saturation, pale = start.saturation, start.pale
             each = [replace(said, photo=photo, saturation=saturation, pale=pale)]
-        elif self.samples:
-            each = [replace(first, seed=self.seed + i) for i in range(self.n)]
         else:
-            each = [replace(first, principal=Principal(a, self.n)) for a in LETTERS[: self.n]]
-        detail = None
-        if self.scale > 1:
-            detail = Enlargement(
-                scale=self.scale,
-                seed=MEAN.seed,
-                temperature=MEAN.temperature,
-                model=weights[DETAIL],
-                photo=photo,
-                restored=self.restore,
-            )
+            first = Provenance(self.seed, self.temperature, model, photo, hints, looks=self.looks)
+            if reference:
+                first = replace(first, reference=reference.digest, strength=reference.strength)
+            if self.samples:
+                each = [replace(first, seed=self.seed + i) for i in range(self.n)]
+            else:
+                each = [replace(first, principal=Principal(a, self.n)) for a in LETTERS[: self.n]]
+        detail = self.enlargement(MEAN, photo, weights) if self.scale > 1 else None
         return {
             label: Statements(one, detail)
             for label, one in zip(task.labels(self.labels), each, strict=True)
         }
 
     def leaves(self, photo: Photo, task: PhotoTask) -> bool:
-        """Whether a photo has colors and is not to be treated as gray."""
         return photo.kind is Kind.COLORED and not task.treat_as_gray
 
     def results(
@@ -399,11 +398,6 @@ class EnlargeSettings(_Settings):
         check_range("temperature", self.temperature or 0, 0, LARGEST_DETAIL_TEMPERATURE)
 
     @property
-    def models(self) -> Sequence[str]:
-        """The models that it uses."""
-        return (DETAIL, REPAIR) if self.repair else (DETAIL,)
-
-    @property
     def has_seeds(self) -> bool:
         """Whether each result is a sample."""
         return self.temperature is not None
@@ -419,22 +413,9 @@ class EnlargeSettings(_Settings):
         """What each result will say of itself, by label."""
         own = draws(self.n, self.temperature, self.seed)
         return {
-            label: Statements(
-                detail=Enlargement(
-                    scale=self.scale,
-                    seed=draw.seed,
-                    temperature=draw.temperature,
-                    model=weights[DETAIL],
-                    photo=photo,
-                    restored=self.restore,
-                )
-            )
+            label: Statements(detail=self.enlargement(draw, photo, weights))
             for label, draw in zip(self.labels, own, strict=True)
         }
-
-    def leaves(self, photo: Photo, task: PhotoTask) -> bool:
-        """Every photo is enlarged."""
-        return False
 
     def results(
         self, models: Models, photo: Photo, task: PhotoTask, expected: Mapping[str, Statements]
@@ -476,11 +457,6 @@ class RepairSettings(_Settings):
             raise ValueError("repair: expected one result of each photo, at its own size")
 
     @property
-    def models(self) -> Sequence[str]:
-        """The models that it uses."""
-        return (REPAIR,)
-
-    @property
     def fill(self) -> tuple[float, int]:
         """Temperature and seed of what repair fills in; the mean has no seed."""
         return self.temperature, self.seed if self.temperature else 0
@@ -497,11 +473,7 @@ class RepairSettings(_Settings):
 
     def statements(self, photo: str, task: PhotoTask, weights: Digests) -> dict[str, Statements]:
         """Nothing but the preparation is said of a result."""
-        return {label: Statements() for label in self.labels}
-
-    def leaves(self, photo: Photo, task: PhotoTask) -> bool:
-        """Every photo is repaired."""
-        return False
+        return dict.fromkeys(self.labels, Statements())
 
     def results(
         self, models: Models, photo: Photo, task: PhotoTask, expected: Mapping[str, Statements]

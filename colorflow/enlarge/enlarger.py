@@ -27,7 +27,7 @@ from colorflow.color.upsample import GuidedUpsampler
 from colorflow.coloring import check_seed
 from colorflow.device import device_of
 from colorflow.enlarge.draws import draws
-from colorflow.enlarge.tiles import TILE, Doubling
+from colorflow.enlarge.tiles import TILE, Doubling, result_of, tiles_of
 from colorflow.enlarge.weights import FIRST, LAST, RESTORE, EnlargeWeights, load_enlarge_weights
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.files import ENLARGE_WEIGHTS, default_weights
@@ -182,7 +182,7 @@ class Enlarger:
         self, photo: Photo, scale: int, temperature: float, seed: int, *, restore: bool = False
     ) -> NDArray[np.float32]:
         """One sample of the lightness, (sH, sW) L* in [0, 100]; arguments as of `enlarge`."""
-        return _result_of(self.steps(photo, scale, temperature, seed, restore=restore))
+        return result_of(self.steps(photo, scale, temperature, seed, restore=restore))
 
     def steps(
         self, photo: Photo, scale: int, temperature: float, seed: int, *, restore: bool = False
@@ -224,10 +224,8 @@ class Enlarger:
         reach = self._reach(names)
         top, left = (max(0, side.start - reach) // 2 * 2 for side in (rows, columns))
         seen = photo.full_depth[top : rows.stop + reach + 1, left : columns.stop + reach + 1]
-        steps = self._doublings(
-            names, lightness_of(np.ascontiguousarray(seen)), temperature, seed, (top, left)
-        )
-        lightness = _result_of(steps)
+        low = lightness_of(np.ascontiguousarray(seen))
+        lightness = result_of(self._doublings(names, low, temperature, seed, (top, left)))
         inner = (
             slice(scale * (side.start - first), scale * (side.stop - first))
             for side, first in ((rows, top), (columns, left))
@@ -321,16 +319,6 @@ class Enlarger:
             )
 
 
-def _result_of(steps: Generator[float, None, NDArray[np.float32]]) -> NDArray[np.float32]:
-    """What a generator returns in the end."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            lightness: NDArray[np.float32] = end.value
-            return lightness
-
-
 def paint(
     photo: Photo, lightness: NDArray[np.float32], *, bits: Literal[8, 16] = 8
 ) -> NDArray[np.uint8] | NDArray[np.uint16]:
@@ -348,29 +336,23 @@ def paint(
     gray = photo.pixels.ndim == 2
     depth = np.uint8 if bits == 8 else np.uint16
     painted = np.empty(lightness.shape if gray else (*lightness.shape, 3), depth)
-    for top in range(0, photo.height, _SQUARE):
-        for left in range(0, photo.width, _SQUARE):
-            rows, inner_rows = _with_margin(top, photo.height)
-            columns, inner_columns = _with_margin(left, photo.width)
-            part = _times(scale, rows), _times(scale, columns)
-            if gray:
-                ab = np.zeros((2, 1, 1), np.float32)
-            else:
-                lab = cie.rgb_to_lab(photo.pixels[rows, columns] / 255)
-                ab = np.moveaxis(lab[..., 1:], -1, 0).astype(np.float32)
-            larger = np.ascontiguousarray(lightness[part])
-            square = render_upsampled(GuidedUpsampler(ab, larger), larger, bits=bits)
-            square = square[_times(scale, inner_rows), _times(scale, inner_columns)]
-            here = slice(scale * top, scale * top + square.shape[0])
-            there = slice(scale * left, scale * left + square.shape[1])
-            painted[here, there] = square[..., 0] if gray else square
+    for tile in tiles_of(photo.pixels.shape[:2], _SQUARE):
+        # Chroma depends on what is around a square, which is cut off at the end.
+        seen = tuple(slice(max(0, side.start - _MARGIN), side.stop + _MARGIN) for side in tile)
+        if gray:
+            ab = np.zeros((2, 1, 1), np.float32)
+        else:
+            lab = cie.rgb_to_lab(photo.pixels[seen] / 255)
+            ab = np.moveaxis(lab[..., 1:], -1, 0).astype(np.float32)
+        larger = np.ascontiguousarray(lightness[tuple(_times(scale, side) for side in seen)])
+        square = render_upsampled(GuidedUpsampler(ab, larger), larger, bits=bits)
+        inner = tuple(
+            slice(scale * (side.start - around.start), scale * (side.stop - around.start))
+            for side, around in zip(tile, seen, strict=True)
+        )
+        own = square[inner]
+        painted[tuple(_times(scale, side) for side in tile)] = own[..., 0] if gray else own
     return painted
-
-
-def _with_margin(start: int, size: int) -> tuple[slice, slice]:
-    """A square's pixels with those that its chroma depends on, and where the square is in them."""
-    first, last = max(0, start - _MARGIN), min(size, start + _SQUARE + _MARGIN)
-    return slice(first, last), slice(start - first, min(start + _SQUARE, size) - first)
 
 
 def _times(scale: int, pixels: slice) -> slice:

@@ -6,7 +6,8 @@ Noise depends on the place, and every tile sees around itself all that its pixel
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ TILE = 512
 """Side of a tile in pixels of the low resolution, a multiple of 2."""
 _BLOCK = 64
 """Side of the squares of cells whose noise is drawn at once."""
+Result = TypeVar("Result")
 
 
 class Doubling:
@@ -54,24 +56,21 @@ class Doubling:
         # Whole cells and a margin on all sides: borders are treated as the inside is.
         below, right = self.height % 2 + margin, self.width % 2 + margin
         self._low = np.pad(lightness, ((margin, below), (margin, right)), mode="symmetric")
-        self._corners = [
-            (top, left)
-            for top in range(0, self.height, tile)
-            for left in range(0, self.width, tile)
-        ]
-        self._tile, self._origin = tile, origin
-        self.tiles = len(self._corners)
+        self._origin, self._tiles = origin, list(tiles_of(lightness.shape, tile))
+        self.tiles = len(self._tiles)
         self.lightness: NDArray[np.float32] = np.empty(
             (2 * self.height, 2 * self.width), np.float32
         )
 
     def run(self) -> Iterator[int]:
         """Fills `lightness` tile by tile; yields how many tiles are done."""
-        for done, (top, left) in enumerate(self._corners, 1):
-            bottom, right = min(top + self._tile, self.height), min(left + self._tile, self.width)
-            tile = self._sample(top, bottom + bottom % 2, left, right + right % 2)
-            rows, columns = 2 * (bottom - top), 2 * (right - left)
-            self.lightness[2 * top : 2 * bottom, 2 * left : 2 * right] = tile[:rows, :columns]
+        for done, (rows, columns) in enumerate(self._tiles, 1):
+            bottom, right = rows.stop + rows.stop % 2, columns.stop + columns.stop % 2
+            tile = self._sample(rows.start, bottom, columns.start, right)
+            place = self.lightness[
+                2 * rows.start : 2 * rows.stop, 2 * columns.start : 2 * columns.stop
+            ]
+            place[:] = tile[: place.shape[0], : place.shape[1]]
             yield done
 
     @torch.inference_mode()
@@ -89,6 +88,24 @@ class Doubling:
         high = self.model.decode(latents.to(device), low, self.temperature)
         inside = in_range(high)[0, 0, 2 * margin : -2 * margin, 2 * margin : -2 * margin]
         return inside.cpu().numpy()
+
+
+def tiles_of(shape: tuple[int, ...], side: int) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of each tile of a picture of a shape (H, W); the last ones are smaller."""
+    height, width = shape
+    for top in range(0, height, side):
+        for left in range(0, width, side):
+            yield slice(top, min(top + side, height)), slice(left, min(left + side, width))
+
+
+def result_of(steps: Generator[float, None, Result]) -> Result:
+    """What steps return in the end."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
 
 
 def noise_at(seed: int, stream: int, channels: int, rows: slice, columns: slice) -> Tensor:

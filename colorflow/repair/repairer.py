@@ -12,10 +12,10 @@ Dimensions: H, W pixels of the photo.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,7 +26,7 @@ from colorflow.color import cie
 from colorflow.color.full_resolution import lightness_of
 from colorflow.coloring import check_seed
 from colorflow.device import device_of
-from colorflow.enlarge.tiles import noise_at
+from colorflow.enlarge.tiles import noise_at, result_of, tiles_of
 from colorflow.files import REPAIR_WEIGHTS, default_weights
 from colorflow.limits import LARGEST_DETAIL_TEMPERATURE, SENSITIVITIES
 from colorflow.photo import Photo, Picture, read_picture
@@ -41,7 +41,6 @@ _EDGE, _ENOUGH = (0.0, 0.25), (9.0, 1.25)
 _LEAST_PIXELS = 12
 _RIM = 2
 """Pixels by which found places are made wider: damage ends softly."""
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -114,7 +113,7 @@ class Repairer:
             ValueError: if an argument is out of range.
         """
         photo = read_picture(image)[0]
-        return _result_of(self.steps(photo, sensitivity, temperature, seed, mask=mask))
+        return result_of(self.steps(photo, sensitivity, temperature, seed, mask=mask))
 
     def steps(
         self,
@@ -139,7 +138,7 @@ class Repairer:
         filled = first_guess(lightness, mask)
         tiles = [
             _narrowed(tile, mask, self._fill.multiple)
-            for tile in _tiles(lightness.shape, FILL_TILE)
+            for tile in tiles_of(lightness.shape, FILL_TILE)
             if mask[tile].any()
         ]
         result = lightness.copy()
@@ -151,7 +150,7 @@ class Repairer:
 
     def find(self, photo: Photo) -> NDArray[np.float16]:
         """Log odds that pixels are damage, (H, W); `mask_of` says from which on they are."""
-        return _result_of(self.finding(photo))
+        return result_of(self.finding(photo))
 
     def finding(self, photo: Photo) -> Generator[float, None, NDArray[np.float16]]:
         """The same in steps: yields what share of a repair is done, and returns the log odds."""
@@ -161,7 +160,7 @@ class Repairer:
         self, lightness: NDArray[np.float32]
     ) -> Generator[float, None, NDArray[np.float16]]:
         odds = np.empty(lightness.shape, np.float16)
-        tiles = list(_tiles(lightness.shape, FIND_TILE))
+        tiles = list(tiles_of(lightness.shape, FIND_TILE))
         for done, tile in enumerate(tiles, 1):
             odds[tile] = self._odds_of(lightness, tile)
             yield 0.8 * done / len(tiles)
@@ -245,13 +244,6 @@ def paint(photo: Photo, lightness: NDArray[np.float32], mask: NDArray[np.bool_])
     return photo.with_pixels(pixels, photo.alpha)
 
 
-def _tiles(shape: tuple[int, ...], side: int) -> Iterator[tuple[slice, slice]]:
-    height, width = shape
-    for top in range(0, height, side):
-        for left in range(0, width, side):
-            yield slice(top, min(top + side, height)), slice(left, min(left + side, width))
-
-
 def _narrowed(
     tile: tuple[slice, slice], mask: NDArray[np.bool_], multiple: int
 ) -> tuple[slice, slice]:
@@ -275,13 +267,3 @@ def _with_margin(
         parts.append(np.minimum(period, 2 * length - 1 - period))
     inner = tuple(slice(MARGIN, MARGIN + side.stop - side.start) for side in tile)
     return np.ascontiguousarray(plane[np.ix_(*parts)]), inner  # type: ignore[return-value]
-
-
-def _result_of(steps: Generator[float, None, Result]) -> Result:
-    """What a generator returns in the end."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
