@@ -135,7 +135,8 @@ class ColorizeTab(ColorizeLayout):
         self.back_button.click(self.bring_back, [self.session], self.shown, **AT_ONCE)
         self.keep_button.click(self.keep, [self.session], self.shown, **AT_ONCE)
         self.kept.select(self.press_kept, [self.session], self.shown, **AT_ONCE)
-        self.saturation.connect(self.session, self._saturated, self.shown)
+        saturated = self.saturation.connect(self.session, self._saturated, self.shown)
+        self.larger.follow(saturated, self.session)
         self.result.connect(self.session, self.larger.format)
         download = self.result.download
         save = [self.session, self.larger.format]

@@ -309,6 +309,9 @@ class ColorizeLayout:
             **self.result.shown(),
             **self._saturated(session, current),
             **self.saturation.of(current.chosen),
+            self.others: gr.update(visible=True),
+            **self.larger.interrupted(session),
+            **self.larger.emptied(current),
         }
 
     def _saturated(self, session: AlbumSession, current: ColoredPhoto) -> Updates:
@@ -319,9 +322,6 @@ class ColorizeLayout:
             **self._gallery(current, selected_index=index),
             self.kept: kept_html(current),
             **self._compared(session, current, chosen),
-            self.others: gr.update(visible=True),
-            **self.larger.interrupted(session),
-            **self.larger.emptied(current),
         }
 
     def _gallery(self, photo: ColoredPhoto, **options: Any) -> Updates:

@@ -27,7 +27,7 @@ from colorflow.photo import (
 from colorflow.ui.colorings import ColoredPhoto, PhotoSession
 from colorflow.ui.controls import place_in_numbers
 from colorflow.ui.limits import LONG_QUEUE, WORK_QUEUE
-from colorflow.ui.panes import AT_ONCE, OWN_FORMAT, SUFFIXES, Download, picture
+from colorflow.ui.panes import AFTERWARDS, AT_ONCE, OWN_FORMAT, SUFFIXES, Download, picture
 from colorflow.ui.photos import UploadedPhoto, write_preview
 from colorflow.ui.runs import Run, Runs, Steps
 from colorflow.ui.session import Job, Session
@@ -188,6 +188,12 @@ class EnlargePane:
         self.samples.select(self.choose, wishes, shown, **AT_ONCE)
         self.format.input(self.stopped, chosen, shown, **AT_ONCE)
 
+    def follow(self, saturated: gr.events.Dependency, session: gr.State) -> None:
+        """Show the detail anew after an event that gives the coloring other colors."""
+        values = [session, self.size, self.restore, self.number, self.across, self.down]
+        looked = saturated.then(self.recolored, values, self.components, **AT_ONCE)
+        looked.then(self.show, [session], self.components, **AFTERWARDS)
+
     # what is shown
 
     def emptied(self, current: ColoredPhoto | None, size: str = AS_IT_IS) -> Updates:
@@ -278,6 +284,21 @@ class EnlargePane:
         """Take another size, or another way; arguments as those of `Look`."""
         session.look = Look(size, restore, across, down)
         return {**self.outdated(), **self.interrupted(session)}
+
+    def recolored(
+        self,
+        session: PhotoSession,
+        size: str,
+        restore: bool,
+        number: int,
+        across: float | None,
+        down: float | None,
+    ) -> Updates:
+        """Show the same spot in other colors of the coloring; arguments as those of `Look`."""
+        self.put(session, size, restore, number, across, down)
+        current = session.current
+        shown = str(_Shown(current).preview) if current and size != AS_IT_IS else None
+        return {**self.stopped(session, size, restore, number), self.picture: shown}
 
     def show(self, session: PhotoSession) -> Iterator[Updates]:
         """Show what the visitor has asked for last: the detail at a spot, or nothing of it."""

@@ -7,6 +7,7 @@ import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -151,10 +152,11 @@ class HintedPhoto(ColoredPhoto):
         """
         photo = self.photo
         given = read_points(path, photo.path.name, photo.height, photo.width)
-        self.points.replace(given.hints)
+        start = before = self._start(weights)
         if given.start and given.start.weights == weights:
-            self.spec = given.start.spec
-            self.saturate(given.start.saturation, given.start.pale)
+            start = given.start
+        self._begin_from(start)
+        self.points.replace(given.hints, partial(self._begin_from, before))
 
     def save(self, weights: str) -> Path:
         """Write the points and the coloring to a file that `load` and the command line take.
@@ -163,14 +165,21 @@ class HintedPhoto(ColoredPhoto):
             weights: digest of the weights at hand.
         """
         path = self.folder / f"{self.photo.path.stem}_hints.json"
-        chosen = self.require_chosen()
-        start = Start(self.spec, weights, chosen.saturation, chosen.pale)
-        given = PhotoHints(self.points.hints, start)
+        given = PhotoHints(self.points.hints, self._start(weights))
         content = {self.photo.path.name: given.as_json()}
         text = json.dumps(content, ensure_ascii=False, indent=1)
         with storing():
             path.write_text(f"{text}\n", encoding="utf-8")
         return path
+
+    def _start(self, weights: str) -> Start:
+        """The coloring that the points are given on."""
+        chosen = self.require_chosen()
+        return Start(self.spec, weights, chosen.saturation, chosen.pale)
+
+    def _begin_from(self, start: Start) -> None:
+        self.saturate(start.saturation, start.pale)
+        self.spec = start.spec
 
     def other_colors(self) -> None:
         """Go on to the next principal coloring or sample; the points stay."""

@@ -192,8 +192,8 @@ class HintsTab:
                 trigger_mode="multiple",
             )
         self.larger.plain.connect(session, self.larger.format)
-        changed = [self.picture, self.overview, self.save, *self.larger.components]
-        self.saturation.connect(session, self._picture, changed)
+        changed = [self.picture, self.overview, self.save]
+        self.larger.follow(self.saturation.connect(session, self._picture, changed), session)
         self.picture.select(None, js=_SHOW_CHOICES)
 
     def take_from(self, other: ColorizeTab, tabs: gr.Tabs) -> None:
@@ -394,6 +394,8 @@ class HintsTab:
         materials = color_list(_MATERIALS, photo.materials) if photo.choices else ""
         return {
             **shown,
+            **self.larger.interrupted(session),
+            **self.larger.emptied(photo),
             **self._picture(session, photo),
             **self.saturation.of(photo.chosen),
             self.zoom: next(name for name, zoom in _ZOOMS.items() if zoom == photo.zoom),
@@ -414,8 +416,6 @@ class HintsTab:
         whole = str(photo.overview()) if photo.zoom > 1 else None
         saved = str(photo.save(self._colorizer.digest))
         return {
-            **self.larger.interrupted(session),
-            **self.larger.emptied(photo),
             self.picture: gr.update(value=str(marked), visible=True),
             self.overview: gr.update(value=whole, visible=whole is not None),
             self.save: gr.update(value=saved, interactive=bool(photo.points.hints)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +31,8 @@ class Points:
 
     def __init__(self, height: int, width: int) -> None:
         self._height, self._width = height, width
-        self._before: list[Hints] = []
+        self._before: list[tuple[Hints, Callable[[], None] | None]] = []
+        """The points before each change, and what else undoes it."""
         self.hints: Hints = ()
         self.current: int | None = None
         self.held = False
@@ -118,15 +120,18 @@ class Points:
         self._check(index)
         self._splice(index)
 
-    def replace(self, hints: Hints) -> None:
-        """Replace all points."""
-        self._change(hints, None)
+    def replace(self, hints: Hints, undo: Callable[[], None] | None = None) -> None:
+        """Replace all points; `undo` undoes what else changes with them."""
+        self._change(hints, None, undo)
 
     def undo(self) -> None:
         """Undo the last change, if there was one."""
         if self._before:
-            self.hints = self._before.pop()
-            self.current, self.held, self.uncolored = None, False, None
+            hints, undo = self._before[-1]
+            if undo:
+                undo()
+            self._before.pop()
+            self.hints, self.current, self.held, self.uncolored = hints, None, False, None
 
     def target(self) -> tuple[int, int, Hints] | None:
         """Row and column of the point that gets the next color, and the other points."""
@@ -143,8 +148,10 @@ class Points:
         hints = (*self.hints[:index], *new, *self.hints[index + 1 :])
         self._change(hints, index if new else None)
 
-    def _change(self, hints: Hints, current: int | None) -> None:
-        self._before.append(self.hints)
+    def _change(
+        self, hints: Hints, current: int | None, undo: Callable[[], None] | None = None
+    ) -> None:
+        self._before.append((self.hints, undo))
         self.hints, self.current, self.held, self.uncolored = hints, current, False, None
 
     def _check(self, index: int) -> None:

@@ -329,12 +329,13 @@ class OldPrint:
         frame = Frame(wish.frame or self.whole)
         with scan.budget.reserve(max(scan.cost, math.prod(frame.size))):
             photo = read_photo(scan.path, max_pixels=scan.budget.pixels, isolated=True)
-            return prepared_photo(cut_out(photo, frame, wish.turns), scan)
+            said = self._said(wish) if wish.frame else None
+            return prepared_photo(cut_out(photo, frame, wish.turns), scan, said)
 
     def _improved(
         self, wish: Wish, repairer: Repairer | None
     ) -> Generator[float, None, UploadedPhoto]:
-        said = Preparation(unfaded=wish.fades)
+        said = replace(self._said(wish), unfaded=wish.fades)
         with self.base.read() as photo:
             if wish.repairs:
                 assert repairer
@@ -354,6 +355,13 @@ class OldPrint:
             if wish.fades:
                 photo = unfaded(photo)
             return prepared_photo(photo, self.scan, said)
+
+    def _said(self, wish: Wish) -> Preparation:
+        """What files say of the cut: which of the prints it is, or the only one, cut by hand."""
+        if wish.frame is None:
+            return Preparation()
+        away = [np.abs(np.subtract(one, wish.frame)).sum() for one in self.frames] or [0]
+        return Preparation(prints=len(away), number=1 + int(np.argmin(away)))
 
     # files
 

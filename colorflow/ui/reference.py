@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from colorflow.errors import ColorflowError, PhotoError
+from colorflow.limits import REFERENCE_STRENGTH
 from colorflow.photo import Kind
 from colorflow.ui.colorings import ColoredPhoto, PhotoSession, ShownColoring
 from colorflow.ui.controls import advanced, checked_seed, seed_number
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
     from colorflow.ui.colorize import ColorizeTab
 
-_STRENGTH = 0.7
 _BOTH: dict[str, Any] = {
     "concurrency_id": "reference",
     "concurrency_limit": 1,  # the later one of two sees both photos
@@ -94,7 +94,7 @@ class ReferenceTab:
         self.strength = gr.Slider(
             0,
             1,
-            value=_STRENGTH,
+            value=REFERENCE_STRENGTH,
             step=0.05,
             label="Strength",
             info="How close the colors come to those of the second photo.",

@@ -54,8 +54,8 @@ class SaturationPane:
         session: gr.State,
         shown: Callable[[Any, Any], Updates],
         outputs: list[gr.components.Component],
-    ) -> None:
-        """Let the sliders change the chosen coloring.
+    ) -> gr.events.Dependency:
+        """Let the sliders change the chosen coloring, and return that event.
 
         Args:
             session: holds the visitor's `Session`.
@@ -64,7 +64,7 @@ class SaturationPane:
         """
 
         self._shown = shown
-        gr.on(
+        return gr.on(
             [one.input for one in self.components],
             self.change,
             [session, *self.components],

@@ -237,6 +237,28 @@ def test_another_coloring_starts_anew(
     assert shown(pane, session, AS_IT_IS)[pane.samples] is None
 
 
+def test_other_saturation_keeps_the_size_and_shows_its_detail(
+    tab: ColorizeTab, pane: EnlargePane, session: PhotoSession
+) -> None:
+    """The file before has other colors, so it goes, and one that is made meanwhile, too."""
+    before = pieces(shown(pane, session, "×2", False, 9, 9), pane)
+    changed = tab.saturation.change(session, 0.0, 1.0)
+    assert changed.keys() & set(pane.components) == {pane.plain.button}
+    steps = enlarging(pane, session, "×2", False, 2)
+    next(steps)
+    follow = pane.recolored(session, "×2", False, 2, 9, 9)
+    assert (follow[pane.download]["visible"], follow[pane.cancel]["visible"]) == (False, False)
+    assert not list(steps), "it is made no more"
+    assert value(follow, pane.picture) == str(session.require().require_chosen().preview)
+    looked = everything(pane.show(session))
+    assert pane.size not in looked
+    assert looked[pane.samples]["selected_index"] == 3
+    for was, now in zip(before, pieces(looked, pane), strict=True):
+        assert np.ptp(was.astype(int), axis=-1).max() > 20
+        assert np.ptp(now.astype(int), axis=-1).max() < 4
+    assert pane.recolored(session, AS_IT_IS, False, 0, None, None)[pane.picture] is None
+
+
 def test_a_result_beyond_the_limit_is_refused(
     tab: ColorizeTab, pane: EnlargePane, tmp_path: Path
 ) -> None:

@@ -429,6 +429,37 @@ def test_hints_are_saved_and_loaded(hints: HintsTab, small: Path, tmp_path: Path
     assert len(points_of(other)) == 1
 
 
+def test_undo_takes_loaded_hints_back_with_their_coloring(
+    hinted: Colorizer, root: Path, small: Path, tmp_path: Path
+) -> None:
+    hints = tab_of(hinted, root)
+    session = opened(hints, small)
+    hints.put(session, 12, 34)
+    hints.pick_freely(session, "#3060c0")
+    hints.other_colors(session)
+    hints.saturation.change(session, 0.5, 2.0)
+    saved = session.require().save(hinted.digest)
+
+    other = opened(hints, small)
+    photo = other.require()
+    hints.put(other, 50, 8)
+    hints.pick_freely(other, "#c03030")
+    hints.other_colors(other)
+    hints.other_colors(other)
+    points, spec, shown = photo.points.hints, photo.spec, pixels(plain(other))
+    hints.load_hints(str(saved), other)
+    assert np.array_equal(pixels(plain(other)), pixels(plain(session)))
+    hints.press(other, event(0, "delete"))
+    hints.undo(other)
+    assert photo.spec == session.require().spec, "the load stays"
+    updates = hints.undo(other)
+    assert (photo.points.hints, photo.spec) == (points, spec)
+    assert value(updates, hints.saturation.saturation) == 1
+    assert np.array_equal(pixels(plain(other)), shown)
+    hints.undo(other)
+    assert (points_of(other), photo.spec) == ((), spec)
+
+
 def test_the_command_makes_the_picture_that_the_page_showed(
     hinted: Colorizer, root: Path, gray: Path, tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from colorflow.batch import Settings, make_plan, run_in_process
 from colorflow.color.full_resolution import lightness_of
 from colorflow.photo import read_photo, read_statements
 from colorflow.ui.album import AlbumSession
@@ -153,6 +155,27 @@ def test_another_print_of_the_bed_can_follow(
     assert len(list(session.current.folder.glob("prepared-*"))) == 0, (
         "what is not needed is deleted"
     )
+
+
+def test_files_say_of_the_cut_what_the_command_says(
+    tab: ColorizeTab, pane: PreparePane, tmp_path: Path
+) -> None:
+    session, corners = scanned(tab, tmp_path, 0.0, 3.0)
+    plan = make_plan([tmp_path / "scan.jpg"], tmp_path, Settings(n=1, crop=True))
+    (outcome,) = run_in_process(plan, FakeColorizer())
+    for number, made in enumerate(outcome.colorings):
+        said = read_statements(str(made.path)).prepared
+        assert said
+        press(pane, session, "cut", (corners[number] + 2).tolist())
+        colorize(tab, session)
+        assert read_statements(download(tab, session)).prepared == replace(said, photo=None)
+        switch(pane, session, repairs=False, fades=True)
+        faded = read_statements(session.current.photo.path).prepared
+        assert faded == replace(said, photo=None, unfaded=True)
+        switch(pane, session, repairs=False)
+    press(pane, session, "whole")
+    press(pane, session, "right")
+    assert read_statements(session.current.photo.path).prepared is None, "only turned"
 
 
 def test_the_whole_scan_comes_back(tab: ColorizeTab, pane: PreparePane, tmp_path: Path) -> None:

@@ -108,6 +108,53 @@ def test_a_cracked_print_is_cut_out_repaired_colored_and_enlarged(
     assert "Traceback" not in server.log
 
 
+def test_a_finger_draws_and_drags_on_the_picture_and_scrolls_beside_it(
+    browser: Browser, server: Page, tmp_path: Path
+) -> None:
+    scan = tmp_path / "grandma.jpg"
+    save_scan(scan, 5.0)
+    visitor = Visitor(browser, server, 390)
+    visitor.upload(scan)
+    across = visitor.one("#prepare-frame").get_by_label("Upper left, across")
+    corner = visitor.one("#prepare-frame .corner").first
+    expect(corner).to_be_visible(timeout=PATIENCE)
+    before = across.input_value()
+    _swipe(visitor, corner, (14, 14), (30, 60))
+    assert float(across.input_value()) > float(before) + 20
+
+    visitor.one("#prepare-repair input").check()
+    visitor.expect_text("#prepare-status", "of which are repaired")
+    places = visitor.one("#prepare-places img").nth(1)
+    stage = visitor.one("#prepare-places .prepare-stage")
+    shown = str(places.get_attribute("src"))
+    assert _swipe(visitor, stage, (60, 40), (10, 150)) == 0
+    expect(places).not_to_have_attribute("src", shown, timeout=PATIENCE)
+    assert _swipe(visitor, visitor.one("#prepare-places p"), (60, 10), (0, -150)) > 50
+    visitor.close()
+    assert "Traceback" not in server.log
+
+
+def _swipe(
+    visitor: Visitor, where: Locator, start: tuple[float, float], by: tuple[float, float]
+) -> float:
+    """Move a finger that was put down on an element; returns by how much the page was scrolled."""
+    where.scroll_into_view_if_needed()
+    box, page = _box(where), visitor.page
+    before = page.evaluate("scrollY")
+    finger = page.context.new_cdp_session(page)
+    for step in range(12):
+        x, y = (
+            origin + at + share * step / 11
+            for origin, at, share in zip((box["x"], box["y"]), start, by, strict=True)
+        )
+        touch = {"type": "touchMove" if step else "touchStart", "touchPoints": [{"x": x, "y": y}]}
+        finger.send("Input.dispatchTouchEvent", touch)
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    finger.detach()
+    page.wait_for_timeout(100)
+    return float(page.evaluate("scrollY")) - before
+
+
 def _click(picture: Locator, place: tuple[float, float], width: int) -> None:
     """Click a picture at a place in pixels of the photo, which has that width."""
     scale = _box(picture)["width"] / width
