@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -22,9 +21,6 @@ from colorflow.cli.options import (
     together,
 )
 
-if TYPE_CHECKING:
-    from colorflow.training.trainer import TrainConfig
-
 _DEV_PATCHES = 256
 """Dev patches of an evaluation, at most."""
 _say = partial(print, flush=True)
@@ -33,7 +29,7 @@ _MADE = path_argument("weights", "WEIGHTS", "NAME.safetensors")
 
 
 def _training_options(*, batch: int, evaluate_every: float) -> Options:
-    """What every training takes; all but the first are those of `_config`."""
+    """What every training takes; all are those of `_run_of`."""
     return together(
         output_option("RUN", "folder for the run"),
         click.option("--batch", type=Whole(1), default=batch, help="photos per step"),
@@ -49,16 +45,43 @@ def _training_options(*, batch: int, evaluate_every: float) -> Options:
     )
 
 
-def _config(options: dict[str, Any]) -> TrainConfig:
-    """The configuration, whose options are taken out; also sets the number of threads."""
+def _patch_training_options(*, batch: int) -> Options:
+    """What trainings on patches take."""
+    return together(
+        path_argument("pack", "PACK", "training pack"),
+        _training_options(batch=batch, evaluate_every=240.0),
+        click.option(
+            "--minutes",
+            type=POSITIVE,
+            required=True,
+            help="training time in minutes of one core, without evaluations",
+        ),
+    )
+
+
+def _run_of(options: dict[str, Any], **settings: Any) -> dict[str, Any]:
+    """What every training needs to know, from its options, which are taken out.
+
+    Also sets the number of threads.
+
+    Args:
+        options: of the command.
+        settings: further ones of `TrainConfig`.
+    """
     import torch
 
+    from colorflow.training.schedule import Budget
     from colorflow.training.trainer import TrainConfig
 
     if threads := options.pop("threads"):
         torch.set_num_threads(threads)
-    own = {name: options.pop(name) for name in ("batch", "evaluate_every", "seed")}
-    return TrainConfig(peak_rate=options.pop("rate"), **own)
+    settings |= {name: options.pop(name) for name in ("batch", "evaluate_every", "seed")}
+    return {
+        "run_folder": options.pop("output"),
+        "config": TrainConfig(peak_rate=options.pop("rate"), **settings),
+        "budget": Budget(steps=options.pop("steps", None), minutes=options.pop("minutes")),
+        "say": _say,
+    }
 
 
 @click.command(short_help="train on a pack made by data_prep")
@@ -109,31 +132,16 @@ def _config(options: dict[str, Any]) -> TrainConfig:
     help="run folder or weights file to start from: its shape and its weights (give it again to go "
     "on)",
 )
-def train(
-    pack: Path,
-    output: Path,
-    minutes: float | None,
-    steps: int | None,
-    context_layers: int | None,
-    couplings: int | None,
-    **options: Any,
-) -> None:
+def train(pack: Path, **options: Any) -> None:
     """Train on a pack made by `python -m data_prep`; run again to go on."""
     from colorflow.training import loop
-    from colorflow.training.schedule import Budget
 
-    if (minutes is None) == (steps is None):
+    if (options["minutes"] is None) == (options["steps"] is None):
         raise click.UsageError("expected either --minutes or --steps")
-    changes = {"context_layers": context_layers, "couplings": couplings}
-    loop.train(
-        pack,
-        output,
-        level_changes={name: value for name, value in changes.items() if value},
-        config=_config(options),
-        budget=Budget(steps=steps, minutes=minutes),
-        say=_say,
-        **options,
-    )
+    changes = {name: options.pop(name) for name in ("context_layers", "couplings")}
+    level_changes = {name: value for name, value in changes.items() if value}
+    run = _run_of(options)
+    loop.train(pack, **run, level_changes=level_changes, **options)
 
 
 @click.command(short_help="write a run's weights file")
@@ -180,36 +188,18 @@ def export(run: Path, weights: Path, **options: Any) -> None:
     help="last: to twice the resolution, or the second step to four times; first: the first step "
     "to four times; restore: a first step that takes damage out",
 )
-@path_argument("pack", "PACK", "training pack")
-@_training_options(batch=8, evaluate_every=240.0)
-@click.option(
-    "--minutes",
-    type=POSITIVE,
-    required=True,
-    help="training time in minutes of one core, without evaluations",
-)
+@_patch_training_options(batch=8)
 @file_option(
     "--start",
     metavar="WEIGHTS",
     help="begin with this doubling of a weights file, or with what fits of `last` if the file has "
     "none of this name",
 )
-def train_enlarge(
-    name: str, pack: Path, output: Path, minutes: float, start: Path | None, **options: Any
-) -> None:
+def train_enlarge(name: str, pack: Path, start: Path | None, **options: Any) -> None:
     """Train one doubling on a pack made by `python -m data_prep --patches`; run again to go on."""
     from colorflow.enlarge.train import train_doubling
-    from colorflow.training.schedule import Budget
 
-    train_doubling(
-        name,
-        pack,
-        output,
-        start=start,
-        config=replace(_config(options), dev_photos=_DEV_PATCHES),
-        budget=Budget(minutes=minutes),
-        say=_say,
-    )
+    train_doubling(name, pack, start=start, **_run_of(options, dev_photos=_DEV_PATCHES))
 
 
 @click.command(short_help="write the weights file that enlarges photos")
@@ -235,27 +225,12 @@ def export_enlarge(run: Path, weights: Path, other_doublings: Path | None) -> No
     help="finder: finds damage; mean: predicts the mean of what it hides; fill: the flow over what "
     "the mean leaves, and needs it trained",
 )
-@path_argument("pack", "PACK", "training pack")
-@_training_options(batch=16, evaluate_every=240.0)
-@click.option(
-    "--minutes",
-    type=POSITIVE,
-    required=True,
-    help="training time in minutes of one core, without evaluations",
-)
-def train_repair(name: str, pack: Path, output: Path, minutes: float, **options: Any) -> None:
+@_patch_training_options(batch=16)
+def train_repair(name: str, pack: Path, **options: Any) -> None:
     """Train one part on a pack made by `python -m data_prep --patches`; run again to go on."""
     from colorflow.repair.train import train_part
-    from colorflow.training.schedule import Budget
 
-    train_part(
-        name,
-        pack,
-        output,
-        config=replace(_config(options), dev_photos=_DEV_PATCHES),
-        budget=Budget(minutes=minutes),
-        say=_say,
-    )
+    train_part(name, pack, **_run_of(options, dev_photos=_DEV_PATCHES))
 
 
 @click.command(short_help="write the weights file that repairs prints")

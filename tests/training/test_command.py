@@ -40,7 +40,7 @@ def test_train_passes_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
     options += ["--dropout", "0", "--couplings", "9", "--context-layers", "3"]
     assert cli.main(["train", "pack", "-o", str(tmp_path), *options]) == 0
     ((given, named),) = calls
-    assert given == (Path("pack"), tmp_path)
+    assert (given, named["run_folder"]) == ((Path("pack"),), tmp_path)
     assert named["level_changes"] == {"couplings": 9, "context_layers": 3}
     assert named["config"] == TrainConfig(batch=16, peak_rate=0.002, seed=3, evaluate_every=20.0)
     assert named["budget"] == Budget(minutes=1.5)
