@@ -213,7 +213,7 @@ def mask_of(odds: NDArray[np.float16], sensitivity: int = 0) -> NDArray[np.bool_
     edge, enough = (start - step * sensitivity for start, step in (_EDGE, _ENOUGH))
     likely = odds > edge
     count, labels = cv2.connectedComponents(likely.astype(np.uint8), connectivity=8)
-    place, values = labels[likely], odds[likely].astype(np.float64)
+    place, values = np.asarray(labels, np.int32)[likely], odds[likely].astype(np.float64)
     surest, pixels = np.zeros(count), np.bincount(place, minlength=count)
     np.maximum.at(surest, place, values)
     total = np.bincount(place, values - edge, minlength=count)
