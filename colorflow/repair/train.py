@@ -87,9 +87,9 @@ def train_part(
     module, device = part.build(), torch.device(best_device())
     if isinstance(module, FillModel):
         load_best(run_folder, MEAN, module.mean, _command(MEAN, run_folder))
-    trainer = Trainer(
-        module.to(device), part.objective, pack, config, device, clock=processor_seconds
-    )
+    fast: Any = {"memory_format": torch.channels_last}  # a fifth faster on a CPU
+    module = module.to(device).to(**fast)
+    trainer = Trainer(module, part.objective, pack, config, device, clock=processor_seconds)
     train_to_budget(trainer, run, budget, say)
 
 
