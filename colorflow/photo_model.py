@@ -26,13 +26,7 @@ from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID, SRGB_REACH
 from colorflow.model.level import MEAN_CHANNELS, sample_latents, signs_of_photo, slerp
 from colorflow.model.looks import small_scale_of_crops
-from colorflow.model.principal import (
-    MEAN_POOL,
-    POOL,
-    POOL_LEVELS,
-    modes_of,
-    vivid_mean,
-)
+from colorflow.model.principal import MEAN_POOL, POOL, POOL_LEVELS, modes_of, vivid_mean
 from colorflow.model.spatial import FEATURES_GRID, SpatialOperator, contrast_of
 from colorflow.model.weights import LoadedWeights
 

@@ -9,14 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from colorflow.batch.archive import (
-    MOST_FILES,
-    RESULTS,
-    pack,
-    packed_files,
-    unpack,
-    usual_limits,
-)
+from colorflow.batch.archive import MOST_FILES, RESULTS, pack, packed_files, unpack, usual_limits
 from colorflow.batch.plan import Plan
 from colorflow.errors import BatchError, WritePhotoError
 from colorflow.files import check_replaceable, is_temporary_name, locked, temporary_name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -168,24 +167,21 @@ _REPAIRING = together(
 )
 
 
-def _common(options: SimpleNamespace) -> dict[str, Any]:
-    """The settings that all these commands have, from the options."""
+_SETTINGS = ("seed", "temperature", "overwrite", "quality", "repair", "sensitivity", "fading")
+"""Of all these commands, by the names of their options."""
+
+
+def _settings_of(options: SimpleNamespace, *names: str) -> dict[str, Any]:
+    """The settings of all these commands, and others that are called as their options."""
     if options.sensitivity and not options.repair:
         raise click.UsageError("--sensitivity: needs --repair")
-    return {
-        "overwrite": options.overwrite,
-        "quality": options.quality,
-        "crop": options.crop == "auto",
-        "repair": options.repair,
-        "sensitivity": options.sensitivity,
-        "fading": options.fading,
-    }
+    own = {name: getattr(options, name) for name in (*_SETTINGS, *names)}
+    return {**own, "crop": options.crop == "auto"}
 
 
-def _restores(options: SimpleNamespace) -> bool:
+def _check_restoring(options: SimpleNamespace) -> None:
     if options.clean and options.restore:
         raise click.UsageError("--restore: not allowed with --clean")
-    return bool(options.restore)
 
 
 @click.command(short_help="color photos and folders of photos", epilog=_EXIT_CODES)
@@ -256,53 +252,39 @@ def _restores(options: SimpleNamespace) -> bool:
     "{seed} instead",
     report=" and the likelihood of each coloring",
 )
-def colorize(
-    n: int,
-    seed: int,
-    temperature: float,
-    samples: bool,
-    looks: int,
-    treat_as_gray: Sequence[str],
-    force: bool,
-    hints: Path | None,
-    reference: Path | None,
-    strength: float | None,
-    scale: int,
-    enlarge_weights: Path | None,
-    **batch: Any,
-) -> int:
+def colorize(**given: Any) -> int:
     """Color photos and folders of photos. A photo that cannot be colored is named at the end; the
     others are colored."""
     from colorflow.batch import COLORS, DETAIL, REPAIR, Settings
     from colorflow.cli.batch import run_batch
 
-    options = SimpleNamespace(**batch)
-    samples = samples or reference is not None
-    if n > MOST_PRINCIPAL and not samples:
+    options = SimpleNamespace(**given)
+    reference, strength = options.reference, options.strength
+    options.samples |= reference is not None
+    if options.n > MOST_PRINCIPAL and not options.samples:
         raise click.UsageError(
-            f"-n: expected at most {MOST_PRINCIPAL} principal colorings, got {n}; with --samples "
-            f"there may be {MOST_SAMPLES}"
+            f"-n: expected at most {MOST_PRINCIPAL} principal colorings, got {options.n}; with "
+            f"--samples there may be {MOST_SAMPLES}"
         )
-    if _restores(options) and scale == 1:
+    _check_restoring(options)
+    if options.restore and options.scale == 1:
         raise click.UsageError("--restore: needs --scale 2 or 4, because it enlarges, too")
-    if hints and options.crop == "auto":
+    if options.hints and options.crop == "auto":
         raise click.UsageError("--crop auto: not allowed with --hints, which are for whole scans")
     if strength is not None and reference is None:
         raise click.UsageError("--strength: needs --reference, a photo whose colors are wanted")
     settings = Settings(
-        n=n,
-        seed=seed,
-        temperature=temperature,
-        samples=samples,
-        looks=looks,
         likelihood=options.report is not None,
-        scale=scale,
-        restore=options.restore,
         reference=_reference(reference, strength) if reference else None,
-        **_common(options),
+        **_settings_of(options, "n", "samples", "looks", "scale", "restore"),
     )
-    weights = {COLORS: options.weights, DETAIL: enlarge_weights, REPAIR: options.repair_weights}
-    return run_batch(options, settings, weights, hints, [*treat_as_gray, *"*" * force])
+    weights = {
+        COLORS: options.weights,
+        DETAIL: options.enlarge_weights,
+        REPAIR: options.repair_weights,
+    }
+    gray = [*options.treat_as_gray, *"*" * options.force]
+    return run_batch(options, settings, weights, options.hints, gray)
 
 
 def _reference(path: Path, strength: float | None) -> Reference:
@@ -343,22 +325,16 @@ def _reference(path: Path, strength: float | None) -> Reference:
     "the seed alone, with --temperature",
     report="",
 )
-def enlarge(scale: int, n: int, temperature: float | None, seed: int, **batch: Any) -> int:
+def enlarge(**given: Any) -> int:
     """Enlarge photos and folders of photos, two or four times on each side. The detail that a photo
     lacks is predicted: its mean first, then samples of it. A photo that cannot be enlarged is named
     at the end; the others are enlarged."""
     from colorflow.batch import DETAIL, REPAIR, EnlargeSettings
     from colorflow.cli.batch import run_batch
 
-    options = SimpleNamespace(**batch)
-    settings = EnlargeSettings(
-        scale=scale,
-        n=n,
-        seed=seed,
-        temperature=temperature,
-        restore=_restores(options),
-        **_common(options),
-    )
+    options = SimpleNamespace(**given)
+    _check_restoring(options)
+    settings = EnlargeSettings(**_settings_of(options, "n", "scale", "restore"))
     weights = {DETAIL: options.weights, REPAIR: options.repair_weights}
     return run_batch(options, settings, weights)
 
@@ -377,13 +353,13 @@ def enlarge(scale: int, n: int, temperature: float | None, seed: int, **batch: A
     "with --temperature",
     report=", with the share of its pixels that was repaired",
 )
-def repair(temperature: float, seed: int, **batch: Any) -> int:
+def repair(**given: Any) -> int:
     """Find cracks, folds, scratches and spots of prints, and fill them. Nothing else of a photo
     changes, and one without damage stays as it is. A photo that cannot be repaired is named at the
     end; the others are repaired."""
     from colorflow.batch import REPAIR, RepairSettings
     from colorflow.cli.batch import run_batch
 
-    options = SimpleNamespace(**batch, repair=True)
-    settings = RepairSettings(seed=seed, temperature=temperature, **_common(options))
+    options = SimpleNamespace(**given, repair=True)
+    settings = RepairSettings(**_settings_of(options))
     return run_batch(options, settings, {REPAIR: options.weights})

@@ -127,8 +127,7 @@ class MeanDoubling(nn.Module):
         parts, _ = self.haar(high)
         means, details = parts[:, :1], parts[:, 1:]
         parts = torch.cat([means - low, details], 1) if self.config.restores else details
-        x: Tensor = self.squeeze(parts)[0]
-        return x
+        return self.squeeze(parts)[0]
 
     def photo(self, unknowns: Tensor, low: Tensor) -> Tensor:
         """The inverse of `unknowns`: (B, 1, 2H, 2W)."""
@@ -136,8 +135,7 @@ class MeanDoubling(nn.Module):
         means, details = (
             (low + parts[:, :1], parts[:, 1:]) if self.config.restores else (low, parts)
         )
-        high: Tensor = self.haar.inverse(torch.cat([means, details], 1))[0]
-        return high
+        return self.haar.inverse(torch.cat([means, details], 1))[0]
 
 
 class LinearPrediction(nn.Module):

@@ -104,8 +104,7 @@ def result_of(steps: Generator[float, None, Result]) -> Result:
         try:
             next(steps)
         except StopIteration as end:
-            result: Result = end.value
-            return result
+            return end.value
 
 
 def noise_at(seed: int, stream: int, channels: int, rows: slice, columns: slice) -> Tensor:

@@ -100,8 +100,7 @@ class MeanObjective(PatchObjective[MeanDoubling]):
 
     def loss(self, module: MeanDoubling, high: Tensor, low: Tensor, noise: Generator) -> Tensor:
         """Mean squared error of the modeled numbers, (B,)."""
-        error: Tensor = module(high, low)
-        return error
+        return module(high, low)
 
 
 def noisy(high: Tensor, generator: Generator) -> Tensor:

@@ -71,10 +71,7 @@ class ConditionalDensity(nn.Module):
 
     def context_of(self, condition: Condition) -> Tensor:
         """The flow's context of the photos: (B, context channels, H, W)."""
-        context: Tensor = self.to_grid(
-            self.context.of_sample(self.context.of_photo(condition), None)
-        )
-        return context
+        return self.to_grid(self.context.of_sample(self.context.of_photo(condition), None))
 
     def forward(self, x: Tensor, condition: Condition) -> Tensor:
         """`log_prob`."""

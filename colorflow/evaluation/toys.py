@@ -184,8 +184,7 @@ def density_on_grid(flow: Flow, name: str) -> NDArray[np.float32]:
     y, x = np.meshgrid(centers, centers, indexing="ij")
     points = _tensor(np.stack([x.ravel(), y.ravel()], 1))
     parts = [flow(part, _context(name, len(part))) for part in points.split(4096)]
-    density: NDArray[np.float32] = torch.cat(parts).exp().reshape(CELLS, CELLS).numpy()
-    return density
+    return torch.cat(parts).exp().reshape(CELLS, CELLS).numpy()
 
 
 @torch.no_grad()

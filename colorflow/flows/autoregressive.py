@@ -153,8 +153,7 @@ class TransformerAutoregressive(Bijection):
         """Position and context of every token, (B or 1, N, width)."""
         if self.from_context is None:
             return self.position[None]
-        given: Tensor = self.position + self.from_context(self._to_tokens(present(context)))
-        return given
+        return self.position + self.from_context(self._to_tokens(present(context)))
 
     def _to_tokens(self, grid: Tensor) -> Tensor:
         tokens = to_tokens(F.pixel_unshuffle(grid, self.patch))

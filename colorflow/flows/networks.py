@@ -48,8 +48,7 @@ class ConvolutionNetwork(nn.Module):
         if self.from_kept is not None:
             h = h + self.from_kept(kept)
         h = self.dropout(F.gelu(self.hidden(F.gelu(h))))
-        out: Tensor = self.out(h)
-        return out
+        return self.out(h)
 
 
 class AttentionNetwork(nn.Module):
@@ -86,8 +85,7 @@ class AttentionNetwork(nn.Module):
         """kept (B, kept_channels, H, W), context (B, C, H, W) -> (B, out_channels, H, W)."""
         h = self.from_kept(kept) + self.from_context(context)
         tokens = self.norm(self.layers(to_tokens(h)))
-        out: Tensor = self.out(from_tokens(tokens, h))
-        return out
+        return self.out(from_tokens(tokens, h))
 
 
 class ResidualNetwork(nn.Module):
@@ -132,8 +130,7 @@ class ResidualNetwork(nn.Module):
         h = self.from_kept(kept) + self.from_context(context)
         for block in self.blocks:
             h = h + block(h)
-        out: Tensor = self.out(F.gelu(h))
-        return out
+        return self.out(F.gelu(h))
 
 
 class GatedNetwork(nn.Module):
@@ -181,8 +178,7 @@ class GatedNetwork(nn.Module):
         for from_context, hidden, gate, attention, norm in zip(*parts, strict=True):
             h = h + F.glu(gate(F.gelu(hidden(F.gelu(h)) + from_context(context))), 1)
             h = from_tokens(norm(attention(to_tokens(h))), h)
-        out: Tensor = self.out(F.gelu(h))
-        return out
+        return self.out(F.gelu(h))
 
 
 HEADS = 4
@@ -222,8 +218,7 @@ class AttentionLayer(nn.Module):
             (B, n, width).
         """
         tokens = tokens + self.dropout(self._attend(self.norm1(tokens), past))
-        result: Tensor = tokens + self.dropout(self.feed_forward(self.norm2(tokens)))
-        return result
+        return tokens + self.dropout(self.feed_forward(self.norm2(tokens)))
 
     def _attend(self, tokens: Tensor, past: list[Tensor] | None) -> Tensor:
         batch, count, width = tokens.shape
@@ -239,8 +234,7 @@ class AttentionLayer(nn.Module):
                 scores = scores.masked_fill(later.triu(1 + k.shape[2] - count), -torch.inf)
         weights = torch.softmax(scores, -1)
         mixed = (weights.to(v.dtype) @ v).transpose(1, 2).reshape(batch, count, width)
-        result: Tensor = self.project(mixed)
-        return result
+        return self.project(mixed)
 
 
 class PooledNetwork(nn.Module):
@@ -263,8 +257,7 @@ class PooledNetwork(nn.Module):
     def forward(self, kept: None, context: Tensor) -> Tensor:
         """context (B, C) or (B, C, H, W) -> (B, out_channels); there is no kept part."""
         pooled = context.unsqueeze(-1).flatten(2).mean(2)
-        out: Tensor = self.out(torch.tanh(self.from_context(pooled)))
-        return out
+        return self.out(torch.tanh(self.from_context(pooled)))
 
 
 def check_context_channels(channels: int) -> None:

@@ -158,8 +158,7 @@ class Split(Bijection):
     def _context(self, kept: Tensor, context: Tensor | None) -> Tensor | None:
         if self.context_of_dropped is None:
             return context
-        result: Tensor = self.context_of_dropped(kept, context)
-        return result
+        return self.context_of_dropped(kept, context)
 
 
 class CDF53(Bijection):

@@ -99,8 +99,7 @@ class LevelContext(nn.Module):
                 raise ValueError("condition: this model takes no extra planes")
             h = h + self.from_planes(_pool_planes(condition.planes, side))
         h = F.gelu(self.input_dropout(h))
-        result: Tensor = self.squeeze(F.pixel_unshuffle(h, 2)) + self.position
-        return result
+        return self.squeeze(F.pixel_unshuffle(h, 2)) + self.position
 
     def of_sample(self, photo: Tensor, coarse: Tensor | None) -> Tensor:
         """The context of a coloring: (B, W, g, g).
@@ -113,8 +112,7 @@ class LevelContext(nn.Module):
             if coarse is None:
                 raise ValueError("coarse: this level is conditioned on coarser chroma, got none")
             photo = photo + self.from_coarse(coarse / CHROMA_UNIT)
-        result: Tensor = self.trunk(photo)
-        return result
+        return self.trunk(photo)
 
     def _lightness(self, lightness: Tensor) -> Tensor:
         side = self.side * self.lightness_factor
@@ -180,8 +178,7 @@ class MeanHead(nn.Module):
             h = self.blocks[name](h)
             if grid == 32:
                 coarse = _resized(self.coarse_ab(F.gelu(h)), 64)
-        mean: Tensor = CHROMA_UNIT * (self.fine_ab(F.gelu(h)) + coarse).float()
-        return mean
+        return CHROMA_UNIT * (self.fine_ab(F.gelu(h)) + coarse).float()
 
 
 class DecoderBlock(nn.Module):
@@ -195,8 +192,7 @@ class DecoderBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, width, g, g) -> the same."""
-        result: Tensor = x + self.second(self.dropout(F.gelu(self.first(F.gelu(x)))))
-        return result
+        return x + self.second(self.dropout(F.gelu(self.first(F.gelu(x)))))
 
 
 def _resized(x: Tensor, grid: int) -> Tensor:
@@ -273,5 +269,4 @@ class _ResidualBlock(nn.Module):
         self.dropout = nn.Dropout2d(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = x + self.dropout(self.second(F.gelu(self.first(F.gelu(x)))))
-        return result
+        return x + self.dropout(self.second(F.gelu(self.first(F.gelu(x)))))

@@ -63,8 +63,7 @@ def joined(crops: Array) -> Array:
     g = crops.shape[-1]
     maps = _maps(g)  # (crop, row of the photo, row of the crop); the same for columns
     grid = crops.reshape(CROPS, CROPS, 2, g, g)
-    result: Array = np.einsum("iyr,ijcrs,jxs->cyx", maps, grid, maps, optimize=True)
-    return result
+    return np.einsum("iyr,ijcrs,jxs->cyx", maps, grid, maps, optimize=True)
 
 
 def _spans(length: int) -> list[slice]:
@@ -87,5 +86,4 @@ def _maps(g: int) -> Array:
         fade = np.minimum(position, position[::-1]) + 1
         own[span] = stretched * fade.clip(max=_FADE * fine // 64)[:, None]
     maps /= maps.sum((0, 2))[:, None]
-    averaged: Array = maps.reshape(CROPS, g, oversampling, g).mean(2)
-    return averaged
+    return maps.reshape(CROPS, g, oversampling, g).mean(2)

@@ -59,8 +59,7 @@ def vivid_mean(samples: Array) -> Array:
     wanted = min(VIVIDNESS * np.median(contrasts), np.quantile(contrasts, VIVID_SHARE))
     tint = mean.mean((-2, -1), keepdims=True)
     gain = np.clip(wanted / max(float(contrast_of(mean)), 1e-6), 1, LARGEST_GAIN)
-    vivid: Array = (tint + gain * (mean - tint)).astype(np.float32)
-    return vivid
+    return (tint + gain * (mean - tint)).astype(np.float32)
 
 
 def modes_of(
@@ -102,8 +101,7 @@ def _mode(own: Array) -> Array:
     mean = own.mean(0)
     wanted = float(np.median(contrast_of(own)))
     gain = min(wanted / max(float(contrast_of(mean)), 1e-6), LARGEST_MODE_GAIN)
-    mode: Array = (gain * mean).astype(np.float32)
-    return mode
+    return (gain * mean).astype(np.float32)
 
 
 def _clusters(points: Array, count: int) -> NDArray[np.int64]:
@@ -131,5 +129,4 @@ def _reduced(ab: Array) -> Array:
     """(n, 2, 64, 64) -> (n, 2, 16, 16), means."""
     n, g = len(ab), _CLUSTER_GRID
     cell = FINEST_GRID // g
-    reduced: Array = ab.reshape(n, 2, g, cell, g, cell).mean((3, 5))
-    return reduced
+    return ab.reshape(n, 2, g, cell, g, cell).mean((3, 5))

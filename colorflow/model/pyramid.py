@@ -128,8 +128,7 @@ class ChromaPyramid(nn.Module):
         """
         if self.mean_head is None:
             raise ValueError("this model has no mean head")
-        mean: Tensor = self.mean_head(self.refine(condition))
-        return mean
+        return self.mean_head(self.refine(condition))
 
     def complete(self, ab: Tensor, condition: Condition) -> Tensor:
         """The most likely completion of coarse chroma: all latents of finer levels are zero.
@@ -245,10 +244,7 @@ class ChromaPyramid(nn.Module):
         hints = self._hints(condition)
         if hints is None or u.shape[-1] != FINEST_GRID:
             return u
-        pulled: Tensor = self.pull.inverse(u, hints.repeat_interleave(len(u) // len(condition), 0))[
-            0
-        ]
-        return pulled
+        return self.pull.inverse(u, hints.repeat_interleave(len(u) // len(condition), 0))[0]
 
     def _hints(self, condition: Condition) -> Tensor | None:
         """Mask, u of the hints and lightness on the finest grid, (B, 4, 64, 64)."""

@@ -84,8 +84,7 @@ class SpatialOperator:
         smooth = self.assigned(ab)
         tint = smooth.mean((-2, -1), keepdims=True)
         gain = (contrast / np.maximum(contrast_of(smooth), 1e-6)).clip(1, LARGEST_GAIN)
-        result: Array = tint + gain[:, None, None, None] * (smooth - tint)
-        return result
+        return tint + gain[:, None, None, None] * (smooth - tint)
 
     def assigned(self, ab: Array) -> Array:
         """Steps 1 and 2 for (n, 2, 64, 64), which are linear."""
@@ -243,8 +242,7 @@ def affinity(lightness: Array, components: Array) -> Array:
     one = torch.cat([x, -torch.ones_like(half_square)])
     other = torch.cat([x, half_square])
     # -|x_i - x_j|^2 / 2 but for a constant of the row, which the softmax takes off.
-    weights: Array = torch.softmax(one.T @ other, 1).numpy()
-    return weights
+    return torch.softmax(one.T @ other, 1).numpy()
 
 
 def principal_components(features: Array) -> Array:
@@ -261,15 +259,13 @@ def principal_components(features: Array) -> Array:
     _, vectors = np.linalg.eigh(x @ x.T)  # eigenvalues rise
     y = vectors[:, : -COMPONENTS - 1 : -1].T @ x
     y /= np.sqrt((y**2).sum(0).mean()) + 1e-6
-    result: Array = y.reshape(-1, *features.shape[1:])
-    return result
+    return y.reshape(-1, *features.shape[1:])
 
 
 def contrast_of(ab: Array) -> Array:
     """Mean distance of the colors of (..., 2, g, g) from their mean, the tint; CIELAB units."""
     tint = ab.mean((-2, -1), keepdims=True)
-    contrast: Array = np.linalg.norm(ab - tint, axis=-3).mean((-2, -1))
-    return contrast
+    return np.linalg.norm(ab - tint, axis=-3).mean((-2, -1))
 
 
 def by_plane(function: Callable[[Array], Any], planes: Array) -> Array:
@@ -287,8 +283,7 @@ def _shifted(ab: Array, mask: NDArray[np.bool_], colors: Array, responses: Array
     rows, columns = np.nonzero(mask)
     weights = responses / (responses.sum(0) + FILL)
     missed = colors[:, rows, columns] - ab[:, :, rows, columns]  # (n, 2, hints)
-    result: Array = ab + np.einsum("nch,hyx->ncyx", missed, weights)
-    return result
+    return ab + np.einsum("nch,hyx->ncyx", missed, weights)
 
 
 def _logistic(x: Array) -> Array:
@@ -298,8 +293,7 @@ def _logistic(x: Array) -> Array:
 def _half(planes: Array) -> Array:
     """Means of (n, g, g) over 2x2 cells: (n, g / 2, g / 2)."""
     n, g = planes.shape[:2]
-    half: Array = planes.reshape(n, g // 2, 2, g // 2, 2).mean((2, 4))
-    return half
+    return planes.reshape(n, g // 2, 2, g // 2, 2).mean((2, 4))
 
 
 def _resized(planes: Array, side: int) -> Array:

@@ -20,19 +20,8 @@ from colorflow.errors import UnreadablePhotoError
 from colorflow.files import digest_of_open
 from colorflow.photo.cut import ends_early, lacks_tiles
 from colorflow.photo.exif import DAMAGE
-from colorflow.photo.formats import (
-    DEFAULT_MAX_PIXELS,
-    Allow,
-    open_file,
-    open_image,
-    photo_errors,
-)
-from colorflow.photo.isolated import (
-    IS_POSSIBLE,
-    file_of,
-    read_header_in_child,
-    read_photo_in_child,
-)
+from colorflow.photo.formats import DEFAULT_MAX_PIXELS, Allow, open_file, open_image, photo_errors
+from colorflow.photo.isolated import IS_POSSIBLE, file_of, read_header_in_child, read_photo_in_child
 from colorflow.photo.metadata import exif_of, metadata_of, orientation_of, profile_of, stated_in
 from colorflow.photo.photo import TRANSPOSED, Header, Photo, pixels_and_alpha, upright
 from colorflow.photo.sixteen_bits import Samples16, apply_profile, samples16_of, to_8_bits

@@ -18,13 +18,7 @@ import numpy as np
 from colorflow.color.grid import resize_by_area
 from colorflow.errors import PhotoTooLargeError
 from colorflow.photo.exif import DAMAGE
-from colorflow.photo.formats import (
-    DEFAULT_MAX_PIXELS,
-    Allow,
-    open_file,
-    open_image,
-    photo_errors,
-)
+from colorflow.photo.formats import DEFAULT_MAX_PIXELS, Allow, open_file, open_image, photo_errors
 from colorflow.photo.isolated import IS_POSSIBLE, read_pages_in_child
 from colorflow.photo.tiff import KindNotReadError, TiffFile
 

@@ -172,8 +172,7 @@ class Repairer:
     ) -> NDArray[np.float32]:
         seen, inner = _with_margin(lightness, tile, self._finder.multiple)
         odds = self._finder(torch.from_numpy(seen)[None, None].to(self._device))
-        found: NDArray[np.float32] = odds[0, 0].float().cpu().numpy()[inner]
-        return found
+        return odds[0, 0].float().cpu().numpy()[inner]
 
     @torch.inference_mode()
     def _filled(

@@ -21,12 +21,7 @@ from colorflow.training.objective import Objective
 from colorflow.training.pixels import PixelPack
 from colorflow.training.run_folder import RunFolder, has_state
 from colorflow.training.schedule import Budget
-from colorflow.training.targets import (
-    EVALUATED_HINTS,
-    JOINT,
-    LevelObjective,
-    MeanHeadObjective,
-)
+from colorflow.training.targets import EVALUATED_HINTS, JOINT, LevelObjective, MeanHeadObjective
 from colorflow.training.trained import Trained, read_late_blocks
 from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory
 from colorflow.training.until_budget import train_to_budget

@@ -132,13 +132,11 @@ def read_config(folder: Path) -> PyramidConfig:
 
 def read_start(folder: Path) -> str | None:
     """Name of the weights that a run's levels started from, None for new weights."""
-    start: str | None = _config_of(folder).get("start")
-    return start
+    return _config_of(folder).get("start")
 
 
 def _config_of(folder: Path) -> dict[str, Any]:
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return config
+    return json.loads((folder / "config.json").read_text(encoding="utf-8"))
 
 
 def _joint_grids(folder: Path) -> list[int]:

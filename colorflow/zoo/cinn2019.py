@@ -222,8 +222,7 @@ class _Layers(nn.Module):
 
     def forward(self, kept: Tensor, condition: Tensor) -> Tensor:
         """kept (B, K, h, w), condition (B, C, h, w) -> (B, out, h, w)."""
-        result: Tensor = self.layers(torch.cat([kept, condition], 1) if self.conditional else kept)
-        return result
+        return self.layers(torch.cat([kept, condition], 1) if self.conditional else kept)
 
 
 class _Fixed(nn.Module):

@@ -100,14 +100,7 @@ def realnvp(
         affine = flows.Affine(COUPLING_LOG_SCALE)
         return coupling_steps(shape, part, depth, affine, network, rotated=False)
 
-    return masked_scales(
-        shape,
-        context_channels,
-        scales=scales,
-        masked=lambda shape: steps(shape, masked_partition),
-        channelwise=lambda shape: steps(shape, channel_partition),
-        split=True,
-    )
+    return masked_scales(shape, context_channels, scales=scales, steps=steps, split=True)
 
 
 def glow(

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 
 from torch import nn
 
 from colorflow import flows
-from colorflow.zoo.scales import (
-    Parting,
-    Shape,
-    channel_partition,
-    coupling_steps,
-    masked_partition,
-    masked_scales,
-)
+from colorflow.zoo.scales import Parting, Shape, coupling_steps, masked_partition, masked_scales
 
 MAX_LOG_SCALE = 2.0
 """Bound of the log-scales of a coupling's components, and of its affine part."""
@@ -57,22 +49,11 @@ def flow_plus_plus(
 
     Reference: Ho, Chen, Srinivas, Duan & Abbeel 2019, "Flow++".
     """
-    steps = partial(
-        _steps,
-        context_channels=context_channels,
-        depth=depth,
-        width=width,
-        blocks=blocks,
-        components=components,
-    )
-    return masked_scales(
-        shape,
-        context_channels,
-        scales=scales,
-        masked=partial(steps, part=masked_partition),
-        channelwise=partial(steps, part=channel_partition),
-        split=False,
-    )
+
+    def steps(shape: Shape, part: Parting) -> Iterator[flows.Bijection]:
+        return _steps(shape, part, context_channels, depth, width, blocks, components)
+
+    return masked_scales(shape, context_channels, scales=scales, steps=steps, split=False)
 
 
 def flow_plus_plus_dequantization(
@@ -102,15 +83,7 @@ def flow_plus_plus_dequantization(
 
     Reference: Ho et al. 2019 (Flow++), section 3.1.
     """
-    steps = _steps(
-        shape,
-        part=masked_partition,
-        context_channels=width,
-        depth=depth,
-        width=width,
-        blocks=blocks,
-        components=components,
-    )
+    steps = _steps(shape, masked_partition, width, depth, width, blocks, components)
     # Noise is sampled, never scored alone, so the fast direction is sampling.
     noise = flows.Flow(flows.Inverse(flows.Composition(steps)), shape)
     seen = flows.GatedNetwork(
@@ -121,7 +94,6 @@ def flow_plus_plus_dequantization(
 
 def _steps(
     shape: Shape,
-    *,
     part: Parting,
     context_channels: int,
     depth: int,

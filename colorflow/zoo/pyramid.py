@@ -122,8 +122,7 @@ class _LevelContext(nn.Module):
         h = self.squeeze(fine) + self.position
         if self.from_means is not None:
             h = h + self.from_means(*means)
-        mixed: Tensor = self.mix(h)
-        return mixed
+        return self.mix(h)
 
 
 class _Mix(nn.Module):
@@ -140,5 +139,4 @@ class _Mix(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if isinstance(self.layer, flows.AttentionLayer):
             return from_tokens(self.layer(to_tokens(x)), x)
-        result: Tensor = x + self.layer(None, x)
-        return result
+        return x + self.layer(None, x)

@@ -11,7 +11,7 @@ from torch import nn
 
 from colorflow import flows
 from colorflow.flows.networks import check_context_channels
-from colorflow.zoo.scales import Shape
+from colorflow.zoo.scales import Shape, after_squeeze, can_squeeze, squeezed
 
 CONTINUING = 0.85
 """Chance of each further term, above the square of the coefficient: the variance is finite."""
@@ -65,17 +65,15 @@ def residual(
         )
 
     def scale(shape: Shape, left: int) -> flows.Bijection:
-        if left == 0 or shape[1] % 2 or shape[2] % 2:
+        if left == 0 or not can_squeeze(shape):
             return flows.Flatten(shape)
-        coarse = (4 * shape[0], shape[1] // 2, shape[2] // 2)
+        coarse = squeezed(shape)
         networks = [
             flows.LipschitzNetwork(coarse[0], context_channels, width, coarse[1:], coefficient)
             for _ in range(depth)
         ]
         blocks = _blocks(coarse[0], math.prod(coarse), networks, seeds)
-        rest = flows.Composition([*blocks, scale(coarse, left - 1)])
-        coarser = nn.Conv2d(context_channels, context_channels, 2, stride=2)
-        return flows.Composition([flows.Squeeze(), flows.WithContext(coarser, rest)])
+        return after_squeeze(context_channels, [*blocks, scale(coarse, left - 1)])
 
     return scale(shape, scales)
 

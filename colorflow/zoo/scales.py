@@ -51,12 +51,12 @@ def squeezed_scales(
         width: hidden channels of the priors.
         steps: the bijections after each squeeze.
     """
-    if not _can_squeeze(shape):
+    if not can_squeeze(shape):
         prior = learned_prior(shape[0], context_channels, width)
         return flows.Composition([*steps(shape), prior, flows.Flatten(shape)])
-    coarse = _squeezed(shape)
+    coarse = squeezed(shape)
     last: flows.Bijection
-    if scales == 1 or not _can_squeeze(coarse):
+    if scales == 1 or not can_squeeze(coarse):
         prior = learned_prior(coarse[0], context_channels, width)
         last = flows.Composition([prior, flows.Flatten(coarse)])
     else:
@@ -64,7 +64,7 @@ def squeezed_scales(
         rest = squeezed_scales(kept, context_channels, scales=scales - 1, width=width, steps=steps)
         prior = learned_prior(kept[0], context_channels + kept[0], width)
         last = flows.Split(coarse, kept[0], rest, prior, JoinedContext())
-    return _after_squeeze(context_channels, [*steps(coarse), last])
+    return after_squeeze(context_channels, [*steps(coarse), last])
 
 
 def masked_scales(
@@ -72,8 +72,7 @@ def masked_scales(
     context_channels: int,
     *,
     scales: int,
-    masked: Steps,
-    channelwise: Steps,
+    steps: Callable[[Shape, Parting], Iterable[flows.Bijection]],
     split: bool,
 ) -> flows.Bijection:
     """Masked steps, squeeze, channelwise steps: the skeleton of RealNVP and of Flow++.
@@ -82,24 +81,19 @@ def masked_scales(
         shape: (C, H, W) of a sample.
         context_channels: of the context.
         scales: how many grids there are, where the sides allow.
-        masked: the bijections on each grid before its squeeze, and all those of the last grid.
-        channelwise: the bijections after each squeeze.
+        steps: the bijections with couplings over masks, on each grid before its squeeze, and all
+            those of the last grid; and those over channels, after each squeeze.
         split: whether half of the channels leaves after those.
     """
-    if scales == 1 or not _can_squeeze(shape):
-        return flows.Composition([*masked(shape), flows.Flatten(shape)])
-    coarse = _squeezed(shape)
-    rest = masked_scales(
-        _half(coarse) if split else coarse,
-        context_channels,
-        scales=scales - 1,
-        masked=masked,
-        channelwise=channelwise,
-        split=split,
-    )
+    masked = steps(shape, masked_partition)
+    if scales == 1 or not can_squeeze(shape):
+        return flows.Composition([*masked, flows.Flatten(shape)])
+    coarse = squeezed(shape)
+    finer = _half(coarse) if split else coarse
+    rest = masked_scales(finer, context_channels, scales=scales - 1, steps=steps, split=split)
     last = flows.Split(coarse, coarse[0] // 2, rest) if split else rest
-    after = _after_squeeze(context_channels, [*channelwise(coarse), last])
-    return flows.Composition([*masked(shape), after])
+    after = after_squeeze(context_channels, [*steps(coarse, channel_partition), last])
+    return flows.Composition([*masked, after])
 
 
 def coupling_steps(
@@ -154,7 +148,7 @@ class JoinedContext(nn.Module):
         return torch.cat([kept.to(context.dtype), context], 1)
 
 
-def _after_squeeze(context_channels: int, bijections: Iterable[flows.Bijection]) -> flows.Bijection:
+def after_squeeze(context_channels: int, bijections: Iterable[flows.Bijection]) -> flows.Bijection:
     """Squeeze, and then bijections whose context is on the coarser grid as well."""
     coarser = nn.Conv2d(context_channels, context_channels, 2, stride=2)
     return flows.Composition(
@@ -162,11 +156,13 @@ def _after_squeeze(context_channels: int, bijections: Iterable[flows.Bijection])
     )
 
 
-def _can_squeeze(shape: Shape) -> bool:
+def can_squeeze(shape: Shape) -> bool:
+    """Whether both sides of the grid are even."""
     return shape[1] % 2 == 0 and shape[2] % 2 == 0
 
 
-def _squeezed(shape: Shape) -> Shape:
+def squeezed(shape: Shape) -> Shape:
+    """The shape after a squeeze."""
     return 4 * shape[0], shape[1] // 2, shape[2] // 2
 
 
