@@ -82,7 +82,7 @@ def work_on(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoOu
     if photo := work.photo:
         remarks = (*photo.remarks, *outcome.remarks)
         outcome = replace(outcome, width=photo.width, height=photo.height, remarks=remarks)
-    return replace(outcome, page=task.page, seconds=time.perf_counter() - began)
+    return replace(outcome, seconds=time.perf_counter() - began)
 
 
 class MadeOtherwiseError(WritePhotoError):
@@ -199,9 +199,7 @@ class _Work:
         complete = sorted(
             self._complete, key=lambda one: (one.print_number or 1, one.seed, one.label)
         )
-        return PhotoOutcome(
-            path=self._task.path, status="failed", reason=reason, colorings=tuple(complete)
-        )
+        return self._task.outcome("failed", reason, colorings=tuple(complete))
 
     @contextmanager
     def _on_this_machine(self) -> Iterator[tuple[Path, Path]]:
@@ -228,7 +226,7 @@ class _Work:
         )
         if is_own_picture(photo, settings.kind):
             reason = "is a picture that colorflow made; it is not taken as a photo"
-            return PhotoOutcome(path=task.path, status="skipped", reason=reason)
+            return task.outcome("skipped", reason)
         if not settings.crop:
             outcome = self._made_of(photo, task, None, path, folder)
             if outcome.status == "done" and find_frames(photo):
@@ -263,12 +261,7 @@ class _Work:
         """
         settings = self._settings
         if settings.leaves(photo, task):
-            return PhotoOutcome(
-                path=task.path,
-                status="already-colored",
-                reason="already has colors",
-                remedy=Remedy.TREAT_AS_GRAY,
-            )
+            return task.outcome("already-colored", "already has colors", Remedy.TREAT_AS_GRAY)
         digests = self._models.digests
         folder_here(task.folder, map(task.name, task.labels(settings.labels)), folder)
         expected, existing = compared_results(task, path, folder, settings, digests)
@@ -310,9 +303,7 @@ class _Work:
                 replace(one, bits_per_dim=value if math.isfinite(value) else None)
                 for one, value in zip(colorings, results.bits_per_dim, strict=True)
             ]
-        return PhotoOutcome(
-            path=task.path, status="done", colorings=tuple(colorings), remarks=remarks
-        )
+        return task.outcome("done", colorings=tuple(colorings), remarks=remarks)
 
     def _prepared(
         self, photo: Photo, expected: dict[str, Statements], prints: int | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from colorflow.batch.locations import Location
 from colorflow.photo import Statements
@@ -91,22 +91,23 @@ class PhotoTask:
             repaired=prepared.share if prepared else None,
         )
 
+    def outcome(
+        self, status: Status, reason: str | None = None, remedy: Remedy | None = None, **more: Any
+    ) -> PhotoOutcome:
+        """An outcome, with more of its fields."""
+        return PhotoOutcome(
+            path=self.path, page=self.page, status=status, reason=reason, remedy=remedy, **more
+        )
+
     def failed(self, reason: str, remedy: Remedy | None = None) -> PhotoOutcome:
         """The outcome if nothing can be made."""
-        return PhotoOutcome(
-            path=self.path, page=self.page, status="failed", reason=reason, remedy=remedy
-        )
+        return self.outcome("failed", reason, remedy)
 
     def skipped(self, existing: Mapping[str, Statements]) -> PhotoOutcome:
         """The outcome if all results exist."""
-        return PhotoOutcome(
-            path=self.path,
-            page=self.page,
-            status="skipped",
-            reason="its results are there already",
-            remedy=Remedy.OVERWRITE,
-            colorings=tuple(self.coloring(label, one) for label, one in existing.items()),
-        )
+        made = tuple(self.coloring(label, one) for label, one in existing.items())
+        reason = "its results are there already"
+        return self.outcome("skipped", reason, Remedy.OVERWRITE, colorings=made)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import FrameType, SimpleNamespace
@@ -110,24 +111,18 @@ def _print_plan(plan: Plan) -> int:
     return 1 if counts["failed"] else 0
 
 
+@dataclass(slots=True)
 class _BatchRun:
     """One run of the command: progress, messages, and the files beside the results."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        weights: Mapping[str, Path],
-        options: SimpleNamespace,
-        zipped: ZipResults | None,
-    ) -> None:
-        self._plan = plan
-        self._zipped = zipped
-        self._weights = weights
-        self._options = options
-        self._stop = threading.Event()
-        self._outcomes: list[PhotoOutcome] = []
-        self._began = datetime.now().astimezone()
-        self._started = time.perf_counter()
+    plan: Plan
+    weights: Mapping[str, Path]
+    options: SimpleNamespace
+    zipped: ZipResults | None
+    stop: threading.Event = field(default_factory=threading.Event)
+    outcomes: list[PhotoOutcome] = field(default_factory=list)
+    began: datetime = field(default_factory=lambda: datetime.now().astimezone())
+    started: float = field(default_factory=time.perf_counter)
 
     def run(self) -> int:
         """Works the plan off and reports; returns the exit code."""
@@ -136,13 +131,13 @@ class _BatchRun:
             with self._interrupt_stops():
                 self._work()
         except KeyboardInterrupt:
-            self._stop.set()
+            self.stop.set()
         except (ColorflowError, OSError):  # OSError: nothing can be printed any more
-            if self._outcomes:  # otherwise the batch did not even start
+            if self.outcomes:  # otherwise the batch did not even start
                 self._write_report()
             raise
-        self._outcomes = self._plan.in_order(self._outcomes)
-        interrupted = self._stop.is_set()
+        self.outcomes = self.plan.in_order(self.outcomes)
+        interrupted = self.stop.is_set()
         try:
             self._write_report()
             if not interrupted:
@@ -154,38 +149,38 @@ class _BatchRun:
 
     def _work(self) -> None:
         """Works the plan off; prints a line for each file and the progress of all."""
-        options = self._options
+        options = self.options
         with tqdm(
-            total=len(self._plan.tasks),
+            total=len(self.plan.tasks),
             unit=" files",
             disable=True if options.quiet else None,  # None: shown on a terminal only
             file=sys.stderr,
         ) as progress:
             engine = ray_engine.run_on_ray if options.engine == "ray" else batch.run
             for outcome in engine(
-                self._plan,
-                weights=self._weights,
+                self.plan,
+                weights=self.weights,
                 device=options.device,
                 workers=options.workers,
-                stop=self._stop,
+                stop=self.stop,
             ):
-                self._outcomes.append(outcome)
-                if self._zipped and outcome.status in ("done", "failed"):
-                    self._zipped.note_new()
-                if len(self._outcomes) > len(self._plan.settled):
+                self.outcomes.append(outcome)
+                if self.zipped and outcome.status in ("done", "failed"):
+                    self.zipped.note_new()
+                if len(self.outcomes) > len(self.plan.settled):
                     progress.update()
                 if outcome.status == "done" and not options.quiet:
                     with progress.external_write_mode():
-                        print(printable(self._plan.named(_done_text(outcome))), flush=True)
+                        print(printable(self.plan.named(_done_text(outcome))), flush=True)
 
     @contextmanager
     def _interrupt_stops(self) -> Iterator[None]:
         """The first Ctrl-C lets the photos in hand be finished; the second stops at once."""
 
         def interrupted(_: int, __: FrameType | None) -> None:
-            if self._stop.is_set():
+            if self.stop.is_set():
                 raise KeyboardInterrupt
-            self._stop.set()
+            self.stop.set()
             print(
                 "\ncolorflow: finishing the photos in hand; Ctrl-C again stops at once",
                 file=sys.stderr,
@@ -200,7 +195,7 @@ class _BatchRun:
 
     def _check_files(self) -> None:
         """Checks report and sheet before a night's work rather than after it."""
-        report, sheet = self._options.report, self._options.contact_sheet
+        report, sheet = self.options.report, self.options.contact_sheet
         if sheet:
             check_sheet(sheet)
         if sheet and sheet == report:
@@ -210,64 +205,64 @@ class _BatchRun:
                 continue
             if too_long(path.name):
                 raise WritePhotoError(path, "has a name longer than file systems take")
-            if self._plan.makes(path):
+            if self.plan.makes(path):
                 raise WritePhotoError(path, "is the file of a result; choose another file")
             try:
                 check_replaceable(path, kind)
             except OSError as error:
                 raise WritePhotoError(path, f"cannot be written ({error.strerror})") from error
             written = Path(os.path.realpath(path)) if os.path.islink(path) else path
-            will_be = real_folder(written.parent) == real_folder(self._plan.output)
+            will_be = real_folder(written.parent) == real_folder(self.plan.output)
             if not (will_be or is_stream(path)):
                 check_writable(written.parent)
         if report:
             check_report(report)
 
     def _write_report(self) -> None:
-        if self._options.report:
-            self._options.report.parent.mkdir(parents=True, exist_ok=True)
+        if self.options.report:
+            self.options.report.parent.mkdir(parents=True, exist_ok=True)
             write_report(
-                self._options.report,
-                self._plan,
-                self._outcomes,
-                began=self._began,
-                seconds=time.perf_counter() - self._started,
+                self.options.report,
+                self.plan,
+                self.outcomes,
+                began=self.began,
+                seconds=time.perf_counter() - self.started,
             )
 
     def _write_sheet(self) -> None:
-        sheet = self._options.contact_sheet
+        sheet = self.options.contact_sheet
         if not sheet:
             return
-        shown = write_sheet(sheet, self._outcomes, self._plan.settings.kind, named=self._plan.named)
-        if shown and self._zipped:
-            self._zipped.note_new()
-        of = sum(bool(outcome.colorings) for outcome in self._outcomes)
-        if not self._options.quiet:
-            print(printable(self._plan.named(f"{sheet}: {_sheet_text(shown, of)}")))
+        shown = write_sheet(sheet, self.outcomes, self.plan.settings.kind, named=self.plan.named)
+        if shown and self.zipped:
+            self.zipped.note_new()
+        of = sum(bool(outcome.colorings) for outcome in self.outcomes)
+        if not self.options.quiet:
+            print(printable(self.plan.named(f"{sheet}: {_sheet_text(shown, of)}")))
 
     def _write_zip(self) -> None:
         """Packs the results if all photos have had their turn; otherwise says where they are."""
-        if not (zipped := self._zipped):
+        if not (zipped := self.zipped):
             return
-        is_complete = len(self._outcomes) == len(self._plan.inputs)
+        is_complete = len(self.outcomes) == len(self.plan.inputs)
         if zipped.finish(is_complete=is_complete):
             line = f"{zipped.archive}: not written yet; the results so far are in {zipped.folder}"
             print(printable(line), file=sys.stderr)
-        elif not self._options.quiet:
+        elif not self.options.quiet:
             files = f"{zipped.count} files" if zipped.count else "not written, without any result"
             print(printable(f"{zipped.archive}: {files}"))
 
     def _print_summary(self, *, interrupted: bool) -> int:
         """Prints what remains to be said; returns the exit code."""
-        counts = _count_statuses(self._outcomes)
-        left = len(self._plan.inputs) - len(self._outcomes)
-        quiet = self._options.quiet
-        _print_remarks(self._plan, self._outcomes, quiet=quiet)
+        counts = _count_statuses(self.outcomes)
+        left = len(self.plan.inputs) - len(self.outcomes)
+        quiet = self.options.quiet
+        _print_remarks(self.plan, self.outcomes, quiet=quiet)
         if not quiet:
-            seconds = time.perf_counter() - self._started
+            seconds = time.perf_counter() - self.started
             print(f"{_counts_text({**counts, 'left': left})} in {seconds:.1f} s", flush=True)
         if left:
-            full = any(outcome.ends_the_run for outcome in self._outcomes)
+            full = any(outcome.ends_the_run for outcome in self.outcomes)
             why = "nothing more can be written" if full else "stopped"
             do = "make room, and " if full else ""
             print(

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from colorflow.enlarge.model import DetailModel, StepConfig
@@ -47,12 +46,9 @@ def save_enlarge_weights(
     Raises:
         WeightsError: if the file cannot be written.
     """
-    header = {
-        "format": FORMAT,
-        "config": json.dumps({name: model.config.to_dict() for name, model in models.items()}),
-        "training": json.dumps(dict(training)),
-    }
-    write_tensors(path, nn.ModuleDict(models), header, torch.float16)
+    config = {name: model.config.to_dict() for name, model in models.items()}
+    header = {"config": config, "training": dict(training)}
+    write_tensors(path, nn.ModuleDict(models), FORMAT, header)
 
 
 def load_enlarge_weights(path: Path) -> EnlargeWeights:

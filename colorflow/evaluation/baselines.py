@@ -230,13 +230,8 @@ def save_baseline(
     Raises:
         WeightsError: if the file cannot be written.
     """
-    header = {
-        "format": FORMAT,
-        "baseline": name,
-        "temperature": json.dumps(temperature),
-        "training": json.dumps(training),
-    }
-    write_tensors(path, module, header, torch.float16)
+    header = {"baseline": name, "temperature": temperature, "training": training}
+    write_tensors(path, module, FORMAT, header)
 
 
 def load_baseline(path: Path) -> LoadedBaseline:

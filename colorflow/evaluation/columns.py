@@ -7,7 +7,6 @@ Dimensions: n samples of one photo.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -34,7 +33,6 @@ from colorflow.limits import MOST_LOOKS
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.level import MEAN_CHANNELS
-from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo_model import Latents, PhotoModel
 from colorflow.training.tuning import TrainingColors
@@ -86,7 +84,9 @@ def columns_of(weights: LoadedWeights) -> list[Column]:
     pyramid = weights.pyramid
     model_of = lru_cache(maxsize=1)(partial(_photo_model, weights))
     density: dict[str, Any] = {
-        "bits_per_dim": lambda ab, condition: _bits_by_level(pyramid, ab, condition),
+        "bits_per_dim": lambda ab, condition: pyramid.bits_by_level(
+            [-float(term) for term in pyramid.level_log_probs(ab, condition)]
+        ),
         "round_trip": lambda ab, condition: pyramid.decode(
             pyramid.encode(ab, condition), condition
         ),
@@ -238,14 +238,3 @@ def _latents(weights: LoadedWeights, n: int, generator: torch.Generator) -> list
         for shape, std in zip(weights.pyramid.latent_shapes(), weights.temperatures, strict=True)
     ]
     return [list(latents) for latents in zip(*levels, strict=True)]
-
-
-def _bits_by_level(pyramid: ChromaPyramid, ab: Tensor, condition: Condition) -> dict[str, float]:
-    """Each level's value counts the bits of its own numbers, as in `colorflow export`."""
-    nats = [-float(term) for term in pyramid.level_log_probs(ab, condition)]
-    dims = [math.prod(shape) for shape in pyramid.latent_shapes()]
-    levels = zip(pyramid.config.chroma_grids, nats, dims, strict=True)
-    return {
-        **{str(name): bits_per_dim(own, dim) for name, own, dim in levels},
-        "all": bits_per_dim(sum(nats), sum(dims)),
-    }

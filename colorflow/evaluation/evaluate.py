@@ -38,10 +38,10 @@ Progress = Callable[[Sequence[Path]], Iterable[Path]]
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A file that is not in the table."""
+    """A file that is not measured, or not shown in a blind test."""
 
     file: str
-    why: Literal["unreadable", "not colored", "not finite"]
+    why: Literal["unreadable", "not colored", "not finite", "cannot be shown", "shown already"]
     reason: str
 
 

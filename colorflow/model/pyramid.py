@@ -16,6 +16,7 @@ Dimensions: B photos, n samples, g the grid of a level, C its channels (2 means 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -79,6 +80,17 @@ class ChromaPyramid(nn.Module):
         """
         latents, ladjs = self._encode(ab, condition)
         return [standard_normal_log_prob(z) + ladj for z, ladj in zip(latents, ladjs, strict=True)]
+
+    def bits_by_level(self, nats: Sequence[float]) -> dict[str, float]:
+        """Bits per dimension by the name of the level, of its own numbers, and ``all``.
+
+        Args:
+            nats: negative log-likelihood of each level.
+        """
+        dims = [math.prod(shape) for shape in self.latent_shapes()]
+        names = [*map(str, self.config.chroma_grids), "all"]
+        terms = zip(names, [*nats, sum(nats)], [*dims, sum(dims)], strict=True)
+        return {name: float(own / (dim * math.log(2))) for name, own, dim in terms}
 
     def encode(self, ab: Tensor, condition: Condition, gain: float = 1.0) -> list[Tensor]:
         """Latents of a coloring, coarse to fine: (B, C, g, g) as in `latent_shapes`.

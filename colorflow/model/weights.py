@@ -82,15 +82,14 @@ def save_weights(
             f"temperatures: expected {len(pyramid.levels)}, one a level, got {len(temperatures)}"
         )
     header = {
-        "format": FORMAT,
-        "config": json.dumps(pyramid.config.to_dict()),
-        "temperatures": json.dumps(list(temperatures)),
-        "gain": json.dumps(gain),
-        "training": json.dumps(training),
+        "config": pyramid.config.to_dict(),
+        "temperatures": list(temperatures),
+        "gain": gain,
+        "training": training,
     }
     if interval_factors is not None:
-        header["interval_factors"] = json.dumps(dict(interval_factors))
-    write_tensors(path, pyramid, header, dtype)
+        header["interval_factors"] = dict(interval_factors)
+    write_tensors(path, pyramid, FORMAT, header, dtype)
 
 
 def load_weights(path: Path) -> LoadedWeights:
@@ -178,14 +177,19 @@ class TensorFile:
 
 
 def write_tensors(
-    path: Path, module: nn.Module, header: Mapping[str, str], dtype: torch.dtype
+    path: Path,
+    module: nn.Module,
+    file_format: str,
+    header: Mapping[str, Any],
+    dtype: torch.dtype = torch.float16,
 ) -> None:
     """Writes a module's tensors and a header in one step.
 
     Args:
         path: NAME.safetensors; its folder is made if missing.
         module: whose state is written.
-        header: becomes the file's metadata; its `format` is the kind of the file.
+        file_format: the kind of the file, which the header says as `format`.
+        header: becomes the rest of the file's metadata: texts, and other values as JSON.
         dtype: of the stored tensors that are not whole numbers.
 
     Raises:
@@ -195,9 +199,10 @@ def write_tensors(
         name: x.detach().cpu().to(dtype if x.is_floating_point() else x.dtype).contiguous()
         for name, x in module.state_dict().items()
     }
+    texts = {key: x if isinstance(x, str) else json.dumps(x) for key, x in header.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, save(tensors, dict(header)), _kind(header["format"]))
+        write_whole(path, save(tensors, {"format": file_format, **texts}), _kind(file_format))
     except OSError as error:
         raise WeightsError(f"{path}: cannot be written ({error.strerror})") from error
 

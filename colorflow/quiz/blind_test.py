@@ -13,15 +13,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from colorflow import __version__
 from colorflow.errors import EvaluationError, PhotoError
-from colorflow.evaluation.evaluate import photos_of
+from colorflow.evaluation.evaluate import LeftOut, photos_of
 from colorflow.evaluation.report import json_text, write_text
 from colorflow.evaluation.subject import digest_of, seed_for
 from colorflow.files import whole_folder
@@ -51,15 +49,6 @@ from colorflow.quiz.sheets import (
 Methods = tuple[Method, Method]
 
 
-@dataclass(frozen=True, slots=True)
-class Excluded:
-    """A file that is not shown."""
-
-    file: str
-    why: Literal["unreadable", "cannot be shown", "shown already"]
-    reason: str
-
-
 def make_blind_test(
     folders: Sequence[Path],
     directory: Path,
@@ -69,7 +58,7 @@ def make_blind_test(
     seed: int,
     say: Callable[[str], None],
     warn: Callable[[str], None],
-) -> list[Excluded]:
+) -> list[LeftOut]:
     """Make a blind test, and return the files that are not shown.
 
     Args:
@@ -90,14 +79,14 @@ def make_blind_test(
     names = _names(folders, directory)
     files = sorted(names, key=lambda path: names[path])
     photos: dict[str, Path] = {}
-    left_out: list[Excluded] = []
+    left_out: list[LeftOut] = []
     for index in rng.permutation(len(files)):
         if pairs is not None and len(photos) >= pairs:
             break
         path = files[index]
-        if excluded := _add(photos, path, names[path], methods):
-            left_out.append(excluded)
-            warn(f"{path}: left out ({excluded.reason})")
+        if one := _add(photos, path, names[path], methods):
+            left_out.append(one)
+            warn(f"{path}: left out ({one.reason})")
     if not photos:
         raise EvaluationError(f"none of the {len(files)} photos can be shown")
     first, second = (KeyMethod(text=one.text, weights=one.weights) for one in methods)
@@ -163,18 +152,18 @@ def _write_test(
         write_text(folder / f"answers-{number}.csv", empty_sheet(key, backward=number == 2), None)
 
 
-def _add(photos: dict[str, Path], path: Path, name: str, methods: Methods) -> Excluded | None:
+def _add(photos: dict[str, Path], path: Path, name: str, methods: Methods) -> LeftOut | None:
     """Add a photo of which both methods have a picture, or explain why not."""
     try:
         photo = read_photo(path, isolated=True)
     except PhotoError as error:
-        return Excluded(name, "unreadable", error.reason)
+        return LeftOut(name, "unreadable", error.reason)
     digest = digest_of(photo.pixels)
     if digest in photos:
-        return Excluded(name, "shown already", f"is the same picture as {photos[digest]}")
+        return LeftOut(name, "shown already", f"is the same picture as {photos[digest]}")
     for method in methods:
         if reason := method.refusal(photo, name):
-            return Excluded(name, "cannot be shown", reason)
+            return LeftOut(name, "cannot be shown", reason)
     photos[digest] = path
     return None
 

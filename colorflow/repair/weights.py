@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from colorflow.model.weights import load_tensors, read_header, write_tensors
@@ -48,13 +47,8 @@ def save_repair_weights(
         WeightsError: if the file cannot be written.
     """
     config = {"finder": finder.config.to_dict(), "fill": fill.config.to_dict()}
-    header = {
-        "format": FORMAT,
-        "config": json.dumps(config),
-        "training": json.dumps(dict(training)),
-    }
     parts = nn.ModuleDict({"finder": finder, "fill": fill})
-    write_tensors(path, parts, header, torch.float16)
+    write_tensors(path, parts, FORMAT, {"config": config, "training": dict(training)})
 
 
 def load_repair_weights(path: Path) -> RepairWeights:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -149,13 +148,7 @@ def bits_per_dim(
         ab, condition = pack.batch(part)
         ab = with_noise(ab, noise)
         totals += [-float(x.sum()) for x in pyramid.level_log_probs(ab, condition)]
-    nats = totals / len(rows)
-    dims = [math.prod(shape) for shape in pyramid.latent_shapes()]
-    bits = {
-        str(name): float(n / d / math.log(2))
-        for name, n, d in zip(pyramid.config.chroma_grids, nats, dims, strict=True)
-    }
-    return bits | {"all": float(nats.sum() / sum(dims) / math.log(2))}
+    return pyramid.bits_by_level(list(totals / len(rows)))
 
 
 @torch.no_grad()

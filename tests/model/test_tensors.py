@@ -15,7 +15,8 @@ from colorflow.errors import WeightsError
 from colorflow.model import weights
 from colorflow.model.weights import load_tensors, read_header, write_tensors
 
-HEADER = {"format": "test-1", "note": "größer"}
+NOTE = {"note": "größer", "numbers": [1, 2]}
+HEADER = {"format": "test-1", "note": "größer", "numbers": "[1, 2]"}
 
 
 class Small(nn.Module):
@@ -35,7 +36,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_header_and_tensors_come_back(path: Path) -> None:
     module, other = Small(), Small()
-    write_tensors(path, module, HEADER, torch.float32)
+    write_tensors(path, module, "test-1", NOTE, torch.float32)
     file = read_header(path, "test-1")
     assert file.header == HEADER
     assert file.shapes == {"layer.weight": (2, 3), "layer.bias": (2,), "order": (3,), "begun": ()}
@@ -51,7 +52,7 @@ def test_half_precision_is_for_fractions_alone(path: Path) -> None:
     module, other = Small(), Small()
     other.order.zero_()
     other.begun.fill_(False)
-    write_tensors(path, module, HEADER, torch.float16)
+    write_tensors(path, module, "test-1", NOTE)
     with safe_open(str(path), framework="pt") as file:
         assert file.get_tensor("layer.weight").dtype == torch.float16
         assert file.get_tensor("order").dtype == torch.int64
@@ -62,7 +63,7 @@ def test_half_precision_is_for_fractions_alone(path: Path) -> None:
 
 
 def test_another_format_is_named_beside_the_one_that_is_read(path: Path) -> None:
-    write_tensors(path, Small(), HEADER, torch.float32)
+    write_tensors(path, Small(), "test-1", NOTE, torch.float32)
     with pytest.raises(WeightsError) as caught:
         read_header(path, "test-2")
     message = str(caught.value)
@@ -94,7 +95,7 @@ def test_a_module_stays_as_it_is_if_its_file_is_refused(change: str, path: Path)
 def test_a_file_that_does_not_fit_is_refused_before_its_tensors_are_read(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_tensors(path, nn.Linear(3, 2), HEADER, torch.float32)
+    write_tensors(path, nn.Linear(3, 2), "test-1", NOTE, torch.float32)
     file = read_header(path, "test-1")
     monkeypatch.setattr(weights, "safe_open", None)
     with pytest.raises(WeightsError, match="header and tensors do not fit"):
