@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from colorflow.limits import check_range
 from colorflow.model.condition import FEATURE_CHANNELS, LATE_BLOCKS_INPUT, LATE_BLOCKS_OUTPUTS
 
 FINEST_GRID = 64
@@ -67,9 +68,7 @@ class LevelConfig:
 
     def __post_init__(self) -> None:
         for name, (least, most) in _RANGES.items():
-            value = getattr(self, name)
-            if not least <= value <= most:
-                raise ValueError(f"{name}: expected {least} to {most}, got {value}")
+            check_range(name, getattr(self, name), least, most)
         if self.attention and self.width % 4:
             raise ValueError(f"width: expected a multiple of 4, got {self.width}")
         unknown = set(self.maps) - set(FEATURE_CHANNELS)
@@ -114,8 +113,7 @@ class PyramidConfig:
                 "levels: expected grids such as 4, 4, 8, 16, 32 that end in details on "
                 f"{FINEST_GRID // 2}, got {grids}"
             )
-        if not 0 <= self.extra_planes <= _MOST_PLANES:
-            raise ValueError(f"extra_planes: expected 0 to {_MOST_PLANES}, got {self.extra_planes}")
+        check_range("extra_planes", self.extra_planes, 0, _MOST_PLANES)
         if not SRGB_REACH < self.chroma_limit < math.inf:
             raise ValueError(
                 f"chroma_limit: expected more than {SRGB_REACH:g}, which colors of sRGB reach, "

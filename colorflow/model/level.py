@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from colorflow import flows
 from colorflow.flows.density import standard_normal_log_prob
+from colorflow.limits import check_range
 from colorflow.model.condition import Condition
 from colorflow.model.config import LevelConfig
 from colorflow.model.context import LevelContext
@@ -242,8 +243,7 @@ def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
 
     Reference: Shoemake 1985 (interpolation on the sphere); White 2016 (in latent spaces).
     """
-    if not 0 <= share <= 1:
-        raise ValueError(f"share: expected 0 to 1, got {share}")
+    check_range("share", share, 0, 1)
     if share in (0, 1):
         return (end if share else start).clone()
     a, b = start.double(), end.double()

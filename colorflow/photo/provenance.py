@@ -17,6 +17,7 @@ from typing import Any
 from colorflow.color.saturation import check_saturation
 from colorflow.errors import PhotoError
 from colorflow.files import STATEMENT, FileKind
+from colorflow.limits import check_range
 from colorflow.photo.decode import read_header
 from colorflow.photo.photo import Photo
 
@@ -53,12 +54,10 @@ class Principal:
     """Share of the samples whose mean it is; None where it is not recorded."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.of <= len(LETTERS):
-            raise ValueError(f"of: expected 1 to {len(LETTERS)}, got {self.of}")
+        check_range("of", self.of, 1, len(LETTERS))
         if self.letter not in tuple(LETTERS[: self.of]):
             raise ValueError(f"letter: expected one of {LETTERS[: self.of]}, got {self.letter!r}")
-        if not (self.share is None or 0 <= self.share <= 1):
-            raise ValueError(f"share: expected 0 to 1, got {self.share}")
+        check_range("share", self.share or 0, 0, 1)
 
     @property
     def statement(self) -> str:
@@ -105,8 +104,7 @@ class Provenance:
         check_saturation(self.saturation, self.pale)
         if (self.strength is None) != (self.reference is None):
             raise ValueError("strength: expected a number with a reference, and none without")
-        if not 0 <= (self.strength or 0) <= 1:
-            raise ValueError(f"strength: expected 0 to 1, got {self.strength}")
+        check_range("strength", self.strength or 0, 0, 1)
 
     @property
     def statement(self) -> str:
@@ -191,10 +189,8 @@ class Preparation:
     """Digest of the photo's file, see `files.digest_of`; None where it is not recorded."""
 
     def __post_init__(self) -> None:
-        if not 1 <= self.number <= max(1, self.prints or 0):
-            raise ValueError(f"number: expected 1 to {self.prints}, got {self.number}")
-        if not (self.share is None or 0 <= self.share <= 1):
-            raise ValueError(f"share: expected 0 to 1, got {self.share}")
+        check_range("number", self.number, 1, max(1, self.prints or 0))
+        check_range("share", self.share or 0, 0, 1)
         _check_origin(self.seed, self.temperature, self.model or "none", self.photo)
 
     @property

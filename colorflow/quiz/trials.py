@@ -27,7 +27,7 @@ from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.grid import to_grid
 from colorflow.errors import EvaluationError, PhotoError
 from colorflow.evaluation.subject import digest_of
-from colorflow.limits import LARGEST_SEED
+from colorflow.limits import LARGEST_SEED, check_range
 from colorflow.photo import (
     DEFAULT_MAX_PIXELS,
     Kind,
@@ -209,8 +209,7 @@ def make_trial(colorizer: Colorizer, photo: QuizPhoto, k: int, folder: Path) -> 
         PhotoError: the photo cannot be read, or the sheet not written.
         ValueError: k is out of range.
     """
-    if not MIN_PICTURES <= k <= MAX_PICTURES:
-        raise ValueError(f"k: expected {MIN_PICTURES} to {MAX_PICTURES}, got {k}")
+    check_range("k", k, MIN_PICTURES, MAX_PICTURES)
     seed = secrets.randbits(LARGEST_SEED.bit_length())
     true_picture, *pictures = _pictures(colorizer, photo, k - 1, seed)
     truth = secrets.randbelow(k)

@@ -28,7 +28,7 @@ from colorflow.coloring import check_seed
 from colorflow.device import device_of
 from colorflow.enlarge.tiles import noise_at, result_of, tiles_of
 from colorflow.files import REPAIR_WEIGHTS, default_weights
-from colorflow.limits import LARGEST_DETAIL_TEMPERATURE, SENSITIVITIES
+from colorflow.limits import LARGEST_DETAIL_TEMPERATURE, SENSITIVITIES, check_range
 from colorflow.photo import Photo, Picture, read_picture
 from colorflow.repair.fill import RADIUS, first_guess
 from colorflow.repair.network import CELL
@@ -125,10 +125,7 @@ class Repairer:
         mask: NDArray[np.bool_] | None = None,
     ) -> Generator[float, None, Repaired]:
         """The same in steps, for progress and cancellation: yields the share that is done."""
-        if not 0 <= temperature <= LARGEST_DETAIL_TEMPERATURE:
-            raise ValueError(
-                f"temperature: expected 0 to {LARGEST_DETAIL_TEMPERATURE:g}, got {temperature}"
-            )
+        check_range("temperature", temperature, 0, LARGEST_DETAIL_TEMPERATURE)
         check_seed(seed)
         lightness = lightness_of(photo.full_depth)
         if mask is None:

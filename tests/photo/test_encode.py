@@ -219,9 +219,3 @@ def test_arrays_that_do_not_fit_the_photo(photo: Photo, tmp_path: Path, rgb: np.
     ):
         write_image(tmp_path / "out.png", rgb, photo)
     assert os.listdir(tmp_path) == []
-
-
-def test_strided_arrays_are_written_as_they_look(photo: Photo, tmp_path: Path) -> None:
-    for name in ("out.png", "out.tif"):
-        write_image(tmp_path / name, photo.pixels[:, ::-1], photo)
-        np.testing.assert_array_equal(read_photo(tmp_path / name).pixels, photo.pixels[:, ::-1])
