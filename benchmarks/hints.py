@@ -26,7 +26,7 @@ from torch import Tensor
 
 from benchmarks.measuring import SEED, print_machine
 from colorflow.color import cie
-from colorflow.color.cie import gamut_map
+from colorflow.color.cie import rgb_in_gamut
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.grid import GRID_SIZE
 from colorflow.evaluation.bootstrap import Bootstrap, Statistic, mean_of, ratio_of
@@ -180,8 +180,9 @@ def hint_errors(hint: Hint, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     )
     near = np.ascontiguousarray(pixels[near_rows][:, near_columns])
     lightness = lightness_of(near)
-    wanted = np.array([hint.a, hint.b], np.float32)[:, None, None]
-    wanted = gamut_map(lightness, np.broadcast_to(wanted, (2, *lightness.shape)))
+    color = np.array([hint.a, hint.b], np.float32)[:, None, None]
+    wanted = np.array(np.broadcast_to(color, (2, *lightness.shape)))
+    rgb_in_gamut(lightness, wanted)
     ab = np.moveaxis(cie.rgb_to_lab(near / 255)[..., 1:], -1, 0)
     errors: NDArray[np.float32] = np.hypot(*(ab - wanted)).astype(np.float32).ravel()
     return errors

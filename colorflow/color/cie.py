@@ -42,7 +42,6 @@ _FARTHEST = 256.0  # |a| + |b| beyond all of sRGB
 _BISECTIONS = 12  # |a| + |b| is exact to 0.06
 _TOLERANCE = 1e-4  # linear light: a third of an 8-bit sRGB step at black, a fiftieth at white
 _BLACK, _WHITE = 1e-3, 100 - 1e-3  # L* beyond which sRGB has room for 0.005 units of chroma
-_STRIP_PIXELS = 1 << 17
 
 
 def srgb_to_linear(srgb: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -112,32 +111,6 @@ def lab_to_linear_rgb(
         channel += y
         channel += np.multiply(z_minus_y, from_z, out=response)
     return rgb
-
-
-def gamut_map(lightness: NDArray[np.float32], ab: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Shrink chroma where sRGB cannot show the color.
-
-    Args:
-        lightness: (H, W), L* in [0, 100].
-        ab: (2, H, W), CIELAB units.
-
-    Returns:
-        (2, H, W): ``ab`` times a factor in [0, 1], which is 1 wherever the color was inside sRGB.
-
-    Raises:
-        ValueError: the shapes do not fit together.
-    """
-    if lightness.ndim != 2 or ab.shape != (2, *lightness.shape):
-        raise ValueError(
-            "expected lightness of shape (H, W) and ab of shape (2, H, W), "
-            f"got {lightness.shape} and {ab.shape}"
-        )
-    height, width = lightness.shape
-    mapped = ab.copy()
-    rows = max(1, _STRIP_PIXELS // max(1, width))
-    for top in range(0, height, rows):
-        rgb_in_gamut(lightness[top : top + rows], mapped[:, top : top + rows])
-    return mapped
 
 
 def rgb_in_gamut(lightness: NDArray[np.float32], ab: NDArray[np.float32]) -> NDArray[np.float32]:
