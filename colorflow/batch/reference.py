@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from colorflow.color.grid import resize_by_area
+from colorflow.color.grid import resized, size_within
 from colorflow.errors import PhotoError
 from colorflow.limits import REFERENCE_STRENGTH, check_range
 from colorflow.photo import Kind, Photo, read_picture
@@ -48,8 +46,5 @@ def read_reference(path: Path, strength: float = REFERENCE_STRENGTH) -> Referenc
     if photo.kind is Kind.GRAY:
         reason = "has no colors that could be carried over; choose a color photo as the reference"
         raise PhotoError(path, reason)
-    pixels, scale = photo.pixels, _SIDE / max(photo.width, photo.height)
-    if scale < 1:
-        height, width = (max(1, round(scale * side)) for side in pixels.shape[:2])
-        pixels = np.rint(resize_by_area(pixels, height, width)).astype(np.uint8)
+    pixels = resized(photo.pixels, *size_within(photo.height, photo.width, _SIDE, _SIDE))
     return Reference(photo=Photo(pixels=pixels), digest=digest, strength=strength)

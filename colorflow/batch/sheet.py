@@ -22,7 +22,7 @@ from PIL import Image
 from colorflow.batch.locations import Location, fetched, link_to
 from colorflow.batch.settings import REPAIRED_LABEL
 from colorflow.batch.task import ColoredFile, PhotoOutcome, share_text
-from colorflow.color.grid import resize_by_area
+from colorflow.color.grid import resized
 from colorflow.enlarge.draws import MEAN
 from colorflow.errors import PhotoError, UnreadablePhotoError, WritePhotoError, printable
 from colorflow.files import STATEMENT, FileKind, text_kind
@@ -207,7 +207,7 @@ def thumbnail(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     short, long = sorted(pixels.shape[:2])
     scale = min(_SHORT_SIDE / short, _LONG_SIDE / long)
     height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
-    return np.round(resize_by_area(pixels, height, width)).astype(np.uint8)
+    return resized(pixels, height, width)
 
 
 def in_gray(pixels: NDArray[np.uint8]) -> SheetPicture:

@@ -109,6 +109,17 @@ def resize_by_area(image: Rows, height: int, width: int) -> NDArray[np.float32]:
     return _resize(np.concatenate(strips), height=height)
 
 
+def resized(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """A picture (H, W) or (H, W, 3) at another size, as `resize_by_area` makes it, rounded."""
+    return np.round(resize_by_area(pixels, height, width)).astype(np.uint8)
+
+
+def size_within(height: int, width: int, max_height: int, max_width: int) -> tuple[int, int]:
+    """Height and width of a picture that is reduced to fit; smaller pictures keep their size."""
+    scale = min(1.0, max_height / height, max_width / width)
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
 def _fewer_rows(image: Rows, height: int) -> NDArray[np.float32]:
     """Average rows, a strip at a time, as a matrix product: ten times as fast as OpenCV."""
     old_height, *others = image.shape

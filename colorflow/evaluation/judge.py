@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.color.grid import resize_by_area
+from colorflow.color.grid import resized
 from colorflow.errors import EvaluationError
 
 PICTURE_SIZE = 260
@@ -75,8 +75,7 @@ class Judge:
 
 def square_picture(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Resizes a photo to the judge's square: (H, W, 3) to (260, 260, 3)."""
-    resized = resize_by_area(pixels, PICTURE_SIZE, PICTURE_SIZE)
-    return np.round(resized).astype(np.uint8)
+    return resized(pixels, PICTURE_SIZE, PICTURE_SIZE)
 
 
 def colored_pictures(picture: NDArray[np.uint8], ab: Tensor) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.color.grid import resize_by_area
+from colorflow.color.grid import resized
 from colorflow.evaluation.subject import Subject
 from colorflow.files import FileKind, picture_kind
 from colorflow.photo import photo_from_image, write_image
@@ -82,7 +82,7 @@ def _row(pixels: Pixels, samples: NDArray[np.float32]) -> Pixels:
     """Gray, truth, six samples, the mean of all samples, and their spread."""
     height, width = pixels.shape[:2]
     width = min(_WIDEST, max(1, round(_HEIGHT * width / height)))
-    small = np.round(resize_by_area(pixels, _HEIGHT, width)).astype(np.uint8)
+    small = resized(pixels, _HEIGHT, width)
     lightness = lightness_of(small)
     mean = samples.mean(0)
     shown = [np.zeros_like(mean), *samples[:SAMPLES], mean]

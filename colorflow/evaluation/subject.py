@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from colorflow.color.degrade import degrade
-from colorflow.color.grid import GRID_SIZE, resize_by_area, square_lightness, to_grid
+from colorflow.color.grid import GRID_SIZE, resize_by_area, resized, square_lightness, to_grid
 from colorflow.evaluation.metrics import PSNR_SIDE
 from colorflow.model.condition import Condition, Conditioner
 from colorflow.model.looks import crops_of
@@ -102,7 +102,7 @@ class SubjectReader:
             ab=torch.from_numpy(to_grid(pixels))[None],
             lightness=square_lightness(pixels, GRID_SIZE),
             rgb=np.moveaxis(small, -1, 0).astype(np.float32),
-            square=np.round(resize_by_area(pixels, PSNR_SIDE, PSNR_SIDE)).astype(np.uint8),
+            square=resized(pixels, PSNR_SIDE, PSNR_SIDE),
         )
 
 

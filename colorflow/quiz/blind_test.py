@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from colorflow import __version__
+from colorflow.color.grid import resized, size_within
 from colorflow.errors import EvaluationError, PhotoError
 from colorflow.evaluation.evaluate import LeftOut, photos_of
 from colorflow.evaluation.report import json_text, write_text
@@ -32,8 +33,6 @@ from colorflow.quiz.pictures import (
     WIDTH,
     Side,
     balanced_sides,
-    resized,
-    size_within,
     write_pair,
 )
 from colorflow.quiz.sheets import (

@@ -13,7 +13,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from colorflow.color.grid import resize_by_area
 from colorflow.photo import photo_from_image, write_image
 
 WIDTH, HEIGHT = 420, 620
@@ -28,17 +27,6 @@ QUALITY = 92
 Pixels = NDArray[np.uint8]
 Side = Literal["left", "right"]
 SIDES: tuple[Side, Side] = ("left", "right")
-
-
-def size_within(height: int, width: int, max_height: int, max_width: int) -> tuple[int, int]:
-    """Height and width of a picture that is reduced to fit; smaller pictures keep their size."""
-    scale = min(1.0, max_height / height, max_width / width)
-    return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def resized(pixels: Pixels, rows: int, columns: int) -> Pixels:
-    """A picture (H, W, 3) at another size, by area averaging."""
-    return np.round(resize_by_area(pixels, rows, columns)).astype(np.uint8)
 
 
 def write_pair(path: Path, left: Pixels, right: Pixels) -> None:

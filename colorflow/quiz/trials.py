@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.color.grid import to_grid
+from colorflow.color.grid import resized, size_within, to_grid
 from colorflow.errors import EvaluationError, PhotoError
 from colorflow.evaluation.subject import digest_of
 from colorflow.limits import LARGEST_SEED, check_range
@@ -37,7 +37,7 @@ from colorflow.photo import (
     read_photo,
     write_image,
 )
-from colorflow.quiz.pictures import Pixels, resized, size_within
+from colorflow.quiz.pictures import Pixels
 from colorflow.quiz.store import PHOTO_DIGITS
 
 if TYPE_CHECKING:

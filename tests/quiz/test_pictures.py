@@ -11,12 +11,12 @@ import skimage.color
 import skimage.data
 from PIL import Image
 
+from colorflow.color.grid import size_within
 from colorflow.quiz.pictures import (
     GAP,
     HEIGHT,
     WIDTH,
     balanced_sides,
-    size_within,
     write_pair,
 )
 
