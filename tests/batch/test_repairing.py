@@ -343,3 +343,15 @@ def test_every_setting_has_its_range() -> None:
     for wrong in ({"sensitivity": 3}, {"temperature": 2.1}, {"n": 2}, {"repair": False}):
         with pytest.raises(ValueError, match="expected"):
             RepairSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_only_the_models_that_are_used_are_loaded() -> None:
+    wanted: list[tuple[BatchSettings, tuple[str, ...]]] = [
+        (Settings(), (COLORS,)),
+        (Settings(crop=True, fading=True, scale=4, repair=True), (COLORS, DETAIL, REPAIR)),
+        (EnlargeSettings(), (DETAIL,)),
+        (EnlargeSettings(repair=True), (DETAIL, REPAIR)),
+        (RepairSettings(crop=True), (REPAIR,)),
+    ]
+    for settings, models in wanted:
+        assert settings.models == models
