@@ -27,7 +27,6 @@ def write_zip(
     session: AlbumSession,
     job: Job,
     told: Callable[[int], Updates],
-    model: str,
     suffix: str | None,
     *,
     every: bool,
@@ -38,7 +37,6 @@ def write_zip(
         session: holds the photos; those that were treated as gray no longer are left out.
         job: whose work this is.
         told: what the page shows when so many photos are written.
-        model: digest of the weights, for the provenance in the files.
         suffix: .jpg or .png; None for that of each photo.
         every: whether all colorings of a photo are wanted, or the chosen one and those kept.
 
@@ -63,9 +61,7 @@ def write_zip(
                 if photo.is_in_zip:
                     chosen = {one.key: one for one in (photo.require_chosen(), *photo.kept)}
                     wanted = photo.everything if every else list(chosen.values())
-                    made = [
-                        (one, write_full_size(photo.photo, one, model, suffix)) for one in wanted
-                    ]
+                    made = [(one, write_full_size(photo.photo, one, suffix)) for one in wanted]
                     pictures = list(_placed(photo, made, inside, taken, is_full=sheet.is_full))
                 else:
                     remark = "left as it is" if photo.is_left_alone else "not colored"

@@ -314,24 +314,18 @@ def _points(given: object, photo: Photo) -> "tuple[Hint, ...]":
 
 
 def _whole(name: str, value: object, least: int, most: int) -> int:
-    number = _as_number(value)
-    if not least <= number <= most or number != int(number):
-        expected = f"a whole number from {least} to {most}"
+    return int(_number(name, value, least, most, "whole number"))
+
+
+def _number(name: str, value: object, least: float, most: float, kind: str = "number") -> float:
+    """The number that a caller has given; true and false are no numbers."""
+    number = math.nan
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        number = float(value)
+    if not least <= number <= most or (kind == "whole number" and not number.is_integer()):
+        expected = f"a {kind} from {least:.10g} to {most:.10g}"
         raise ColorflowError(f"{name}: expected {expected}, got {_shown(value)}.")
-    return int(number)
-
-
-def _number(name: str, value: object, least: float, most: float) -> float:
-    number = _as_number(value)
-    if not least <= number <= most:
-        expected = f"a number from {least:g} to {most:g}"
-        raise ColorflowError(f"{name}: expected {expected}, got {_shown(value)}.")
-    return float(number)
-
-
-def _as_number(value: object) -> float:
-    """The number, or NaN for anything else; true and false are no numbers."""
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    return number
 
 
 def _shown(value: object) -> str:

@@ -44,6 +44,8 @@ class ShownColoring:
 
     spec: ColoringSpec
     """How it is made."""
+    model: str
+    """Digest of the weights."""
     plain_ab: NDArray[np.float32]
     """Its colors as the model made them, CIELAB (2, h, w), on a small grid."""
     preview: Path
@@ -64,9 +66,10 @@ class ShownColoring:
         """Its colors as they are shown, CIELAB (2, h, w), on a small grid."""
         return saturated(self.plain_ab, self.saturation, self.pale)
 
-    def provenance(self, model: str) -> Provenance:
-        """What its files say; `model` is the digest of the weights."""
-        said = provenance_of(self.spec, self.share, model)
+    @property
+    def provenance(self) -> Provenance:
+        """What its files say."""
+        said = provenance_of(self.spec, self.share, self.model)
         return replace(said, saturation=self.saturation, pale=self.pale)
 
     def painted(self, small: Photo) -> ShownColoring:
@@ -209,15 +212,21 @@ class ColoredPhoto:
         Raises:
             ColorflowError: the preview cannot be written.
         """
-        before = self.chosen
+        path = new_folder(self.folder, _OWN) / "preview"
+        coloring, before = self.shown(made, path, ending), self.chosen
+        if before:
+            coloring = replace(coloring, saturation=before.saturation, pale=before.pale)
+        return coloring.painted(small)
+
+    def shown(self, made: Coloring, preview: Path, ending: str) -> ShownColoring:
+        """A coloring of the photo, before its preview is written; `ending` as of `written`."""
         return ShownColoring(
             spec=made.spec,
+            model=made.provenance.model,
             plain_ab=made.ab,
-            preview=new_folder(self.folder, _OWN) / "preview",
+            preview=preview,
             stem=f"{self.photo.path.stem}_{ending}",
-            saturation=before.saturation if before else 1.0,
-            pale=before.pale if before else 1.0,
-        ).painted(small)
+        )
 
     @property
     def everything(self) -> Sequence[ShownColoring]:
@@ -342,14 +351,13 @@ def _delete(colorings: Sequence[ShownColoring], but: Sequence[ShownColoring] = (
 
 
 def write_full_size(
-    photo: UploadedPhoto, coloring: ShownColoring, model: str, suffix: str | None = None
+    photo: UploadedPhoto, coloring: ShownColoring, suffix: str | None = None
 ) -> Path:
     """Write a coloring in the photo's own size, unless the file is there already.
 
     Args:
         photo: the photo.
         coloring: of the photo.
-        model: digest of the weights, for the provenance in the file.
         suffix: .jpg or .png; by default that of the photo.
 
     Raises:
@@ -357,7 +365,7 @@ def write_full_size(
     """
     path = coloring.folder / f"{coloring.stem}{suffix or photo.suffix}"
     if not path.exists():
-        photo.write_coloring(coloring.ab, path, coloring.provenance(model))
+        photo.write_coloring(coloring.ab, path, coloring.provenance)
     return path
 
 
@@ -404,18 +412,10 @@ def make_colorings(
                 name = name_of(spec) if spec.looks > 1 else f"{name_of(spec)}_quick"
                 path, caption = folder / name, captions.of(spec, one.share)
                 if isinstance(one, ShownColoring):
-                    coloring = replace(one, preview=path, caption=caption)
+                    coloring = replace(one, preview=path)
                 else:
-                    stem = f"{uploaded.path.stem}_{name}"
-                    coloring = ShownColoring(
-                        spec=spec,
-                        plain_ab=one.ab,
-                        preview=path,
-                        stem=stem,
-                        share=one.share,
-                        caption=caption,
-                    )
-                coloring = coloring.painted(small)
+                    coloring = colored_photo.shown(one, path, name)
+                coloring = replace(coloring, caption=caption, share=one.share).painted(small)
                 if done == 0:
                     colored_photo.replace_colorings(coloring, summary_aside=summary_aside)
                     colored_photo.captions = captions

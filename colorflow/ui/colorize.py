@@ -37,7 +37,7 @@ from colorflow.ui.panes import (
 from colorflow.ui.runs import Run, Runs, Steps
 from colorflow.ui.samples import copy_of_sample
 from colorflow.ui.session import Job
-from colorflow.ui.status import FAILURES, Updates, line, problem, progress, sentence
+from colorflow.ui.status import FAILURES, Updates, line, problem, progress, sentence, worked
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
@@ -120,11 +120,11 @@ class ColorizeTab(ColorizeLayout):
             (self.zip_button.click, self.zip, [self.larger.format, self.every], FOR_LONG),
         ]
         for event, run, values, queue in runs:
-            worked = self.runs.connect(event, run, values, self.shown, queue)
+            ended = self.runs.connect(event, run, values, self.shown, queue)
             if queue is FOR_LONG:
-                saved_by_browser(worked, self.zip_file)
+                saved_by_browser(ended, self.zip_file)
             else:
-                worked.then(None, js=_SHOW_RESULTS)
+                ended.then(None, js=_SHOW_RESULTS)
         self.runs.connect_cancel(self.shown)
 
     def _connect_choices(self) -> None:
@@ -136,7 +136,7 @@ class ColorizeTab(ColorizeLayout):
         self.keep_button.click(self.keep, [self.session], self.shown, **AT_ONCE)
         self.kept.select(self.press_kept, [self.session], self.shown, **AT_ONCE)
         saturated = self.saturation.connect(self.session, self._saturated, self.shown)
-        self.larger.follow(saturated, self.session)
+        self.larger.follow(saturated)
         self.result.connect(self.session, self.larger.format)
         download = self.result.download
         save = [self.session, self.larger.format]
@@ -331,9 +331,7 @@ class ColorizeTab(ColorizeLayout):
 
         def steps(job: Job) -> Steps:
             yield told(0)
-            archive = yield from write_zip(
-                session, job, told, self._colorizer.digest, SUFFIXES[format_], every=every
-            )
+            archive = yield from write_zip(session, job, told, SUFFIXES[format_], every=every)
             if archive is None:
                 return {self.status: line("Cancelled; no zip was made.")}
             said = line(f"A zip of {archive.stat().st_size / 2**20:.1f} MB.")
@@ -394,11 +392,12 @@ class ColorizeTab(ColorizeLayout):
 
     def _done(self, session: AlbumSession, act: Callable[[ColoredPhoto], None]) -> Updates:
         """Do something with the colorings of the photo that the visitor looks at, and show them."""
-        try:
-            act(session.require())
-        except FAILURES as error:
-            return {self.status: problem(error)}
-        return self._colorings(session)
+
+        def done(photo: ColoredPhoto) -> Updates:
+            act(photo)
+            return self._colorings(session)
+
+        return worked(session, self.status, done)
 
     def compare_with(self, session: AlbumSession, beside: str) -> Updates:
         """Compare colorings with the photo's own colors, or with its gray."""

@@ -11,7 +11,7 @@ import gradio as gr
 from colorflow.photo import KINDS, Kind
 from colorflow.ui.album import MOST_PHOTOS, AlbumSession
 from colorflow.ui.colorings import MOST_KEPT, ColoredPhoto, ShownColoring
-from colorflow.ui.controls import MOST_VIVID, SAMPLES, SUMMARY, seed_number
+from colorflow.ui.controls import MOST_VIVID, SAMPLES, SUMMARY, factor, seed_number
 from colorflow.ui.enlarge import EnlargePane
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.panes import (
@@ -20,9 +20,10 @@ from colorflow.ui.panes import (
     ComparePane,
     UploadPane,
     script,
+    session_state,
 )
 from colorflow.ui.photos import file_url
-from colorflow.ui.prepare import PreparePane
+from colorflow.ui.prepare import PreparePane, Preparing
 from colorflow.ui.samples import sample_buttons
 from colorflow.ui.saturation import SaturationPane
 from colorflow.ui.status import Updates, line, status_line
@@ -84,18 +85,19 @@ class ColorizeLayout:
             f"{KINDS}; up to {MOST_PHOTOS} photos, a file or an unpacked zip up to "
             f"{space.megabytes} MB."
         )
+        self.session = session_state(space, AlbumSession)
         with gr.Row(elem_id="colorize", elem_classes="workbench"):
             with gr.Column(scale=2, min_width=300):
-                self._build_photos(space)
+                self._build_photos()
                 self._build_runs()
             with gr.Column(scale=5, min_width=300):
                 self.prepare = PreparePane(repairer, self.session, self._view)
                 welcome = f"{_WELCOME}{sample_buttons()}"
-                self.result = ComparePane("", welcome, colorizer.digest, self.status)
+                self.result = ComparePane("", welcome, self.status)
                 with self.result.column:
                     self._build_gallery()
                     self._build_comparison()
-                self.larger = EnlargePane(enlarger, self.session, colorizer.digest, self.status)
+                self.larger = EnlargePane(enlarger, self.session, self.status)
                 self.result.download = self.larger.plain
                 with gr.Column(visible=False, elem_id="more-results") as self.others:
                     hints = colorizer.takes_hints
@@ -115,9 +117,8 @@ class ColorizeLayout:
             *self.larger.components, *self.map.components, *self.prepare.components,
         ]  # fmt: skip
 
-    def _build_photos(self, space: UploadSpace) -> None:
-        self.photos = UploadPane(space, "upload", "Photos, or a zip of them", album=True)
-        self.session = self.photos.session
+    def _build_photos(self) -> None:
+        self.photos = UploadPane("upload", "Photos, or a zip of them", album=True)
         self.whole_folder = gr.UploadButton(
             "Choose a whole folder", file_count="directory", size="sm", elem_id="upload-all"
         )
@@ -164,15 +165,12 @@ class ColorizeLayout:
             elem_id="n",
         )
         with gr.Accordion("Advanced", open=False, elem_id="advanced"):
-            self.temperature = gr.Slider(
-                0,
+            self.temperature = factor(
+                "temperature",
+                "Vividness",
+                "Of the next colorings, when you press Colorize: 0 is calm and the same each time, "
+                "1 natural, more is bold. Saturation changes a coloring at once.",
                 MOST_VIVID,
-                value=1.0,
-                step=0.05,
-                label="Vividness",
-                info="Of the next colorings, when you press Colorize: 0 is calm and the same each "
-                "time, 1 natural, more is bold. Saturation changes a coloring at once.",
-                elem_id="temperature",
             )
             self.seed = seed_number(
                 "seed",
@@ -243,7 +241,8 @@ class ColorizeLayout:
             **self.larger.emptied(current),
             **self._colorings(session),
         }
-        return {**view, **self._said_nothing()} if session.job is None else view
+        is_free = session.job is None or isinstance(session.job, Preparing)
+        return {**view, **self._said_nothing()} if is_free else view
 
     def _said_nothing(self) -> Updates:
         """The line of runs when there is none."""

@@ -14,9 +14,9 @@ SUMMARY, SAMPLES = "Summary", "Single samples"
 """What the switch of views says: principal colorings, or samples."""
 
 
-def advanced(elem_id: str) -> gr.Accordion:
-    """Make the part for what few need, closed at first."""
-    return gr.Accordion("Advanced", open=False, elem_id=elem_id)
+def factor(elem_id: str, label: str, info: str, most: float, value: float = 1.0) -> gr.Slider:
+    """Make a slider from 0 to `most`, in steps of 0.05."""
+    return gr.Slider(0, most, value=value, step=0.05, label=label, info=info, elem_id=elem_id)
 
 
 def whole_number(elem_id: str, label: str, info: str, value: int | None = 0) -> gr.Number:

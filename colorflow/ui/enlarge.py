@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from colorflow.photo import (
 )
 from colorflow.ui.colorings import ColoredPhoto, PhotoSession
 from colorflow.ui.controls import place_in_numbers
-from colorflow.ui.limits import LONG_QUEUE, WORK_QUEUE
+from colorflow.ui.limits import LONG_QUEUE
 from colorflow.ui.panes import AFTERWARDS, AT_ONCE, OWN_FORMAT, SUFFIXES, Download, picture
 from colorflow.ui.photos import UploadedPhoto, write_preview
 from colorflow.ui.runs import Run, Runs, Steps
@@ -59,21 +59,36 @@ has other detail. Choose one.</p>
 
 @dataclass(eq=False, slots=True)
 class Look:
-    """What a visitor wants to see of the detail."""
+    """What a visitor wants to see of the detail, or to have made with it."""
 
     size: str
     """One of `SIZES`."""
     restore: bool
     """Whether blur, noise and compression are taken out."""
+    number: int = 0
+    """Of the detail in `DRAWS` that is chosen."""
     across: float | None = None
     """Pixels of the photo from its left edge to the spot; None for the best spot."""
     down: float | None = None
     """Likewise from its upper edge."""
-    number: int = 0
-    """Of the detail in `DRAWS` that is chosen."""
-    is_other_spot: bool = False
+    is_other_spot: bool = field(default=False, kw_only=True)
     """Whether only the spot is new, so that a file that was made stays."""
-    is_begun: bool = False
+    is_begun: bool = field(default=False, kw_only=True)
+
+    @property
+    def scale(self) -> int:
+        """How many times larger each side is."""
+        return SIZES[self.size]
+
+    @property
+    def draw(self) -> Draw:
+        """The detail that is chosen."""
+        return DRAWS[self.number]
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """What decides how long a megapixel takes."""
+        return self.scale, self.restore, self.draw.temperature > 0
 
 
 class Enlarging(Run):
@@ -89,7 +104,6 @@ class EnlargePane:
     Args:
         enlarger: samples the detail; without one there is no choice of a size.
         session: holds the visitor's `PhotoSession`.
-        model: digest of the weights of colors.
         status: line in which errors of the download in the photo's own size are told.
         prefix: of the elem_ids.
 
@@ -102,17 +116,15 @@ class EnlargePane:
         self,
         enlarger: Enlarger | None,
         session: gr.State,
-        model: str,
         status: gr.HTML,
         prefix: str = "",
     ) -> None:
-        self._enlarger, self._model = enlarger, model
-        self._seconds: dict[tuple[int, bool, bool], float] = {}
-        """A megapixel of work on this machine, as measured last: by scale, whether it restores,
-        and whether it samples."""
+        self._enlarger = enlarger
+        self._seconds: dict[tuple[object, ...], float] = {}
+        """A megapixel of work on this machine, as measured last, by `Look.kind`."""
         with gr.Column(visible=False, elem_id=f"{prefix}keep") as self.column:
             with gr.Row(elem_id=f"{prefix}keep-row") as self.row:
-                self.plain = Download(prefix, model, status)
+                self.plain = Download(prefix, status)
                 self.format = gr.Radio(
                     list(SUFFIXES),
                     value=OWN_FORMAT,
@@ -167,32 +179,29 @@ class EnlargePane:
 
     def _connect(self, session: gr.State) -> None:
         shown = self.components
-        begin: dict[str, Any] = {
-            "show_progress_on": self.status,
-            "trigger_mode": "multiple",
-            "api_visibility": "private",
-        }
         wishes, spot = [session, self.size, self.restore], [self.across, self.down]
-        chosen = [*wishes, self.number]
+        self._chosen = chosen = [*wishes, self.number]
+        self._begun = begun = {**AFTERWARDS, "show_progress": "full"}
+        begun["show_progress_on"] = self.status
         for looked in (
             self.picture.select(self.point_at, chosen, spot, **AT_ONCE),
             self.put_button.click(self.put, [*chosen, *spot], None, **AT_ONCE),
             self.size.input(self.resize, [*wishes, *spot], shown, **AT_ONCE),
             self.restore.input(self.resize, [*wishes, *spot], shown, **AT_ONCE),
         ):
-            looked.then(self.show, [session], shown, **begin, **WORK_QUEUE)
+            looked.then(self.show, [session], shown, **begun)
         self.runs = runs = Runs(session, self.status, self.cancel, lambda _: self.outdated())
         values = [*chosen[1:], self.format]
-        runs.connect(self.button.click, self.enlarge, values, shown, {**begin, **LONG_QUEUE})
+        runs.connect(self.button.click, self.enlarge, values, shown, {**begun, **LONG_QUEUE})
         runs.connect_cancel(shown)
         self.samples.select(self.choose, wishes, shown, **AT_ONCE)
         self.format.input(self.stopped, chosen, shown, **AT_ONCE)
 
-    def follow(self, saturated: gr.events.Dependency, session: gr.State) -> None:
+    def follow(self, saturated: gr.events.Dependency) -> None:
         """Show the detail anew after an event that gives the coloring other colors."""
-        values = [session, self.size, self.restore, self.number, self.across, self.down]
-        looked = saturated.then(self.recolored, values, self.components, **AT_ONCE)
-        looked.then(self.show, [session], self.components, **AFTERWARDS)
+        values, shown = [*self._chosen, self.across, self.down], self.components
+        looked = saturated.then(self.recolored, values, shown, **AT_ONCE)
+        looked.then(self.show, self._chosen[:1], shown, **self._begun)
 
     # what is shown
 
@@ -238,10 +247,11 @@ class EnlargePane:
         session.stop()
         return {self.cancel: gr.update(visible=False), **self.outdated()}
 
-    def stopped(self, session: PhotoSession, size: str, restore: bool, number: int = 0) -> Updates:
-        """No download, and no enlargement that would bring one."""
-        said = {self.status: self._estimate(session, size, restore, number)}
-        return {**self.outdated(), **self.interrupted(session), **said}
+    def stopped(self, session: PhotoSession, *wish: Any) -> Updates:
+        """No download, and no enlargement that would bring one; `wish` as `Look` takes it."""
+        current = session.current
+        said = self._said(current.photo, Look(*wish)) if current else ""
+        return {**self.outdated(), **self.interrupted(session), self.status: said}
 
     def choose(
         self, session: PhotoSession, size: str, restore: bool, event: gr.SelectData
@@ -261,44 +271,22 @@ class EnlargePane:
         self.put(session, size, restore, number, x, y)
         return x, y
 
-    def put(
-        self,
-        session: PhotoSession,
-        size: str,
-        restore: bool,
-        number: int,
-        across: float | None,
-        down: float | None,
-    ) -> None:
-        """Take a spot; arguments as those of `Look`. An enlargement goes on meanwhile."""
-        session.look = Look(size, restore, across, down, number, is_other_spot=True)
+    def put(self, session: PhotoSession, *wish: Any) -> None:
+        """Take a spot; `wish` as `Look` takes it. An enlargement goes on meanwhile."""
+        session.look = Look(*wish, is_other_spot=True)
 
-    def resize(
-        self,
-        session: PhotoSession,
-        size: str,
-        restore: bool,
-        across: float | None,
-        down: float | None,
-    ) -> Updates:
-        """Take another size, or another way; arguments as those of `Look`."""
-        session.look = Look(size, restore, across, down)
+    def resize(self, session: PhotoSession, size: str, restore: bool, *spot: Any) -> Updates:
+        """Take another size, or another way."""
+        session.look = Look(size, restore, 0, *spot)
         return {**self.outdated(), **self.interrupted(session)}
 
-    def recolored(
-        self,
-        session: PhotoSession,
-        size: str,
-        restore: bool,
-        number: int,
-        across: float | None,
-        down: float | None,
-    ) -> Updates:
-        """Show the same spot in other colors of the coloring; arguments as those of `Look`."""
-        self.put(session, size, restore, number, across, down)
-        current = session.current
-        shown = str(_Shown(current).preview) if current and size != AS_IT_IS else None
-        return {**self.stopped(session, size, restore, number), self.picture: shown}
+    def recolored(self, session: PhotoSession, *wish: Any) -> Updates:
+        """Show the same spot in other colors of the coloring; `wish` as `Look` takes it."""
+        self.put(session, *wish)
+        shown = None
+        if session.current and session.look.scale > 1:
+            shown = str(_Shown(session.current).preview)
+        return {**self.stopped(session, *wish), self.picture: shown}
 
     def show(self, session: PhotoSession) -> Iterator[Updates]:
         """Show what the visitor has asked for last: the detail at a spot, or nothing of it."""
@@ -316,7 +304,7 @@ class EnlargePane:
             if look.size == AS_IT_IS:
                 yield self.emptied(current)
                 return
-            size_of_result(current.photo, SIZES[look.size])
+            size_of_result(current.photo, look.scale)
             for updates in self._spot(current, look):
                 if is_over():
                     return
@@ -332,7 +320,7 @@ class EnlargePane:
             session.delete_if_closed()
 
     def _spot(self, current: ColoredPhoto, look: Look) -> Iterator[Updates]:
-        shown, scale = _Shown(current), SIZES[look.size]
+        shown, scale = _Shown(current), look.scale
         if look.across is None or look.down is None:
             reduced = shown.photo.preview_scale
             found = best_spot(read_photo(shown.preview), reduced * PIECE_SIDE / scale)
@@ -356,14 +344,14 @@ class EnlargePane:
             pieces.append((str(path), caption))
             yield {self.samples: gr.update(value=pieces, selected_index=selected)}
         if not look.is_other_spot:
-            yield {self.status: self._said(current.photo, look.size, look.restore, number=0)}
+            yield {self.status: self._said(current.photo, look)}
 
     def _pieces(
         self, shown: _Shown, look: Look, spot: tuple[float, float]
     ) -> Iterator[tuple[str, np.ndarray]]:
         """Captions and pictures of the spot: as it is, then with each detail."""
         assert self._enlarger
-        scale, restore = SIZES[look.size], look.restore
+        scale = look.scale
         with shown.photo.read() as photo:
             columns = _around(spot[0], photo.width, scale)
             rows = _around(spot[1], photo.height, scale)
@@ -377,41 +365,34 @@ class EnlargePane:
             for number, draw in enumerate(DRAWS):
                 began = time.perf_counter()
                 lightness = self._enlarger.piece(
-                    photo, scale, draw.temperature, draw.seed, rows, columns, restore=restore
+                    photo, scale, draw.temperature, draw.seed, rows, columns, restore=look.restore
                 )
-                work = self._enlarger.work(
-                    photo.height, photo.width, scale, restore=restore, piece=PIECE_SIDE // scale
-                )
-                self._measured(scale, draw, began, work, restore=restore)
+                self._measure(replace(look, number=number), photo, began, PIECE_SIDE // scale)
                 caption = f"Sample {number}" if number else "Average of all"
                 yield caption, paint(part, lightness)
 
     # the file
 
-    def enlarge(
-        self, session: PhotoSession, size: str, restore: bool, number: int, format_: str
-    ) -> Run:
+    def enlarge(self, session: PhotoSession, *wish: Any) -> Run:
         """Make what is shown larger, with the chosen detail.
 
         Args:
             session: the visitor's.
-            size: one of `SIZES` but the first.
-            restore: whether blur, noise and compression are taken out.
-            number: of the detail in `DRAWS`.
-            format_: one of `SUFFIXES`.
+            wish: size, restore and number as `Look` takes them, and one of `SUFFIXES`.
         """
-        current, scale, draw = session.require(), SIZES[size], DRAWS[number]
-        if scale == 1:  # the size was taken back just before the button was pressed
+        *detail, format_ = wish
+        current, look = session.require(), Look(*detail)
+        if look.scale == 1:  # the size was taken back just before the button was pressed
             raise ColorflowError("Choose a size first.")
         shown = _Shown(current)
-        width, height = size_of_result(shown.photo, scale)
+        width, height = size_of_result(shown.photo, look.scale)
         suffix = SUFFIXES[format_] or shown.photo.suffix
-        restored = "_restored" if restore else ""
-        path = shown.folder / f"{shown.stem}_x{scale}{restored}_{draw.label}{suffix}"
+        restored = "_restored" if look.restore else ""
+        path = shown.folder / f"{shown.stem}_x{look.scale}{restored}_{look.draw.label}{suffix}"
 
         def steps(job: Job) -> Steps:
             began = time.perf_counter()
-            for share in self._written(shown, scale, draw, path, restore=restore):
+            for share in self._written(shown, look, path):
                 if job.end:
                     return {self.status: line("Cancelled; nothing was made.")}
                 yield {self.status: _enlarged(share, time.perf_counter() - began)}
@@ -425,18 +406,17 @@ class EnlargePane:
 
         return Enlarging(steps)
 
-    def _written(
-        self, shown: _Shown, scale: int, draw: Draw, path: Path, *, restore: bool
-    ) -> Generator[float, None, None]:
+    def _written(self, shown: _Shown, look: Look, path: Path) -> Generator[float, None, None]:
         """Write the file, unless it is there already; yields the share that is done."""
         assert self._enlarger
         yield 0.0
         if path.exists():
             return
+        scale, draw = look.scale, look.draw
         with shown.photo.read(scale) as photo:
             began = time.perf_counter()
             lightness = yield from self._enlarger.steps(
-                photo, scale, draw.temperature, draw.seed, restore=restore
+                photo, scale, draw.temperature, draw.seed, restore=look.restore
             )
             yield 1.0  # who cancels during the last step gets no file
             if shown.coloring is None:
@@ -444,7 +424,7 @@ class EnlargePane:
                 provenance = read_statements(shown.photo.path, isolated=True).colors
             else:
                 pixels = render(lightness, shown.coloring.ab, bits=photo.bits)
-                provenance = shown.coloring.provenance(self._model)
+                provenance = shown.coloring.provenance
             del lightness
             shown.photo.budget.disk.check()
             write_image(
@@ -457,34 +437,30 @@ class EnlargePane:
                     seed=draw.seed,
                     temperature=draw.temperature,
                     model=self._enlarger.digest,
-                    restored=restore,
+                    restored=look.restore,
                 ),
             )
-            work = self._enlarger.work(photo.height, photo.width, scale, restore=restore)
-            self._measured(scale, draw, began, work, restore=restore)
+            self._measure(look, photo, began)
 
     # how long it takes
 
-    def _measured(
-        self, scale: int, draw: Draw, began: float, work: float, *, restore: bool
-    ) -> None:
-        key = scale, restore, draw.temperature > 0
-        self._seconds[key] = (time.perf_counter() - began) / work
+    def _measure(self, look: Look, photo: Photo, began: float, piece: int | None = None) -> None:
+        work = self._work(look, photo, piece)
+        self._seconds[look.kind] = (time.perf_counter() - began) / work
 
-    def _estimate(self, session: PhotoSession, size: str, restore: bool, number: int) -> str:
-        """What is said of a result before it is made; nothing where none is to be made."""
-        if session.current is None or size == AS_IT_IS:
-            return ""
-        return self._said(session.current.photo, size, restore, number)
-
-    def _said(self, photo: UploadedPhoto, size: str, restore: bool, number: int) -> str:
+    def _work(self, look: Look, photo: Photo | UploadedPhoto, piece: int | None = None) -> float:
         assert self._enlarger
-        scale = SIZES[size]
+        size = photo.height, photo.width
+        return self._enlarger.work(*size, look.scale, restore=look.restore, piece=piece)
+
+    def _said(self, photo: UploadedPhoto, look: Look) -> str:
+        """What is said of a result before it is made; nothing where none is to be made."""
+        scale = look.scale
+        if scale == 1:
+            return ""
         said = f"The result will have {scale * photo.width} × {scale * photo.height} pixels"
-        key = scale, restore, DRAWS[number].temperature > 0
-        if (rate := self._seconds.get(key)) is not None:
-            work = self._enlarger.work(photo.height, photo.width, scale, restore=restore)
-            said += f", and takes {in_words(rate * work)}"
+        if (rate := self._seconds.get(look.kind)) is not None:
+            said += f", and takes {in_words(rate * self._work(look, photo))}"
         return line(f"{said}.")
 
 

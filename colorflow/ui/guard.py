@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,7 @@ def wrong_request(request: Request, error: Exception) -> Response:
     return JSONResponse({"detail": message, "error": message}, 422)
 
 
+@dataclass(eq=False)
 class Guard:
     """ASGI middleware: refuses closed routes, foreign pages, guessed passwords, and too much work.
 
@@ -114,30 +116,20 @@ class Guard:
         forget: forgets the state of a session; it is called in a thread.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        hosts: Hosts,
-        routes: OpenRoutes,
-        quota: DiskQuota,
-        sessions: SessionBounds,
-        files: Path,
-        in_flight: int = 16,
-        descriptors: int = 2 * limits.MAX_PARTS,
-        has_accounts: bool = False,
-        forget: Callable[[str], None] = lambda _: None,
-    ) -> None:
-        self._app = app
-        self._hosts = hosts
-        self._routes = routes
-        self._quota = quota
-        self._files = files
-        self._in_flight = in_flight
-        self._has_accounts = has_accounts
-        self._forget = forget
+    app: ASGIApp
+    _: KW_ONLY
+    hosts: Hosts
+    routes: OpenRoutes
+    quota: DiskQuota
+    sessions: SessionBounds
+    files: Path
+    in_flight: int = 16
+    descriptors: int = 2 * limits.MAX_PARTS
+    has_accounts: bool = False
+    forget: Callable[[str], None] = lambda _: None
+
+    def __post_init__(self) -> None:
         self._delays = LoginDelays()
-        self._sessions = sessions
         self._asking = Held()
         """Requests for work, by visitor, that Gradio has not taken yet."""
         self._uploading = Held()
@@ -146,14 +138,14 @@ class Guard:
         self._bodies = Held(
             limits.MAX_BODIES_BYTES_PER_VISITOR, limits.MAX_BODIES_BYTES, 503, _BUSY
         )
-        parts = min(limits.MAX_PARTS, descriptors // 2)
+        parts = min(limits.MAX_PARTS, self.descriptors // 2)
         self._turn = asyncio.Lock()
         """Of uploads, for files that Gradio opens or moves."""
         self._parts = Held(min(limits.MAX_FILES, parts // 2), parts, 429, _MANY_UPLOADS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
         elif scope["type"] != "http":
             await send({"type": "websocket.close"})
         else:
@@ -165,16 +157,16 @@ class Guard:
                 await _answer(request, send, refusal)
 
     async def _admit(self, request: Request, send: Send) -> None:
-        kind = self._routes.kind_of(request.method, request.scope["path"])
-        if refusal := self._hosts.refusal(request.headers):
+        kind = self.routes.kind_of(request.method, request.scope["path"])
+        if refusal := self.hosts.refusal(request.headers):
             raise RefusedError(403, refusal)
         if kind is None:
             raise RefusedError(404, _CLOSED)
         if any(len(request.query_params.get(one, "")) > LONGEST_ID for one in _NAMES):
             raise RefusedError(400, _LONG_NAME)
-        _hide_claims(request.scope, self._hosts)
+        _hide_claims(request.scope, self.hosts)
         account = None if kind in _FOR_EVERYBODY else await self._account(request)
-        if self._has_accounts and account is None and kind not in _FOR_EVERYBODY:
+        if self.has_accounts and account is None and kind not in _FOR_EVERYBODY:
             raise RefusedError(401, "Log in first.")
         visitor = visitor_of(request, account)
         with self._open.one(visitor):
@@ -195,11 +187,11 @@ class Guard:
             case _:
                 if kind == "logout":  # for Gradio a GET, which foreign pages may cause, too
                     request.scope["method"] = "GET"
-                await self._app(request.scope, request.receive, send)
+                await self.app(request.scope, request.receive, send)
 
     async def _account(self, request: Request) -> str | None:
         """The account with which a request is logged in, as Gradio tells it."""
-        if not self._has_accounts or "cookie" not in request.headers:
+        if not self.has_accounts or "cookie" not in request.headers:
             return None
         scope = {
             **request.scope,
@@ -209,7 +201,7 @@ class Guard:
             "query_string": b"",
         }
         response = _Response()
-        await self._app(scope, _replay(b""), response)
+        await self.app(scope, _replay(b""), response)
         return response.told if isinstance(response.told, str) else None
 
     async def _log_in(self, request: Request, send: Send, visitor: str) -> None:
@@ -228,7 +220,7 @@ class Guard:
             # Gradio's login page takes 400 for wrong credentials.
             raise RefusedError(400, message, headers={"Retry-After": str(seconds)})
         response = _Response(send)
-        await self._app(request.scope, _replay(body, request.receive), response)
+        await self.app(request.scope, _replay(body, request.receive), response)
         if response.status == 200:
             self._delays.forget(guesser)
 
@@ -241,7 +233,7 @@ class Guard:
         named = list(_paths_in(asked))
         if isinstance(session, str) and len(session) > LONGEST_ID:
             raise RefusedError(400, _LONG_NAME)
-        if isinstance(handler, int | str) and handler not in self._routes.handlers:
+        if isinstance(handler, int | str) and handler not in self.routes.handlers:
             raise RefusedError(404, _NO_HANDLER)
         if len(named) > limits.MAX_FILES:
             raise RefusedError(413, _MANY_FILES)
@@ -252,7 +244,7 @@ class Guard:
         if kind == "work" and self._has_enough(visitor):
             raise RefusedError(
                 503,
-                f"Queue is full for you: {self._in_flight} of your requests are waiting or being "
+                f"Queue is full for you: {self.in_flight} of your requests are waiting or being "
                 "answered, or nobody has fetched their results.",
             )
         if named:  # Gradio makes an empty file for each
@@ -263,15 +255,15 @@ class Guard:
             told = _parsed(message.get("body", b""))
             if event := told.get("event_id") if isinstance(told, dict) else None:
                 # Before the client knows of it, since the result may come at once.
-                forgotten.extend(self._sessions.begin(session or event, event, visitor))
+                forgotten.extend(self.sessions.begin(session or event, event, visitor))
                 with suppress(ColorflowError):  # room was there above
-                    self._quota.arrived(visitor, 0, len(named))
+                    self.quota.arrived(visitor, 0, len(named))
             await send(message)
 
         with self._asking.one(visitor):
-            await self._app(request.scope, _replay(body, request.receive), answer)
+            await self.app(request.scope, _replay(body, request.receive), answer)
         for one in forgotten:
-            await asyncio.to_thread(self._forget, one)
+            await asyncio.to_thread(self.forget, one)
 
     async def _stream(self, request: Request, send: Send) -> None:
         """Pass results on; what they answer is in flight no longer."""
@@ -279,7 +271,7 @@ class Guard:
         async def passing(message: Message) -> None:
             if body := message.get("body"):
                 for event in _COMPLETED.findall(body):
-                    self._sessions.end(event.decode())
+                    self.sessions.end(event.decode())
                 message["body"] = _UNSAID.sub(b'"error": "%s"' % _UNFIT, body)
             await send(message)
 
@@ -287,8 +279,8 @@ class Guard:
         event = path.rpartition("/")[2]
         session = request.query_params.get("session_hash") if path == RESULTS_ROUTE else None
         try:
-            with self._sessions.listening(session, event):
-                await self._app(request.scope, request.receive, passing)
+            with self.sessions.listening(session, event):
+                await self.app(request.scope, request.receive, passing)
         except RuntimeError as error:
             if not isinstance(error.__cause__, HTTPException):
                 raise
@@ -300,7 +292,7 @@ class Guard:
         name = request.query_params.get("upload_id", "")
         for _attempt in range(int(_TRACKING_SECONDS * 10)):
             if self._uploading.of(name):
-                await self._app(request.scope, request.receive, send)
+                await self.app(request.scope, request.receive, send)
                 return
             await asyncio.sleep(0.1)
         # A browser that is slow asks for the first time when the upload is done.
@@ -310,13 +302,13 @@ class Guard:
     async def _upload(self, request: Request, send: Send, visitor: str) -> None:
         """Pass an upload on, and delete whatever is left incomplete."""
         length = request.headers.get("content-length", "")
-        upload = Upload(request, visitor, self._quota, self._parts, self._turn)
+        upload = Upload(request, visitor, self.quota, self._parts, self._turn)
         name, response = request.query_params.get("upload_id", ""), _Response(send)
         is_whole = False
         try:
             await self._check_room(visitor, int(length) if length.isdecimal() else 0)
             with self._uploading.one(name):
-                await self._app(request.scope, upload.receive, response)
+                await self.app(request.scope, upload.receive, response)
             is_whole = response.status == 200 and len(response.told or ()) == upload.files
             return
         except (RefusedError, ColorflowError, OSError) as error:
@@ -341,7 +333,7 @@ class Guard:
         field than it expects.
         """
         if self._uploading.is_empty():
-            leftovers = await asyncio.to_thread(loose_files, self._files)
+            leftovers = await asyncio.to_thread(loose_files, self.files)
             if self._uploading.is_empty():  # an upload may have begun meanwhile
                 await asyncio.to_thread(_delete, leftovers)
 
@@ -366,17 +358,17 @@ class Guard:
 
     async def _check_room(self, visitor: str, incoming: int = 0) -> None:
         try:
-            await asyncio.to_thread(self._quota.check, incoming, visitor)
+            await asyncio.to_thread(self.quota.check, incoming, visitor)
         except (ColorflowError, OSError) as error:
             raise _refusal_of(error) from error
 
     def _has_enough(self, visitor: str) -> bool:
-        in_flight = self._sessions.in_flight(visitor) + self._asking.of(visitor)
-        return in_flight >= self._in_flight
+        in_flight = self.sessions.in_flight(visitor) + self._asking.of(visitor)
+        return in_flight >= self.in_flight
 
     def _is_ours(self, path: str) -> bool:
         """Whether a file that a client names may be one of the page's; Gradio looks closer."""
-        folders = (self._files, self._files.resolve())
+        folders = (self.files, self.files.resolve())
         return may_be_path(path) and any(path.startswith(f"{one}{os.sep}") for one in folders)
 
 

@@ -299,16 +299,10 @@ class HintedPhoto(ColoredPhoto):
         ab = to_grid(np.ascontiguousarray(part_of_preview))
         return replace(seen, pixels=render(LightnessRows(seen.pixels), ab))
 
-    def _scaled(self, small: Photo, row: float, column: float) -> tuple[float, float]:
-        """Where the center of one of the photo's pixels is on a preview, in its pixels."""
-        return (
-            (int(row) + 0.5) * small.height / self.photo.height,
-            (int(column) + 0.5) * small.width / self.photo.width,
-        )
-
     def _lightness_at(self, small: Photo, row: float, column: float) -> float:
         """L* at a pixel of the photo: the mean of 3x3 pixels of the preview, to leave grain out."""
-        top, left = (int(center) for center in self._scaled(small, row, column))
+        top = int((int(row) + 0.5) * small.height / self.photo.height)
+        left = int((int(column) + 0.5) * small.width / self.photo.width)
         around = small.pixels[max(top - 1, 0) : top + 2, max(left - 1, 0) : left + 2]
         return float(lightness_of(np.ascontiguousarray(around)).mean())
 

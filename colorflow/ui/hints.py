@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from colorflow.colorizer import Reach
 from colorflow.ui.colorings import PhotoSession
 from colorflow.ui.controls import place_in_numbers
 from colorflow.ui.enlarge import EnlargePane
@@ -23,10 +24,11 @@ from colorflow.ui.panes import (
     gray_button,
     picture,
     script,
+    session_state,
 )
 from colorflow.ui.points import Points
 from colorflow.ui.saturation import SaturationPane
-from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
+from colorflow.ui.status import FAILURES, Updates, line, problem, status_line, worked
 from colorflow.ui.swatches import REACHES, ab_of, color_list, point_list
 
 if TYPE_CHECKING:
@@ -42,8 +44,7 @@ HINTS_TAB = "hints"
 """The tab's id among the tabs."""
 _FIRST = "Click a point whose color you know."
 _MATERIALS = "What it may be"
-_WHOLE = "Whole photo"
-_ZOOMS = {_WHOLE if zoom == 1 else f"×{zoom}": zoom for zoom in ZOOMS}
+_ZOOMS = [("Whole photo" if zoom == 1 else f"×{zoom}", zoom) for zoom in ZOOMS]
 _WELCOME = """
 <ol>
 <li><h2>Choose a photo</h2>It is colored at once. A print with a border or cracks is cut out and
@@ -86,9 +87,10 @@ class HintsTab:
             status_line(line(_NOT_HERE), "hints-about")
             return
         self._formats = formats_line(space.megabytes)
+        self.session = session_state(space)
         with gr.Row(elem_id="hints"):
             with gr.Column(scale=5, min_width=300):
-                self.photo = UploadPane(space, "hints-upload", "Photo")
+                self.photo = UploadPane("hints-upload", "Photo")
                 self._build_picture()
             with gr.Column(
                 scale=2, min_width=300, visible=False, elem_id="hints-side"
@@ -99,7 +101,6 @@ class HintsTab:
                 self.across, self.down, self.put_button = place_in_numbers(
                     "hints-", "Give a place in numbers", "Take this place"
                 )
-        self.session = self.photo.session
         self._detail = {*self.larger.components, self.larger.plain.file}
         self._connect()
 
@@ -110,8 +111,8 @@ class HintsTab:
         self.picture = picture("hints-picture", visible=False)
         with gr.Row(visible=False, elem_id="hints-zooming") as self.zooming:
             self.zoom = gr.Radio(
-                list(_ZOOMS),
-                value=_WHOLE,
+                _ZOOMS,
+                value=ZOOMS[0],
                 label="Zoom",
                 info="Around the point that you have clicked, so that the next click is exact.",
                 elem_id="hints-zoom",
@@ -122,8 +123,8 @@ class HintsTab:
         self.swatches = gr.HTML("", js_on_load=script("listen.js"), elem_id="hints-swatches")
         self.materials = gr.HTML("", js_on_load=script("listen.js"), elem_id="hints-materials")
         self.reach = gr.Radio(
-            list(REACHES),
-            value="This thing",
+            list(REACHES.items()),
+            value="thing",
             label="What gets the color",
             info="The thing that you clicked and what belongs to it, the place around the point "
             "alone, or everything in the photo that looks like it.",
@@ -154,8 +155,7 @@ class HintsTab:
 
     def _build_files(self) -> None:
         self.saturation = SaturationPane("hints-", self.status)
-        model, session = self._colorizer.digest, self.photo.session
-        self.larger = EnlargePane(self._enlarger, session, model, self.status, "hints-")
+        self.larger = EnlargePane(self._enlarger, self.session, self.status, "hints-")
         with gr.Row():
             self.save = gr.DownloadButton("Save hints", min_width=120, elem_id="hints-save")
             self.load = gr.UploadButton(
@@ -193,7 +193,7 @@ class HintsTab:
             )
         self.larger.plain.connect(session, self.larger.format)
         changed = [self.picture, self.overview, self.save]
-        self.larger.follow(self.saturation.connect(session, self._picture, changed), session)
+        self.larger.follow(self.saturation.connect(session, self._picture, changed))
         self.picture.select(None, js=_SHOW_CHOICES)
 
     def take_from(self, other: ColorizeTab, tabs: gr.Tabs) -> None:
@@ -293,9 +293,9 @@ class HintsTab:
         x, y = event.index
         return self._changed(session, lambda photo: photo.click(x, y))
 
-    def magnify(self, session: HintSession, name: str) -> Updates:
-        """Show the photo in one of `_ZOOMS`."""
-        return self._changed(session, lambda photo: photo.magnify(_ZOOMS[name]))
+    def magnify(self, session: HintSession, zoom: int) -> Updates:
+        """Show the photo in one of `ZOOMS`."""
+        return self._changed(session, lambda photo: photo.magnify(zoom))
 
     def look_at(self, session: HintSession, event: gr.SelectData) -> Updates:
         """Show the part of the photo that was clicked on the picture of the whole."""
@@ -325,9 +325,9 @@ class HintsTab:
             return {self.status: line("That is no color; write it as #rrggbb.", bad=True)}
         return self._changed(session, lambda photo: photo.points.color(*ab))
 
-    def spread(self, session: HintSession, name: str) -> Updates:
+    def spread(self, session: HintSession, reach: Reach) -> Updates:
         """Let the current point, or the next one, color one of `REACHES`."""
-        return self._changed(session, lambda photo: photo.points.spread(REACHES[name]))
+        return self._changed(session, lambda photo: photo.points.spread(reach))
 
     def undo(self, session: HintSession) -> Updates:
         """Undo the last change of the points."""
@@ -358,21 +358,21 @@ class HintsTab:
     def _changed(self, session: HintSession, change: Callable[[HintedPhoto], None]) -> Updates:
         """Change the points, color the photo anew where that is needed, and show both."""
         started = time.perf_counter()
-        try:
-            photo, done = session.require(), ""
-            before, shown = (photo.points.hints, photo.spec), photo.chosen
+
+        def changed(photo: HintedPhoto) -> Updates:
+            done, shown = "", photo.chosen
+            before = photo.points.hints, photo.spec
             change(photo)
             if (photo.points.hints, photo.spec) != before:
-                with session.unless_left(photo):
-                    photo.recolor(self._colorizer)
+                photo.recolor(self._colorizer)
                 done = f"Colored in {time.perf_counter() - started:.1f} s."
             photo.aim()
-            updates = self._shown(session, line(_next_step(photo.points, done)), session.current)
+            updates = self._shown(session, line(_next_step(photo.points, done)), photo)
             if photo.chosen is shown:  # so do its detail and its file
                 updates = {one: to for one, to in updates.items() if one not in self._detail}
             return updates
-        except FAILURES as error:
-            return {self.status: problem(error)}
+
+        return worked(session, self.status, changed)
 
     def _shown(self, session: HintSession, said: str, photo: HintedPhoto | None = None) -> Updates:
         """A sentence, and a photo with its points; or how to begin, without a coloring."""
@@ -398,15 +398,12 @@ class HintsTab:
             **self.larger.emptied(photo),
             **self._picture(session, photo),
             **self.saturation.of(photo.chosen),
-            self.zoom: next(name for name, zoom in _ZOOMS.items() if zoom == photo.zoom),
+            self.zoom: photo.zoom,
             self.points: point_list(points, colors),
             self.materials: materials,
             self.swatches: _likely(photo),
             self.free: gr.update(visible=bool(photo.choices)),
-            self.reach: gr.update(
-                value=next(name for name, reach in REACHES.items() if reach == points.reach),
-                visible=bool(photo.choices),
-            ),
+            self.reach: gr.update(value=points.reach, visible=bool(photo.choices)),
             self.undo_button: gr.update(interactive=points.can_undo),
         }
 

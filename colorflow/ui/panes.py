@@ -8,7 +8,6 @@ from typing import Any
 import gradio as gr
 
 from colorflow.photo import KINDS
-from colorflow.ui.album import AlbumSession
 from colorflow.ui.colorings import ShownColoring, write_full_size
 from colorflow.ui.limits import LONG_QUEUE, WORK_QUEUE, UploadSpace
 from colorflow.ui.photos import UploadedPhoto, file_url
@@ -102,25 +101,15 @@ def gray_button(elem_id: str) -> gr.Button:
 
 
 class UploadPane:
-    """A field for uploads, a preview of the photo if wanted, and the visitor's session.
+    """A field for uploads, and a preview of the photo if wanted.
 
     Args:
-        space: where uploads go.
         elem_id: of the field.
         label: of the field.
-        album: whether several photos and zip archives of photos can be uploaded at once; the
-            session is an `AlbumSession` then.
+        album: whether several photos and zip archives of photos can be uploaded at once.
     """
 
-    def __init__(
-        self,
-        space: UploadSpace,
-        elem_id: str,
-        label: str,
-        *,
-        album: bool = False,
-    ) -> None:
-        self.session = session_state(space, AlbumSession if album else Session)
+    def __init__(self, elem_id: str, label: str, *, album: bool = False) -> None:
         self.upload = gr.File(
             label=label,
             file_count="multiple" if album else "single",
@@ -149,12 +138,11 @@ class Download:
 
     Args:
         prefix: of the elem_ids.
-        model: digest of the weights, for the provenance in the file.
         status: line in which errors are told.
     """
 
-    def __init__(self, prefix: str, model: str, status: gr.HTML) -> None:
-        self._model, self._status = model, status
+    def __init__(self, prefix: str, status: gr.HTML) -> None:
+        self._status = status
         name = f"{prefix}download"
         self.button = gr.Button("Download", variant="primary", min_width=240, elem_id=name)
         self.file = gr.DownloadButton(elem_id=f"{name}-file", elem_classes="saved")
@@ -194,7 +182,7 @@ class Download:
         if current is None or (chosen := kept or current.chosen) is None:
             return {self.file: None}
         try:
-            path = str(write_full_size(current.photo, chosen, self._model, SUFFIXES[format_]))
+            path = str(write_full_size(current.photo, chosen, SUFFIXES[format_]))
         except FAILURES as error:
             said = problem(error)
         finally:
@@ -210,12 +198,16 @@ class ComparePane:
     Args:
         prefix: of the elem_ids.
         steps: how to begin, as HTML.
-        model: digest of the weights, for the provenance in the download.
         status: line in which errors of the download are told.
+
+    Attributes:
+        download: of the result, for whoever builds the tab to set.
     """
 
-    def __init__(self, prefix: str, steps: str, model: str, status: gr.HTML) -> None:
-        self._prefix, self._model, self._status = prefix, model, status
+    download: Download
+
+    def __init__(self, prefix: str, steps: str, status: gr.HTML) -> None:
+        self._prefix, self._status = prefix, status
         self.welcome = gr.HTML(steps, js_on_load=script("listen.js"), elem_id=f"{prefix}welcome")
         self.column = gr.Column(visible=False, elem_id=f"{prefix}results")
 
@@ -229,10 +221,6 @@ class ComparePane:
             elem_id=f"{self._prefix}compare",
             full="",  # URL of the second picture in full size
         )
-
-    def add_download(self) -> None:
-        """Put the download below what is there."""
-        self.download = Download(self._prefix, self._model, self._status)
 
     def connect(self, session: gr.State, format_: gr.Radio | None = None) -> None:
         """Connect the download, as `Download.connect`, and the picture in full size."""

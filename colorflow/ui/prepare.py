@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,9 @@ from colorflow.ui.controls import place_in_numbers
 from colorflow.ui.panes import AFTERWARDS, AT_ONCE, FOR_LONG, compare_html, script
 from colorflow.ui.photos import file_url
 from colorflow.ui.prepared import MOST_PLACES, Corners, OldPrint
+from colorflow.ui.runs import Run, Runs, Steps
 from colorflow.ui.session import Job
-from colorflow.ui.status import FAILURES, Updates, line, problem, progress, status_line
+from colorflow.ui.status import FAILURES, Updates, line, problem, progress, status_line, worked
 
 if TYPE_CHECKING:
     from colorflow.repair.repairer import Repairer
@@ -42,7 +43,7 @@ have that repaired, too.</p>
 """
 
 
-class Preparing(Job):
+class Preparing(Run):
     """Makes a photo ready to be colored."""
 
 
@@ -96,6 +97,7 @@ class PreparePane:
                 apply_default_css=False,
                 elem_id="prepare-compare",
             )
+        self.runs = Runs(session, self.status, self.cancel, lambda _: {})
         self.components = [
             self.part, self.frame, self.repairs, self.fades, self.found, self.sensitivity,
             self.places, self.across, self.down, self.undo_button, self.button, self.cancel,
@@ -104,16 +106,16 @@ class PreparePane:
 
     def _build_places(self, buttons: str) -> None:
         self.sensitivity = gr.Radio(
-            list(_SENSITIVITIES),
-            value="Normal",
+            list(_SENSITIVITIES.items()),
+            value=0,
             label="Find",
             info="Least finds what is surely damage, most all that may be.",
             elem_id="prepare-sensitivity",
         )
         self.places = gr.HTML("", js_on_load=buttons, elem_id="prepare-places")
         self.size = gr.Radio(
-            list(_RADII),
-            value="Medium",
+            list(_RADII.items()),
+            value=_RADII["Medium"],
             label="Size of what you add",
             info="A click adds a round place, a drawn line a stroke.",
             elem_id="prepare-size",
@@ -125,19 +127,15 @@ class PreparePane:
 
     def connect(self, shown: list[Any]) -> None:
         """Connect the handlers; `shown` is what `view` gives."""
-        session, edited = [self._session], [*self.components]
+        session, edited = [self._session], self.components
+        switches = [*session, self.repairs, self.fades]
         for wished in (
             self.frame.select(self.wish_frame, session, edited, **AT_ONCE),
-            gr.on(
-                [self.repairs.input, self.fades.input],
-                self.wish_repair,
-                [*session, self.repairs, self.fades],
-                edited,
-                **AT_ONCE,
-            ),
-            self.button.click(self.stop, session, edited, **AT_ONCE),
+            self.repairs.input(self.wish_repair, switches, edited, **AT_ONCE),
+            self.fades.input(self.wish_repair, switches, edited, **AT_ONCE),
+            self.button.click(self.begin, session, edited, **AT_ONCE),
         ):
-            wished.then(self.work, session, shown, **FOR_LONG)
+            self.runs.follow(wished, self.prepare, shown, FOR_LONG)
         changes: list[tuple[Any, Any, list[Any]]] = [
             (self.sensitivity.input, self.find, [self.sensitivity]),
             (self.places.select, self.draw, [self.size]),
@@ -146,7 +144,7 @@ class PreparePane:
         ]
         for event, handler, values in changes:
             event(handler, [*session, *values], edited, **AFTERWARDS)
-        self.cancel.click(self.give_up, session, edited, **AT_ONCE)
+        self.runs.connect_cancel(edited)
 
     # what is shown
 
@@ -185,9 +183,7 @@ class PreparePane:
             self.found: gr.update(visible=made.repairs),
             self.across: None,
             self.down: None,
-            self.sensitivity: next(
-                name for name, value in _SENSITIVITIES.items() if value == wish.sensitivity
-            ),
+            self.sensitivity: wish.sensitivity,
             self.button: gr.update(visible=old.is_stale),
             **(self._places(old) if made.repairs else {}),
         }
@@ -222,28 +218,14 @@ class PreparePane:
             return "No damage was found; choose More, or click the places that you see."
         return f"{said}, {100 * old.share:.2g} % of which are repaired."
 
-    # wishes, each made by `work` afterwards
-
-    def stop(self, session: AlbumSession) -> Updates:
-        """End the preparation at work, if any, and wait for the next."""
-        if isinstance(session.job, Preparing):
-            session.stop()
-        photo = session.current
-        if photo is None or photo.old_print is None or not photo.old_print.is_stale:
-            return {self.status: ""}
-        return {self.status: line("Waiting for its turn ...")}
-
-    def give_up(self, session: AlbumSession) -> Updates:
-        """Cancel what is at work, which says so itself, or is waiting."""
-        if not session.cancel():
-            return {self.status: gr.skip()}
-        return {self.status: line("Cancelled."), self.cancel: gr.update(visible=False)}
+    # wishes, each made by `prepare` afterwards
 
     def wish_frame(self, session: AlbumSession, event: gr.SelectData) -> Updates:
         """Take what was pressed beside the frame, and the corners as they are."""
-        self.stop(session)
-        try:
-            old = _current(session)
+        _stop(session)
+
+        def wished(photo: ColoredPhoto) -> Updates:
+            old = old_print_of(photo)
             act, number = str(event.index), str(event.index).removeprefix("print")
             if act == "whole":
                 old.corners = old.whole
@@ -255,42 +237,49 @@ class PreparePane:
                 old.turn(1 if act == "right" else -1)
             elif act in ("cut", "whole"):
                 old.cut()
-            return {**self.stop(session), self.frame: _frame_html(old)}
-        except FAILURES as error:
-            return {self.status: problem(error)}
+            return {**self.begin(session), self.frame: _frame_html(old)}
+
+        return worked(session, self.status, wished)
 
     def wish_repair(self, session: AlbumSession, repairs: bool, fades: bool) -> Updates:
         """Take the switches."""
-        self.stop(session)
-        try:
-            old = _current(session)
-        except FAILURES as error:
-            return {self.status: problem(error)}
-        repairs = repairs and self._repairer is not None
-        old.wish = replace(old.wish, repairs=repairs, fades=fades)
-        return self.stop(session)
+        _stop(session)
 
-    def work(self, session: AlbumSession) -> Iterator[Updates]:
-        """Make what is wished of the photo that is open, and show it."""
+        def wished(photo: ColoredPhoto) -> Updates:
+            old = old_print_of(photo)
+            can_repair = self._repairer is not None
+            old.wish = replace(old.wish, repairs=repairs and can_repair, fades=fades)
+            return self.begin(session)
+
+        return worked(session, self.status, wished)
+
+    def begin(self, session: AlbumSession) -> Updates:
+        """Put what is wished in the queue, unless it is made."""
         photo = session.current
         if photo is None or photo.old_print is None or not photo.old_print.is_stale:
-            yield {self.part: gr.skip()}
-            return
-        job, began = Preparing(), time.perf_counter()
-        try:
-            for shown in session.run(job, self._made(photo, photo.old_print)):
-                # Each time: Gradio may send the end of the job before once more after the first.
-                yield {**shown, self.cancel: gr.update(visible=True)}
-            if job.end == "replaced":
-                yield {self.status: gr.skip()}
-                return
-            said = "Cancelled." if job.end else f"Done in {time.perf_counter() - began:.1f} s."
-            said = line(f"{said} {self._said(photo.old_print)}")
-        except FAILURES as error:
-            said = problem(error)
-        if session.job is job:
-            session.stop()  # nothing is at work any more
-        yield {**self._view(session), self.part: gr.update(open=True), self.status: said}
+            return {self.status: ""}
+        # What waits is taken back by its switch: Cancel is there when it is worked on.
+        cancel = gr.update(visible=False, interactive=True)
+        return {**self.runs.begin(self.prepare, session), self.cancel: cancel}
+
+    def prepare(self, session: AlbumSession) -> Run:
+        """Make what is wished of the photo that is open, and show it."""
+        photo = session.require()
+        old = old_print_of(photo)
+
+        def steps(job: Job) -> Steps:
+            began = time.perf_counter()
+            try:
+                for shown in self._made(photo, old, job):
+                    # Each time: the end of the job before may come once more after the first.
+                    yield {**shown, self.cancel: gr.update(visible=True)}
+                said = "Cancelled." if job.end else f"Done in {time.perf_counter() - began:.1f} s."
+                said = line(f"{said} {self._said(old)}")
+            except FAILURES as error:
+                said = problem(error)
+            return {**self._view(session), self.part: gr.update(open=True), self.status: said}
+
+        return Preparing(steps)
 
     def before_coloring(
         self, session: AlbumSession, photo: ColoredPhoto, job: Job
@@ -298,70 +287,63 @@ class PreparePane:
         """Make what is wished and has not been made, such as places that have been changed."""
         old = photo.old_print
         if old and old.is_stale:
-            with closing(self._made(photo, old)) as steps:
-                for shown in steps:
-                    if job.end:
-                        break
-                    yield shown
+            yield from self._made(photo, old, job)
             if session.current is photo:
                 yield self._view(session)
 
-    def _made(self, photo: ColoredPhoto, old: OldPrint) -> Generator[Updates, None, None]:
-        for share in old.steps(self._repairer, photo.replace_photo):
-            percent = int(100 * share)
-            said = f"{percent} % of the photo is prepared."
-            yield {self.status: progress(percent, 100, said)}
+    def _made(self, photo: ColoredPhoto, old: OldPrint, job: Job) -> Iterator[Updates]:
+        with closing(old.steps(self._repairer, photo.replace_photo)) as steps:
+            for share in steps:
+                if job.end:
+                    return
+                percent = int(100 * share)
+                said = f"{percent} % of the photo is prepared."
+                yield {self.status: progress(percent, 100, said)}
 
     # places
 
-    def find(self, session: AlbumSession, sensitivity: str) -> Updates:
-        """Find less or more."""
+    def find(self, session: AlbumSession, sensitivity: int) -> Updates:
+        """Find less or more, one of `_SENSITIVITIES`."""
+        return self._changed(session, lambda old: old.find(sensitivity))
 
-        def change(old: OldPrint) -> None:
-            wish = old.wish
-            old.wish = replace(wish, sensitivity=_SENSITIVITIES[sensitivity])
-            old.find_again()
-
-        return self._changed(session, change)
-
-    def draw(self, session: AlbumSession, size: str, event: gr.SelectData) -> Updates:
+    def draw(self, session: AlbumSession, size: float, event: gr.SelectData) -> Updates:
         """Add a place where the picture was clicked or drawn on, or take one back."""
 
         def change(old: OldPrint) -> None:
             width, height = old.base.width, old.base.height
             points = [(x * width, y * height) for x, y in _points_of(event.value)]
-            old.mark(points, _RADII[size] * max(width, height))
+            old.mark(points, size)
 
         return self._changed(session, change)
 
     def put(
-        self, session: AlbumSession, size: str, across: float | None, down: float | None
+        self, session: AlbumSession, size: float, across: float | None, down: float | None
     ) -> Updates:
         """Add or take back a place that is given in numbers."""
-
-        def change(old: OldPrint) -> None:
-            if across is None or down is None:
-                raise ColorflowError("Say how far the place is across and down.")
-            longer = max(old.base.width, old.base.height)
-            old.mark([(across, down)], _RADII[size] * longer)
-
-        return self._changed(session, change)
+        if across is None or down is None:
+            said = line("Say how far the place is across and down.", bad=True)
+            return {self.status: said}
+        return self._changed(session, lambda old: old.mark([(across, down)], size))
 
     def undo(self, session: AlbumSession) -> Updates:
         """Take the last change of the places back."""
         return self._changed(session, OldPrint.undo)
 
     def _changed(self, session: AlbumSession, change: Callable[[OldPrint], object]) -> Updates:
-        if isinstance(session.job, Preparing):
-            session.stop()
-        try:
-            old = _current(session)
+        _stop(session)
+
+        def changed(photo: ColoredPhoto) -> Updates:
+            old = old_print_of(photo)
             change(old)
             return {**self._places(old), self.status: line(self._said(old))}
-        except FAILURES as error:
-            return {self.status: problem(error)}
-        finally:
-            session.delete_if_closed()
+
+        return worked(session, self.status, changed)
+
+
+def _stop(session: AlbumSession) -> None:
+    """End the preparation at work, if any, which would change what is wished at its end."""
+    if isinstance(session.job, Preparing):
+        session.stop()
 
 
 def old_print_of(photo: ColoredPhoto) -> OldPrint:
@@ -373,10 +355,6 @@ def old_print_of(photo: ColoredPhoto) -> OldPrint:
     if photo.old_print is None:
         photo.old_print = OldPrint(photo.photo)
     return photo.old_print
-
-
-def _current(session: AlbumSession) -> OldPrint:
-    return old_print_of(session.require())
 
 
 def _points_of(value: object) -> Corners:

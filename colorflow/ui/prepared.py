@@ -215,7 +215,7 @@ class OldPrint:
 
         Args:
             points: (x, y) along a stroke in pixels of what was cut out; one for a click.
-            radius: of what is added, in pixels.
+            radius: of what is added, divided by the longer side of what was cut out.
 
         Raises:
             ColorflowError: they are outside, or too many.
@@ -231,6 +231,7 @@ class OldPrint:
         with self._reserved():
             mask = self._load(self._mask)
             near = _nearest(mask, *points[0]) if len(points) == 1 else None
+            radius *= max(width, height)
             mark = Mark((near,), 0) if near else Mark(tuple(points), radius)
             _draw(mask, mark)
             self._keep(mask)
@@ -239,14 +240,18 @@ class OldPrint:
     def undo(self) -> None:
         """Take the last change back."""
         self.wish = replace(self.wish, marks=self.wish.marks[:-1])
-        self.find_again()
+        self._decide_anew()
 
-    def find_again(self) -> None:
-        """Decide anew which places are repaired, by the wish.
+    def find(self, sensitivity: int) -> None:
+        """Find less or more, from -2 to 2.
 
         Raises:
             ColorflowError: what was found is gone.
         """
+        self.wish = replace(self.wish, sensitivity=sensitivity)
+        self._decide_anew()
+
+    def _decide_anew(self) -> None:
         with self._reserved():
             self._decide(self._load(self._odds))
 

@@ -12,10 +12,11 @@ from typing import Any
 import gradio as gr
 
 from colorflow.limits import LARGEST_PALE, LARGEST_SATURATION
-from colorflow.ui.colorings import ShownColoring
+from colorflow.ui.colorings import ColoredPhoto, ShownColoring
+from colorflow.ui.controls import factor
 from colorflow.ui.panes import IN_TURN
 from colorflow.ui.session import Session
-from colorflow.ui.status import FAILURES, Updates, problem
+from colorflow.ui.status import Updates, worked
 
 
 class SaturationPane:
@@ -29,23 +30,17 @@ class SaturationPane:
     def __init__(self, prefix: str, status: gr.HTML) -> None:
         self._status = status
         with gr.Row(elem_id=f"{prefix}saturate"):
-            self.saturation = gr.Slider(
-                0,
+            self.saturation = factor(
+                f"{prefix}saturation",
+                "Saturation",
+                "Of this coloring, at once: 0 is gray, 1 as it was colored.",
                 LARGEST_SATURATION,
-                value=1.0,
-                step=0.05,
-                label="Saturation",
-                info="Of this coloring, at once: 0 is gray, 1 as it was colored.",
-                elem_id=f"{prefix}saturation",
             )
-            self.pale = gr.Slider(
-                0,
+            self.pale = factor(
+                f"{prefix}pale",
+                "Pale colors",
+                "Of timid clothes and faces alone; vivid colors stay.",
                 LARGEST_PALE,
-                value=1.0,
-                step=0.05,
-                label="Pale colors",
-                info="Of timid clothes and faces alone; vivid colors stay.",
-                elem_id=f"{prefix}pale",
             )
         self.components = [self.saturation, self.pale]
 
@@ -74,18 +69,14 @@ class SaturationPane:
 
     def change(self, session: Session[Any], saturation: float, pale: float) -> Updates:
         """Give the chosen coloring other factors, and show it."""
-        photo = session.current
-        if photo is None or photo.chosen is None:
+        if session.current is None or session.current.chosen is None:
             return {self._status: gr.skip()}
-        try:
-            with session.unless_left(photo):
-                photo.saturate(saturation, pale)
-        except FAILURES as error:
-            return {self._status: problem(error)}
-        finally:
-            session.delete_if_closed()
-        shown = session.current is photo
-        return self._shown(session, photo) if shown else {self._status: gr.skip()}
+
+        def changed(photo: ColoredPhoto) -> Updates:
+            photo.saturate(saturation, pale)
+            return self._shown(session, photo)
+
+        return worked(session, self._status, changed)
 
     def of(self, coloring: ShownColoring | None) -> Updates:
         """The sliders as they are for a coloring, or for the next one."""

@@ -1,19 +1,41 @@
-"""Status lines: one sentence each, in the same look on every tab."""
+"""Status lines: one sentence each, in the same look on every tab; work that tells its failures."""
 
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from colorflow.errors import ColorflowError, PhotoError
+from colorflow.ui.session import Item, Session
 
 FAILURES = (ColorflowError, MemoryError)
 """What handlers tell the visitor; anything else is a fault of the program."""
 Updates = dict[Any, Any]
 """What a handler gives: new values by component."""
+
+
+def worked(session: Session[Item], status: gr.HTML, work: Callable[[Item], Updates]) -> Updates:
+    """Do something with the photo that the visitor looks at.
+
+    Args:
+        session: the visitor's.
+        status: line in which errors are told.
+        work: does it, and says what is shown unless another photo is looked at by then.
+    """
+    shown: Updates = {}
+    try:
+        photo = session.require()
+        with session.unless_left(photo):
+            shown = work(photo)
+    except FAILURES as error:
+        return {status: problem(error)}
+    finally:
+        session.delete_if_closed()
+    return shown if session.current is photo else {status: gr.skip()}
 
 
 def status_line(value: str, elem_id: str) -> gr.HTML:

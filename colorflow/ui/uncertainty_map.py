@@ -13,7 +13,7 @@ from colorflow.color.full_resolution import lightness_of, render
 from colorflow.ui.colorings import ColoredPhoto, PhotoSession
 from colorflow.ui.panes import IN_TURN, picture
 from colorflow.ui.photos import NO_CHROMA, reduced, write_preview
-from colorflow.ui.status import FAILURES, Updates, problem
+from colorflow.ui.status import Updates, worked
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer, Uncertainty
@@ -54,20 +54,16 @@ class UncertaintyMap:
 
     def show(self, session: PhotoSession) -> Updates:
         """Show the map of the photo that the visitor looks at."""
-        try:
-            current, path = session.require(), None
-            with session.unless_left(current):
-                path = self._written(current)
-        except FAILURES as error:
-            return {self._status: problem(error)}
-        if session.current is not current:
-            return {self._status: gr.skip()}
-        return {
-            self.button: gr.update(visible=False),
-            self.column: gr.update(visible=True),
-            self.picture: str(path),
-            self._status: "",
-        }
+        return worked(
+            session,
+            self._status,
+            lambda current: {
+                self.button: gr.update(visible=False),
+                self.column: gr.update(visible=True),
+                self.picture: str(self._written(current)),
+                self._status: "",
+            },
+        )
 
     def emptied(self) -> Updates:
         """The part as it is before a map is shown."""

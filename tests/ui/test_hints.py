@@ -290,8 +290,8 @@ def test_a_click_on_a_part_shown_larger_lands_on_the_photo_s_own_pixel(
     """The photo has 1536 x 1024 pixels and its preview 1024 x 683."""
     session = opened(hints, gray)
     hints.click(session, event([300, 200]))
-    updates = hints.magnify(session, "×8")
-    assert updates[hints.zoom] == "×8"
+    updates = hints.magnify(session, 8)
+    assert updates[hints.zoom] == 8
     assert updates[hints.overview]["visible"]
     view = session.require().view
     assert view == View(top=300 - 64, left=450 - 96, height=128, width=192)
@@ -316,7 +316,7 @@ def test_a_click_on_a_part_shown_larger_lands_on_the_photo_s_own_pixel(
     assert session.require().points.uncolored == (1023, 1535)
     hints.put(session, 5, 7)
     assert session.require().view.has(7, 5), "what is chosen is shown"
-    updates = hints.magnify(session, "Whole photo")
+    updates = hints.magnify(session, 1)
     assert not updates[hints.overview]["visible"]
     assert session.require().view == View(0, 0, 1024, 1536)
 
@@ -327,8 +327,8 @@ def test_a_small_photo_with_transparency_is_shown_larger(hints: HintsTab, tmp_pa
     rgba[:, :, 3] = 200
     Image.fromarray(rgba).save(path)
     session = opened(hints, path)
-    for name in ("×2", "×8"):
-        updates = hints.magnify(session, name)
+    for zoom in (2, 8):
+        updates = hints.magnify(session, zoom)
         with Image.open(value(updates, hints.picture)) as image:
             assert (image.size, image.mode) == ((7, 9), "RGBA")
     hints.click(session, event([6, 8]))
@@ -380,11 +380,11 @@ def test_how_far_a_point_reaches_is_chosen_before_or_after_its_color(
 ) -> None:
     session = opened(hints, small)
     assert hints.put(session, 20, 20)[hints.reach].get("visible") is not False
-    hints.spread(session, "Around it")
+    hints.spread(session, "around")
     updates = hints.pick_freely(session, "#00a000")
     assert points_of(session)[0].reach == "around"
     assert "20 across, 20 down; around it" in value(updates, hints.points)
-    updates = hints.spread(session, "Everything like it")
+    updates = hints.spread(session, "alike")
     assert points_of(session)[0].reach == "alike"
     assert text(updates, hints.status).startswith("Colored in ")
     saved = json.loads(Path(value(updates, hints.save)).read_text())
@@ -537,7 +537,7 @@ def test_a_hinted_photo_is_enlarged_and_saved_as_png(root: Path, small: Path) ->
     reduced = np.asarray(Image.fromarray(pixels(enlarged)).resize((64, 64), Image.Resampling.BOX))
     there = color.rgb2lab(reduced)[18:22, 18:22, 1:].mean((0, 1))
     assert np.linalg.norm(there - ab_near(png, 20, 20)) < 8
-    assert larger.size not in hints.magnify(session, "×2"), "what is shown of it stays"
+    assert larger.size not in hints.magnify(session, 2), "what is shown of it stays"
     assert value(hints.put(session, 40, 40), hints.picture)
     assert hints.pick_freely(session, "#a00000")[larger.size]["value"] == "As it is"
     assert not enlarged.exists(), "what is no longer shown is not kept"

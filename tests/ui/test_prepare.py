@@ -47,6 +47,9 @@ from tests.ui.handling import (
     value,
 )
 
+SMALL, MEDIUM, LARGE = 1 / 400, 1 / 150, 1 / 50
+"""Sizes of what is added."""
+
 
 @pytest.fixture(scope="module")
 def prepared_tab() -> ColorizeTab:
@@ -85,20 +88,29 @@ def old(session: Any) -> OldPrint:
     return session.current.old_print
 
 
+def made(pane: PreparePane, session: Any, begun: Updates) -> Updates:
+    """What is shown after a wish was made, if there is anything to make."""
+    waits = session.job and session.job.state == "waiting"
+    work = pane.runs.work(pane.prepare, session) if waits else ()
+    return everything(iter([begun, *work]))
+
+
 def press(pane: PreparePane, session: Any, act: str, corners: object = None) -> Updates:
     """Press a button beside the frame, by default with the corners as they are."""
     if corners is None:
         corners = [list(corner) for corner in old(session).turned_corners]
     event: Any = SimpleNamespace(index=act, value=corners)
-    return everything(iter([pane.wish_frame(session, event), *pane.work(session)]))
+    return made(pane, session, pane.wish_frame(session, event))
 
 
 def switch(pane: PreparePane, session: Any, *, repairs: bool, fades: bool = False) -> Updates:
-    return everything(iter([pane.wish_repair(session, repairs, fades), *pane.work(session)]))
+    return everything(
+        iter([pane.wish_repair(session, repairs, fades), *pane.runs.work(pane.prepare, session)])
+    )
 
 
 def click(
-    pane: PreparePane, session: Any, *points: Sequence[float], size: str = "Medium"
+    pane: PreparePane, session: Any, *points: Sequence[float], size: float = MEDIUM
 ) -> Updates:
     """Click or draw, in pixels of what is shown."""
     base = old(session).base
@@ -292,8 +304,8 @@ def test_places_are_taken_back_and_added(tab: ColorizeTab, pane: PreparePane, pl
     updates = click(pane, session, SPOT)
     assert updates[pane.button]["visible"]
     assert updates[pane.undo_button]["interactive"]
-    click(pane, session, nothing, size="Large")
-    click(pane, session, (200, 150), (250, 150), (250, 200), size="Small")
+    click(pane, session, nothing, size=LARGE)
+    click(pane, session, (200, 150), (250, 150), (250, 200), size=SMALL)
     assert is_repaired(session, SPOT), "it is as it was until it is asked for"
     shown = colorize(tab, session)
     assert "2 colorings" in text(shown, tab.status)
@@ -310,7 +322,7 @@ def test_places_are_taken_back_and_added(tab: ColorizeTab, pane: PreparePane, pl
     for _ in range(3):
         updates = pane.undo(session)
     assert not updates[pane.undo_button]["interactive"]
-    everything(iter([pane.stop(session), *pane.work(session)]))
+    made(pane, session, pane.begin(session))
     assert is_repaired(session, SPOT)
     assert session.current.chosen is None, "colorings of another picture are gone"
 
@@ -320,8 +332,8 @@ def test_less_and_more(tab: ColorizeTab, pane: PreparePane, plain: Path) -> None
     switch(pane, session, repairs=True)
     click(pane, session, (30, 180))
     shares = []
-    for name in ("Least", "Less", "Normal", "More", "Most"):
-        pane.find(session, name)
+    for sensitivity in range(-2, 3):
+        pane.find(session, sensitivity)
         shares.append(old(session).share)
     assert shares == sorted(shares)
     assert shares[0] > 0, "what the visitor has added stays"
@@ -331,16 +343,16 @@ def test_a_place_in_numbers(tab: ColorizeTab, pane: PreparePane, plain: Path) ->
     session = opened(tab, plain)
     switch(pane, session, repairs=True)
     before = old(session).share
-    assert "Say how far" in text(pane.put(session, "Small", None, 3), pane.status)
+    assert "Say how far" in text(pane.put(session, SMALL, None, 3), pane.status)
     for x, y in ((WIDTH + 1, 3), (-1, 3), (float("nan"), 3)):
-        assert "has 300 × 220 pixels" in text(pane.put(session, "Small", x, y), pane.status)
+        assert "has 300 × 220 pixels" in text(pane.put(session, SMALL, x, y), pane.status)
     assert old(session).share == before
-    pane.put(session, "Small", *SPOT)
+    pane.put(session, SMALL, *SPOT)
     assert old(session).share < before
     old(session).wish = old(session).wish.__class__(
         repairs=True, marks=old(session).wish.marks * MOST_MARKS
     )
-    assert "undo some first" in text(pane.put(session, "Small", 3, 3), pane.status)
+    assert "undo some first" in text(pane.put(session, SMALL, 3, 3), pane.status)
 
 
 def test_nothing_found_is_said(tab: ColorizeTab, pane: PreparePane, tmp_path: Path) -> None:
@@ -359,7 +371,7 @@ def test_cancelled_repair_leaves_the_photo_as_it_was(
     colorize(tab, session)
     photo, chosen = session.current.photo, session.current.chosen
     pane.wish_repair(session, True, False)
-    working = pane.work(session)
+    working = pane.runs.work(pane.prepare, session)
     next(working)
     session.cancel()
     updates = everything(working)
@@ -367,6 +379,8 @@ def test_cancelled_repair_leaves_the_photo_as_it_was(
     assert value(updates, pane.repairs) is False
     assert (session.current.photo, session.current.chosen) == (photo, chosen)
     assert not list(photo.folder.glob("prepared-*"))
+    again = pane.wish_repair(session, True, False)
+    assert again[pane.cancel]["interactive"], "the next one can be cancelled, too"
 
 
 def test_who_leaves_meanwhile_leaves_nothing(
@@ -374,7 +388,7 @@ def test_who_leaves_meanwhile_leaves_nothing(
 ) -> None:
     session = opened(tab, plain)
     pane.wish_repair(session, True, False)
-    working = pane.work(session)
+    working = pane.runs.work(pane.prepare, session)
     next(working)
     session.close()
     assert everything(working)[pane.status] == gr.skip()

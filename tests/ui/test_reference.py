@@ -45,15 +45,15 @@ def blue(tmp_path: Path) -> Path:
     return path
 
 
-Pair = tuple[Session[ColoredPhoto], Session[ColoredPhoto]]
+Sessions = tuple[Any]
 
 
-def nothing(tab: ReferenceTab) -> Pair:
-    """The sessions of a visitor who has just come: of the photo, and of the reference."""
-    return new(tab.photo.session), new(tab.reference.session)
+def nothing(tab: ReferenceTab) -> Sessions:
+    """The session of a visitor who has just come."""
+    return (new(tab.session),)
 
 
-def both(tab: ReferenceTab, photo: Path, other: Path) -> Pair:
+def both(tab: ReferenceTab, photo: Path, other: Path) -> Sessions:
     sessions = nothing(tab)
     tab.open_photo(str(photo), *sessions)
     tab.open_reference(str(other), *sessions)
@@ -230,6 +230,5 @@ def test_another_photo_empties_the_result_and_closing_leaves_nothing(
     updates = reference.open_photo(str(other), *sessions)
     assert not updates[reference.result.column]["visible"]
     assert value(updates, reference.result.compare) == ""
-    for pane, session in zip((reference.photo, reference.reference), sessions, strict=True):
-        pane.session.delete_callback(session)
+    reference.session.delete_callback(*sessions)
     assert set(root.rglob("*.png")) == {other}
