@@ -13,8 +13,8 @@
     panes.py      where every tab takes uploads and shows results, before and after, which
                   compare.js does; listen.js listens to buttons in HTML
     saturation.py sliders of a finished coloring's saturation
-    controls.py   controls that several tabs have; status.py: their status lines; runs.py: work that
-                  waits for its turn
+    controls.py   controls that several tabs have; status.py: their status lines, and work that
+                  tells its failures there; runs.py: work that waits for its turn
     colorize.py   the tab that colors photos; colorize_layout.py has its components, prepare.py and
                   prepare.js are the part that cuts out and repairs a print before, album_zip.py
                   makes the zip of several photos, uncertainty_map.py is the part that shows how
