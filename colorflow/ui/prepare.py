@@ -135,7 +135,7 @@ class PreparePane:
             self.fades.input(self.wish_repair, switches, edited, **AT_ONCE),
             self.button.click(self.begin, session, edited, **AT_ONCE),
         ):
-            self.runs.follow(wished, self.prepare, shown, FOR_LONG)
+            wished.then(self.work, session, shown, **FOR_LONG)
         changes: list[tuple[Any, Any, list[Any]]] = [
             (self.sensitivity.input, self.find, [self.sensitivity]),
             (self.places.select, self.draw, [self.size]),
@@ -254,13 +254,19 @@ class PreparePane:
         return worked(session, self.status, wished)
 
     def begin(self, session: AlbumSession) -> Updates:
-        """Put what is wished in the queue, unless it is made."""
+        """Say that what is wished waits, unless it is made; what is at work goes on."""
         photo = session.current
         if photo is None or photo.old_print is None or not photo.old_print.is_stale:
             return {self.status: ""}
-        # What waits is taken back by its switch: Cancel is there when it is worked on.
-        cancel = gr.update(visible=False, interactive=True)
-        return {**self.runs.begin(self.prepare, session), self.cancel: cancel}
+        return {self.status: line("Waiting for its turn ...")}
+
+    def work(self, session: AlbumSession) -> Iterator[Updates]:
+        """Make what is wished, when it is its turn: all photos of an album are colored before."""
+        if "" in self.begin(session).values():
+            yield {self.status: gr.skip()}
+            return
+        yield self.runs.begin(self.prepare, session)
+        yield from self.runs.work(self.prepare, session)
 
     def prepare(self, session: AlbumSession) -> Run:
         """Make what is wished of the photo that is open, and show it."""

@@ -85,18 +85,9 @@ class Runs:
         Returns:
             What ends when the run does.
         """
-        begun = event(partial(self.begin, make), [self._session, *values], shown, **AT_ONCE)
-        return self.follow(begun, make, shown, queue)
-
-    def follow(
-        self,
-        begun: gr.events.Dependency,
-        make: Callable[..., Run],
-        shown: Sequence[gr.blocks.Block],
-        queue: dict[str, Any],
-    ) -> gr.events.Dependency:
-        """Work on a run after an event that has begun it; as `connect`."""
-        worked = begun.then(partial(self.work, make), [self._session], shown, **queue)
+        session = self._session
+        begun = event(partial(self.begin, make), [session, *values], shown, **AT_ONCE)
+        worked = begun.then(partial(self.work, make), [session], shown, **queue)
         said = [self._status, self._cancel_button]
         worked.failure(None, None, said, js=_REFUSED, api_visibility="private")
         return worked

@@ -90,9 +90,8 @@ def old(session: Any) -> OldPrint:
 
 def made(pane: PreparePane, session: Any, begun: Updates) -> Updates:
     """What is shown after a wish was made, if there is anything to make."""
-    waits = session.job and session.job.state == "waiting"
-    work = pane.runs.work(pane.prepare, session) if waits else ()
-    return everything(iter([begun, *work]))
+    shown = [one for one in pane.work(session) if one != {pane.status: gr.skip()}]
+    return everything(iter([begun, *shown]))
 
 
 def press(pane: PreparePane, session: Any, act: str, corners: object = None) -> Updates:
@@ -104,9 +103,7 @@ def press(pane: PreparePane, session: Any, act: str, corners: object = None) -> 
 
 
 def switch(pane: PreparePane, session: Any, *, repairs: bool, fades: bool = False) -> Updates:
-    return everything(
-        iter([pane.wish_repair(session, repairs, fades), *pane.runs.work(pane.prepare, session)])
-    )
+    return everything(iter([pane.wish_repair(session, repairs, fades), *pane.work(session)]))
 
 
 def click(
@@ -371,16 +368,27 @@ def test_cancelled_repair_leaves_the_photo_as_it_was(
     colorize(tab, session)
     photo, chosen = session.current.photo, session.current.chosen
     pane.wish_repair(session, True, False)
-    working = pane.runs.work(pane.prepare, session)
-    next(working)
+    working = pane.work(session)
+    next(working), next(working)
     session.cancel()
     updates = everything(working)
     assert "Cancelled." in text(updates, pane.status)
     assert value(updates, pane.repairs) is False
     assert (session.current.photo, session.current.chosen) == (photo, chosen)
     assert not list(photo.folder.glob("prepared-*"))
-    again = pane.wish_repair(session, True, False)
-    assert again[pane.cancel]["interactive"], "the next one can be cancelled, too"
+    pane.wish_repair(session, True, False)
+    assert next(pane.work(session))[pane.cancel]["interactive"], "so can the next one"
+
+
+def test_an_album_that_is_being_colored_is_not_ended_by_a_wish(
+    tab: ColorizeTab, pane: PreparePane, plain: Path
+) -> None:
+    session = opened(tab, plain)
+    next(running(tab, tab.all, session, 1, 1.0, 0, "Summary"))
+    job = session.job
+    assert "Waiting" in text(pane.wish_repair(session, True, False), pane.status)
+    assert job
+    assert (session.job, job.end) == (job, None)
 
 
 def test_who_leaves_meanwhile_leaves_nothing(
@@ -388,8 +396,8 @@ def test_who_leaves_meanwhile_leaves_nothing(
 ) -> None:
     session = opened(tab, plain)
     pane.wish_repair(session, True, False)
-    working = pane.runs.work(pane.prepare, session)
-    next(working)
+    working = pane.work(session)
+    next(working), next(working)
     session.close()
     assert everything(working)[pane.status] == gr.skip()
     assert not list(root.iterdir())
