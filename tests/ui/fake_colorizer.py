@@ -261,7 +261,7 @@ class SmallRepairer(Repairer):
         self, lightness: NDArray[np.float32], tile: tuple[slice, slice]
     ) -> NDArray[np.float32]:
         _wait_while_held()
-        return lightness[tile] - 94
+        return 2 * (lightness[tile] - 94)
 
     def _filled(
         self, filled: NDArray[np.float32], mask: object, tile: tuple[slice, slice], *_: object
