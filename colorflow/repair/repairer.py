@@ -36,8 +36,8 @@ from colorflow.repair.weights import RepairWeights, load_repair_weights
 
 FIND_TILE, FILL_TILE, MARGIN = 1024, 512, 64
 """Pixels: sides of tiles, and what is seen around them."""
-_EDGE, _ENOUGH = (0.0, 0.25), (9.0, 1.25)
-"""Log odds of each pixel of a place, evidence of a place (see `mask_of`), steps of sensitivity."""
+_EDGE, _ENOUGH, _STEP = -0.5, 10.2, 1.6
+"""Log odds of each pixel of a place, evidence of a place (see `mask_of`), a step of sensitivity."""
 _LEAST_PIXELS = 12
 _RIM = 2
 """Pixels by which found places are made wider: damage ends softly."""
@@ -206,15 +206,14 @@ def mask_of(odds: NDArray[np.float16], sensitivity: int = 0) -> NDArray[np.bool_
     """
     if sensitivity not in SENSITIVITIES:
         raise ValueError(f"sensitivity: expected -2 to 2, got {sensitivity!r}")
-    edge, enough = (start - step * sensitivity for start, step in (_EDGE, _ENOUGH))
-    likely = odds > edge
+    likely = odds > _EDGE
     count, labels = cv2.connectedComponents(likely.astype(np.uint8), connectivity=8)
     place, values = np.asarray(labels, np.int32)[likely], odds[likely].astype(np.float64)
     surest, pixels = np.zeros(count), np.bincount(place, minlength=count)
     np.maximum.at(surest, place, values)
-    total = np.bincount(place, values - edge, minlength=count)
+    total = np.bincount(place, values - _EDGE, minlength=count)
     evidence = surest + 0.5 * np.log(np.maximum(total, 1e-6))
-    keep = (pixels >= _LEAST_PIXELS) & (evidence > enough)
+    keep = (pixels >= _LEAST_PIXELS) & (evidence > _ENOUGH - _STEP * sensitivity)
     found = keep[labels].astype(np.uint8)
     return cv2.dilate(found, np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)).astype(bool)
 
