@@ -10,7 +10,10 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+import cv2
+import numpy as np
 import pytest
+import skimage.color
 import skimage.data
 import torch
 from PIL import Image
@@ -196,3 +199,43 @@ def test_zoo(
     assert "distilled from maf, scored on 2 photos" in measured["iaf"]["notes"]
     with Image.open(figure) as picture:
         assert picture.height > 300
+
+
+def test_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    for name in ("coffee", "astronaut"):
+        Image.fromarray(getattr(skimage.data, name)()).save(tmp_path / f"{name}.png")
+    ran(script("frames", monkeypatch), [tmp_path, "--prints", 6], monkeypatch)
+    rows = table(capsys.readouterr().out)
+    ((found,), (_,), (taken,)) = (row.values() for row in rows.values())
+    assert int(found.removesuffix(" of 6")) >= 4
+    assert taken == "0 of 2"
+
+
+def test_repair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """Shipped weights find a drawn crack and leave the rest alone; its square is cut out."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    gray = skimage.color.rgb2gray(skimage.data.astronaut()[:260, 100:360])
+    clean = np.round(255 * gray).astype(np.uint8)
+    Image.fromarray(clean).save(photos / "clean.png")
+    ran(script("repairing", monkeypatch), [photos], monkeypatch)
+    printed = capsys.readouterr().out
+    found, filled = (table(part) for part in printed.split("\n\n")[-2:])
+    assert list(found) == ["-2", "-1", "0", "1", "2"]
+    assert found["0"]["unchanged"] == "1 of 1"
+    assert number(filled["ours, mean"]["PSNR, dB"]) > number(filled["none"]["PSNR, dB"]) + 3
+
+    cracked = clean.copy()
+    points = np.array([(20, 30), (60, 80), (75, 150), (140, 235)])
+    cv2.polylines(cracked, [points], isClosed=False, color=250, thickness=5, lineType=cv2.LINE_AA)
+    Image.fromarray(cracked).save(photos / "cracked.png")
+    squares = tmp_path / "squares"
+    arguments = [photos, "-o", squares, "--sensitivity", 2, "--most", 1]
+    ran(script("repair_squares", monkeypatch), arguments, monkeypatch)
+    for way in ("before", "ours", "telea", "navier_stokes"):
+        with Image.open(squares / way / "cracked_0.png") as image:
+            assert image.size == (640, 640)
