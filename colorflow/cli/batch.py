@@ -249,7 +249,8 @@ class _BatchRun:
             line = f"{zipped.archive}: not written yet; the results so far are in {zipped.folder}"
             print(printable(line), file=sys.stderr)
         elif not self.options.quiet:
-            files = f"{zipped.count} files" if zipped.count else "not written, without any result"
+            count = "1 file" if zipped.count == 1 else f"{zipped.count} files"
+            files = count if zipped.count else "not written, without any result"
             print(printable(f"{zipped.archive}: {files}"))
 
     def _print_summary(self, *, interrupted: bool) -> int:
