@@ -106,7 +106,7 @@ class _WhatIsWhite(nn.Module):
     multiple = 2
 
     def forward(self, lightness: torch.Tensor) -> torch.Tensor:
-        return 2 * (lightness - 96.0)
+        return 3 * (lightness - 96.0)
 
 
 def small_repairer() -> Repairer:

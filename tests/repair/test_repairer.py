@@ -89,9 +89,9 @@ def test_a_place_needs_evidence_and_gets_a_rim() -> None:
     odds = np.full((60, 400), -5, np.float16)
     odds[5:8, 5:15] = 2  # likely, not sure
     odds[25:28, 5:15] = 2
-    odds[26, 8] = 8
+    odds[26, 8] = 10
     odds[10, 30] = 12  # a single pixel
-    odds[45:50, 5:395] = 5.5  # long, and less sure
+    odds[45:50, 5:395] = 7  # long, and less sure
     mask = mask_of(odds)
     assert not mask[:20].any()
     assert mask[23:30, 3:17].all()
