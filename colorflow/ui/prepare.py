@@ -18,7 +18,7 @@ from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.controls import place_in_numbers
 from colorflow.ui.panes import AFTERWARDS, AT_ONCE, FOR_LONG, compare_html, script
 from colorflow.ui.photos import file_url
-from colorflow.ui.prepared import MOST_PLACES, Corners, OldPrint
+from colorflow.ui.prepared import MOST_PLACES, Corners, OldPrint, Wish
 from colorflow.ui.runs import Run, Runs, Steps
 from colorflow.ui.session import Job
 from colorflow.ui.status import FAILURES, Updates, line, problem, progress, status_line, worked
@@ -107,7 +107,7 @@ class PreparePane:
     def _build_places(self, buttons: str) -> None:
         self.sensitivity = gr.Radio(
             list(_SENSITIVITIES.items()),
-            value=0,
+            value=Wish().sensitivity,
             label="Find",
             info="Least finds what is surely damage, most all that may be.",
             elem_id="prepare-sensitivity",
@@ -215,7 +215,7 @@ class PreparePane:
         if not made.repairs:
             return f"{said}."
         if not old.share:
-            return "No damage was found; choose More, or click the places that you see."
+            return "No damage was found; choose Most, or click the places that you see."
         return f"{said}, {100 * old.share:.2g} % of which are repaired."
 
     # wishes, each made by `prepare` afterwards

@@ -72,7 +72,8 @@ class Wish:
     repairs: bool = False
     fades: bool = False
     """Whether faded tones are brought back."""
-    sensitivity: int = 0
+    sensitivity: int = 1
+    """More than elsewhere: a visitor asks for repair of a print that has damage, and sees it."""
     marks: tuple[Mark, ...] = ()
 
     @property
