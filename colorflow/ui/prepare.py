@@ -255,14 +255,11 @@ class PreparePane:
 
     def begin(self, session: AlbumSession) -> Updates:
         """Say that what is wished waits, unless it is made; what is at work goes on."""
-        photo = session.current
-        if photo is None or photo.old_print is None or not photo.old_print.is_stale:
-            return {self.status: ""}
-        return {self.status: line("Waiting for its turn ...")}
+        return {self.status: line("Waiting for its turn ...") if _waits(session) else ""}
 
     def work(self, session: AlbumSession) -> Iterator[Updates]:
         """Make what is wished, when it is its turn: all photos of an album are colored before."""
-        if "" in self.begin(session).values():
+        if not _waits(session):
             yield {self.status: gr.skip()}
             return
         yield self.runs.begin(self.prepare, session)
@@ -344,6 +341,12 @@ class PreparePane:
             return {**self._places(old), self.status: line(self._said(old))}
 
         return worked(session, self.status, changed)
+
+
+def _waits(session: AlbumSession) -> bool:
+    """Whether something is wished of the photo that is open, and not made."""
+    photo = session.current
+    return bool(photo and photo.old_print and photo.old_print.is_stale)
 
 
 def _stop(session: AlbumSession) -> None:
