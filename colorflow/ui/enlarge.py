@@ -73,6 +73,8 @@ class Look:
     """Likewise from its upper edge."""
     is_other_spot: bool = field(default=False, kw_only=True)
     """Whether only the spot is new, so that a file that was made stays."""
+    is_ordered: bool = field(default=False, kw_only=True)
+    """Whether its file was ordered, whose progress is shown from then on."""
     is_begun: bool = field(default=False, kw_only=True)
 
     @property
@@ -141,7 +143,6 @@ class EnlargePane:
                 elem_id=f"{prefix}size",
             )
             self._build_detail(f"{prefix}enlarge")
-        self.number = gr.State(0)
         self.components = [*self.emptied(None), self.button]
         self._connect(session)
 
@@ -179,29 +180,29 @@ class EnlargePane:
 
     def _connect(self, session: gr.State) -> None:
         shown = self.components
-        wishes, spot = [session, self.size, self.restore], [self.across, self.down]
-        self._chosen = chosen = [*wishes, self.number]
+        self._wishes = wishes = [session, self.size, self.restore]
+        spot = [self.across, self.down]
         self._begun = begun = {**AFTERWARDS, "show_progress": "full"}
         begun["show_progress_on"] = self.status
         for looked in (
-            self.picture.select(self.point_at, chosen, spot, **AT_ONCE),
-            self.put_button.click(self.put, [*chosen, *spot], None, **AT_ONCE),
+            self.picture.select(self.point_at, wishes, spot, **AT_ONCE),
+            self.put_button.click(self.put, [*wishes, *spot], None, **AT_ONCE),
             self.size.input(self.resize, [*wishes, *spot], shown, **AT_ONCE),
             self.restore.input(self.resize, [*wishes, *spot], shown, **AT_ONCE),
         ):
             looked.then(self.show, [session], shown, **begun)
         self.runs = runs = Runs(session, self.status, self.cancel, lambda _: self.outdated())
-        values = [*chosen[1:], self.format]
+        values = [*wishes[1:], self.format]
         runs.connect(self.button.click, self.enlarge, values, shown, {**begun, **LONG_QUEUE})
         runs.connect_cancel(shown)
         self.samples.select(self.choose, wishes, shown, **AT_ONCE)
-        self.format.input(self.stopped, chosen, shown, **AT_ONCE)
+        self.format.input(self.stopped, wishes, shown, **AT_ONCE)
 
     def follow(self, saturated: gr.events.Dependency) -> None:
         """Show the detail anew after an event that gives the coloring other colors."""
-        values, shown = [*self._chosen, self.across, self.down], self.components
+        values, shown = [*self._wishes, self.across, self.down], self.components
         looked = saturated.then(self.recolored, values, shown, **AT_ONCE)
-        looked.then(self.show, self._chosen[:1], shown, **self._begun)
+        looked.then(self.show, values[:1], shown, **self._begun)
 
     # what is shown
 
@@ -226,7 +227,6 @@ class EnlargePane:
             self.picture: None,
             self.samples: None,
             self.cancel: gr.update(visible=False),
-            self.number: 0,
             self.across: None,
             self.down: None,
             **self.outdated(),
@@ -247,46 +247,54 @@ class EnlargePane:
         session.stop()
         return {self.cancel: gr.update(visible=False), **self.outdated()}
 
-    def stopped(self, session: PhotoSession, *wish: Any) -> Updates:
-        """No download, and no enlargement that would bring one; `wish` as `Look` takes it."""
-        current = session.current
-        said = self._said(current.photo, Look(*wish)) if current else ""
+    def stopped(self, session: PhotoSession, size: str, restore: bool) -> Updates:
+        """No download, and no enlargement that would bring one."""
+        current, look = session.current, Look(size, restore, _chosen(session))
+        said = self._said(current.photo, look) if current else ""
         return {**self.outdated(), **self.interrupted(session), self.status: said}
 
     def choose(
         self, session: PhotoSession, size: str, restore: bool, event: gr.SelectData
     ) -> Updates:
-        """Choose one of `DRAWS`; the first piece is the photo as it is."""
-        number = max(0, int(event.index) - 1)
-        return {self.number: number, **self.stopped(session, size, restore, number)}
+        """Choose one of `DRAWS`; the first piece is the photo as it is.
+
+        An enlargement that still waits for its turn makes this one.
+        """
+        index, job = int(event.index), session.job
+        if session.look:
+            session.look.number = max(0, index - 1)
+        chosen = {self.samples: gr.update(selected_index=index)}
+        if isinstance(job, Enlarging) and job.state == "waiting" and not job.end:
+            return chosen
+        return {**chosen, **self.stopped(session, size, restore)}
 
     # a spot
 
     def point_at(
-        self, session: PhotoSession, size: str, restore: bool, number: int, event: gr.SelectData
+        self, session: PhotoSession, size: str, restore: bool, event: gr.SelectData
     ) -> tuple[int, int]:
         """Take the spot where the picture was clicked; returns it in pixels of the photo."""
         scale = session.current.photo.preview_scale if session.current else 1.0
         x, y = (round(one / scale) for one in event.index)
-        self.put(session, size, restore, number, x, y)
+        self.put(session, size, restore, x, y)
         return x, y
 
-    def put(self, session: PhotoSession, *wish: Any) -> None:
-        """Take a spot; `wish` as `Look` takes it. An enlargement goes on meanwhile."""
-        session.look = Look(*wish, is_other_spot=True)
+    def put(self, session: PhotoSession, size: str, restore: bool, *spot: Any) -> None:
+        """Take a spot; an enlargement goes on meanwhile."""
+        session.look = Look(size, restore, _chosen(session), *spot, is_other_spot=True)
 
     def resize(self, session: PhotoSession, size: str, restore: bool, *spot: Any) -> Updates:
         """Take another size, or another way."""
         session.look = Look(size, restore, 0, *spot)
         return {**self.outdated(), **self.interrupted(session)}
 
-    def recolored(self, session: PhotoSession, *wish: Any) -> Updates:
-        """Show the same spot in other colors of the coloring; `wish` as `Look` takes it."""
-        self.put(session, *wish)
+    def recolored(self, session: PhotoSession, size: str, restore: bool, *spot: Any) -> Updates:
+        """Show the same spot in other colors of the coloring."""
+        self.put(session, size, restore, *spot)
         shown = None
         if session.current and session.look.scale > 1:
             shown = str(_Shown(session.current).preview)
-        return {**self.stopped(session, *wish), self.picture: shown}
+        return {**self.stopped(session, size, restore), self.picture: shown}
 
     def show(self, session: PhotoSession) -> Iterator[Updates]:
         """Show what the visitor has asked for last: the detail at a spot, or nothing of it."""
@@ -327,13 +335,15 @@ class EnlargePane:
             spot = round(found[0] / reduced), round(found[1] / reduced)
         else:
             spot = round(look.across), round(look.down)
-        selected = look.number + 1 if look.is_other_spot else None
         if not look.is_other_spot:
-            yield {
+            about_file = {
                 **self.emptied(current, look.size),
-                self.picture: str(shown.preview),
-                self.button: gr.update(value=f"Enlarge {look.size}", visible=True),
                 self.status: line("Predicting the detail ..."),
+            }
+            yield {
+                **({} if look.is_ordered else about_file),
+                self.picture: str(shown.preview),
+                self.button: gr.update(value=f"Enlarge {look.size}"),
             }
         yield {self.across: spot[0], self.down: spot[1]}
         pieces: list[tuple[str, str]] = []
@@ -342,8 +352,10 @@ class EnlargePane:
             path = shown.folder / f"spot-{time.monotonic_ns()}.png"
             write_preview(path, pixels, photo_from_image(pixels))
             pieces.append((str(path), caption))
-            yield {self.samples: gr.update(value=pieces, selected_index=selected)}
-        if not look.is_other_spot:
+            # Fewer pieces than before have moved the mark of the chosen one.
+            mark = {"selected_index": look.number + 1} if look.is_other_spot else {}
+            yield {self.samples: gr.update(value=pieces, **mark)}
+        if not (look.is_other_spot or look.is_ordered):
             yield {self.status: self._said(current.photo, look)}
 
     def _pieces(
@@ -373,24 +385,29 @@ class EnlargePane:
 
     # the file
 
-    def enlarge(self, session: PhotoSession, *wish: Any) -> Run:
+    def enlarge(self, session: PhotoSession, size: str, restore: bool, format_: str) -> Run:
         """Make what is shown larger, with the chosen detail.
 
         Args:
             session: the visitor's.
-            wish: size, restore and number as `Look` takes them, and one of `SUFFIXES`.
+            size: one of `SIZES`.
+            restore: whether blur, noise and compression are taken out.
+            format_: one of `SUFFIXES`.
         """
-        *detail, format_ = wish
-        current, look = session.require(), Look(*detail)
+        current, look = session.require(), Look(size, restore)
         if look.scale == 1:  # the size was taken back just before the button was pressed
             raise ColorflowError("Choose a size first.")
         shown = _Shown(current)
         width, height = size_of_result(shown.photo, look.scale)
         suffix = SUFFIXES[format_] or shown.photo.suffix
         restored = "_restored" if look.restore else ""
-        path = shown.folder / f"{shown.stem}_x{look.scale}{restored}_{look.draw.label}{suffix}"
+        if session.look:
+            session.look.is_ordered = True
 
         def steps(job: Job) -> Steps:
+            look.number = _chosen(session)
+            name = f"{shown.stem}_x{look.scale}{restored}_{look.draw.label}{suffix}"
+            path = shown.folder / name
             began = time.perf_counter()
             for share in self._written(shown, look, path):
                 if job.end:
@@ -462,6 +479,11 @@ class EnlargePane:
         if (rate := self._seconds.get(look.kind)) is not None:
             said += f", and takes {in_words(rate * self._work(look, photo))}"
         return line(f"{said}.")
+
+
+def _chosen(session: PhotoSession) -> int:
+    """The number of the detail in `DRAWS` that the visitor has chosen."""
+    return session.look.number if session.look else 0
 
 
 class _Shown:

@@ -17,6 +17,7 @@ from colorflow.ui.status import FAILURES, Updates, line, problem
 AT_ONCE: dict[str, Any] = {
     "show_progress": "hidden",
     "trigger_mode": "multiple",
+    "concurrency_id": "at once",  # Gradio takes one id's events in turn, but its ids at random
     "concurrency_limit": None,
     "api_visibility": "private",
 }

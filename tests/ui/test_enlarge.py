@@ -23,7 +23,7 @@ from colorflow.photo import read_photo, read_statements
 from colorflow.ui.colorings import PhotoSession
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.controls import SUMMARY
-from colorflow.ui.enlarge import AS_IT_IS, DRAWS, EnlargePane, in_words
+from colorflow.ui.enlarge import AS_IT_IS, DRAWS, EnlargePane, Look, in_words
 from colorflow.ui.limits import MemoryBudget, UploadSpace
 from colorflow.ui.status import Updates
 from tests.small_weights import save_small_enlarge_weights
@@ -80,6 +80,15 @@ def shown(
     return everything(iter([begun, *pane.show(session)]))
 
 
+def choose(
+    pane: EnlargePane, session: PhotoSession, size: str, restore: bool, number: int
+) -> Updates:
+    """Choose a detail, also where none is shown."""
+    session.look = session.look or Look(size, restore)
+    event: Any = SimpleNamespace(index=number + 1)
+    return pane.choose(session, size, restore, event)
+
+
 def enlarging(
     pane: EnlargePane,
     session: PhotoSession,
@@ -88,8 +97,9 @@ def enlarging(
     number: int = 0,
     format_: str = "PNG",
 ) -> Iterator[Updates]:
-    """Press the button; the first update says that it waits for its turn."""
-    yield pane.runs.begin(pane.enlarge, session, size, restore, number, format_)
+    """Choose a detail and press the button; the first update says that it waits for its turn."""
+    choose(pane, session, size, restore, number)
+    yield pane.runs.begin(pane.enlarge, session, size, restore, format_)
     if session.job:
         yield from pane.runs.work(pane.enlarge, session)
 
@@ -166,17 +176,19 @@ def test_a_click_on_the_picture_shows_that_spot(
     with Image.open(session.require().photo.preview) as preview:
         width, height = preview.size
     event = SimpleNamespace(index=[width // 4, height - 1])
-    spot = pane.point_at(session, "×2", False, 0, event)  # type: ignore[arg-type]
+    spot = pane.point_at(session, "×2", False, event)  # type: ignore[arg-type]
     assert spot == pytest.approx((384, 1024), abs=2)
 
 
 def test_a_detail_is_chosen_and_the_file_before_goes(
     pane: EnlargePane, session: PhotoSession
 ) -> None:
+    shown(pane, session, "×2")
     for index, number in ((0, 0), (1, 0), (3, 2)):
         event: Any = SimpleNamespace(index=index)
         chosen = pane.choose(session, "×2", False, event)
-        assert chosen[pane.number] == number
+        assert session.look.number == number
+        assert chosen[pane.samples]["selected_index"] == index
         assert chosen[pane.download]["visible"] is False
 
 
@@ -246,7 +258,7 @@ def test_other_saturation_keeps_the_size_and_shows_its_detail(
     assert changed.keys() & set(pane.components) == {pane.plain.button}
     steps = enlarging(pane, session, "×2", False, 2)
     next(steps)
-    follow = pane.recolored(session, "×2", False, 2, 9, 9)
+    follow = pane.recolored(session, "×2", False, 9, 9)
     assert (follow[pane.download]["visible"], follow[pane.cancel]["visible"]) == (False, False)
     assert not list(steps), "it is made no more"
     assert value(follow, pane.picture) == str(session.require().require_chosen().preview)
@@ -256,7 +268,7 @@ def test_other_saturation_keeps_the_size_and_shows_its_detail(
     for was, now in zip(before, pieces(looked, pane), strict=True):
         assert np.ptp(was.astype(int), axis=-1).max() > 20
         assert np.ptp(now.astype(int), axis=-1).max() < 4
-    assert pane.recolored(session, AS_IT_IS, False, 0, None, None)[pane.picture] is None
+    assert pane.recolored(session, AS_IT_IS, False, None, None)[pane.picture] is None
 
 
 def test_a_result_beyond_the_limit_is_refused(
@@ -346,7 +358,7 @@ def test_a_spot_that_is_looked_at_does_not_end_an_enlargement(
 ) -> None:
     """Whether it was asked for before or after; nor does it take the file away."""
     shown(pane, session, "×2", False, 5, 5)
-    pane.put(session, "×2", False, 2, 60, 60)
+    pane.put(session, "×2", False, 60, 60)
     steps = enlarging(pane, session, "×2", False, 2)
     next(steps), next(steps)
     looked = everything(pane.show(session))
@@ -354,15 +366,56 @@ def test_a_spot_that_is_looked_at_does_not_end_an_enlargement(
     assert looked[pane.samples]["selected_index"] == 3
     last = everything(steps)
     assert last[pane.download]["visible"]
-    pane.put(session, "×2", False, 2, 5, 5)
+    pane.put(session, "×2", False, 5, 5)
     assert pane.download not in everything(pane.show(session))
 
 
+def test_a_detail_chosen_before_its_turn_is_the_one_that_is_made(
+    pane: EnlargePane, session: PhotoSession
+) -> None:
+    """Of two clicks in the same moment the server may see the second one first."""
+    shown(pane, session, "×2")
+    steps = enlarging(pane, session, "×2", False, 0)
+    next(steps)
+    assert set(choose(pane, session, "×2", False, 2)) == {pane.samples}
+    last = everything(steps)
+    assert last[pane.download]["visible"]
+    assert Path(value(last, pane.download)).stem.endswith(f"_x2_{DRAWS[2].label}")
+
+
+def test_pieces_that_come_later_keep_the_mark(pane: EnlargePane, session: PhotoSession) -> None:
+    shown(pane, session, "×2", False, 5, 5)
+    pane.put(session, "×2", False, 60, 60)
+    looked = pane.show(session)
+    next(looked), next(looked)
+    choose(pane, session, "×2", False, 1)
+    assert everything(looked)[pane.samples]["selected_index"] == 2
+
+
+@pytest.mark.parametrize("seen", [0, 2], ids=["before it is shown", "while it is shown"])
+def test_a_file_ordered_at_once_is_not_taken_away_by_the_detail(
+    pane: EnlargePane, session: PhotoSession, seen: int
+) -> None:
+    """The detail may have to wait until the file has been made."""
+    shown(pane, session, "×2")
+    pane.resize(session, "×4", True, None, None)
+    looked = pane.show(session)
+    for _ in range(seen):
+        next(looked)
+    made = everything(enlarging(pane, session, "×4", True, 0))
+    assert made[pane.download]["visible"]
+    assert made[pane.button]["visible"] is False
+    after = everything(looked)
+    assert set(after) & {pane.download, pane.cancel, pane.status} == set()
+    assert "visible" not in after.get(pane.button, {})
+    assert len(pieces(after, pane)) == 1 + len(DRAWS)
+
+
 def test_only_the_last_spot_is_shown(pane: EnlargePane, session: PhotoSession) -> None:
-    pane.put(session, "×2", False, 0, 5, 5)
+    pane.put(session, "×2", False, 5, 5)
     begun = pane.show(session)
     next(begun), next(begun)
-    pane.put(session, "×2", False, 0, 60, 60)
+    pane.put(session, "×2", False, 60, 60)
     assert list(begun) == []
     (first, *_), again = list(pane.show(session)), list(pane.show(session))
     assert first == {pane.across: 60, pane.down: 60}

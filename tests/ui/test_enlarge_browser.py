@@ -9,9 +9,17 @@ from PIL import Image
 from playwright.sync_api import Browser, Route, expect
 from skimage import data
 
+from colorflow.ui.enlarge import DRAWS
 from tests.ui.fake_colorizer import HOLD
 from tests.ui.page_process import Page
 from tests.ui.visitor import PATIENCE, Visitor
+
+_CHOOSE_AND_ENLARGE = """
+index => {
+    document.querySelectorAll("#enlarge-samples .thumbnail-item")[index].click();
+    document.querySelector("#enlarge-go").click();
+}
+"""
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -65,6 +73,28 @@ def test_a_visitor_enlarges_a_coloring(browser: Browser, server: Page, tmp_path:
     visitor.one("#gallery .thumbnail-item").nth(1).click()
     expect(visitor.one("#enlarge")).to_be_hidden(timeout=PATIENCE)
     expect(visitor.one("#download")).to_be_visible()
+    visitor.close()
+    assert "Traceback" not in server.log
+
+
+def test_the_detail_that_was_chosen_a_moment_before_is_made(
+    browser: Browser, server: Page, tmp_path: Path
+) -> None:
+    """Both requests reach the server before it has looked at one of them."""
+    photo = tmp_path / "quick.png"
+    Image.fromarray(data.camera()[::8, ::8]).save(photo)
+    visitor = Visitor(browser, server)
+    visitor.colorize(photo)
+    visitor.one("#size").get_by_text("×2").click()
+    expect(visitor.one("#enlarge-samples .thumbnail-item")).to_have_count(4, timeout=PATIENCE)
+    visitor.expect_text("#enlarge-status", "128 × 128 pixels")
+    for index in (3, 2, 1, 2, 3, 1, 2, 3):
+        visitor.one("#enlarge-samples .thumbnail-item").first.click()
+        expect(visitor.one("#enlarge-go")).to_be_visible(timeout=PATIENCE)
+        visitor.page.evaluate(_CHOOSE_AND_ENLARGE, index)
+        expect(visitor.one("#enlarge-download")).to_be_visible(timeout=PATIENCE)
+        label = DRAWS[index - 1].label
+        assert visitor.saved("#enlarge-download", tmp_path)[0] == f"quick_a_x2_{label}.png"
     visitor.close()
     assert "Traceback" not in server.log
 
