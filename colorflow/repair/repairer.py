@@ -4,6 +4,7 @@
     find     L* (H, W) -> log odds of damage (H, W)     `Repairer.find`, tile by tile
     choose   log odds -> mask (H, W)                    `mask_of`
     fill     L* and mask -> L* (H, W)                   `Repairer.steps`, where there is damage
+    grain    to the mean of L*, that of the print       `Grain`
     paint    lightness inside the mask alone            `paint`
 
 Dimensions: H, W pixels of the photo.
@@ -21,6 +22,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
 
 from colorflow.color import cie
 from colorflow.color.full_resolution import lightness_of
@@ -31,6 +33,7 @@ from colorflow.files import REPAIR_WEIGHTS, default_weights
 from colorflow.limits import LARGEST_DETAIL_TEMPERATURE, SENSITIVITIES, check_range
 from colorflow.photo import Photo, Picture, read_picture
 from colorflow.repair.fill import RADIUS, first_guess
+from colorflow.repair.grain import Grain
 from colorflow.repair.network import CELL
 from colorflow.repair.weights import RepairWeights, load_repair_weights
 
@@ -104,8 +107,9 @@ class Repairer:
         Args:
             image: a picture as `Colorizer` takes it; files are read in this process, see there.
             sensitivity: -2 for what is surely damage, to 2 for all that may be.
-            temperature: factor on what a sample adds to the mean; 0 is the mean itself.
-            seed: the sample depends on it and the picture alone.
+            temperature: factor on what a sample adds to the mean; 0 is the mean, with the grain of
+                the picture.
+            seed: the sample, or the grain, depends on it and the picture alone.
             mask: (H, W), what to fill instead of what is found.
 
         Raises:
@@ -138,10 +142,13 @@ class Repairer:
             for tile in tiles_of(lightness.shape, FILL_TILE)
             if mask[tile].any()
         ]
+        # A sample has a grain of its own.
+        grain = Grain(lightness, mask) if tiles and not temperature else None
         result = lightness.copy()
         for done, tile in enumerate(tiles, 1):
             inside = mask[tile]
-            result[tile][inside] = self._filled(filled, mask, tile, temperature, seed)[inside]
+            made = self._filled(filled, mask, grain, tile, temperature, seed)
+            result[tile][inside] = made[inside]
             yield 0.8 + 0.2 * done / len(tiles)
         return Repaired(photo=paint(photo, result, mask), mask=mask)
 
@@ -176,22 +183,29 @@ class Repairer:
         self,
         filled: NDArray[np.float32],
         mask: NDArray[np.bool_],
+        grain: Grain | None,
         tile: tuple[slice, slice],
         temperature: float,
         seed: int,
     ) -> NDArray[np.float32]:
         multiple = self._fill.multiple
         seen, inner = _with_margin(filled, tile, multiple)
-        hidden, _ = _with_margin(mask.astype(np.float32), tile, multiple)
+        hidden = _with_margin(mask, tile, multiple)[0]
         top, left = (side.start - MARGIN for side in tile)
         rows, columns = (
             slice(first // 2, first // 2 + size // 2)
             for first, size in zip((top, left), seen.shape, strict=True)
         )
         latents = noise_at(seed, 0, CELL, rows, columns)
-        around, inside = (torch.from_numpy(x)[None, None].to(self._device) for x in (seen, hidden))
-        result = self._fill.decode(latents.to(self._device), around, inside, temperature)
-        return result[0, 0].clamp(0, 100).cpu().numpy()[inner]
+        around, inside = (
+            torch.from_numpy(x)[None, None].to(self._device)
+            for x in (seen, hidden.astype(np.float32))
+        )
+        decoded = self._fill.decode(latents.to(self._device), around, inside, temperature)
+        result = decoded[0, 0].cpu().numpy()
+        if grain:
+            result += grain.around(result, hidden, F.pixel_shuffle(latents, 2)[0, 0].numpy())
+        return np.clip(result, 0, 100)[inner]
 
 
 def mask_of(odds: NDArray[np.float16], sensitivity: int = 0) -> NDArray[np.bool_]:
@@ -251,8 +265,8 @@ def _narrowed(
 
 
 def _with_margin(
-    plane: NDArray[np.float32], tile: tuple[slice, slice], multiple: int
-) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
+    plane: NDArray[Any], tile: tuple[slice, slice], multiple: int
+) -> tuple[NDArray[Any], tuple[slice, slice]]:
     """A tile with what is around it, mirrored beyond the photo; and where the tile is in it."""
     parts = []
     for side, length in zip(tile, plane.shape, strict=True):
