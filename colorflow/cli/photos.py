@@ -344,8 +344,8 @@ def enlarge(**given: Any) -> int:
     "--temperature",
     type=Number(0, LARGEST_DETAIL_TEMPERATURE),
     default=0.0,
-    help="share of the sampled grain and texture that is added to the mean of what is filled in; 0 "
-    f"gives the mean itself, {LARGEST_DETAIL_TEMPERATURE:g} is the most",
+    help="share of the sampled texture that is added to the mean of what is filled in; 0 gives the "
+    f"mean with the grain of the print, {LARGEST_DETAIL_TEMPERATURE:g} is the most",
 )
 @seed_option("seed of the sample, with --temperature")
 @_batch_options(
