@@ -164,6 +164,7 @@ def chromium() -> Iterator[Browser]:
     """The browser that the system has, without a window."""
     path = shutil.which("chromium")
     assert path, "no chromium on this machine (Debian's package of that name)"
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         try:
@@ -221,12 +222,12 @@ def _upload(page: Page, selector: str, *paths: Path) -> None:
 
 
 def _press(page: Page, button: str) -> None:
-    expect(page.locator(button)).to_be_enabled(timeout=PATIENCE)
+    expect(page.locator(button)).to_be_enabled()
     page.locator(button).click()
 
 
 def _says(page: Page, selector: str, words: str) -> None:
-    expect(page.locator(selector)).to_contain_text(words, timeout=PATIENCE)
+    expect(page.locator(selector)).to_contain_text(words)
 
 
 def _colorize(page: Page, photos: Photos) -> None:
@@ -235,12 +236,12 @@ def _colorize(page: Page, photos: Photos) -> None:
     _says(page, "#status", "colorings in")
     page.locator("#gallery .thumbnail-item").nth(2).click()
     expect(page.locator("#gallery .selected")).to_contain_text("C: ")
-    expect(page.locator("#compare img")).to_have_count(2, timeout=PATIENCE)
+    expect(page.locator("#compare img")).to_have_count(2)
     _says(page, "#download", "pixels")
 
 
 def _landing(page: Page, photos: Photos) -> None:
-    expect(page.locator("#upload input[type=file]")).to_be_attached(timeout=PATIENCE)
+    expect(page.locator("#upload input[type=file]")).to_be_attached()
 
 
 def _several(page: Page, photos: Photos) -> None:
@@ -249,8 +250,8 @@ def _several(page: Page, photos: Photos) -> None:
     _press(page, "#all-go")
     _says(page, "#all-download", "3 photos")
     page.locator("#strip button").first.click()
-    expect(page.locator("#gallery .thumbnail-item")).to_have_count(4, timeout=PATIENCE)
-    expect(page.locator("#compare img")).to_have_count(2, timeout=PATIENCE)
+    expect(page.locator("#gallery .thumbnail-item")).to_have_count(4)
+    expect(page.locator("#compare img")).to_have_count(2)
 
 
 def _enlarge(page: Page, photos: Photos) -> None:
@@ -258,7 +259,7 @@ def _enlarge(page: Page, photos: Photos) -> None:
     _press(page, "#go")
     _says(page, "#download", "pixels")
     page.locator("#size").get_by_text("×2").click()
-    expect(page.locator("#enlarge-samples .thumbnail-item")).to_have_count(4, timeout=PATIENCE)
+    expect(page.locator("#enlarge-samples .thumbnail-item")).to_have_count(4)
     _says(page, "#enlarge-status", "pixels")
 
 
@@ -270,18 +271,18 @@ def _hints(page: Page, photos: Photos) -> None:
     _click(picture, 0.47, 0.6)
     _says(page, "#hints-status", "Now choose the color")
     _press(page, "#hints-use")
-    expect(page.locator("#hints-points .point")).to_have_count(1, timeout=PATIENCE)
+    expect(page.locator("#hints-points .point")).to_have_count(1)
     _says(page, "#hints-status", "Colored in")
     _click(picture, 0.12, 0.85)
     _says(page, "#hints-status", "Now choose the color")
     page.locator("#hints-swatches [data-act=pick]").first.click()
-    expect(page.locator("#hints-points .point")).to_have_count(2, timeout=PATIENCE)
+    expect(page.locator("#hints-points .point")).to_have_count(2)
     _says(page, "#hints-status", "Colored in")
 
 
 def _click(picture: Locator, across: float, down: float) -> None:
     """Click a point, given as fractions of the picture's width and height."""
-    expect(picture).to_be_visible(timeout=PATIENCE)
+    expect(picture).to_be_visible()
     picture.scroll_into_view_if_needed()
     box = picture.bounding_box()
     assert box is not None
@@ -294,20 +295,20 @@ def _reference(page: Page, photos: Photos) -> None:
     _upload(page, "#reference-reference", photos.garage_in_color)
     _press(page, "#reference-go")
     _says(page, "#reference-status", "Colored in")
-    expect(page.locator("#reference-compare img")).to_have_count(2, timeout=PATIENCE)
+    expect(page.locator("#reference-compare img")).to_have_count(2)
     _says(page, "#reference-download", "pixels")
 
 
 def _quiz(page: Page, photos: Photos) -> None:
     _go_to(page, "Quiz")
     _press(page, "#quiz-stage button[data-next]")
-    expect(page.locator("#quiz-stage [data-choice]").first).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("#quiz-stage [data-choice]").first).to_be_visible()
 
 
 def _quiz_reveal(page: Page, photos: Photos) -> None:
     _quiz(page, photos)
     page.locator("#quiz-stage [data-choice='0']").click()
-    expect(page.locator("#quiz-stage button[data-next]")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("#quiz-stage button[data-next]")).to_be_visible()
 
 
 def _how(page: Page, photos: Photos) -> None:
@@ -318,7 +319,7 @@ def _how(page: Page, photos: Photos) -> None:
     for _ in range(steps // 2):
         slider.press("ArrowRight")
     expect(slider).to_have_value(str(steps // 2))
-    expect(page.locator("#how-walk figure").first).to_be_attached(timeout=PATIENCE)
+    expect(page.locator("#how-walk figure").first).to_be_attached()
     slider.blur()
 
 

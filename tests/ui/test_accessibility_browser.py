@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, expect
 from skimage import data
 
 from tests.ui.page_process import Page
-from tests.ui.visitor import PATIENCE, Visitor
+from tests.ui.visitor import Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -112,45 +112,45 @@ def test_axe_finds_nothing(browser: Browser, app: Page, album: list[Path], tmp_p
 
 
 def _colorize(visitor: Examiner, gray: Path, other: Path, broken: Path, colored: Path) -> None:
-    expect(visitor.one("#go")).to_be_disabled(timeout=PATIENCE)
+    expect(visitor.one("#go")).to_be_disabled()
     visitor.examine("Colorize")
     visitor.choose_file("#upload", gray, other, broken, colored)
     visitor.expect_text("#about", "300 × 200 pixels.")
-    expect(visitor.one("#strip button")).to_have_count(3, timeout=PATIENCE)
-    expect(visitor.one("#all-gray").get_by_label(colored.name)).to_be_visible(timeout=PATIENCE)
+    expect(visitor.one("#strip button")).to_have_count(3)
+    expect(visitor.one("#all-gray").get_by_label(colored.name)).to_be_visible()
     visitor.one("#prepare > button").click()
     visitor.one("#prepare-frame summary").click()
     visitor.one("#prepare-repair input").check()
     visitor.one("#prepare-place > button").click()
-    expect(visitor.one("#prepare-compare img")).to_have_count(2, timeout=PATIENCE)
+    expect(visitor.one("#prepare-compare img")).to_have_count(2)
     visitor.examine("Colorize, a print")
     visitor.one("#go").click()
     visitor.expect_text("#status", "colorings in")
-    expect(visitor.one("#compare img")).to_have_count(2, timeout=PATIENCE)
+    expect(visitor.one("#compare img")).to_have_count(2)
     visitor.expect_text("#download", "pixels")
     visitor.one("#advanced > button").click()
     visitor.one("#keep-this").click()
-    expect(visitor.one("#kept img")).to_be_visible(timeout=PATIENCE)
+    expect(visitor.one("#kept img")).to_be_visible()
     visitor.expect_text("#gallery-heading", "Choose the one you like best")
     visitor.expect_text("#show-open", "Show where the model is unsure")
     visitor.one("#show-open").click()
-    expect(visitor.one("#open-picture img")).to_be_visible(timeout=PATIENCE)
+    expect(visitor.one("#open-picture img")).to_be_visible()
     visitor.one("#size").get_by_text("×2").click()
-    expect(visitor.one("#enlarge-samples .thumbnail-item")).to_have_count(4, timeout=PATIENCE)
+    expect(visitor.one("#enlarge-samples .thumbnail-item")).to_have_count(4)
     visitor.expect_text("#enlarge-status", "pixels")
     visitor.examine("Colorize, colored")
     visitor.one("#size").get_by_text("As it is").click()
-    expect(visitor.one("#download")).to_be_visible(timeout=PATIENCE)
+    expect(visitor.one("#download")).to_be_visible()
 
 
 def _hints(visitor: Examiner, gray: Path, other: Path, broken: Path, colored: Path) -> None:
     visitor.go_to("Hints")
     visitor.examine("Hints")
     visitor.choose_file("#hints-upload", colored)
-    expect(visitor.one("#hints-gray")).to_be_visible(timeout=PATIENCE)
+    expect(visitor.one("#hints-gray")).to_be_visible()
     visitor.examine("Hints, a photo with colors")
     visitor.one("#hints-upload [aria-label=Clear]").click()
-    expect(visitor.one("#hints-gray")).to_be_hidden(timeout=PATIENCE)
+    expect(visitor.one("#hints-gray")).to_be_hidden()
     visitor.choose_file("#hints-upload", gray)
     visitor.expect_text("#hints-status", "Click a point")
     for place in (150, 90):
@@ -158,10 +158,10 @@ def _hints(visitor: Examiner, gray: Path, other: Path, broken: Path, colored: Pa
         picture.evaluate("image => image.decode()")  # a click on one that still loads is lost
         picture.click(position={"x": place, "y": 100})
         visitor.expect_text("#hints-status", "Now choose the color")
-        visitor.one("#hints-swatches button").first.click(timeout=PATIENCE)
+        visitor.one("#hints-swatches button").first.click()
         visitor.expect_text("#hints-status", "Colored in")
     visitor.one("#hints-points .point").first.click()
-    expect(visitor.one("#hints-swatches button").first).to_be_visible(timeout=PATIENCE)
+    expect(visitor.one("#hints-swatches button").first).to_be_visible()
     visitor.one("#hints-place > button").click()
     visitor.examine("Hints, with points")
     visitor.one("#hints-picker button").first.click()
@@ -173,12 +173,12 @@ def _reference(visitor: Examiner, gray: Path, other: Path, broken: Path, colored
     visitor.examine("Reference")
     for role, path in (("photo", gray), ("reference", colored)):
         visitor.choose_file(f"#reference-{role}", path)
-    expect(visitor.one("#reference-go")).to_be_enabled(timeout=PATIENCE)
+    expect(visitor.one("#reference-go")).to_be_enabled()
     visitor.one("#reference-go").click()
     visitor.expect_text("#reference-status", "Colored in")
     visitor.expect_text("#reference-download", "pixels")
     visitor.one("#reference-advanced > button").click()
-    expect(visitor.one("#reference-seed input")).to_be_visible(timeout=PATIENCE)
+    expect(visitor.one("#reference-seed input")).to_be_visible()
     visitor.examine("Reference, colored")
 
 
@@ -187,16 +187,16 @@ def _quiz(visitor: Examiner, gray: Path, other: Path, broken: Path, colored: Pat
     visitor.examine("Quiz")
     visitor.one("#quiz-stage button[data-next]").click()
     choice = visitor.one("#quiz-stage button[data-choice]")
-    expect(choice.first).to_be_visible(timeout=PATIENCE)
+    expect(choice.first).to_be_visible()
     visitor.examine("Quiz, a round")
     choice.first.click()
-    expect(visitor.one("#quiz-stage figure").first).to_be_visible(timeout=PATIENCE)
+    expect(visitor.one("#quiz-stage figure").first).to_be_visible()
     visitor.examine("Quiz, an outcome")
     visitor.page.get_by_label("Test", exact=True).check()
     visitor.expect_text("#quiz-stage", "40 times two pictures")
     visitor.examine("Quiz, the test")
     visitor.one("#quiz-stage button[data-next]").click()
-    expect(choice.first).to_be_visible(timeout=PATIENCE)
+    expect(choice.first).to_be_visible()
     visitor.examine("Quiz, a trial")
     visitor.go_to("Results")
     visitor.expect_text("#quiz-results", "play")  # an answer that took too long does not count
@@ -205,7 +205,7 @@ def _quiz(visitor: Examiner, gray: Path, other: Path, broken: Path, colored: Pat
 
 def _how(visitor: Examiner, gray: Path, other: Path, broken: Path, colored: Path) -> None:
     visitor.go_to("How it works")
-    expect(visitor.one("#how-walk figure").first).to_be_attached(timeout=PATIENCE)
+    expect(visitor.one("#how-walk figure").first).to_be_attached()
     visitor.one("#how-formula > button").click()
     visitor.examine("How it works")
 

@@ -14,7 +14,7 @@ from skimage import color
 from tests.ui.fake_colorizer import AB
 from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT
 from tests.ui.page_process import Page
-from tests.ui.visitor import PATIENCE, Visitor
+from tests.ui.visitor import Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -23,7 +23,7 @@ def test_from_upload_to_download_on_a_phone(
     browser: Browser, server: Page, gray: Path, tmp_path: Path
 ) -> None:
     visitor = Visitor(browser, server, 390, "dark")
-    expect(visitor.one("#go")).to_be_disabled(timeout=PATIENCE)
+    expect(visitor.one("#go")).to_be_disabled()
     assert visitor.width_of_content() == 390
     background = visitor.lightness_of("body", "backgroundColor")
     assert background < 0.2 < 0.8 < visitor.lightness_of("#welcome h2 >> nth=0", "color")
@@ -36,7 +36,7 @@ def test_from_upload_to_download_on_a_phone(
         ["A: average of all", "B: 50 %", "C: 25 %", "D: 25 %"]
     )
     expect(visitor.one("#gallery .selected")).to_have_text("A: average of all")
-    expect(visitor.one("#compare")).to_be_in_viewport(timeout=PATIENCE)
+    expect(visitor.one("#compare")).to_be_in_viewport()
     assert visitor.width_of_content() == 390
     visitor.page.wait_for_function("[...document.images].every(one => one.alt !== '')")
 
@@ -62,7 +62,7 @@ def test_from_upload_to_download_on_a_phone(
 def test_a_photo_to_try_is_colored_by_one_click(browser: Browser, server: Page) -> None:
     visitor = Visitor(browser, server)
     samples = visitor.one("#welcome .samples button")
-    expect(samples).to_have_text(["Portrait", "Cat", "Coffee"], timeout=PATIENCE)
+    expect(samples).to_have_text(["Portrait", "Cat", "Coffee"])
     letters = visitor.lightness_of("#welcome h2 >> nth=0", "color")
     assert letters < 0.2 < visitor.lightness_of("body", "backgroundColor")
     pictures = visitor.one("#welcome .samples img")
@@ -74,13 +74,13 @@ def test_a_photo_to_try_is_colored_by_one_click(browser: Browser, server: Page) 
     visitor.expect_text("#status", "4 colorings in")
     visitor.expect_text("#upload", "cat")
     visitor.expect_text("#about", "A gray photo. 451 × 300 pixels.")
-    expect(visitor.one("#compare img")).to_have_count(2, timeout=PATIENCE)
-    expect(visitor.one("#gallery .thumbnail-item").first).to_be_in_viewport(timeout=PATIENCE)
+    expect(visitor.one("#compare img")).to_have_count(2)
+    expect(visitor.one("#gallery .thumbnail-item").first).to_be_in_viewport()
     assert visitor.download().suggested_filename == "cat_a.jpg"
     assert visitor.width_of_content() == 1280
 
     visitor.one("#upload button[aria-label=Clear]").click()
-    expect(samples.first).to_be_visible(timeout=PATIENCE)
+    expect(samples.first).to_be_visible()
     visitor.close()
 
 
@@ -88,7 +88,7 @@ def test_the_slider_the_switch_and_what_varies_a_principal_coloring(
     browser: Browser, server: Page, gray: Path
 ) -> None:
     visitor = Visitor(browser, server)
-    expect(visitor.one("#view")).to_be_hidden(timeout=PATIENCE)
+    expect(visitor.one("#view")).to_be_hidden()
     visitor.colorize(gray)
     captions = visitor.one("#gallery .caption-label")
     single = visitor.one("#view").get_by_label("Single samples")
@@ -118,29 +118,23 @@ def test_the_slider_the_switch_and_what_varies_a_principal_coloring(
     assert abs(int(handle.input_value()) - 25) <= 2
     visitor.one("#gallery .thumbnail-item").nth(1).click()
     expect(visitor.one("#gallery .selected")).to_have_text("B: 50 %")
-    expect(handle).to_have_value(re.compile("2[3-7]"), timeout=PATIENCE)
+    expect(handle).to_have_value(re.compile("2[3-7]"))
 
     visitor.one("#more").click()
-    expect(captions).to_have_text(
-        ["B: 50 %", *(f"B, variation {i}" for i in (1, 2, 3, 4))], timeout=PATIENCE
-    )
+    expect(captions).to_have_text(["B: 50 %", *(f"B, variation {i}" for i in (1, 2, 3, 4))])
     visitor.one("#gallery .thumbnail-item").nth(1).click()
     expect(visitor.one("#gallery .selected")).to_have_text("B, variation 1")
     assert visitor.download().suggested_filename == "grandma (1931)_b-1.jpg"
 
     visitor.one("#else").click()
-    expect(captions).to_have_text(
-        ["B, variation 1", *(f"Sample {i}" for i in (1, 2, 3, 4))], timeout=PATIENCE
-    )
+    expect(captions).to_have_text(["B, variation 1", *(f"Sample {i}" for i in (1, 2, 3, 4))])
     expect(single).to_be_checked()
     visitor.expect_text("#status", "5 colorings in")
 
     visitor.one("#view").get_by_label("Summary").check()
-    expect(captions).to_have_text(
-        ["A: average of all", "B: 50 %", "C: 25 %", "D: 25 %"], timeout=PATIENCE
-    )
+    expect(captions).to_have_text(["A: average of all", "B: 50 %", "C: 25 %", "D: 25 %"])
     single.check()
-    expect(captions).to_have_text([f"Sample {i}" for i in (1, 2, 3, 4)], timeout=PATIENCE)
+    expect(captions).to_have_text([f"Sample {i}" for i in (1, 2, 3, 4)])
     assert visitor.download().suggested_filename == "grandma (1931)_s0.jpg"
     visitor.close()
 
@@ -158,11 +152,11 @@ def test_a_coloring_is_finished_and_kept(
     for half in ("0.5", "0.55", "0.5"):
         before = after.get_attribute("src")
         visitor.one("#saturation input[type=range]").fill(half)
-        expect(after).not_to_have_attribute("src", str(before), timeout=PATIENCE)
-    expect(tiles.first.locator("img")).to_have_js_property("src", _src(after), timeout=PATIENCE)
+        expect(after).not_to_have_attribute("src", str(before))
+    expect(tiles.first.locator("img")).to_have_js_property("src", _src(after))
     visitor.one("#keep-this").click()
     kept = visitor.one("#kept [data-act=look]")
-    expect(kept).to_have_count(1, timeout=PATIENCE)
+    expect(kept).to_have_count(1)
     visitor.one("#else").click()
     visitor.expect_text("#gallery", "Sample 4")
     visitor.expect_text("#status", "5 colorings in")
@@ -170,7 +164,7 @@ def test_a_coloring_is_finished_and_kept(
     visitor.expect_text("#gallery", "A: average of all")
     expect(visitor.one("#back")).to_be_hidden()
     kept.click()
-    expect(kept).to_have_attribute("aria-pressed", "true", timeout=PATIENCE)
+    expect(kept).to_have_attribute("aria-pressed", "true")
     expect(visitor.one("#saturation input[type=range]")).to_have_value("0.5")
 
     visitor.one("#compare .full").click()
@@ -180,10 +174,8 @@ def test_a_coloring_is_finished_and_kept(
     expect(handle).to_have_value("50")
     whole = visitor.one("#compare .whole")
     image = whole.locator("img")
-    expect(image).to_have_attribute("src", re.compile(r"_a\.jpg$"), timeout=PATIENCE)
-    visitor.page.wait_for_function(
-        "document.querySelector('.whole img').naturalWidth === 1536", timeout=PATIENCE
-    )
+    expect(image).to_have_attribute("src", re.compile(r"_a\.jpg$"))
+    visitor.page.wait_for_function("document.querySelector('.whole img').naturalWidth === 1536")
     assert image.evaluate("one => one.clientWidth * devicePixelRatio") == 1536
     start = whole.evaluate("one => one.scrollLeft")
     visitor.page.mouse.move(600, 400)
@@ -203,7 +195,7 @@ def test_a_coloring_is_finished_and_kept(
     visitor.page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
     with visitor.page.expect_event("dialog"):
         visitor.page.evaluate("setTimeout(() => location.reload())")
-    with visitor.page.expect_download(timeout=PATIENCE) as download:
+    with visitor.page.expect_download() as download:
         visitor.one("#kept [data-act=save]").click()
     download.value.save_as(saved := tmp_path / "kept.jpg")
     with Image.open(saved) as picture:
@@ -214,7 +206,7 @@ def test_a_coloring_is_finished_and_kept(
     visitor.page.get_by_role("tab", name="Reference", exact=True).click()
     visitor.one("#reference-take").click()
     visitor.expect_text("#reference-photo", "grandma (1931)")
-    expect(visitor.one("#reference-photo-preview img")).to_be_visible(timeout=PATIENCE)
+    expect(visitor.one("#reference-photo-preview img")).to_be_visible()
     visitor.page.reload()
     assert asked == ["beforeunload"], "nothing is lost that was not saved"
     visitor.close()
@@ -241,7 +233,7 @@ def test_bad_files_are_told_and_the_next_photo_works(
         file.truncate(201 * 1024**2)
     visitor.upload(huge)
     toast = visitor.one("[data-testid=toast-body]")
-    expect(toast).to_contain_text("200", timeout=PATIENCE)
+    expect(toast).to_contain_text("200")
     expect(visitor.one("#go")).to_be_disabled()
     toast.locator("button").click()
 

@@ -12,7 +12,7 @@ from skimage import data
 from colorflow.ui.enlarge import DRAWS
 from tests.ui.fake_colorizer import HOLD
 from tests.ui.page_process import Page
-from tests.ui.visitor import PATIENCE, Visitor
+from tests.ui.visitor import Visitor
 
 _CHOOSE_AND_ENLARGE = """
 index => {
@@ -34,7 +34,7 @@ def test_a_visitor_enlarges_a_coloring(browser: Browser, server: Page, tmp_path:
     expect(visitor.one("#enlarge")).to_be_hidden()
     visitor.one("#size").get_by_text("×2").click()
     samples = visitor.one("#enlarge-samples .thumbnail-item")
-    expect(samples).to_have_count(4, timeout=PATIENCE)
+    expect(samples).to_have_count(4)
     visitor.expect_text("#enlarge-status", "256 × 256 pixels, and takes")
     expect(visitor.one("#download")).to_be_hidden()
     size = samples.nth(1).locator("img").evaluate("x => [x.naturalWidth, x.width]")
@@ -42,7 +42,7 @@ def test_a_visitor_enlarges_a_coloring(browser: Browser, server: Page, tmp_path:
     last = samples.nth(3).locator("img")
     before = str(last.get_attribute("src"))
     visitor.one("#enlarge-restore input").check()
-    expect(last).not_to_have_attribute("src", before, timeout=PATIENCE)
+    expect(last).not_to_have_attribute("src", before)
     visitor.expect_text("#enlarge-status", "256 × 256 pixels")
     samples.nth(2).click()
     expect(samples.nth(2)).to_have_attribute("aria-pressed", "true")
@@ -59,19 +59,19 @@ def test_a_visitor_enlarges_a_coloring(browser: Browser, server: Page, tmp_path:
     visitor.one("#enlarge-picture img").click()  # its middle: the corners may be empty
     visitor.one("#enlarge-go").click()
     visitor.expect_text("#enlarge-status", "Enlarged in")
-    expect(last).not_to_have_attribute("src", before, timeout=PATIENCE)
-    expect(samples).to_have_count(4, timeout=PATIENCE)
+    expect(last).not_to_have_attribute("src", before)
+    expect(samples).to_have_count(4)
     expect(samples.nth(2)).to_have_attribute("aria-pressed", "true")
     expect(visitor.one("#enlarge-go")).to_be_hidden()
     assert visitor.saved("#enlarge-download", tmp_path) == ("small_a_x2_restored_s1.png", 256, 256)
     before = str(last.get_attribute("src"))
     visitor.one("#saturation input[type=range]").fill("0.5")
-    expect(visitor.one("#enlarge-download")).to_be_hidden(timeout=PATIENCE)
-    expect(last).not_to_have_attribute("src", before, timeout=PATIENCE)
+    expect(visitor.one("#enlarge-download")).to_be_hidden()
+    expect(last).not_to_have_attribute("src", before)
     expect(visitor.one("#size").get_by_label("×2")).to_be_checked()
     expect(visitor.one("#enlarge-go")).to_be_visible()
     visitor.one("#gallery .thumbnail-item").nth(1).click()
-    expect(visitor.one("#enlarge")).to_be_hidden(timeout=PATIENCE)
+    expect(visitor.one("#enlarge")).to_be_hidden()
     expect(visitor.one("#download")).to_be_visible()
     visitor.close()
     assert "Traceback" not in server.log
@@ -86,13 +86,13 @@ def test_the_detail_that_was_chosen_a_moment_before_is_made(
     visitor = Visitor(browser, server)
     visitor.colorize(photo)
     visitor.one("#size").get_by_text("×2").click()
-    expect(visitor.one("#enlarge-samples .thumbnail-item")).to_have_count(4, timeout=PATIENCE)
+    expect(visitor.one("#enlarge-samples .thumbnail-item")).to_have_count(4)
     visitor.expect_text("#enlarge-status", "128 × 128 pixels")
     for index in (3, 2, 1, 2, 3, 1, 2, 3):
         visitor.one("#enlarge-samples .thumbnail-item").first.click()
-        expect(visitor.one("#enlarge-go")).to_be_visible(timeout=PATIENCE)
+        expect(visitor.one("#enlarge-go")).to_be_visible()
         visitor.page.evaluate(_CHOOSE_AND_ENLARGE, index)
-        expect(visitor.one("#enlarge-download")).to_be_visible(timeout=PATIENCE)
+        expect(visitor.one("#enlarge-download")).to_be_visible()
         label = DRAWS[index - 1].label
         assert visitor.saved("#enlarge-download", tmp_path)[0] == f"quick_a_x2_{label}.png"
     visitor.close()
@@ -110,7 +110,7 @@ def test_a_visitor_enlarges_a_photo_as_it_is(
     visitor.expect_text("#about", "already has colors")
     expect(visitor.one("#download")).to_be_hidden()
     visitor.one("#size").get_by_text("×2").click()
-    expect(visitor.one("#enlarge-samples .thumbnail-item")).to_have_count(4, timeout=PATIENCE)
+    expect(visitor.one("#enlarge-samples .thumbnail-item")).to_have_count(4)
     joined = []
 
     def busy(route: Route) -> None:
@@ -131,7 +131,7 @@ def test_a_visitor_enlarges_a_photo_as_it_is(
     visitor.expect_text("#enlarge-status", "Enlarged in")
     assert visitor.saved("#enlarge-download", tmp_path) == ("mine_x2_mean.png", 256, 256)
     visitor.one("#size").get_by_text("As it is").click()
-    expect(visitor.one("#enlarge")).to_be_hidden(timeout=PATIENCE)
+    expect(visitor.one("#enlarge")).to_be_hidden()
     expect(visitor.one("#download")).to_be_hidden()
     visitor.close()
     assert "Traceback" not in server.log

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, FileChooser, Locator, Request, expect
 
 from tests.ui.page_process import Page
-from tests.ui.visitor import PATIENCE, Visitor
+from tests.ui.visitor import Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.long]
 
@@ -91,7 +91,7 @@ class Presser(Visitor):
         self.one(f"#{tab}-gray").click()
         self.pressed.add(f"{tab}-gray|Treat as gray")
         self.settle(f"{tab}-gray")
-        expect(self.one(f"#{tab}-gray")).to_be_hidden(timeout=PATIENCE)
+        expect(self.one(f"#{tab}-gray")).to_be_hidden()
         self.one(f"{field} [aria-label=Clear]").click()
         self.settle("Clear")
 
@@ -149,7 +149,7 @@ def test_every_button_of_every_tab(
     other.write_bytes(gray.read_bytes())
 
     visitor.one("#upload input[type=file]").set_input_files([gray, other, album[0]])
-    expect(visitor.one("#go")).to_be_enabled(timeout=PATIENCE)
+    expect(visitor.one("#go")).to_be_enabled()
     visitor.one("#n input[type=number]").fill("2")
     visitor.press_around_the_frame()
     visitor.one("#go").click()
@@ -164,14 +164,14 @@ def test_every_button_of_every_tab(
     visitor.one("#hints-upload input[type=file]").set_input_files(gray)
     visitor.settle("upload")
     visitor.one("#hints-picture img").click(position={"x": 150, "y": 100})
-    expect(visitor.one("#hints-swatches button").first).to_be_visible(timeout=PATIENCE)
+    expect(visitor.one("#hints-swatches button").first).to_be_visible()
     visitor.press_all("Hints")
 
     visitor.page.get_by_role("tab", name="Reference", exact=True).click()
     visitor.treat_as_gray("reference", album[0])
     for role, path in (("photo", gray), ("reference", album[0])):
         visitor.one(f"#reference-{role} input[type=file]").set_input_files(path)
-    expect(visitor.one("#reference-go")).to_be_enabled(timeout=PATIENCE)
+    expect(visitor.one("#reference-go")).to_be_enabled()
     visitor.press_all("Reference")
 
     visitor.press_all("Quiz")

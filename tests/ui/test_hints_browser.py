@@ -17,7 +17,7 @@ from skimage import color, data
 
 from colorflow.ui.swatches import MATERIALS
 from tests.ui.page_process import Page
-from tests.ui.visitor import PATIENCE, Visitor
+from tests.ui.visitor import Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -42,7 +42,7 @@ class Hinter(Visitor):
     def begin(self, photo: Path) -> None:
         self.one("#hints-upload input[type=file]").set_input_files(photo)
         self.expect_text("#hints-status", "Click a point")
-        expect(self.one("#hints-picture img")).to_be_visible(timeout=PATIENCE)
+        expect(self.one("#hints-picture img")).to_be_visible()
 
     def click_photo(self, across: float, down: float, width: int = 1536) -> None:
         """Click a place that is given in pixels of the photo."""
@@ -64,7 +64,7 @@ class Hinter(Visitor):
         chooser.value.set_files(path)
 
     def points(self, count: int) -> None:
-        expect(self.one("#hints-points .point")).to_have_count(count, timeout=PATIENCE)
+        expect(self.one("#hints-points .point")).to_have_count(count)
 
     def shown(self) -> np.ndarray:
         address = self.one("#hints-picture img").evaluate("one => one.src")
@@ -97,7 +97,7 @@ def test_a_hint_changes_the_color_there_and_undo_takes_it_back(
     before, first = visitor.ab_beside(*POSITION), visitor.shown()
     visitor.click_photo(*POSITION)
     visitor.expect_text("#hints-status", "Now choose the color")
-    expect(visitor.one("#hints-swatches .swatch")).not_to_have_count(0, timeout=PATIENCE)
+    expect(visitor.one("#hints-swatches .swatch")).not_to_have_count(0)
     visitor.one("#hints-use").click()
     visitor.points(1)
     visitor.expect_text("#hints-status", "Colored in")
@@ -116,7 +116,7 @@ def test_a_hint_changes_the_color_there_and_undo_takes_it_back(
     expect(visitor.one("#hints-undo")).to_be_disabled()
 
     visitor.click_photo(*POSITION)
-    expect(visitor.one("#hints-swatches .swatch")).not_to_have_count(0, timeout=PATIENCE)
+    expect(visitor.one("#hints-swatches .swatch")).not_to_have_count(0)
     button = visitor.one("#hints-use")
     button.scroll_into_view_if_needed()
     visitor.one("#hints-picker .dialog-button").click()
@@ -149,17 +149,17 @@ def test_the_colors_stand_beside_the_photo(browser: Browser, app: Page, tmp_path
     visitor.begin(path)
     visitor.click_photo(450, 400, width=900)
     likely = visitor.one("#hints-swatches [data-act=pick]")
-    expect(likely).not_to_have_count(0, timeout=PATIENCE)
+    expect(likely).not_to_have_count(0)
     materials = visitor.one("#hints-materials .swatch")
     expect(materials).to_have_count(len(MATERIALS))
     picture = visitor.one("#hints-picture img")
     for one in (picture, likely.first, materials.first, materials.last):
-        expect(one).to_be_in_viewport(ratio=0.95, timeout=PATIENCE)
+        expect(one).to_be_in_viewport(ratio=0.95)
     visitor.page.set_viewport_size({"width": 390, "height": 844})
     picture.click(position={"x": 100, "y": 100})
     for one in (picture, likely.first):
-        expect(one).to_be_in_viewport(ratio=0.95, timeout=PATIENCE)
-    expect(materials.first).to_be_in_viewport(timeout=PATIENCE)
+        expect(one).to_be_in_viewport(ratio=0.95)
+    expect(materials.first).to_be_in_viewport()
     materials.nth(list(MATERIALS).index("Foliage")).press("Enter")
     visitor.points(1)
     visitor.expect_text("#hints-status", "Colored in")
@@ -176,7 +176,7 @@ def test_saved_hints_are_there_again_after_a_reload(
     visitor.expect_text("#hints-status", "Now choose the color")
     visitor.one("#hints-zoom").get_by_text("×8").click()
     overview = visitor.one("#hints-overview img")
-    expect(overview).to_be_visible(timeout=PATIENCE)
+    expect(overview).to_be_visible()
     visitor.one("#hints-picture img").click()  # its middle
     visitor.one("#hints-reach").get_by_text("Around it").click()
     visitor.one("#hints-use").click()
@@ -184,9 +184,9 @@ def test_saved_hints_are_there_again_after_a_reload(
     visitor.expect_text("#hints-points", "around it")
     overview.click(position={"x": 40, "y": 20})
     visitor.one("#hints-zoom").get_by_text("Whole photo").click()
-    expect(overview).to_be_hidden(timeout=PATIENCE)
+    expect(overview).to_be_hidden()
     picture = visitor.shown()
-    expect(visitor.one("#hints-save")).to_be_enabled(timeout=PATIENCE)
+    expect(visitor.one("#hints-save")).to_be_enabled()
     with visitor.page.expect_download() as download:
         visitor.one("#hints-save").click()
     assert download.value.suggested_filename == "grandma (1931)_hints.json"
@@ -200,7 +200,7 @@ def test_saved_hints_are_there_again_after_a_reload(
 
     visitor.page.reload()
     visitor.go_to_tab()
-    expect(visitor.one("#hints-welcome")).to_be_visible(timeout=PATIENCE)
+    expect(visitor.one("#hints-welcome")).to_be_visible()
     visitor.begin(gray)
     visitor.load(saved)
     visitor.points(1)

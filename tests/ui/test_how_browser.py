@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, expect
 from colorflow.ui.flow_pictures import STEPS
 from tests.ui.fake_colorizer import LEVELS
 from tests.ui.page_process import Page
-from tests.ui.visitor import PATIENCE, Visitor
+from tests.ui.visitor import Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -20,14 +20,14 @@ LAST = len(LEVELS) + 1
 
 def go_there(visitor: Visitor) -> None:
     visitor.page.get_by_role("tab", name="How it works").click()
-    expect(visitor.one("#how-walk figure")).to_have_count(STEPS, timeout=PATIENCE)
+    expect(visitor.one("#how-walk figure")).to_have_count(STEPS)
 
 
 def expect_step(section: Locator, step: int, said: str) -> None:
     """One picture is seen, and the slider says the same."""
     shown = section.locator("figure:visible")
     expect(shown).to_have_count(1)
-    expect(shown).to_have_attribute("data-frame", str(step), timeout=PATIENCE)
+    expect(shown).to_have_attribute("data-frame", str(step))
     expect(shown.locator("figcaption")).to_contain_text(said)
     slider = section.locator("input[type=range]")
     expect(slider).to_have_value(str(step))
@@ -51,7 +51,7 @@ def test_step_by_step_with_the_keyboard_and_played(browser: Browser, server: Pag
 
     slider.evaluate("one => { one.dataset.pace = 30; }")
     levels.get_by_role("button").click()  # from the end it starts anew
-    expect(levels.get_by_role("button")).to_have_text("Play", timeout=PATIENCE)
+    expect(levels.get_by_role("button")).to_have_text("Play")
     expect_step(levels, LAST, "the picture is done")
     slider.evaluate("one => { one.dataset.pace = 600000; }")
     levels.get_by_role("button").click()
@@ -83,10 +83,10 @@ def test_the_visitor_s_own_photo_and_other_seeds(
     visitor = Visitor(browser, server)
     visitor.colorize(gray)
     visitor.one("#view").get_by_label("Single samples").check()
-    expect(visitor.one("#gallery .selected")).to_have_text("Sample 1", timeout=PATIENCE)
+    expect(visitor.one("#gallery .selected")).to_have_text("Sample 1")
     visitor.expect_text("#status", "4 colorings in")
     visitor.one("#gallery .thumbnail-item").nth(2).click()
-    expect(visitor.one("#download")).to_be_enabled(timeout=PATIENCE)
+    expect(visitor.one("#download")).to_be_enabled()
     go_there(visitor)
     visitor.expect_text("#how-status", "that you look at in Colorize")
     expect(visitor.one("#how-seed input")).to_have_value("2")
@@ -97,9 +97,7 @@ def test_the_visitor_s_own_photo_and_other_seeds(
     before = visitor.one("#how-walk img >> nth=0").get_attribute("src")
     visitor.one("#how-other input").fill("9")
     visitor.one("#how-go").click()
-    expect(visitor.one("#how-walk img >> nth=0")).not_to_have_attribute(
-        "src", str(before), timeout=PATIENCE
-    )
+    expect(visitor.one("#how-walk img >> nth=0")).not_to_have_attribute("src", str(before))
     walk = visitor.one("#how-walk")
     walk.get_by_label("Way").press("End")
     expect_step(walk, STEPS - 1, "Seed 9.")

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.ui.page_process import Page
-from tests.ui.visitor import PATIENCE, Visitor
+from tests.ui.visitor import Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -23,7 +23,7 @@ class Typist(Visitor):
 
     def go_to(self, selector: str) -> None:
         """Press Tab until an element has the focus, which has to be seen."""
-        expect(self.one(selector).first).to_be_visible(timeout=PATIENCE)
+        expect(self.one(selector).first).to_be_visible()
         for _ in range(_MOST_TABS):
             self.page.keyboard.press("Tab")
             if self.page.evaluate(_HAS_FOCUS, selector):
@@ -31,7 +31,7 @@ class Typist(Visitor):
         raise AssertionError(f"{selector}: not reached in {_MOST_TABS} presses of Tab")
 
     def press(self, selector: str, key: str = "Enter") -> None:
-        expect(self.one(selector).first).to_be_enabled(timeout=PATIENCE)
+        expect(self.one(selector).first).to_be_enabled()
         self.go_to(selector)
         self.page.keyboard.press(key)
 
@@ -108,7 +108,7 @@ def test_colorize_and_hints(visitor: Typist, gray: Path) -> None:
     visitor.press("#hints-put")
     visitor.expect_text("#hints-points", "100 across, 200 down")
     visitor.press("#hints-points .delete")
-    expect(visitor.one("#hints-points .point")).to_have_count(0, timeout=PATIENCE)
+    expect(visitor.one("#hints-points .point")).to_have_count(0)
 
 
 def test_reference(visitor: Typist, gray: Path, album: list[Path]) -> None:
@@ -124,23 +124,23 @@ def test_quiz_and_how_it_works(visitor: Typist) -> None:
     visitor.open_tab("Quiz")
     visitor.press("#quiz-stage button[data-next]")
     for key in "ab":
-        expect(visitor.one("#quiz-stage button[data-choice]")).to_have_count(3, timeout=PATIENCE)
+        expect(visitor.one("#quiz-stage button[data-choice]")).to_have_count(3)
         visitor.page.keyboard.press(key)
-        expect(visitor.one("#quiz-stage button[data-next]")).to_be_focused(timeout=PATIENCE)
+        expect(visitor.one("#quiz-stage button[data-next]")).to_be_focused()
         visitor.page.keyboard.press("Enter")
     visitor.expect_text("#quiz-score", "of 2")
-    expect(visitor.one("#quiz-stage button[data-choice]")).to_have_count(3, timeout=PATIENCE)
+    expect(visitor.one("#quiz-stage button[data-choice]")).to_have_count(3)
 
     visitor.press("#quiz-mode label:first-of-type input", "ArrowRight")
     visitor.expect_text("#quiz-stage", "40 times two pictures")
     visitor.press("#quiz-stage button[data-next]")
     for number in (1, 2):
         visitor.expect_text("#quiz-status", f"{number} of 40")
-        expect(visitor.one("#quiz-stage [data-token]")).to_be_focused(timeout=PATIENCE)
+        expect(visitor.one("#quiz-stage [data-token]")).to_be_focused()
         visitor.page.keyboard.press("a")
 
     visitor.open_tab("How it works")
-    expect(visitor.one("#how-walk figure").first).to_be_attached(timeout=PATIENCE)
+    expect(visitor.one("#how-walk figure").first).to_be_attached()
     visitor.press("#how-levels input[type=range]", "ArrowRight")
     expect(visitor.one("#how-levels input[type=range]")).to_have_value("1")
 
@@ -152,19 +152,19 @@ def test_all_photos_single_samples_and_size(
     visitor = Typist(browser, app)
     visitor.choose_file("#upload", gray, small)
     visitor.press("#all-go")
-    expect(visitor.one("#strip .tick")).to_have_count(2, timeout=PATIENCE)
+    expect(visitor.one("#strip .tick")).to_have_count(2)
     assert visitor.save("#all-download").endswith(".zip")
     visitor.press("#strip button:last-child")
     visitor.expect_text("#about", "64 × 64 pixels")
 
     as_it_is, twice, four_times = (f"#size label:nth-of-type({i}) input" for i in (1, 2, 3))
     visitor.press(as_it_is, "ArrowLeft")
-    expect(visitor.one("#enlarge-go")).to_have_text("Enlarge ×4", timeout=PATIENCE)
+    expect(visitor.one("#enlarge-go")).to_have_text("Enlarge ×4")
     assert visitor.page.evaluate(_HAS_FOCUS, four_times)
     visitor.page.keyboard.press("ArrowRight")
-    expect(visitor.one("#enlarge")).to_be_hidden(timeout=PATIENCE)
+    expect(visitor.one("#enlarge")).to_be_hidden()
     visitor.page.keyboard.press("ArrowRight")
-    expect(visitor.one("#enlarge-go")).to_have_text("Enlarge ×2", timeout=PATIENCE)
+    expect(visitor.one("#enlarge-go")).to_have_text("Enlarge ×2")
     assert visitor.page.evaluate(_HAS_FOCUS, twice)
     visitor.expect_text("#enlarge-status", "The result will have")
     as_it_was = visitor.one("#enlarge-samples img").first
@@ -173,7 +173,7 @@ def test_all_photos_single_samples_and_size(
     for field, number in (("across", "60"), ("down", "40")):
         visitor.type(f"#enlarge-{field} input", number)
     visitor.press("#enlarge-put")
-    expect(as_it_was).not_to_have_attribute("src", str(middle), timeout=PATIENCE)
+    expect(as_it_was).not_to_have_attribute("src", str(middle))
     visitor.expect_text("#enlarge-status", "The result will have")
     visitor.press("#enlarge-samples .thumbnail-item[aria-label$='Sample 1']")
     visitor.press("#enlarge-go")

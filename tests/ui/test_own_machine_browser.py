@@ -13,7 +13,7 @@ from skimage import data
 
 from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
 from tests.ui.page_process import Page, running_page, wait_until
-from tests.ui.visitor import PATIENCE, Visitor
+from tests.ui.visitor import Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.long]
 
@@ -43,7 +43,7 @@ def test_no_request_leaves_the_machine_on_any_tab(visitor: Visitor) -> None:
     for name in names:
         visitor.page.get_by_role("tab", name=name, exact=True).first.click()
         expect(visitor.page.get_by_role("tab", name=name, exact=True).first).to_have_attribute(
-            "aria-selected", "true", timeout=PATIENCE
+            "aria-selected", "true"
         )
     assert visitor.faults == []
     visitor.one("footer button").first.click()  # what it lists may be asked for in vain
@@ -57,12 +57,12 @@ def test_reload_in_the_middle_of_coloring(
     visitor = Visitor(browser, server)
     (server.temporary / HOLD).touch()
     visitor.upload(held_photo)
-    expect(visitor.one("#go")).to_be_enabled(timeout=PATIENCE)
+    expect(visitor.one("#go")).to_be_enabled()
     visitor.one("#go").click()
     visitor.expect_text("#status", "0 of 4 colorings are here.")
     visitor.page.reload()
-    expect(visitor.one("#go")).to_be_disabled(timeout=PATIENCE)
-    expect(visitor.one("#welcome")).to_be_visible(timeout=PATIENCE)
+    expect(visitor.one("#go")).to_be_disabled()
+    expect(visitor.one("#welcome")).to_be_visible()
     (server.temporary / HOLD).unlink()
     visitor.colorize(small)
     expect(visitor.one("#gallery .thumbnail-item")).to_have_count(4)
@@ -104,7 +104,7 @@ def test_passwords_and_what_the_page_says_of_deletion(
     with running_page(temporary, *options) as server:
         visitor = Visitor(browser, server)
         name, password = visitor.one("input[type=text]"), visitor.one("input[type=password]")
-        expect(name).to_be_visible(timeout=PATIENCE)
+        expect(name).to_be_visible()
         assert visitor.one("#upload").count() == 0
         for word in ("wrong", "secret word"):
             name.fill("ada")
@@ -122,6 +122,6 @@ def test_passwords_and_what_the_page_says_of_deletion(
         visitor.colorize(small)
         assert {urlsplit(url).hostname for url in visitor.requests} <= {"127.0.0.1", None}
         visitor.one("#log-out button").click()
-        expect(password).to_be_visible(timeout=PATIENCE)
+        expect(password).to_be_visible()
         assert visitor.one("#upload").count() == 0
         visitor.page.close()

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, FloatRect, Locator, expect
 from tests.ui.cracked_print import CRACK, HEIGHT, SIDE, SPOT, WIDTH, save_scan, whole_print
 from tests.ui.fake_colorizer import HOLD
 from tests.ui.page_process import Page
-from tests.ui.visitor import PATIENCE, Visitor
+from tests.ui.visitor import Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -28,7 +28,7 @@ def test_a_cracked_print_is_cut_out_repaired_colored_and_enlarged(
     visitor = Visitor(browser, server)
     visitor.upload(scan)
     handles = visitor.one("#prepare-frame .corner")
-    expect(handles).to_have_count(4, timeout=PATIENCE)
+    expect(handles).to_have_count(4)
 
     # A click puts the nearest corner in a wrong place, from which it is dragged, and moved by keys.
     picture = visitor.one("#prepare-frame .prepare-stage")
@@ -77,7 +77,7 @@ def test_a_cracked_print_is_cut_out_repaired_colored_and_enlarged(
     ):
         before = str(places.get_attribute("src"))
         act()
-        expect(places).not_to_have_attribute("src", before, timeout=PATIENCE)
+        expect(places).not_to_have_attribute("src", before)
     visitor.one("#prepare-go").click()
     visitor.expect_text("#prepare-status", "Done in")
     expect(visitor.one("#prepare-go")).to_be_hidden()
@@ -118,7 +118,7 @@ def test_a_finger_draws_and_drags_on_the_picture_and_scrolls_beside_it(
     visitor.upload(scan)
     across = visitor.one("#prepare-frame").get_by_label("Upper left, across")
     corner = visitor.one("#prepare-frame .corner").first
-    expect(corner).to_be_visible(timeout=PATIENCE)
+    expect(corner).to_be_visible()
     before = across.input_value()
     _swipe(visitor, corner, (14, 14), (30, 60))
     assert float(across.input_value()) > float(before) + 20
@@ -129,7 +129,7 @@ def test_a_finger_draws_and_drags_on_the_picture_and_scrolls_beside_it(
     stage = visitor.one("#prepare-places .prepare-stage")
     shown = str(places.get_attribute("src"))
     assert _swipe(visitor, stage, (60, 40), (10, 150)) == 0
-    expect(places).not_to_have_attribute("src", shown, timeout=PATIENCE)
+    expect(places).not_to_have_attribute("src", shown)
     assert _swipe(visitor, visitor.one("#prepare-places p"), (60, 10), (0, -150)) > 50
     visitor.close()
     assert "Traceback" not in server.log

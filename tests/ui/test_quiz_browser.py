@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, expect
 from colorflow.quiz.trials import MARGIN, MIN_PICTURES
 from tests.quiz.album import save_album, stored_answers
 from tests.ui.page_process import Page, running_page
-from tests.ui.visitor import PATIENCE, Visitor
+from tests.ui.visitor import Visitor
 
 TRIALS = 5
 _BOXES = """
@@ -63,7 +63,7 @@ class Player(Visitor):
 
     def next(self) -> None:
         self.one("#quiz-stage button[data-next]").click()
-        expect(self.one("#quiz-stage [data-token]")).to_have_count(1, timeout=PATIENCE)
+        expect(self.one("#quiz-stage [data-token]")).to_have_count(1)
 
     def pictures(self) -> list[np.ndarray]:
         """Pixels of the pictures of the round, in their order."""
@@ -88,7 +88,7 @@ class Player(Visitor):
     def boxes(self) -> list[list[float]]:
         """Left, top, width and height of each picture in the window."""
         images = self.one("#quiz-stage img")
-        expect(images.first).to_be_visible(timeout=PATIENCE)
+        expect(images.first).to_be_visible()
         boxes: list[list[float]] = images.evaluate_all(_BOXES)
         return boxes
 
@@ -96,7 +96,7 @@ class Player(Visitor):
         self.one(f"#quiz-stage button[data-choice='{index}']").click()
 
     def verdict(self) -> str:
-        expect(self.one("#quiz-stage figure").first).to_be_visible(timeout=PATIENCE)
+        expect(self.one("#quiz-stage figure").first).to_be_visible()
         return self.one("#quiz-status").inner_text()
 
 
@@ -131,11 +131,9 @@ def test_rounds_with_the_score_right(browser: Browser, server: Page, tmp_path: P
 
     player.page.get_by_role("tab", name="Results").click()
     own = r"\s*1 of 2 \(50 %\)\s*9 to 91 %\s*67 %" if not before else ""
-    expect(player.one("#quiz-results tbody tr").first).to_have_text(
-        re.compile(rf"3\s*You{own}"), timeout=PATIENCE
-    )
+    expect(player.one("#quiz-results tbody tr").first).to_have_text(re.compile(rf"3\s*You{own}"))
     assert player.width_of_content() == 390
-    expect(player.one("#quiz-export")).to_be_enabled(timeout=PATIENCE)
+    expect(player.one("#quiz-export")).to_be_enabled()
     with player.page.expect_download() as download:
         player.one("#quiz-export").click()
     download.value.save_as(tmp_path / "answers.csv")

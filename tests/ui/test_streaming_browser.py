@@ -13,7 +13,7 @@ from skimage import data
 
 from tests.ui.fake_colorizer import GO, STEPPED_WIDTH
 from tests.ui.page_process import Page, wait_until
-from tests.ui.visitor import PATIENCE, Visitor
+from tests.ui.visitor import Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -87,7 +87,7 @@ class Streamer(Visitor):
     def begin(self, photo: Path, n: int, there: int) -> None:
         """Upload a photo, ask for n samples, and let some come."""
         self.upload(photo)
-        expect(self.one("#go")).to_be_enabled(timeout=PATIENCE)
+        expect(self.one("#go")).to_be_enabled()
         self.one("#n input[type=number]").fill(str(n))
         self.one("#go").click()
         self.let(1)
@@ -99,7 +99,7 @@ class Streamer(Visitor):
         self.expect_text("#status", f"{there} of {n} colorings are here.")
 
     def expect_there(self, count: int) -> None:
-        expect(self.one("#gallery .thumbnail-item")).to_have_count(count, timeout=PATIENCE)
+        expect(self.one("#gallery .thumbnail-item")).to_have_count(count)
 
 
 def test_they_come_one_by_one_and_cancel_keeps_them(
@@ -109,21 +109,21 @@ def test_they_come_one_by_one_and_cancel_keeps_them(
     expect(visitor.one("#cancel")).to_be_hidden()
     visitor.begin(stepped, 8, there=1)
     expect(visitor.one("#gallery .selected")).to_have_text("Sample 1")
-    expect(visitor.one("#compare img")).to_have_count(2, timeout=PATIENCE)
+    expect(visitor.one("#compare img")).to_have_count(2)
     expect(visitor.one("#status progress")).to_be_visible()
     visitor.let(1)
     visitor.expect_text("#status", "2 of 8")
     visitor.one("#gallery .thumbnail-item").nth(1).click()
     chosen = visitor.one("#gallery .thumbnail-item img").nth(1).get_attribute("src")
     compared = visitor.one("#compare img").first
-    expect(compared).to_have_js_property("src", str(chosen), timeout=PATIENCE)
+    expect(compared).to_have_js_property("src", str(chosen))
     visitor.let(1)
     visitor.expect_text("#status", "3 of 8")
     expect(visitor.one("#gallery .selected")).to_have_text("Sample 2")
     expect(compared).to_have_js_property("src", str(chosen))
 
     visitor.one("#cancel").click()
-    expect(visitor.one("#cancel")).to_be_disabled(timeout=PATIENCE)
+    expect(visitor.one("#cancel")).to_be_disabled()
     visitor.let(1)  # the one that was being made
     visitor.expect_text("#status", "Cancelled; 3 of 8 colorings are here.")
     expect(visitor.one("#cancel")).to_be_hidden()
@@ -141,7 +141,7 @@ def test_another_upload_in_the_middle_shows_nothing_stale(
     visitor.upload(gray)
     visitor.expect_text("#upload", gray.name[:7])
     visitor.let_until("#about", "1536 × 1024 pixels")
-    expect(visitor.one("#results")).to_be_hidden(timeout=PATIENCE)
+    expect(visitor.one("#results")).to_be_hidden()
     expect(visitor.one("#cancel")).to_be_hidden()
     expect(visitor.one("#status p")).to_have_count(0)
     visitor.one("#n input[type=number]").fill("2")
@@ -169,7 +169,7 @@ def test_updates_that_come_all_at_once_are_all_shown(
     visitor.let(1)
     visitor.expect_text("#status", "2 colorings in")
     for seed, n in ((0, 3), (10, 2)):
-        expect(visitor.one("#go")).to_be_enabled(timeout=PATIENCE)
+        expect(visitor.one("#go")).to_be_enabled()
         visitor.set_advanced(seed=seed)
         visitor.one("#n input[type=number]").fill(str(n))
         visitor.page.evaluate("window.arrived = ''; window.holdUp = true")
@@ -179,10 +179,10 @@ def test_updates_that_come_all_at_once_are_all_shown(
         visitor.page.evaluate("window.goOn()")
         visitor.expect_text("#status", f"{n} colorings in")
         captions = [f"Sample {1 + i}" for i in range(n)]
-        expect(visitor.one("#gallery .caption-label")).to_have_text(captions, timeout=PATIENCE)
+        expect(visitor.one("#gallery .caption-label")).to_have_text(captions)
         first = visitor.one("#gallery .thumbnail-item img").first.get_attribute("src")
         compared = visitor.one("#compare img").first
-        expect(compared).to_have_js_property("src", str(first), timeout=PATIENCE)
+        expect(compared).to_have_js_property("src", str(first))
         expect(visitor.one("#cancel")).to_be_hidden()
         expect(visitor.one("#welcome")).to_be_hidden()
     visitor.close()
@@ -203,24 +203,24 @@ def test_all_photos_by_one_button_and_in_one_zip(
     visitor.one("#upload input[type=file]").set_input_files([stepped, tmp_path / "album.zip"])
     visitor.expect_text("#about .bad", "album/bad.jpg: the file is not a JPEG")
     images = visitor.one("#strip img")
-    expect(images).to_have_count(4, timeout=PATIENCE)
+    expect(images).to_have_count(4)
     assert images.nth(1).get_attribute("alt") == "album/1931/second.png"
     button, ticks = visitor.one("#all-go"), visitor.one("#strip .tick")
-    expect(button).to_have_text("Colorize all 3", timeout=PATIENCE)
+    expect(button).to_have_text("Colorize all 3")
     visitor.one("#n input[type=number]").fill("2")
     button.click()
     visitor.expect_text("#status", "0 of 3 photos are colored.")
     visitor.let(1)
-    expect(ticks).to_have_count(1, timeout=PATIENCE)
+    expect(ticks).to_have_count(1)
     visitor.expect_there(2)
     visitor.expect_text("#download", "Download")
     visitor.one("#strip button").nth(2).press("Enter")
     visitor.expect_text("#about", f"{STEPPED_WIDTH} × 60 pixels")
-    expect(visitor.one("#results")).to_be_hidden(timeout=PATIENCE)
+    expect(visitor.one("#results")).to_be_hidden()
     visitor.expect_text("#status", "1 of 3 photos are colored.")
 
     visitor.one("#cancel").click()
-    expect(visitor.one("#cancel")).to_be_disabled(timeout=PATIENCE)
+    expect(visitor.one("#cancel")).to_be_disabled()
     visitor.let(1)  # the one that was being colored
     visitor.expect_text("#status", "Cancelled; 1 of 3 photos are colored.")
     expect(visitor.one("#cancel")).to_be_hidden()
@@ -233,7 +233,7 @@ def test_all_photos_by_one_button_and_in_one_zip(
     assert visitor.width_of_content() == 1280
 
     visitor.one("#all-gray").get_by_label("album/painted.png").check()
-    expect(button).to_have_text("Colorize all 4", timeout=PATIENCE)
+    expect(button).to_have_text("Colorize all 4")
     button.click()
     visitor.expect_text("#status", "1 photo colored in")
     expect(ticks).to_have_count(4)
@@ -241,7 +241,7 @@ def test_all_photos_by_one_button_and_in_one_zip(
     visitor.one("#gallery .thumbnail-item").nth(1).click()
     expect(visitor.one("#gallery .selected")).to_contain_text("B: ")
     expect(visitor.one("#all-download")).to_have_text("Download 4 photos in a zip")
-    with visitor.page.expect_download(timeout=PATIENCE) as download:
+    with visitor.page.expect_download() as download:
         visitor.one("#all-download").click()
     assert download.value.suggested_filename == "photos-colored.zip"
     saved = tmp_path / "saved.zip"

@@ -18,10 +18,8 @@ from playwright.sync_api import (
 )
 from playwright.sync_api import Page as BrowserPage
 
+from benchmarks.page_pictures import PATIENCE
 from tests.ui.page_process import Page
-
-PATIENCE = 60_000
-"""Milliseconds that anything on the page may take on a busy machine."""
 
 
 @cache
@@ -73,10 +71,10 @@ class Visitor:
     def colorize(self, photo: Path) -> None:
         """Upload a photo and wait for its colorings."""
         self.upload(photo)
-        expect(self.one("#go")).to_be_enabled(timeout=PATIENCE)
+        expect(self.one("#go")).to_be_enabled()
         self.one("#go").click()
         self.expect_text("#status", "colorings in")
-        expect(self.one("#compare img")).to_have_count(2, timeout=PATIENCE)
+        expect(self.one("#compare img")).to_have_count(2)
 
     def set_advanced(self, *, seed: int | str) -> None:
         """Say another seed, which stands among what few need."""
@@ -97,13 +95,13 @@ class Visitor:
 
     def download(self) -> Download:
         """Download the chosen coloring, which is made meanwhile."""
-        with self.page.expect_download(timeout=PATIENCE) as download:
+        with self.page.expect_download() as download:
             self.one("#download").click()
         return download.value
 
     def saved(self, button: str, folder: Path) -> tuple[str, int, int]:
         """Press a button that is a link to a picture; the file's name, width and height."""
-        with self.page.expect_download(timeout=PATIENCE) as download:
+        with self.page.expect_download() as download:
             self.one(button).click()
         name = download.value.suggested_filename
         download.value.save_as(folder / name)
@@ -111,7 +109,7 @@ class Visitor:
             return name, *image.size
 
     def expect_text(self, selector: str, text: str) -> None:
-        expect(self.one(selector)).to_contain_text(text, timeout=PATIENCE)
+        expect(self.one(selector)).to_contain_text(text)
 
     def width_of_content(self) -> int:
         return int(self.page.evaluate("document.documentElement.scrollWidth"))
