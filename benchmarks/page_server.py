@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _MOST_SECONDS = 600.0
@@ -37,9 +38,7 @@ def page_server(
     Raises:
         AssertionError: if the page does not start.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "colorflow.cli", "app", "--port", str(port)]
     command += ["--quiz-db", str(folder / "quiz.sqlite")]
     command += ["--weights", str(weights)] if weights else []
@@ -55,6 +54,15 @@ def page_server(
             yield _address_printed_by(process), process
         finally:
             _end(process)
+
+
+def free_port() -> int:
+    """A port of this machine that is free, and stays so: systems give connections higher ones."""
+    while True:
+        port = secrets.choice(range(10_000, 32_000))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _address_printed_by(process: subprocess.Popen[str]) -> str:

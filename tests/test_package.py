@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import tarfile
@@ -19,8 +18,10 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from benchmarks.page_server import free_port
 from colorflow import __version__
 from tests.borrowing import borrow_dependencies, packages_of
+from tests.ui.page_process import START_SECONDS
 
 ROOT = Path(__file__).resolve().parent.parent
 INFO = f"colorflow_cinn-{__version__}.dist-info"
@@ -176,15 +177,14 @@ def test_the_installed_package_colorizes_a_photo(python: Path, photo: Path) -> N
 
 def test_the_installed_package_serves_the_page(python: Path, tmp_path: Path) -> None:
     """With what the wheel requires, and nothing that tests or training install beside it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     log = tmp_path / "log"
     command = [python.with_name("colorflow"), "app", "--port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=tmp_path, stdout=output, stderr=output)
     try:
-        for _ in range(600):
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until:
             said = log.read_text(encoding="utf-8")
             if "Ctrl-C ends it" in said or process.poll() is not None:
                 break

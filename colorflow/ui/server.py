@@ -211,6 +211,12 @@ def _launch(
             f"cannot listen on {host}, port {port}: it is in use or not permitted; "
             "choose another with --port or --host"
         ) from error
+    except ValueError:
+        # Gradio gives up where its own page takes more than 3 s to come, as on a busy machine. The
+        # server runs by then, and has answered.
+        if not page.is_running:
+            raise
+        address = page.local_url
     return address
 
 

@@ -9,7 +9,6 @@ import multiprocessing
 import os
 import runpy
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import torch
+
+from benchmarks.page_server import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PROGRAM = Path(__file__).with_name("fake_colorizer.py")
@@ -77,7 +78,7 @@ def start(temporary: Path, port: int, *arguments: str | Path) -> subprocess.Pope
 @contextmanager
 def running_page(temporary: Path, *arguments: str | Path) -> Iterator[Page]:
     """A page that is ready to answer; it is ended if the caller has not done so."""
-    port = _free_port()
+    port = free_port()
     output, own_end = multiprocessing.Pipe(duplex=False)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_IMPORTED)
@@ -144,9 +145,3 @@ def wait_until(reached: Callable[[], bool]) -> None:
     while not reached():
         assert time.monotonic() < deadline
         threading.Event().wait(0.1)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -12,13 +12,16 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
+import gradio as gr
 import gradio.utils
+import httpx
 import pytest
 
+from benchmarks.page_server import free_port
 from colorflow.cli import main
-from colorflow.ui.server import _ended_by_signals, _wait_for_workers
+from colorflow.ui.server import _ended_by_signals, _launch, _wait_for_workers
 from tests.ui.fake_colorizer import FakeColorizer
-from tests.ui.page_process import ROOT, START_SECONDS, Page, running_page, start
+from tests.ui.page_process import PATIENCE, ROOT, START_SECONDS, Page, running_page, start
 
 pytestmark = pytest.mark.slow
 
@@ -49,6 +52,20 @@ def test_a_port_in_use_is_one_line(page: Page, tmp_path_factory: pytest.TempPath
     assert "--port" in line
     assert "Traceback" not in output
     assert list(temporary.iterdir()) == []
+
+
+def test_a_page_that_is_slow_to_come_is_served_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Gradio looks whether its own page comes within 3 s."""
+    monkeypatch.setattr("gradio.networking.url_ok", lambda _: False)
+    with gr.Blocks(analytics_enabled=False) as page:
+        gr.Markdown("I am here")
+    address = _launch(page, "127.0.0.1", free_port(), None, 1, {})
+    try:
+        assert "I am here" in httpx.get(address, trust_env=False, timeout=PATIENCE).text
+    finally:
+        page.close(verbose=False)
 
 
 def test_app_py_starts_the_page_with_the_real_colorizer(tmp_path: Path) -> None:
