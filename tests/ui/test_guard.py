@@ -21,6 +21,7 @@ import gradio.context
 import gradio.utils
 import httpx
 import pytest
+from anyio.abc import TaskStatus
 from PIL import Image
 from skimage import data
 from starlette.applications import Starlette
@@ -269,15 +270,18 @@ async def test_files_that_are_being_uploaded_are_bounded(tmp_path: Path) -> None
     """Those of one visitor, and those of all; with 16 descriptors 4 and 8."""
     server, ended = Server(tmp_path, stored_all, descriptors=16), anyio.Event()
 
-    async def pieces(n: int) -> AsyncIterator[bytes]:
-        whole = form(*n * [b"photo"])
-        yield whole[:-3]
-        await ended.wait()
-        yield whole[-3:]
+    async def upload(
+        visitor: str, n: int, status: int, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+    ) -> None:
+        async def pieces() -> AsyncIterator[bytes]:
+            whole = form(*n * [b"photo"])
+            yield whole[:-3]
+            task_status.started()  # more is asked for when what has come is counted or refused
+            await ended.wait()
+            yield whole[-3:]
 
-    async def upload(visitor: str, n: int, status: int) -> None:
         async with server.asynchronous(visitor) as client:
-            answer = await client.post("/gradio_api/upload", content=pieces(n))
+            answer = await client.post("/gradio_api/upload", content=pieces())
         assert answer.status_code == status
         if status == 429:
             assert answer.text.startswith("Too many files are being uploaded; send fewer")
@@ -290,8 +294,7 @@ async def test_files_that_are_being_uploaded_are_bounded(tmp_path: Path) -> None
             ("10.0.0.2", 4, 200),
             ("10.0.0.3", 2, 429),
         ):
-            tasks.start_soon(upload, visitor, n, status)
-            await anyio.sleep(0.1)
+            await tasks.start(upload, visitor, n, status)
         ended.set()
     for _ in range(3):
         await upload("10.0.0.3", 4, 200)

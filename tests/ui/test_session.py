@@ -17,6 +17,7 @@ from colorflow.photo import Provenance
 from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.session import Job, Session
+from tests.ui.page_process import PATIENCE
 
 
 @pytest.fixture
@@ -90,10 +91,10 @@ def test_a_job_is_awaited_only_if_it_has_begun(session: Session[Any], begun: boo
         job.__enter__()
     stop = threading.Thread(target=session.stop, daemon=True)
     stop.start()
-    stop.join(0.3 if begun else 5)
+    stop.join(0.3 if begun else PATIENCE)
     assert stop.is_alive() == begun
     assert job.end == "replaced"
     job.__exit__(None, None, None)
-    stop.join(5)
+    stop.join(PATIENCE)
     assert not stop.is_alive()
     assert session.job is None
