@@ -159,6 +159,13 @@ def _save_gray(path: Path, picture: np.ndarray) -> Path:
     return path
 
 
+def loaded(picture: Locator) -> Locator:
+    """Wait for the pixels of a picture, without which clicks on it are lost."""
+    expect(picture).to_have_js_property("complete", True)
+    expect(picture).not_to_have_js_property("naturalWidth", 0)
+    return picture
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """The browser that the system has, without a window."""
@@ -282,9 +289,7 @@ def _hints(page: Page, photos: Photos) -> None:
 
 def _click(picture: Locator, across: float, down: float) -> None:
     """Click a point, given as fractions of the picture's width and height."""
-    expect(picture).to_be_visible()
-    picture.scroll_into_view_if_needed()
-    box = picture.bounding_box()
+    box = loaded(picture).bounding_box()
     assert box is not None
     picture.click(position={"x": across * box["width"], "y": down * box["height"]})
 

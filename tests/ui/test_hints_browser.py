@@ -15,6 +15,7 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 from skimage import color, data
 
+from benchmarks.page_pictures import loaded
 from colorflow.ui.swatches import MATERIALS
 from tests.ui.page_process import Page
 from tests.ui.visitor import Visitor
@@ -25,6 +26,7 @@ POSITION = (450, 300)
 """Across and down, in pixels of the photo, of a point that is neither black nor white."""
 WANTED = "#4a6fa5"
 """What the picker offers before anything is picked."""
+_BOXES = "one => [one, one.parentElement].map(each => each.getBoundingClientRect().toJSON())"
 
 
 class Hinter(Visitor):
@@ -46,7 +48,7 @@ class Hinter(Visitor):
 
     def click_photo(self, across: float, down: float, width: int = 1536) -> None:
         """Click a place that is given in pixels of the photo."""
-        picture = self.one("#hints-picture img")
+        picture = loaded(self.one("#hints-picture img"))
         box = picture.bounding_box()
         assert box is not None
         natural = picture.evaluate("one => [one.naturalWidth, one.naturalHeight]")
@@ -110,7 +112,9 @@ def test_a_hint_changes_the_color_there_and_undo_takes_it_back(
     assert visitor.width_of_content() == width
     visitor.page.wait_for_function("[...document.images].every(one => one.alt !== '')")
 
-    visitor.one("#hints-undo").click()
+    picture = visitor.one("#hints-picture img")
+    with visitor.renewed(picture):
+        visitor.one("#hints-undo").click()
     visitor.points(0)
     assert np.array_equal(visitor.shown(), first)
     expect(visitor.one("#hints-undo")).to_be_disabled()
@@ -118,21 +122,16 @@ def test_a_hint_changes_the_color_there_and_undo_takes_it_back(
     visitor.click_photo(*POSITION)
     expect(visitor.one("#hints-swatches .swatch")).not_to_have_count(0)
     button = visitor.one("#hints-use")
-    button.scroll_into_view_if_needed()
     visitor.one("#hints-picker .dialog-button").click()
     marker = visitor.one("#hints-picker .color-gradient .marker")
     expect(marker).not_to_have_attribute("style", re.compile(r"translate\(0px, 0px\)"))
-    field = visitor.one("#hints-picker .color-gradient").bounding_box()
-    place, box = marker.bounding_box(), button.bounding_box()
-    assert field
-    assert place
-    assert box
+    button.hover()  # which may scroll
+    place, field = marker.evaluate(_BOXES)
     _, saturation, value = colorsys.rgb_to_hsv(*(int(WANTED[i : i + 2], 16) for i in (1, 3, 5)))
     across = (place["x"] + place["width"] / 2 - field["x"]) / field["width"]
     down = (place["y"] + place["height"] / 2 - field["y"]) / field["height"]
     assert abs(across - saturation) < 0.05
     assert abs(down - (1 - value / 255)) < 0.05
-    visitor.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     visitor.page.mouse.down()
     expect(visitor.one("#hints-picker .color-picker")).to_have_count(0)  # it closes at once
     visitor.page.mouse.up()
@@ -156,7 +155,8 @@ def test_the_colors_stand_beside_the_photo(browser: Browser, app: Page, tmp_path
     for one in (picture, likely.first, materials.first, materials.last):
         expect(one).to_be_in_viewport(ratio=0.95)
     visitor.page.set_viewport_size({"width": 390, "height": 844})
-    picture.click(position={"x": 100, "y": 100})
+    with visitor.renewed(picture):
+        loaded(picture).click(position={"x": 100, "y": 100})
     for one in (picture, likely.first):
         expect(one).to_be_in_viewport(ratio=0.95)
     expect(materials.first).to_be_in_viewport()
@@ -174,18 +174,21 @@ def test_saved_hints_are_there_again_after_a_reload(
     visitor.begin(gray)
     visitor.click_photo(*POSITION)
     visitor.expect_text("#hints-status", "Now choose the color")
-    visitor.one("#hints-zoom").get_by_text("×8").click()
-    overview = visitor.one("#hints-overview img")
-    expect(overview).to_be_visible()
-    visitor.one("#hints-picture img").click()  # its middle
-    visitor.one("#hints-reach").get_by_text("Around it").click()
-    visitor.one("#hints-use").click()
+    overview, picture = visitor.one("#hints-overview img"), visitor.one("#hints-picture img")
+    for act in (
+        visitor.one("#hints-zoom").get_by_text("×8").click,
+        lambda: loaded(picture).click(),  # its middle
+        visitor.one("#hints-reach").get_by_text("Around it").click,
+        visitor.one("#hints-use").click,
+        lambda: loaded(overview).click(position={"x": 40, "y": 20}),
+        visitor.one("#hints-zoom").get_by_text("Whole photo").click,
+    ):
+        with visitor.renewed(picture):
+            act()
     visitor.points(1)
     visitor.expect_text("#hints-points", "around it")
-    overview.click(position={"x": 40, "y": 20})
-    visitor.one("#hints-zoom").get_by_text("Whole photo").click()
     expect(overview).to_be_hidden()
-    picture = visitor.shown()
+    before = visitor.shown()
     expect(visitor.one("#hints-save")).to_be_enabled()
     with visitor.page.expect_download() as download:
         visitor.one("#hints-save").click()
@@ -205,6 +208,6 @@ def test_saved_hints_are_there_again_after_a_reload(
     visitor.load(saved)
     visitor.points(1)
     again = visitor.shown().astype(int)
-    assert np.abs(again - picture).mean() < 1, "but for the mark, which is no longer the chosen one"
+    assert np.abs(again - before).mean() < 1, "but for the mark, which is no longer the chosen one"
     assert "Traceback" not in visitor.page.content()
     visitor.page.close()

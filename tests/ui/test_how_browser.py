@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
+from benchmarks.page_pictures import loaded
 from colorflow.ui.flow_pictures import STEPS
 from tests.ui.fake_colorizer import LEVELS
 from tests.ui.page_process import Page
@@ -85,19 +86,17 @@ def test_the_visitor_s_own_photo_and_other_seeds(
     visitor.one("#view").get_by_label("Single samples").check()
     expect(visitor.one("#gallery .selected")).to_have_text("Sample 1")
     visitor.expect_text("#status", "4 colorings in")
-    visitor.one("#gallery .thumbnail-item").nth(2).click()
-    expect(visitor.one("#download")).to_be_enabled()
+    visitor.choose(2)
     go_there(visitor)
     visitor.expect_text("#how-status", "that you look at in Colorize")
     expect(visitor.one("#how-seed input")).to_have_value("2")
-    size = visitor.one("#how-levels img >> nth=0").evaluate(
+    size = loaded(visitor.one("#how-levels img >> nth=0")).evaluate(
         "one => one.naturalWidth / one.naturalHeight"
     )
     assert size == pytest.approx(1.5, abs=0.01)
-    before = visitor.one("#how-walk img >> nth=0").get_attribute("src")
-    visitor.one("#how-other input").fill("9")
-    visitor.one("#how-go").click()
-    expect(visitor.one("#how-walk img >> nth=0")).not_to_have_attribute("src", str(before))
+    visitor.fill("#how-other input", 9)
+    with visitor.renewed(visitor.one("#how-walk img >> nth=0")):
+        visitor.one("#how-go").click()
     walk = visitor.one("#how-walk")
     walk.get_by_label("Way").press("End")
     expect_step(walk, STEPS - 1, "Seed 9.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +22,10 @@ from playwright.sync_api import Page as BrowserPage
 
 from benchmarks.page_pictures import PATIENCE
 from tests.ui.page_process import Page
+
+_IDLE = "() => new Promise((done) => requestAnimationFrame(() => requestIdleCallback(done)))"
+_QUIET_MS = 100
+"""For which nothing is asked of the server once everything is answered and shown."""
 
 
 @cache
@@ -45,7 +51,10 @@ class Visitor:
         self.page: BrowserPage = _context(browser, width, scheme).new_page()
         self.requests: list[str] = []
         self.faults: list[str] = []
+        self._open: set[Request] = set()
         self.page.on("request", self._remember)
+        self.page.on("requestfinished", self._forget)
+        self.page.on("requestfailed", self._forget)
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("console", self._listen)
         self.page.goto(server.address)
@@ -57,6 +66,11 @@ class Visitor:
 
     def _remember(self, request: Request) -> None:
         self.requests.append(request.url)
+        if "/queue/" in request.url or "/upload" in request.url:
+            self._open.add(request)
+
+    def _forget(self, request: Request) -> None:
+        self._open.discard(request)
 
     def _listen(self, said: ConsoleMessage) -> None:
         if said.type == "error":
@@ -65,12 +79,35 @@ class Visitor:
     def one(self, selector: str) -> Locator:
         return self.page.locator(selector)
 
+    def settle(self) -> None:
+        """Wait until all that was asked of the server is answered, shown, and followed up."""
+        asked = -1
+        while self._open or asked != len(self.requests):
+            asked = len(self.requests)
+            self.page.wait_for_timeout(_QUIET_MS)
+            self.page.evaluate(_IDLE)
+
+    @contextmanager
+    def renewed(self, picture: Locator) -> Iterator[None]:
+        """What is done inside brings another picture, which is waited for."""
+        before = picture.get_attribute("src") if picture.count() else None
+        yield
+        expect(picture).not_to_have_attribute("src", before or "")
+
     def upload(self, path: Path) -> None:
         self.one("#upload input[type=file]").set_input_files(path)
 
+    def choose(self, index: int) -> None:
+        """Choose one of the colorings, and wait until it is the chosen one on the server, too."""
+        tile = self.one("#gallery .thumbnail-item").nth(index)
+        tile.click()
+        source = tile.locator("img").evaluate("one => one.src")
+        expect(self.one("#compare img").first).to_have_js_property("src", source)
+
     def colorize(self, photo: Path) -> None:
         """Upload a photo and wait for its colorings."""
-        self.upload(photo)
+        with self.renewed(self.one("#preview img")):
+            self.upload(photo)
         expect(self.one("#go")).to_be_enabled()
         self.one("#go").click()
         self.expect_text("#status", "colorings in")
@@ -83,15 +120,12 @@ class Visitor:
         self.fill("#seed input", seed)
 
     def fill(self, selector: str, value: int | str) -> None:
-        """Fill in a field; one that has just come up may take its first value once more."""
+        """Fill in a field once nothing comes that would give it its first value once more."""
         field = self.one(selector)
-        for _ in range(20):
-            field.fill(str(value))
-            field.blur()
-            self.page.wait_for_timeout(200)
-            if field.input_value() == str(value):
-                return
-        raise AssertionError(f"{selector} does not keep {value}")
+        expect(field).to_be_visible()
+        self.settle()
+        field.fill(str(value))
+        field.blur()
 
     def download(self) -> Download:
         """Download the chosen coloring, which is made meanwhile."""
