@@ -65,6 +65,7 @@ def test_ctrl_c_finishes_the_photo_in_hand_and_the_same_command_goes_on(
     arguments = (many, "-o", out, "--workers", "1", "--report", report)
     process = start(*arguments)
     assert "00_a.png" in first_line(process)
+    process.send_signal(signal.SIGSTOP)  # or it might be done before the other one looks
     other = ["colorize", str(many), "-o", str(out), "--report", str(tmp_path / "other.json")]
     assert main([*other, "--weights", str(weights)]) == 1
     assert capsys.readouterr() == (
@@ -74,6 +75,7 @@ def test_ctrl_c_finishes_the_photo_in_hand_and_the_same_command_goes_on(
     )
     assert not (tmp_path / "other.json").exists()
     process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGCONT)
     printed, errors = process.communicate(timeout=120)
     assert process.returncode == 130
     content = json.loads(report.read_text())
