@@ -14,9 +14,14 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from torch import nn
 
 SEED = 0
+settings.register_profile(
+    "unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("unhurried")  # a busy machine may take any time for an example
 _LONG_FILES = {"test_accessibility_browser.py": 90.0, "test_own_machine_browser.py": 80.0}
 """Seconds of files whose tests take longer than others of their kind."""
 

@@ -214,7 +214,7 @@ def loaded_by(code: str, names: tuple[str, ...]) -> list[str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
     )
     return done.stderr.split()
 

@@ -20,7 +20,7 @@ import yaml
 
 from tests.test_docs import help_of, options_of
 from tests.test_package import build, contents
-from tests.ui.page_process import running_page
+from tests.ui.page_process import PATIENCE, running_page, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 SPACE = ROOT / "deploy" / "huggingface"
@@ -145,11 +145,11 @@ def test_the_page_answers_the_health_check_and_the_space_s_name(tmp_path: Path) 
     with running_page(temporary, *space[2:], "--auth", accounts) as page:
         _, *arguments = health_check()
         check = [sys.executable, *(one.replace("7860", str(page.port)) for one in arguments)]
-        assert subprocess.run(check, timeout=60, check=False).returncode == 0
+        wait_until(lambda: subprocess.run(check, check=False).returncode == 0)  # asked repeatedly
         for host, status in ((SPACE_HOST, 200), ("other.example.org", 403)):
-            connection = HTTPConnection("127.0.0.1", page.port, timeout=30)
+            connection = HTTPConnection("127.0.0.1", page.port, timeout=PATIENCE)
             connection.request("GET", "/", headers={"Host": host})
             assert connection.getresponse().status == status
             connection.close()
-    done = subprocess.run(check, timeout=60, check=False, capture_output=True)
+    done = subprocess.run(check, check=False, capture_output=True)
     assert done.returncode != 0

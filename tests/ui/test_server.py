@@ -75,7 +75,7 @@ def test_app_py_starts_the_page_with_the_real_colorizer(tmp_path: Path) -> None:
         env={**os.environ, "TMPDIR": str(tmp_path), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=START_SECONDS,
         check=False,
     )
     assert done.returncode == 1
