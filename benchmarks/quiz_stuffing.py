@@ -84,7 +84,8 @@ class Program:
     """
 
     def __init__(self, address: str, folder: Path) -> None:
-        self._client = Client(address, verbose=False, download_files=folder)
+        patience = {"timeout": _MOST_SECONDS}
+        self._client = Client(address, verbose=False, download_files=folder, httpx_kwargs=patience)
 
     def ask(self, player: str) -> tuple[list[Pixels], dict[str, Any]]:
         """Pictures of the next round, and its description.

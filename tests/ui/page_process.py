@@ -34,6 +34,8 @@ _READY = "colorflow is at "
 START_SECONDS = 180
 PATIENCE = 60.0
 """Seconds that anything else may take on a busy machine."""
+WAITING = {"timeout": PATIENCE}
+"""The same for the requests of a Gradio client, which else may take five seconds."""
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,16 @@ from colorflow.photo import read_photo, read_provenance
 from tests.quiz.album import save_album, stored_answers
 from tests.small_weights import save_small_weights
 from tests.ui.bad_inputs import BAD_INPUTS, OPTIONS, BadInput
-from tests.ui.page_process import ROOT, Page, running_page
+from tests.ui.page_process import PATIENCE, ROOT, WAITING, Page, running_page
 
 pytestmark = pytest.mark.slow
 
 PAGE = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 DOCUMENTED_ADDRESS = "http://127.0.0.1:7860"
+_PATIENT = f"""
+import functools, gradio_client
+gradio_client.Client = functools.partial(gradio_client.Client, httpx_kwargs={WAITING})
+"""
 ENDPOINTS = ("/colorize", "/hints", "/quiz_round", "/quiz_answer")
 
 
@@ -60,7 +64,7 @@ def server(folder: Path) -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def client(server: Page, tmp_path_factory: pytest.TempPathFactory) -> Client:
     downloads = tmp_path_factory.mktemp("downloads")
-    return Client(server.address, verbose=False, download_files=downloads)
+    return Client(server.address, httpx_kwargs=WAITING, verbose=False, download_files=downloads)
 
 
 def blocks(language: str, *, with_password: bool = False) -> str:
@@ -72,6 +76,8 @@ def blocks(language: str, *, with_password: bool = False) -> str:
 
 
 def run_example(command: list[str], server: Page, script: str, folder: Path) -> str:
+    if command[0] == sys.executable:
+        script = _PATIENT + script
     script = script.replace(DOCUMENTED_ADDRESS, server.address.rstrip("/"))
     done = subprocess.run(
         command, input=script, cwd=folder, capture_output=True, text=True, timeout=300, check=False
@@ -142,14 +148,16 @@ def test_the_examples_with_a_password_run(folder: Path, tmp_path: Path) -> None:
         run_example(["bash", "-eu"], page, blocks("sh", with_password=True), tmp_path)
         for account in (("ada", "other"), ("eve", "her password"), ("ada", "")):
             with pytest.raises(ValueError, match="Could not login"):
-                Client(page.address, auth=account, verbose=False)
+                Client(page.address, httpx_kwargs=WAITING, auth=account, verbose=False)
         with pytest.raises(ValueError, match="credentials were not provided"):
-            Client(page.address, verbose=False)
+            Client(page.address, httpx_kwargs=WAITING, verbose=False)
         for path in ("config", "gradio_api/info", "gradio_api/upload", "gradio_api/call/colorize"):
-            answer = httpx.post(f"{page.address}{path}", json={"data": []}, trust_env=False)
+            answer = httpx.post(
+                f"{page.address}{path}", json={"data": []}, trust_env=False, timeout=PATIENCE
+            )
             assert answer.status_code in (401, 404), path
         account = {"username": "ada", "password": "her password"}
-        login = httpx.post(f"{page.address}login", data=account, trust_env=False)
+        login = httpx.post(f"{page.address}login", data=account, trust_env=False, timeout=PATIENCE)
         cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in login.cookies.items())}
         foreign = {**cookie, "Origin": "http://127.0.0.1:3000"}
         for method, path, headers, expected in (
@@ -167,7 +175,9 @@ def test_the_examples_with_a_password_run(folder: Path, tmp_path: Path) -> None:
 
 def status(page: Page, method: str, path: str, **options: Any) -> int:
     """Of an answer, which may be a stream without end."""
-    with httpx.stream(method, page.address + path, trust_env=False, **options) as answer:
+    with httpx.stream(
+        method, page.address + path, trust_env=False, timeout=PATIENCE, **options
+    ) as answer:
         return answer.status_code
 
 
@@ -192,7 +202,7 @@ def test_documents_and_server_agree(client: Client) -> None:
 
 
 def test_every_endpoint_says_what_it_does_and_takes(server: Page) -> None:
-    answer = httpx.get(f"{server.address}gradio_api/info", trust_env=False)
+    answer = httpx.get(f"{server.address}gradio_api/info", trust_env=False, timeout=PATIENCE)
     for name, endpoint in answer.json()["named_endpoints"].items():
         assert len(endpoint["description"]) > 80, name
         for parameter in endpoint["parameters"]:
@@ -281,7 +291,10 @@ def test_bad_inputs(client: Client, bad: BadInput, tmp_path: Path) -> None:
             client.predict(handle_file(path), 1, api_name="/colorize")
         with path.open("rb") as file:
             answer = httpx.post(
-                f"{client.src}gradio_api/upload", files={"files": file}, trust_env=False
+                f"{client.src}gradio_api/upload",
+                files={"files": file},
+                trust_env=False,
+                timeout=PATIENCE,
             )
         assert answer.status_code == 413
         assert "maximum allowed size" in answer.text
@@ -294,6 +307,7 @@ def test_bad_inputs(client: Client, bad: BadInput, tmp_path: Path) -> None:
 
 def test_no_file_of_the_server_can_be_had(client: Client, server: Page, folder: Path) -> None:
     """Neither others' files, nor results, nor what else the user of the server may read."""
+    client.predict(handle_file(folder / "small.png"), 1, api_name="/colorize")
     sheet = client.predict(api_name="/quiz_round")[1]
     assert sheet
     made = [path for path in server.temporary.rglob("*.png") if "api-" in path.parent.name]
@@ -306,10 +320,14 @@ def test_no_file_of_the_server_can_be_had(client: Client, server: Page, folder: 
         around = f"{upload}/../../../{path.relative_to('/')}"
         assert "photo: expected" in refusal(client, {"path": around}, api_name="/colorize")
         answer = httpx.get(
-            f"{server.address}gradio_api/file={folder / 'photo.jpg'}", trust_env=False
+            f"{server.address}gradio_api/file={folder / 'photo.jpg'}",
+            trust_env=False,
+            timeout=PATIENCE,
         )
         assert answer.status_code == 404
-        answer = httpx.get(f"{server.address}gradio_api/file={around}", trust_env=False)
+        answer = httpx.get(
+            f"{server.address}gradio_api/file={around}", trust_env=False, timeout=PATIENCE
+        )
         assert answer.status_code >= 400
 
 
@@ -317,9 +335,13 @@ def test_the_server_fetches_nothing_from_elsewhere(client: Client, server: Page)
     for address in ("http://example.com/a.jpg", "https://huggingface.co/a.jpg"):
         with pytest.raises(ValidationError, match="fetches nothing from other addresses"):
             client.predict(handle_file(address), api_name="/colorize")
-        answer = httpx.get(f"{server.address}gradio_api/file={address}", trust_env=False)
+        answer = httpx.get(
+            f"{server.address}gradio_api/file={address}", trust_env=False, timeout=PATIENCE
+        )
         assert answer.status_code >= 400
-        answer = httpx.get(f"{server.address}gradio_api/proxy={address}", trust_env=False)
+        answer = httpx.get(
+            f"{server.address}gradio_api/proxy={address}", trust_env=False, timeout=PATIENCE
+        )
         assert answer.status_code >= 400
 
 
@@ -382,4 +404,4 @@ def test_an_answer_counts_once_and_a_round_waits(client: Client, server: Page) -
 
 def test_handlers_of_the_page_are_not_offered(server: Page) -> None:
     address = f"{server.address}gradio_api/call/v2/open_photo"
-    assert httpx.post(address, json={}, trust_env=False).status_code == 404
+    assert httpx.post(address, json={}, trust_env=False, timeout=PATIENCE).status_code == 404

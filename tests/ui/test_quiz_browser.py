@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, expect
 
 from colorflow.quiz.trials import MARGIN, MIN_PICTURES
 from tests.quiz.album import save_album, stored_answers
-from tests.ui.page_process import Page, running_page
+from tests.ui.page_process import WAITING, Page, running_page
 from tests.ui.visitor import Visitor
 
 TRIALS = 5
@@ -63,11 +63,12 @@ class Player(Visitor):
 
     def next(self) -> None:
         self.one("#quiz-stage button[data-next]").click()
-        expect(self.one("#quiz-stage [data-token]")).to_have_count(1)
+        expect(self.one("#quiz-stage [data-token]")).to_be_focused()  # keys count from now on
 
     def pictures(self) -> list[np.ndarray]:
         """Pixels of the pictures of the round, in their order."""
         images = self.one("#quiz-stage [data-token] img")
+        expect(images.first).to_be_visible()
         k = images.count()
         address = images.first.evaluate("one => one.src")
         sheet = np.asarray(
@@ -97,6 +98,7 @@ class Player(Visitor):
 
     def verdict(self) -> str:
         expect(self.one("#quiz-stage figure").first).to_be_visible()
+        self.expect_text("#quiz-status", "it is picture")
         return self.one("#quiz-status").inner_text()
 
 
@@ -230,7 +232,12 @@ def test_visitors_are_told_apart_by_their_address(browser: Browser, server: Page
         player.choose(0)
         player.verdict()
         names.append(rows(server)[-1]["player"])
-        program = Client(server.address, verbose=False, headers={"X-Forwarded-For": address})
+        program = Client(
+            server.address,
+            httpx_kwargs=WAITING,
+            verbose=False,
+            headers={"X-Forwarded-For": address},
+        )
         _, asked = program.predict(pictures=2, api_name="/quiz_round")
         program.predict(round=asked["round"], chosen=0, api_name="/quiz_answer")
         names.append(rows(server)[-1]["player"])
