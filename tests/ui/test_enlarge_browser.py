@@ -9,6 +9,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Route, expect
 from skimage import data
 
+from benchmarks.page_pictures import loaded
 from colorflow.ui.enlarge import DRAWS
 from tests.ui.fake_colorizer import HOLD
 from tests.ui.page_process import Page
@@ -37,12 +38,11 @@ def test_a_visitor_enlarges_a_coloring(browser: Browser, server: Page, tmp_path:
     expect(samples).to_have_count(4)
     visitor.expect_text("#enlarge-status", "256 × 256 pixels, and takes")
     expect(visitor.one("#download")).to_be_hidden()
-    size = samples.nth(1).locator("img").evaluate("x => [x.naturalWidth, x.width]")
-    assert size[0] == size[1] == 256, "one pixel for one"
+    for size in ("naturalWidth", "width"):  # one pixel for one
+        expect(samples.nth(1).locator("img")).to_have_js_property(size, 256)
     last = samples.nth(3).locator("img")
-    before = str(last.get_attribute("src"))
-    visitor.one("#enlarge-restore input").check()
-    expect(last).not_to_have_attribute("src", before)
+    with visitor.renewed(last):
+        visitor.one("#enlarge-restore input").check()
     visitor.expect_text("#enlarge-status", "256 × 256 pixels")
     samples.nth(2).click()
     expect(samples.nth(2)).to_have_attribute("aria-pressed", "true")
@@ -51,23 +51,23 @@ def test_a_visitor_enlarges_a_coloring(browser: Browser, server: Page, tmp_path:
         visitor.one("#enlarge-go").click()
         visitor.expect_text("#enlarge-status", "% of the picture")
         visitor.one("#enlarge-cancel").click()
+        expect(visitor.one("#enlarge-cancel")).to_be_disabled()
         (server.temporary / HOLD).unlink()
         visitor.expect_text("#enlarge-status", "Cancelled; nothing was made.")
         expect(visitor.one("#enlarge-cancel")).to_be_hidden()
         expect(visitor.one("#enlarge-download")).to_be_hidden()
-    before = str(last.get_attribute("src"))
-    visitor.one("#enlarge-picture img").click()  # its middle: the corners may be empty
-    visitor.one("#enlarge-go").click()
-    visitor.expect_text("#enlarge-status", "Enlarged in")
-    expect(last).not_to_have_attribute("src", before)
+    with visitor.renewed(last):
+        picture = loaded(visitor.one("#enlarge-picture img"))
+        picture.click()  # its middle: the corners may be empty
+        visitor.one("#enlarge-go").click()
+        visitor.expect_text("#enlarge-status", "Enlarged in")
     expect(samples).to_have_count(4)
     expect(samples.nth(2)).to_have_attribute("aria-pressed", "true")
     expect(visitor.one("#enlarge-go")).to_be_hidden()
     assert visitor.saved("#enlarge-download", tmp_path) == ("small_a_x2_restored_s1.png", 256, 256)
-    before = str(last.get_attribute("src"))
-    visitor.one("#saturation input[type=range]").fill("0.5")
-    expect(visitor.one("#enlarge-download")).to_be_hidden()
-    expect(last).not_to_have_attribute("src", before)
+    with visitor.renewed(last):
+        visitor.one("#saturation input[type=range]").fill("0.5")
+        expect(visitor.one("#enlarge-download")).to_be_hidden()
     expect(visitor.one("#size").get_by_label("×2")).to_be_checked()
     expect(visitor.one("#enlarge-go")).to_be_visible()
     visitor.one("#gallery .thumbnail-item").nth(1).click()
@@ -91,6 +91,7 @@ def test_the_detail_that_was_chosen_a_moment_before_is_made(
     for index in (3, 2, 1, 2, 3, 1, 2, 3):
         visitor.one("#enlarge-samples .thumbnail-item").first.click()
         expect(visitor.one("#enlarge-go")).to_be_visible()
+        expect(visitor.one("#enlarge-download")).to_be_hidden()
         visitor.page.evaluate(_CHOOSE_AND_ENLARGE, index)
         expect(visitor.one("#enlarge-download")).to_be_visible()
         label = DRAWS[index - 1].label
