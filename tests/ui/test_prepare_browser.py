@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from playwright.sync_api import Browser, FloatRect, Locator, expect
 
 from tests.ui.cracked_print import CRACK, HEIGHT, SIDE, SPOT, WIDTH, save_scan, whole_print
 from tests.ui.fake_colorizer import HOLD
-from tests.ui.page_process import Page
+from tests.ui.page_process import Page, wait_until
 from tests.ui.visitor import Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -29,6 +30,7 @@ def test_a_cracked_print_is_cut_out_repaired_colored_and_enlarged(
     visitor.upload(scan)
     handles = visitor.one("#prepare-frame .corner")
     expect(handles).to_have_count(4)
+    expect(handles.first).to_have_attribute("style", re.compile("left"))  # its script has begun
 
     # A click puts the nearest corner in a wrong place, from which it is dragged, and moved by keys.
     picture = visitor.one("#prepare-frame .prepare-stage")
@@ -57,7 +59,9 @@ def test_a_cracked_print_is_cut_out_repaired_colored_and_enlarged(
     for _ in range(2):
         (server.temporary / HOLD).touch()
         visitor.one("#prepare-repair input").check()
+        visitor.expect_text("#prepare-status", "% of the photo is prepared")
         visitor.one("#prepare-cancel").click()
+        expect(visitor.one("#prepare-cancel")).to_be_disabled()
         (server.temporary / HOLD).unlink()
         visitor.expect_text("#prepare-status", "Cancelled.")
         expect(visitor.one("#prepare-repair input")).not_to_be_checked()
@@ -75,12 +79,12 @@ def test_a_cracked_print_is_cut_out_repaired_colored_and_enlarged(
         visitor.one("#prepare-undo").click,
         lambda: visitor.one("#prepare-sensitivity").get_by_text("Most", exact=True).click(),
     ):
-        before = str(places.get_attribute("src"))
-        act()
-        expect(places).not_to_have_attribute("src", before)
+        with visitor.renewed(places):
+            act()
     visitor.one("#prepare-go").click()
     visitor.expect_text("#prepare-status", "Done in")
     expect(visitor.one("#prepare-go")).to_be_hidden()
+    visitor.settle()  # the end of the work comes twice
     _click(stage, SPOT, width)
     visitor.expect_text("#prepare-status", "Colorize repairs them, too")
 
@@ -119,18 +123,21 @@ def test_a_finger_draws_and_drags_on_the_picture_and_scrolls_beside_it(
     across = visitor.one("#prepare-frame").get_by_label("Upper left, across")
     corner = visitor.one("#prepare-frame .corner").first
     expect(corner).to_be_visible()
+    expect(corner).to_have_attribute("style", re.compile("left"))  # its script has begun
     before = across.input_value()
     _swipe(visitor, corner, (14, 14), (30, 60))
-    assert float(across.input_value()) > float(before) + 20
+    wait_until(lambda: float(across.input_value()) > float(before) + 20)
 
     visitor.one("#prepare-repair input").check()
     visitor.expect_text("#prepare-status", "of which are repaired")
     places = visitor.one("#prepare-places img").nth(1)
     stage = visitor.one("#prepare-places .prepare-stage")
-    shown = str(places.get_attribute("src"))
-    assert _swipe(visitor, stage, (60, 40), (10, 150)) == 0
-    expect(places).not_to_have_attribute("src", shown)
-    assert _swipe(visitor, visitor.one("#prepare-places p"), (60, 10), (0, -150)) > 50
+    visitor.settle()  # the end of the work comes twice
+    with visitor.renewed(places):
+        start = _swipe(visitor, stage, (60, 40), (10, 150))
+    assert visitor.page.evaluate("scrollY") == start
+    start = _swipe(visitor, visitor.one("#prepare-places p"), (60, 10), (0, -150))
+    visitor.page.wait_for_function(f"scrollY > {start + 50}")
     visitor.close()
     assert "Traceback" not in server.log
 
@@ -138,10 +145,11 @@ def test_a_finger_draws_and_drags_on_the_picture_and_scrolls_beside_it(
 def _swipe(
     visitor: Visitor, where: Locator, start: tuple[float, float], by: tuple[float, float]
 ) -> float:
-    """Move a finger that was put down on an element; returns by how much the page was scrolled."""
+    """Move a finger that was put down on an element; returns how far the page was scrolled then."""
     where.scroll_into_view_if_needed()
+    where.click(trial=True, position={"x": start[0], "y": start[1]})  # it rests, and is uncovered
     box, page = _box(where), visitor.page
-    before = page.evaluate("scrollY")
+    before = float(page.evaluate("scrollY"))
     finger = page.context.new_cdp_session(page)
     for step in range(12):
         x, y = (
@@ -152,12 +160,12 @@ def _swipe(
         finger.send("Input.dispatchTouchEvent", touch)
     finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     finger.detach()
-    page.wait_for_timeout(100)
-    return float(page.evaluate("scrollY")) - before
+    return before
 
 
 def _click(picture: Locator, place: tuple[float, float], width: int) -> None:
     """Click a picture at a place in pixels of the photo, which has that width."""
+    picture.click(trial=True)  # it rests
     scale = _box(picture)["width"] / width
     picture.click(position={"x": place[0] * scale, "y": place[1] * scale})
 

@@ -126,6 +126,7 @@ class Visitor:
         self.settle()
         field.fill(str(value))
         field.blur()
+        expect(field).to_have_value(str(value))
 
     def download(self) -> Download:
         """Download the chosen coloring, which is made meanwhile."""
