@@ -15,6 +15,7 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 from skimage import data
 
+from benchmarks.page_pictures import loaded
 from tests.ui.page_process import Page
 from tests.ui.visitor import Visitor
 
@@ -62,6 +63,7 @@ class Examiner(Visitor):
         With dark colors the rules on colors are run again, and all rules with a phone's width.
         """
         self.page.mouse.move(0, 0)  # so that no element shows its hover style
+        self.settle()
         self.page.wait_for_function(_NOTHING_PENDING)
         self._run_axe(state, {})
         self.page.emulate_media(color_scheme="dark")
@@ -154,8 +156,7 @@ def _hints(visitor: Examiner, gray: Path, other: Path, broken: Path, colored: Pa
     visitor.choose_file("#hints-upload", gray)
     visitor.expect_text("#hints-status", "Click a point")
     for place in (150, 90):
-        picture = visitor.one("#hints-picture img")
-        picture.evaluate("image => image.decode()")  # a click on one that still loads is lost
+        picture = loaded(visitor.one("#hints-picture img"))
         picture.click(position={"x": place, "y": 100})
         visitor.expect_text("#hints-status", "Now choose the color")
         visitor.one("#hints-swatches button").first.click()

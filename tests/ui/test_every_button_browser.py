@@ -8,15 +8,14 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, FileChooser, Locator, Request, expect
+from playwright.sync_api import Browser, FileChooser, Locator, expect
 
+from benchmarks.page_pictures import loaded
 from tests.ui.page_process import Page
 from tests.ui.visitor import Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.long]
 
-_QUIET_MS = 200
-"""How long nothing is asked of the server before the answer to a press counts as complete."""
 _LAST = ("Clear", "Remove", "Cancel", "Delete", "Upload", "Drop")
 """How labels of buttons begin that are pressed last: others go with what these take away."""
 _FILES = {"download-file", "reference-download-file", "hints-download-file", "all-file"}
@@ -52,23 +51,12 @@ class Presser(Visitor):
 
     def __init__(self, browser: Browser, server: Page, photo: Path, hints: Path) -> None:
         self.pressed: set[str] = set()
-        self._open: set[Request] = set()
         self._files = {".json": hints}, photo
         self._folder = photo.parent / "whole folder"
         self._folder.mkdir()
         shutil.copy(photo, self._folder)
         super().__init__(browser, server)
-        self.page.on("request", self._begun)
-        self.page.on("requestfinished", self._ended)
-        self.page.on("requestfailed", self._ended)
         self.page.on("filechooser", self._choose)
-
-    def _begun(self, request: Request) -> None:
-        if "/queue/" in request.url or "/upload" in request.url:
-            self._open.add(request)
-
-    def _ended(self, request: Request) -> None:
-        self._open.discard(request)
 
     def _choose(self, chooser: FileChooser) -> None:
         by_kind, photo = self._files
@@ -76,11 +64,9 @@ class Presser(Visitor):
         is_folder = chooser.element.evaluate("one => one.webkitdirectory")
         chooser.set_files(self._folder if is_folder else by_kind.get(kind, photo))
 
-    def settle(self, after: str) -> None:
+    def succeed(self, after: str) -> None:
         """Wait for the answer, and for what follows from it; an error fails the test."""
-        self.page.wait_for_timeout(_QUIET_MS)
-        while self._open:
-            self.page.wait_for_timeout(_QUIET_MS)
+        self.settle()
         toasts = self.one("[data-testid=toast-body]").all_inner_texts()
         assert (toasts, self.faults) == ([], []), f"after {after}"
 
@@ -90,10 +76,10 @@ class Presser(Visitor):
         self.one(f"{field} input[type=file]").set_input_files(photo)
         self.one(f"#{tab}-gray").click()
         self.pressed.add(f"{tab}-gray|Treat as gray")
-        self.settle(f"{tab}-gray")
+        self.succeed(f"{tab}-gray")
         expect(self.one(f"#{tab}-gray")).to_be_hidden()
         self.one(f"{field} [aria-label=Clear]").click()
-        self.settle("Clear")
+        self.succeed("Clear")
 
     def press_around_the_frame(self) -> None:
         """Press what cuts out and turns a photo, since its colorings go with that."""
@@ -101,7 +87,7 @@ class Presser(Visitor):
         for name in self.one("#prepare-frame button").evaluate_all(_NAMES):
             label = name.partition("|")[2]
             self.one("#prepare-frame").get_by_role("button", name=label, exact=True).click()
-            self.settle(label)
+            self.succeed(label)
             self.pressed.add(name)
         self.pressed.add("prepare|Old print: cut out and repair")
 
@@ -117,7 +103,7 @@ class Presser(Visitor):
             button, name = found
             self.pressed.add(name)
             button.click()
-            self.settle(f"{tab}: {name}")
+            self.succeed(f"{tab}: {name}")
         raise AssertionError(f"{tab}: new buttons come without end")
 
     def _next(self) -> tuple[Locator, str] | None:
@@ -153,17 +139,17 @@ def test_every_button_of_every_tab(
     visitor.one("#n input[type=number]").fill("2")
     visitor.press_around_the_frame()
     visitor.one("#go").click()
-    visitor.settle("go")
+    visitor.succeed("go")
     for view in ("Single samples", "Summary"):
         visitor.one("#view").get_by_text(view, exact=True).click()
-        visitor.settle(view)
+        visitor.succeed(view)
     visitor.press_all("Colorize")
 
     visitor.page.get_by_role("tab", name="Hints", exact=True).click()
     visitor.treat_as_gray("hints", album[0])
     visitor.one("#hints-upload input[type=file]").set_input_files(gray)
-    visitor.settle("upload")
-    visitor.one("#hints-picture img").click(position={"x": 150, "y": 100})
+    visitor.succeed("upload")
+    loaded(visitor.one("#hints-picture img")).click(position={"x": 150, "y": 100})
     expect(visitor.one("#hints-swatches button").first).to_be_visible()
     visitor.press_all("Hints")
 
@@ -176,11 +162,11 @@ def test_every_button_of_every_tab(
 
     visitor.press_all("Quiz")
     visitor.page.get_by_label("Test", exact=True).check()
-    visitor.settle("Test")
+    visitor.succeed("Test")
     visitor.pressed = {name for name in visitor.pressed if not name.startswith("quiz-stage")}
     visitor.press_all("Quiz")
     visitor.page.get_by_role("tab", name="Results", exact=True).click()
-    visitor.settle("Results")
+    visitor.succeed("Results")
     visitor.press_all("Quiz")
 
     visitor.press_all("How it works")

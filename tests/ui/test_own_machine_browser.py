@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from glob import glob
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -114,9 +115,9 @@ def test_passwords_and_what_the_page_says_of_deletion(
                 visitor.expect_text("body", "Incorrect Credentials")
         visitor.expect_text("#privacy", "deleted there an hour after you last did something here")
         visitor.colorize(small)
-        files = [f"*/files/{own}" for own in ("visitors/*/session-*", "*/small.png")]
-        wait_until(lambda: all(any(temporary.glob(one)) for one in files))
-        wait_until(lambda: not any(any(temporary.glob(one)) for one in files))
+        files = [f"{temporary}/*/files/{own}" for own in ("visitors/*/session-*", "*/small.png")]
+        wait_until(lambda: all(map(glob, files)))
+        wait_until(lambda: not any(map(glob, files)))
         visitor.one("#gallery .thumbnail-item").nth(1).click()
         visitor.expect_text("#status .bad", "choose the photo again")
         visitor.colorize(small)
