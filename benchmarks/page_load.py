@@ -92,8 +92,8 @@ def load(
     photos = _make_photos(folder, clients * uploads, size)
     (folder / "answers").mkdir()
     with page_server(folder, weights) as (address, process):
-        start = _memory(process, "VmRSS")
         Path(f"/proc/{process.pid}/clear_refs").write_text("5")  # resets the peak after loading
+        start = _memory(process, "VmHWM")
         programs = [
             Client(
                 address,
