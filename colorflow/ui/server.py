@@ -216,7 +216,7 @@ def _launch(
         # server runs by then, and has answered.
         if not page.is_running:
             raise
-        address = page.local_url
+        address = str(page.local_url)
     return address
 
 
