@@ -1,9 +1,11 @@
 """Cuts squares out of repaired prints, for blind pairs (docs/repair.md, "Measured").
 
-    python -m benchmarks.repair_squares PRINTS -o DIR [--sensitivity 0] [--most 2]
+    python -m benchmarks.repair_squares PRINTS -o DIR [--sensitivity 0] [--most 2] [--limit 100]
+    python -m benchmarks.repair_squares PHOTOS -o DIR --drawn [--most 1]
     colorflow blind compare DIR/ours DIR/telea DIR/before -o PAIRS
 
-The squares hold most of what was found. They are magnified and written to three folders, filled by
+The squares hold most of what was found; with --drawn, of what was drawn over photos that nothing
+has happened to. They are magnified and written to three folders, filled by
 ours (the mean) and by two classical methods in the same mask, and to a fourth as they were.
 """
 
@@ -17,6 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.repairing import RIM, drawn, photo_of, wider
+from colorflow.color.full_resolution import lightness_of
 from colorflow.evaluation.evaluate import photos_of
 from colorflow.photo import Photo, read_photo
 from colorflow.repair.fill import RADIUS
@@ -34,12 +38,17 @@ def main() -> None:
     parser.add_argument("-o", dest="output", type=Path, required=True)
     parser.add_argument("--sensitivity", type=int, default=0)
     parser.add_argument("--most", type=int, default=2, help="squares of a print")
+    parser.add_argument("--limit", type=int, help="pictures, the first ones (default: all)")
+    parser.add_argument("--drawn", action="store_true", help="draw damage, and fill that")
     parser.add_argument("--weights", type=Path, help="weights file (default: the shipped one)")
     options = parser.parse_args()
     repairer = Repairer.load(options.weights)
-    for file in photos_of(options.prints):
-        gray = _gray(read_photo(file))
-        repaired = repairer.repair(gray, options.sensitivity)
+    for number, file in enumerate(photos_of(options.prints)[: options.limit]):
+        gray, mask = _gray(read_photo(file)), None
+        if options.drawn:
+            worn, _, plain = drawn(lightness_of(gray), number)
+            gray, mask = photo_of(worn).pixels, wider(plain > 0, RIM)
+        repaired = repairer.repair(gray, options.sensitivity, mask=mask)
         hidden = repaired.mask.astype(np.uint8)
         ways = {
             "before": gray,
@@ -47,14 +56,14 @@ def main() -> None:
             "telea": cv2.inpaint(gray, hidden, RADIUS, cv2.INPAINT_TELEA),
             "navier_stokes": cv2.inpaint(gray, hidden, RADIUS, cv2.INPAINT_NS),
         }
-        for number, square in enumerate(_squares(repaired.mask, options.most)):
+        for place, square in enumerate(_squares(repaired.mask, options.most)):
             for way, pixels in ways.items():
                 folder = options.output / way
                 folder.mkdir(parents=True, exist_ok=True)
                 large = cv2.resize(
                     pixels[square], None, fx=_TIMES, fy=_TIMES, interpolation=cv2.INTER_CUBIC
                 )
-                cv2.imwrite(str(folder / f"{file.stem}_{number}.png"), large)
+                cv2.imwrite(str(folder / f"{file.stem}_{place}.png"), large)
         print(f"{file.name}: {100 * repaired.share:.2f} % filled")
 
 

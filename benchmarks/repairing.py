@@ -30,7 +30,9 @@ from colorflow.repair.fill import RADIUS
 from colorflow.repair.repairer import SENSITIVITIES, Repairer, mask_of
 
 Lightness = NDArray[np.float32]
-_NEAR, _RIM = 4, 2
+RIM = 2
+"""Pixels by which true masks are made wider."""
+_NEAR = 4
 
 
 def main() -> None:
@@ -49,16 +51,16 @@ def main() -> None:
     filled: dict[str, list[tuple[float, float]]] = {}
     for number, file in enumerate(files):
         lightness = lightness_of(read_photo(file).pixels)
-        odds = repairer.find(_photo(lightness))
-        worn, unworn, plain = _worn(lightness, number)
-        worn_odds = repairer.find(_photo(worn))
+        odds = repairer.find(photo_of(lightness))
+        worn, unworn, plain = drawn(lightness, number)
+        worn_odds = repairer.find(photo_of(worn))
         for one in SENSITIVITIES:
             called[one].append(float(mask_of(odds, one).mean()))
             mask = mask_of(worn_odds, one)
             recall[one].append(float(mask[plain == 1].mean()))
-            near = _wider(plain > 0, _NEAR)
+            near = wider(plain > 0, _NEAR)
             precise[one].append(float(near[mask].mean()) if mask.any() else 1.0)
-        mask = _wider(plain > 0, _RIM)
+        mask = wider(plain > 0, RIM)
         for name, result in _fills(repairer, worn, mask).items():
             filled.setdefault(name, []).append(_quality(result, unworn, mask))
     print(f"\n{len(files)} photos of {options.photos.name}, seed {SEED}\n")
@@ -90,8 +92,11 @@ def main() -> None:
     )
 
 
-def _worn(lightness: Lightness, number: int) -> tuple[Lightness, Lightness, Lightness]:
-    """The first drawing from a seed on that leaves plain damage, but not everywhere."""
+def drawn(lightness: Lightness, number: int) -> tuple[Lightness, Lightness, Lightness]:
+    """Lightness with damage, without it, and how plain it is.
+
+    It is the first drawing from a seed on that leaves plain damage, but not everywhere.
+    """
     for attempt in range(100):
         rng = np.random.default_rng([SEED, number, attempt])
         worn, unworn, plain = wear_module.wear(lightness, rng)
@@ -106,7 +111,7 @@ def _fills(repairer: Repairer, worn: Lightness, mask: NDArray[np.bool_]) -> dict
     for name, method in (("Telea", cv2.INPAINT_TELEA), ("Navier-Stokes", cv2.INPAINT_NS)):
         guess = np.asarray(cv2.inpaint(levels, hidden, RADIUS, method))
         results[name] = lightness_of(guess.astype(np.uint8))
-    photo = _photo(worn)
+    photo = photo_of(worn)
     for name, temperature in (("ours, mean", 0.0), ("ours, sample", DETAIL_TEMPERATURE)):
         repaired = repairer.repair(photo.pixels, temperature=temperature, seed=SEED, mask=mask)
         results[name] = lightness_of(repaired.photo.pixels)
@@ -119,7 +124,8 @@ def _quality(result: Lightness, truth: Lightness, mask: NDArray[np.bool_]) -> tu
     return 10 * np.log10(100.0**2 / max(error, 1e-6)), float(similarity[mask].mean())
 
 
-def _wider(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
+def wider(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
+    """A mask with so many pixels more on each side."""
     kernel = np.ones((2 * pixels + 1, 2 * pixels + 1), np.uint8)
     return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel)) > 0
 
@@ -131,7 +137,8 @@ def _levels(lightness: Lightness) -> NDArray[np.uint8]:
     return np.round(gray * 255).astype(np.uint8)
 
 
-def _photo(lightness: Lightness) -> Photo:
+def photo_of(lightness: Lightness) -> Photo:
+    """A gray photo of 8 bits."""
     return read_picture(_levels(lightness))[0]
 
 

@@ -89,7 +89,7 @@ class Grain:
         detail = (lightness - mean(lightness, _DETAIL)) * seen
         power = mean(np.square(detail), _NEAR)
         power[cv2.GaussianBlur(seen, (0, 0), _NEAR) < 0.5] = np.inf
-        power = cv2.erode(power, np.ones((_AROUND, _AROUND), np.uint8))
+        power = np.asarray(cv2.erode(power, np.ones((_AROUND, _AROUND), np.uint8)), np.float32)
         power[np.isinf(power)] = 0  # nothing undamaged is near
         strength = np.minimum(np.sqrt(cv2.GaussianBlur(power, (0, 0), _SMOOTH)), self._most)
         tone = np.minimum(lightness, 100 - lightness)

@@ -353,7 +353,7 @@ class EnlargePane:
             write_preview(path, pixels, photo_from_image(pixels))
             pieces.append((str(path), caption))
             # Fewer pieces than before have moved the mark of the chosen one.
-            mark = {"selected_index": look.number + 1} if look.is_other_spot else {}
+            mark: dict[str, Any] = {"selected_index": look.number + 1} if look.is_other_spot else {}
             yield {self.samples: gr.update(value=pieces, **mark)}
         if not (look.is_other_spot or look.is_ordered):
             yield {self.status: self._said(current.photo, look)}

@@ -16,7 +16,7 @@ import pytest
 import skimage.color
 import skimage.data
 import torch
-from PIL import Image
+from PIL import Image, ImageChops
 
 from colorflow.evaluation.baselines import load_baseline
 from colorflow.training import schedule, trainer, until_budget
@@ -239,3 +239,9 @@ def test_repair(
     for way in ("before", "ours", "telea", "navier_stokes"):
         with Image.open(squares / way / "cracked_0.png") as image:
             assert image.size == (640, 640)
+    worn = tmp_path / "drawn"
+    arguments = [photos, "-o", worn, "--drawn", "--limit", 1, "--most", 1]
+    ran(script("repair_squares", monkeypatch), arguments, monkeypatch)
+    (name,) = (path.name for path in (worn / "before").iterdir())
+    with Image.open(worn / "before" / name) as before, Image.open(worn / "ours" / name) as ours:
+        assert ImageChops.difference(before, ours).getbbox()
