@@ -112,7 +112,7 @@ def _fills(repairer: Repairer, worn: Lightness, mask: NDArray[np.bool_]) -> dict
         guess = np.asarray(cv2.inpaint(levels, hidden, RADIUS, method))
         results[name] = lightness_of(guess.astype(np.uint8))
     photo = photo_of(worn)
-    for name, temperature in (("ours, mean", 0.0), ("ours, sample", DETAIL_TEMPERATURE)):
+    for name, temperature in (("ours, mean with grain", 0.0), ("ours, sample", DETAIL_TEMPERATURE)):
         repaired = repairer.repair(photo.pixels, temperature=temperature, seed=SEED, mask=mask)
         results[name] = lightness_of(repaired.photo.pixels)
     return results
