@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
@@ -63,8 +62,6 @@ class AlbumSession(Session[ColoredPhoto]):
         """What the field holds: photos and archives."""
         self.waiting: list[_Waiting] = []
         self.problems: list[Problem] = []
-        self.showing = threading.Lock()
-        """Is held while the page is shown colorings of the photo that the visitor looks at."""
         self._unpacked: dict[Path, Path] = {}
         """The folder of each archive."""
 

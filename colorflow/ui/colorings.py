@@ -296,7 +296,7 @@ class ColoredPhoto:
         _delete([kept])
 
     def saturate(self, saturation: float, pale: float) -> None:
-        """Give the chosen coloring stronger or weaker colors, unless another is chosen meanwhile.
+        """Give the chosen coloring stronger or weaker colors, even if another is chosen meanwhile.
 
         Args:
             saturation: as of `colorflow.color.saturation.saturated`.
@@ -312,10 +312,10 @@ class ColoredPhoto:
         path = new_folder(self.folder, _OWN) / "preview"
         with self.photo.budget.reserve(small.width * small.height):
             changed = replace(before, preview=path, saturation=saturation, pale=pale).painted(small)
-        if self.chosen is not before:
+        if before not in (*self.colorings, *self.kept):
             shutil.rmtree(changed.folder, ignore_errors=True)
             return
-        self.chosen = changed
+        self.chosen = changed if self.chosen is before else self.chosen
         self.colorings = [changed if one is before else one for one in self.colorings]
         self.kept = [changed if one is before else one for one in self.kept]
         if self._outdated:
@@ -415,11 +415,15 @@ def make_colorings(
                     coloring = replace(one, preview=path)
                 else:
                     coloring = colored_photo.shown(one, path, name)
+                first = colored_photo.colorings[0] if done == 1 else None
+                improves = first is not None and _improves(spec, first.spec)
+                if first and improves:  # as saturated as it may be by now
+                    coloring = replace(coloring, saturation=first.saturation, pale=first.pale)
                 coloring = replace(coloring, caption=caption, share=one.share).painted(small)
                 if done == 0:
                     colored_photo.replace_colorings(coloring, summary_aside=summary_aside)
                     colored_photo.captions = captions
-                elif done == 1 and _improves(spec, colored_photo.colorings[0].spec):
+                elif improves:
                     colored_photo.colorings, colored_photo.chosen = [coloring], coloring
                     done = 0
                 else:

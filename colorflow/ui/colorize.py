@@ -32,6 +32,7 @@ from colorflow.ui.panes import (
     FOR_LONG,
     IN_TURN,
     SUFFIXES,
+    one_at_a_time,
     saved_by_browser,
 )
 from colorflow.ui.runs import Run, Runs, Steps
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from colorflow.enlarge.enlarger import Enlarger
     from colorflow.repair.repairer import Repairer
 
+_shown_last = partial(one_at_a_time, lock="showing")
+"""For handlers of choices: what is shown in the end is the last one."""
 _SHOW_SECONDS = 1.0
 """Time between two looks at how many photos are open."""
 
@@ -104,8 +107,8 @@ class ColorizeTab(ColorizeLayout):
         ):
             first.then(self.open_others, session, shown, **FOR_LONG)
         ticked = [*session, self.with_colors]
-        self.with_colors.input(self.treat_as_gray, ticked, shown, **AT_ONCE)
-        self.strip.select(self.look_at, session, shown, **AT_ONCE)
+        self.with_colors.input(_shown_last(self.treat_as_gray), ticked, shown, **AT_ONCE)
+        self.strip.select(_shown_last(self.look_at), session, shown, **AT_ONCE)
         return self.result.welcome.select(self.open_sample, session, shown, **opening)
 
     def _connect_runs(self, sample: gr.events.Dependency) -> None:
@@ -128,13 +131,16 @@ class ColorizeTab(ColorizeLayout):
         self.runs.connect_cancel(self.shown)
 
     def _connect_choices(self) -> None:
-        self.beside.input(
-            self.compare_with, [self.session, self.beside], [self.result.compare], **AT_ONCE
-        )
-        self.gallery.select(self.choose, [self.session], self.shown, **AT_ONCE)
-        self.back_button.click(self.bring_back, [self.session], self.shown, **AT_ONCE)
-        self.keep_button.click(self.keep, [self.session], self.shown, **AT_ONCE)
-        self.kept.select(self.press_kept, [self.session], self.shown, **AT_ONCE)
+        beside = [self.session, self.beside]
+        compare_with = _shown_last(self.compare_with)
+        self.beside.input(compare_with, beside, [self.result.compare], **AT_ONCE)
+        for event, choice in (
+            (self.gallery.select, _shown_last(self.choose)),
+            (self.back_button.click, _shown_last(self.bring_back)),
+            (self.keep_button.click, one_at_a_time(self.keep)),  # after a change of saturation
+            (self.kept.select, _shown_last(self.press_kept)),
+        ):
+            event(choice, [self.session], self.shown, **AT_ONCE)
         saturated = self.saturation.connect(self.session, self._saturated, self.shown)
         self.larger.follow(saturated)
         self.result.connect(self.session, self.larger.format)
@@ -204,9 +210,8 @@ class ColorizeTab(ColorizeLayout):
         index = int(event.index)
         if index >= len(session.items):
             return {self.about: line("That photo is gone; choose it again.", bad=True)}
-        with session.showing:
-            session.look_at(session.items[index])
-            return self._view(session)
+        session.look_at(session.items[index])
+        return self._view(session)
 
     # runs
 
@@ -352,8 +357,8 @@ class ColorizeTab(ColorizeLayout):
         if photo is None or coloring is None or not coloring.preview.exists():
             text = "These colorings are gone; choose the photo again."
             return {self.status: line(text, bad=True)}
-        photo.chosen = coloring
-        return self._colorings(session)
+        before, photo.chosen = photo.chosen, coloring
+        return self._colorings(session, before)
 
     def bring_back(self, session: AlbumSession) -> Updates:
         """Show the principal colorings again, without another run; the one at work ends."""
@@ -394,8 +399,9 @@ class ColorizeTab(ColorizeLayout):
         """Do something with the colorings of the photo that the visitor looks at, and show them."""
 
         def done(photo: ColoredPhoto) -> Updates:
+            before = photo.chosen
             act(photo)
-            return self._colorings(session)
+            return self._colorings(session, before)
 
         return worked(session, self.status, done)
 

@@ -299,15 +299,23 @@ class ColorizeLayout:
             return self._gallery(photo)
         return {**self._album(session), **self._colorings(session)}
 
-    def _colorings(self, session: AlbumSession) -> Updates:
-        """The colorings, if any, of the photo that the visitor looks at."""
+    def _colorings(self, session: AlbumSession, before: ShownColoring | None = None) -> Updates:
+        """The colorings, if any, of the photo that the visitor looks at.
+
+        Args:
+            session: the visitor's.
+            before: the coloring that was chosen before, if the page shows it.
+        """
         current = session.current
         if current is None or current.chosen is None:
             return {}
+        sliders = self.saturation.of(current.chosen)
+        if before and sliders == self.saturation.of(before):
+            sliders = {}  # they may be moved just now
         return {
             **self.result.shown(),
             **self._saturated(session, current),
-            **self.saturation.of(current.chosen),
+            **sliders,
             self.others: gr.update(visible=True),
             **self.larger.interrupted(session),
             **self.larger.emptied(current),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +94,16 @@ class Look:
 
 
 class Enlarging(Run):
-    """Makes the file for the download."""
+    """Makes the file for the download.
+
+    Args:
+        steps: as of `Run`.
+        shown: what is enlarged.
+    """
+
+    def __init__(self, steps: Callable[[Job], Steps], shown: _Shown) -> None:
+        super().__init__(steps)
+        self.shown = shown
 
 
 class EnlargePane:
@@ -291,9 +300,11 @@ class EnlargePane:
     def recolored(self, session: PhotoSession, size: str, restore: bool, *spot: Any) -> Updates:
         """Show the same spot in other colors of the coloring."""
         self.put(session, size, restore, *spot)
-        shown = None
-        if session.current and session.look.scale > 1:
-            shown = str(_Shown(session.current).preview)
+        current, job, shown = session.current, session.job, None
+        if current and session.look.scale > 1:
+            shown = str(_Shown(current).preview)
+        if current and isinstance(job, Enlarging) and job.shown.coloring is current.chosen:
+            return {self.picture: shown}  # ordered after the change, it has these colors
         return {**self.stopped(session, size, restore), self.picture: shown}
 
     def show(self, session: PhotoSession) -> Iterator[Updates]:
@@ -421,7 +432,7 @@ class EnlargePane:
                 self.status: line(f"Enlarged in {seconds:.0f} s."),
             }
 
-        return Enlarging(steps)
+        return Enlarging(steps, shown)
 
     def _written(self, shown: _Shown, look: Look, path: Path) -> Generator[float, None, None]:
         """Write the file, unless it is there already; yields the share that is done."""

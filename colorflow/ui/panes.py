@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
@@ -51,6 +53,31 @@ _FETCH = """
     document.dispatchEvent(new CustomEvent("saved", { detail: link.download }));
 }
 """
+
+
+def one_at_a_time(
+    handler: Callable[..., Updates], lock: Literal["turn", "showing"] = "turn"
+) -> Callable[..., Iterator[Updates]]:
+    """Let a handler begin after the one before of its session, whose end has been shown by then.
+
+    Gradio works on several events of a visitor at once. Each would change what the other has read,
+    and the page would keep the picture of whichever ends last.
+
+    Args:
+        handler: takes the visitor's `Session` among other values, as the last one of these.
+        lock: of the session, which those have in common that wait for each other.
+    """
+
+    @wraps(handler)
+    def steps(*values: Any) -> Iterator[Updates]:
+        *_, session = (one for one in values if isinstance(one, Session))
+        with getattr(session, lock):
+            shown = handler(*values)
+            yield shown
+        # Gradio sends the last one twice, and by then another handler may have shown its end.
+        yield dict.fromkeys(shown, gr.skip())
+
+    return steps
 
 
 def session_state(space: UploadSpace, kind: type[Session[Any]] = Session) -> gr.State:
@@ -155,8 +182,9 @@ class Download:
             session: holds the visitor's `Session`.
             format_: where the visitor chooses one of `SUFFIXES`, if anywhere.
         """
-        made = self.button.click(
-            self.prepare,
+        pressed = self.button.click(_clicked_before, **{**AT_ONCE, "trigger_mode": "once"})
+        made = pressed.then(
+            self.save,
             [session] if format_ is None else [session, format_],
             [self.file, self._status],
             show_progress_on=self.button,
@@ -164,20 +192,25 @@ class Download:
         )
         saved_by_browser(made, self.file)
 
+    def save(self, session: Session[Any], format_: str = OWN_FORMAT) -> Updates:
+        """Write the coloring that is chosen now, even if another one is chosen meanwhile."""
+        session.catch_up()
+        return self.prepare(session, format_, session.current and session.current.chosen)
+
     def prepare(
         self,
         session: Session[Any],
         format_: str = OWN_FORMAT,
         kept: ShownColoring | None = None,
     ) -> Updates:
-        """Write the chosen coloring in full size, for the browser to save.
+        """Write a coloring in full size, for the browser to save.
 
-        Nothing is saved if the visitor has chosen another coloring or photo meanwhile.
+        Nothing is saved if the visitor has left it meanwhile.
 
         Args:
             session: the visitor's.
             format_: one of `SUFFIXES`.
-            kept: a coloring that is kept, in place of the chosen one.
+            kept: a coloring in place of the one that is chosen, and then still is.
         """
         current, path, said = session.current, None, gr.skip()
         if current is None or (chosen := kept or current.chosen) is None:
@@ -188,9 +221,14 @@ class Download:
             said = problem(error)
         finally:
             session.delete_if_closed()
-        if chosen not in (kept, current.chosen) or session.current is not current:
+        is_there = session.current is current and chosen.folder.exists()
+        if not is_there or chosen not in (kept, current.chosen):
             return {self.file: None}
         return {self.file: path, self._status: said}
+
+
+def _clicked_before() -> None:
+    """The first step of what is about a choice: choices that came before are known after it."""
 
 
 class ComparePane:

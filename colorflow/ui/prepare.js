@@ -84,7 +84,8 @@ element.addEventListener("click", event => {
     const button = event.target.closest("button[data-act]");
     if (button) {
         acted = button.dataset.act;
-        trigger("select", { index: acted, value: corners });
+        const turns = Number(stage().dataset.turns);
+        trigger("select", { index: acted, value: corners, turns });
     } else if (stage()?.matches(".frame") && stage().contains(event.target) && !dragged) {
         const [x, y] = onPhoto(event);
         const far = corners.map(corner => Math.hypot(corner[0] - x, corner[1] - y));

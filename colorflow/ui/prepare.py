@@ -16,7 +16,7 @@ from colorflow.errors import ColorflowError
 from colorflow.ui.album import AlbumSession
 from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.controls import place_in_numbers
-from colorflow.ui.panes import AFTERWARDS, AT_ONCE, FOR_LONG, compare_html, script
+from colorflow.ui.panes import AFTERWARDS, AT_ONCE, FOR_LONG, compare_html, one_at_a_time, script
 from colorflow.ui.photos import file_url
 from colorflow.ui.prepared import MOST_PLACES, Corners, OldPrint, Wish
 from colorflow.ui.runs import Run, Runs, Steps
@@ -129,11 +129,13 @@ class PreparePane:
         """Connect the handlers; `shown` is what `view` gives."""
         session, edited = [self._session], self.components
         switches = [*session, self.repairs, self.fades]
+        wish_repair = one_at_a_time(self.wish_repair)
         for wished in (
-            self.frame.select(self.wish_frame, session, edited, **AT_ONCE),
-            self.repairs.input(self.wish_repair, switches, edited, **AT_ONCE),
-            self.fades.input(self.wish_repair, switches, edited, **AT_ONCE),
-            self.button.click(self.begin, session, edited, **AT_ONCE),
+            self.frame.select(one_at_a_time(self.wish_frame), session, edited, **AT_ONCE),
+            self.repairs.input(wish_repair, switches, edited, **AT_ONCE),
+            self.fades.input(wish_repair, switches, edited, **AT_ONCE),
+            # Behind what was drawn just before it was pressed.
+            self.button.click(one_at_a_time(self.begin), session, edited, **AFTERWARDS),
         ):
             wished.then(self.work, session, shown, **FOR_LONG)
         changes: list[tuple[Any, Any, list[Any]]] = [
@@ -143,7 +145,7 @@ class PreparePane:
             (self.undo_button.click, self.undo, []),
         ]
         for event, handler, values in changes:
-            event(handler, [*session, *values], edited, **AFTERWARDS)
+            event(one_at_a_time(handler), [*session, *values], edited, **AFTERWARDS)
         self.runs.connect_cancel(edited)
 
     # what is shown
@@ -232,7 +234,10 @@ class PreparePane:
             elif number in map(str, range(len(old.frames))):
                 old.corners = old.frames[int(number)]
             else:
-                old.put_corners(_points_of(event.value))
+                # Of two quick turns, the second one still has them as they were before the first.
+                turns = getattr(event, "turns", None)
+                turns = turns if turns in range(4) else old.wish.turns
+                old.put_corners(_points_of(event.value), turns)
             if act in ("left", "right"):
                 old.turn(1 if act == "right" else -1)
             elif act in ("cut", "whole"):
@@ -259,6 +264,7 @@ class PreparePane:
 
     def work(self, session: AlbumSession) -> Iterator[Updates]:
         """Make what is wished, when it is its turn: all photos of an album are colored before."""
+        session.catch_up()
         if not _waits(session):
             yield {self.status: gr.skip()}
             return
@@ -288,6 +294,7 @@ class PreparePane:
         self, session: AlbumSession, photo: ColoredPhoto, job: Job
     ) -> Iterator[Updates]:
         """Make what is wished and has not been made, such as places that have been changed."""
+        session.catch_up()
         old = photo.old_print
         if old and old.is_stale:
             yield from self._made(photo, old, job)
@@ -413,7 +420,7 @@ def _frame_html(old: OldPrint) -> str:
     return (
         f"<p>{html.escape(said)}</p>"
         f'<div class="prepare-stage frame" style="--ratio:{width / height:.4f}" '
-        f'data-width="{width}" data-height="{height}">'
+        f'data-width="{width}" data-height="{height}" data-turns="{old.wish.turns}">'
         f'<img src="{file_url(old.turned_preview())}" alt="What was uploaded, with the '
         'frame that is cut out" draggable="false">'
         f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">'

@@ -166,14 +166,16 @@ class OldPrint:
             write_preview(path, turned.pixels, turned)
         return path
 
-    def put_corners(self, turned: Corners) -> None:
-        """Take corners in pixels of the upload, turned as is wished.
+    def put_corners(self, turned: Corners, turns: int) -> None:
+        """Take corners in pixels of the upload, turned clockwise by so many quarters.
 
         Raises:
             ColorflowError: they do not enclose a print.
         """
-        width, height = self.turned_size
-        corners = _turned(turned, -self.wish.turns % 4, width, height)
+        width, height = self.scan.width, self.scan.height
+        if turns % 2:
+            width, height = height, width
+        corners = _turned(turned, -turns % 4, width, height)
         if any(not (0 <= x <= width and 0 <= y <= height) for x, y in turned):
             raise ColorflowError(
                 f"The corners have to be on the photo: from 0 to {width} across and from 0 to "

@@ -23,6 +23,7 @@ from colorflow.ui.panes import (
     UploadPane,
     formats_line,
     gray_button,
+    one_at_a_time,
     session_state,
 )
 from colorflow.ui.photos import UploadedPhoto, reduced
@@ -124,10 +125,11 @@ class ReferenceTab:
         }
         for pane, handler in ((photo, self.open_photo), (self.reference, self.open_reference)):
             upload = [pane.upload, *session]
-            gr.on(pane.changes, handler, upload, [*view, *shown], **self._opening)
+            last: dict[str, Any] = {**self._opening, "trigger_mode": "always_last"}
+            gr.on(pane.changes, handler, upload, [*view, *shown], **last)
         self.gray.click(self.treat_as_gray, session, view, **IN_TURN)
         self.button.click(
-            self.carry,
+            one_at_a_time(self.carry),
             [*session, self.strength, self.seed],
             shown,
             show_progress_on=self.status,

@@ -104,15 +104,20 @@ class Runs:
             session: the visitor's. The work before ends at once, and not only when this begins.
             values: further arguments of `make`.
         """
-        cleared = self._cleared(session)
-        session.stop()
-        try:
-            run = make(session, *values)
-        except FAILURES as error:
-            hidden = gr.update(visible=False)
-            return {**cleared, self._status: problem(error), self._cancel_button: hidden}
-        run.made_by = make
-        session.start(run)
+        session.catch_up()
+        cancels = session.cancels
+        with session.beginning:
+            cleared = self._cleared(session)
+            session.stop()
+            try:
+                run = make(session, *values)
+            except FAILURES as error:
+                hidden = gr.update(visible=False)
+                return {**cleared, self._status: problem(error), self._cancel_button: hidden}
+            run.made_by = make
+            session.start(run)
+        if session.cancels != cancels:  # while the work before came to its end
+            return {**cleared, **self.cancel(session)}
         return {
             **cleared,
             self._status: line("Waiting for its turn ..."),

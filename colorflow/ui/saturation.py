@@ -14,7 +14,7 @@ import gradio as gr
 from colorflow.limits import LARGEST_PALE, LARGEST_SATURATION
 from colorflow.ui.colorings import ColoredPhoto, ShownColoring
 from colorflow.ui.controls import factor
-from colorflow.ui.panes import IN_TURN
+from colorflow.ui.panes import IN_TURN, one_at_a_time
 from colorflow.ui.session import Session
 from colorflow.ui.status import Updates, worked
 
@@ -61,7 +61,7 @@ class SaturationPane:
         self._shown = shown
         return gr.on(
             [one.input for one in self.components],
-            self.change,
+            one_at_a_time(self.change),
             [session, *self.components],
             [*outputs, self._status],
             **{**IN_TURN, "show_progress": "hidden", "trigger_mode": "always_last"},

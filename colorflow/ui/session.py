@@ -109,6 +109,13 @@ class Session(Generic[Item]):
         """What the visitor wants to see beside the job, such as the detail at a spot."""
         self.compares_gray = False
         """Whether colorings are compared with the photo's gray even if the photo has colors."""
+        self.turn, self.showing = threading.Lock(), threading.Lock()
+        """Held by a handler that changes what others change, too, which may take a while, and while
+        the page is shown another choice of the visitor's; see `panes.one_at_a_time`."""
+        self.beginning = threading.Lock()
+        """Is held by a handler that begins a job."""
+        self.cancels = 0
+        """How often the visitor has cancelled."""
         self._root = root
         self._own: Path | None = None
         self._lock = threading.Lock()
@@ -241,12 +248,18 @@ class Session(Generic[Item]):
         Returns:
             Whether it was still waiting for its turn, which now is over.
         """
+        self.cancels += 1
         if self.job and self.job.state == "waiting":
             self.stop()
             return True
         if self.job:
             self.job.cancel()
         return False
+
+    def catch_up(self) -> None:
+        """Wait for the end of the handlers that have begun and change something."""
+        with self.turn:
+            pass
 
     def stop(self) -> None:
         """End the job and wait for its end."""

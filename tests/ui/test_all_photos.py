@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
 from zipfile import ZipFile
@@ -24,7 +25,7 @@ from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.colorize_layout import strip_html
 from colorflow.ui.controls import SAMPLES, SUMMARY
 from colorflow.ui.limits import UploadSpace
-from colorflow.ui.panes import OWN_FORMAT
+from colorflow.ui.panes import OWN_FORMAT, one_at_a_time
 from colorflow.ui.session import Session
 from colorflow.ui.status import Updates
 from colorflow.ui.storage import FULL, DiskQuota
@@ -209,7 +210,8 @@ def test_looking_waits_until_what_was_shown_has_been_sent(
 ) -> None:
     run = begun(tab, session)
     next(run)  # sent when Gradio asks for the next one
-    looking = threading.Thread(target=look, args=(tab, session, 1), daemon=True)
+    look_at = one_at_a_time(tab.look_at, "showing")(session, SimpleNamespace(index=1))
+    looking = threading.Thread(target=list, args=(look_at,), daemon=True)
     looking.start()
     looking.join(0.2)
     assert session.current is session.items[0]

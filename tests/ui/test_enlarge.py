@@ -254,10 +254,10 @@ def test_other_saturation_keeps_the_size_and_shows_its_detail(
 ) -> None:
     """The file before has other colors, so it goes, and one that is made meanwhile, too."""
     before = pieces(shown(pane, session, "×2", False, 9, 9), pane)
-    changed = tab.saturation.change(session, 0.0, 1.0)
-    assert changed.keys() & set(pane.components) == {pane.plain.button}
     steps = enlarging(pane, session, "×2", False, 2)
     next(steps)
+    changed = tab.saturation.change(session, 0.0, 1.0)
+    assert changed.keys() & set(pane.components) == {pane.plain.button}
     follow = pane.recolored(session, "×2", False, 9, 9)
     assert (follow[pane.download]["visible"], follow[pane.cancel]["visible"]) == (False, False)
     assert not list(steps), "it is made no more"

@@ -22,6 +22,13 @@ index => {
 }
 """
 
+_CHOOSE_AND_DOWNLOAD = """
+index => {
+    document.querySelectorAll("#gallery .thumbnail-item")[index].click();
+    document.querySelector("#download").click();
+}
+"""
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
@@ -77,7 +84,7 @@ def test_a_visitor_enlarges_a_coloring(browser: Browser, server: Page, tmp_path:
     assert "Traceback" not in server.log
 
 
-def test_the_detail_that_was_chosen_a_moment_before_is_made(
+def test_what_was_chosen_a_moment_before_is_saved_and_enlarged(
     browser: Browser, server: Page, tmp_path: Path
 ) -> None:
     """Both requests reach the server before it has looked at one of them."""
@@ -85,6 +92,10 @@ def test_the_detail_that_was_chosen_a_moment_before_is_made(
     Image.fromarray(data.camera()[::8, ::8]).save(photo)
     visitor = Visitor(browser, server)
     visitor.colorize(photo)
+    for index in (2, 1, 3, 0):
+        with visitor.page.expect_download(timeout=PATIENCE) as download:
+            visitor.page.evaluate(_CHOOSE_AND_DOWNLOAD, index)
+        assert download.value.suggested_filename == f"quick_{'abcd'[index]}.png"
     visitor.one("#size").get_by_text("×2").click()
     expect(visitor.one("#enlarge-samples .thumbnail-item")).to_have_count(4)
     visitor.expect_text("#enlarge-status", "128 × 128 pixels")

@@ -17,6 +17,7 @@ from tests.ui.visitor import Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
+_TWICE = "selector => [1, 2].forEach(() => document.querySelector(selector).click())"
 _AWAY = 40
 """Pixels of the scan by which a corner is wrong, and is corrected."""
 
@@ -117,7 +118,7 @@ def test_a_finger_draws_and_drags_on_the_picture_and_scrolls_beside_it(
     browser: Browser, server: Page, tmp_path: Path
 ) -> None:
     scan = tmp_path / "grandma.jpg"
-    save_scan(scan, 5.0)
+    (corners,) = save_scan(scan, 5.0)
     visitor = Visitor(browser, server, 390)
     visitor.upload(scan)
     across = visitor.one("#prepare-frame").get_by_label("Upper left, across")
@@ -127,6 +128,13 @@ def test_a_finger_draws_and_drags_on_the_picture_and_scrolls_beside_it(
     before = across.input_value()
     _swipe(visitor, corner, (14, 14), (30, 60))
     wait_until(lambda: float(across.input_value()) > float(before) + 20)
+
+    for act, turns, left in (("right", 2, SIDE - corners[2][0]), ("left", 0, None)):
+        visitor.page.evaluate(_TWICE, f"#prepare-frame [data-act={act}]")
+        expect(visitor.one(f"#prepare-frame [data-turns='{turns}']")).to_be_visible(
+            timeout=PATIENCE
+        )
+        assert left is None or abs(float(across.input_value()) - left) < 3
 
     visitor.one("#prepare-repair input").check()
     visitor.expect_text("#prepare-status", "of which are repaired")
