@@ -96,9 +96,9 @@ class HintedPhoto(ColoredPhoto):
         """The choices that are likely colors; none until `offer` has found them."""
         return self.choices[len(MATERIALS) :]
 
-    def click(self, x: float, y: float) -> None:
-        """Take a position on the preview, in its pixels."""
-        view, small = self.view, self.small
+    def click(self, x: float, y: float, seen: View | None = None) -> None:
+        """Take a position on a picture of a view, in its pixels; by default of what is shown."""
+        view, small = seen or self.view, self.small
         scale = view.width / small.width
         down = min(max(int((y + 0.5) * view.height / small.height), 0), view.height - 1)
         across = min(max(int((x + 0.5) * scale), 0), view.width - 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from colorflow.colorizer import Reach
 from colorflow.ui.colorings import PhotoSession
 from colorflow.ui.controls import place_in_numbers
 from colorflow.ui.enlarge import EnlargePane
-from colorflow.ui.hinted_photo import ZOOMS, HintedPhoto, HintSession, mean_spec
+from colorflow.ui.hinted_photo import ZOOMS, HintedPhoto, HintSession, View, mean_spec
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.panes import (
     AFTERWARDS,
@@ -22,6 +23,7 @@ from colorflow.ui.panes import (
     UploadPane,
     formats_line,
     gray_button,
+    one_at_a_time,
     picture,
     script,
     session_state,
@@ -109,6 +111,7 @@ class HintsTab:
         self.gray = gray_button("hints-gray")
         self.welcome = gr.HTML(_WELCOME, elem_id="hints-welcome")
         self.picture = picture("hints-picture", visible=False)
+        self.seen = gr.JSON(visible=False, elem_id="hints-seen")  # which `View` it shows
         with gr.Row(visible=False, elem_id="hints-zooming") as self.zooming:
             self.zoom = gr.Radio(
                 _ZOOMS,
@@ -169,7 +172,7 @@ class HintsTab:
             (self.photo.upload.upload, self.open_photo, [self.photo.upload, session]),
             (self.photo.upload.clear, self.open_photo, [self.photo.upload, session]),
             (self.gray.click, self.treat_as_gray, [session]),
-            (self.picture.select, self.click, [session]),
+            (self.picture.select, self.click, [session, self.seen]),
             (self.zoom.input, self.magnify, [session, self.zoom]),
             (self.overview.select, self.look_at, [session]),
             (self.swatches.select, self.press, [session]),
@@ -192,7 +195,7 @@ class HintsTab:
                 trigger_mode="multiple",
             )
         self.larger.plain.connect(session, self.larger.format)
-        changed = [self.picture, self.overview, self.save]
+        changed = [self.picture, self.seen, self.overview, self.save]
         self.larger.follow(self.saturation.connect(session, self._picture, changed))
         self.picture.select(None, js=_SHOW_CHOICES)
 
@@ -217,9 +220,9 @@ class HintsTab:
             *more, self.session, self.status, self.gray, self.welcome, self.side, self.picture,
             self.larger.plain.file, *self.larger.components, *self.saturation.components,
             self.points, self.materials, self.swatches, self.free, self.undo_button, self.save,
-            self.reach, self.zooming, self.zoom, self.overview,
+            self.reach, self.zooming, self.zoom, self.overview, self.seen,
         ]  # fmt: skip
-        changed = event(handler, inputs, shown, **options, **IN_TURN)
+        changed = event(one_at_a_time(handler), inputs, shown, **options, **IN_TURN)
         changed.then(self.offer, [self.session], [self.swatches, self.status], **AFTERWARDS)
 
     # the photo
@@ -239,6 +242,7 @@ class HintsTab:
 
     def take(self, other: PhotoSession, session: HintSession) -> Updates:
         """Take over the photo and the chosen coloring of the tab that colors photos."""
+        other.catch_up()
         try:
             photo = other.require()
             chosen = photo.require_chosen()
@@ -288,10 +292,18 @@ class HintsTab:
 
     # points
 
-    def click(self, session: HintSession, event: gr.SelectData) -> Updates:
-        """Begin a point where the picture was clicked, or move the held point there."""
-        x, y = event.index
-        return self._changed(session, lambda photo: photo.click(x, y))
+    def click(
+        self, session: HintSession, event: gr.SelectData, seen: list[int] | None = None
+    ) -> Updates:
+        """Begin a point where the picture was clicked, or move the held point there.
+
+        Args:
+            session: the visitor's.
+            event: has the place on the picture.
+            seen: the `View` that the picture showed, which another zoom may replace just now.
+        """
+        (x, y), view = event.index, View(*seen) if seen else None
+        return self._changed(session, lambda photo: photo.click(x, y, view))
 
     def magnify(self, session: HintSession, zoom: int) -> Updates:
         """Show the photo in one of `ZOOMS`."""
@@ -368,9 +380,10 @@ class HintsTab:
                 done = f"Colored in {time.perf_counter() - started:.1f} s."
             photo.aim()
             updates = self._shown(session, line(_next_step(photo.points, done)), photo)
-            if photo.chosen is shown:  # so do its detail and its file
-                updates = {one: to for one, to in updates.items() if one not in self._detail}
-            return updates
+            stays = self._detail if photo.chosen is shown else set()
+            if self.saturation.of(photo.chosen) == self.saturation.of(shown):
+                stays = {*stays, *self.saturation.components}  # they may be moved just now
+            return {one: to for one, to in updates.items() if one not in stays}
 
         return worked(session, self.status, changed)
 
@@ -414,6 +427,7 @@ class HintsTab:
         saved = str(photo.save(self._colorizer.digest))
         return {
             self.picture: gr.update(value=str(marked), visible=True),
+            self.seen: list(astuple(photo.view)),
             self.overview: gr.update(value=whole, visible=whole is not None),
             self.save: gr.update(value=saved, interactive=bool(photo.points.hints)),
         }

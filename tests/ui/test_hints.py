@@ -319,6 +319,10 @@ def test_a_click_on_a_part_shown_larger_lands_on_the_photo_s_own_pixel(
     updates = hints.magnify(session, 1)
     assert not updates[hints.overview]["visible"]
     assert session.require().view == View(0, 0, 1024, 1536)
+    assert value(updates, hints.seen) == [0, 0, 1024, 1536]
+    hints.magnify(session, 8)
+    hints.click(session, event([512, 341]), value(updates, hints.seen))
+    assert session.require().points.uncolored == (512, 768), "it was clicked in what was seen"
 
 
 def test_a_small_photo_with_transparency_is_shown_larger(hints: HintsTab, tmp_path: Path) -> None:

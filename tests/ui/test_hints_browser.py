@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Position, expect
 from skimage import color, data
 
 from benchmarks.page_pictures import loaded
@@ -24,6 +24,15 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 POSITION = (450, 300)
 """Across and down, in pixels of the photo, of a point that is neither black nor white."""
+_ZOOM_AND_CLICK = """
+({ x, y }) => {
+    document.querySelectorAll("#hints-zoom input")[3].click();
+    const picture = document.querySelector("#hints-picture img");
+    const { left, top } = picture.getBoundingClientRect();
+    const place = { clientX: left + x, clientY: top + y, bubbles: true };
+    picture.dispatchEvent(new MouseEvent("click", place));
+}
+"""
 WANTED = "#4a6fa5"
 """What the picker offers before anything is picked."""
 _BOXES = "one => [one, one.parentElement].map(each => each.getBoundingClientRect().toJSON())"
@@ -48,6 +57,11 @@ class Hinter(Visitor):
 
     def click_photo(self, across: float, down: float, width: int = 1536) -> None:
         """Click a place that is given in pixels of the photo."""
+        place = self.place_of(across, down, width)
+        self.one("#hints-picture img").click(position=place)
+
+    def place_of(self, across: float, down: float, width: int = 1536) -> Position:
+        """Where the picture of the whole has it, from its upper left corner."""
         picture = loaded(self.one("#hints-picture img"))
         box = picture.bounding_box()
         assert box is not None
@@ -58,7 +72,7 @@ class Hinter(Visitor):
             for side, n in zip(("width", "height"), natural, strict=True)
         ]
         factor = scale * natural[0] / width
-        picture.click(position={"x": margin[0] + factor * across, "y": margin[1] + factor * down})
+        return {"x": margin[0] + factor * across, "y": margin[1] + factor * down}
 
     def load(self, path: Path) -> None:
         with self.page.expect_file_chooser() as chooser:
@@ -169,14 +183,16 @@ def test_the_colors_stand_beside_the_photo(browser: Browser, app: Page, tmp_path
 def test_saved_hints_are_there_again_after_a_reload(
     browser: Browser, app: Page, gray: Path, tmp_path: Path
 ) -> None:
-    """The point is placed on a part that is shown larger, and reaches around itself alone."""
+    """The point is placed on a part that is shown larger, and reaches around itself alone.
+
+    The zoom is changed and the whole photo clicked in the same moment.
+    """
     visitor = Hinter(browser, app)
     visitor.begin(gray)
-    visitor.click_photo(*POSITION)
+    visitor.page.evaluate(_ZOOM_AND_CLICK, visitor.place_of(*POSITION))
     visitor.expect_text("#hints-status", "Now choose the color")
     overview, picture = visitor.one("#hints-overview img"), visitor.one("#hints-picture img")
     for act in (
-        visitor.one("#hints-zoom").get_by_text("×8").click,
         lambda: loaded(picture).click(),  # its middle
         visitor.one("#hints-reach").get_by_text("Around it").click,
         visitor.one("#hints-use").click,
