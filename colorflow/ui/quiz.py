@@ -16,7 +16,7 @@ from colorflow.quiz.store import Mode
 from colorflow.quiz.trials import MAX_PICTURES, MIN_PICTURES, PhotoPool
 from colorflow.ui.album import kind_of_archive, unpack_photos
 from colorflow.ui.limits import ROUND_PIXELS, UploadSpace, visitor_of
-from colorflow.ui.panes import AT_ONCE, IN_TURN, script
+from colorflow.ui.panes import AT_ONCE, IN_TURN, one_at_a_time, script, session_state
 from colorflow.ui.photos import link_or_copy, new_folder, storing
 from colorflow.ui.quiz_html import (
     LETTERS,
@@ -28,6 +28,7 @@ from colorflow.ui.quiz_html import (
     trial_html,
     verdict,
 )
+from colorflow.ui.session import Session
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
 
 PLAY, TEST = "Free play", "Test"
@@ -67,6 +68,17 @@ address that does not lead back to it.</p>
 """
 
 
+class QuizSession(Session[Any]):
+    """A session with a game after the first event."""
+
+    game: Game | None = None
+
+    def close(self) -> None:
+        """Delete the game's files."""
+        if self.game:
+            self.game.close()
+
+
 class QuizTab:
     """Components and handlers of the quiz tab, made inside a `gr.Blocks`.
 
@@ -81,7 +93,7 @@ class QuizTab:
 
     def __init__(self, quiz: Quiz, space: UploadSpace) -> None:
         self._quiz, self._space = quiz, space
-        self.game = gr.State(None, delete_callback=_close)
+        self.session = session_state(space, QuizSession)
         gr.HTML(_HEADING, elem_id="quiz-heading")
         with gr.Tabs(elem_id="quiz-pages", overflow_behavior="wrap"):
             with gr.Tab("Play", elem_id="quiz-play-page"):
@@ -141,26 +153,32 @@ class QuizTab:
 
     def _connect(self) -> None:
         """Connect events with handlers, none of which is public."""
-        chosen = [self.game, self.mode, self.k]
-        shown = [self.game, self.stage, self.score, self.status, self.about]
+        chosen = [self.session, self.mode, self.k]
+        shown = [self.session, self.stage, self.score, self.status, self.about]
         quietly = {"show_progress": "hidden", **IN_TURN}
-        self.stage.next(self.handled(self.go_on, self.status), chosen, shown, **quietly)
-        self.stage.choose(self.choose, [self.game], shown, **quietly)
-        self.mode.input(self.handled(self.change_mode, self.status), chosen, shown, **quietly)
+
+        def handled(act: Callable[..., Updates], told: gr.HTML) -> Callable[..., Any]:
+            return one_at_a_time(self.handled(act, told))
+
+        self.stage.next(handled(self.go_on, self.status), chosen, shown, **quietly)
+        self.stage.choose(one_at_a_time(self.choose), [self.session], shown, **quietly)
+        last = {**quietly, "trigger_mode": "always_last"}
+        self.mode.input(handled(self.change_mode, self.status), chosen, shown, **last)
         self.mode.input(
             lambda mode: gr.update(interactive=mode == PLAY), [self.mode], [self.k], **AT_ONCE
         )
-        own = self.handled(self.take_in, self.about)
+        own = handled(self.take_in, self.about)
         for upload, events in (
             (self.upload, [self.upload.upload, self.upload.delete, self.upload.clear]),
             (self.folder, [self.folder.upload]),
         ):
             offered = [*shown, self.mode, self.k, self.no_test]
-            gr.on(events, own, [*chosen, upload], offered, show_progress_on=self.about, **IN_TURN)
+            last = {**IN_TURN, "show_progress_on": self.about, "trigger_mode": "always_last"}
+            gr.on(events, own, [*chosen, upload], offered, **last)
         self.results_page.select(
-            self.handled(self.show_results, self.results),
-            [self.game],
-            [self.game, self.results, self.export],
+            handled(self.show_results, self.results),
+            [self.session],
+            [self.session, self.results, self.export],
             **quietly,
         )
 
@@ -172,12 +190,12 @@ class QuizTab:
             told: where it is said if that fails.
         """
 
-        def handler(request: gr.Request, game: Game | None, *values: Any) -> Updates:
+        def handler(request: gr.Request, session: QuizSession, *values: Any) -> Updates:
             try:
-                game = game or self._new_game(request)
-                return {self.game: game, **act(game, *values)}
+                session.game = session.game or self._new_game(request)
+                return {self.session: session, **act(session.game, *values)}
             except FAILURES as error:
-                return {self.game: game, told: problem(error)}
+                return {self.session: session, told: problem(error)}
 
         return handler
 
@@ -202,10 +220,10 @@ class QuizTab:
         """Show the trial that waits for an answer, or the next one."""
         return self._trial(game, _MODES[mode], k)
 
-    def choose(self, game: Game | None, event: gr.EventData) -> Updates:
+    def choose(self, session: QuizSession, event: gr.EventData) -> Updates:
         """Take an answer, and show its outcome, or in a test the next trial."""
         token, chosen = getattr(event, "token", None), getattr(event, "chosen", None)
-        outcome = None
+        game, outcome = session.game, None
         if game and isinstance(token, str) and isinstance(chosen, int):
             outcome = game.answer(token, chosen)
         if game is None or outcome is None:
@@ -307,8 +325,3 @@ class QuizTab:
             answer = "Right, it is" if outcome.right else "No, it is"
             text = verdict(f"{answer} picture {LETTERS[outcome.trial.truth]}.")
         return {self.stage: stage, self.score: score_html(game.score), self.status: text}
-
-
-def _close(game: Game | None) -> None:
-    if game is not None:
-        game.close()

@@ -21,8 +21,8 @@ from colorflow.quiz.statistics import Tally, bootstrap_interval
 from colorflow.quiz.store import AnswerStore
 from colorflow.quiz.trials import PhotoPool, Trial, open_pool
 from colorflow.ui import quiz as quiz_module
-from colorflow.ui.limits import UploadSpace
-from colorflow.ui.quiz import PLAY, TEST, QuizTab
+from colorflow.ui.limits import MemoryBudget, UploadSpace
+from colorflow.ui.quiz import PLAY, TEST, QuizSession, QuizTab
 from colorflow.ui.quiz_html import results_html
 from colorflow.ui.quiz_html import test_result as result_of_test
 from tests.quiz.album import Clock, Painter, clock_of_games, damage_answers, save_album, scanned
@@ -86,16 +86,29 @@ def started(
     tab: QuizTab, k: int = 3, mode: str = PLAY, address: str = "203.0.113.1"
 ) -> tuple[Game, dict[Any, Any]]:
     updates = call(tab, tab.go_on, None, mode, k, address=address)
-    return updates[tab.game], updates
+    return updates[tab.session].game, updates
 
 
 def call(
-    tab: QuizTab, act: Any, game: Game | None, *values: Any, address: str = "203.0.113.1"
+    tab: QuizTab,
+    act: Any,
+    game: QuizSession | Game | None,
+    *values: Any,
+    address: str = "203.0.113.1",
 ) -> dict[Any, Any]:
     """What the handler of a method gives."""
     request = SimpleNamespace(username=None, client=SimpleNamespace(host=address))
     told = {"take_in": tab.about, "show_results": tab.results}.get(act.__name__, tab.status)
-    return tab.handled(act, told)(request, game, *values)
+    return tab.handled(act, told)(request, seated(game), *values)
+
+
+def seated(game: QuizSession | Game | None) -> QuizSession:
+    """The visitor's place, with a game if there is one."""
+    if isinstance(game, QuizSession):
+        return game
+    seat = QuizSession(Path(), MemoryBudget())
+    seat.game = game
+    return seat
 
 
 def waiting(game: Game) -> Trial:
@@ -105,7 +118,7 @@ def waiting(game: Game) -> Trial:
 
 def choose(tab: QuizTab, game: Game | None, token: Any, chosen: Any) -> dict[Any, Any]:
     event = SimpleNamespace(token=token, chosen=chosen)
-    return tab.choose(game, event)  # type: ignore[arg-type]
+    return tab.choose(seated(game), event)  # type: ignore[arg-type]
 
 
 def answer(tab: QuizTab, game: Game, *, right: bool) -> dict[Any, Any]:
@@ -180,7 +193,7 @@ def test_a_trial_cannot_be_answered_twice_or_by_others(tab: QuizTab) -> None:
     choose(tab, game, trial.token, trial.truth)
     assert is_problem(choose(tab, game, trial.token, trial.truth), tab.status)
     assert (game.score.answered, game.score.right, other.score.answered) == (1, 1, 0)
-    assert is_problem(tab.choose(game, gr.EventData(None, {})), tab.status)
+    assert is_problem(tab.choose(seated(game), gr.EventData(None, {})), tab.status)
 
 
 def test_problems_are_told(make: Any, tmp_path: Path) -> None:
@@ -258,7 +271,7 @@ def test_own_photos_that_are_few_or_none_are_told(
     assert is_problem(updates, tab.about)
     assert "None of these files is a photo" in text(updates, tab.about)
     assert "HEIC" in text(updates, tab.about)
-    updates = call(tab, tab.take_in, updates[tab.game], PLAY, 3, [str(album / "000.png")])
+    updates = call(tab, tab.take_in, updates[tab.session], PLAY, 3, [str(album / "000.png")])
     assert text(updates, tab.about) == "1 of 1 files are color photos."
 
 
@@ -274,10 +287,10 @@ def test_of_too_many_own_photos_the_first_are_taken(
     for path in map(Path, files):  # what follows the picture is not read
         path.write_bytes(path.read_bytes() + bytes(900_000))
     monkeypatch.setattr(tab, "_space", replace(tab._space, megabytes=2))
-    updates = call(tab, tab.take_in, updates[tab.game], PLAY, 3, files)
+    updates = call(tab, tab.take_in, updates[tab.session], PLAY, 3, files)
     assert text(updates, tab.about).startswith("2 of the first 2 files are color photos.")
     monkeypatch.setattr(tab, "_space", replace(tab._space, megabytes=0))
-    assert is_problem(call(tab, tab.take_in, updates[tab.game], PLAY, 3, files), tab.about)
+    assert is_problem(call(tab, tab.take_in, updates[tab.session], PLAY, 3, files), tab.about)
 
 
 # nothing tells
@@ -334,7 +347,7 @@ def test_a_test_says_what_is_lacking(tab: QuizTab) -> None:
     stage = value(updates, tab.stage)
     assert "4 are here, so 36 are missing" in stage
     assert "<button" not in stage
-    back = call(tab, tab.change_mode, updates[tab.game], PLAY, 3)
+    back = call(tab, tab.change_mode, updates[tab.session], PLAY, 3)
     assert "Start" in value(back, tab.stage)
     assert "36 are missing" in text(call(tab, tab.go_on, None, TEST, 3), tab.status)
 
@@ -403,7 +416,7 @@ def test_a_closed_page_leaves_nothing(tab: QuizTab, root: Path) -> None:
     game, _ = started(tab)
     call(tab, tab.show_results, game)
     assert any(root.rglob("*.png"))
-    tab.game.delete_callback(game)
+    tab.session.delete_callback(seated(game))
     assert not any(root.rglob("*.png"))
     assert not any(root.rglob("*.csv"))
-    tab.game.delete_callback(None)  # a visitor who never played
+    tab.session.delete_callback(QuizSession(Path(), MemoryBudget()))  # a visitor who never played
