@@ -146,12 +146,20 @@ def test_a_coloring_is_finished_and_kept(
     tiles.nth(1).hover()
     assert tiles.nth(1).evaluate("one => getComputedStyle(one).filter") == "none"
 
+    kept = visitor.one("#kept [data-act=look]")
+    tiles.nth(1).click()
+    expect(tiles.nth(1)).to_have_class(re.compile("selected"))
+    visitor.one("#keep-this").click()
+    expect(kept).to_have_count(1)
+    tiles.first.click()
+    expect(after).to_have_attribute("src", re.compile(r"a\.jpg$"))
     for half in ("0.5", "0.55", "0.5"):
         with visitor.renewed(after):
             visitor.one("#saturation input[type=range]").fill(half)
     expect(tiles.first.locator("img")).to_have_js_property("src", _src(after))
     visitor.one("#keep-this").click()
-    kept = visitor.one("#kept [data-act=look]")
+    expect(kept).to_have_count(2)
+    visitor.one("#kept [data-act=drop]").first.dblclick()
     expect(kept).to_have_count(1)
     visitor.one("#else").click()
     visitor.expect_text("#gallery", "Sample 4")

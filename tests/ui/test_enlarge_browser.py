@@ -93,7 +93,7 @@ def test_what_was_chosen_a_moment_before_is_saved_and_enlarged(
     visitor = Visitor(browser, server)
     visitor.colorize(photo)
     for index in (2, 1, 3, 0):
-        with visitor.page.expect_download(timeout=PATIENCE) as download:
+        with visitor.page.expect_download() as download:
             visitor.page.evaluate(_CHOOSE_AND_DOWNLOAD, index)
         assert download.value.suggested_filename == f"quick_{'abcd'[index]}.png"
     visitor.one("#size").get_by_text("×2").click()

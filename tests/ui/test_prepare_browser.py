@@ -131,9 +131,7 @@ def test_a_finger_draws_and_drags_on_the_picture_and_scrolls_beside_it(
 
     for act, turns, left in (("right", 2, SIDE - corners[2][0]), ("left", 0, None)):
         visitor.page.evaluate(_TWICE, f"#prepare-frame [data-act={act}]")
-        expect(visitor.one(f"#prepare-frame [data-turns='{turns}']")).to_be_visible(
-            timeout=PATIENCE
-        )
+        expect(visitor.one(f"#prepare-frame [data-turns='{turns}']")).to_be_visible()
         assert left is None or abs(float(across.input_value()) - left) < 3
 
     visitor.one("#prepare-repair input").check()
