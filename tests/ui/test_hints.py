@@ -533,7 +533,7 @@ def test_a_hinted_photo_is_enlarged_and_saved_as_png(root: Path, small: Path) ->
     assert updates[larger.column]["visible"]
     png = Path(value(larger.plain.prepare(session, "PNG"), larger.plain.file))
     assert png.name == "small_hints.png"
-    larger.runs.begin(larger.enlarge, session, "×2", False, 0, "PNG")
+    larger.runs.begin(larger.enlarge, session, "×2", False, "PNG")
     *_, last = larger.runs.work(larger.enlarge, session)
     enlarged = Path(value(last, larger.download))
     assert enlarged.name == "small_hints_x2_mean.png"
