@@ -235,8 +235,8 @@ class PreparePane:
                 old.corners = old.frames[int(number)]
             else:
                 # Of two quick turns, the second one still has them as they were before the first.
-                turns = getattr(event, "turns", None)
-                turns = turns if turns in range(4) else old.wish.turns
+                seen: Any = getattr(event, "turns", None)
+                turns = int(seen) if seen in range(4) else old.wish.turns
                 old.put_corners(_points_of(event.value), turns)
             if act in ("left", "right"):
                 old.turn(1 if act == "right" else -1)
