@@ -16,7 +16,7 @@ from colorflow.quiz.store import Mode
 from colorflow.quiz.trials import MAX_PICTURES, MIN_PICTURES, PhotoPool
 from colorflow.ui.album import kind_of_archive, unpack_photos
 from colorflow.ui.limits import ROUND_PIXELS, UploadSpace, visitor_of
-from colorflow.ui.panes import AT_ONCE, IN_TURN, one_at_a_time, script, session_state
+from colorflow.ui.panes import AFTERWARDS, AT_ONCE, IN_TURN, one_at_a_time, script, session_state
 from colorflow.ui.photos import link_or_copy, new_folder, storing
 from colorflow.ui.quiz_html import (
     LETTERS,
@@ -155,14 +155,13 @@ class QuizTab:
         """Connect events with handlers, none of which is public."""
         chosen = [self.session, self.mode, self.k]
         shown = [self.session, self.stage, self.score, self.status, self.about]
-        quietly = {"show_progress": "hidden", **IN_TURN}
 
         def handled(act: Callable[..., Updates], told: gr.HTML) -> Callable[..., Any]:
             return one_at_a_time(self.handled(act, told))
 
-        self.stage.next(handled(self.go_on, self.status), chosen, shown, **quietly)
-        self.stage.choose(one_at_a_time(self.choose), [self.session], shown, **quietly)
-        last = {**quietly, "trigger_mode": "always_last"}
+        self.stage.next(handled(self.go_on, self.status), chosen, shown, **AFTERWARDS)
+        self.stage.choose(one_at_a_time(self.choose), [self.session], shown, **AFTERWARDS)
+        last = {**AFTERWARDS, "trigger_mode": "always_last"}
         self.mode.input(handled(self.change_mode, self.status), chosen, shown, **last)
         self.mode.input(
             lambda mode: gr.update(interactive=mode == PLAY), [self.mode], [self.k], **AT_ONCE
@@ -179,7 +178,7 @@ class QuizTab:
             handled(self.show_results, self.results),
             [self.session],
             [self.session, self.results, self.export],
-            **quietly,
+            **AFTERWARDS,
         )
 
     def handled(self, act: Callable[..., Updates], told: gr.HTML) -> Callable[..., Updates]:
