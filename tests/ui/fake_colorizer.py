@@ -264,7 +264,12 @@ class SmallRepairer(Repairer):
         return 2 * (lightness[tile] - 94)
 
     def _filled(
-        self, filled: NDArray[np.float32], mask: object, tile: tuple[slice, slice], *_: object
+        self,
+        filled: NDArray[np.float32],
+        mask: object,
+        grain: object,
+        tile: tuple[slice, slice],
+        *_: object,
     ) -> NDArray[np.float32]:
         return filled[tile]
 
