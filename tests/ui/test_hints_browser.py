@@ -193,7 +193,6 @@ def test_saved_hints_are_there_again_after_a_reload(
     visitor.expect_text("#hints-status", "Now choose the color")
     overview, picture = visitor.one("#hints-overview img"), visitor.one("#hints-picture img")
     for act in (
-        lambda: loaded(picture).click(),  # its middle
         visitor.one("#hints-reach").get_by_text("Around it").click,
         visitor.one("#hints-use").click,
         lambda: loaded(overview).click(position={"x": 40, "y": 20}),
