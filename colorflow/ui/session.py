@@ -18,8 +18,25 @@ from colorflow.errors import ColorflowError
 from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.photos import UploadedPhoto, new_folder, open_photo, storing
 
+_TURN_SECONDS = 30
+"""How long a handler waits for another one of its visitor."""
 _PATIENCE_SECONDS = 10
 """How long a new job waits for the end of the one before; one coloring takes less."""
+
+
+@contextmanager
+def taking(lock: threading.Lock) -> Iterator[None]:
+    """Hold a lock, which is waited for, but not for ever.
+
+    Whoever has it may never go on: Gradio asks for no further update when a visitor has left. Who
+    waits for it keeps the queue of all visitors waiting.
+    """
+    is_taken = lock.acquire(timeout=_TURN_SECONDS)
+    try:
+        yield
+    finally:
+        if is_taken:
+            lock.release()
 
 
 class HasFolder(Protocol):
@@ -258,7 +275,7 @@ class Session(Generic[Item]):
 
     def catch_up(self) -> None:
         """Wait for the end of the handlers that have begun and change something."""
-        with self.turn:
+        with taking(self.turn):
             pass
 
     def stop(self) -> None:

@@ -16,6 +16,7 @@ from colorflow.errors import ColorflowError
 from colorflow.photo import Provenance
 from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.panes import one_at_a_time
 from colorflow.ui.session import Job, Session
 from tests.ui.page_process import PATIENCE
 
@@ -98,3 +99,14 @@ def test_a_job_is_awaited_only_if_it_has_begun(session: Session[Any], begun: boo
     stop.join(PATIENCE)
     assert not stop.is_alive()
     assert session.job is None
+
+
+def test_a_turn_that_is_never_given_back_is_waited_for_once(
+    session: Session[ColoredPhoto], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gradio asks a handler for no further update when the visitor has left."""
+    monkeypatch.setattr("colorflow.ui.session._TURN_SECONDS", 0.05)
+    session.turn.acquire()
+    assert list(one_at_a_time(lambda session: {})(session)) == [{}, {}]
+    session.catch_up()
+    assert session.turn.locked(), "it is still that of who took it"
