@@ -154,12 +154,17 @@ class Browser:
             "session_hash": "cheat",
         }
         self._web.post("queue/join", json=request).raise_for_status()
+        shown = ""
         with self._web.stream("GET", "queue/data?session_hash=cheat") as lines:
             for line in lines.iter_lines():
                 message = json.loads(line.removeprefix("data:")) if line else {}
-                if message.get("msg") == "process_completed":
+                kind = message.get("msg")
+                if kind in ("process_generating", "process_completed"):
                     assert message["success"], message
-                    return " ".join(_texts(message["output"]["data"]))
+                    # The first is whole; further ones say what changes.
+                    shown = shown or " ".join(_texts(message["output"]["data"]))
+                if kind == "process_completed":
+                    return shown
         raise AssertionError("the server gives no answer")
 
 

@@ -30,7 +30,7 @@ from colorflow.ui.limits import LONG_QUEUE
 from colorflow.ui.panes import AFTERWARDS, AT_ONCE, OWN_FORMAT, SUFFIXES, Download, picture
 from colorflow.ui.photos import UploadedPhoto, write_preview
 from colorflow.ui.runs import Run, Runs, Steps
-from colorflow.ui.session import Job, Session
+from colorflow.ui.session import Job, Session, taking
 from colorflow.ui.spots import best_spot
 from colorflow.ui.status import FAILURES, Updates, line, problem, progress, status_line
 
@@ -269,13 +269,15 @@ class EnlargePane:
 
         An enlargement that still waits for its turn makes this one.
         """
-        index, job = int(event.index), session.job
-        if session.look:
-            session.look.number = max(0, index - 1)
+        index = int(event.index)
         chosen = {self.samples: gr.update(selected_index=index)}
-        if isinstance(job, Enlarging) and job.state == "waiting" and not job.end:
-            return chosen
-        return {**chosen, **self.stopped(session, size, restore)}
+        with taking(session.beginning):  # it is begun before or after this, not meanwhile
+            job = session.job
+            if session.look:
+                session.look.number = max(0, index - 1)
+            if isinstance(job, Enlarging) and job.state == "waiting" and not job.end:
+                return chosen
+            return {**chosen, **self.stopped(session, size, restore)}
 
     # a spot
 
