@@ -109,7 +109,8 @@ class Exploration:
 
         Returns:
             (steps, 2, 64, 64) CIELAB units, for `Colorizer.render`. The ends are, to the bit, what
-            `reproduce` gives for each of the two specs alone.
+            `reproduce` gives for each of the two specs alone. Those in between have as many looks
+            as the end that has more.
         """
         if steps < 2:
             raise ValueError(f"steps: expected at least 2, got {steps}")
@@ -121,10 +122,10 @@ class Exploration:
             for step in range(1, steps - 1)
         ]
         # Each end alone: the last bits depend on how many colorings are decoded at once.
-        outer = [model.chroma([spec]) for spec in ends]
-        inner = [model.decode(between)] if between else []
-        way = [outer[0], *inner, outer[1]]
-        return np.concatenate([model.paint(ab, ends[0].looks) for ab in way])
+        outer = [model.paint(model.chroma([spec]), spec.looks) for spec in ends]
+        looks = max(spec.looks for spec in ends)
+        inner = [model.paint(model.decode(between), looks)] if between else []
+        return np.concatenate([outer[0], *inner, outer[1]])
 
     def decode_by_level(
         self,

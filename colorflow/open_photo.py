@@ -70,7 +70,7 @@ class OpenPhoto:
             value = float(log_prob(index - index % CHUNK)[index % CHUNK])
             return value if math.isfinite(value) else -math.inf
 
-        shown = self.model.paint(ab, specs[0].looks)
+        shown = self.model.paint(ab, [spec.looks for spec in specs])
         return [
             Coloring(
                 self.photo,

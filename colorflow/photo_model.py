@@ -108,17 +108,18 @@ class PhotoModel:
 
     @one_thread()
     @torch.inference_mode()
-    def paint(self, ab: NDArray[np.float32], looks: int) -> NDArray[np.float32]:
+    def paint(self, ab: NDArray[np.float32], looks: int | Sequence[int]) -> NDArray[np.float32]:
         """The chroma that people see of the model's: it belongs to things, and keeps the hints.
 
         Args:
             ab: (n, 2, 64, 64) CIELAB units.
-            looks: 1, or more to add the small scale of the crops.
+            looks: 1, or more to add the small scale of the crops; of all, or of each.
 
         Returns:
             (n, 2, 64, 64).
         """
-        seen = ab + self.small_scale if looks > 1 else ab
+        each = zip(ab, np.broadcast_to(looks, len(ab)), strict=True)
+        seen = np.stack([one + self.small_scale if n > 1 else one for one, n in each])
         # One by one: the last bits of a product depend on how many colorings it has.
         one_by_one = zip(seen[:, None], contrast_of(ab)[:, None], strict=True)
         shown = np.concatenate([self.operator(one, wanted) for one, wanted in one_by_one])
