@@ -16,8 +16,9 @@ from colorflow.version import __version__
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
     from colorflow.enlarge.enlarger import Enlarger
+    from colorflow.repair.repairer import Repairer
 
-__all__ = ["Colorizer", "Enlarger", "__version__"]
+__all__ = ["Colorizer", "Enlarger", "Repairer", "__version__"]
 
 
 def __getattr__(name: str) -> object:
@@ -29,4 +30,8 @@ def __getattr__(name: str) -> object:
         from colorflow.enlarge.enlarger import Enlarger
 
         return Enlarger
+    if name == "Repairer":
+        from colorflow.repair.repairer import Repairer
+
+        return Repairer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

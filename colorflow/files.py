@@ -238,7 +238,7 @@ def default_weights(name: str = COLORING_WEIGHTS) -> Path:
     """Path of the shipped weights: inside the installed package, or beside it in a checkout.
 
     Args:
-        name: `COLORING_WEIGHTS` or `ENLARGE_WEIGHTS`.
+        name: `COLORING_WEIGHTS`, `ENLARGE_WEIGHTS` or `REPAIR_WEIGHTS`.
     """
     package = Path(__file__).parent
     inside = package / "weights" / name

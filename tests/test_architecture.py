@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+import colorflow
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # A module imports only from its own layer and from those before it.
@@ -69,7 +71,12 @@ DATA_PREP_MAY_USE = (
 )
 
 # Names of the package itself, and the layers that they come from.
-OFFERED = {"Colorizer": "colorizer", "Enlarger": "enlarge", "__version__": "version"}
+OFFERED = {
+    "Colorizer": "colorizer",
+    "Enlarger": "enlarge",
+    "Repairer": "repair",
+    "__version__": "version",
+}
 
 HEAVY = ("torch", "kornia", "gradio", "cv2", "PIL", "numpy", "skimage")
 
@@ -235,6 +242,12 @@ for command in [[], *([name] for name in COMMANDS), ["blind", "make"], ["zoo", "
 def test_reading_and_rendering_photos_does_not_load_torch() -> None:
     code = "import colorflow.photo, colorflow.color.full_resolution"
     assert loaded_by(code, ("torch", "kornia", "gradio")) == []
+
+
+def test_the_package_offers_its_classes() -> None:
+    assert set(colorflow.__all__) == set(OFFERED)
+    for name in set(OFFERED) - {"__version__"}:
+        assert getattr(colorflow, name).__name__ == name
 
 
 def test_no_two_public_classes_have_one_name() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -13,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from colorflow import files
 from colorflow.files import (
     FileKind,
     check_replaceable,
+    default_weights,
     digest_of,
     is_temporary_name,
     json_kind,
@@ -180,6 +183,13 @@ def test_checking_does_nothing(tmp_path: Path) -> None:
 def test_a_digest_is_that_of_the_content(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"x" * 10**6)
     assert digest_of(tmp_path / "x") == hashlib.sha256(b"x" * 10**6).hexdigest()[:16]
+
+
+def test_all_shipped_weights_are_named() -> None:
+    names = {name: value for name, value in vars(files).items() if name.endswith("_WEIGHTS")}
+    shipped = default_weights().parent.glob("*.safetensors")
+    assert set(names.values()) == {path.name for path in shipped}
+    assert set(re.findall(r"`(\w+_WEIGHTS)`", default_weights.__doc__ or "")) == set(names)
 
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:

@@ -13,9 +13,8 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from colorflow import Colorizer, Enlarger
+from colorflow import Colorizer, Enlarger, Repairer
 from colorflow.coloring import Coloring
-from colorflow.repair.repairer import Repairer
 
 ROOT = Path(__file__).parent.parent
 
