@@ -404,10 +404,9 @@ class EnlargeSettings(_Settings):
 
     @property
     def labels(self) -> list[str]:
-        """Labels such as ``x2_mean`` and ``x2_s1``: the scale, and the mean or a sample's seed."""
-        return [
-            f"x{self.scale}_{draw.label}" for draw in draws(self.n, self.temperature, self.seed)
-        ]
+        """Labels such as ``x2_mean`` and ``x2_restored_s1``, see `Draw.label_of`."""
+        own = draws(self.n, self.temperature, self.seed)
+        return [draw.label_of(self.scale, restored=self.restore) for draw in own]
 
     def statements(self, photo: str, task: PhotoTask, weights: Digests) -> dict[str, Statements]:
         """What each result will say of itself, by label."""

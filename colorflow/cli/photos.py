@@ -321,8 +321,8 @@ def _reference(path: Path, strength: float | None) -> Reference:
 @_ENLARGING
 @_REPAIRING
 @_batch_options(
-    labels="{label} is the scale and the mean or the seed, such as x2_mean or x2_s1, and {seed} "
-    "the seed alone, with --temperature",
+    labels="{label} is the scale and the mean or the seed, such as x2_mean or x2_s1, after "
+    "--restore x2_restored_mean, and {seed} the seed alone, with --temperature",
     report="",
 )
 def enlarge(**given: Any) -> int:

@@ -26,6 +26,10 @@ class Draw:
     temperature: float
     seed: int
 
+    def label_of(self, scale: int, *, restored: bool) -> str:
+        """Label of a file with it, such as ``x2_mean``, or ``x2_restored_s1``."""
+        return f"x{scale}_{'restored_' if restored else ''}{self.label}"
+
 
 MEAN = Draw("mean", 0.0, 0)
 """The mean of all samples."""

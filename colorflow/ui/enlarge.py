@@ -413,14 +413,13 @@ class EnlargePane:
         shown = _Shown(current)
         width, height = size_of_result(shown.photo, look.scale)
         suffix = SUFFIXES[format_] or shown.photo.suffix
-        restored = "_restored" if look.restore else ""
         if session.look:
             session.look.is_ordered = True
 
         def steps(job: Job) -> Steps:
             look.number = _chosen(session)
-            name = f"{shown.stem}_x{look.scale}{restored}_{look.draw.label}{suffix}"
-            path = shown.folder / name
+            own = look.draw.label_of(look.scale, restored=look.restore)
+            path = shown.folder / f"{shown.stem}_{own}{suffix}"
             began = time.perf_counter()
             for share in self._written(shown, look, path):
                 if job.end:

@@ -29,11 +29,12 @@ def test_the_command(
     assert not detail_of.restored
     assert main([*command, *options, "--clean", "--report", str(report)]) == 0
     assert "1 skipped" in capsys.readouterr().out
-    restored = [*command, "--restore", "-o", str(tmp_path / "restored")]
-    assert main(restored) == 0
-    detail_of = read_statements(tmp_path / "restored" / "a_x2_mean.jpg").detail
-    assert detail_of
-    assert detail_of.restored
+    for way in ("--clean", "--restore"):  # beside each other, in one folder
+        assert main([*command, way]) == 0
+    for name, is_restored in (("a_x2_mean.jpg", False), ("a_x2_restored_mean.jpg", True)):
+        detail_of = read_statements(out / name).detail
+        assert detail_of
+        assert detail_of.restored == is_restored
     assert main([*command, "--name", "{stem}_{seed}.{ext}", "-n", "2"]) == 2
     assert "is for samples alone; write {label}, or ask for samples" in capsys.readouterr().err
 

@@ -28,6 +28,7 @@ from colorflow.batch import (
     run_in_process,
     write_sheet,
 )
+from colorflow.batch.names import DEFAULT_TEMPLATE
 from colorflow.batch.processes import WorkerConfig, load_models
 from colorflow.batch.ray_engine import PhotoWorker
 from colorflow.batch.settings import BatchSettings
@@ -48,7 +49,11 @@ def enlarge(enlarger: Enlarger, tmp_path: Path) -> Callable[..., dict[str, Photo
     """Enlarges into the folder `out`, and gives the outcomes by the names of the photos."""
 
     def outcomes(
-        *inputs: Path, recursive: bool = False, ext: str = "auto", **settings: object
+        *inputs: Path,
+        recursive: bool = False,
+        ext: str = "auto",
+        template: str = DEFAULT_TEMPLATE,
+        **settings: object,
     ) -> dict[str, PhotoOutcome]:
         work = EnlargeSettings(**settings)  # type: ignore[arg-type]
         plan = make_plan(
@@ -56,7 +61,7 @@ def enlarge(enlarger: Enlarger, tmp_path: Path) -> Callable[..., dict[str, Photo
             tmp_path / "out",
             work,
             recursive=recursive,
-            naming=Naming(ext=ext),
+            naming=Naming(template, ext),
             weights={DETAIL: enlarger.digest},
         )
         return {one.path.name: one for one in run_in_process(plan, enlarger=enlarger)}
@@ -145,13 +150,13 @@ def test_a_result_that_was_made_otherwise_is_not_replaced(
     album: Path,
     enlarge: Enlarge,
 ) -> None:
-    photo = album / "b.png"
-    enlarge(photo, **before)
-    outcome = enlarge(photo, **change)["b.png"]
+    photo, one_name = album / "b.png", {"template": "{stem}.{ext}"}
+    enlarge(photo, **one_name, **before)
+    outcome = enlarge(photo, **one_name, **change)["b.png"]
     assert outcome.status == "failed"
     assert message in str(outcome.reason)
-    assert enlarge(photo, **change, overwrite=True)["b.png"].status == "done"
-    assert enlarge(photo, **change)["b.png"].status == "skipped"
+    assert enlarge(photo, **one_name, **change, overwrite=True)["b.png"].status == "done"
+    assert enlarge(photo, **one_name, **change)["b.png"].status == "skipped"
 
 
 def test_another_seed_adds_samples_to_the_mean(
