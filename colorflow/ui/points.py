@@ -46,10 +46,15 @@ class Points:
         return self._reach if self.current is None else self.hints[self.current].reach
 
     def spread(self, reach: Reach) -> None:
-        """Let the current point, and new ones from now on, color what `Hint` calls a reach."""
+        """Let the current point, or the next one, color what `Hint` calls a reach.
+
+        So do new ones from now on, but for "alike", which is for one point: it colors so much that
+        nobody should choose it by accident.
+        """
         self._reach = reach
         if self.current is not None:
             self._splice(self.current, replace(self.hints[self.current], reach=reach))
+            self._forget_alike()
 
     @property
     def can_undo(self) -> bool:
@@ -97,6 +102,7 @@ class Points:
             if len(self.hints) >= MOST_POINTS:
                 raise ColorflowError(f"There are {MOST_POINTS} points already; delete one first.")
             self._splice(len(self.hints), Hint(*self.uncolored, a, b, self._reach))
+            self._forget_alike()
         elif self.current is not None:
             self._splice(self.current, replace(self.hints[self.current], a=a, b=b))
         else:
@@ -153,6 +159,10 @@ class Points:
     ) -> None:
         self._before.append((self.hints, undo))
         self.hints, self.current, self.held, self.uncolored = hints, current, False, None
+
+    def _forget_alike(self) -> None:
+        if self._reach == "alike":
+            self._reach = "thing"
 
     def _check(self, index: int) -> None:
         if not 0 <= index < len(self.hints):

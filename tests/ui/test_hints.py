@@ -397,6 +397,16 @@ def test_how_far_a_point_reaches_is_chosen_before_or_after_its_color(
     assert points_of(session)[0].reach == "around"
 
 
+def test_everything_like_it_goes_back_after_one_hint(hints: HintsTab, small: Path) -> None:
+    session = opened(hints, small)
+    hints.put(session, 20, 20)
+    hints.spread(session, "alike")
+    assert value(hints.pick_freely(session, "#00a000"), hints.reach) == "alike"
+    assert value(hints.put(session, 40, 20), hints.reach) == "thing"
+    hints.pick_freely(session, "#a00000")
+    assert [one.reach for one in points_of(session)] == ["alike", "thing"]
+
+
 def test_other_colors_keep_the_points(hints: HintsTab, small: Path) -> None:
     session = opened(hints, small)
     hints.put(session, 20, 20)

@@ -94,6 +94,21 @@ def test_a_point_reaches_as_far_as_is_said_and_so_do_those_after_it(points: Poin
     assert [hint.reach for hint in points.hints] == ["thing", "around", "around", "alike"]
 
 
+def test_everything_like_it_is_for_one_point(points: Points) -> None:
+    """Whether it is chosen before the color or after it."""
+    points.put(50, 60)
+    points.spread("alike")
+    points.color(5, 6)
+    assert points.reach == "alike", "of this point"
+    points.put(70, 80)
+    assert points.reach == "thing"
+    points.color(7, 8)
+    points.spread("alike")
+    points.put(90, 100)
+    points.color(9, 10)
+    assert [hint.reach for hint in points.hints[2:]] == ["alike", "alike", "thing"]
+
+
 def test_the_target_is_what_gets_the_next_color(points: Points) -> None:
     first, second = points.hints
     assert points.target() == (200, 300, (first,))
