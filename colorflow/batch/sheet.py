@@ -181,17 +181,20 @@ def write_sheet(
 def caption_of(coloring: ColoredFile) -> str:
     """What a result is, and which print of several it shows.
 
-    That is a principal coloring's letter and share, the seed of a sample, the mean of the detail,
-    or how much of a print was repaired.
+    That is a principal coloring's letter and share, the seed of a sample, or the mean of the
+    detail; and how much of the print was repaired, if anything.
     """
-    number = coloring.print_number
-    return f"Print {number}, {_said_of(coloring)}" if number else _said_of(coloring)
+    repaired = f"{share_text(coloring.repaired)} repaired" if coloring.repaired else ""
+    if coloring.label.startswith(REPAIRED_LABEL):
+        said = [repaired or "No damage found"]
+    else:
+        said = [_said_of(coloring), repaired]
+    if number := coloring.print_number:
+        said = [f"Print {number}", *said]
+    return ", ".join(filter(None, said))
 
 
 def _said_of(coloring: ColoredFile) -> str:
-    if coloring.label.startswith(REPAIRED_LABEL):
-        share = share_text(coloring.repaired or 0)
-        return f"{share} repaired" if coloring.repaired else "No damage found"
     if coloring.label.endswith(MEAN.label):
         return "Mean"
     if coloring.label not in tuple(LETTERS):

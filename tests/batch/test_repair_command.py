@@ -64,8 +64,12 @@ def test_the_command(prints: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 def test_coloring_and_enlarging_repair_before(prints: Path, weights: Path, tmp_path: Path) -> None:
     out, photo = tmp_path / "out", str(prints / "a.png")
     repair = ["--repair", "--repair-weights", str(save_small_repair_weights(tmp_path / "r"))]
-    assert main(["colorize", photo, "-o", str(out), "--weights", str(weights), *repair]) == 0
-    assert main(["enlarge", photo, "-o", str(out), *repair, "--sensitivity", "2"]) == 0
+    sheet = tmp_path / "sheet.html"
+    more = ["-o", str(out), *repair, "--contact-sheet", str(sheet)]
+    assert main(["colorize", photo, *more, "--weights", str(weights)]) == 0
+    assert "A: average of all, 2 % repaired<" in sheet.read_text()
+    assert main(["enlarge", photo, *more, "--sensitivity", "2"]) == 0
+    assert "Mean, 2 % repaired<" in sheet.read_text()
     for name, sensitivity in (("a_a.png", 0), ("a_x2_mean.png", 2)):
         said = read_statements(out / name).prepared
         assert said

@@ -95,6 +95,26 @@ def test_a_caption_says_the_share_or_the_seed(label: str, share: float | None, w
     assert caption_of(coloring) == want
 
 
+@pytest.mark.parametrize(
+    ("label", "repaired", "want"),
+    [
+        ("repaired", 0.0, "No damage found"),
+        ("repaired", 0.012, "1.2 % repaired"),
+        ("a", 0.0, "A: average of all"),
+        ("a", 0.012, "A: average of all, 1.2 % repaired"),
+        ("x2_mean", 0.00001, "Mean, under 0.01 % repaired"),
+    ],
+)
+@pytest.mark.parametrize(("number", "first"), [(None, ""), (2, "Print 2, ")])
+def test_a_caption_says_how_much_was_repaired(
+    label: str, repaired: float, want: str, number: int | None, first: str
+) -> None:
+    made = ColoredFile(
+        path=Path("x.png"), label=label, seed=0, print_number=number, repaired=repaired
+    )
+    assert caption_of(made) == first + want
+
+
 def test_a_sheet_replaces_a_sheet_and_nothing_else(album: Path, tmp_path: Path) -> None:
     outcomes = colored([album / "a.jpg", album / "b.png"])
     path = tmp_path / "s.HTML"
