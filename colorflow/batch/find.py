@@ -152,9 +152,15 @@ class _Search:
             self.missing(archive, str(error).removeprefix(f"{archive.name}: "))
             return
         self._found.unpacked[root] = archive
+        is_broken = False
         for note in unpacked.unreadable:
-            self.missing(root / str(note.path), note.reason)
-        if unpacked.files or not unpacked.unreadable:
+            path = root / str(note.path)
+            if is_photo(path):
+                is_broken = True
+                self.missing(path, note.reason)
+            else:
+                self._leave_out(path, os.path.realpath(path.parent))
+        if unpacked.files or not is_broken:
             self.folder(root, "zip")
 
     def folder(self, root: Path, kind: str = "folder") -> None:

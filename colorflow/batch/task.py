@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 HINTED = "hints"
 """Label of the one result of a photo whose hints say on which coloring they were given."""
+_NAMED = 5
+"""Number of left-out files that a sentence names; the report and the page's sheet name all."""
 Status = Literal["done", "skipped", "already-colored", "failed"]
 
 
@@ -171,6 +173,15 @@ class PhotoOutcome:
 def share_text(share: float) -> str:
     """Share of the pixels as people read it, such as ``1.2 %``."""
     return f"{100 * share:.2g} %" if share >= 0.0001 else "under 0.01 %"
+
+
+def left_out_text(files: Sequence[object]) -> str:
+    """How many files were left out because they are not named like photos, and the first names."""
+    count = len(files)
+    named = ", ".join(map(str, files[:_NAMED]))
+    more = f" and {count - _NAMED} more" if count > _NAMED else ""
+    were = "1 file was" if count == 1 else f"{count} files were"
+    return f"{were} left out, not named like photos: {named}{more}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,6 @@ from tqdm import tqdm
 from colorflow import batch
 from colorflow.batch import (
     BatchSettings,
-    Location,
     Naming,
     Note,
     PhotoOutcome,
@@ -39,15 +38,13 @@ from colorflow.batch.names import too_long
 from colorflow.batch.report import check_report, report_kind
 from colorflow.batch.settings import digests_of, weights_files
 from colorflow.batch.sheet import SHEET, check_sheet
-from colorflow.batch.task import BORDER, share_text
+from colorflow.batch.task import BORDER, left_out_text, share_text
 from colorflow.cli import INTERRUPTED
 from colorflow.cli.places import opened_places
 from colorflow.errors import ColorflowError, WritePhotoError, printable
 from colorflow.files import check_replaceable, is_stream
 from colorflow.limits import QUALITY
 
-_NAMED = 5
-"""Number of left-out files that stderr names; the report names all."""
 _OPTIONS = {
     None: "",
     Remedy.OVERWRITE: "; --overwrite makes it anew",
@@ -279,7 +276,8 @@ def _print_remarks(plan: Plan, outcomes: Iterable[PhotoOutcome], *, quiet: bool)
     """Prints on stderr which files were passed over or skipped and, last, which failed."""
     if not quiet:
         if plan.left_out:
-            print(printable(plan.named(_left_out_text(plan.left_out))), file=sys.stderr)
+            said = f"colorflow: {left_out_text(plan.left_out)}"
+            print(printable(plan.named(said)), file=sys.stderr)
         for note in plan.notes:
             print(_sentence(plan, note), file=sys.stderr)
         for outcome in outcomes:
@@ -305,14 +303,6 @@ def _done_text(outcome: PhotoOutcome) -> str:
 def _sentence(plan: Plan, about: PhotoOutcome | Note) -> str:
     """Why an input was not worked on, and the option that changes that."""
     return printable(plan.named(f"{about}: {about.reason}{_OPTIONS[about.remedy]}"))
-
-
-def _left_out_text(left_out: Sequence[Location]) -> str:
-    count = len(left_out)
-    named = ", ".join(map(str, left_out[:_NAMED]))
-    more = f" and {count - _NAMED} more" if count > _NAMED else ""
-    were = "1 file was" if count == 1 else f"{count} files were"
-    return f"colorflow: {were} left out, not named like photos: {named}{more}"
 
 
 def _sheet_text(shown: int, of: int) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 
 from colorflow.batch.archive import ArchiveLimits, Unpacked, archive_kind, unpack
-from colorflow.batch.task import Note
+from colorflow.batch.task import Note, left_out_text
 from colorflow.errors import ColorflowError, PhotoError
-from colorflow.photo import KINDS, PHOTO_SUFFIXES
+from colorflow.photo import KINDS
+from colorflow.photo.find import is_photo
 from colorflow.ui.colorings import ColoredPhoto
 from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.photos import new_folder, storing
@@ -35,6 +36,8 @@ class Problem:
     name: str
     """Of the file, with its folders in the upload."""
     reason: str
+    is_left_out: bool = False
+    """Whether nothing is wrong but that it is not named like a photo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +125,10 @@ class AlbumSession(Session[ColoredPhoto]):
 
     def said(self) -> list[str]:
         """What the visitor should know of the files that are no photos, or wait; as HTML."""
-        named = [f"{one.name}: {one.reason}" for one in self.problems]
+        named = [f"{one.name}: {one.reason}" for one in self.problems if not one.is_left_out]
         said = bad_lines(named, "; the contact sheet in the zip names all.")
+        if left_out := [one.name for one in self.problems if one.is_left_out]:
+            said.append(line(f"{left_out_text(left_out)}."))
         if self.waiting:
             said.append(line(f"{len(self.waiting)} more photos are being opened ..."))
         return said
@@ -138,9 +143,13 @@ class AlbumSession(Session[ColoredPhoto]):
         self.budget.disk.check(size)  # a zip grows when it is unpacked
         folder = self._unpacked[upload] = new_folder(self.folder, "album-")
         unpacked = unpack_photos(upload, folder / "photos", MOST_PHOTOS, size)
+        are_left_out = []
         for note in unpacked.unreadable:
-            name = str(PurePath(upload.stem) / str(note.path))
-            self.problems.append(Problem(upload, name, f"{note.reason}."))
+            path = PurePath(upload.stem) / str(note.path)
+            are_left_out.append(not is_photo(path))
+            self.problems.append(Problem(upload, str(path), f"{note.reason}.", are_left_out[-1]))
+        if not unpacked.files and all(are_left_out):
+            raise ColorflowError("it holds no photos")
         return [
             _Waiting(folder / "photos" / one, upload, PurePath(upload.stem) / one.parent)
             for one in unpacked.files
@@ -173,7 +182,7 @@ def unpack_photos(archive: Path, folder: Path, most: int, size: int) -> Unpacked
     files, unpacked.files = sorted(unpacked.files), []
     for path in files:
         hidden = any(part.startswith(".") for part in path.parts)
-        if path.suffix.lower() in PHOTO_SUFFIXES and not hidden:
+        if is_photo(path) and not hidden:
             unpacked.files.append(path)
         else:
             reason = "it is hidden, since a name begins with a dot" if hidden else _NO_PHOTO

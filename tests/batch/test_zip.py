@@ -40,10 +40,10 @@ def packed(archive: Path) -> list[str]:
         return sorted(source.namelist())
 
 
-def changed(archive: Path, name: str) -> None:
-    """Flip a bit of a file in an archive."""
+def changed(archive: Path, name: str, offset: int = 200) -> None:
+    """Flip a bit of a file in an archive, that many bytes after the begin of its header."""
     with zipfile.ZipFile(archive) as source:
-        start = source.getinfo(name).header_offset + 200
+        start = source.getinfo(name).header_offset + offset
     content = bytearray(archive.read_bytes())
     content[start] ^= 1
     archive.write_bytes(content)
@@ -75,6 +75,17 @@ def test_a_zip_becomes_a_zip(
     }
     assert "colorflow-" not in report.read_text()
     assert [path.name for path in out.parent.iterdir()] == ["out.zip"]
+
+
+def test_a_text_that_is_damaged_in_a_zip_is_left_out_like_any_text(
+    album_zip: Path, tmp_path: Path, in_process: None, capsys: Printed
+) -> None:
+    changed(album_zip, "notes.txt", 45)
+    assert main(["colorize", str(album_zip), "-o", str(tmp_path / "out")]) == 0
+    printed, errors = capsys.readouterr()
+    assert "3 done in " in printed
+    left_out = f"colorflow: 1 file was left out, not named like photos: {album_zip}/notes.txt"
+    assert errors.splitlines() == [left_out]
 
 
 def test_the_same_command_skips_what_is_in_the_zip_and_adds_what_is_not(

@@ -309,9 +309,9 @@ def album(tmp_path: Path) -> Path:
 def test_from_zip_to_zip(tab: ColorizeTab, album: Path) -> None:
     updates = drop(tab, [album])
     session = updates[tab.session]
-    said = text(updates, tab.about)
-    assert "Ada's album/letter.txt: its name does not end like that of a" in html.unescape(said)
-    assert "Ada's album/1931/bad.jpg: the picture is damaged" in html.unescape(said)
+    bad, left_out, _ = lines(updates, tab)
+    assert bad.startswith("bad: Ada's album/1931/bad.jpg: the picture is damaged")
+    assert left_out == ("good: 1 file was left out, not named like photos: Ada's album/letter.txt.")
     assert [one.name for one in session.items] == [
         f"Ada's album/{name}" for name in ("1931/b.png", "1931/inner/c.tif", "a.jpg", "painted.png")
     ]
@@ -394,6 +394,31 @@ def test_cancel_makes_no_zip(tab: ColorizeTab, session: Session[ColoredPhoto]) -
 
 
 # what comes in
+
+
+def lines(updates: Updates, tab: ColorizeTab) -> list[str]:
+    """What is said about the uploads, and how it looks."""
+    said = re.findall('<p class="(bad|good)">(.*?)</p>', value(updates, tab.about))
+    return [f"{how}: {html.unescape(what)}" for how, what in said]
+
+
+@pytest.mark.parametrize("crc", [None, 1])
+def test_texts_in_a_zip_are_left_out_and_no_problem(
+    tab: ColorizeTab, tmp_path: Path, crc: int | None
+) -> None:
+    """Nor are they if they are damaged; a zip without any photo is."""
+    texts = [deflated(f"{n}.txt", b"Dear Ada", **({"crc": crc} if crc else {})) for n in range(7)]
+    album = write_raw(tmp_path / "album.zip", [*texts, deflated("a.png", PHOTO)])
+    named = ", ".join(f"album/{n}.txt" for n in range(5))
+    assert lines(updates := drop(tab, [album]), tab) == [
+        f"good: 7 files were left out, not named like photos: {named} and 2 more.",
+        "good: A gray photo. 40 × 30 pixels.",
+    ]
+    none = write_raw(tmp_path / "none.zip", texts[:1])
+    assert lines(drop(tab, [none], updates[tab.session]), tab) == [
+        "bad: none.zip: it holds no photos.",
+        "good: 1 file was left out, not named like photos: none/0.txt.",
+    ]
 
 
 def test_a_file_damaged_in_its_zip_and_another_archive_are_named(
