@@ -1,11 +1,13 @@
 """The pack of patches as repair learns from it: each patch is worn by a program.
 
-A row is worn in one way, always the same; mirrored and turned, a patch has eight of them.
+A row is worn in one way, always the same; mirrored and turned, a patch has eight of them. A finder
+learns from undamaged rows, too; what fills learns from rows with something to fill alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 import cv2
@@ -16,7 +18,7 @@ from torch import Tensor
 
 from colorflow.enlarge.patches import PatchPack
 from colorflow.repair.fill import first_guess
-from colorflow.repair.wear import wear
+from colorflow.repair.wear import UNWORN, wear
 
 WIDEST_RIM = 3
 """Pixels by which a mask to fill is made wider, at most: a found mask is not exact."""
@@ -27,17 +29,18 @@ class WornPatches:
 
     Args:
         folder: the pack's folder.
+        masked: whether every row has a mask; else `UNWORN` is the share of those without damage.
 
     Attributes:
-        digest: digest of the filled photos and their split.
+        digest: digest of the filled photos, their split, and whether their rows are `masked`.
 
     Raises:
         PackError: if the folder is not such a pack, is damaged, or has no filled photo.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._pack = PatchPack(folder)
-        self.folder, self.digest = folder, self._pack.digest
+    def __init__(self, folder: Path, *, masked: bool) -> None:
+        self._pack, self._masked = PatchPack(folder), masked
+        self.folder, self.digest = folder, self._pack.digest + ("-masked" if masked else "")
 
     def rows(
         self, split: str, *, variant: str | None = None, larger_than: int = 0
@@ -57,17 +60,26 @@ class WornPatches:
             plain that is, 0 to 1; a mask to fill, 0 or 1; L* with a first guess inside this mask.
         """
         high, _ = self._pack.batch(rows)
-        read = [_worn(one, int(row)) for one, row in zip(high[:, 0].numpy(), rows, strict=True)]
+        draw = _masked if self._masked else _worn
+        read = [draw(one, int(row)) for one, row in zip(high[:, 0].numpy(), rows, strict=True)]
         targets, planes = (torch.from_numpy(np.stack(part)) for part in zip(*read, strict=True))
         return targets[:, None], planes
 
 
-def _worn(lightness: NDArray[np.float32], row: int) -> tuple[NDArray[np.float32], ...]:
-    rng = np.random.default_rng([row, 0])
-    worn, unworn, damage = wear(lightness, rng)
+def _masked(lightness: NDArray[np.float32], row: int) -> tuple[NDArray[np.float32], ...]:
+    """Drawn until something is hidden: damage may fall beside the patch, or not be seen."""
+    drawn = (_worn(lightness, row, attempt, unworn=0.0) for attempt in count())
+    return next((target, planes) for target, planes in drawn if planes[2].any())
+
+
+def _worn(
+    lightness: NDArray[np.float32], row: int, attempt: int = 0, unworn: float = UNWORN
+) -> tuple[NDArray[np.float32], ...]:
+    rng = np.random.default_rng([row, attempt])
+    worn, unworn_print, damage = wear(lightness, rng, unworn)
     rim = int(rng.integers(1, WIDEST_RIM, endpoint=True))
     mask = (
         cv2.dilate((damage > 0).astype(np.uint8), np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)) > 0
     )
     planes = [worn, damage, mask, first_guess(worn, mask)]
-    return unworn, np.stack([plane.astype(np.float32) for plane in planes])
+    return unworn_print, np.stack([plane.astype(np.float32) for plane in planes])

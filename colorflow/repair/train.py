@@ -42,17 +42,19 @@ class Part:
     Attributes:
         build: makes the untrained module.
         objective: what it learns.
+        masked: whether it learns from rows with a mask alone.
     """
 
     build: Callable[[], nn.Module]
     objective: PartObjective[Any]
+    masked: bool
 
 
 FINDER_SHAPE, FILL_SHAPE = UNetConfig(), FillConfig()
 PARTS: Mapping[str, Part] = {
-    FINDER: Part(build=lambda: Finder(FINDER_SHAPE), objective=FinderObjective()),
-    MEAN: Part(build=lambda: MeanFill(FILL_SHAPE.mean), objective=FillMeanObjective()),
-    FILL: Part(build=lambda: FillModel(FILL_SHAPE), objective=FillObjective()),
+    FINDER: Part(build=lambda: Finder(FINDER_SHAPE), objective=FinderObjective(), masked=False),
+    MEAN: Part(build=lambda: MeanFill(FILL_SHAPE.mean), objective=FillMeanObjective(), masked=True),
+    FILL: Part(build=lambda: FillModel(FILL_SHAPE), objective=FillObjective(), masked=True),
 }
 
 
@@ -80,7 +82,8 @@ def train_part(
         TrainingError: if the run does not fit, lacks the mean, or losses stay non-finite.
     """
     keep_freed_memory()
-    part, pack = PARTS[name], WornPatches(pack_folder)
+    part = PARTS[name]
+    pack = WornPatches(pack_folder, masked=part.masked)
     shapes = {FINDER: FINDER_SHAPE.to_dict(), FILL: FILL_SHAPE.to_dict()}
     run = RunFolder(run_folder, {"repair": shapes, "train": asdict(config)})
     torch.manual_seed(config.seed)

@@ -15,17 +15,20 @@ from numpy.typing import NDArray
 SEEN, PLAIN = 2.0, 10.0
 """Differences in L* below which nobody sees damage, and from which on everybody does."""
 UNWORN = 0.5
-"""Probability that nothing is worn."""
+"""Probability that there is no damage, for a finder: it learns from undamaged prints, too."""
 
 Lightness = NDArray[np.float32]
 
 
-def wear(lightness: Lightness, rng: np.random.Generator) -> tuple[Lightness, Lightness, Lightness]:
+def wear(
+    lightness: Lightness, rng: np.random.Generator, unworn: float = UNWORN
+) -> tuple[Lightness, Lightness, Lightness]:
     """Draws damage over lightness, and says where.
 
     Args:
         lightness: (H, W) L* in [0, 100].
         rng: source of the random choices.
+        unworn: probability that there is no damage.
 
     Returns:
         The worn print as a scanner sees it and the same print without the damage, both (H, W)
@@ -34,7 +37,7 @@ def wear(lightness: Lightness, rng: np.random.Generator) -> tuple[Lightness, Lig
     """
     before = _aged(lightness, rng)
     after = before
-    if rng.random() >= UNWORN:
+    if rng.random() >= unworn:
         for kind in rng.choice(len(_KINDS), size=rng.integers(1, 4), p=_SHARES):
             after = _KINDS[kind](after, rng)
     softness = rng.uniform(0.0, 0.9)

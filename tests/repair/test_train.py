@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
+from colorflow.enlarge.patches import PatchPack
 from colorflow.errors import TrainingError
 from colorflow.repair import train as train_module
 from colorflow.repair.objectives import FILL, FINDER, MEAN
@@ -18,7 +20,7 @@ from colorflow.repair.train import export_repair, train_part
 from colorflow.repair.weights import load_repair_weights
 from colorflow.training import schedule
 from colorflow.training.schedule import Budget
-from colorflow.training.trainer import TrainConfig
+from colorflow.training.trainer import TrainConfig, Trainer
 from tests.enlarge.made_up_patches import write_patches
 from tests.repair.conftest import FILL_SHAPE, SHAPE
 
@@ -53,10 +55,10 @@ def losses(part: Path) -> list[float]:
 
 
 def test_rows_are_worn_in_one_way(pack: Path) -> None:
-    patches = WornPatches(pack)
+    patches = WornPatches(pack, masked=False)
     rows = patches.rows("train")[::9][:12]
     target, planes = patches.batch(rows)
-    again, same = WornPatches(pack).batch(rows[::-1].copy())
+    again, same = WornPatches(pack, masked=False).batch(rows[::-1].copy())
     assert torch.equal(target, again.flip(0))
     assert torch.equal(planes, same.flip(0))
     worn, damage, mask, guess = planes.unbind(1)
@@ -67,6 +69,23 @@ def test_rows_are_worn_in_one_way(pack: Path) -> None:
     assert torch.equal(guess[mask == 0], worn[mask == 0])
     outside = (worn - target[:, 0])[mask == 0].abs()
     assert outside.mean() < 1
+
+
+@pytest.mark.parametrize("name", [FINDER, MEAN, FILL])
+def test_what_fills_has_something_to_fill_in_every_row(
+    pack: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a finder sees undamaged rows, too."""
+    trainers: list[Trainer[Tensor]] = []
+    monkeypatch.setattr(train_module, "load_best", lambda *_: {})
+    monkeypatch.setattr(train_module, "train_to_budget", lambda one, *_: trainers.append(one))
+    train_part(name, pack, tmp_path, config=CONFIG, budget=Budget(steps=1))
+    (trainer,) = trainers
+    rows = np.concatenate([trainer.pack.rows("train"), trainer.pack.rows("dev")])[::4]
+    _, planes = trainer.pack.batch(rows, ())
+    share = float(planes[:, 2].flatten(1).any(1).float().mean())
+    assert share == 1 if name != FINDER else 0.3 < share < 0.7
+    assert (trainer.pack.digest == PatchPack(pack).digest) == (name == FINDER)
 
 
 def test_it_learns_and_resumes_and_exports(pack: Path, tmp_path: Path) -> None:

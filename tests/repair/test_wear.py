@@ -44,8 +44,7 @@ def test_a_seed_gives_one_print(lightness: np.ndarray) -> None:
 def test_every_kind_leaves_a_trace(
     lightness: np.ndarray, kind: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wear_module, "UNWORN", 0.0)
     monkeypatch.setattr(wear_module, "_SHARES", np.eye(len(wear_module._KINDS))[kind])
-    masks = [wear(lightness, np.random.default_rng(seed))[2] > 0 for seed in range(6)]
+    masks = [wear(lightness, np.random.default_rng(seed), unworn=0.0)[2] > 0 for seed in range(6)]
     assert sum(mask.any() for mask in masks) >= 4
     assert all(mask.mean() < 0.8 for mask in masks)
