@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from colorflow.device import has_bfloat16
 from colorflow.errors import TrainingError
@@ -29,7 +30,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 _GIBIBYTE = 2**30
 
 FIT_ROWS = 512
-"""Rows from which a module takes its fixed statistics."""
+"""Rows from which a module takes its statistics."""
 MAX_SKIPPED_IN_A_ROW = 50
 PRETRAINED_SHARE = 0.4
 """Learning rate of pretrained blocks, as a share of that of the other weights: they start from what
@@ -195,7 +196,7 @@ class Trainer(Generic[ConditionT]):
             return float("nan")
         chosen = np.random.default_rng(0).permutation(rows)[: self.config.dev_photos]
         noise = torch.Generator().manual_seed(1)
-        self.ema.eval()
+        self._renormalize()
         total = 0.0
         for part in np.array_split(chosen, -(-len(chosen) // 250)):
             batch = self._on_device(*self.pack.batch(part, objective.maps))
@@ -284,6 +285,26 @@ class Trainer(Generic[ConditionT]):
         for copied, state in zip(self.ema.buffers(), self.module.buffers(), strict=True):
             copied.copy_(state)
 
+    def _renormalize(self) -> None:
+        """Gives batch normalization the statistics of the averaged weights; evaluation mode.
+
+        Those that were copied are of the trained weights.
+        """
+        norms = [x for x in self.ema.train().modules() if isinstance(x, _BatchNorm) and x.training]
+        self.ema.eval()
+        if not norms:
+            return
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the mean over all batches
+            norm.train()
+        noise = torch.Generator().manual_seed(self.config.seed)
+        rows = self._fit_rows()
+        for part in np.array_split(rows, -(-len(rows) // self.config.batch)):
+            batch = self._on_device(*self.pack.batch(part, self.objective.maps))
+            self.objective.loss(self.ema, *batch, noise)
+        self.ema.eval()
+
     def _seeded(self) -> torch.Generator:
         """Seeds dropout and returns the noise generator, both from the number of the step."""
         seed = [self.config.seed, self.objective.stream, self.step]
@@ -296,12 +317,14 @@ class Trainer(Generic[ConditionT]):
 
     @torch.no_grad()
     def _fit(self) -> None:
-        """Takes fixed statistics from rows that depend on the seed only."""
-        rng = np.random.default_rng(self.config.seed)
-        rows = rng.permutation(self.rows)[:FIT_ROWS]
+        """Takes fixed statistics."""
         noise = torch.Generator().manual_seed(self.config.seed)
-        batch = self._on_device(*self.pack.batch(rows, self.objective.maps))
+        batch = self._on_device(*self.pack.batch(self._fit_rows(), self.objective.maps))
         self.objective.fit(self.module, *batch, noise)
+
+    def _fit_rows(self) -> NDArray[np.int64]:
+        """Training rows, which depend on the seed only."""
+        return np.random.default_rng(self.config.seed).permutation(self.rows)[:FIT_ROWS]
 
     def _batches(self) -> Iterator[NDArray[np.int64]]:
         """Row numbers from the current step on; the order depends on the epoch's number."""

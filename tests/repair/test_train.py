@@ -9,16 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from colorflow.enlarge.patches import PatchPack
 from colorflow.errors import TrainingError
 from colorflow.repair import train as train_module
+from colorflow.repair.model import FillModel
+from colorflow.repair.network import Finder, MeanFill
 from colorflow.repair.objectives import FILL, FINDER, MEAN
 from colorflow.repair.patches import WornPatches
-from colorflow.repair.train import export_repair, train_part
+from colorflow.repair.train import PARTS, export_repair, train_part
 from colorflow.repair.weights import load_repair_weights
 from colorflow.training import schedule
+from colorflow.training import trainer as trainer_module
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig, Trainer
 from tests.enlarge.made_up_patches import write_patches
@@ -86,6 +89,52 @@ def test_what_fills_has_something_to_fill_in_every_row(
     share = float(planes[:, 2].flatten(1).any(1).float().mean())
     assert share == 1 if name != FINDER else 0.3 < share < 0.7
     assert (trainer.pack.digest == PatchPack(pack).digest) == (name == FINDER)
+
+
+def trainer_of(module: nn.Module, name: str, pack: Path) -> Trainer[Tensor]:
+    rows, objective = WornPatches(pack, masked=name != FINDER), PARTS[name].objective
+    return Trainer(module, objective, rows, CONFIG, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("name", [FINDER, MEAN])
+def test_averaged_weights_are_evaluated_with_statistics_of_their_own(
+    pack: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By their definition: mean and variance of what comes into each normalization."""
+    monkeypatch.setattr(trainer_module, "FIT_ROWS", 16)
+    torch.manual_seed(0)
+    module = Finder(SHAPE) if name == FINDER else MeanFill(SHAPE)
+    trainer = trainer_of(module, name, pack)
+    trainer.train(Budget(steps=6), 6)
+    norms = [x for x in trainer.ema.modules() if isinstance(x, nn.BatchNorm2d)]
+    came: dict[nn.Module, list[Tensor]] = {norm: [] for norm in norms}
+
+    def note(norm: nn.Module, given: tuple[Tensor]) -> None:
+        if norm.training:
+            came[norm].append(given[0])
+
+    hooks = [norm.register_forward_pre_hook(note) for norm in norms]
+    trainer.keep_if_best(trainer.evaluate())
+    assert len(norms) == 6
+    for norm, hook in zip(norms, hooks, strict=True):
+        hook.remove()
+        seen = torch.cat(came[norm])
+        assert len(seen) == 16
+        torch.testing.assert_close(norm.running_mean, seen.mean((0, 2, 3)))
+        torch.testing.assert_close(norm.running_var, seen.var((0, 2, 3)), rtol=0.5, atol=0)
+    raw = trainer.module.state_dict()
+    kept = {key: x for key, x in trainer.best.items() if "running" in key}
+    assert not any(torch.allclose(x, raw[key], rtol=1e-3) for key, x in kept.items())
+    assert not any(module.training for module in trainer.ema.modules())
+    assert trainer.evaluate() == trainer.best_dev
+
+
+def test_a_mean_that_is_fixed_keeps_its_statistics(pack: Path) -> None:
+    """The flow learns beside it."""
+    trainer = trainer_of(FillModel(FILL_SHAPE), FILL, pack)
+    before = {key: x.clone() for key, x in trainer.ema.mean.state_dict().items()}
+    trainer.evaluate()
+    assert all(torch.equal(x, before[key]) for key, x in trainer.ema.mean.state_dict().items())
 
 
 def test_it_learns_and_resumes_and_exports(pack: Path, tmp_path: Path) -> None:
