@@ -6,7 +6,8 @@ its target is checked. Streams, such as /dev/stdout or a named pipe, are written
 are refused.
 
 What writes raises `OSError`, whose `strerror` is written for users; callers add the context. A
-lock on a folder lets one process at a time write to it.
+lock on a folder lets one process at a time write to it. What is unfinished is locked, too, so that
+it can be told from what a killed run has left.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import io
 import json
 import mmap
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -35,6 +37,7 @@ if sys.platform != "win32":
 COLORING_WEIGHTS, ENLARGE_WEIGHTS = "colorflow.safetensors", "enlarge.safetensors"
 REPAIR_WEIGHTS = "repair.safetensors"
 _DIGITS = 16
+_TEMPORARY = re.compile(r"\.colorflow-[0-9a-f]{16}\.tmp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +81,13 @@ def json_kind(name: str, command: str) -> FileKind:
 
 def picture_kind(name: str) -> FileKind:
     """A picture that contains `statement_of` its kind anywhere, such as in its metadata."""
+    return FileKind(name, lambda path: holds_text(path, f"{STATEMENT}{name}"))
 
-    def is_one(path: Path) -> bool:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return data.find(f"{STATEMENT}{name}".encode()) >= 0
 
-    return FileKind(name, is_one)
+def holds_text(path: Path, *texts: str) -> bool:
+    """Whether the bytes of a file, which is not empty, contain one of these texts."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return any(data.find(text.encode()) >= 0 for text in texts)
 
 
 STATEMENT = "Made by colorflow: "
@@ -139,18 +143,14 @@ def whole_file(path: Path, kind: FileKind | None) -> Iterator[BinaryIO]:
             yield stream
         return
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(temporary_name())
-    try:
-        # Not made by tempfile, whose files only the owner may read.
-        with open(temporary, "xb") as file:
+    # Not made by tempfile, whose files only the owner may read.
+    with _unfinished(target, lambda new: new.touch(exist_ok=False)) as temporary:
+        with open(temporary, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         check_replaceable(target, kind)  # another program may have put a file there
         os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def write_whole(path: Path, data: bytes, kind: FileKind | None) -> None:
@@ -170,16 +170,11 @@ def whole_folder(path: Path) -> Iterator[Path]:
         OSError: if the folder cannot be created or moved.
     """
     path = path.absolute()
-    temporary = path.with_name(temporary_name())
-    temporary.mkdir()
-    try:
+    with _unfinished(path, Path.mkdir) as temporary:
         yield temporary
         if path.exists():
             path.rmdir()  # not every system replaces an empty folder
         os.replace(temporary, path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
 
 
 @contextmanager
@@ -214,7 +209,22 @@ def temporary_name() -> str:
 
 def is_temporary_name(name: str) -> bool:
     """Whether a name is one of `temporary_name`."""
-    return name.startswith(".colorflow-") and name.endswith(".tmp")
+    return _TEMPORARY.fullmatch(name) is not None
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes what killed runs left unfinished in a folder, but not what a process still writes.
+
+    Nothing is removed without locks in the system or the file system, since nothing is certain.
+    """
+    with suppress(OSError):
+        for path in [one for one in folder.iterdir() if is_temporary_name(one.name)]:
+            with suppress(OSError):
+                handle = _lock(path)
+                try:
+                    _remove(path)
+                finally:
+                    os.close(handle)
 
 
 def digest_of(path: Path) -> str:
@@ -243,6 +253,59 @@ def default_weights(name: str = COLORING_WEIGHTS) -> Path:
     package = Path(__file__).parent
     inside = package / "weights" / name
     return inside if inside.exists() else package.parent / "weights" / name
+
+
+@contextmanager
+def _unfinished(target: Path, make: Callable[[Path], None]) -> Iterator[Path]:
+    """Yields a new file or folder beside a target, locked; it is removed on an error."""
+    path, handle = _made_and_locked(target, make)
+    try:
+        yield path
+    except BaseException:
+        _remove(path)
+        raise
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _made_and_locked(target: Path, make: Callable[[Path], None]) -> tuple[Path, int | None]:
+    while True:
+        path = target.with_name(temporary_name())
+        make(path)
+        try:
+            return path, _lock(path)
+        except (FileNotFoundError, BlockingIOError):  # it was just taken for a leftover
+            continue
+        except OSError:  # there are no locks here
+            return path, None
+
+
+def _lock(path: Path) -> int:
+    """Locks a file or folder, not what a link leads to; returns the handle that holds the lock.
+
+    Raises:
+        OSError: if another process holds it, it is gone, or there are no locks here.
+    """
+    if sys.platform == "win32":
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+    # Network file systems lock only files that are open for writing.
+    how = os.O_RDONLY if path.is_dir() else os.O_RDWR
+    handle = os.open(path, how | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.lstat()
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _is_one(path: Path, kind: FileKind) -> bool:

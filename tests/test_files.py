@@ -23,7 +23,9 @@ from colorflow.files import (
     is_temporary_name,
     json_kind,
     picture_kind,
+    remove_leftovers,
     statement_of,
+    temporary_name,
     text_kind,
     whole_file,
     whole_folder,
@@ -210,3 +212,73 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         pass
     assert {path.name for path in target.iterdir()} == {"a", "b"}
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_a_name_of_another_is_not_temporary() -> None:
+    assert is_temporary_name(temporary_name())
+    for name in (".colorflow-notes.tmp", ".colorflow-.tmp", f"x{temporary_name()}", "a.tmp"):
+        assert not is_temporary_name(name)
+
+
+@posix
+def test_only_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+    """Not what a living one writes, nor what a link of such a name leads to."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "photo").touch()
+    links = [tmp_path / temporary_name() for _ in range(2)]
+    for link, target in zip(links, (mine, mine / "photo"), strict=True):
+        link.symlink_to(target)
+    others = {mine, *links, tmp_path / ".colorflow-notes.tmp"}
+    (tmp_path / ".colorflow-notes.tmp").touch()
+    (tmp_path / temporary_name()).write_bytes(b"half a picture")
+    (tmp_path / temporary_name() / "inner").mkdir(parents=True)
+    with whole_file(tmp_path / "file", None) as file, whole_folder(tmp_path / "folder") as folder:
+        before = set(tmp_path.iterdir())
+        remove_leftovers(tmp_path)
+        now = set(tmp_path.iterdir())
+        assert len(before - now) == 2
+        assert now - others == {folder, Path(file.name)}
+    assert set(tmp_path.iterdir()) == {*others, tmp_path / "file", tmp_path / "folder"}
+    assert [path.name for path in mine.iterdir()] == ["photo"]
+
+
+@posix
+def test_what_another_process_writes_is_no_leftover(tmp_path: Path) -> None:
+    """Until it is killed, at whatever moment that is."""
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from colorflow.files import whole_file\n"
+        "with whole_file(Path(sys.argv[1]), None): print('open', flush=True); sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path / "x")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"open\n"
+        remove_leftovers(tmp_path)
+        (left,) = tmp_path.iterdir()
+        process.kill()
+    remove_leftovers(tmp_path)
+    assert not left.exists()
+
+
+def test_a_file_that_was_taken_for_a_leftover_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By another process, between its creation and its lock."""
+    touch, made = Path.touch, []
+
+    def touch_late(path: Path, **options: bool) -> None:
+        touch(path, **options)
+        made.append(path)
+        if len(made) == 1:
+            remove_leftovers(tmp_path)
+
+    monkeypatch.setattr(Path, "touch", touch_late)
+    write_whole(tmp_path / "x", OWN, NOTE)
+    assert len(set(made)) == (1 if sys.platform == "win32" else 2)
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]

@@ -195,7 +195,7 @@ def check_writable(folder: Location) -> None:
     probe = folder / temporary_name()
     try:
         probe.touch(exist_ok=False)
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # another run may have taken it for a leftover
     except FileNotFoundError as error:
         raise WritePhotoError(folder, "there is no such folder to write to") from error
     except OSError as error:

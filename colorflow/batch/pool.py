@@ -6,14 +6,12 @@ in their workers; `run_plan` does the rest.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
@@ -21,10 +19,8 @@ from colorflow.batch.locations import check_writable, is_local, make_folder
 from colorflow.batch.plan import Plan
 from colorflow.batch.task import PhotoOutcome, PhotoTask
 from colorflow.errors import BatchError, ColorflowError
-from colorflow.files import is_temporary_name, locked
+from colorflow.files import locked, remove_leftovers
 
-STALE_SECONDS = 60
-"""A temporary file that was not written to for so long was left by a run that was killed."""
 _PHOTOS_AT_ONCE = 3
 """Photos for which a worker starts at once: the work on so many takes as long as the start."""
 _STARTS = 2
@@ -86,6 +82,7 @@ def run_plan(
         ColorflowError: if the run cannot start or go on.
     """
     if not plan.tasks:
+        clean(plan)
         yield from plan.settled
         return
     with output_folder(plan):
@@ -106,6 +103,7 @@ def output_folder(plan: Plan) -> Iterator[None]:
         WritePhotoError: if the folder cannot be created or written to.
     """
     output = plan.output
+    clean(plan)
     if not is_local(output):
         check_writable(output)
         yield
@@ -117,9 +115,16 @@ def output_folder(plan: Plan) -> Iterator[None]:
         "wait until it has ended, or choose another folder"
     )
     with locked(output, busy):
-        for folder in {output, *(task.folder for task in plan.tasks)}:
-            _remove_stale_files(Path(str(folder)))
         yield
+
+
+def clean(plan: Plan) -> None:
+    """Removes what killed runs left in the folders of all results, on this machine."""
+    results = (coloring.path for outcome in plan.settled for coloring in outcome.colorings)
+    folders = {task.folder for task in plan.tasks} | {result.parent for result in results}
+    for folder in {plan.output, *folders}:
+        if is_local(folder):
+            remove_leftovers(folder)
 
 
 @dataclass
@@ -264,12 +269,3 @@ class _Pool:
             thread.join()
         for worker in self._workers:  # one may have been replaced meanwhile
             worker.end()
-
-
-def _remove_stale_files(folder: Path) -> None:
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if is_temporary_name(entry.name):
-                with suppress(OSError):
-                    if time.time() - entry.stat().st_mtime > STALE_SECONDS:
-                        os.unlink(entry.path)

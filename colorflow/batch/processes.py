@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from colorflow.batch.one_photo import work_on
 from colorflow.batch.plan import Plan
-from colorflow.batch.pool import WorkerEndedError, output_folder, run_plan
+from colorflow.batch.pool import WorkerEndedError, clean, output_folder, run_plan
 from colorflow.batch.settings import (
     COLORS,
     DETAIL,
@@ -121,7 +121,9 @@ def run_in_process(
     models = Models(colorizer, enlarger, repairer)
     check_models(plan.settings, models, has_hints=plan.has_hints)
     yield from plan.settled
-    if plan.tasks:
+    if not plan.tasks:
+        clean(plan)
+    else:
         with output_folder(plan):
             for task in plan.tasks:
                 outcome = work_on(models, task, plan.settings)

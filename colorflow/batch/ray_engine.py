@@ -22,7 +22,7 @@ from typing import Any
 
 from colorflow.batch.one_photo import work_on
 from colorflow.batch.plan import Plan
-from colorflow.batch.pool import StillNeeded, WorkerEndedError, run_plan
+from colorflow.batch.pool import StillNeeded, WorkerEndedError, clean, run_plan
 from colorflow.batch.processes import WorkerConfig, load_models
 from colorflow.batch.settings import Files, Models, weights_files
 from colorflow.batch.task import PhotoOutcome, PhotoTask
@@ -69,6 +69,7 @@ def run_on_ray(
     if device not in ("cpu", "cuda"):
         raise BatchError(f"device {device}: on a cluster it is cpu or cuda; Ray chooses the GPU")
     if not plan.tasks:
+        clean(plan)
         yield from plan.settled
         return
     files = weights_files(plan.settings, weights)

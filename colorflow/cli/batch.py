@@ -42,7 +42,7 @@ from colorflow.batch.task import BORDER, left_out_text, share_text
 from colorflow.cli import INTERRUPTED
 from colorflow.cli.places import opened_places
 from colorflow.errors import ColorflowError, WritePhotoError, printable
-from colorflow.files import check_replaceable, is_stream
+from colorflow.files import check_replaceable, is_stream, remove_leftovers
 from colorflow.limits import QUALITY
 
 _OPTIONS = {
@@ -212,6 +212,7 @@ class _BatchRun:
             will_be = real_folder(written.parent) == real_folder(self.plan.output)
             if not (will_be or is_stream(path)):
                 check_writable(written.parent)
+                remove_leftovers(written.parent)
         if report:
             check_report(report)
 

@@ -28,7 +28,7 @@ import torch
 from torch import nn
 
 from colorflow.errors import TrainingError
-from colorflow.files import locked, whole_file, write_whole
+from colorflow.files import locked, remove_leftovers, whole_file, write_whole
 from colorflow.model.config import PyramidConfig
 
 CURVE = ("step", "seconds", "train_nats", "dev_nats", "dev_degraded_nats", "best_dev", "skipped")
@@ -93,6 +93,7 @@ class RunFolder:
             "wait until it has ended, or choose another folder with -o"
         )
         with locked(folder, busy):
+            remove_leftovers(folder)
             yield
 
     def save(self, name: str, state: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import time
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +20,12 @@ from colorflow.batch import (
     run,
     run_in_process,
 )
-from colorflow.batch.pool import STALE_SECONDS, output_folder
+from colorflow.batch.pool import output_folder
+from colorflow.cli import main
 from colorflow.color.full_resolution import lightness_of
 from colorflow.colorizer import Colorizer, Hint
 from colorflow.errors import BatchError, WeightsError, WritePhotoError
-from colorflow.files import digest_of
+from colorflow.files import digest_of, temporary_name, whole_file
 from colorflow.model.config import HINT_PLANES
 from colorflow.photo import Provenance, read_photo, read_provenance
 from tests.batch.results import Run, Save, difference, names
@@ -250,21 +250,37 @@ def test_a_second_run_waits_its_turn(album: Path, out: Path, color_all: Run) -> 
 def test_what_killed_runs_left_is_removed_and_never_a_photo(
     album: Path, out: Path, color_all: Run
 ) -> None:
-    left = [out / ".colorflow-0123456789abcdef.tmp", out / "inner" / ".colorflow-ff.tmp"]
-    fresh, other = out / ".colorflow-00.tmp", out / ".other.tmp"
+    left = [out / temporary_name(), out / "inner" / temporary_name()]
+    other = out / ".colorflow-notes.tmp"
     (out / "inner").mkdir(parents=True)
-    for path in (*left, fresh, other):
-        path.write_bytes((album / "a.jpg").read_bytes())
-    long_ago = time.time() - 2 * STALE_SECONDS
     for path in (*left, other):
-        os.utime(path, (long_ago, long_ago))
-    assert list(color_all(album, recursive=True)) == ["a.jpg", "b.png", "c.jpg"]
-    assert not any(path.exists() for path in left)
-    assert fresh.exists()  # somebody may be writing it
+        path.write_bytes((album / "a.jpg").read_bytes())
+    with whole_file(out / "held", None) as file:
+        assert list(color_all(album, recursive=True)) == ["a.jpg", "b.png", "c.jpg"]
+        assert not any(path.exists() for path in left)
+        assert Path(file.name).exists()  # somebody is writing it
+    (out / "held").unlink()
     assert other.exists()
     plan = make_plan([out], out, Settings(), recursive=True)
     assert (plan.tasks, plan.inputs) == ([], [])
     assert [note.path.name for note in plan.notes] == ["a_a.jpg", "b_a.png", "c_a.jpg"]
+
+
+def test_a_run_that_finds_everything_done_removes_what_was_left(
+    album: Path, out: Path, tmp_path: Path, weights: Path, in_process: None
+) -> None:
+    """Beside the results, the report and the contact sheet."""
+    folders = [out, out / "inner", tmp_path / "r", tmp_path / "s"]
+    for folder in folders[2:]:
+        folder.mkdir()
+    command = ["colorize", str(album), "-r", "-o", str(out), "--weights", str(weights)]
+    files = ["--report", str(folders[2] / "r.json"), "--contact-sheet", str(folders[3] / "s.html")]
+    assert main([*command, *files]) == 0
+    left = [folder / temporary_name() for folder in folders]
+    for path in left:
+        path.touch()
+    assert main([*command, *files]) == 0
+    assert not any(path.exists() for path in left)
 
 
 def test_photos_are_written_to_the_name_that_is_cleaned_up(
