@@ -9,7 +9,9 @@ damaged is reported by name, and the others are unpacked.
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import re
 import shutil
 import stat
@@ -18,7 +20,7 @@ import sys
 import tarfile
 import unicodedata
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
@@ -125,7 +127,7 @@ def unpack(archive: Path, folder: Path, limits: ArchiveLimits) -> Unpacked:
 
     Args:
         archive: the file.
-        folder: created here; it must not exist. It is removed if the archive is refused.
+        folder: new, or empty. It is removed if the archive is refused.
         limits: of what comes out.
 
     Raises:
@@ -133,7 +135,9 @@ def unpack(archive: Path, folder: Path, limits: ArchiveLimits) -> Unpacked:
             needs and what may do harm: links, names that lead out of the folder or that some
             systems take for others, passwords, archives.
     """
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
+    if any(folder.iterdir()):
+        raise FileExistsError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
     try:
         with _BoundedFile(archive) as file:
             return _unpack(file, folder, limits)
@@ -151,7 +155,7 @@ def usual_limits(folder: Path) -> ArchiveLimits:
 
 
 def packed_files(folder: Path) -> list[Path]:
-    """What `pack` takes: all files in and below a folder, except links and unfinished files."""
+    """All files in and below a folder, except links and unfinished files."""
     return [
         path
         for path in sorted(folder.rglob("*"))
@@ -159,18 +163,21 @@ def packed_files(folder: Path) -> list[Path]:
     ]
 
 
-def pack(folder: Path, archive: Path, kind: FileKind | None = None) -> None:
-    """Packs `packed_files`.
+def pack(
+    folder: Path, archive: Path, kind: FileKind | None = None, files: Iterable[Path] | None = None
+) -> None:
+    """Packs files, with the folders that they lie in.
 
     Args:
-        folder: what to pack.
+        folder: holds them.
         archive: the file; it appears whole or not at all.
         kind: `RESULTS`, which replace only their kind; None in a folder of our own.
+        files: in or below the folder; None for its `packed_files`.
 
     Raises:
         WritePhotoError: the archive cannot be written.
     """
-    files = packed_files(folder)
+    files = packed_files(folder) if files is None else files
     try:
         with (
             whole_file(archive, kind) as file,

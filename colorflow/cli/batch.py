@@ -124,6 +124,8 @@ class _BatchRun:
     def run(self) -> int:
         """Works the plan off and reports; returns the exit code."""
         self._check_files()
+        if self.zipped and self.plan.tasks:
+            self.zipped.make_folder()
         try:
             with self._interrupt_stops():
                 self._work()

@@ -26,6 +26,7 @@ from colorflow.photo.provenance import (
     Provenance,
     Statements,
     is_own_picture,
+    names_colorflow,
     read_provenance,
     read_statements,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "count_pixels",
     "find_photos",
     "is_own_picture",
+    "names_colorflow",
     "photo_from_image",
     "read_pages",
     "read_photo",

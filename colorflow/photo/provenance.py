@@ -12,11 +12,12 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from colorflow.color.saturation import check_saturation
 from colorflow.errors import PhotoError
-from colorflow.files import STATEMENT, FileKind
+from colorflow.files import STATEMENT, FileKind, holds_text
 from colorflow.limits import check_range
 from colorflow.photo.decode import read_header
 from colorflow.photo.photo import Photo
@@ -359,6 +360,16 @@ def is_own_picture(picture: Photo | str | os.PathLike[str], kind: FileKind) -> b
     """
     stated = _stated_in(picture)
     return _is_stated(kind, stated) or STATEMENT in stated
+
+
+def names_colorflow(path: Path) -> bool:
+    """Whether a file contains the opening of a statement, without reading it as a picture.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is empty.
+    """
+    return holds_text(path, _COLORS_OPENING, _DETAIL_OPENING, _PREPARED_OPENING)
 
 
 def _stated_in(picture: Photo | str | os.PathLike[str]) -> str:

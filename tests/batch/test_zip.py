@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import zipfile
 from collections.abc import Callable
@@ -12,9 +13,10 @@ from typing import Any
 import pytest
 
 from colorflow import batch
-from colorflow.batch import run_in_process
+from colorflow.batch import ZipResults, run_in_process
 from colorflow.cli import main
 from colorflow.colorizer import Colorizer
+from colorflow.files import temporary_name
 from colorflow.photo import read_photo
 from tests.batch.results import names
 
@@ -136,13 +138,116 @@ def test_an_interrupted_run_leaves_a_folder_where_the_next_one_goes_on(
     said = f"{out}: not written yet; the results so far are in {folder}"
     assert said in capsys.readouterr().err.splitlines()
     assert not out.exists()
-    assert names(folder) == RESULTS[:1]
+    assert [name for name in names(folder) if not name.startswith(".")] == RESULTS[:1]
     (folder / ".colorflow-0123456789abcdef.tmp").write_bytes(b"of a run that was killed")
     monkeypatch.setattr(batch, "run", lambda plan, **_: run_in_process(plan, colorizer))
     assert main(command) == 0
     assert "2 done, 1 skipped in " in capsys.readouterr().out
     assert packed(out) == RESULTS
     assert not folder.exists()
+
+
+def as_folder(folder: Path, photos: Path) -> None:
+    photos.rename(folder)
+
+
+def as_link(folder: Path, photos: Path) -> None:
+    folder.symlink_to(photos)
+
+
+def as_link_to_ours(folder: Path, photos: Path) -> None:
+    ZipResults(photos.parent / "other.zip", None).make_folder()
+    ours = photos.parent / "other.zip.unfinished"
+    for photo in photos.iterdir():
+        photo.rename(ours / photo.name)
+    folder.symlink_to(ours)
+
+
+def among_ours(folder: Path, photos: Path) -> None:
+    ZipResults(folder.with_suffix(""), None).make_folder()
+    photos.rename(folder / "photos")
+
+
+def with_link_among_ours(folder: Path, photos: Path) -> None:
+    ZipResults(folder.with_suffix(""), None).make_folder()
+    (folder / "a_a.jpg").symlink_to(photos / "a.jpg")
+
+
+@pytest.mark.parametrize(
+    "lay", [as_folder, as_link, as_link_to_ours, among_ours, with_link_among_ours]
+)
+def test_what_colorflow_did_not_make_stays_where_it_is(
+    lay: Callable[[Path, Path], None],
+    album: Path,
+    tmp_path: Path,
+    in_process: None,
+    capsys: Printed,
+) -> None:
+    photos, folder = tmp_path / "photos", tmp_path / "out.zip.unfinished"
+    photos.mkdir()
+    for name in ("a.jpg", "b.jpg", "c.png"):
+        (photos / name).write_bytes((album / "a.jpg").read_bytes())
+    lay(folder, photos)
+    before = {path: path.lstat().st_ino for path in tmp_path.rglob("*")}
+    for option in ([], ["--overwrite"], ["--dry-run"]):
+        assert main(["colorize", str(album), "-o", str(tmp_path / "out.zip"), *option]) == 1
+        said = capsys.readouterr().err
+        assert said.startswith(f"colorflow: {folder}: ")
+        assert re.search(r"did not make.*; move it (away|to another place),", said)
+        assert said.count("\n") == 1
+        assert {path: path.lstat().st_ino for path in tmp_path.rglob("*")} == before
+
+
+def test_what_comes_into_the_folder_during_a_run_stays_until_it_is_moved(
+    album_zip: Path,
+    tmp_path: Path,
+    weights: Path,
+    colorizer: Colorizer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Printed,
+) -> None:
+    out, folder = tmp_path / "out.zip", tmp_path / "out.zip.unfinished"
+
+    def run_and_meet(plan: batch.Plan, **_: Any) -> Any:
+        yield from run_in_process(plan, colorizer)
+        if not folder.with_name("away").exists():
+            (folder / "mine.txt").write_text("mine")
+
+    monkeypatch.setattr(batch, "run", run_and_meet)
+    command = ["colorize", str(album_zip), "-o", str(out), "--weights", str(weights)]
+    assert main(command) == 1
+    assert f"{folder}: holds mine.txt, which colorflow did not make" in capsys.readouterr().err
+    assert not out.exists()
+    (folder / "mine.txt").rename(folder.with_name("away"))
+    assert main(command) == 0
+    assert "3 skipped in " in capsys.readouterr().out
+    assert packed(out) == RESULTS
+    assert not folder.exists()
+
+
+def test_what_a_person_adds_to_the_zip_stays_in_it(
+    album: Path, tmp_path: Path, in_process: None
+) -> None:
+    out = tmp_path / "out.zip"
+    assert main(["colorize", str(album / "a.jpg"), "-o", str(out)]) == 0
+    with zipfile.ZipFile(out, "a") as archive:
+        archive.writestr("mine/notes.txt", "mine")
+    assert main(["colorize", str(album / "b.png"), "-o", str(out)]) == 0
+    assert packed(out) == ["a_a.jpg", "b_a.png", "mine/notes.txt"]
+
+
+def test_a_run_that_was_killed_at_its_begin_is_no_hindrance(
+    album: Path, tmp_path: Path, in_process: None
+) -> None:
+    out = tmp_path / "out.zip"
+    ZipResults(out, None).make_folder()
+    (held,) = tmp_path.glob("*.unfinished")
+    assert [path.name for path in held.iterdir()] == [".colorflow-zip.json"]
+    left = tmp_path / temporary_name()
+    (left / "inner").mkdir(parents=True)  # while an earlier zip was unpacked
+    assert main(["colorize", str(album / "a.jpg"), "-o", str(out)]) == 0
+    assert packed(out) == ["a_a.jpg"]
+    assert sorted(path.name for path in tmp_path.glob("*[pd]")) == ["out.zip"]
 
 
 def test_another_zip_is_never_replaced(
