@@ -38,6 +38,8 @@ STATE = frozenset(
     ("level", "ema", "optimizer", "step", "seconds", "skipped", "best_dev", "best"),
 )
 """Keys of a training state (`Trainer.state_dict`)."""
+_CHANGED = ("state.pt", "curve.csv", "grid.png")
+"""Files in the folder of an objective that further training replaces or continues."""
 _DAMAGE = (
     OSError, RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError,
     pickle.UnpicklingError,
@@ -53,7 +55,8 @@ class RunFolder:
         config: settings that all trainings in it share, plain values for JSON.
 
     Raises:
-        TrainingError: if the folder cannot be written or holds a run with another config.
+        TrainingError: if the folder cannot be written, holds a run with another config, or files
+            of another origin that a run would change.
     """
 
     def __init__(self, folder: Path, config: dict[str, Any]) -> None:
@@ -62,6 +65,7 @@ class RunFolder:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if not path.exists():
+                _check_free(folder)
                 write_whole(path, json.dumps(config, indent=1).encode(), None)
             made_with = _with_defaults(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError, RecursionError) as error:
@@ -124,6 +128,16 @@ class RunFolder:
         with SummaryWriter(str(self.part(name) / "tensorboard")) as board:
             for key in columns[2:]:
                 board.add_scalar(f"{name}/{key}", row[key], int(row["step"]))
+
+
+def _check_free(folder: Path) -> None:
+    """Raises a TrainingError if a folder without a config has files that a run would change."""
+    for name in _CHANGED:
+        for path in folder.glob(f"*/{name}"):
+            raise TrainingError(
+                f"{path}: would be changed, but is of no run, since {folder} has no config.json; "
+                "choose another folder"
+            )
 
 
 def has_state(folder: Path, name: str) -> bool:

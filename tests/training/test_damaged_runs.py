@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from colorflow.errors import PackError, TrainingError
+from colorflow.files import temporary_name
 from colorflow.training.run_folder import STATE, RunFolder, read_state
 from colorflow.training.trained import read_config
 from colorflow.training.trainer import Trainer
@@ -209,6 +210,25 @@ def test_a_training_that_keeps_no_weights_is_an_error(
     with pytest.raises(TrainingError, match="the loss on dev photos was never finite") as caught:
         go(tmp_path, steps=2)
     assert str(caught.value).startswith(f"{tmp_path / 'joint'}: ")
+
+
+@pytest.mark.parametrize("name", ["state.pt", "curve.csv", "grid.png"])
+def test_files_of_another_origin_stay(name: str, tmp_path: Path) -> None:
+    (tmp_path / "joint").mkdir()
+    (tmp_path / "joint" / name).write_bytes(b"mine")
+    with pytest.raises(TrainingError, match="would be changed, but is of no run") as caught:
+        RunFolder(tmp_path, {})
+    assert str(caught.value).startswith(f"{tmp_path / 'joint' / name}: ")
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "joint" / name]
+
+
+def test_what_a_killed_training_left_goes_with_the_next(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path, {})
+    left = [run.part(name) / temporary_name() for name in ("joint", "mean")]
+    for path in left:
+        path.touch()
+    with run.locked("joint"):
+        assert [path.exists() for path in left] == [False, True]
 
 
 def test_no_checkpoint_is_no_error(tmp_path: Path) -> None:
