@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from tqdm import tqdm
 
 from colorflow.errors import ColorflowError, PackError
-from colorflow.files import locked
+from colorflow.files import locked, remove_leftovers, write_whole
 from colorflow.training.pack import DAMAGE
 from colorflow.training.trainer import keep_freed_memory
 from data_prep.patches import PATCHES
 from data_prep.pixels import PIXELS
 from data_prep.select import select
+
+_FILES = ("settings.json", "photos.csv", "report.json")
+"""Files that a pack begins with, in this order."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,6 +50,7 @@ def _make(options: argparse.Namespace) -> None:
         "wait until it has ended, or choose another folder with -o"
     )
     with locked(folder, busy):
+        remove_leftovers(folder)
         _fill(folder, options)
 
 
@@ -64,7 +70,8 @@ def _fill(folder: Path, options: argparse.Namespace) -> None:
             "choose another folder or delete this one"
         )
     if not any((folder / one.layout.info).exists() for one in (PIXELS, PATCHES)):
-        (folder / "settings.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
+        _check_free(folder, [*_FILES, *(f"{name}.npy" for name in kind.layout.arrays)], settings)
+        write_whole(folder / _FILES[0], json.dumps(settings, indent=1).encode(), None)
         kind.begin(folder, select(folder, options), options.seed)
     try:
         made_with = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
@@ -82,6 +89,25 @@ def _fill(folder: Path, options: argparse.Namespace) -> None:
             bar.total = total
             bar.update(filled - bar.n)
     print(f"{folder}: {total} photos ready")
+
+
+def _check_free(folder: Path, names: Iterable[str], settings: Mapping[str, object]) -> None:
+    """Raises a PackError if the files of a new pack would replace others.
+
+    Args:
+        folder: the pack's folder. It may be one that an interrupted run has begun.
+        names: of the files.
+        settings: of the new pack; those of a begun one have their names.
+    """
+    with suppress(OSError, ValueError, AttributeError, RecursionError):
+        if json.loads((folder / _FILES[0]).read_bytes()).keys() >= settings.keys():
+            return
+    for name in names:
+        if os.path.lexists(folder / name):
+            raise PackError(
+                f"{folder}: holds {name}, which is of no pack and would be replaced; "
+                "choose another folder"
+            )
 
 
 def _parser() -> argparse.ArgumentParser:

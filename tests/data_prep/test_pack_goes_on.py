@@ -80,6 +80,21 @@ def test_other_settings_need_another_folder(
     assert contents(pack) == before
 
 
+@pytest.mark.parametrize("name", ["settings.json", "photos.csv", "report.json", "ab.npy"])
+@pytest.mark.parametrize("content", ["mine", "{}", "[1]"])
+def test_files_of_another_origin_stay(
+    name: str,
+    content: str,
+    arguments: Callable[..., list[str]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / name).write_text(content)
+    assert f"{tmp_path}: holds {name}, which is of no pack" in message(arguments(tmp_path), capsys)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == content
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_an_interruption_of_the_scan_leaves_nothing_in_the_way(
     when: str,
