@@ -36,6 +36,8 @@ PREFIX = "colorflow-page-"
 FILES, VISITORS, LOCK = "files", "visitors", "lock"
 API_PREFIX = "api-"
 """Of the folders with results of the API."""
+_LOCK_TEXT = "colorflow removes the folder of this file when its page ends, or another begins.\n"
+"""Content of the lock, without which a folder of such a name is a person's own."""
 KEEP_SECONDS = 3600.0
 """How long files are kept after their visitor's last action."""
 FULL = "There is no room left on the server for more photos; try again in an hour."
@@ -302,7 +304,9 @@ def _last_change(path: Path) -> float:
 def _locked(folder: Path) -> Iterator[None]:
     """Hold the folder's lock, which the system releases when a program is killed."""
     new = folder / f"{LOCK}.new"
-    with open(new, "x") as file:
+    with open(new, "x", encoding="ascii") as file:
+        file.write(_LOCK_TEXT)
+        file.flush()
         if fcntl:
             fcntl.flock(file, fcntl.LOCK_EX)
         new.rename(folder / LOCK)  # no other program ever finds it unlocked
@@ -315,10 +319,12 @@ def _remove_stale(parent: Path) -> None:
         return
     for folder in parent.glob(f"{PREFIX}*"):
         try:
-            if folder.stat().st_uid != os.getuid():
+            if folder.lstat().st_uid != os.getuid():
                 continue
-            with open(folder / LOCK, "r+") as file:
+            with open(folder / LOCK, "r+", encoding="ascii") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)  # does not follow links
-        except OSError:  # locked, without a lock, or gone
+                ours = {path.name for path in folder.iterdir()} <= {LOCK, FILES}
+                if ours and file.read(len(_LOCK_TEXT)) == _LOCK_TEXT:
+                    shutil.rmtree(folder, ignore_errors=True)  # does not follow links
+        except (OSError, ValueError):  # locked, without a lock, or gone; no ASCII
             continue

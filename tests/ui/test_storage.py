@@ -119,12 +119,17 @@ def test_nothing_that_is_not_ours_is_removed(temporary: Path, tmp_path_factory: 
     (temporary / f"{PREFIX}file").touch()
     (temporary / "other").mkdir()
     (temporary / "other" / LOCK).touch()
+    with page_folder() as files:
+        lock = (files.parent / LOCK).read_bytes()
+    for name, content in (("notes", b""), ("photos", b"\xff"), ("with", lock)):
+        (temporary / f"{PREFIX}{name}").mkdir()
+        (temporary / f"{PREFIX}{name}" / LOCK).write_bytes(content)
+    (temporary / f"{PREFIX}with" / "mine.txt").touch()
+    before = sorted(temporary.rglob("*"))
     with page_folder():
         pass
     assert (elsewhere / LOCK).exists()
-    assert sorted(path.name for path in temporary.iterdir()) == sorted(
-        ["other", f"{PREFIX}file", f"{PREFIX}link", f"{PREFIX}nolock"]
-    )
+    assert sorted(temporary.rglob("*")) == before
 
 
 def test_a_folder_of_another_user_stays(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
