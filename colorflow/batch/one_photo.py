@@ -37,6 +37,7 @@ from colorflow.photo import (
     Provenance,
     Statements,
     check_format,
+    is_own_page,
     is_own_picture,
     read_photo,
     read_statements,
@@ -98,13 +99,13 @@ class MadeOtherwiseError(WritePhotoError):
 
 
 def compared_results(
-    task: PhotoTask, photo: Path, folder: Path, settings: BatchSettings, weights: Digests
+    task: PhotoTask, digest: str, folder: Path, settings: BatchSettings, weights: Digests
 ) -> tuple[dict[str, Statements], dict[str, Statements]]:
     """Compares the results that exist with what is to be made.
 
     Args:
         task: says the names of the results, and which hints the photo has.
-        photo: the photo on this machine.
+        digest: of the photo's file.
         folder: for its results, on this machine.
         settings: of the batch; no result stays if they overwrite.
         weights: digests of the models.
@@ -114,11 +115,9 @@ def compared_results(
         sampling; and what each existing result that stays says.
 
     Raises:
-        OSError: if the photo cannot be read.
         MadeOtherwiseError: if a result was made in another way and must not be replaced.
         WritePhotoError: if another file is in the way of a result.
     """
-    digest = digest_of(photo)
     prepared = settings.preparation(digest, weights, task.number)
     own = settings.statements(digest, task, weights)
     expected = {label: replace(one, prepared=prepared) for label, one in own.items()}
@@ -140,7 +139,7 @@ def compared_results(
 
 
 def finished(
-    task: PhotoTask, photo: Path, folder: Path, settings: BatchSettings, weights: Digests
+    task: PhotoTask, digest: str, folder: Path, settings: BatchSettings, weights: Digests
 ) -> PhotoOutcome | None:
     """The outcome of a photo whose results all exist, otherwise None.
 
@@ -150,7 +149,7 @@ def finished(
     prints, outcomes = 1, list[PhotoOutcome]()
     while len(outcomes) < prints:
         one = replace(task, number=len(outcomes) + 1)
-        expected, existing = compared_results(one, photo, folder, settings, weights)
+        expected, existing = compared_results(one, digest, folder, settings, weights)
         if len(existing) < len(expected):
             return None
         counts = [said.prepared.prints or 1 for said in existing.values() if said.prepared]
@@ -221,6 +220,8 @@ class _Work:
     def _results(self, path: Path, folder: Path) -> PhotoOutcome:
         """Works on the photo, or on each print that is cut out of it."""
         task, settings = self._task, self._settings
+        if task.page and not is_own_page(path, task.page):
+            return task.outcome("skipped", "is a smaller version of the page before it")
         photo = self.photo = read_photo(
             path, max_pixels=settings.max_pixels, isolated=True, page=task.page
         )
@@ -264,7 +265,7 @@ class _Work:
             return task.outcome("already-colored", "already has colors", Remedy.TREAT_AS_GRAY)
         digests = self._models.digests
         folder_here(task.folder, map(task.name, task.labels(settings.labels)), folder)
-        expected, existing = compared_results(task, path, folder, settings, digests)
+        expected, existing = compared_results(task, digest_of(path), folder, settings, digests)
         self._complete += [task.coloring(label, one) for label, one in existing.items()]
         if len(existing) == len(expected):
             return task.skipped(existing)

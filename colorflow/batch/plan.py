@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path, PurePath
 
 from colorflow.batch.find import FoundPhoto, find_inputs
@@ -24,6 +25,7 @@ from colorflow.batch.one_photo import MadeOtherwiseError, finished
 from colorflow.batch.settings import BatchSettings, Digests
 from colorflow.batch.task import Note, PhotoOutcome, PhotoTask, Remedy
 from colorflow.errors import BatchError, WritePhotoError
+from colorflow.files import digest_of
 from colorflow.photo import is_own_picture
 from colorflow.scan import MOST_PRINTS
 
@@ -191,6 +193,7 @@ class _Planner:
         self.plan = plan
         self._naming = naming
         self._weights = weights
+        self._digest_of = cache(digest_of)  # all pages of a file have one
         self._inputs: set[tuple[str, str]] = set()
         self._results: dict[tuple[str, str], Location] = {}
         self._real_folders: dict[Location, str] = {}
@@ -202,6 +205,7 @@ class _Planner:
     def without_own_results(self, photos: list[FoundPhoto]) -> list[FoundPhoto]:
         """Drops results of earlier runs, where photos and results share a folder."""
         folders = {self._real(self._folder(photo.relative)) for photo in photos}
+        is_own = cache(lambda path: is_own_picture(path, self.plan.settings.kind))
         kept = []
         for photo in photos:
             shared = self._real(photo.path.parent) in folders
@@ -210,7 +214,7 @@ class _Planner:
                     f"{photo.path.parent}: results cannot lie among the photos of a URL; "
                     "choose another folder for them"
                 )
-            if shared and is_own_picture(str(photo.path), self.plan.settings.kind):
+            if shared and is_own(str(photo.path)):
                 reason = "is a picture that colorflow made; it is not taken as a photo"
                 self.plan.notes.append(Note(path=photo.path, reason=reason))
             else:
@@ -264,7 +268,7 @@ class _Planner:
         if not any(os.path.lexists(str(one)) for one in targets):
             return None
         try:
-            return finished(task, photo, folder, settings, self._weights)
+            return finished(task, self._digest_of(photo), folder, settings, self._weights)
         except WritePhotoError as error:
             remedy = Remedy.OVERWRITE if isinstance(error, MadeOtherwiseError) else None
             return task.failed(str(error), remedy)

@@ -13,7 +13,7 @@ from colorflow.photo.formats import DEFAULT_MAX_PIXELS, KINDS, PHOTO_SUFFIXES, T
 from colorflow.photo.isolated import start_reader
 from colorflow.photo.kind import Kind
 from colorflow.photo.metadata import Metadata
-from colorflow.photo.pages import read_pages
+from colorflow.photo.pages import is_own_page, read_pages
 from colorflow.photo.photo import Photo
 from colorflow.photo.provenance import (
     COLORING,
@@ -52,6 +52,7 @@ __all__ = [
     "check_format",
     "count_pixels",
     "find_photos",
+    "is_own_page",
     "is_own_picture",
     "names_colorflow",
     "photo_from_image",

@@ -69,9 +69,11 @@ def read_header_in_child(file: IO[bytes], source: str, max_pixels: int) -> Heade
     return Header(pixels, stated)
 
 
-def read_pages_in_child(file: IO[bytes], source: str, max_pixels: int) -> tuple[int, ...]:
+def read_pages_in_child(
+    file: IO[bytes], source: str, max_pixels: int, page: int | None = None
+) -> tuple[int, ...]:
     """As `pages.read_open_pages`, in a child."""
-    numbers = _ask("pages", file, source, max_pixels).content.get("pages")
+    numbers = _ask("pages", file, source, max_pixels, page).content.get("pages")
     if not isinstance(numbers, list) or not all(type(one) is int and one > 0 for one in numbers):
         raise UnreadablePhotoError(source, _BROKE)
     return tuple(numbers)

@@ -1,7 +1,8 @@
 """The pages of a TIFF file that are photos of their own.
 
 Scanners put one photo on each page. Other programs put smaller versions of a picture behind it, or
-its mask: those say so, or they show the same.
+its mask: those say so, or they show the same. To see that both have to be decoded, so this is done
+for the first pages when a file is listed, and for each other page when its turn comes.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from colorflow.photo.isolated import IS_POSSIBLE, read_pages_in_child
 from colorflow.photo.tiff import KindNotReadError, TiffFile
 
 MOST_PAGES = 200
+_COMPARED = 2**22
+"""Pixels that are decoded while a file is listed, unless twice those of its largest page are more:
+enough for a picture with smaller versions, each of half the width of the one before."""
 _SIDE = 32
 """Cells to a side at which two pages are compared."""
 _SAME = 6
@@ -33,7 +37,8 @@ def read_pages(path: str | os.PathLike[str]) -> tuple[int, ...]:
     """List the pages of a TIFF file that are photos of their own, in a process with limits.
 
     Returns:
-        Their numbers, counted from 1; nothing for a file of one page, or of another format.
+        Their numbers, counted from 1; nothing for a file of one page, or of another format. Of
+        those that have not been compared, some may be none, see `is_own_page`.
 
     Raises:
         UnreadablePhotoError: as of `decode.read_photo`.
@@ -44,24 +49,55 @@ def read_pages(path: str | os.PathLike[str]) -> tuple[int, ...]:
         if not _has_second(file):
             return ()
         file.seek(0)
-        read = read_pages_in_child if IS_POSSIBLE else read_open_pages
-        return read(file, source, DEFAULT_MAX_PIXELS)
+        return _reader()(file, source, DEFAULT_MAX_PIXELS)
+
+
+def is_own_page(path: str | os.PathLike[str], page: int) -> bool:
+    """Whether a page of `read_pages` is a photo, and no smaller version of the one before it.
+
+    Args:
+        path: the file.
+        page: the page, counted from 1.
+
+    Raises:
+        UnreadablePhotoError: as of `decode.read_photo`.
+        PhotoTooLargeError: as of `decode.read_photo`.
+    """
+    source = os.fspath(path)
+    with open_file(source) as file:
+        return page == 1 or page in _reader()(file, source, DEFAULT_MAX_PIXELS, page=page)
+
+
+def _reader() -> Callable[..., tuple[int, ...]]:
+    return read_pages_in_child if IS_POSSIBLE else read_open_pages
 
 
 def read_open_pages(
-    file: IO[bytes], source: str, max_pixels: int, allow: Allow | None = None
+    file: IO[bytes],
+    source: str,
+    max_pixels: int,
+    allow: Allow | None = None,
+    page: int | None = None,
 ) -> tuple[int, ...]:
-    """As `read_pages`, of an open file; otherwise as `decode.read_open`."""
+    """As `read_pages`, of an open file; otherwise as `decode.read_open`.
+
+    Args:
+        file: the file.
+        source: its name in messages.
+        max_pixels: as of `decode.read_photo`.
+        allow: is told how many pixels there are, before memory is reserved for them.
+        page: the only one to look at, as of `is_own_page`; None for all.
+    """
     with photo_errors(source):
         image = open_image(file, source, max_pixels, allow)
         assert isinstance(image, TiffFile)
+        if page is not None:
+            return (page,) if _is_own(image, page, max_pixels, allow) else ()
         small = cache(partial(_small, image))
-        found, size, seen, largest = (
-            [1],
-            image.size,
-            {image.page.offset},
-            image.width * image.height,
-        )
+        pixels = {1: image.width * image.height}
+        largest = pixels[1]
+        found, before, size, seen = [1], 1, image.size, {image.page.offset}
+        decoded = set[int]()
         for number in count(2):
             try:
                 image.turn_to(number)
@@ -74,16 +110,37 @@ def read_open_pages(
                 reason = f"the file has more than {MOST_PAGES} pages; divide it into several files"
                 raise PhotoTooLargeError(source, reason)
             own = image.size
+            pixels[number] = own[0] * own[1]
             if image.is_part:
                 continue
-            if _is_smaller(own, size) and _shows_the_same(small, found[-1], number):
-                continue
+            both = decoded | {before, number}
+            is_cheap = sum(map(pixels.__getitem__, both)) <= max(_COMPARED, 2 * largest)
+            if is_cheap and _is_smaller(own, size):
+                decoded = both
+                if _shows_the_same(small, before, number):
+                    continue
             found.append(number)
-            if own[0] * own[1] <= max_pixels:  # otherwise it fails when its turn comes
-                size, largest = own, max(largest, own[0] * own[1])
+            if pixels[number] <= max_pixels:  # otherwise it fails when its turn comes
+                before, size, largest = number, own, max(largest, pixels[number])
                 if allow:
                     allow(largest)
         return tuple(found)
+
+
+def _is_own(image: TiffFile, page: int, max_pixels: int, allow: Allow | None) -> bool:
+    """Whether a page is a photo, and no smaller version of the one before it."""
+    before = page
+    while before == page or image.is_part:
+        before -= 1
+        image.turn_to(before)
+    size = image.size
+    image.turn_to(page)
+    pixels = size[0] * size[1]
+    if pixels > max_pixels or not _is_smaller(image.size, size):
+        return True
+    if allow:
+        allow(pixels)
+    return not _shows_the_same(partial(_small, image), before, page)
 
 
 def _has_second(file: IO[bytes]) -> bool:

@@ -223,7 +223,7 @@ def _answer(
             case "header":
                 write_answer(answer, read_open_header(file, "", most, limits.allow)._asdict())
             case "pages":
-                pages = read_open_pages(file, "", most, limits.allow)
+                pages = read_open_pages(file, "", most, limits.allow, request["page"])
                 write_answer(answer, {"pages": pages})
     except PhotoError as error:
         if isinstance(error.__cause__, MemoryError):

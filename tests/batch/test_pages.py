@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
 
-from colorflow.batch import Settings, make_plan
+from colorflow import files
+from colorflow.batch import Settings, find, make_plan, plan
 from colorflow.batch.hints import PhotoHints
 from colorflow.cli import main
 from colorflow.colorizer import Hint
@@ -38,14 +40,58 @@ def test_every_page_is_colored_and_counted(
     for name, number in zip(names(out), (0, 20, 40), strict=True):
         gray = np.asarray(Image.open(out / name).convert("L"))
         assert np.abs(gray.astype(int) - gray_pixels(number)).mean() < 6
-    files = json.loads(report.read_text())["files"]
-    assert [(one["path"], one["page"]) for one in files] == [(str(scan), n) for n in (1, 2, 3)]
+    told = json.loads(report.read_text())["files"]
+    assert [(one["path"], one["page"]) for one in told] == [(str(scan), n) for n in (1, 2, 3)]
     assert f"<h2>{scan} (page 3)</h2>" in sheet.read_text()
     assert main([*command, "--report", str(tmp_path / "r.csv")]) == 0
     assert "3 skipped in " in capsys.readouterr().out
     with (tmp_path / "r.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = [row["photo"] for row in csv.DictReader(file)]
     assert rows == [str(scan), f"{scan} (page 2)", f"{scan} (page 3)"]
+
+
+def test_a_file_is_read_once_for_the_plan_of_all_its_pages(
+    tmp_path: Path, weights: Path, in_process: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If results exist, and if they would lie beside the file."""
+    scan = tmp_path / "scan.tif"
+    shades = [Image.fromarray(gray_pixels(number)) for number in range(0, 50, 10)]
+    shades[0].save(scan, save_all=True, append_images=shades[1:])
+    command = ["colorize", str(scan), "-o", str(tmp_path), "--weights", str(weights)]
+    assert main(command) == 0
+    digests, looked_at = [], []
+    digest_of_open, is_own_picture = files.digest_of_open, plan.is_own_picture
+
+    def counted_digest(file: IO[bytes]) -> str:
+        digests.append(file.name)
+        return digest_of_open(file)
+
+    def counted_look(path: str, kind: files.FileKind) -> bool:
+        looked_at.append(path)
+        return is_own_picture(path, kind)
+
+    monkeypatch.setattr(files, "digest_of_open", counted_digest)
+    monkeypatch.setattr(plan, "is_own_picture", counted_look)
+    assert main([*command, "--dry-run"]) == 0
+    assert digests.count(str(scan)) == looked_at.count(str(scan)) == 1
+
+
+def test_a_smaller_version_is_skipped_when_its_turn_comes(
+    tmp_path: Path, in_process: None, monkeypatch: pytest.MonkeyPatch, capsys: Printed
+) -> None:
+    """If it was not compared when the file was listed, which then takes it for a photo."""
+    scan, out, report = tmp_path / "scan.tif", tmp_path / "out", tmp_path / "r.json"
+    with tifffile.TiffWriter(scan) as tiff:
+        for number in (0, 20):
+            shades = gray_pixels(number)
+            for page in (shades, shades[::2, ::2]):
+                tiff.write(page, contiguous=False, metadata=None)
+    monkeypatch.setattr(find, "read_pages", lambda _: (1, 2, 3, 4))
+    assert main(["colorize", str(scan), "-o", str(out), "--report", str(report)]) == 0
+    assert "2 done, 2 skipped in " in capsys.readouterr().out
+    assert names(out) == ["scan_a.png", "scan_p3_a.png"]
+    reasons = [one["reason"] for one in json.loads(report.read_text())["files"]]
+    assert reasons == [None, "is a smaller version of the page before it"] * 2
 
 
 def test_a_page_may_fail_alone_and_too_many_fail_together(
@@ -86,18 +132,18 @@ def test_hints_and_patterns_name_a_page_as_its_results_are_named(tmp_path: Path)
     page = Image.fromarray(gray_pixels())
     page.save(scan, save_all=True, append_images=[Image.fromarray(gray_pixels(9))])
     hint = Hint(9, 9, 60, -30)
-    plan = make_plan(
+    made = make_plan(
         [scan],
         tmp_path,
         Settings(),
         hints={"scan_p2.tif": PhotoHints(hints=(hint,))},
         treat_as_gray=["*_p2.tif"],
     )
-    assert [(one.page, one.hints, one.treat_as_gray) for one in plan.tasks] == [
+    assert [(one.page, one.hints, one.treat_as_gray) for one in made.tasks] == [
         (1, (), False),
         (2, (hint,), True),
     ]
-    first, second = plan.tasks
+    first, second = made.tasks
     reached = [second.failed("no")]
-    assert plan.not_reached(reached) == [scan]
-    assert [one.page for one in plan.in_order([*reached, first.failed("no")])] == [1, 2]
+    assert made.not_reached(reached) == [scan]
+    assert [one.page for one in made.in_order([*reached, first.failed("no")])] == [1, 2]

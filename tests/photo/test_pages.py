@@ -12,15 +12,16 @@ import tifffile
 from PIL import Image
 
 from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
-from colorflow.photo import read_pages, read_photo
-from colorflow.photo.pages import MOST_PAGES
+from colorflow.photo import is_own_page, pages, read_pages, read_photo
+from colorflow.photo.pages import MOST_PAGES, read_open_pages
+from colorflow.photo.tiff import TiffFile
 
 Page = tuple[np.ndarray, dict[str, object]]
 
 
-def written(path: Path, *pages: Page, **options: object) -> Path:
+def written(path: Path, *content: Page, **options: object) -> Path:
     with tifffile.TiffWriter(path, **options) as tiff:
-        for pixels, about in pages:
+        for pixels, about in content:
             tiff.write(pixels, **{"contiguous": False, "metadata": None, **about})
     return path
 
@@ -76,6 +77,50 @@ def test_smaller_versions_and_masks_are_no_pages(tmp_path: Path, says_so: bool) 
     assert read_pages(path) == (1, 5, 7)
 
 
+def test_few_pages_are_decoded_when_a_file_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many may be smaller versions of others: here each, of the one before."""
+    decoded: list[int] = []
+    decode = TiffFile.samples
+
+    def counted(image: TiffFile) -> np.ndarray:
+        decoded.append(image.width * image.height)
+        return decode(image)
+
+    monkeypatch.setattr(TiffFile, "samples", counted)
+    sides = [1200 - 8 * number for number in range(30)]
+    shrinking: list[Page] = [
+        (np.full((side, side), 8 * number, np.uint8), {"compression": "zlib"})
+        for number, side in enumerate(sides)
+    ]
+    path = written(tmp_path / "p.tif", *shrinking)
+    with path.open("rb") as file:
+        assert read_open_pages(file, "", 10**9) == tuple(range(1, 31))
+    assert 2 * 1192**2 < sum(decoded) <= 2**22
+    decoded.clear()
+    large: Page = (np.zeros((3000, 4000), np.uint8), {"compression": "zlib"})
+    levels: list[Page] = [(large[0][::step, ::step], large[1]) for step in (2, 4, 8)]
+    with written(path, large, *levels, large, levels[0]).open("rb") as file:
+        assert read_open_pages(file, "", 10**9) == (1, 5, 6)
+    assert sum(decoded) == 12e6 * (1 + 1 / 4 + 1 / 16 + 1 / 64)
+
+
+@pytest.mark.parametrize("in_child", [False, True])
+def test_a_page_is_compared_with_the_one_before_when_its_turn_comes(
+    in_child: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "IS_POSSIBLE", in_child and pages.IS_POSSIBLE)
+    small = [np.asarray(Image.fromarray(piece(n)).resize((64, 64))) for n in (0, 2)]
+    mask: Page = (np.zeros((128, 128), bool), {"subfiletype": 4})
+    path = written(
+        tmp_path / "p.tif", (piece(0), {}), mask, (small[0], {}),
+        (piece(2), {}), (piece(4, 64), {}), (piece(2), {}), (small[1], {}),
+    )  # fmt: skip
+    own = [number for number in (1, 3, 4, 5, 6, 7) if is_own_page(path, number)]
+    assert own == [1, 4, 5, 6]
+
+
 def test_a_file_of_one_page_is_not_opened_by_a_decoder(tmp_path: Path) -> None:
     for name, options in (("a.tif", {}), ("b.tif", {"bigtiff": True})):
         assert read_pages(written(tmp_path / name, (piece(0), {}), **options)) == ()
@@ -87,10 +132,10 @@ def test_a_file_of_one_page_is_not_opened_by_a_decoder(tmp_path: Path) -> None:
 
 
 def test_pages_are_bounded(tmp_path: Path) -> None:
-    pages: list[Page] = [(np.full((4, 4), 90, np.uint8), {})] * (MOST_PAGES + 1)
-    assert len(read_pages(written(tmp_path / "p.tif", *pages[1:]))) == MOST_PAGES
+    many: list[Page] = [(np.full((4, 4), 90, np.uint8), {})] * (MOST_PAGES + 1)
+    assert len(read_pages(written(tmp_path / "p.tif", *many[1:]))) == MOST_PAGES
     with pytest.raises(PhotoTooLargeError, match="more than 200 pages; divide it into several"):
-        read_pages(written(tmp_path / "q.tif", *pages))
+        read_pages(written(tmp_path / "q.tif", *many))
 
 
 def test_pages_that_go_round_are_counted_once(tmp_path: Path) -> None:
