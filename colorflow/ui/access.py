@@ -31,7 +31,7 @@ WORK_ROUTES = (f"{_PREFIX}/queue/join", f"{_PREFIX}/call/")
 RESULTS_ROUTE = f"{_PREFIX}/queue/data"
 _LONGEST_NAME = 255
 """Bytes of a name in a path; file systems take no longer ones."""
-_ID = f"[^/]{{1,{LONGEST_ID}}}"
+_ID = f"[0-9A-Za-z_-]{{1,{LONGEST_ID}}}"
 
 Kind = Literal["open", "plain", "stream", "progress", "work", "cancel", "upload", "login", "logout"]
 """What the guard has to do for a route; all but "open" and "login" are for those who are logged in.
@@ -249,6 +249,11 @@ class OpenRoutes:
             if method in methods and pattern.fullmatch(path):
                 return kind
         return None
+
+
+def is_id(name: object) -> bool:
+    """Whether a client may give a session or an upload such a name."""
+    return isinstance(name, str) and re.fullmatch(_ID, name) is not None
 
 
 def may_be_path(path: str) -> bool:

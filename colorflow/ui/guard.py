@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi.exceptions import RequestValidationError
 from python_multipart.exceptions import FormParserError
@@ -38,6 +39,7 @@ from colorflow.ui.access import (
     LoginDelays,
     OpenRoutes,
     RefusedError,
+    is_id,
     may_be_path,
 )
 from colorflow.ui.limits import SessionBounds, visitor_of
@@ -55,7 +57,12 @@ _NAMES = ("session_hash", "upload_id")
 _CLOSED = "There is nothing at this address; docs/api.md shows what programs may ask for."
 _BUSY = "The page is busy: too many connections are open; try again in a minute."
 _NO_HANDLER = "There is no such endpoint; docs/api.md shows what is expected."
-_LONG_NAME = f"Names of sessions and uploads have at most {LONGEST_ID} characters."
+_BAD_NAME = (
+    f"Names of sessions and uploads have 1 to {LONGEST_ID} characters: letters A to Z, digits, "
+    "hyphens and underscores."
+)
+_OF_ANOTHER = "You have no session and no request of this name; load the page again."
+_MANY_SESSIONS = "The page is busy: too many visitors wait for results; try again in a minute."
 _LARGE_BODY = (
     f"A request has at most {limits.MAX_BODY_BYTES // 2**20} MB and {limits.MAX_BODY_VALUES:,} "
     "values; upload files instead."
@@ -162,8 +169,8 @@ class Guard:
             raise RefusedError(403, refusal)
         if kind is None:
             raise RefusedError(404, _CLOSED)
-        if any(len(request.query_params.get(one, "")) > LONGEST_ID for one in _NAMES):
-            raise RefusedError(400, _LONG_NAME)
+        if not all(is_id(one) for name in _NAMES for one in request.query_params.getlist(name)):
+            raise RefusedError(400, _BAD_NAME)
         _hide_claims(request.scope, self.hosts)
         account = None if kind in _FOR_EVERYBODY else await self._account(request)
         if self.has_accounts and account is None and kind not in _FOR_EVERYBODY:
@@ -177,7 +184,7 @@ class Guard:
             case "work" | "cancel":
                 await self._ask(request, kind, send, visitor)
             case "stream":
-                await self._stream(request, send)
+                await self._stream(request, send, visitor)
             case "progress":
                 await self._progress(request, send)
             case "upload":
@@ -193,15 +200,8 @@ class Guard:
         """The account with which a request is logged in, as Gradio tells it."""
         if not self.has_accounts or "cookie" not in request.headers:
             return None
-        scope = {
-            **request.scope,
-            "method": "GET",
-            "path": USER_ROUTE,
-            "raw_path": USER_ROUTE.encode(),
-            "query_string": b"",
-        }
         response = _Response()
-        await self.app(scope, _replay(b""), response)
+        await self.app(_other_scope(request, USER_ROUTE), _replay(b""), response)
         return response.told if isinstance(response.told, str) else None
 
     async def _log_in(self, request: Request, send: Send, visitor: str) -> None:
@@ -231,8 +231,9 @@ class Guard:
         session = asked.get("session_hash") if isinstance(asked, dict) else None
         handler = asked.get("fn_index") if isinstance(asked, dict) else None
         named = list(_paths_in(asked))
-        if isinstance(session, str) and len(session) > LONGEST_ID:
-            raise RefusedError(400, _LONG_NAME)
+        if session is not None and not is_id(session):  # an empty one would stop Gradio's queue
+            raise RefusedError(400, _BAD_NAME)
+        self._check_owner(visitor, session, asked.get("event_id") if session else None)
         if isinstance(handler, int | str) and handler not in self.routes.handlers:
             raise RefusedError(404, _NO_HANDLER)
         if len(named) > limits.MAX_FILES:
@@ -247,25 +248,46 @@ class Guard:
                 f"Queue is full for you: {self.in_flight} of your requests are waiting or being "
                 "answered, or nobody has fetched their results.",
             )
+        if kind == "work" and not self.sessions.admit(session):
+            raise RefusedError(503, _MANY_SESSIONS)
         if named:  # Gradio makes an empty file for each
             await self._check_room(visitor)
-        forgotten: list[str] = []
 
         async def answer(message: Message) -> None:
             told = _parsed(message.get("body", b""))
             if event := told.get("event_id") if isinstance(told, dict) else None:
                 # Before the client knows of it, since the result may come at once.
-                forgotten.extend(self.sessions.begin(session or event, event, visitor))
+                for one in self.sessions.begin(session or event, event, visitor):
+                    await self._leave(request, one)
+                    await asyncio.to_thread(self.forget, one)
                 with suppress(ColorflowError):  # room was there above
                     self.quota.arrived(visitor, 0, len(named))
             await send(message)
 
         with self._asking.one(visitor):
             await self.app(request.scope, _replay(body, request.receive), answer)
-        for one in forgotten:
-            await asyncio.to_thread(self.forget, one)
 
-    async def _stream(self, request: Request, send: Send) -> None:
+    async def _leave(self, request: Request, session: str) -> None:
+        """Have Gradio's queue forget a session, as when a browser waits for results and leaves.
+
+        The queue knows 2,000 sessions. The next one would replace the oldest, and if that one had
+        a request in the queue, its next message would stop the queue for everybody.
+        """
+        loop = asyncio.get_running_loop()
+
+        async def wait() -> Message:
+            return await loop.create_future()
+
+        async def leave(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                loop.call_soon(waiting.cancel)
+
+        query = urlencode({"session_hash": session}).encode()
+        scope = _other_scope(request, RESULTS_ROUTE, query)
+        waiting = asyncio.ensure_future(self.app(scope, wait, leave))
+        await asyncio.gather(waiting, return_exceptions=True)  # one if there is no such session
+
+    async def _stream(self, request: Request, send: Send, visitor: str) -> None:
         """Pass results on; what they answer is in flight no longer."""
 
         async def passing(message: Message) -> None:
@@ -278,6 +300,7 @@ class Guard:
         path = request.scope["path"]  # Gradio redirects one that ends with a slash
         event = path.rpartition("/")[2]
         session = request.query_params.get("session_hash") if path == RESULTS_ROUTE else None
+        self._check_owner(visitor, session or event)
         try:
             with self.sessions.listening(session, event):
                 await self.app(request.scope, request.receive, passing)
@@ -366,6 +389,12 @@ class Guard:
         in_flight = self.sessions.in_flight(visitor) + self._asking.of(visitor)
         return in_flight >= self.in_flight
 
+    def _check_owner(self, visitor: str, *names: object) -> None:
+        """Refuse sessions and requests of other accounts; a network address may change."""
+        own = (one for one in names if isinstance(one, str))
+        if self.has_accounts and any(self.sessions.is_of_another(one, visitor) for one in own):
+            raise RefusedError(404, _OF_ANOTHER)
+
     def _is_ours(self, path: str) -> bool:
         """Whether a file that a client names may be one of the page's; Gradio looks closer."""
         folders = (self.files, self.files.resolve())
@@ -402,6 +431,12 @@ def _replay(body: bytes, receive: Receive | None = None) -> Receive:
         return await receive()
 
     return replayed
+
+
+def _other_scope(request: Request, path: str, query: bytes = b"") -> Scope:
+    """That of another request of the same client."""
+    other = {"method": "GET", "path": path, "raw_path": path.encode(), "query_string": query}
+    return {**request.scope, **other}
 
 
 def _delete(paths: Iterable[Path]) -> None:

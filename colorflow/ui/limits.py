@@ -63,7 +63,8 @@ MAX_OPEN, MAX_OPEN_PER_VISITOR = 1000, 100
 """Requests that are being answered; an open page has two or three."""
 MAX_SESSIONS, MAX_SESSIONS_PER_VISITOR = 1000, 64
 """Sessions whose state is kept, 0.25 MB each; a new one replaces the one that has rested longest.
-An open page is a session, and so is each call of a program."""
+An open page is a session, and so is each call of a program. Gradio's queue fails when it has to
+forget one that waits, which it does from 2,000 on."""
 MAX_BODY_BYTES, MAX_BODY_VALUES = 2**20, 50_000
 """Of a request that uploads nothing; 1,000 files of an upload are named in 0.5 MB with 15,000
 values. A megabyte of empty lists would take 35 in memory, for as long as it waits."""
@@ -157,6 +158,8 @@ class _Session:
     used: float
     listeners: int = 0
     """Connections that wait for results."""
+    has_state: bool = True
+    """Whether Gradio may keep anything of it but its messages."""
     requests: dict[str, float] = field(default_factory=dict)
     """When each began that waits, is worked on, or whose result nobody has fetched."""
 
@@ -191,6 +194,7 @@ class SessionBounds:
         now = self._clock()
         one = self._sessions.setdefault(session, _Session(visitor, now))
         one.visitor, one.used, one.requests[request] = visitor, now, now
+        one.has_state = True
         self._sessions.move_to_end(session)
         resting = self._resting(now)
         own = [name for name in resting if self._sessions[name].visitor == visitor]
@@ -198,7 +202,29 @@ class SessionBounds:
         gone = own[: max(0, owned - MAX_SESSIONS_PER_VISITOR)]
         others = [name for name in resting if name not in gone]
         gone += others[: max(0, len(self._sessions) - len(gone) - MAX_SESSIONS)]
-        return self._without(gone)
+        for name in gone:
+            del self._sessions[name]
+        return gone
+
+    def admit(self, session: str | None) -> bool:
+        """Whether a request may use a session, which has rested least from now on.
+
+        There is no room for a new one while all sessions have requests in flight.
+
+        Args:
+            session: None for a new one.
+        """
+        if session is not None and session in self._sessions:
+            self._sessions.move_to_end(session)
+            return True
+        return len(self._sessions) < MAX_SESSIONS or bool(self._resting(self._clock()))
+
+    def is_of_another(self, name: str, visitor: str) -> bool:
+        """Whether another visitor has a session or a request of this name."""
+        return any(
+            one.visitor != visitor and (name == session or name in one.requests)
+            for session, one in self._sessions.items()
+        )
 
     def end(self, request: str) -> None:
         """Forget a request whose result has been fetched."""
@@ -235,20 +261,23 @@ class SessionBounds:
         return sum(one.in_flight(now) for one in own)
 
     def idle(self, seconds: float) -> list[str]:
-        """Choose the sessions that have not been used for some time and have to be forgotten."""
+        """Choose the sessions that have not been used for some time, and whose state has to go.
+
+        They are counted on, since Gradio's queue knows them.
+        """
         now = self._clock()
-        resting = self._resting(now)
-        return self._without(
-            [name for name in resting if now - self._sessions[name].used > seconds]
-        )
+        gone = [
+            name
+            for name in self._resting(now)
+            if (one := self._sessions[name]).has_state and now - one.used > seconds
+        ]
+        for name in gone:
+            self._sessions[name].has_state = False
+        return gone
 
     def _resting(self, now: float) -> list[str]:
-        return [name for name, one in self._sessions.items() if not one.in_flight(now)]
-
-    def _without(self, sessions: list[str]) -> list[str]:
-        for name in sessions:
-            del self._sessions[name]
-        return sessions
+        known = list(self._sessions.items())  # others may come while a thread asks what is idle
+        return [name for name, one in known if not one.in_flight(now)]
 
 
 class MemoryBudget:

@@ -153,3 +153,40 @@ def test_idle_sessions_are_forgotten_and_those_at_work_are_not() -> None:
     assert bounds.idle(3600) == []
     assert bounds.idle(400) == ["idle"]
     assert bounds.idle(400) == []
+
+
+def test_idle_sessions_are_still_counted() -> None:
+    """Gradio's queue knows them until they are replaced."""
+    now = 0.0
+    bounds = SessionBounds(lambda: now)
+    for number in range(MAX_SESSIONS_PER_VISITOR):
+        bounds.begin(f"{number}", f"of {number}", "ada")
+        bounds.end(f"of {number}")
+    now = HOUR + 1
+    assert len(bounds.idle(HOUR)) == MAX_SESSIONS_PER_VISITOR
+    assert bounds.admit("0")
+    assert bounds.begin("new", "of new", "ada") == ["1"], "0 is asked for at the moment"
+    assert bounds.begin("0", "of 0", "ada") == []
+    bounds.end("of 0")
+    now += HOUR + 1
+    assert bounds.idle(HOUR) == ["new", "0"], "which were used since"
+
+
+def test_there_is_room_for_new_sessions_unless_all_have_requests_in_flight() -> None:
+    bounds = SessionBounds(lambda: 0.0)
+    for number in range(MAX_SESSIONS):
+        assert bounds.admit(None)
+        bounds.begin(f"{number}", f"of {number}", f"visitor {number}")
+    assert not bounds.admit(None)
+    assert bounds.admit("0")
+    bounds.end("of 7")
+    assert bounds.admit("new")
+    assert bounds.begin("new", "of new", "another") == ["7"]
+    assert not bounds.admit("newer")
+
+
+def test_sessions_and_requests_belong_to_their_visitor() -> None:
+    bounds = SessionBounds(lambda: 0.0)
+    bounds.begin("page", "1", "ada")
+    assert [bounds.is_of_another(one, "bob") for one in ("page", "1", "2")] == [True, True, False]
+    assert not any(bounds.is_of_another(one, "ada") for one in ("page", "1", "2"))
