@@ -211,7 +211,7 @@ def _begun_upload(page: _Target, visitor: str, body: bytes) -> Iterator[None]:
 def _many_sessions(page: _Target) -> str:
     before = page.memory()
     for number in range(600):
-        body = {"data": ["none", 0], "session_hash": f"session {number}"}
+        body = {"data": ["none", 0], "session_hash": f"session-{number}"}
         page.result("quiz_answer", "10.0.6.1", body)
     return f"{page.memory() - before:+.0f} MB of memory"
 
@@ -221,12 +221,72 @@ def _long_session(page: _Target) -> str:
     return f"{page.send('POST', 'gradio_api/call/quiz_answer', '10.0.7.1', json=body).status_code}"
 
 
-def _results(page: _Target) -> str:
-    noise = np.random.default_rng(0).integers(0, 256, (1500, 1500), np.uint8)
+def _nameless_sessions(page: _Target, cookies: str = "") -> str:
+    body = {"data": [], "fn_index": _handler(page, "quiz_round", cookies), "session_hash": ""}
+
+    def join(_: int) -> int:
+        headers = {"Cookie": cookies}
+        return _status(page, "queue/join", "10.0.13.1", json=body, headers=headers)
+
+    with ThreadPoolExecutor(8) as threads:
+        statuses = _told(threads.map(join, range(8)))
+    return f"{statuses}; {_next_call(page, cookies)}"
+
+
+def _sessions_beside_a_waiting_one(page: _Target) -> str:
+    """The queue is full of work meanwhile, which their handler does not wait for."""
+    photo, waiting = _noise(page, "10.0.14.1", 1500), []
+    call = {"data": [photo, 8, 1, 0, "same", True, True]}
+    for number in range(4 * 14):
+        asked = page.send("POST", "gradio_api/call/colorize", f"10.0.14.{number % 4}", json=call)
+        waiting.append(asked.json()["event_id"])
+    handler = _handler(page, "_said_nothing")
+
+    def join(number: int) -> int:
+        visitor, name = f"10.0.15.{number % 40}", f"session-{number}"
+        body = {"data": [], "fn_index": handler, "session_hash": name}
+        status = _status(page, "queue/join", visitor, json=body)
+        with suppress(httpx.TransportError):
+            page.send("GET", f"gradio_api/queue/data?session_hash={name}", visitor)
+        return status
+
+    with ThreadPoolExecutor(8) as threads:
+        statuses = _told(threads.map(join, range(2010)))
+    url = f"{page.address}gradio_api/call/colorize/{waiting[-1]}"
+    with httpx.stream("GET", url, trust_env=False, timeout=_TIMEOUT) as results:
+        lost = "event: error" in next(results.iter_text())  # of one that waits: a heartbeat
+    return f"{statuses}; a waiting one is {'lost' if lost else 'kept'}; {_next_call(page)}"
+
+
+def _handler(page: _Target, name: str, cookies: str = "") -> int:
+    config = page.send("GET", "config", "10.0.13.2", headers={"Cookie": cookies}).json()
+    return next(one["id"] for one in config["dependencies"] if one["api_name"] == name)
+
+
+def _status(page: _Target, path: str, visitor: str, **options: Any) -> int:
+    try:
+        return page.send("POST", f"gradio_api/{path}", visitor, **options).status_code
+    except httpx.TransportError:
+        return 0
+
+
+def _next_call(page: _Target, cookies: str = "") -> str:
+    body, headers = {"data": ["none", 0]}, {"Cookie": cookies}
+    status = _status(page, "call/quiz_answer", "10.0.13.3", json=body, headers=headers)
+    return f"the next visitor's call: {status}"
+
+
+def _noise(page: _Target, visitor: str, side: int) -> dict[str, Any]:
+    """An uploaded picture."""
+    noise = np.random.default_rng(0).integers(0, 256, (side, side), np.uint8)
     file = io.BytesIO()
     Image.fromarray(noise).save(file, "png")
-    (path,) = page.upload("10.0.8.1", "noise.png", file.getvalue()).json()
-    photo = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    (path,) = page.upload(visitor, "noise.png", file.getvalue()).json()
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+
+def _results(page: _Target) -> str:
+    photo = _noise(page, "10.0.8.1", 1500)
     made, before = 0, size_of(page.folder)
     for seed in range(12):
         said = page.result(
@@ -283,6 +343,8 @@ ATTACKS: dict[str, Callable[[_Target], str]] = {
     "4 times 21 MB of JSON to `/queue/join`": _large_json("queue/join", 4),
     "600 calls under names of their own": _many_sessions,
     "a session with a name of 900,000 letters": _long_session,
+    "8 requests of a session with an empty name": _nameless_sessions,
+    "2,010 new sessions while requests wait": _sessions_beside_a_waiting_one,
     f"9 files of 38 MB in one chunked upload ({_STORED} MB for all)": _chunked_upload,
     "12 uploads of 1,000 files of a few bytes": _tiny_uploads,
     "18 uploads of 1,000 files that stop before their end": _unfinished_uploads,
@@ -294,7 +356,7 @@ ATTACKS: dict[str, Callable[[_Target], str]] = {
 
 
 def attack(checkout: Path | None) -> Iterator[str]:
-    """Yields what came of each attack, each on a page of its own, then of the last two kinds."""
+    """Yields what came of each attack, each on a page of its own, then of the last three kinds."""
     for one in ATTACKS.values():
         with tempfile.TemporaryDirectory() as name:
             options = ["--max-stored", str(_STORED), "--max-file-size", str(_LARGEST)]
@@ -304,11 +366,16 @@ def attack(checkout: Path | None) -> Iterator[str]:
                     yield one(_Target(address, process, folder))
                 except httpx.TransportError as error:
                     yield f"no answer ({type(error).__name__})"
-    yield _logged_out(checkout)
+    with _logged_in(checkout) as (page, cookies):
+        yield _nameless_sessions(page, cookies)
+    with _logged_in(checkout) as (page, cookies):
+        yield _logged_out(page, cookies)
     yield _endless_hints(checkout)
 
 
-def _logged_out(checkout: Path | None) -> str:
+@contextmanager
+def _logged_in(checkout: Path | None) -> Iterator[tuple[_Target, str]]:
+    """A page with an account, and the cookies of its owner."""
     with tempfile.TemporaryDirectory() as name:
         accounts = Path(name) / "accounts.txt"
         accounts.write_text("ada:word\n")
@@ -318,10 +385,14 @@ def _logged_out(checkout: Path | None) -> str:
             page = _Target(address, process, Path(name))
             login = page.send("POST", "login", "", data={"username": "ada", "password": "word"})
             cookies = "; ".join(f"{one}={value}" for one, value in login.cookies.items())
-            headers = {"Cookie": cookies}
-            page.send("GET", "logout", "", headers=headers)
-            still = page.send("GET", "gradio_api/info", "", headers=headers).status_code == 200
-            return "still logged in" if still else "logged out"
+            yield page, cookies
+
+
+def _logged_out(page: _Target, cookies: str) -> str:
+    headers = {"Cookie": cookies}
+    page.send("GET", "logout", "", headers=headers)
+    still = page.send("GET", "gradio_api/info", "", headers=headers).status_code == 200
+    return "still logged in" if still else "logged out"
 
 
 def _endless_hints(checkout: Path | None) -> str:
@@ -354,7 +425,8 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="a checkout of an earlier version")
     options = parser.parse_args()
     print_machine()
-    names = [*ATTACKS, "a foreign page sends a visitor to `/logout`", "`--hints /dev/zero`"]
+    names = [*ATTACKS, "8 requests of a session with an empty name, logged in"]
+    names += ["a foreign page sends a visitor to `/logout`", "`--hints /dev/zero`"]
     before = list(attack(options.before.resolve())) if options.before else ["" for _ in names]
     rows = [list(row) for row in zip(names, before, attack(None), strict=True)]
     print_table(["request", "before", "now"], rows)
