@@ -43,9 +43,9 @@ def wear(
     softness = rng.uniform(0.0, 0.9)
     before, after = _blurred(before, softness), _blurred(after, softness)
     scan = int(rng.integers(2**31))  # the same for both
-    worn, unworn = (_scanned(x, np.random.default_rng(scan)) for x in (after, before))
+    worn, clean = (_scanned(x, np.random.default_rng(scan)) for x in (after, before))
     plain = (np.abs(after - before) - SEEN) / (PLAIN - SEEN)
-    return worn, unworn, np.clip(plain, 0, 1).astype(np.float32)
+    return worn, clean, np.clip(plain, 0, 1).astype(np.float32)
 
 
 def _cracks(x: Lightness, rng: np.random.Generator) -> Lightness:
