@@ -17,6 +17,7 @@ from colorflow.model.weights import save_weights
 from colorflow.repair.model import FillConfig, FillModel
 from colorflow.repair.network import Finder, UNetConfig
 from colorflow.repair.repairer import Repairer
+from colorflow.repair.strips import Strips
 from colorflow.repair.weights import RepairWeights, save_repair_weights
 
 TEMPERATURES = (1.0, 0.8, 0.5, 0.2, 0.0)
@@ -105,8 +106,8 @@ class _WhatIsWhite(nn.Module):
 
     multiple = 2
 
-    def forward(self, lightness: torch.Tensor) -> torch.Tensor:
-        return 3 * (lightness - 96.0)
+    def strips(self, strips: Strips) -> Strips:
+        return (3 * (lightness - 96.0) for lightness in strips)
 
 
 def small_repairer() -> Repairer:

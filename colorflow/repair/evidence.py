@@ -18,6 +18,8 @@ _RANGE = 25.0
 """L* units that become 1."""
 EVIDENCE = 2 + 2 * len(_SQUARES)
 """Planes."""
+EVIDENCE_REACH = max(2 * (_SQUARES[-1] // 2), _SURROUNDINGS // 2)
+"""Pixels, in each direction, that evidence depends on: an opening goes there and back."""
 
 
 def evidence(lightness: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -25,6 +25,8 @@ _DETAIL, _NEAR, _SMOOTH = 2.0, 4.0, 6.0
 """Std in pixels: what is finer is detail, of what its strength is averaged over, of its changes."""
 _AROUND = 25
 """Side of the square in which the flattest place is looked for."""
+REACH = _RIM // 2 + _AROUND // 2 + round(4 * (_DETAIL + _NEAR + _SMOOTH))
+"""Pixels, in each direction, that grain depends on; OpenCV cuts a bell off at four std."""
 
 
 class Grain:
@@ -75,8 +77,7 @@ class Grain:
             noise: (h, w), standard normal.
 
         Returns:
-            (h, w) L* units to add where it is damaged. A value depends on what is at most 60 pixels
-            away.
+            (h, w) L* units to add where it is damaged.
         """
         if self._kernel is None:
             return np.zeros_like(lightness)

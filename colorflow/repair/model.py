@@ -12,6 +12,7 @@ Dimensions: B photos, H and W pixels, multiples of `FillModel.multiple`.
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -28,7 +29,8 @@ from colorflow.flows import (
     ElementwiseTransform,
     sum_by_sample,
 )
-from colorflow.repair.network import CELL, LARGEST_WIDTH, MeanFill, UNetConfig
+from colorflow.repair.network import CELL, LARGEST_WIDTH, MeanFill, UNetConfig, fill_planes
+from colorflow.repair.strips import Strips, beside, mapped, reach_of
 
 DEQUANTIZATION_STD = 0.2
 """Std of the noise on lightness in training and evaluation, in L* units: half a step of 8 bits."""
@@ -137,6 +139,11 @@ class FillModel(nn.Module):
         """What sides must be multiples of."""
         return self.mean.multiple
 
+    @property
+    def reach(self) -> int:
+        """Pixels around cells of all scales that a sample inside depends on, in each direction."""
+        return self.mean.net.reach(2 * max(reach_of(self.flow), reach_of(self.mean.out)))
+
     def train(self, mode: bool = True) -> Self:
         """The mean stays as it has been trained, its statistics too."""
         super().train(mode)
@@ -177,6 +184,41 @@ class FillModel(nn.Module):
             return mean
         rest, _ = self.flow.inverse(latents * context[:, -CELL:], context)
         return mean + temperature * SCALE * F.pixel_shuffle(rest, 2)
+
+    def strips(self, strips: Strips, temperature: float = 1.0) -> Strips:
+        """`decode` of a picture in strips, whose sides are multiples of `multiple`.
+
+        Args:
+            strips: (B, 3, h, W): `filled`, `mask`, and the latents as pixels; these may be left out
+                at temperature 0.
+            temperature: as of `decode`.
+        """
+        cells: deque[Tensor] = deque()
+
+        def seen() -> Strips:
+            for planes in strips:
+                cells.append(F.pixel_unshuffle(planes, 2))
+                yield fill_planes(planes[:, :1], planes[:, 1:2])
+
+        def changed(features: Tensor) -> Tensor:
+            change = 50 * self.mean.out(features)
+            return torch.cat([change, features], 1) if temperature else change
+
+        def known() -> Strips:
+            found = mapped(changed, reach_of(self.mean.out), self.mean.net.strips(seen()))
+            for x, planes in beside(found, cells):
+                filled, mask, *latents = planes.split(CELL, 1)
+                mean = filled + mask * x[:, :CELL]
+                if temperature:
+                    mean = torch.cat([mean, mask * latents[0], x[:, CELL:], mask], 1)
+                yield mean
+
+        def sampled(x: Tensor) -> Tensor:
+            mean, latents = x[:, :CELL], x[:, CELL : 2 * CELL]
+            return mean + temperature * SCALE * self.flow.inverse(latents, x[:, 2 * CELL :])[0]
+
+        made = mapped(sampled, reach_of(self.flow), known()) if temperature else known()
+        return (F.pixel_shuffle(x, 2) for x in made)
 
     def _context(self, filled: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         mean, features = self.mean(filled, mask)

@@ -8,8 +8,9 @@ Dimensions: B photos, H and W pixels, multiples of `UNet.multiple`.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import asdict, dataclass
-from itertools import pairwise
+from itertools import pairwise, starmap
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorflow.repair.evidence import EVIDENCE, evidence
+from colorflow.repair.evidence import EVIDENCE, EVIDENCE_REACH, evidence
+from colorflow.repair.strips import Strips, beside, mapped, reach_of, remembered
 
 CELL = 4
 """Pixels of a cell."""
@@ -70,15 +72,55 @@ class UNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, P, H, W), about -1 to 1 -> (B, widths[0], H/2, W/2)."""
-        x = F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last)
+        x = _cells(x)
         passed = []
         for index, block in enumerate(self.down):
-            x = block(F.avg_pool2d(x, 2) if index else x)
+            x = block(_halved(x) if index else x)
             passed.append(x)
         steps = zip(self.lift, self.up, passed[:-1], strict=True)
         for lift, block, own in reversed(list(steps)):
-            x = block(own + F.interpolate(lift(x), scale_factor=2))
+            x = block(own + _doubled(lift(x)))
         return x
+
+    def strips(self, strips: Strips) -> Strips:
+        """The same of a picture in strips, whose sides are multiples of `multiple`."""
+        x: Strips = map(_cells, strips)
+        passed: list[deque[Tensor]] = [deque() for _ in self.up]
+        for index, block in enumerate(self.down):
+            if index:
+                x = map(_halved, remembered(x, passed[index - 1]))
+            x = mapped(block, reach_of(block), x)
+        steps = zip(self.lift, self.up, passed, strict=True)
+        for lift, block, own in reversed(list(steps)):
+            pairs = beside(map(_doubled, map(lift, x)), own)
+            x = mapped(block, reach_of(block), starmap(torch.add, pairs))
+        return x
+
+    def reach(self, around: int) -> int:
+        """Pixels around cells of all scales that their features depend on, in each direction.
+
+        Args:
+            around: pixels around them whose features are wanted, too.
+        """
+        *upper, lowest = [2**scale for scale in range(1, len(self.down) + 1)]
+        for cell, block in zip(upper, self.up, strict=True):
+            around += cell * reach_of(block)
+            around = -(-around // (2 * cell)) * 2 * cell
+        for cell, block in zip((lowest, *reversed(upper)), reversed(self.down), strict=True):
+            around += cell * reach_of(block)
+        return around
+
+
+def _cells(x: Tensor) -> Tensor:
+    return F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last)
+
+
+def _halved(x: Tensor) -> Tensor:
+    return F.avg_pool2d(x, 2)
+
+
+def _doubled(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2)
 
 
 class _Block(nn.Module):
@@ -120,8 +162,18 @@ class Finder(nn.Module):
 
     def forward(self, lightness: Tensor) -> Tensor:
         """(B, 1, H, W) L* in [0, 100] -> log odds of damage, (B, 1, H, W)."""
-        seen = np.stack([evidence(one) for one in lightness[:, 0].cpu().numpy()])
-        return F.pixel_shuffle(self.out(self.net(torch.from_numpy(seen).to(lightness))), 2)
+        return F.pixel_shuffle(self.out(self.net(_evidence(lightness))), 2)
+
+    def strips(self, strips: Strips) -> Strips:
+        """The same of a picture in strips, whose sides are multiples of `multiple`."""
+        features = self.net.strips(mapped(_evidence, EVIDENCE_REACH, strips))
+        for odds in mapped(self.out, reach_of(self.out), features):
+            yield F.pixel_shuffle(odds, 2)
+
+
+def _evidence(lightness: Tensor) -> Tensor:
+    seen = np.stack([evidence(one) for one in lightness[:, 0].cpu().numpy()])
+    return torch.from_numpy(seen).to(lightness)
 
 
 class MeanFill(nn.Module):
@@ -154,6 +206,11 @@ class MeanFill(nn.Module):
             (B, 1, H, W) L*, which outside the mask is `filled`, and the features behind it
             (B, widths[0], H/2, W/2).
         """
-        features = self.net(torch.cat([filled / 50 - 1, 2 * mask - 1], 1))
+        features = self.net(fill_planes(filled, mask))
         change = 50 * F.pixel_shuffle(self.out(features), 2)
         return filled + mask * change, features
+
+
+def fill_planes(filled: Tensor, mask: Tensor) -> Tensor:
+    """What a `MeanFill` sees, about -1 to 1: (B, 2, H, W), given its arguments."""
+    return torch.cat([filled / 50 - 1, 2 * mask - 1], 1)

@@ -1,7 +1,7 @@
 """The Repairer: a print's scan in, the same without cracks and spots out. Top to bottom.
 
     read     photo, _ = read_picture("print.jpg")       pixels (H, W) or (H, W, 3)
-    find     L* (H, W) -> log odds of damage (H, W)     `Repairer.find`, tile by tile
+    find     L* (H, W) -> log odds of damage (H, W)     `Repairer.find`, strip by strip
     choose   log odds -> mask (H, W)                    `mask_of`
     fill     L* and mask -> L* (H, W)                   `Repairer.steps`, where there is damage
     grain    to the mean of L*, that of the print       `Grain`
@@ -13,7 +13,7 @@ Dimensions: H, W pixels of the photo.
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,23 +22,22 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.nn import functional as F
 
 from colorflow.color import cie
 from colorflow.color.full_resolution import lightness_of
 from colorflow.coloring import check_seed
 from colorflow.device import device_of
-from colorflow.enlarge.tiles import noise_at, result_of, tiles_of
+from colorflow.enlarge.tiles import result_of, tiles_of
 from colorflow.files import REPAIR_WEIGHTS, default_weights
 from colorflow.limits import LARGEST_DETAIL_TEMPERATURE, SENSITIVITIES, check_range
 from colorflow.photo import Photo, Picture, read_picture
+from colorflow.repair.boxes import BORDER, Seen, boxes_of, narrowed
 from colorflow.repair.fill import RADIUS, first_guess
-from colorflow.repair.grain import Grain
-from colorflow.repair.network import CELL
+from colorflow.repair.grain import REACH, Grain
 from colorflow.repair.weights import RepairWeights, load_repair_weights
 
-FIND_TILE, FILL_TILE, MARGIN = 1024, 512, 64
-"""Pixels: sides of tiles, and what is seen around them."""
+_GRAIN_TILE = 512
+"""Pixels: sides of the squares whose grain is made at once."""
 _EDGE, _ENOUGH, _STEP = -0.5, 10.2, 1.6
 """Log odds of each pixel of a place, evidence of a place (see `mask_of`), a step of sensitivity."""
 _LEAST_PIXELS = 12
@@ -136,21 +135,14 @@ class Repairer:
             mask = mask_of((yield from self._finding(lightness)), sensitivity)
         elif mask.shape != lightness.shape or mask.dtype != bool:
             raise ValueError(f"mask: expected bool of shape {lightness.shape}")
-        filled = first_guess(lightness, mask)
-        tiles = [
-            _narrowed(tile, mask, self._fill.multiple)
-            for tile in tiles_of(lightness.shape, FILL_TILE)
-            if mask[tile].any()
-        ]
-        # A sample has a grain of its own.
-        grain = Grain(lightness, mask) if tiles and not temperature else None
+        lightness = first_guess(lightness, mask)
         result = lightness.copy()
-        for done, tile in enumerate(tiles, 1):
-            inside = mask[tile]
-            made = self._filled(filled, mask, grain, tile, temperature, seed)
-            result[tile][inside] = made[inside]
-            yield 0.8 + 0.2 * done / len(tiles)
-        return Repaired(photo=paint(photo, result, mask), mask=mask)
+        for share in self._filling(lightness, mask, result, temperature, seed):
+            yield 0.8 + 0.15 * share
+        if mask.any() and not temperature:  # a sample has a grain of its own
+            for share in _add_grain(result, mask, seed):
+                yield 0.95 + 0.05 * share
+        return Repaired(photo=paint(photo, np.clip(result, 0, 100), mask), mask=mask)
 
     def find(self, photo: Photo) -> NDArray[np.float16]:
         """Log odds that pixels are damage, (H, W); `mask_of` says from which on they are."""
@@ -160,52 +152,66 @@ class Repairer:
         """The same in steps: yields what share of a repair is done, and returns the log odds."""
         return self._finding(lightness_of(photo.full_depth))
 
+    @torch.inference_mode()
     def _finding(
         self, lightness: NDArray[np.float32]
     ) -> Generator[float, None, NDArray[np.float16]]:
         odds = np.empty(lightness.shape, np.float16)
-        tiles = list(tiles_of(lightness.shape, FIND_TILE))
-        for done, tile in enumerate(tiles, 1):
-            odds[tile] = self._odds_of(lightness, tile)
-            yield 0.8 * done / len(tiles)
+        whole = slice(0, lightness.shape[0]), slice(0, lightness.shape[1])
+        seen = Seen(whole, lightness.shape, BORDER, self._finder.multiple)
+        strips = (self._sent(seen.part_of(lightness, rows)) for rows in seen.strips())
+        for rows, made in seen.inside(self._finder.strips(strips)):
+            odds[rows] = made
+            yield 0.8 * rows.stop / len(odds)
         return odds
 
     @torch.inference_mode()
-    def _odds_of(
-        self, lightness: NDArray[np.float32], tile: tuple[slice, slice]
-    ) -> NDArray[np.float32]:
-        seen, inner = _with_margin(lightness, tile, self._finder.multiple)
-        odds = self._finder(torch.from_numpy(seen)[None, None].to(self._device))
-        return odds[0, 0].float().cpu().numpy()[inner]
-
-    @torch.inference_mode()
-    def _filled(
+    def _filling(
         self,
         filled: NDArray[np.float32],
         mask: NDArray[np.bool_],
-        grain: Grain | None,
-        tile: tuple[slice, slice],
+        result: NDArray[np.float32],
         temperature: float,
         seed: int,
-    ) -> NDArray[np.float32]:
-        multiple = self._fill.multiple
-        seen, inner = _with_margin(filled, tile, multiple)
-        hidden = _with_margin(mask, tile, multiple)[0]
-        top, left = (side.start - MARGIN for side in tile)
-        rows, columns = (
-            slice(first // 2, first // 2 + size // 2)
-            for first, size in zip((top, left), seen.shape, strict=True)
-        )
-        latents = noise_at(seed, 0, CELL, rows, columns)
-        around, inside = (
-            torch.from_numpy(x)[None, None].to(self._device)
-            for x in (seen, hidden.astype(np.float32))
-        )
-        decoded = self._fill.decode(latents.to(self._device), around, inside, temperature)
-        result = decoded[0, 0].cpu().numpy()
-        if grain:
-            result += grain.around(result, hidden, F.pixel_shuffle(latents, 2)[0, 0].numpy())
-        return np.clip(result, 0, 100)[inner]
+    ) -> Iterator[float]:
+        """Puts L* into the result, inside the mask; yields the share that is done."""
+        multiple, reach = self._fill.multiple, self._fill.reach
+        boxes = boxes_of(mask, reach, multiple)
+        done, total = 0, sum(rows.stop - rows.start for rows, _ in boxes)
+        for box in boxes:
+            seen = Seen(box, mask.shape, reach, multiple)
+            strips = (
+                self._sent(
+                    *(seen.part_of(plane, rows) for plane in (filled, mask)),
+                    *(seen.noise(seed, rows) for _ in range(bool(temperature))),
+                )
+                for rows in seen.strips()
+            )
+            for rows, made in seen.inside(self._fill.strips(strips, temperature)):
+                inside = mask[rows, box[1]]
+                result[rows, box[1]][inside] = made[inside]
+                done += rows.stop - rows.start
+                yield done / total
+
+    def _sent(self, *planes: NDArray[np.float32]) -> torch.Tensor:
+        """Planes (h, w) as the networks take them."""
+        return torch.from_numpy(np.stack(planes))[None].to(self._device)
+
+
+def _add_grain(
+    lightness: NDArray[np.float32], mask: NDArray[np.bool_], seed: int
+) -> Iterator[float]:
+    """Adds the grain of a picture to what has been filled in; yields the share that is done."""
+    parts = tiles_of(mask.shape, _GRAIN_TILE)
+    boxes = [box for part in parts if (box := narrowed(part, mask, 2)) is not None]
+    grain = Grain(lightness, mask)
+    for done, box in enumerate(boxes, 1):
+        seen = Seen(box, mask.shape, REACH, 2)
+        rows, inside = seen.rows, mask[box]
+        hidden = seen.part_of(mask, rows) > 0
+        made = grain.around(seen.part_of(lightness, rows), hidden, seen.noise(seed, rows))
+        lightness[box][inside] += made[REACH:, REACH:][: inside.shape[0], : inside.shape[1]][inside]
+        yield done / len(boxes)
 
 
 def mask_of(odds: NDArray[np.float16], sensitivity: int = 0) -> NDArray[np.bool_]:
@@ -251,28 +257,3 @@ def paint(photo: Photo, lightness: NDArray[np.float32], mask: NDArray[np.bool_])
     values = rgb if pixels.ndim == 3 else rgb[:, 0]
     pixels[mask] = np.round(values * np.iinfo(pixels.dtype).max).astype(pixels.dtype)
     return photo.with_pixels(pixels, photo.alpha)
-
-
-def _narrowed(
-    tile: tuple[slice, slice], mask: NDArray[np.bool_], multiple: int
-) -> tuple[slice, slice]:
-    """The part of a tile that holds all of its mask; cells of all scales stay where they are."""
-    sides = []
-    for axis, side in enumerate(tile):
-        hidden = side.start + np.flatnonzero(mask[tile].any(1 - axis))
-        sides.append(slice(int(hidden[0]) // multiple * multiple, int(hidden[-1]) + 1))
-    return sides[0], sides[1]
-
-
-def _with_margin(
-    plane: NDArray[Any], tile: tuple[slice, slice], multiple: int
-) -> tuple[NDArray[Any], tuple[slice, slice]]:
-    """A tile with what is around it, mirrored beyond the photo; and where the tile is in it."""
-    parts = []
-    for side, length in zip(tile, plane.shape, strict=True):
-        size = -(-(side.stop - side.start + 2 * MARGIN) // multiple) * multiple
-        indices = np.arange(side.start - MARGIN, side.start - MARGIN + size)
-        period = np.abs(indices) % (2 * length)
-        parts.append(np.minimum(period, 2 * length - 1 - period))
-    inner = tuple(slice(MARGIN, MARGIN + side.stop - side.start) for side in tile)
-    return np.ascontiguousarray(plane[np.ix_(*parts)]), inner  # type: ignore[return-value]

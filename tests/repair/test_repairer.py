@@ -13,6 +13,7 @@ import skimage.data
 from colorflow.color.full_resolution import lightness_of
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.photo import Photo, photo_from_image
+from colorflow.repair import boxes
 from colorflow.repair import repairer as module
 from colorflow.repair.fill import first_guess
 from colorflow.repair.repairer import SENSITIVITIES, Repairer, mask_of
@@ -56,13 +57,13 @@ def test_the_result_has_the_lightness_that_was_filled_in(repairer: Repairer) -> 
 def test_tiles_do_not_show(
     repairer: Repairer, monkeypatch: pytest.MonkeyPatch, temperature: float
 ) -> None:
-    """The networks of these weights see 20 pixels far, so that tiles change nothing."""
+    """Neither strips nor the squares of grain."""
     photo = photo_from_image(skimage.data.camera()[100:300, 100:290])
     mask = np.random.default_rng(0).random((200, 190)) < 0.05
     whole = repairer.repair(photo, mask=mask, temperature=temperature, seed=5)
     odds = repairer.find(photo)
-    monkeypatch.setattr(module, "FIND_TILE", 64)
-    monkeypatch.setattr(module, "FILL_TILE", 32)
+    monkeypatch.setattr(boxes, "STRIP_PIXELS", 1)
+    monkeypatch.setattr(module, "_GRAIN_TILE", 32)
     tiled = repairer.repair(photo, mask=mask, temperature=temperature, seed=5)
     assert np.abs(tiled.photo.pixels.astype(int) - whole.photo.pixels).max() <= 1
     assert np.abs(repairer.find(photo).astype(float) - odds).max() < 0.01

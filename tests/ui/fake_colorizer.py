@@ -19,16 +19,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
+from torch import nn
 
 from colorflow.coloring import Coloring, provenance_of
 from colorflow.enlarge.enlarger import Enlarger
 from colorflow.enlarge.weights import load_enlarge_weights
 from colorflow.photo import Photo
 from colorflow.repair.model import FillConfig, FillModel
-from colorflow.repair.network import Finder, UNetConfig
+from colorflow.repair.network import UNetConfig
 from colorflow.repair.repairer import Repairer
+from colorflow.repair.strips import Strips
 from colorflow.repair.weights import RepairWeights
 from tests.small_weights import save_small_enlarge_weights
 
@@ -252,26 +252,23 @@ class SmallRepairer(Repairer):
 
     @classmethod
     def load(cls, *_: object) -> SmallRepairer:
-        torch.manual_seed(0)
-        shape = UNetConfig(widths=(6, 8))
-        fill = FillModel(FillConfig(mean=shape, coupling_width=8, bins=4))
-        return cls(RepairWeights(finder=Finder(shape), fill=fill, training={}, digest="0" * 16))
+        finder: Any = _WhatIsNearlyWhite()
+        fill = _FirstGuess(FillConfig(mean=UNetConfig(widths=(6, 8)), coupling_width=8, bins=4))
+        return cls(RepairWeights(finder=finder, fill=fill, training={}, digest="0" * 16))
 
-    def _odds_of(
-        self, lightness: NDArray[np.float32], tile: tuple[slice, slice]
-    ) -> NDArray[np.float32]:
-        _wait_while_held()
-        return 2 * (lightness[tile] - 94)
 
-    def _filled(
-        self,
-        filled: NDArray[np.float32],
-        mask: object,
-        grain: object,
-        tile: tuple[slice, slice],
-        *_: object,
-    ) -> NDArray[np.float32]:
-        return filled[tile]
+class _WhatIsNearlyWhite(nn.Module):
+    multiple = 2
+
+    def strips(self, strips: Strips) -> Strips:
+        for lightness in strips:
+            _wait_while_held()
+            yield 2 * (lightness - 94)
+
+
+class _FirstGuess(FillModel):
+    def strips(self, strips: Strips, temperature: float = 1.0) -> Strips:
+        return (planes[:, :1] for planes in strips)
 
 
 def _mean_chroma(photo: Photo) -> np.ndarray:
