@@ -1,7 +1,7 @@
 """Makes photos of picture files, open or not, and of pictures in memory: Pillow images and arrays.
 
 Of several pages or frames only the first is used; a remark says so. Gray and RGB of 16 bits keep
-them in PNG, TIFF, gray JPEG 2000 and gray PNM; other files are read with 8 bits.
+them in PNG, TIFF, gray JPEG 2000 and binary PNM; other files are read with 8 bits.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def read_open(
         file: the file.
         source: its name in messages.
         max_pixels: as of `read_photo`.
-        allow: is told how many pixels there are, before memory is reserved for them.
+        allow: see `formats.Allow`.
         page: as of `read_photo`.
     """
     with photo_errors(source):

@@ -117,6 +117,20 @@ def test_tiff_of_12_bits(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_photo(tmp_path / "p.tif").full_depth, expected)
 
 
+@pytest.mark.parametrize("white", [65535, 4095, 256])
+@pytest.mark.parametrize("samples", [GRAY, COLOR], ids=["gray", "color"])
+def test_binary_pnm_of_16_bits(tmp_path: Path, samples: np.ndarray, white: int) -> None:
+    numbers = samples.astype(int) % (white + 1)
+    head = f"P{5 if samples.ndim == 2 else 6}\n# a scan\n57 43\n{white}\n".encode()
+    path, data = tmp_path / "p.pnm", numbers.astype(">u2").tobytes()
+    path.write_bytes(head + data)
+    photo = read_photo(path)
+    np.testing.assert_array_equal(photo.full_depth, np.rint(numbers * (65535 / white)))
+    path.write_bytes(head + data[:-2])
+    with pytest.raises(UnreadablePhotoError, match=r"p\.pnm: .*incomplete"):
+        read_photo(path)
+
+
 @pytest.mark.parametrize("dtype", ["i1", "i2", "u4", "f2", "f4", "f8"])
 def test_values_without_a_meaning_are_refused(tmp_path: Path, dtype: str) -> None:
     path = tmp_path / "p.tif"
