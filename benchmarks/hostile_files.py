@@ -17,21 +17,17 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
 from benchmarks.hostile_kinds import kinds
-from benchmarks.measuring import family_of, print_machine, print_table
+from benchmarks.measuring import print_machine, print_table, watched
 from colorflow.errors import ColorflowError
 
-_INTERVAL = 0.02
-"""Seconds between two looks at the memory."""
 _LONGEST_REASON = 60
 
 
@@ -92,7 +88,7 @@ def by_command(path: Path) -> Result:
             sys.executable, "-m", "colorflow.cli", "colorize", str(path), "-o", folder, "-n", "1",
             "--looks", "1", "--workers", "1", "--report", str(report),
         ]  # fmt: skip
-        with watched() as peak:
+        with watched(os.getpid()) as peak:
             began = time.perf_counter()
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             seconds = time.perf_counter() - began
@@ -110,7 +106,7 @@ def by_page(path: Path) -> Result:
     from colorflow.ui.limits import Limits, MemoryBudget
     from colorflow.ui.photos import open_photo
 
-    with tempfile.TemporaryDirectory() as folder, watched() as peak:
+    with tempfile.TemporaryDirectory() as folder, watched(os.getpid()) as peak:
         began = time.perf_counter()
         is_bad = False
         try:
@@ -123,26 +119,6 @@ def by_page(path: Path) -> Result:
             reason, is_bad = repr(error), True
         seconds = time.perf_counter() - began
     return Result(reason, is_bad, seconds, peak())
-
-
-@contextmanager
-def watched() -> Iterator[Callable[[], float]]:
-    """Yields a function that tells how much memory this process's family took more, in MB."""
-    start = sum(family_of(os.getpid()).values())
-    most, ended = start, threading.Event()
-
-    def look() -> None:
-        nonlocal most
-        while not ended.wait(_INTERVAL):
-            most = max(most, sum(family_of(os.getpid()).values()))
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield lambda: (most - start) / 1e6
-    finally:
-        ended.set()
-        thread.join()
 
 
 def _cells(result: Result) -> tuple[str, str, str]:

@@ -32,9 +32,11 @@ def kinds() -> dict[str, Callable[[], bytes]]:
         ),
         "profile-of-long-chain-16-bits.png": deep_png_of_long_chain,
         "jpeg-many-scans.jpg": jpeg_of_many_scans,
+        "jpeg-many-scans-80-megapixels.jpg": lambda: jpeg_of_many_scans(8900),
         "gif-comments.gif": gif_of_comments,
         "pgm-comments.pgm": pgm_of_comments,
         "jpeg-2000-precincts.j2k": jpeg_2000_of_precincts,
+        "jpeg-2000-precincts-80-megapixels.j2k": lambda: jpeg_2000_of_precincts(25_200, "RGB"),
         "tiff-png-50000.tif": tiff_of_large_png,
         "tiff-lerc.tif": lambda: tiff_of_other_size(34887, imagecodecs.lerc_encode),
         "tiff-webp.tif": lambda: tiff_of_other_size(50001, imagecodecs.webp_encode, 3),
@@ -141,11 +143,11 @@ def pgm_of_comments(lines: int = 2_000_000) -> bytes:
     return b"P2\n8 8\n255\n" + b"#\n" * lines + b"0 " * 64
 
 
-def jpeg_2000_of_precincts(side: int = 20_000) -> bytes:
-    """A small JPEG 2000 file of a large picture in precincts of two pixels."""
+def jpeg_2000_of_precincts(side: int = 20_000, mode: str = "L") -> bytes:
+    """A small JPEG 2000 file of `side` x `side` / 8 pixels in precincts of two."""
     data = bytearray(
         by_pillow(
-            Image.new("L", (64, 64)), "JPEG2000", no_jp2=True, num_resolutions=2,
+            Image.new(mode, (64, 64)), "JPEG2000", no_jp2=True, num_resolutions=2,
             precinct_size=(32, 32),
         )
     )  # fmt: skip

@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import platform
 import statistics
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
 SEED = 0
+_INTERVAL = 0.02
+"""Seconds between two looks at the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,26 @@ def family_of(process: int) -> dict[int, int]:
     while more := {one for one, parent in parents.items() if parent in found} - found:
         found |= more
     return {one: sizes[one] for one in found}
+
+
+@contextmanager
+def watched(process: int) -> Iterator[Callable[[], float]]:
+    """Yields a function that tells how much memory a process's family took more, in MB (Linux)."""
+    start = sum(family_of(process).values())
+    most, ended = start, threading.Event()
+
+    def look() -> None:
+        nonlocal most
+        while not ended.wait(_INTERVAL):
+            most = max(most, sum(family_of(process).values()))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield lambda: (most - start) / 1e6
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _processor() -> str:

@@ -73,12 +73,20 @@ _SIGNATURE_BYTES = 64
 _SCALES = {"L;2": 255 // 3, "L;4": 255 // 15}
 """Factor by which Pillow multiplies the grays of PNG, by its name of how they are stored."""
 
+_BYTES = {
+    "JPEG": (12, 28), "PNG": (16, 34), "TIFF": (44, 44), "WEBP": (28, 28), "GIF": (12, 12),
+    "JPEG2000": (12, 40), "AVIF": (30, 30), "HEIF": (31, 31), "BMP": (13, 13), "PPM": (16, 16),
+}  # fmt: skip
+"""Memory that a pixel takes while it is read, its part of the file included: of one channel, and of
+several. It is what honest files take at most, with a tenth more (`benchmarks.reading_needs`)."""
+MOST_BYTES = max(largest for _, largest in _BYTES.values())
+
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"mif3", b"msf1"}
 """Brands of the file type box (ISO/IEC 23008-12, AV1 Image File Format)."""
 
-Allow = Callable[[int], None]
-"""Is told how many pixels a picture has, before memory is reserved."""
+Allow = Callable[[int, int], None]
+"""Is told how many pixels a picture has, and `bytes_for` each, before memory is reserved."""
 
 
 @contextmanager
@@ -144,13 +152,13 @@ def open_image(
         file: the file.
         source: for messages.
         max_pixels: pixels that are refused when exceeded.
-        allow: is told how many pixels there are, before memory is reserved for them.
+        allow: see `Allow`.
         page: of a TIFF file, counted from 1; None for the first.
     """
     start = file.read(_SIGNATURE_BYTES)
     file.seek(0)
     if allow and re.match(_WEBP, start):  # its reader reserves memory for the pixels at once
-        allow(max_pixels)
+        allow(max_pixels, _BYTES["WEBP"][0])
     image = _reader_for(start, file, source, page)
     width, height = image.size
     if width * height > max_pixels:
@@ -160,8 +168,14 @@ def open_image(
             f"{max_pixels / 1e6:g} million; make it smaller",
         )
     if allow:
-        allow(width * height)
+        allow(width * height, bytes_for(image))
     return image
+
+
+def bytes_for(image: ImageFile.ImageFile) -> int:
+    """Memory for a pixel of an image while it is read."""
+    one, several = _BYTES[str(image.format)]
+    return one if len(image.getbands()) == 1 else several
 
 
 def _reader_for(

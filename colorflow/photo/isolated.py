@@ -190,7 +190,7 @@ class _Connection:
     def ask(self, request: bytes, descriptors: tuple[int, ...], wait: float) -> bytes:
         """Send a request, and wait for how its child ended; empty if the server ended.
 
-        After a timeout or another exception the child goes on to its end or to its limits.
+        After a timeout or another exception the child is ended.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with ours:
@@ -206,10 +206,12 @@ class _Connection:
                 return b""
 
     def end(self) -> None:
-        """End the server, and its children with it."""
-        self._socket.close()
+        """End the server, and its children with it; who still asks is told that it has ended."""
         self._process.kill()
         self._process.wait()
+
+    def __del__(self) -> None:
+        self._socket.close()  # not before: a thread that still asks would use another file
 
     def leave(self) -> None:
         """Forget a server that is the parent's, in a process that was forked from the parent."""

@@ -19,7 +19,14 @@ import numpy as np
 from colorflow.color.grid import resize_by_area
 from colorflow.errors import PhotoTooLargeError
 from colorflow.photo.exif import DAMAGE
-from colorflow.photo.formats import DEFAULT_MAX_PIXELS, Allow, open_file, open_image, photo_errors
+from colorflow.photo.formats import (
+    DEFAULT_MAX_PIXELS,
+    Allow,
+    bytes_for,
+    open_file,
+    open_image,
+    photo_errors,
+)
 from colorflow.photo.isolated import IS_POSSIBLE, read_pages_in_child
 from colorflow.photo.tiff import KindNotReadError, TiffFile
 
@@ -123,7 +130,7 @@ def read_open_pages(
             if pixels[number] <= max_pixels:  # otherwise it fails when its turn comes
                 before, size, largest = number, own, max(largest, pixels[number])
                 if allow:
-                    allow(largest)
+                    allow(largest, bytes_for(image))
         return tuple(found)
 
 

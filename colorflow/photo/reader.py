@@ -4,8 +4,8 @@
 memory for the answer, and a socket. A child that the server has forked before takes the request. It
 limits its memory, first to what a header needs, then to what a picture of that size needs, and its
 seconds likewise; reads; writes the `answer`; and says so by the socket. Meanwhile the server forks
-the next child. If a child ends otherwise, the server says how. When its own
-parent is gone, it ends, and the children end with it.
+the next child. If a child ends otherwise, the server says how. If nobody waits for a child any
+more, the server ends it. When its own parent is gone, it ends, and the children end with it.
 
 A child is forked from a process that has read nothing, so its memory holds no other file's pixels.
 """
@@ -42,16 +42,17 @@ from colorflow.photo.answer import (
     write_photo,
 )
 from colorflow.photo.decode import read_open, read_open_header
+from colorflow.photo.formats import MOST_BYTES
 from colorflow.photo.pages import read_open_pages
 
 LARGEST_REQUEST = 4096
 """Bytes."""
-FIXED_BYTES = 256 << 20
+FIXED_BYTES = 128 << 20
 """Memory for whatever does not depend on the size of the picture."""
-PIXEL_BYTES = 40
-"""Memory for a pixel, while it is read; formats take up to 27."""
-LARGEST_FILE = 1 << 30
-"""Bytes of a file that may be in memory as they are stored, beside the pixels."""
+LARGEST_FILE = 500_000_000
+"""Bytes of a file that may be in memory twice as they are stored, where the pixels take less."""
+_THREADS = 4
+"""Of the decoders of AVIF and HEIC; each has a stack in the limited address space."""
 _DESCRIPTORS = 16
 """Files that a child may open, for what the libraries import late."""
 _PID = struct.Struct("<i")
@@ -79,8 +80,11 @@ def _load_readers() -> None:
     """Import what the readers import when they are first used."""
     import cv2
     import imagecodecs
+    import pi_heif
     import tifffile  # noqa: F401
+    from PIL import AvifImagePlugin
 
+    AvifImagePlugin.DEFAULT_MAX_THREADS = pi_heif.options.DECODE_THREADS = _THREADS
     cv2.setNumThreads(1)  # threads do not survive a fork
     for codec in ("cms", "deflate", "jpeg8", "lzw", "packbits", "png", "tiff", "zstd"):
         getattr(imagecodecs, f"{codec}_decode", None)
@@ -97,6 +101,8 @@ class _Server:
         """Process by the descriptor that becomes readable when it ends."""
         self._askers: dict[int, socket.socket] = {}
         """Who waits for a process."""
+        self._waited_for: dict[int, int] = {}
+        """Process by the descriptor of who waits for it, unless that has left."""
         self._libc = ctypes.CDLL(None)
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         self._size = pages * resource.getpagesize()
@@ -113,8 +119,10 @@ class _Server:
             if self._taken.fileno() in ready:  # first: this child may have ended already
                 ready.remove(self._taken.fileno())
                 self._note_taken()
-            for descriptor in ready:
-                self._finish(descriptor)
+            for asker in ready & self._waited_for.keys():  # first: numbers may come again
+                self._leave(asker)
+            for end in ready & self._children.keys():
+                self._finish(end)
 
     def _fork(self) -> None:
         server = os.getpid()
@@ -130,7 +138,14 @@ class _Server:
         message, (asker, *_), _, _ = socket.recv_fds(self._taken, _PID.size, 1)
         (pid,) = _PID.unpack(message)
         self._askers[pid] = socket.socket(fileno=asker)
+        self._waited_for[asker] = pid
+        self._events.register(asker, 0)  # says when the other side is closed
         self._fork()
+
+    def _leave(self, asker: int) -> None:
+        """End a child for which nobody waits any more."""
+        self._events.unregister(asker)
+        os.kill(self._waited_for.pop(asker), signal.SIGKILL)
 
     def _finish(self, end: int) -> None:
         """Tell who waits for a child how it ended."""
@@ -143,6 +158,8 @@ class _Server:
             self._fork()
             return
         with asker, suppress(OSError):  # nobody waits any more, or the child has told it
+            if self._waited_for.pop(asker.fileno(), None):
+                self._events.unregister(asker)
             asker.send(end_of(status, usage))
 
     def _be_a_child(self, server: int) -> None:
@@ -184,16 +201,18 @@ class _Limits:
     """Limits of this process: those of a header first, then those of a picture of some size."""
 
     def __init__(self, size: int, file_size: int, max_pixels: int) -> None:
-        self._fixed = size + FIXED_BYTES + 2 * min(file_size, LARGEST_FILE)
+        self._fixed = size + FIXED_BYTES
+        self._stored = 2 * min(file_size, LARGEST_FILE)
         self._began = time.monotonic()
         self._most = max_pixels
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        self.allow(0)
+        self.allow(0, 0)
 
-    def allow(self, pixels: int) -> None:
-        """Allow what a picture takes of so many pixels."""
+    def allow(self, pixels: int, pixel_bytes: int) -> None:
+        """Allow what a picture takes of so many pixels, and in memory that many bytes for each."""
+        most = self._memory(self._most * MOST_BYTES)
         for limit, soft, hard in (
-            (resource.RLIMIT_AS, self._memory(pixels), self._memory(self._most)),
+            (resource.RLIMIT_AS, self._memory(pixels * pixel_bytes), most),
             (resource.RLIMIT_CPU, seconds_for(pixels), seconds_for(self._most) + 1),
             (resource.RLIMIT_FSIZE, _answer_bytes(pixels), _answer_bytes(self._most)),
         ):
@@ -204,8 +223,8 @@ class _Limits:
         seconds = PATIENCE * seconds_for(pixels) - (time.monotonic() - self._began)
         signal.setitimer(signal.ITIMER_REAL, max(seconds, 1))
 
-    def _memory(self, pixels: int) -> int:
-        return self._fixed + pixels * PIXEL_BYTES
+    def _memory(self, decoded: int) -> int:
+        return self._fixed + max(decoded, self._stored)
 
 
 def _answer_bytes(pixels: int) -> int:

@@ -21,11 +21,12 @@ from PIL import Image
 from benchmarks.damaged_files import corpus
 from benchmarks.hostile_kinds import (
     heic_of_other_depth,
+    jpeg_2000_of_precincts,
     jpeg_of_many_scans,
     tiff_of_large_png,
 )
-from benchmarks.measuring import family_of
-from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
+from benchmarks.measuring import family_of, watched
+from colorflow.errors import PhotoError, PhotoTooLargeError, UnreadablePhotoError
 from colorflow.files import digest_of
 from colorflow.photo import (
     Photo,
@@ -38,7 +39,14 @@ from colorflow.photo import (
     read_provenance,
     write_image,
 )
-from colorflow.photo.answer import NoAnswerError, photo_of, read_answer, write_answer, write_photo
+from colorflow.photo.answer import (
+    NoAnswerError,
+    photo_of,
+    read_answer,
+    seconds_for,
+    write_answer,
+    write_photo,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(not isolated.IS_POSSIBLE, reason="there are no limits here")
@@ -159,10 +167,35 @@ def test_a_file_that_takes_too_much_memory_is_refused(tmp_path: Path) -> None:
         read_photo(path, isolated=True)
 
 
+@pytest.mark.parametrize(
+    ("megapixels", "least", "most"), [(0, 5, 5), (24, 20, 20), (60, 48, 60), (200, 90, 90)]
+)
+def test_seconds_of_the_processor_are_bounded(megapixels: int, least: int, most: int) -> None:
+    """60 megapixels of 16 bits without loss take 48 s as JPEG 2000."""
+    assert least <= seconds_for(megapixels * 1_000_000) <= most
+
+
+def test_a_small_jpeg_2000_file_takes_memory_for_its_pixels(tmp_path: Path) -> None:
+    side, bytes_a_pixel = 12_000, 12
+    (tmp_path / "a.j2k").write_bytes(jpeg_2000_of_precincts(side))
+    wait_until(is_idle)
+    idle = max(family_of(server()).values())
+    with watched(server()) as peak, pytest.raises(PhotoError, match=r"a\.j2k: "):
+        read_photo(tmp_path / "a.j2k", isolated=True)
+    assert peak() < (idle + 128 * 2**20 + bytes_a_pixel * side * side // 8) / 1e6
+
+
+_WAITING = (
+    "import time\nfrom colorflow.photo import reader\n"
+    "def wait(*_): time.sleep(60)\nreader.read_open = wait\n"
+)
+
+
 def _with_seconds(seconds: int, patience: int) -> str:
     return (
         "from colorflow.photo import answer\n"
         f"answer.FIXED_SECONDS, answer.MEGAPIXEL_SECONDS = {seconds}, 0\n"
+        "answer.LARGE_SECONDS = 0\n"
         f"answer.PATIENCE = {patience}\n{isolated._SERVER}"
     )
 
@@ -180,11 +213,7 @@ def test_a_file_that_takes_too_long_is_refused(
 def test_a_child_that_waits_is_ended_by_the_clock(
     photo: Path, changed_server: pytest.MonkeyPatch
 ) -> None:
-    waiting = (
-        "import time\nfrom colorflow.photo import reader\n"
-        "def wait(*_): time.sleep(60)\nreader.read_open = wait\n"
-    )
-    changed_server.setattr(isolated, "_SERVER", waiting + _with_seconds(1, 1))
+    changed_server.setattr(isolated, "_SERVER", _WAITING + _with_seconds(1, 1))
     with pytest.raises(PhotoTooLargeError, match="too long while the machine is so busy"):
         read_photo(photo, isolated=True)
 
@@ -197,6 +226,29 @@ def test_a_server_that_ends_is_started_again(photo: Path) -> None:
     wait_until(lambda: not any(family_of(one) for one in family))
     assert read_photo(photo, isolated=True).width == 64
     assert server() != first
+
+
+def test_a_server_that_another_thread_has_ended_is_replaced(
+    photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, connected = isolated._connected(), isolated._connected
+    isolated._forget(ended)  # when this thread is about to ask it
+    answers = iter([ended])
+    monkeypatch.setattr(isolated, "_connected", lambda: next(answers, None) or connected())
+    assert read_photo(photo, isolated=True).width == 64
+
+
+def test_a_child_ends_when_nobody_waits_for_it_any_more(
+    photo: Path, changed_server: pytest.MonkeyPatch
+) -> None:
+    changed_server.setattr(isolated, "_SERVER", _WAITING + _with_seconds(60, 100))
+    wait_until(is_idle)
+    family = family_of(server()).keys()
+    connection = isolated._connected()
+    request = b'{"what": "photo", "max_pixels": 9999, "page": null}'
+    with photo.open("rb") as file, pytest.raises(TimeoutError):
+        connection.ask(request, (file.fileno(), os.memfd_create("answer")), 0.3)
+    wait_until(lambda: is_idle() and family_of(server()).keys() != family, 10)
 
 
 def test_a_server_that_does_not_start_is_told(
