@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from typing import Any
 
 import click
@@ -98,8 +99,9 @@ def _private_lines(text: str) -> list[str]:
     type=Number(1e-6, _MAX_MEGAPIXELS),
     default=80,
     metavar="MEGAPIXELS",
-    help="size of the largest photo, and of all photos in memory at the same time, width times "
-    "height in millions of pixels; each million may take 24 MB of memory",
+    help="size of the largest photo, and of all large photos in memory at the same time, width "
+    "times height in millions of pixels; each million may take 24 MB of memory, and smaller photos "
+    "a third of that besides",
 )
 @click.option(
     "--max-stored",
@@ -130,4 +132,6 @@ def app(
         waiting=waiting,
         stored_megabytes=stored_megabytes,
     )
-    ui.serve(**server, limits=limits)
+    if ui.serve(**server, limits=limits):
+        sys.stdout.flush()
+        os._exit(0)

@@ -10,7 +10,7 @@ from colorflow.photo.decode import (
 from colorflow.photo.encode import check_format, write_image
 from colorflow.photo.find import find_photos
 from colorflow.photo.formats import DEFAULT_MAX_PIXELS, KINDS, PHOTO_SUFFIXES, TIFF_SUFFIXES
-from colorflow.photo.isolated import start_reader
+from colorflow.photo.isolated import end_reader, start_reader
 from colorflow.photo.kind import Kind
 from colorflow.photo.metadata import Metadata
 from colorflow.photo.pages import is_own_page, read_pages
@@ -51,6 +51,7 @@ __all__ = [
     "Statements",
     "check_format",
     "count_pixels",
+    "end_reader",
     "find_photos",
     "is_own_page",
     "is_own_picture",

@@ -89,9 +89,21 @@ def file_of(content: bytes) -> IO[bytes]:
 
 def start_reader() -> None:
     """Start the server, so that the first photo need not wait for it."""
+    global _is_ended
+    _is_ended = False
     if IS_POSSIBLE:
         with suppress(OSError):
             _connected()
+
+
+def end_reader() -> None:
+    """End the server and all children at once; none is started again before `start_reader`.
+
+    Each thread that reads is told so by an UnreadablePhotoError.
+    """
+    global _is_ended
+    _is_ended = True
+    _end_at_exit()
 
 
 def _ask(
@@ -232,12 +244,16 @@ def _settings() -> dict[str, str]:
 
 _lock = threading.Lock()
 _connection: _Connection | None = None
+_is_ended = False
+"""Whether no server is to be started any more."""
 
 
 def _connected() -> _Connection:
     """The server of this process, started when it is first needed."""
     global _connection
     with _lock:
+        if _is_ended:
+            raise ConnectionAbortedError("the program is being ended")
         if _connection is None:
             _connection = _Connection()
         return _connection

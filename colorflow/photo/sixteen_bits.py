@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cache
+from typing import cast
 
 import cv2
 import numpy as np
@@ -138,15 +139,17 @@ def _of_png(image: PngImagePlugin.PngImageFile) -> Samples16:
 
 def _has_scaled_numbers(image: PpmImagePlugin.PpmImageFile) -> bool:
     """Whether a binary PNM file, not loaded yet, has 16 bits that Pillow scales one by one."""
-    return image.tile[0].codec_name == "ppm" and image.tile[0].args[1] > 255  # type: ignore[index]
+    tile = image.tile[0]
+    return tile.codec_name == "ppm" and cast("tuple[str, int]", tile.args)[1] > 255
 
 
 def _of_pnm(image: PpmImagePlugin.PpmImageFile) -> np.ndarray:
     """Numbers of such a file, uint16 (H, W) or (H, W, 3)."""
-    (_, _, start, (_, white)), file = image.tile[0], image.fp
+    tile, file = image.tile[0], image.fp
     assert file is not None
+    _, white = cast("tuple[str, int]", tile.args)
     shape = (image.height, image.width, 3) if image.mode == "RGB" else (image.height, image.width)
-    file.seek(start)
+    file.seek(tile.offset)
     values = np.frombuffer(file.read(2 * math.prod(shape)), ">u2")
     if values.size < math.prod(shape):
         raise OSError("its data ends too early")

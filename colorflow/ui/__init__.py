@@ -3,7 +3,8 @@
     server.py     starts the page, and clears up behind it
     storage.py    the folder of uploads and results: what is removed from it when, and how much it
                   may hold
-    limits.py     who may do how much: queue, memory, sessions, and who is one visitor
+    limits.py     who may do how much: queue, memory, sessions, and who is one visitor; slots.py:
+                  handlers that work, and those that wait
     guard.py      middleware: which requests reach Gradio; access.py: open routes, names of the
                   page, pages of others, and passwords; uploads.py: uploads on their way in
     api.py        the API for programs

@@ -32,7 +32,7 @@ from colorflow.batch.hints import hints_of
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import BatchError, ColorflowError
 from colorflow.limits import LARGEST_SEED
-from colorflow.photo import Photo, count_pixels, read_photo, write_image
+from colorflow.photo import Photo, write_image
 from colorflow.quiz.game import Players, Quiz
 from colorflow.quiz.trials import MARGIN, MAX_PICTURES, MIN_PICTURES
 from colorflow.ui.colorings import name_of
@@ -45,7 +45,7 @@ from colorflow.ui.limits import (
     MemoryBudget,
     visitor_of,
 )
-from colorflow.ui.photos import new_folder, reduced, storing
+from colorflow.ui.photos import new_folder, opened, reduced, storing
 from colorflow.ui.points import check_points
 from colorflow.ui.status import sentence
 from colorflow.ui.storage import API_PREFIX, VISITORS
@@ -244,9 +244,7 @@ class Api:
             if not isinstance(value, bool):
                 raise ColorflowError(f"{name}: expected true or false, got {_shown(value)}.")
         path = self._uploaded(upload)
-        most = self._budget.pixels
-        with self._budget.reserve(count_pixels(path, max_pixels=most, isolated=True)):
-            photo = read_photo(path, max_pixels=most, isolated=True)
+        with opened(path, self._budget) as photo:
             points = () if hints is None else _points(hints, photo)
             made = self._colorizer.colorize(
                 photo, n, vividness, seed, samples=samples, force=True, hints=points

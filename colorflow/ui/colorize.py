@@ -37,7 +37,7 @@ from colorflow.ui.panes import (
 )
 from colorflow.ui.runs import Run, Runs, Steps
 from colorflow.ui.samples import copy_of_sample
-from colorflow.ui.session import Job, taking
+from colorflow.ui.session import Job
 from colorflow.ui.status import FAILURES, Updates, line, problem, progress, sentence, worked
 
 if TYPE_CHECKING:
@@ -303,7 +303,7 @@ class ColorizeTab(ColorizeLayout):
                 try:
                     yield from self.prepare.before_coloring(session, photo, job)
                     for count in make_colorings(photo, make, job, Captions()):
-                        with taking(session.showing):
+                        with session.taking(session.showing):
                             yield {
                                 self.status: _of_all(done, photos, "colored"),
                                 **self._one_more(session, photo, count),
@@ -311,7 +311,7 @@ class ColorizeTab(ColorizeLayout):
                     done += photo.options == options
                 except FAILURES as error:
                     failures.append(sentence(error))
-                with taking(session.showing):
+                with session.taking(session.showing):
                     yield {
                         self.status: _of_all(done, photos, "colored"),
                         **self._album(session),

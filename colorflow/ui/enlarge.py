@@ -30,7 +30,7 @@ from colorflow.ui.limits import LONG_QUEUE
 from colorflow.ui.panes import AFTERWARDS, AT_ONCE, OWN_FORMAT, SUFFIXES, Download, picture
 from colorflow.ui.photos import UploadedPhoto, write_preview
 from colorflow.ui.runs import Run, Runs, Steps
-from colorflow.ui.session import Job, Session, taking
+from colorflow.ui.session import Job, Session
 from colorflow.ui.spots import best_spot
 from colorflow.ui.status import FAILURES, Updates, line, problem, progress, status_line
 
@@ -271,7 +271,7 @@ class EnlargePane:
         """
         index = int(event.index)
         chosen = {self.samples: gr.update(selected_index=index)}
-        with taking(session.beginning):  # it is begun before or after this, not meanwhile
+        with session.taking(session.beginning):  # it is begun before or after this, not meanwhile
             job = session.job
             if session.look:
                 session.look.number = max(0, index - 1)

@@ -7,9 +7,12 @@
     slowness of uploads                             UPLOAD_...               guard.Guard
     open pages and calls   MAX_SESSIONS             MAX_SESSIONS_PER_VISITOR SessionBounds
     requests in flight     Limits.waiting           a quarter of it          Gradio, SessionBounds
-    requests worked on     WORKED_ON                                         WORK_QUEUE
+    requests begun         WORKED_ON + Limits.aside                          WORK_QUEUE
+    requests worked on     WORKED_ON                                         slots.Slots
     jobs of minutes        one                                               LONG_QUEUE
-    pixels in memory       Limits.pixels            first come first served  MemoryBudget
+    photos being read                               one                      MemoryBudget
+    pixels in memory       Limits.pixels, and a     first come first served  MemoryBudget
+                           third for smaller ones
     bytes on the disk      Limits.stored_megabytes  as much as all others    storage.DiskQuota
                                                     then have left
     bytes of one file      Limits.megabytes                                  Gradio
@@ -23,9 +26,9 @@
     wrong passwords                                 LoginDelays              guard.Guard
 
 Every handler that reads a photo, computes or writes a file joins one queue, `WORK_QUEUE`, or
-`LONG_QUEUE` if it takes minutes, for many photos or a larger one. Each reserves the pixels of its
-photo from one `MemoryBudget`. Uploads and results are counted by one `DiskQuota`. `visitor_of`
-decides who is one visitor.
+`LONG_QUEUE` if it takes minutes, for many photos or a larger one. Those of the former share a few
+`slots.Slots`. Each reserves the pixels of its photo from one `MemoryBudget`. Uploads and results
+are counted by one `DiskQuota`. `visitor_of` decides who is one visitor.
 """
 
 from __future__ import annotations
@@ -40,7 +43,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from colorflow.errors import ColorflowError
 from colorflow.photo import DEFAULT_MAX_PIXELS
+from colorflow.ui.slots import Slots
 from colorflow.ui.storage import DiskQuota
 
 if TYPE_CHECKING:
@@ -48,7 +53,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 WORKED_ON = 2
-"""Handlers of `WORK_QUEUE` that run at the same time."""
+"""Handlers of `WORK_QUEUE` that compute at the same time."""
+MOST_ASIDE, THREADS = 30, 64
+"""Handlers of `WORK_QUEUE` that have begun beside these and wait, see `slots`: twice as many as one
+visitor may have. And threads for all handlers."""
 WORK_QUEUE: dict[str, Any] = {"concurrency_id": "work", "concurrency_limit": WORKED_ON}
 """Options of every event whose handler works on photos or files: they share one queue."""
 LONG_QUEUE: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 1}
@@ -112,9 +120,9 @@ class Limits:
     megabytes: int = 200
     """Size of one uploaded file, in units of 1024² bytes; a lossless 60-megapixel scan fits."""
     megapixels: float = 80
-    """Size of one photo, and of all photos in memory at the same time. The most expensive kind
-    of usual files, 16-bit color, takes 24 bytes a pixel while it is rendered: with the model this
-    fits in 4 GB."""
+    """Size of one photo, and of all large photos in memory at the same time; smaller ones have a
+    third of that besides. The most expensive kind of usual files, 16-bit color, takes 24 bytes a
+    pixel while it is rendered: with the model this fits in 4 GB."""
     waiting: int = 64
     """Requests that may wait in the queue; more are refused."""
     stored_megabytes: int = 4000
@@ -124,6 +132,11 @@ class Limits:
     def pixels(self) -> int:
         """Largest width times height of one photo."""
         return round(1e6 * self.megapixels)
+
+    @property
+    def aside(self) -> int:
+        """Requests of those that wait which have begun."""
+        return min(MOST_ASIDE, self.waiting - 1)
 
     @property
     def in_flight(self) -> int:
@@ -281,21 +294,27 @@ class SessionBounds:
 
 
 class MemoryBudget:
-    """Bounds the memory for photos: all that are worked on have no more pixels than one may have.
+    """Bounds the memory for photos, by their pixels, and what is read for one visitor at a time.
 
-    Whoever comes when the budget is spent waits, first come, first served. Thread-safe.
+    Large photos share three quarters of it: as much as one of them may have. The rest is for
+    smaller ones, so that none of them waits for a large one. Whoever comes when a share is spent
+    waits, first come, first served. Thread-safe.
 
     Args:
-        pixels: of one photo, and of all photos that are worked on at the same time.
+        pixels: of one photo, and of all large ones that are worked on at the same time.
         disk: quota that must not be exhausted when work begins; None for no bound.
     """
 
     def __init__(self, pixels: int = DEFAULT_MAX_PIXELS, disk: DiskQuota | None = None) -> None:
         self.pixels = pixels
         self.disk = disk or DiskQuota()
-        self._left = pixels
-        self._waiting: deque[object] = deque()
+        self.slots = Slots(WORKED_ON)
+        """Of those who work; who waits for the budget does not."""
+        self._large, self._small = _Share(pixels), _Share(pixels // 3)
+        self._reading: set[str | None] = set()
+        """Visitors for whom a file is read."""
         self._changed = threading.Condition()
+        self._is_closed = False
 
     @contextmanager
     def reserve(self, pixels: int) -> Iterator[None]:
@@ -304,22 +323,64 @@ class MemoryBudget:
         Never nest reservations: two holders that wait for each other's pixels wait forever.
 
         Raises:
-            ColorflowError: the disk is full.
+            ColorflowError: the disk is full, or the page ends.
         """
         self.disk.check()
-        taken, ticket = min(pixels, self.pixels), object()
-        with self._changed:
-            self._waiting.append(ticket)
-            self._changed.wait_for(lambda: self._waiting[0] is ticket and self._left >= taken)
-            self._waiting.popleft()
-            self._left -= taken
-            self._changed.notify_all()
+        share = self._small if pixels <= self._small.pixels else self._large
+        taken, ticket = min(pixels, share.pixels), object()
+        with self.slots.aside(), self._changed:
+            share.waiting.append(ticket)
+            try:
+                self._wait(lambda: share.waiting[0] is ticket and share.left >= taken)
+                share.left -= taken
+            finally:
+                share.waiting.remove(ticket)
+                self._changed.notify_all()
         try:
             yield
         finally:
             with self._changed:
-                self._left += taken
+                share.left += taken
                 self._changed.notify_all()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Wait until no other file is read for this thread's visitor; others work meanwhile.
+
+        Raises:
+            ColorflowError: the page ends.
+        """
+        visitor = self.disk.at_work()
+        with self.slots.aside():
+            with self._changed:
+                self._wait(lambda: visitor not in self._reading)
+                if visitor:
+                    self._reading.add(visitor)
+            try:
+                yield
+            finally:
+                with self._changed:
+                    self._reading.discard(visitor)
+                    self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let nobody wait any more, since the page ends."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def _wait(self, may_go_on: Callable[[], bool]) -> None:
+        self._changed.wait_for(lambda: self._is_closed or may_go_on())
+        if self._is_closed:
+            raise ColorflowError("The page is being ended; come again later.")
+
+
+class _Share:
+    """A part of the budget."""
+
+    def __init__(self, pixels: int) -> None:
+        self.pixels = self.left = pixels
+        self.waiting: deque[object] = deque()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from colorflow.ui.api import Api
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.hints import HINTS_TAB, HintsTab
 from colorflow.ui.how import HowTab
-from colorflow.ui.limits import Limits, MemoryBudget, UploadSpace, visitor_of
+from colorflow.ui.limits import WORK_QUEUE, WORKED_ON, Limits, MemoryBudget, UploadSpace, visitor_of
 from colorflow.ui.quiz import QuizTab
 from colorflow.ui.reference import ReferenceTab
 from colorflow.ui.storage import VISITORS
@@ -84,6 +84,10 @@ def build_page(
         gr.HTML(_PRIVACY, elem_id="privacy")
         if has_accounts:
             gr.HTML(_LOG_OUT, elem_id="log-out")
+    for one in page.fns.values():
+        if one.concurrency_id == WORK_QUEUE["concurrency_id"] and one.fn:
+            one.fn = budget.slots.working(one.fn)
+            one.concurrency_limit = WORKED_ON + limits.aside
     return page, api
 
 

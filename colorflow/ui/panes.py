@@ -13,7 +13,7 @@ from colorflow.photo import KINDS
 from colorflow.ui.colorings import ShownColoring, write_full_size
 from colorflow.ui.limits import LONG_QUEUE, WORK_QUEUE, UploadSpace
 from colorflow.ui.photos import UploadedPhoto, file_url
-from colorflow.ui.session import Session, taking
+from colorflow.ui.session import Session
 from colorflow.ui.status import FAILURES, Updates, line, problem
 
 AT_ONCE: dict[str, Any] = {
@@ -71,7 +71,7 @@ def one_at_a_time(
     @wraps(handler)
     def steps(*values: Any) -> Iterator[Updates]:
         *_, session = (one for one in values if isinstance(one, Session))
-        with taking(getattr(session, lock)):
+        with session.taking(getattr(session, lock)):
             shown = handler(*values)
             yield shown
         # Gradio sends the last one twice, and by then another handler may have shown its end.

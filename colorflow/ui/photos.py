@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -33,6 +33,8 @@ PREVIEW_SIDE = 1024
 """Longest side of a preview, in pixels."""
 THUMBNAIL_SIDE = 160
 """Longest side of a picture in the strip of several photos, in pixels."""
+_LEAST_PIXELS = 4_000_000
+"""That any file takes of the budget: as much memory as a child that reads a small one may have."""
 NO_CHROMA = np.zeros((2, 1, 1), np.float32)
 """Chroma of a photo without colors."""
 
@@ -74,8 +76,9 @@ class UploadedPhoto:
         Raises:
             ColorflowError: the file cannot be read any more, or there is no room.
         """
-        with self.budget.reserve(max(self.cost, scale**2 * self.width * self.height)):
-            yield read_photo(self.path, max_pixels=self.budget.pixels, isolated=True)
+        most = max(self.cost, scale**2 * self.width * self.height)
+        with opened(self.path, self.budget, most) as photo:
+            yield photo
 
     def write_coloring(self, ab: NDArray[np.float32], path: Path, provenance: Provenance) -> None:
         """Write a coloring in the photo's own size, with the photo's metadata.
@@ -94,6 +97,26 @@ class UploadedPhoto:
             write_image(path, rgb, photo, provenance=provenance)
 
 
+@contextmanager
+def opened(path: Path, budget: MemoryBudget, pixels: int = 0) -> Iterator[Photo]:
+    """Read a photo, which waits for the others of its visitor, and hold room for its pixels.
+
+    Args:
+        path: the file.
+        budget: is reserved for the photo within the context.
+        pixels: of what is made of it, if these are more.
+
+    Raises:
+        ColorflowError: it cannot be read, or there is no room.
+    """
+    with ExitStack() as held:
+        with budget.reading():
+            own = count_pixels(path, max_pixels=budget.pixels, isolated=True)
+            held.enter_context(budget.reserve(max(own, pixels, _LEAST_PIXELS)))
+            photo = read_photo(path, max_pixels=budget.pixels, isolated=True)
+        yield photo
+
+
 def open_photo(upload: Path, parent: Path, budget: MemoryBudget) -> UploadedPhoto:
     """Read an upload and write its previews.
 
@@ -106,9 +129,8 @@ def open_photo(upload: Path, parent: Path, budget: MemoryBudget) -> UploadedPhot
     Raises:
         ColorflowError: the upload cannot be read, a preview not written, or there is no room.
     """
-    cost = count_pixels(upload, max_pixels=budget.pixels, isolated=True)
-    with budget.reserve(cost):
-        photo = read_photo(upload, max_pixels=budget.pixels, isolated=True)
+    with opened(upload, budget) as photo:
+        cost = photo.width * photo.height
         folder = new_folder(parent, "photo-")
         path = new_folder(folder, "upload-") / upload.name
         with storing():

@@ -28,7 +28,7 @@ from colorflow.photo import Photo, Preparation, read_photo
 from colorflow.repair.fading import unfaded
 from colorflow.repair.repairer import mask_of
 from colorflow.scan import Frame, cut_out, find_frames
-from colorflow.ui.photos import UploadedPhoto, prepared_photo, storing, write_preview
+from colorflow.ui.photos import UploadedPhoto, opened, prepared_photo, storing, write_preview
 
 if TYPE_CHECKING:
     from colorflow.repair.repairer import Repairer
@@ -335,8 +335,7 @@ class OldPrint:
             return self.scan
         scan = self.scan
         frame = Frame(wish.frame or self.whole)
-        with scan.budget.reserve(max(scan.cost, math.prod(frame.size))):
-            photo = read_photo(scan.path, max_pixels=scan.budget.pixels, isolated=True)
+        with opened(scan.path, scan.budget, math.prod(frame.size)) as photo:
             said = self._said(wish) if wish.frame else None
             return prepared_photo(cut_out(photo, frame, wish.turns), scan, said)
 

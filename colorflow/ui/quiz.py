@@ -202,7 +202,8 @@ class QuizTab:
         """Play with uploaded photos, or with everybody's once they are removed."""
         own, about = None, _OWN_PHOTOS
         if uploads:
-            with self._space.budget.reserve(self._space.budget.pixels):
+            budget = self._space.budget
+            with budget.reading(), budget.reserve(budget.pixels):
                 own, about = self._own_photos(game, [Path(one) for one in uploads])
         game.play_with(own)
         enough = len(own.photos if own else self._quiz.pool.files) >= TRIALS

@@ -117,16 +117,12 @@ class ReferenceTab:
         previews = [photo.preview, self.reference.preview]
         view = [*session, *previews, self.about, self.gray, self.button]
         self._shown = [photo.upload, *view, *shown]
-        self._opening: dict[str, Any] = {
-            "show_progress_on": self.about,
-            "concurrency_id": "reference",
-            "concurrency_limit": 1,  # the later one of two sees both photos
-            "api_visibility": "private",
-        }
+        self._opening: dict[str, Any] = {"show_progress_on": self.about, **IN_TURN}
         for pane, handler in ((photo, self.open_photo), (self.reference, self.open_reference)):
             upload = [pane.upload, *session]
             last: dict[str, Any] = {**self._opening, "trigger_mode": "always_last"}
-            gr.on(pane.changes, handler, upload, [*view, *shown], **last)
+            opening = one_at_a_time(handler)  # the later one of two sees both photos
+            gr.on(pane.changes, opening, upload, [*view, *shown], **last)
         self.gray.click(self.treat_as_gray, session, view, **IN_TURN)
         self.button.click(
             one_at_a_time(self.carry),
@@ -142,7 +138,7 @@ class ReferenceTab:
     def take_from(self, other: ColorizeTab) -> None:
         """Let a button bring the photo of the tab that colors photos here."""
         sessions = [other.session, self.session]
-        self.take_button.click(self.take, sessions, self._shown, **self._opening)
+        self.take_button.click(one_at_a_time(self.take), sessions, self._shown, **self._opening)
 
     def open_photo(self, upload: str | None, session: ReferenceSession) -> Updates:
         """Show the photo to be colored, or nothing after it was taken away."""

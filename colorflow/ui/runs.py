@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from colorflow.ui.panes import AT_ONCE
-from colorflow.ui.session import Job, Session, taking
+from colorflow.ui.session import Job, Session
 from colorflow.ui.status import FAILURES, Updates, line, problem
 
 Steps = Generator[Updates, None, Updates]
@@ -106,7 +106,7 @@ class Runs:
         """
         session.catch_up()
         cancels = session.cancels
-        with taking(session.beginning):
+        with session.taking(session.beginning):
             cleared = self._cleared(session)
             session.stop()
             try:

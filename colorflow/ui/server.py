@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -19,10 +19,11 @@ import numpy as np
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import ColorflowError
 from colorflow.files import ENLARGE_WEIGHTS, REPAIR_WEIGHTS, default_weights
-from colorflow.photo import photo_from_image, start_reader
+from colorflow.photo import end_reader, photo_from_image, start_reader
 from colorflow.ui.access import Hosts, OpenRoutes
 from colorflow.ui.limits import (
     MAX_SESSIONS,
+    THREADS,
     WORKED_ON,
     Limits,
     MemoryBudget,
@@ -41,8 +42,8 @@ if TYPE_CHECKING:
 _SWEEPS_PER_KEEPING = 60
 _WORKER = "AnyIO worker thread"
 """Name of the threads in which Gradio runs handlers."""
-_PATIENCE_SECONDS = 60.0
-"""How long the end of the server waits for them; a handler of one photo takes less."""
+_PATIENCE_SECONDS = 3.0
+"""How long the end of the server waits for them; a step of most takes less."""
 
 
 def serve(
@@ -55,7 +56,7 @@ def serve(
     accounts: Mapping[str, str] | None = None,
     allowed_hosts: Collection[str] = (),
     limits: Limits = Limits(),  # noqa: B008 (frozen)
-) -> None:
+) -> bool:
     """Serve the page until Ctrl-C or SIGTERM. Call it in the main thread.
 
     Uploads and results are kept in a temporary folder that only this user may read: for an hour
@@ -72,6 +73,10 @@ def serve(
         allowed_hosts: names under which the page is served, beside this machine's own.
         limits: bounds of uploads and requests.
 
+    Returns:
+        Whether a handler is still at work after some seconds, or somebody connected. If Python
+        ended amid PyTorch's code, the process would abort: leave it by `os._exit`.
+
     Raises:
         ColorflowError: the weights or the quiz's files cannot be loaded, there is no space for
             uploads, or the address is not available.
@@ -81,6 +86,7 @@ def serve(
             f"--max-stored is {limits.stored_megabytes} MB, and one visitor may take half of it: "
             f"less than one file of --max-file-size, {limits.megabytes} MB"
         )
+    is_at_work = False
     with _ended_by_signals(), suppress(KeyboardInterrupt), page_folder() as files:
         _prepare(files)
         from starlette.middleware import Middleware
@@ -111,7 +117,7 @@ def serve(
         page, api = build_page(
             colorizer, files, limits, budget, quiz, enlarger, repairer, has_accounts=bool(accounts)
         )
-        page.queue(max_size=limits.waiting, default_concurrency_limit=WORKED_ON)
+        page.queue(max_size=limits.waiting - limits.aside, default_concurrency_limit=WORKED_ON)
         look_for_work_rarely(page)
         sessions, forget = SessionBounds(), partial(forget_session, page)
         guard = Middleware(
@@ -143,8 +149,8 @@ def serve(
             print(f"colorflow is at {address} (Ctrl-C ends it)", flush=True)
             threading.Event().wait()
         finally:
-            page.close(verbose=False)
-            _wait_for_workers()
+            is_at_work = _end(page, budget)
+    return is_at_work
 
 
 def _prepare(files: Path) -> None:
@@ -197,6 +203,7 @@ def _launch(
             footer_links=["api"],
             run_history=False,
             state_session_capacity=2 * MAX_SESSIONS,
+            max_threads=THREADS,
             app_kwargs=app,
             # Otherwise Gradio takes these from the environment.
             share=False,
@@ -245,12 +252,25 @@ def _lifespan(
     return lifespan
 
 
-def _wait_for_workers() -> None:
-    """Wait for handlers at work; if Python ended amid PyTorch's code, the process would abort."""
+def _end(page: gr.Blocks, budget: MemoryBudget) -> bool:
+    """End the server and the children that read, and wait for handlers, but not for long.
+
+    Returns:
+        Whether a handler is still at work, or somebody still connected.
+    """
+    budget.close()
+    end_reader()
+    closing = threading.Thread(target=page.close, kwargs={"verbose": False}, daemon=True)
+    closing.start()
+    return _wait_for([closing, *(one for one in threading.enumerate() if one.name == _WORKER)])
+
+
+def _wait_for(threads: Sequence[threading.Thread]) -> bool:
+    """Wait for the end of threads, but not for long; whether one of them goes on."""
     until = time.monotonic() + _PATIENCE_SECONDS
-    for thread in threading.enumerate():
-        if thread.name == _WORKER:
-            thread.join(max(0.0, until - time.monotonic()))
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    return any(thread.is_alive() for thread in threads)
 
 
 @contextmanager

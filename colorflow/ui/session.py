@@ -24,21 +24,6 @@ _PATIENCE_SECONDS = 10
 """How long a new job waits for the end of the one before; one coloring takes less."""
 
 
-@contextmanager
-def taking(lock: threading.Lock) -> Iterator[None]:
-    """Hold a lock, which is waited for, but not for ever.
-
-    Whoever has it may never go on: Gradio asks for no further update when a visitor has left. Who
-    waits for it keeps the queue of all visitors waiting.
-    """
-    is_taken = lock.acquire(timeout=_TURN_SECONDS)
-    try:
-        yield
-    finally:
-        if is_taken:
-            lock.release()
-
-
 class HasFolder(Protocol):
     """Something with a folder of its own, such as a photo."""
 
@@ -234,7 +219,8 @@ class Session(Generic[Item]):
         with self._lock:
             before, self.job = self.job, job
         if before:
-            before.replace()
+            with self.budget.slots.aside():
+                before.replace()
 
     def run(self, job: Job, steps: Generator[Step, None, None]) -> Iterator[Step]:
         """Do a job: give what its steps give, until they are done or the job should end.
@@ -273,9 +259,25 @@ class Session(Generic[Item]):
             self.job.cancel()
         return False
 
+    @contextmanager
+    def taking(self, lock: threading.Lock) -> Iterator[None]:
+        """Hold a lock of the session, which is waited for, but not for ever; meanwhile others work.
+
+        Whoever has it may never go on: Gradio asks for no further update when a visitor has left.
+        """
+        is_taken = lock.acquire(blocking=False)
+        if not is_taken:
+            with self.budget.slots.aside():
+                is_taken = lock.acquire(timeout=_TURN_SECONDS)
+        try:
+            yield
+        finally:
+            if is_taken:
+                lock.release()
+
     def catch_up(self) -> None:
         """Wait for the end of the handlers that have begun and change something."""
-        with taking(self.turn):
+        with self.taking(self.turn):
             pass
 
     def stop(self) -> None:

@@ -125,7 +125,7 @@ class DiskQuota:
     ) -> None:
         self._max_bytes = max_bytes
         self._step_seconds = keep_seconds / _STEPS
-        self._at_work = at_work
+        self.at_work = at_work
         self._clock = clock
         self._lock = threading.Lock()
         self._all = _Measured(folder, clock) if folder else None
@@ -140,7 +140,7 @@ class DiskQuota:
         Raises:
             OSError: it cannot be made.
         """
-        visitor = self._at_work()
+        visitor = self.at_work()
         if visitor is None:
             return root
         folder = _folder_of(root, visitor)
@@ -159,7 +159,7 @@ class DiskQuota:
             ColorflowError: the visitor or all visitors together have reached the quota, or the disk
                 is full.
         """
-        visitor = visitor or self._at_work()
+        visitor = visitor or self.at_work()
         if self._all:
             self._all.update()
             if visitor:

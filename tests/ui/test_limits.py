@@ -7,14 +7,17 @@ from types import SimpleNamespace
 
 import pytest
 
+from colorflow.errors import ColorflowError
 from colorflow.ui.limits import (
     MAX_SESSIONS,
     MAX_SESSIONS_PER_VISITOR,
     UNFETCHED_SECONDS,
+    WORKED_ON,
     MemoryBudget,
     SessionBounds,
     visitor_of,
 )
+from colorflow.ui.storage import DiskQuota
 
 LONG = 30.0
 HOUR = 3600.0
@@ -57,11 +60,9 @@ class Worker(threading.Thread):
 
 
 def queued(budget: MemoryBudget, pixels: int, behind: int) -> Worker:
-    """A worker that has got in line."""
+    """A worker that has got in line for large photos."""
     worker = Worker(budget, pixels)
-    with budget._changed:
-        pass
-    while len(budget._waiting) < behind and not worker.began.is_set():
+    while len(budget._large.waiting) < behind and not worker.began.is_set():
         threading.Event().wait(0.01)
     return worker
 
@@ -70,16 +71,79 @@ def test_no_more_pixels_are_held_at_once_than_one_photo_may_have() -> None:
     budget = MemoryBudget(100)
     first = Worker(budget, 60)
     assert first.began.wait(LONG)
-    large, small = queued(budget, 60, behind=1), queued(budget, 10, behind=2)
+    large, other = queued(budget, 60, behind=1), queued(budget, 40, behind=2)
     assert not large.began.is_set()
-    assert not small.began.is_set(), "whoever came before it would wait forever"
+    assert not other.began.is_set(), "whoever came before it would wait forever"
     first.leave()
     assert large.began.wait(LONG)
-    assert small.began.wait(LONG)
-    for worker in (large, small):
+    assert other.began.wait(LONG)
+    for worker in (large, other):
         worker.leave()
     with budget.reserve(100):
         pass
+
+
+def test_a_small_photo_is_not_behind_a_large_one() -> None:
+    budget = MemoryBudget(100)
+    first = Worker(budget, 100)
+    assert first.began.wait(LONG)
+    large, small = queued(budget, 34, behind=1), Worker(budget, 33)
+    assert small.began.wait(LONG), "a quarter of the budget is for small ones"
+    assert not large.began.is_set()
+    for worker in (first, large, small):
+        worker.leave()
+
+
+class Reader(Worker):
+    """Reads a file of a visitor until it is told to end."""
+
+    def __init__(self, budget: MemoryBudget, visitor: str | None, visitors: threading.local):
+        self.visitor, self._visitors = visitor, visitors
+        super().__init__(budget, 0)
+
+    def run(self) -> None:
+        self._visitors.name = self.visitor
+        with self._budget.slots.taken(), self._budget.reading():
+            self.began.set()
+            self.end.wait(LONG)
+
+
+def test_one_file_of_a_visitor_is_read_at_a_time_and_keeps_nobody_from_work() -> None:
+    visitors = threading.local()
+    budget = MemoryBudget(100, DiskQuota(at_work=lambda: getattr(visitors, "name", None)))
+    first = Reader(budget, "ada", visitors)
+    assert first.began.wait(LONG)
+    others = [Reader(budget, "ada", visitors) for _ in range(2 * WORKED_ON)]
+    strangers = [Reader(budget, name, visitors) for name in ("bob", None, None)]
+    for one in strangers:
+        assert one.began.wait(LONG), "there are fewer slots than those who wait"
+        one.leave()
+    assert not any(one.began.is_set() for one in others)
+    first.leave()
+    while others:
+        reading = next((one for one in others if one.began.wait(0.01)), None)
+        if reading:
+            assert sum(one.began.is_set() for one in others) == 1
+            others.remove(reading)
+            reading.leave()
+
+
+def test_whoever_waits_is_told_that_the_page_ends() -> None:
+    budget, told = MemoryBudget(100), []
+
+    def wait() -> None:
+        try:
+            with budget.reserve(100):
+                pass
+        except ColorflowError as error:
+            told.append(str(error))
+
+    with budget.reserve(100):
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        budget.close()
+        waiting.join(LONG)
+    assert told == ["The page is being ended; come again later."]
 
 
 def test_more_than_all_is_held_alone() -> None:

@@ -19,7 +19,7 @@ import pytest
 
 from benchmarks.page_server import free_port
 from colorflow.cli import main
-from colorflow.ui.server import _ended_by_signals, _launch, _wait_for_workers
+from colorflow.ui.server import _WORKER, _ended_by_signals, _launch, _wait_for
 from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.page_process import PATIENCE, ROOT, START_SECONDS, Page, running_page, start
 
@@ -37,9 +37,20 @@ def test_the_end_waits_for_handlers_at_work() -> None:
     done = threading.Event()
     handler = threading.Thread(target=done.wait, name=name, daemon=True)
     handler.start()
+    assert name == _WORKER
     threading.Timer(0.2, done.set).start()
-    _wait_for_workers()
+    assert not _wait_for([handler])
     assert not handler.is_alive()
+
+
+def test_the_end_does_not_wait_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("colorflow.ui.server._PATIENCE_SECONDS", 0.1)
+    done = threading.Event()
+    handler = threading.Thread(target=done.wait, daemon=True)
+    handler.start()
+    assert _wait_for([handler])
+    done.set()
+    handler.join()
 
 
 def test_a_port_in_use_is_one_line(page: Page, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from gradio_client.utils import QueueError, Status
 from PIL import Image
 from skimage import data
 
+from benchmarks.hostile_kinds import jpeg_of_many_scans
+from benchmarks.measuring import family_of
 from colorflow.ui.limits import WORKED_ON
 from colorflow.ui.storage import FILES, VISITORS
 from tests.quiz.album import save_album
@@ -111,3 +115,33 @@ def test_a_full_queue_is_told_and_the_others_are_answered(
     assert [len(one.result(PATIENCE)[0]) for one in running] == WORKED_ON * [1]
     assert len(waiting.result(PATIENCE)[0]) == 2
     assert len(clients[0].predict(handle_file(photo), 3, api_name="/colorize")[0]) == 3
+
+
+def test_files_of_one_visitor_keep_no_other_one_waiting_and_no_page_from_its_end(
+    temporary: Path, quiz: tuple[str | Path, ...], photo: Path, tmp_path: Path
+) -> None:
+    large = tmp_path / "scans.jpg"
+    large.write_bytes(jpeg_of_many_scans(5500, 8000))  # takes its 26 s of the processor
+    with running_page(temporary, *quiz) as page:
+        greedy = Client(page.address, httpx_kwargs=WAITING, verbose=False)
+        given = handle_file(large)
+        running = [greedy.submit(given, 1, api_name="/colorize") for _ in range(WORKED_ON + 2)]
+        wait_until(lambda: all(one.status().code == Status.PROCESSING for one in running))
+        other = Client(
+            page.address,
+            headers={"X-Forwarded-For": "10.0.0.2"},  # as a proxy says
+            httpx_kwargs=WAITING,
+            verbose=False,
+            download_files=tmp_path / "downloads",
+        )
+        files, _ = other.predict(handle_file(photo), 1, api_name="/colorize")
+        assert len(files) == 1
+        assert not any(one.done() for one in running)
+        assert page.process.pid
+        family = family_of(page.process.pid)
+        began = time.monotonic()
+        output = page.end(signal.SIGTERM)
+        assert time.monotonic() - began < 15, "5 s on a machine without other work"
+        assert page.process.exitcode == 0
+        assert "Traceback" not in output
+        wait_until(lambda: not any(family_of(one) for one in family))
