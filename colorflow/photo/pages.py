@@ -146,7 +146,7 @@ def _is_own(image: TiffFile, page: int, max_pixels: int, allow: Allow | None) ->
     if pixels > max_pixels or not _is_smaller(image.size, size):
         return True
     if allow:
-        allow(pixels)
+        allow(pixels, bytes_for(image))
     return not _shows_the_same(partial(_small, image), before, page)
 
 
