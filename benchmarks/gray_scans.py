@@ -4,8 +4,9 @@
 
 Of each historic photo in the folder GRAY it makes scans with the colors that paper, scanners and
 people add: a warm-cool gradient, a yellow stain, a scanner bed with a cream mount, a wooden table,
-a line of ink, a stamp, an oval mount, and some together; and a hand-colored print, which must stay
-colored. Of each color photo in the folder COLORED it also makes a faded print and an autochrome.
+a line of ink, a stamp, an oval mount, a cream border on a white bed, a yellow sepia toning, and
+some together; and a hand-colored print, which must stay colored. Of each color photo in the folder
+COLORED it also makes a faded print, an autochrome, and a print with a cream border on a white bed.
 With --keep, what it judges wrongly is written to a folder.
 """
 
@@ -61,6 +62,15 @@ def mount(rgb: Rgb, random: Random) -> Rgb:
     return _laid_on(mounted, _paper(mounted, random, bed, 0.09), angle)
 
 
+def border(rgb: Rgb, random: Random) -> Rgb:
+    """A print with a narrow cream border on the white bed of a scanner, a little askew."""
+    cream = np.array([random.uniform(85, 92), random.uniform(0, 3), random.uniform(14, 24)])
+    bed = np.array([random.uniform(94, 99), 0, random.uniform(-2, 1)])
+    bordered = _laid_on(rgb, _paper(rgb, random, cream, random.uniform(0.025, 0.055)), 0)
+    ground = _paper(bordered, random, bed, random.uniform(0.08, 0.2))
+    return _laid_on(bordered, ground, random.uniform(-3, 3))
+
+
 def table(rgb: Rgb, random: Random) -> Rgb:
     """A wooden table, photographed from above."""
     board = _board(rgb, random, 0.2)
@@ -108,6 +118,13 @@ def stamp(rgb: Rgb, random: Random) -> Rgb:
     return _printed(rgb, pressed / 255, _ink_color(random))
 
 
+def sepia(rgb: Rgb, random: Random) -> Rgb:
+    """A yellow sepia toning with white lights, as programs' sepia filters give it."""
+    gray = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., None]
+    tone = random.uniform([1.25, 1.12, 0.75], [1.4, 1.22, 0.95])  # commonly 1.351, 1.203, 0.937
+    return np.rint(np.clip(gray * tone, 0, 255)).astype(np.uint8)
+
+
 def _together(*defects: Callable[[Rgb, Random], Rgb]) -> Callable[[Rgb, Random], Rgb]:
     def apply(rgb: Rgb, random: Random) -> Rgb:
         for defect in defects:
@@ -129,6 +146,8 @@ SCANS: dict[str, Callable[[Rgb, Random], Rgb]] = {
     "stamp and wooden table": _together(stamp, table),
     "gradient and wooden table": _together(table, gradient),
     "oval mount": oval,
+    "cream border on a white bed": border,
+    "yellow sepia print": sepia,
 }
 """Scans of gray photos, each by its name."""
 
@@ -174,6 +193,7 @@ COLOR_PRINTS: dict[str, Callable[[Rgb, Random], Rgb]] = {
     "color photo": lambda rgb, _: rgb,
     "faded color print": faded,
     "autochrome": autochrome,
+    "cream border on a white bed": border,
 }
 """What is made of color photos, each by its name; all of them have to stay colored."""
 

@@ -13,15 +13,17 @@ What lies around the picture does not count: a scanner's bed, a mount, a table. 
 of a scan are of one material if their ab is a function of L and of the place, as that of paper,
 wood and cloth is. Everything that looks like them and is connected with them is ground. If what
 remains is a rectangle or an ellipse, it is the picture; the subjects of photos on plain grounds
-hardly ever are.
+hardly ever are. A border of paper may be too narrow to be found so: what counts as colored is
+judged once more without its outermost cells, and then has to be a clearer tint.
 
-The residual decides, averaged over 3 x 3
-cells to reduce grain and JPEG's chroma noise. A tint that has faded varies in strength at equal L,
-but hardly in hue: the residual along the tint's hue weighs less.
+The residual decides, averaged over 3 x 3 cells to reduce grain and JPEG's chroma noise. A tint that
+has faded varies in strength at equal L, but hardly in hue: the residual along the tint's hue weighs
+less.
 
-The constants are tuned on half of the photos of `python -m benchmarks.gray_scans`, whose results
-are in docs/reliability.md. Mistaking a pale photo for a tint is the better error: it is colored as
-asked, while a sepia print that is mistaken for a color photo would be refused.
+The constants are tuned on the historic photos of `python -m benchmarks.gray_scans` and on color
+photos of the training set; docs/reliability.md has the results. Mistaking a pale photo for a tint
+is the better error: it is colored as asked, while a sepia print that is mistaken for a color photo
+would be refused.
 """
 
 from __future__ import annotations
@@ -31,21 +33,19 @@ import enum
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from colorflow.color import cie
-
-GRID = 64
-"""Longer side of the reduced copy, in cells."""
-_PRESAMPLE = 1024
-"""Larger pictures are subsampled to about this many pixels on the longer side before averaging."""
+from colorflow.photo.cells import Cells, cells_of, reduced
 
 GRAY_CHROMA = 2.5
 """CIELAB chroma that 95 % of a gray picture's cells do not exceed; about one visible step."""
-TINT_RESIDUAL = 1.05
+TINT_RESIDUAL = 1.0
 """Root mean square of the weighted residual, in CIELAB units, up to which ab is a tint."""
 MARK_SHARE = 0.03
 """Share of the cells, those with the largest residuals, that may be marks."""
+_INNER_RESIDUAL = 0.7
+"""The same for what is left without the outermost cells: these may be a border, or colored."""
+_NARROW = 2
+"""Width of a border in cells, up to which it cannot be found and may be left out."""
 _MOST_FRAMES = 3
 """A scanner's bed, a mount, and the paper around the picture."""
 _LEAST_CELLS = 16
@@ -57,6 +57,8 @@ _BRUSH = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
 """What fits into an area that was colored by hand, but into no line of ink, in cells."""
 _MOST_AREAS = 1
 """One such area may be a stamp; cheeks and a dress are more."""
+_LARGEST_AREA = 32
+"""Cells of a stamp, at most, that remain after an erosion with the brush."""
 _STEEPEST_CAST = 12.0
 """Largest change of the linear cast, in CIELAB units, over half of the longer side."""
 _STAIN = np.array([np.cos(np.radians(80)), np.sin(np.radians(80))])
@@ -74,15 +76,6 @@ _CLEAR_TINT = 8.0
 
 _ROUNDS = 4
 """Of the fit; in each one cells with large residuals have less weight than in the one before."""
-
-_KNOTS = 9
-"""Knots of the piecewise linear function L -> ab, evenly spaced over L in [0, 100]."""
-_SMOOTHNESS = 1e-2
-"""Weight of the function's squared second differences, beside the mean squared residual."""
-_RIDGE = 1e-6
-"""Keeps the fit solvable where no cell has the L of a knot."""
-_FLATNESS = 1e-3
-"""Weight of the linear cast's squared slopes."""
 
 _RING = 2
 """Width of the ring of outermost cells that decides on the material."""
@@ -132,59 +125,62 @@ def kind_of(pixels: np.ndarray, alpha: np.ndarray | None = None) -> Kind:
     """
     if pixels.ndim == 2:
         return Kind.GRAY
-    lab = np.asarray(cie.rgb_to_lab(_reduced(pixels) / 255), np.float64)
-    seen = np.ones(lab.shape[:2], bool) if alpha is None else _reduced(alpha) > 127
+    cells = cells_of(pixels)
+    seen = np.ones(cells.lab.shape[:2], bool) if alpha is None else reduced(alpha) > 127
     if not seen.any():
         return Kind.GRAY
-    kind = _kind_of_part(lab, seen)
+    kind = _kind_of_part(cells, seen)
     for _ in range(_MOST_FRAMES):
-        inside = _inside_frame(lab, seen) if kind is Kind.COLORED else None
+        inside = _inside_frame(cells, seen) if kind is Kind.COLORED else None
         if inside is None or inside.sum() < _LEAST_CELLS:
             break
-        kind, seen = _kind_of_part(lab, inside), inside
+        kind, seen = _kind_of_part(cells, inside), inside
+    inner = _inner(seen, _NARROW)
+    if kind is Kind.COLORED and inner.sum() >= _LEAST_CELLS:
+        kind = _kind_of_part(cells, inner, _INNER_RESIDUAL)
     return kind
 
 
-def _kind_of_part(lab: NDArray[np.float64], seen: NDArray[np.bool_]) -> Kind:
-    """The kind of the seen cells of (H, W, 3)."""
-    left = _unexplained(lab, seen)
+def _kind_of_part(
+    cells: Cells, seen: NDArray[np.bool_], most_residual: float = TINT_RESIDUAL
+) -> Kind:
+    """The kind of the seen cells."""
+    lab = cells.lab
+    left = _unexplained(cells, seen)
     if left is None:
         return Kind.COLORED
     mean = lab[seen][:, 1:].mean(axis=0)
     marks = (_weighted(left, mean) > _MARK_RESIDUAL).astype(np.uint8)
-    areas, _ = cv2.connectedComponents(cv2.erode(marks, _BRUSH))
-    if areas - 1 > _MOST_AREAS:
+    areas, _, sizes, _ = cv2.connectedComponentsWithStats(cv2.erode(marks, _BRUSH))
+    if areas - 1 > _MOST_AREAS or (sizes[1:, cv2.CC_STAT_AREA] > _LARGEST_AREA).any():
         return Kind.COLORED
     if np.percentile(np.hypot(lab[..., 1], lab[..., 2])[seen], 95) <= GRAY_CHROMA:
         return Kind.GRAY
     each = np.sort(_weighted(_mean_of_neighbors(left), mean)[seen])
     without_marks = each[: max(1, round((1 - MARK_SHARE) * len(each)))]
-    if np.sqrt(np.mean(without_marks**2)) <= TINT_RESIDUAL:
+    if np.sqrt(np.mean(without_marks**2)) <= most_residual:
         return Kind.TINTED
     return Kind.COLORED
 
 
-def _unexplained(lab: NDArray[np.float64], seen: NDArray[np.bool_]) -> NDArray[np.float64] | None:
+def _unexplained(cells: Cells, seen: NDArray[np.bool_]) -> NDArray[np.float64] | None:
     """What neither a tint, nor a linear cast, nor stains explain of ab at the seen cells.
 
     Returns:
         (H, W, 2) in CIELAB units, 0 at the other cells; None if the cast or the stains would be
         larger than those of scans.
     """
-    shape = seen.shape
-    ab = lab[..., 1:].reshape(-1, 2)
-    terms = _terms_of(lab[..., 0])
     counts = seen.reshape(-1).astype(float)
-    weights, stain = counts, np.zeros(shape)
+    weights, stain = counts, np.zeros(seen.shape)
     for round_ in range(_ROUNDS):
-        fitted = _fit(terms, ab, weights)
-        left = ((ab - terms @ fitted) * counts[:, None]).reshape(*shape, 2)
+        left, cast = cells.fit(weights)
+        left *= seen[..., None]
         if round_:
             stain = _stain(left, seen)
         size = np.hypot(*np.moveaxis(_mean_of_neighbors(left), -1, 0)).reshape(-1)
         usual = 2 * np.median(size[counts > 0])
         weights = counts / (1 + (size / max(usual, 1)) ** 2)
-    if np.hypot(*fitted[_KNOTS:].T).sum() > _STEEPEST_CAST:
+    if np.hypot(*cast.T).sum() > _STEEPEST_CAST:
         return None
     if stain.max() > _STRONGEST_STAIN or np.mean(stain[seen] > 2) > _STAINED_SHARE:
         return None
@@ -214,67 +210,23 @@ def _mean_of_neighbors(grid: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(cv2.blur(grid, (3, 3), borderType=cv2.BORDER_REPLICATE))
 
 
-def _reduced(pixels: np.ndarray) -> NDArray[np.uint8]:
-    """Area average of the picture with at most GRID cells a side."""
-    step = max(1, max(pixels.shape[:2]) // _PRESAMPLE)
-    image = Image.fromarray(np.ascontiguousarray(pixels[::step, ::step]))
-    scale = min(1.0, GRID / max(image.size))
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    return np.asarray(image.resize(size, Image.Resampling.BOX))
-
-
-def _terms_of(lightness: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What is fitted to ab: piecewise linear in L, and linear in the place; (cells, terms)."""
-    height, width = lightness.shape
-    position = np.clip(lightness.reshape(-1) / 100, 0, 1) * (_KNOTS - 1)
-    knot = np.minimum(position.astype(int), _KNOTS - 2)
-    right = position - knot
-    terms = np.zeros((len(position), _KNOTS + 2))
-    cells = np.arange(len(position))
-    terms[cells, knot] = 1 - right
-    terms[cells, knot + 1] = right
-    half = max(height, width) / 2
-    down, across = np.indices(lightness.shape).reshape(2, -1)
-    terms[:, _KNOTS] = (across - width / 2) / half
-    terms[:, _KNOTS + 1] = (down - height / 2) / half
-    return terms
-
-
-def _fit(
-    terms: NDArray[np.float64], ab: NDArray[np.float64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Weighted least squares for ab (cells, 2); the coefficients, (terms, 2).
-
-    The sums are not left to BLAS, whose threads wait for each other on a busy machine.
-    """
-    bend = np.diff(np.eye(_KNOTS), 2, axis=0)
-    penalty = np.diag([_RIDGE] * _KNOTS + [_FLATNESS] * 2)
-    penalty[:_KNOTS, :_KNOTS] += _SMOOTHNESS * bend.T @ bend
-    weighted = terms * (weights / len(terms))[:, None]
-    normal = np.einsum("ci,cj->ij", weighted, terms) + penalty
-    return np.asarray(np.linalg.solve(normal, np.einsum("ci,cj->ij", weighted, ab)))
-
-
-def _inside_frame(lab: NDArray[np.float64], seen: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+def _inside_frame(cells: Cells, seen: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
     """Find the picture inside its outermost frame.
 
     Args:
-        lab: CIELAB (H, W, 3) of a small copy.
+        cells: the small copy.
         seen: (H, W), the part to look at.
 
     Returns:
         (H, W), the cells inside the frame without those at its edge; None if there is no frame.
     """
-    ring = seen & ~cv2.erode(_padded(seen), _CROSS, iterations=_RING)[1:-1, 1:-1].astype(bool)
-    if ring.sum() < _LEAST_RING:
+    ring = seen & ~_inner(seen, _RING)
+    residual = _residual(cells, ring)
+    if _variety(residual, ring) > _ONE_MATERIAL:
         return None
-    residual = _residual(lab, ring)
-    of_ring = np.sort(residual[ring])
-    usual = of_ring[: round((1 - _OTHER_THINGS) * len(of_ring))]
-    if np.sqrt(np.mean(usual**2)) > _ONE_MATERIAL:
-        return None
-    low, high = np.percentile(lab[ring][:, 0], [2, 98])
-    light = (lab[..., 0] > low - _LIGHTNESS_MARGIN) & (lab[..., 0] < high + _LIGHTNESS_MARGIN)
+    lightness = cells.lab[..., 0]
+    low, high = np.percentile(lightness[ring], [2, 98])
+    light = (lightness > low - _LIGHTNESS_MARGIN) & (lightness < high + _LIGHTNESS_MARGIN)
     ground = _connected(ring | (seen & light & (residual < _LIKE_GROUND)), ring)
     count, labels, sizes, _ = cv2.connectedComponentsWithStats(
         (seen & ~ground).astype(np.uint8), connectivity=4
@@ -285,15 +237,21 @@ def _inside_frame(lab: NDArray[np.float64], seen: NDArray[np.bool_]) -> NDArray[
     picture = ~_connected(~picture, ~seen | ring)  # without holes
     if picture.sum() < _LEAST_SHARE * seen.size or not _is_framed(picture):
         return None
-    inner = cv2.erode(_padded(picture), _CROSS)[1:-1, 1:-1].astype(bool)
+    inner = _inner(picture, 1)
     return inner if inner.any() else None
 
 
-def _residual(lab: NDArray[np.float64], ring: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _residual(cells: Cells, ring: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Distance of each cell's ab from what it would be if it were of the ring's material."""
-    terms, ab = _terms_of(lab[..., 0]), lab[..., 1:].reshape(-1, 2)
-    left = ab - terms @ _fit(terms, ab, ring.reshape(-1).astype(float))
-    return np.asarray(np.hypot(left[:, 0], left[:, 1]).reshape(ring.shape))
+    left, _ = cells.fit(ring.reshape(-1).astype(float))
+    return np.asarray(np.hypot(left[..., 0], left[..., 1]))
+
+
+def _variety(residual: NDArray[np.float64], ring: NDArray[np.bool_]) -> float:
+    """Root mean square of the ring's usual residuals; infinite for a ring of too few cells."""
+    of_ring = np.sort(residual[ring])
+    usual = of_ring[: round((1 - _OTHER_THINGS) * len(of_ring))]
+    return float(np.sqrt(np.mean(usual**2))) if len(of_ring) >= _LEAST_RING else np.inf
 
 
 def _connected(part: NDArray[np.bool_], start: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -315,6 +273,7 @@ def _is_framed(picture: NDArray[np.bool_]) -> bool:
     return bool(filled >= _FULL_ELLIPSE and picture.sum() >= _CONVEX * around)
 
 
-def _padded(cells: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """With a border of cells that are not seen, so that erosion also begins at the edges."""
-    return np.pad(cells.astype(np.uint8), 1)
+def _inner(part: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
+    """A part without its outermost cells, which also lie at the edges of the picture."""
+    padded = np.pad(part.astype(np.uint8), 1)
+    return np.asarray(cv2.erode(padded, _CROSS, iterations=width)[1:-1, 1:-1].astype(bool))

@@ -112,6 +112,35 @@ def test_scans_of_gray_photos_are_not_colored(name: str, scan: str) -> None:
     assert kind_of(through_jpeg(Image.fromarray(made), 88)) is not Kind.COLORED
 
 
+def bordered(picture: np.ndarray, share: float) -> np.ndarray:
+    """On a white bed, with a cream border of a share of the picture's longer side."""
+    for width, paper in ((share, (235, 220, 180)), (0.12, (245, 245, 245))):
+        sides = [(round(width * max(picture.shape)),) * 2] * 2
+        planes = [
+            np.pad(picture[..., k], sides, constant_values=value) for k, value in enumerate(paper)
+        ]
+        picture = np.stack(planes, axis=-1)
+    return picture
+
+
+@pytest.mark.parametrize("share", [0.02, 0.04, 0.05, 0.08])
+@pytest.mark.parametrize("name", SOME)
+def test_a_cream_border_on_a_white_bed_does_not_count(name: str, share: float) -> None:
+    gray = np.asarray(small(name).convert("L").convert("RGB"))
+    assert kind_of(through_jpeg(Image.fromarray(bordered(gray, share)))) is not Kind.COLORED
+    color = np.asarray(small(name))
+    assert kind_of(through_jpeg(Image.fromarray(bordered(color, share)))) is Kind.COLORED
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_yellow_sepia_is_a_tint_with_any_contrast(name: str) -> None:
+    gray = np.asarray(photo(name).convert("L"), float)[..., None]
+    tones = np.clip(gray * [1.351, 1.203, 0.937], 0, 255)  # the sepia filter of many programs
+    assert kind_of(through_jpeg(Image.fromarray(tones.astype(np.uint8)))) is Kind.TINTED
+    pixels = np.random.default_rng(0).permutation(tones.reshape(-1, 3)).reshape(tones.shape)
+    assert kind_of(pixels.astype(np.uint8)) is Kind.TINTED
+
+
 @pytest.mark.parametrize("around", ["cream mount on a scanner bed", "wooden table"])
 @pytest.mark.parametrize("name", SOME)
 def test_color_photos_with_a_frame_are_colored(name: str, around: str) -> None:
