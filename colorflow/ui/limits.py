@@ -136,7 +136,7 @@ class Limits:
     @property
     def aside(self) -> int:
         """Requests of those that wait which have begun."""
-        return min(MOST_ASIDE, self.waiting - 1)
+        return min(MOST_ASIDE, self.waiting // 2)
 
     @property
     def in_flight(self) -> int:
