@@ -13,12 +13,16 @@ from pathlib import Path
 from tqdm import tqdm
 
 from colorflow.errors import ColorflowError, PackError
-from colorflow.files import locked, remove_leftovers, write_whole
+from colorflow.files import digest_of, locked, remove_leftovers, write_whole
 from colorflow.training.pack import DAMAGE
+from colorflow.training.skin_pack import LAYOUT as SKIN_LAYOUT
 from colorflow.training.trainer import keep_freed_memory
 from data_prep.patches import PATCHES
 from data_prep.pixels import PIXELS
 from data_prep.select import select
+from data_prep.skin import skin_kind
+
+LAYOUTS = (PIXELS.layout, PATCHES.layout, SKIN_LAYOUT)
 
 _FILES = ("settings.json", "photos.csv", "report.json")
 """Files that a pack begins with, in this order."""
@@ -64,12 +68,19 @@ def _fill(folder: Path, options: argparse.Namespace) -> None:
         "dev_photos": [str(path) for path in options.dev_photos],
     }
     kind = PATCHES if options.patches else PIXELS
+    if options.skin:
+        settings |= {
+            "masks": str(options.masks),
+            "without_people": [str(path) for path in options.without_people],
+            "teacher": digest_of(options.teacher) if options.teacher else None,
+        }
+        kind = skin_kind(options.masks, options.without_people, options.teacher)
     if (folder / "pack.json").exists():
         raise PackError(
             f"{folder}: holds a pack of feature maps, which an earlier version made; "
             "choose another folder or delete this one"
         )
-    if not any((folder / one.layout.info).exists() for one in (PIXELS, PATCHES)):
+    if not any((folder / layout.info).exists() for layout in LAYOUTS):
         _check_free(folder, [*_FILES, *(f"{name}.npy" for name in kind.layout.arrays)], settings)
         write_whole(folder / _FILES[0], json.dumps(settings, indent=1).encode(), None)
         kind.begin(folder, select(folder, options), options.seed)
@@ -141,6 +152,32 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="make a pack of patches, to train enlarging: four 128x128 squares of every sharp "
         "photo with a short side of 224 pixels or more, 66 KB a photo",
+    )
+    parser.add_argument(
+        "--skin",
+        action="store_true",
+        help="make a pack to learn skin from, with marks of where it is, 184 KB a photo",
+    )
+    parser.add_argument(
+        "--masks",
+        type=Path,
+        metavar="FOLDER",
+        help="with --skin: masks of photos, FOLDER/DIR/NAME.png for DIR/NAME.jpg: white is skin, "
+        "black is not, gray is unsure",
+    )
+    parser.add_argument(
+        "--without-people",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FOLDER",
+        help="with --skin: folders of photos that show no skin",
+    )
+    parser.add_argument(
+        "--teacher",
+        type=Path,
+        metavar="WEIGHTS",
+        help="with --skin: what marks skin where nothing else does, of `colorflow train-skin`",
     )
     parser.add_argument(
         "--seed", type=_whole_number(0), default=0, help="seed of all choices (default 0)"

@@ -1,5 +1,6 @@
 """The command line, on click: ``colorflow colorize | enlarge | repair | app | train | export |
-evaluate | blind | zoo | train-enlarge | export-enlarge | train-repair | export-repair``.
+evaluate | blind | zoo | train-enlarge | export-enlarge | train-repair | export-repair |
+train-skin | export-skin``.
 
 Only the module of the command in use is imported, and it imports what it needs when it runs, so
 that ``--help`` answers at once.
@@ -34,6 +35,8 @@ COMMANDS = {
     "export-enlarge": "training",
     "train-repair": "training",
     "export-repair": "training",
+    "train-skin": "training",
+    "export-skin": "training",
 }
 """The module of each command; it has a function of the command's name."""
 INTERRUPTED = 130

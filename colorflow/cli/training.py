@@ -241,3 +241,48 @@ def export_repair(run: Path, weights: Path) -> None:
     from colorflow.repair.train import export_repair
 
     export_repair(run, weights, say=_say)
+
+
+@click.command(short_help="train what finds skin, on a pack with marks of skin")
+@click.argument(
+    "name",
+    type=click.Choice(("teacher", "student")),
+    metavar="NAME",
+    help="teacher: sees color, and marks skin for `python -m data_prep --teacher`; student: the "
+    "skin head of a model",
+)
+@path_argument("pack", "PACK", "training pack")
+@_training_options(batch=24, evaluate_every=240.0)
+@click.option(
+    "--minutes", type=POSITIVE, required=True, help="training time in minutes of one core"
+)
+@file_option("--start", metavar="WEIGHTS", help="the model that the student is a part of")
+def train_skin(name: str, pack: Path, start: Path | None, **options: Any) -> None:
+    """Train on a pack made by `python -m data_prep --skin`; run again to go on."""
+    from colorflow.training.skin import train_skin
+
+    train_skin(name, pack, start=start, **_run_of(options))
+
+
+@click.command(short_help="write the weights of what finds skin")
+@_RUN
+@_MADE
+@file_option(
+    "--start",
+    "model",
+    metavar="WEIGHTS",
+    help="the model that the student is a part of; without one, the run is that of a teacher",
+)
+@file_option(
+    "--pack", "pack_folder", metavar="PACK", help="the pack that the student was trained on"
+)
+def export_skin(run: Path, weights: Path, model: Path | None, pack_folder: Path | None) -> None:
+    """Write a weights file from the best weights of a run of `train-skin`."""
+    from colorflow.training import skin
+
+    if model is None:
+        skin.export_teacher(run, weights, say=_say)
+    elif pack_folder is None:
+        raise click.UsageError("expected --pack beside --start")
+    else:
+        skin.export_skin(run, weights, model=model, pack_folder=pack_folder, say=_say)

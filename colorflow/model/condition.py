@@ -60,6 +60,9 @@ _LATE_BLOCKS = (
 class Condition:
     """Lightness, its features, and extra planes of a batch of photos.
 
+    The sides are those of photos of 256x256 pixels; the heads also take larger ones, with all sides
+    in proportion.
+
     Attributes:
         lightness: (B, 1, 128, 128) CIE L* in [0, 100].
         features: maps by grid side, (B, C, g, g).
@@ -161,24 +164,28 @@ class Features(nn.Module):
         return super().train(False)
 
     @torch.no_grad()
-    def forward(self, lightness: Tensor, *, coarsest: int = 8) -> dict[int, Tensor]:
+    def forward(self, photos: Tensor, *, coarsest: int = 8) -> dict[int, Tensor]:
         """Feature maps of a batch of squashed photos.
 
         Args:
-            lightness: (B, 1, 256, 256) CIE L* in [0, 100].
-            coarsest: side of the coarsest map to compute.
+            photos: (B, 1, 256s, 256s) CIE L* in [0, 100], s = 1, 2, ..., or (B, 3, 256s, 256s)
+                sRGB times 100.
+            coarsest: side of the coarsest map to compute, for s = 1.
 
         Returns:
-            Maps by grid side: 64 -> (B, 24, 64, 64), 32 -> (B, 40, 32, 32),
-            16 -> (B, 112, 16, 16), 8 -> (B, 320, 8, 8), float32.
+            Maps by their side for s = 1: 64 -> (B, 24, 64s, 64s), 32 -> (B, 40, 32s, 32s),
+            16 -> (B, 112, 16s, 16s), 8 -> (B, 320, 8s, 8s), float32.
 
         Raises:
-            ValueError: if `lightness` has another shape.
+            ValueError: if `photos` has another shape.
         """
-        expected = (1, LIGHTNESS_SIZE, LIGHTNESS_SIZE)
-        if lightness.ndim != 4 or tuple(lightness.shape[1:]) != expected:
-            raise ValueError(f"lightness: expected (B, {expected}), got {tuple(lightness.shape)}")
-        pixels = lightness * (255 / 100)
+        channels, height, width = tuple(photos.shape[1:]) if photos.ndim == 4 else (0, 0, 0)
+        if channels not in (1, 3) or not height == width or not width or width % LIGHTNESS_SIZE:
+            raise ValueError(
+                f"photos: expected (B, 1 or 3, {LIGHTNESS_SIZE} s, {LIGHTNESS_SIZE} s), "
+                f"got {tuple(photos.shape)}"
+            )
+        pixels = photos * (255 / 100)
         x = ((pixels - 127) / 128).expand(-1, 3, -1, -1)
         x = self.stem(x.contiguous(memory_format=torch.channels_last))
         maps = {}
@@ -204,7 +211,7 @@ class LateBlocks(nn.Module):
         super().__init__()
         self.first = _FIRST_BLOCK[input_grid]
         shapes = _LATE_BLOCKS[self.first - _FIRST_BLOCK[LATE_BLOCKS_INPUT] :]
-        self.input_shape = (shapes[0][0], input_grid, input_grid)
+        self.channels, self.input_grid = shapes[0][0], input_grid
         self.blocks = nn.ModuleList(_new_block(*shape) for shape in shapes)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -216,13 +223,17 @@ class LateBlocks(nn.Module):
             own.copy_(other[tuple(slice(-size, None) for size in own.shape)])
 
     def forward(self, x: Tensor) -> dict[int, Tensor]:
-        """(B, 40, 32, 32) -> 16: (B, 112, 16, 16), 8: (B, 320, 8, 8), float32.
+        """(B, 40, 32s, 32s) -> 16: (B, 112, 16s, 16s), 8: (B, 320, 8s, 8s), float32.
 
         Raises:
             ValueError: if `x` has another shape.
         """
-        if tuple(x.shape[1:]) != self.input_shape:
-            raise ValueError(f"map: expected (B, {self.input_shape}), got {tuple(x.shape)}")
+        _, channels, height, width = x.shape
+        if channels != self.channels or height != width or width % self.input_grid:
+            raise ValueError(
+                f"map: expected (B, {self.channels}, {self.input_grid} s, {self.input_grid} s), "
+                f"got {tuple(x.shape)}"
+            )
         maps = {}
         x = x.contiguous(memory_format=torch.channels_last)
         for index, block in enumerate(self.blocks, self.first):

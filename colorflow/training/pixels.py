@@ -48,7 +48,7 @@ LEAST_AREA = 0.45
 """Smallest area of a crop, as a share of the photo."""
 LARGEST_STRETCH = 0.2
 """Largest logarithm of the factor that stretches a crop's sides."""
-_WHOLE = ("whole", "whole_degraded")
+WHOLE = ("whole", "whole_degraded")
 """Variants of every photo; the rows of these come before the views."""
 
 
@@ -92,13 +92,8 @@ class PixelPack:
                 both of dev photos.
             larger_than: keep photos whose short side in pixels exceeds this.
         """
-        dev = split == "dev"
-        photos = np.flatnonzero((self._dev == dev) & (self._short_side > larger_than))
-        if variant is not None:
-            turns = [_WHOLE.index(variant)]
-        else:
-            turns = [0, 1] if dev else list(range(len(_WHOLE), len(_WHOLE) + VIEWS))
-        return np.concatenate([turn * len(self) + photos for turn in turns])
+        photos = (self._dev == (split == "dev")) & (self._short_side > larger_than)
+        return rows_of(np.flatnonzero(photos), len(self), split, variant)
 
     def batch(
         self, rows: NDArray[np.int64], maps: Sequence[int] = (LATE_BLOCKS_INPUT,)
@@ -114,18 +109,13 @@ class PixelPack:
         """
         views = [self._view(int(row)) for row in rows]
         lightness = torch.from_numpy(np.stack([view[0] for view in views]))[:, None]
-        features = self._maps(lightness, min(maps)) if maps else {}
+        features = {}
+        if maps:
+            self._features = self._features or Features()
+            features = frozen_maps(self._features, lightness, min(maps))
         smaller = F.avg_pool2d(lightness, SQUARE_SIZE // CONDITION_GRID)
         ab = torch.from_numpy(np.stack([view[1] for view in views]))
         return ab, Condition(lightness=smaller, features=features)
-
-    def _maps(self, lightness: Tensor, coarsest: int) -> dict[int, Tensor]:
-        """The maps of the frozen network, in bfloat16 where the CPU has it: twice as fast."""
-        self._features = self._features or Features()
-        enabled = has_bfloat16(torch.device("cpu"))
-        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
-            maps = self._features(lightness, coarsest=coarsest)
-        return {grid: x.float() for grid, x in maps.items()}
 
     def _view(self, row: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Lightness (256, 256) and ab (2, 64, 64) of a row."""
@@ -133,11 +123,41 @@ class PixelPack:
         lightness = self._arrays["lightness"][photo].astype(np.float32) / L_STEPS
         ab = self._arrays["ab"][photo].astype(np.float32)
         rng = np.random.default_rng([view, photo])
-        degraded = view == _WHOLE.index("whole_degraded")
-        if view >= len(_WHOLE):
+        degraded = view == WHOLE.index("whole_degraded")
+        if view >= len(WHOLE):
             lightness, ab = crop_of(lightness, ab, rng)
             degraded = rng.random() < DEGRADED_SHARE
-        return degrade(_rgb(lightness, ab), rng) if degraded else lightness, ab
+        return degrade(to_rgb(lightness, ab), rng) if degraded else lightness, ab
+
+
+def rows_of(
+    photos: NDArray[np.int64], total: int, split: str, variant: str | None
+) -> NDArray[np.int64]:
+    """Row numbers of some photos of a pack: of a variant, of all views, or of both dev variants.
+
+    Args:
+        photos: numbers of the photos, ascending.
+        total: photos in the pack.
+        split: ``train`` or ``dev``.
+        variant: ``whole`` or ``whole_degraded``, or None for all.
+    """
+    if variant is not None:
+        turns = [WHOLE.index(variant)]
+    else:
+        turns = [0, 1] if split == "dev" else list(range(len(WHOLE), len(WHOLE) + VIEWS))
+    return np.concatenate([turn * total + photos for turn in turns])
+
+
+def frozen_maps(features: Features, photos: Tensor, coarsest: int) -> dict[int, Tensor]:
+    """The maps of the frozen network, in bfloat16 where the CPU has it: twice as fast."""
+    enabled = has_bfloat16(torch.device("cpu"))
+    with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+        maps = features(photos, coarsest=coarsest)
+    return {grid: x.float() for grid, x in maps.items()}
+
+
+Box = tuple[float, float, float, float]
+"""Top, left, height and width of a part of a photo, as shares of it."""
 
 
 def crop_of(
@@ -150,41 +170,44 @@ def crop_of(
         ab: (2, 64, 64).
         rng: source of randomness.
     """
-    area = rng.uniform(LEAST_AREA, 1.0)
+    box = random_box(rng, rng.uniform(LEAST_AREA, 1.0))
+    mirrored = rng.random() < 0.5
+    chroma = resampled(ab.transpose(1, 2, 0), box, GRID_SIZE, mirrored=mirrored)
+    return (
+        resampled(lightness, box, SQUARE_SIZE, mirrored=mirrored),
+        np.ascontiguousarray(chroma.transpose(2, 0, 1)),
+    )
+
+
+def random_box(rng: np.random.Generator, area: float) -> Box:
+    """A part of a photo with this share of its area, somewhat stretched, anywhere."""
     stretch = np.exp(rng.uniform(-LARGEST_STRETCH, LARGEST_STRETCH))
     height, width = min(1.0, np.sqrt(area) * stretch), min(1.0, np.sqrt(area) / stretch)
-    box = (rng.uniform(0, 1 - height), rng.uniform(0, 1 - width), height, width)
-    cut = _resample(lightness, box), _resample(ab.transpose(1, 2, 0), box).transpose(2, 0, 1)
-    if rng.random() < 0.5:
-        cut = cut[0][:, ::-1], cut[1][..., ::-1]
-    return np.ascontiguousarray(cut[0]), np.ascontiguousarray(cut[1])
+    return rng.uniform(0, 1 - height), rng.uniform(0, 1 - width), height, width
 
 
-def _resample(
-    image: NDArray[np.float32], box: tuple[float, float, float, float]
+def resampled(
+    image: NDArray[np.float32], box: Box, side: int, *, mirrored: bool = False
 ) -> NDArray[np.float32]:
-    """Resizes the part of an image (S, S, ...) in a box to the image's size.
-
-    Args:
-        image: any number of channels.
-        box: top, left, height and width as shares of the image.
-    """
+    """A part of a square image (S, S, ...), resized to (side, side, ...), bilinear."""
     size = image.shape[0]
     top, left, height, width = box
-    # Centers of pixels: x + 0.5 of the result lies at left * S + width * (x + 0.5) of the image.
+    step = size / side
+    # Centers of pixels: x + 0.5 of the result lies at left * S + width * step * (x + 0.5) of the
+    # image.
     matrix = np.array(
         [
-            [width, 0, left * size + width / 2 - 0.5],
-            [0, height, top * size + height / 2 - 0.5],
+            [width * step, 0, left * size + width * step / 2 - 0.5],
+            [0, height * step, top * size + height * step / 2 - 0.5],
         ]
     )
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     source, border = np.ascontiguousarray(image), cv2.BORDER_REPLICATE
-    warped = cv2.warpAffine(source, matrix, (size, size), flags=flags, borderMode=border)
-    return np.asarray(warped, np.float32)
+    warped = cv2.warpAffine(source, matrix, (side, side), flags=flags, borderMode=border)
+    return np.ascontiguousarray(warped[:, ::-1] if mirrored else warped, np.float32)
 
 
-def _rgb(lightness: NDArray[np.float32], ab: NDArray[np.float32]) -> NDArray[np.uint8]:
+def to_rgb(lightness: NDArray[np.float32], ab: NDArray[np.float32]) -> NDArray[np.uint8]:
     """(256, 256, 3) sRGB of lightness and enlarged chroma."""
     size, grid = (SQUARE_SIZE, SQUARE_SIZE), np.ascontiguousarray(ab.transpose(1, 2, 0))
     chroma = cv2.resize(grid, size, interpolation=cv2.INTER_LINEAR)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from colorflow.model.condition import FEATURE_CHANNELS, LATE_BLOCKS_OUTPUTS, Condition
 from colorflow.model.config import FINEST_GRID
-from colorflow.model.context import MeanHead
+from colorflow.model.heads import MeanHead
 from colorflow.model.level import MEAN_CHANNELS, Level
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.objective import Objective

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from colorflow.model.condition import FEATURE_CHANNELS, Condition
-from colorflow.model.context import MeanHead
+from colorflow.model.heads import MeanHead
 
 
 def condition(photos: int, seed: int = 0) -> Condition:

@@ -10,7 +10,7 @@ import torch
 
 from colorflow.errors import TrainingError
 from colorflow.model.config import PyramidConfig
-from colorflow.model.context import MeanHead
+from colorflow.model.heads import MeanHead
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights, save_weights
 from colorflow.training import export as export_module

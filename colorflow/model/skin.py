@@ -1,0 +1,99 @@
+"""The color of skin in one photo: a distribution of its own.
+
+The flow's chroma of skin is a mean where skin is not recognized, and its gain makes sure faces
+glow beside gray hands. The skin head says where skin is and which chroma it has there on the whole,
+lips and cheeks warmer, shadows and highlights paler. What it leaves open is how far the skin of one
+photo is from that: its strength and its hue, the same for all of the photo,
+
+    chroma = turn(exp(t_1) mean, t_2),    t = m + S z,    z ~ N(0, 1) in two dimensions,
+
+with m and S of the training photos. z is the tint of the coarsest level's latents, their normalized
+sum, so that seeds, temperature, interpolation, new samples of a level, and a reference act on skin
+as they act on all colors. Principal colorings have z = 0.
+
+Dimensions: n colorings, g = 64 the grid's side.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Array = NDArray[np.float32]
+
+FROM, TO = 0.3, 0.7
+"""Skin's color begins where skin is as likely as the first, and is whole from the second on."""
+MOST = 0.95
+"""Largest share of skin's color, so that a little of the model's own variety stays."""
+
+
+class ToneDistribution(NamedTuple):
+    """Logarithm of the strength, and turn of the hue in radians, of the skin of a photo.
+
+    Attributes:
+        mean: (2,).
+        factor: (2, 2), lower triangular.
+    """
+
+    mean: Array
+    factor: Array
+
+    def tones(self, latents: Array) -> Array:
+        """(n, 2) latents -> (n, 2) tones."""
+        return np.asarray(self.mean + latents @ self.factor.T, np.float32)
+
+    def latents(self, tones: Array) -> Array:
+        """The inverse of `tones`."""
+        return np.linalg.solve(self.factor, (tones - self.mean).T).T.astype(np.float32)
+
+    def log_prob(self, tones: Array) -> Array:
+        """Log density of tones (n, 2), in nats, (n,)."""
+        z = self.latents(tones)
+        ladj = float(np.log(np.diag(self.factor)).sum())
+        return np.asarray(-0.5 * (z**2).sum(1) - math.log(2 * math.pi) - ladj, np.float32)
+
+
+class Skin:
+    """Where the skin of one photo is, and its colors.
+
+    Args:
+        probability: (g, g) of skin.
+        chroma: (2, g, g) mean chroma of skin, CIELAB units.
+        distribution: of the tones.
+    """
+
+    def __init__(self, probability: Array, chroma: Array, distribution: ToneDistribution) -> None:
+        rising = ((probability - FROM) / (TO - FROM)).clip(0, 1)
+        self.weight: Array = MOST * rising * rising * (3 - 2 * rising)
+        self._chroma, self._distribution = chroma, distribution
+
+    def painted(self, ab: Array, latents: Array) -> Array:
+        """Gives skin its color.
+
+        Args:
+            ab: (n, 2, g, g) CIELAB units.
+            latents: (n, 2) of the tones.
+
+        Returns:
+            (n, 2, g, g).
+        """
+        tones = self._distribution.tones(latents)
+        strength, turn = np.exp(tones[:, :1]), tones[:, 1:]
+        a, b = self._chroma.reshape(2, 1, -1)
+        own = np.stack(
+            [a * np.cos(turn) - b * np.sin(turn), a * np.sin(turn) + b * np.cos(turn)], 1
+        )
+        own = (strength[:, None] * own).reshape(ab.shape)
+        return np.asarray(ab + self.weight * (own - ab), np.float32)
+
+
+def tone_latents(coarsest: Sequence[Tensor]) -> Array:
+    """(n, 2): of each coloring, the tint of its coarsest latents (2, g, g); N(0, 1) as they are."""
+    sums = torch.stack([z.flatten(1).sum(1) / math.sqrt(z[0].numel()) for z in coarsest])
+    return sums.numpy().astype(np.float32)

@@ -1,0 +1,286 @@
+"""`colorflow train-skin` and `export-skin`: where skin is, and which chroma it has.
+
+Few photos have labels. So a teacher that sees color learns from them and marks the skin of many
+more; the student, which is the skin head of the model, learns from all marks and sees lightness
+alone, half of the time degraded like that of old prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+from colorflow.device import best_device
+from colorflow.errors import TrainingError
+from colorflow.model.condition import (
+    FEATURE_CHANNELS,
+    LATE_BLOCKS_OUTPUTS,
+    Condition,
+    Features,
+    coarse_lightness,
+)
+from colorflow.model.heads import SkinHead
+from colorflow.model.pyramid import ChromaPyramid
+from colorflow.model.weights import (
+    FORMAT,
+    check_weights_destination,
+    load_tensors,
+    load_weights,
+    read_header,
+    save_weights,
+    write_tensors,
+)
+from colorflow.training.objective import Objective
+from colorflow.training.run_folder import RunFolder, load_best
+from colorflow.training.schedule import Budget
+from colorflow.training.skin_pack import SkinPack
+from colorflow.training.targets import paint
+from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory, processor_seconds
+from colorflow.training.until_budget import train_to_budget
+
+TEACHER, STUDENT = "teacher", "student"
+"""Names of what is trained, and of their folders in a run."""
+TEACHER_FORMAT = "colorflow-skin-teacher-1"
+CHROMA_ERROR = 5.0
+"""CIELAB units of chroma that count as much as one nat of where skin is."""
+MOST_TONES, LEAST_CELLS = 2000, 60
+"""Photos that tell the distribution of tones, and cells of skin that such a photo has at least."""
+LEAST_SHARE = 0.6
+"""Cells with less skin than this do not tell which chroma skin has."""
+
+
+class SkinObjective(Objective[SkinHead, Condition]):
+    """Cross entropy of where skin is, and the squared error of its chroma.
+
+    Args:
+        pyramid: the model whose late blocks make the student's coarse maps; None for the teacher,
+            who reads the frozen network's maps of the photo in color, and learns no chroma.
+    """
+
+    unit = "nats a cell"
+    stream = 300
+
+    def __init__(self, pyramid: ChromaPyramid | None) -> None:
+        self.pyramid = pyramid
+        self.name = self.folder = TEACHER if pyramid is None else STUDENT
+        late = () if pyramid is None else LATE_BLOCKS_OUTPUTS
+        self.maps = tuple(sorted(set(FEATURE_CHANNELS) - set(late)))
+
+    def fit(self, module: SkinHead, target: Tensor, condition: Condition, noise: Generator) -> None:
+        """Sets the statistics of the features."""
+        module.fit(self._seen(condition))
+
+    def loss(
+        self, module: SkinHead, target: Tensor, condition: Condition, noise: Generator
+    ) -> Tensor:
+        """(B,); see the class. `target` holds share of skin, weight, a and b, (B, 4, 64, 64)."""
+        share, weight, ab = target[:, :1], target[:, 1:2], target[:, 2:]
+        log_odds, chroma = self.found(module, condition)
+        where = F.binary_cross_entropy_with_logits(log_odds, share, weight, reduction="none")
+        loss = where.mean((1, 2, 3)) / 0.9
+        if self.pyramid is None:
+            return loss
+        sure = (weight * share * (share > LEAST_SHARE)).expand_as(ab)
+        error = (sure * (chroma - ab).square()).mean((1, 2, 3))
+        return loss + error / CHROMA_ERROR**2
+
+    def preview(
+        self, module: SkinHead, target: Tensor, condition: Condition, noise: Generator
+    ) -> Tensor:
+        """The truth, marked skin, found skin, and the chroma of what is found."""
+        log_odds, chroma = self.found(module, condition)
+        red = log_odds.new_tensor([60.0, 40.0])[:, None, None]
+        marked = (target[:, :1] * target[:, 1:2] - 0.3 * (1 - target[:, 1:2])) * red
+        found = log_odds.sigmoid()
+        columns = [target[:, 2:], marked, found * red, found * chroma]
+        return paint(condition.lightness, torch.stack(columns, 1))
+
+    def found(self, module: SkinHead, condition: Condition) -> tuple[Tensor, Tensor]:
+        """Log odds and chroma of skin, as of `SkinHead`."""
+        found: tuple[Tensor, Tensor] = module(self._seen(condition))
+        return found
+
+    def _seen(self, condition: Condition) -> Condition:
+        return condition if self.pyramid is None else self.pyramid.refine(condition)
+
+
+def train_skin(
+    name: str,
+    pack_folder: Path,
+    run_folder: Path,
+    *,
+    start: Path | None = None,
+    config: TrainConfig,
+    budget: Budget,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Trains the teacher or the student until its budget is used up; an existing run continues.
+
+    Args:
+        name: `TEACHER` or `STUDENT`.
+        pack_folder: made by `python -m data_prep PHOTOS -o PACK --skin`.
+        run_folder: gets a folder with checkpoint, curve and pictures.
+        start: weights file with the model whose late blocks the student reads; a skin head in it is
+            trained on.
+        config: settings, the same for all of a run.
+        budget: of this training; minutes are those of `processor_seconds`.
+        say: gets one line per evaluation.
+
+    Raises:
+        PackError: if the pack cannot be read.
+        WeightsError: if the weights to start from cannot be read.
+        TrainingError: if the student has no model to start from, the run does not fit, or losses
+            stay non-finite.
+    """
+    keep_freed_memory()
+    is_teacher = name == TEACHER
+    if not is_teacher and start is None:
+        raise TrainingError("the student needs a model: name its weights file with --start")
+    pyramid = None if start is None or is_teacher else load_weights(start).pyramid
+    pack = SkinPack(pack_folder, in_color=is_teacher)
+    run = RunFolder(run_folder, {"skin": name, "train": asdict(config)})
+    torch.manual_seed(config.seed)
+    device = torch.device(best_device())
+    head = SkinHead(sees_color=is_teacher)
+    given = None if pyramid is None else pyramid.skin_head
+    if given is not None:
+        head.load_state_dict(given.state_dict())
+    head, objective = head.to(device), SkinObjective(pyramid and pyramid.to(device))
+    trainer = Trainer(
+        head, objective, pack, config, device, clock=processor_seconds, fit=given is None
+    )
+    train_to_budget(trainer, run, budget, say)
+
+
+def export_teacher(run_folder: Path, weights: Path, *, say: Callable[[str], None] = print) -> None:
+    """Writes the weights file of a trained teacher, for `python -m data_prep --teacher`.
+
+    Raises:
+        TrainingError: if the run has no trained teacher.
+        WeightsError: if the file must not or cannot be written.
+    """
+    check_weights_destination(weights, TEACHER_FORMAT)
+    head = SkinHead(sees_color=True)
+    training = load_best(run_folder, TEACHER, head, _command(TEACHER, run_folder))
+    write_tensors(weights, head, TEACHER_FORMAT, {"training": training})
+    say(f"{weights}: {training}")
+
+
+def export_skin(
+    run_folder: Path,
+    weights: Path,
+    *,
+    model: Path,
+    pack_folder: Path,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Writes a weights file: a model with the trained skin head, all else as it was.
+
+    Also takes the distribution of tones from the training photos.
+
+    Args:
+        run_folder: of `train_skin`, with the student.
+        weights: NAME.safetensors.
+        model: the weights file that the student started from.
+        pack_folder: the pack that it was trained on.
+        say: gets the report, line by line.
+
+    Raises:
+        TrainingError: if the run has no trained student.
+        WeightsError: if the model cannot be read, or the file must not or cannot be written.
+    """
+    check_weights_destination(weights, FORMAT)
+    loaded, head = load_weights(model), SkinHead()
+    training = load_best(run_folder, STUDENT, head, _command(STUDENT, run_folder))
+    pack, objective = SkinPack(pack_folder), SkinObjective(loaded.pyramid)
+    tones = tones_of_photos(head, pack, objective, pack.rows("train", variant="whole"))
+    head.fit_tones(tones)
+    training |= {"photos_with_skin": len(tones)}
+    pyramid = ChromaPyramid(replace(loaded.pyramid.config, skin_head=True))
+    state = {f"skin_head.{name}": x for name, x in head.state_dict().items()}
+    pyramid.load_state_dict({**loaded.pyramid.state_dict(), **state})
+    save_weights(
+        weights,
+        pyramid,
+        loaded.temperatures,
+        {**loaded.training, "skin_head": training},
+        interval_factors=loaded.interval_factors,
+        gain=loaded.gain,
+    )
+    say(f"skin head: {training}")
+    say(f"{weights}: {weights.stat().st_size / 1e6:.1f} MB")
+
+
+@torch.no_grad()
+def tones_of_photos(
+    head: SkinHead, pack: SkinPack, objective: SkinObjective, rows: NDArray[np.int64]
+) -> Tensor:
+    """How the skin of photos differs from the head's mean: logarithm of its strength, and turn.
+
+    The complex number that the mean a + ib is multiplied by, least squares over the cells of skin.
+
+    Args:
+        head: the student.
+        pack: the photos.
+        objective: of the student.
+        rows: whole photos; `MOST_TONES` of them count.
+
+    Returns:
+        (N, 2), of the photos with `LEAST_CELLS` cells of skin or more.
+    """
+    rows, tones = np.random.default_rng(6).permutation(rows)[:MOST_TONES], []
+    for part in np.array_split(rows, -(-len(rows) // 32)):
+        target, condition = pack.batch(part, objective.maps)
+        sure = (target[:, 1] * (target[:, 0] > LEAST_SHARE)).flatten(1)
+        truth, mean = (
+            torch.complex(ab[:, 0], ab[:, 1]).flatten(1)
+            for ab in (target[:, 2:], objective.found(head, condition)[1])
+        )
+        ratio = (sure * mean.conj() * truth).sum(1) / (sure * mean.abs().square()).sum(1)
+        ratio = ratio[sure.sum(1) >= LEAST_CELLS]
+        tones.append(torch.stack([ratio.abs().log(), ratio.angle()], 1))
+    return torch.cat(tones)
+
+
+def _command(name: str, run_folder: Path) -> str:
+    return f"colorflow train-skin {name} PACK -o {run_folder}"
+
+
+class Teacher:
+    """Marks skin in color photos.
+
+    Args:
+        path: of the weights that `export_teacher` wrote.
+
+    Raises:
+        WeightsError: if they cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._head = SkinHead(sees_color=True)
+        load_tensors(read_header(path, TEACHER_FORMAT), self._head)
+        self._features = Features()
+
+    @torch.inference_mode()
+    def __call__(self, rgb: NDArray[np.uint8], ab: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How likely skin is, (64, 64), of a photo (256, 256, 3) with its chroma (2, 64, 64)."""
+        seen = torch.from_numpy(rgb).permute(2, 0, 1)[None].float() * (100 / 255)
+        planes = F.pad(torch.from_numpy(ab)[None], (0, 0, 0, 0, 1, 0), value=1.0)
+        lab = torch.from_numpy(_lightness(rgb))[None, None]
+        condition = Condition(
+            lightness=coarse_lightness(lab), features=self._features(seen), planes=planes
+        )
+        return self._head(condition)[0][0, 0].sigmoid().numpy()
+
+
+def _lightness(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    return np.ascontiguousarray(lab[..., 0], np.float32)

@@ -1,0 +1,131 @@
+"""The pack that skin is learned from: color photos, and marks of where their skin is.
+
+Marks come from three sources: masks that people have drawn, folders of photos without people, and a
+teacher that sees color (`colorflow train-skin`), for all that is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from colorflow.color.grid import GRID_SIZE, SQUARE_SIZE, resize_by_area, square_lightness, to_grid
+from colorflow.errors import PhotoError
+from colorflow.photo import read_photo
+from colorflow.training.pixels import L_STEPS
+from colorflow.training.skin import Teacher
+from colorflow.training.skin_pack import LAYOUT, LIGHTNESS_SIDE, MARKS_SIDE
+from data_prep.arrays import Batch
+from data_prep.photo_pack import PackKind
+
+SURE = 0.75
+"""How likely skin must be, or not be, for a mark of the teacher to count."""
+LEAST_CHROMA, HUES = 4.0, (5.0, 90.0)
+"""What the teacher takes for skin counts if its chroma, in CIELAB units, and its hue, in degrees,
+can be those of skin."""
+
+Array = NDArray[np.float32]
+
+
+@dataclass(kw_only=True)
+class SkinRows:
+    """Computes lightness, ab and marks of photos.
+
+    Attributes:
+        files: of the photos.
+        masks: folder of masks, FOLDER/NAME.png for a photo FOLDER/NAME.jpg: white is skin, black is
+            not, gray between 64 and 192 is unsure; or None.
+        without_people: folders of photos that show no skin.
+        teacher: weights of the teacher, or None.
+    """
+
+    files: list[Path]
+    masks: Path | None = None
+    without_people: list[Path] = field(default_factory=list)
+    teacher: Path | None = None
+
+    def __call__(self, rows: range) -> Batch:
+        """The arrays of some photos."""
+        parts = [self._photo(self.files[row]) for row in rows]
+        names = ("lightness", "ab", "skin")
+        return {
+            name: torch.from_numpy(np.stack(part))
+            for name, part in zip(names, zip(*parts, strict=True), strict=True)
+        }
+
+    def _photo(self, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int8], NDArray[np.uint8]]:
+        with torch.inference_mode():
+            pixels = read_photo(path, isolated=True).pixels
+        lightness = np.clip(np.round(square_lightness(pixels, LIGHTNESS_SIDE) * L_STEPS), 0, 255)
+        ab = np.clip(np.round(to_grid(pixels, MARKS_SIDE)), -128, 127)
+        marks = np.round(255 * self._marks(path, pixels))
+        return lightness.astype(np.uint8), ab.astype(np.int8), marks.astype(np.uint8)
+
+    def _marks(self, path: Path, pixels: NDArray[np.uint8]) -> Array:
+        """Share of skin, and how much it counts, (2, 96, 96)."""
+        share, weight = np.zeros((2, MARKS_SIDE, MARKS_SIDE), np.float32)
+        if any(folder in path.parents for folder in self.without_people):
+            return np.stack([share, weight + 1])
+        mask = self._mask(path)
+        if mask is not None:
+            share, weight = mask
+        if self._teacher is not None:
+            likely = self._marked_by_teacher(pixels)
+            own = 1 - weight
+            share, weight = weight * share + own * likely[0], weight + own * likely[1]
+        return np.stack([share, weight])
+
+    def _mask(self, path: Path) -> Array | None:
+        """The same of a photo's mask, if it has one."""
+        if self.masks is None:
+            return None
+        file = self.masks / path.parent.name / f"{path.stem}.png"
+        if not file.exists():
+            return None
+        drawn = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
+        if drawn is None:
+            raise PhotoError(str(file), "is no mask that can be read")
+        unsure = (drawn >= 64) & (drawn <= 192)
+        sure = resize_by_area((~unsure).astype(np.float32), MARKS_SIDE, MARKS_SIDE)
+        skin = resize_by_area((drawn > 192).astype(np.float32), MARKS_SIDE, MARKS_SIDE)
+        return np.stack([skin / np.maximum(sure, 1e-3), (sure > 0.9).astype(np.float32)])
+
+    @cached_property
+    def _teacher(self) -> Teacher | None:
+        return None if self.teacher is None else Teacher(self.teacher)
+
+    def __getstate__(self) -> dict[str, object]:
+        """For worker processes, which load the teacher themselves."""
+        return {name: x for name, x in vars(self).items() if name != "_teacher"}
+
+    def _marked_by_teacher(self, pixels: NDArray[np.uint8]) -> Array:
+        assert self._teacher is not None
+        square = resize_by_area(pixels, SQUARE_SIZE, SQUARE_SIZE)
+        if square.ndim == 2:
+            square = np.repeat(square[..., None], 3, 2)
+        rgb = np.round(square).astype(np.uint8)
+        ab = to_grid(rgb, GRID_SIZE)
+        mirrored = self._teacher(np.ascontiguousarray(rgb[:, ::-1]), ab[..., ::-1].copy())
+        likely = (self._teacher(rgb, ab) + mirrored[:, ::-1]) / 2
+        chroma, hue = np.hypot(*ab), np.degrees(np.arctan2(ab[1], ab[0]))
+        can_be = (chroma > LEAST_CHROMA) & (hue > HUES[0]) & (hue < HUES[1])
+        counts = np.where(likely > 0.5, (likely > SURE) & can_be, likely < 1 - SURE)
+        side = (MARKS_SIDE, MARKS_SIDE)
+        share = cv2.resize(likely.astype(np.float32), side, interpolation=cv2.INTER_LINEAR)
+        weight = cv2.resize(counts.astype(np.float32), side, interpolation=cv2.INTER_LINEAR)
+        return np.stack([share, (weight > 0.9).astype(np.float32)])
+
+
+def skin_kind(
+    masks: Path | None = None, without_people: list[Path] | None = None, teacher: Path | None = None
+) -> PackKind:
+    """The kind of these packs, with their sources of marks; arguments as of `SkinRows`."""
+    folders = [folder.resolve() for folder in without_people or []]
+    rows = partial(SkinRows, masks=masks, without_people=folders, teacher=teacher)
+    return PackKind(layout=LAYOUT, rows=lambda files: rows(files=files))
