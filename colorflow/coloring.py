@@ -20,7 +20,7 @@ from colorflow.color.grid import Rows
 from colorflow.color.saturation import saturated
 from colorflow.color.upsample import upsample_ab
 from colorflow.files import digest_of_open
-from colorflow.limits import LARGEST_SEED, LARGEST_TEMPERATURE, MOST_LOOKS, check_range
+from colorflow.limits import LARGEST_SEED, LARGEST_TEMPERATURE, check_range
 from colorflow.photo import LETTERS, Photo, Principal, Provenance, write_image
 
 if TYPE_CHECKING:
@@ -63,8 +63,8 @@ class ColoringSpec:
         temperature: multiplies the shipped temperatures, 0 to `LARGEST_TEMPERATURE`.
         strengths: how far each level goes from its sampled latents (0) to the latents of the
             reference photo (1); empty without a reference.
-        looks: how often the model looks at the photo: 1, at the whole of it, or `MOST_LOOKS`, at
-            four crops as well, whose small scale the colors get.
+        skin: whether skin gets its own color, see `colorflow.model.skin`.
+        quick: a first picture without what the large photo shows: small things, and skin.
 
     Raises:
         ValueError: if a number is out of range, or the numbers of seeds and strengths differ.
@@ -74,7 +74,8 @@ class ColoringSpec:
     principal: PrincipalSpec | None = None
     temperature: float = 1.0
     strengths: tuple[float, ...] = ()
-    looks: int = MOST_LOOKS
+    skin: bool = True
+    quick: bool = False
 
     def __post_init__(self) -> None:
         for seed in self.seeds:
@@ -87,8 +88,6 @@ class ColoringSpec:
         check_range("temperature", self.temperature, 0, LARGEST_TEMPERATURE)
         for strength in self.strengths:
             check_range("strength", strength, 0, 1)
-        if self.looks not in (1, MOST_LOOKS):
-            raise ValueError(f"looks: expected 1 or {MOST_LOOKS}, got {self.looks}")
         if len(self.strengths) not in (0, len(self.seeds)):
             raise ValueError(
                 f"strengths: expected none or {len(self.seeds)}, as many as seeds, "
@@ -103,6 +102,11 @@ class ColoringSpec:
             return own
         assert self.principal is not None
         return self.principal.seed
+
+    @property
+    def filled(self) -> ColoringSpec:
+        """The same with the first seed where a principal coloring supplies a level."""
+        return replace(self, seeds=tuple(self.seed if s is None else s for s in self.seeds))
 
     @property
     def is_principal(self) -> bool:
@@ -316,7 +320,8 @@ def provenance_of(
         principal = Principal(LETTERS[which.number], which.of, share)
     if photo and (any(spec.strengths) or len(set(spec.seeds)) > 1):
         photo = None
-    return Provenance(spec.seed, spec.temperature, weights, photo, hints, principal, spec.looks)
+    skin = spec.skin and not spec.quick
+    return Provenance(spec.seed, spec.temperature, weights, photo, hints, principal, skin)
 
 
 def digest_of_hints(hints: Sequence[Hint], start: ColoringSpec | None = None) -> str | None:

@@ -4,7 +4,7 @@
     condition   L* (1, 1, 256, 256) -> feature maps           `Opener.opened`
     sample      seeds -> latents -> ab (n, 2, 64, 64)         `PhotoModel.sample`, `decode`
     principal   mean of 16, modes of 64 samples -> (n, 2, 64, 64)   `PhotoModel.principal`
-    paint       ab of five looks, assigned to things          `PhotoModel.paint`
+    paint       ab assigned to things, skin in its own color   `PhotoModel.paint`
     render      ab on the photo's own L* -> (H, W, 3) sRGB    `Coloring.render`
     write       write_image("color.png", pixels, photo)       `Coloring.save`
 
@@ -36,7 +36,7 @@ from colorflow.device import device_of, one_thread
 from colorflow.errors import PhotoError
 from colorflow.exploration import Exploration
 from colorflow.files import default_weights as default_weights
-from colorflow.limits import LARGEST_SEED, MOST_LOOKS, MOST_PRINCIPAL, REFERENCE_STRENGTH
+from colorflow.limits import LARGEST_SEED, MOST_PRINCIPAL, REFERENCE_STRENGTH
 from colorflow.model.hints import Hint as Hint
 from colorflow.model.hints import Reach as Reach
 from colorflow.model.level import COARSE_LEVELS
@@ -124,7 +124,7 @@ class Colorizer(Exploration):
         hints: Sequence[Hint] = (),
         reference: Picture | None = None,
         strength: float = REFERENCE_STRENGTH,
-        looks: int = MOST_LOOKS,
+        skin: bool = True,
         isolated: bool = False,
     ) -> list[Coloring]:
         """Colors a picture.
@@ -140,8 +140,8 @@ class Colorizer(Exploration):
             hints: see the class.
             reference: see the class.
             strength: see the class; 0 gives the same as no reference.
-            looks: how often the model looks at a picture: 5 times, at the whole and at four crops,
-                or once, in two thirds of the time.
+            skin: whether skin gets its own color, see `colorflow.model.skin`; False for a picture
+                in which something else is taken for skin.
             isolated: whether to read files in a process of its own, with limits, as
                 `colorflow.photo.read_photo` does; for files of people whom you do not know.
 
@@ -167,7 +167,7 @@ class Colorizer(Exploration):
             seeds=(seed,) * len(self.levels),
             temperature=temperature,
             strengths=() if reference is None else self._strengths(strength),
-            looks=looks,
+            skin=skin,
         )
         other = None if reference is None else read_picture(reference, isolated=isolated)[0]
         photo, digest = read_picture(picture, isolated=isolated)
@@ -188,12 +188,12 @@ class Colorizer(Exploration):
             seed: as of `colorize`.
 
         Yields:
-            The first coloring at one look, alone; then what `colorize` returns.
+            The first coloring, alone, without small things and skin; then what `colorize` returns.
         """
         check_seed(seed)
         opened = self._opener.open(picture)
         first = ColoringSpec(seeds=(seed,) * len(self.levels), temperature=temperature)
-        yield opened.principal(replace(first, looks=1), n, shown=1)
+        yield opened.principal(replace(first, quick=True), n, shown=1)
         yield opened.principal(first, n)
 
     def _strengths(self, strength: float) -> tuple[float, ...]:

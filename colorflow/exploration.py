@@ -109,8 +109,8 @@ class Exploration:
 
         Returns:
             (steps, 2, 64, 64) CIELAB units, for `Colorizer.render`. The ends are, to the bit, what
-            `reproduce` gives for each of the two specs alone. Those in between have as many looks
-            as the end that has more.
+            `reproduce` gives for each of the two specs alone. Those in between are painted like
+            the start.
         """
         if steps < 2:
             raise ValueError(f"steps: expected at least 2, got {steps}")
@@ -122,9 +122,13 @@ class Exploration:
             for step in range(1, steps - 1)
         ]
         # Each end alone: the last bits depend on how many colorings are decoded at once.
-        outer = [model.paint(model.chroma([spec]), spec.looks) for spec in ends]
-        looks = max(spec.looks for spec in ends)
-        inner = [model.paint(model.decode(between), looks)] if between else []
+        outer = [model.paint(model.chroma([spec]), [spec]) for spec in ends]
+        inner = []
+        if between:
+            way = np.linspace(0, 1, steps, dtype=np.float32)[1:-1, None]
+            start_tone, end_tone = model.tones(ends)
+            tones = (1 - way) * start_tone + way * end_tone
+            inner = [model.paint(model.decode(between), [ends[0]] * len(between), tones)]
         return np.concatenate([outer[0], *inner, outer[1]])
 
     def decode_by_level(

@@ -12,9 +12,6 @@ MOST_PRINCIPAL = 16
 MOST_SAMPLES = 1000
 """Samples of one photo; they are sampled together, at 32 kB each."""
 
-MOST_LOOKS = 5
-"""How often the model looks at a photo at most, and by default: at the whole, and at four crops."""
-
 EXTENSIONS = ("auto", "jpg", "png", "webp", "tiff")
 """Suffixes of results; ``auto`` is jpg for a JPEG, and png otherwise."""
 

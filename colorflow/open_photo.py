@@ -12,17 +12,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from colorflow.color.grid import square_lightness, to_grid
+from colorflow.color.grid import SQUARE_SIZE, square_lightness, to_grid
 from colorflow.coloring import Coloring, ColoringSpec, digest_of_hints, provenance_of
 from colorflow.device import one_thread
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.model.condition import Condition, Conditioner, coarse_lightness
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.hints import Hint, cell_of, hint_planes
-from colorflow.model.looks import crops_of
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import Kind, Photo, Picture, Provenance, read_picture
 from colorflow.photo_model import CHUNK, Latents, PhotoModel
+
+LARGE_SIZE = 2 * SQUARE_SIZE
+"""Side in pixels at which small things are looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,7 +72,7 @@ class OpenPhoto:
             value = float(log_prob(index - index % CHUNK)[index % CHUNK])
             return value if math.isfinite(value) else -math.inf
 
-        shown = self.model.paint(ab, [spec.looks for spec in specs])
+        shown = self.model.paint(ab, specs)
         return [
             Coloring(
                 self.photo,
@@ -138,7 +140,7 @@ class Opener:
                 self._weights,
                 coarse_lightness(lightness),
                 condition,
-                lambda: self._conditioner(self._lightness_of(crops_of(photo.pixels))),
+                lambda: self._conditioner(self._lightness_of([photo.pixels], LARGE_SIZE)),
                 None if reference is None else self._latents_of(reference),
                 alike if alike.any() else None,
                 None if local is None else local[0].cpu().numpy(),
@@ -151,9 +153,11 @@ class Opener:
             ),
         )
 
-    def _lightness_of(self, pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
-        """What the model sees of pictures: (B, 1, 256, 256) L*."""
-        squares = np.stack([square_lightness(pixels) for pixels in pictures])
+    def _lightness_of(
+        self, pictures: Sequence[NDArray[np.uint8]], side: int = SQUARE_SIZE
+    ) -> Tensor:
+        """What the model sees of pictures: (B, 1, side, side) L*."""
+        squares = np.stack([square_lightness(pixels, side) for pixels in pictures])
         return torch.from_numpy(squares)[:, None].to(self._device)
 
     def _hint_planes(self, hints: Sequence[Hint], size: tuple[int, int]) -> Tensor | None:

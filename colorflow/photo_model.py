@@ -25,14 +25,16 @@ from colorflow.device import one_thread
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID, SRGB_REACH
 from colorflow.model.level import MEAN_CHANNELS, sample_latents, signs_of_photo, slerp
-from colorflow.model.looks import small_scale_of_crops
 from colorflow.model.principal import MEAN_POOL, POOL, POOL_LEVELS, modes_of, vivid_mean
-from colorflow.model.spatial import FEATURES_GRID, SpatialOperator, contrast_of
+from colorflow.model.skin import Skin, ToneDistribution, tone_latents
+from colorflow.model.spatial import FEATURES_GRID, SpatialOperator, blurred, contrast_of
 from colorflow.model.weights import LoadedWeights
 
 CHUNK = 8
 """Colorings that pass the flow at once."""
 
+LARGE_SCALE = 8.0
+"""Std of the Gaussian that separates large from small scale, in cells of the 64x64 grid."""
 Latents = list[Tensor]
 """Latents of one coloring: (C, g, g) of each level, coarse to fine."""
 PrincipalColorings = tuple[NDArray[np.float32], tuple[float, ...]]
@@ -49,7 +51,7 @@ class PhotoModel:
         weights: the model.
         lightness: (1, 1, 128, 128) of the photo, L* in [0, 100].
         make_condition: computes the condition of the photo, or if `mirrored` of its mirror image.
-        make_crops: computes the conditions of the photo's crops (`colorflow.model.looks`).
+        make_large: computes the condition of the photo at 512x512 pixels, for small things.
         reference: latents of a reference photo's colors, or None.
         alike: (64, 64), which of the hints in the condition color everything like their thing.
         around: (3, 64, 64), planes of the hints that color their surroundings alone, or None.
@@ -60,7 +62,7 @@ class PhotoModel:
         weights: LoadedWeights,
         lightness: Tensor,
         make_condition: Callable[..., Condition],
-        make_crops: Callable[[], Condition],
+        make_large: Callable[[], Condition],
         reference: Latents | None = None,
         alike: NDArray[np.bool_] | None = None,
         around: NDArray[np.float32] | None = None,
@@ -68,7 +70,7 @@ class PhotoModel:
         self.pyramid, self.gain = weights.pyramid, weights.gain
         self.temperatures, self.reference = weights.temperatures, reference
         self._signs = signs_of_photo(lightness, self.pyramid.latent_shapes())
-        self._make_condition, self._make_crops = make_condition, make_crops
+        self._make_condition, self._make_large = make_condition, make_large
         self._device = lightness.device
         self._alike, self._around = alike, around
         self._principal: dict[tuple[ColoringSpec, int], PrincipalColorings] = {}
@@ -95,34 +97,67 @@ class PhotoModel:
 
     @cached_property
     @one_thread()
-    def small_scale(self) -> NDArray[np.float32]:
-        """What the small scale of the crops adds to the chroma of the photo, (2, 64, 64).
+    def _large(self) -> Condition:
+        """The condition of the photo at twice the side."""
+        return self.pyramid.refine(self._make_large())
 
-        The mean head tells; without one it is nothing.
+    @cached_property
+    @one_thread()
+    @torch.inference_mode()
+    def small_scale(self) -> NDArray[np.float32]:
+        """What the small things of the large photo add to the chroma of the whole, (2, 64, 64).
+
+        The mean head tells, and its large scale does not count; without one it is nothing.
         """
         if self.pyramid.mean_head is None:
             return np.zeros((MEAN_CHANNELS, FINEST_GRID, FINEST_GRID), np.float32)
-        return small_scale_of_crops(
-            self._predicted(self.condition)[0], self._predicted(self._make_crops())
+        large = F.avg_pool2d(self.pyramid.predict(self._large), 2)
+        difference = (large - self.pyramid.predict(self.condition))[0].cpu().numpy()
+        return difference - blurred(difference, LARGE_SCALE)
+
+    @cached_property
+    @one_thread()
+    @torch.inference_mode()
+    def skin(self) -> Skin | None:
+        """Where the photo's skin is, and its colors; None without a skin head."""
+        head = self.pyramid.skin_head
+        if head is None:
+            return None
+        log_odds, chroma = head(self._large)
+        return Skin(
+            F.avg_pool2d(log_odds.sigmoid(), 2)[0, 0].cpu().numpy(),
+            F.avg_pool2d(chroma, 2)[0].cpu().numpy(),
+            ToneDistribution(head.tone_mean.cpu().numpy(), head.tone_factor.cpu().numpy()),
         )
 
     @one_thread()
     @torch.inference_mode()
-    def paint(self, ab: NDArray[np.float32], looks: int | Sequence[int]) -> NDArray[np.float32]:
+    def paint(
+        self,
+        ab: NDArray[np.float32],
+        specs: Sequence[ColoringSpec],
+        tones: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float32]:
         """The chroma that people see of the model's: it belongs to things, and keeps the hints.
+
+        Each coloring is painted by itself, so that it is the same to the bit whatever is painted
+        with it.
 
         Args:
             ab: (n, 2, 64, 64) CIELAB units.
-            looks: 1, or more to add the small scale of the crops; of all, or of each.
+            specs: what each is made from.
+            tones: (n, 2) latents of the tones of skin; those of the specs by default.
 
         Returns:
             (n, 2, 64, 64).
         """
-        each = zip(ab, np.broadcast_to(looks, len(ab)), strict=True)
-        seen = np.stack([one + self.small_scale if n > 1 else one for one, n in each])
-        # One by one: the last bits of a product depend on how many colorings it has.
-        one_by_one = zip(seen[:, None], contrast_of(ab)[:, None], strict=True)
-        shown = np.concatenate([self.operator(one, wanted) for one, wanted in one_by_one])
+        tones = self.tones(specs) if tones is None else tones
+        shown = np.concatenate(
+            [
+                self._on_things(one[None], spec, tone[None])
+                for one, spec, tone in zip(ab, specs, tones, strict=True)
+            ]
+        )
         if self.condition.planes is not None:
             mask, colors = _mask_and_colors(self.condition.planes[0].cpu().numpy())
             shown = self.operator.filled(shown, mask, colors)
@@ -134,6 +169,26 @@ class PhotoModel:
             shown = self.operator.dabbed(shown, *_mask_and_colors(self._around))
         return shown
 
+    def _on_things(
+        self, ab: NDArray[np.float32], spec: ColoringSpec, tone: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """One coloring (1, 2, 64, 64) assigned to things, with the color of skin on skin."""
+        seen = ab if spec.quick else ab + self.small_scale
+        shown = self.operator(seen, contrast_of(ab))
+        if spec.skin and not spec.quick and self.skin is not None:
+            shown = self.skin.painted(shown, tone)
+        return shown
+
+    def tones(self, specs: Sequence[ColoringSpec]) -> NDArray[np.float32]:
+        """Latents of the tones of skin (n, 2): of the coarsest level, 0 where that has no seed."""
+        sampled = {
+            spec: tone_latents([self.sample(spec.filled)[0]])[0]
+            for spec in set(specs)
+            if spec.seeds[0] is not None
+        }
+        none = np.zeros(2, np.float32)
+        return np.stack([sampled.get(spec, none) for spec in specs])
+
     def chroma(self, specs: Sequence[ColoringSpec]) -> NDArray[np.float32]:
         """The model's chroma of the colorings of specs: (n, 2, 64, 64) CIELAB units."""
         sampled = [spec for spec in specs if not spec.is_principal]
@@ -144,8 +199,7 @@ class PhotoModel:
 
     def latents(self, spec: ColoringSpec) -> Latents:
         """Sampled latents, and those of the principal coloring in levels without a seed."""
-        seeds = tuple(spec.seed if seed is None else seed for seed in spec.seeds)
-        latents = self.sample(replace(spec, seeds=seeds))
+        latents = self.sample(spec.filled)
         if spec.principal is None:
             return latents
         (own,) = self.encode(self._principal_coloring(spec)[None])
@@ -258,9 +312,9 @@ class PhotoModel:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The vivid mean of samples (2, 64, 64), and the samples, see `_samples`.
 
-        They are the same for every number of looks, so they are drawn once.
+        The quick picture and the final ones share them.
         """
-        key = replace(first, looks=1)
+        key = replace(first, quick=False)
         if key not in self._means:
             samples = self._samples(first, 0, MEAN_POOL)
             coarse = torch.from_numpy(vivid_mean(np.concatenate(samples))[None]).to(self._device)
@@ -293,11 +347,6 @@ class PhotoModel:
         ab = self.pyramid.decode(stacked, self._both_ways, self.gain).cpu().numpy()
         plain, mirrored = np.split(ab, 2)
         return np.stack([plain, mirrored[..., ::-1]])
-
-    @torch.inference_mode()
-    def _predicted(self, condition: Condition) -> NDArray[np.float32]:
-        """The mean head's chroma of the photos of a condition, (B, 2, 64, 64)."""
-        return self.pyramid.predict(condition).cpu().numpy()
 
     def _principal_coloring(self, spec: ColoringSpec) -> NDArray[np.float32]:
         """The principal coloring that supplies levels of a spec: (2, 64, 64)."""

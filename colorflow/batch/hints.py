@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 LARGEST_FILE = 2**20
 """Bytes of a file of hints, some 15,000 hints; in memory it takes forty times as many."""
 _FIELDS = ("row", "column", "a", "b")
-_COLORING = ("seeds", "principal", "temperature", "looks", "weights", "saturation", "pale")
+_COLORING = ("seeds", "principal", "temperature", "weights", "saturation", "pale")
+_OPTIONAL = ("skin", "looks")
+"""Whether skin has its own color; earlier versions wrote how often they had looked instead."""
 _PRINCIPAL = ("number", "of", "seed")
 
 
@@ -182,7 +184,7 @@ def hints_by_photo(
 
 def _start_of(given: Any, source: str) -> Start:
     """Parses the coloring on which hints were given."""
-    _check_fields(given, _COLORING, source)
+    _check_fields(given, _COLORING, source, _OPTIONAL)
     seeds, principal, weights = given["seeds"], given["principal"], given["weights"]
     if not isinstance(seeds, list) or not seeds:
         raise BatchError(f"{source}: seeds: expected a seed for each level, got {_kind(seeds)}")
@@ -195,7 +197,8 @@ def _start_of(given: Any, source: str) -> Start:
             _check_number(principal[field], f"{source}: principal: {field}", int)
     for field in ("temperature", "saturation", "pale"):
         _check_number(given[field], f"{source}: {field}")
-    _check_number(given["looks"], f"{source}: looks", int)
+    if not isinstance(skin := given.get("skin", False), bool):
+        raise BatchError(f"{source}: skin: expected true or false, got {_kind(skin)}")
     if not isinstance(weights, str):
         raise BatchError(f"{source}: weights: expected their digest, got {_kind(weights)}")
     try:
@@ -205,7 +208,7 @@ def _start_of(given: Any, source: str) -> Start:
             seeds=tuple(seeds),
             principal=principal and PrincipalSpec(**principal),
             temperature=float(given["temperature"]),
-            looks=given["looks"],
+            skin=skin,
         )
         return Start(spec, weights, float(given["saturation"]), float(given["pale"]))
     except (ValueError, OverflowError) as error:

@@ -55,7 +55,7 @@ _DIFFERENCES = {
     "temperature": "was made with temperature {:g}",
     "seed": "was made with seed {}",
     "hints": "was made with other hints, or without any",
-    "looks": "was made with {} looks",
+    "skin": "was made with another choice of skin's color",
     "saturation": "was made with saturation {:g}",
     "pale": "was made with pale colors times {:g}",
     "reference": "was made with another reference, or without any",

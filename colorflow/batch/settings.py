@@ -30,7 +30,6 @@ from colorflow.files import (
 from colorflow.limits import (
     LARGEST_DETAIL_TEMPERATURE,
     LARGEST_TEMPERATURE,
-    MOST_LOOKS,
     MOST_SAMPLES,
     QUALITY,
     REFERENCE_STRENGTH,
@@ -223,7 +222,7 @@ class Settings(_Settings):
     Attributes:
         temperature: multiplies the shipped temperatures.
         samples: make independent samples instead of principal colorings.
-        looks: how often the model looks at each photo, 1 or `MOST_LOOKS`.
+        skin: whether skin gets its own color.
         likelihood: measure the likelihood of each coloring.
         reference: whose colors are carried over, to samples alone.
     """
@@ -234,7 +233,7 @@ class Settings(_Settings):
 
     temperature: float = 1.0
     samples: bool = False
-    looks: int = 1
+    skin: bool = True
     likelihood: bool = False
     reference: Reference | None = None
 
@@ -245,8 +244,6 @@ class Settings(_Settings):
         most, kind = (MOST_SAMPLES, "samples") if self.samples else (len(LETTERS), "principal ones")
         check_range("n", self.n, 1, most, kind)
         check_range("temperature", self.temperature, 0, LARGEST_TEMPERATURE)
-        if self.looks not in (1, MOST_LOOKS):
-            raise ValueError(f"looks: expected 1 or {MOST_LOOKS}, got {self.looks}")
         if self.scale not in (1, *SCALES):
             raise ValueError(f"scale: expected 1, 2 or 4, got {self.scale}")
 
@@ -277,7 +274,7 @@ class Settings(_Settings):
             saturation, pale = start.saturation, start.pale
             each = [replace(said, photo=photo, saturation=saturation, pale=pale)]
         else:
-            first = Provenance(self.seed, self.temperature, model, photo, hints, looks=self.looks)
+            first = Provenance(self.seed, self.temperature, model, photo, hints, skin=self.skin)
             if reference:
                 first = replace(first, reference=reference.digest, strength=reference.strength)
             if self.samples:
@@ -361,7 +358,7 @@ class Settings(_Settings):
                 self.temperature,
                 self.seed,
                 samples=self.samples,
-                looks=self.looks,
+                skin=self.skin,
                 force=True,  # who may be colored was decided before
                 hints=task.hints,
                 reference=reference.photo if reference else None,

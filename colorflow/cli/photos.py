@@ -24,7 +24,6 @@ from colorflow.limits import (
     EXTENSIONS,
     LARGEST_DETAIL_TEMPERATURE,
     LARGEST_TEMPERATURE,
-    MOST_LOOKS,
     MOST_PRINCIPAL,
     MOST_SAMPLES,
     QUALITY,
@@ -204,11 +203,10 @@ def _check_restoring(options: SimpleNamespace) -> None:
     "--samples", is_flag=True, help=f"make N independent samples instead, at most {MOST_SAMPLES}"
 )
 @click.option(
-    "--looks",
-    type=click.Choice((1, MOST_LOOKS)),
-    default=1,
-    help=f"how often the model looks at each photo: once, or {MOST_LOOKS} times, at four crops "
-    "besides, which show small faces and clothes better and take longer",
+    "--skin/--no-skin",
+    default=True,
+    help="give skin the color of skin, or leave it to the model, for photos in which something "
+    "else is taken for skin (default: --skin)",
 )
 @click.option(
     "--treat-as-gray",
@@ -276,7 +274,7 @@ def colorize(**given: Any) -> int:
     settings = Settings(
         likelihood=options.report is not None,
         reference=_reference(reference, strength) if reference else None,
-        **_settings_of(options, "n", "samples", "looks", "scale", "restore"),
+        **_settings_of(options, "n", "samples", "skin", "scale", "restore"),
     )
     weights = {
         COLORS: options.weights,

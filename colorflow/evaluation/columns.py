@@ -29,10 +29,10 @@ from colorflow.evaluation.baselines import (
 )
 from colorflow.evaluation.metrics import bits_per_dim
 from colorflow.evaluation.subject import Subject
-from colorflow.limits import MOST_LOOKS
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.level import MEAN_CHANNELS
+from colorflow.model.skin import tone_latents
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo_model import Latents, PhotoModel
 from colorflow.training.tuning import TrainingColors
@@ -193,8 +193,11 @@ def _painted(weights: LoadedWeights, model_of: Callable[[Subject], PhotoModel]) 
 
     def sample(subject: Subject, n: int, generator: torch.Generator) -> Tensor:
         model = model_of(subject)
-        ab = model.decode(_latents(weights, n, generator))
-        return torch.from_numpy(model.paint(ab, MOST_LOOKS))
+        latents = _latents(weights, n, generator)
+        ab = model.decode(latents)
+        specs = [ColoringSpec(seeds=(0,) * len(weights.temperatures))] * n
+        tones = tone_latents([levels[0] for levels in latents])
+        return torch.from_numpy(model.paint(ab, specs, tones))
 
     return sample
 
@@ -217,7 +220,8 @@ def _principal(model_of: Callable[[Subject], PhotoModel]) -> PrincipalSampler:
         model = model_of(subject)
         first = ColoringSpec(seeds=(0,) * len(model.temperatures))
         ab, shares = model.principal(first, k)
-        return torch.from_numpy(model.paint(ab, first.looks)), np.array(shares)
+        specs = [first.principal_spec(number, k) for number in range(k)]
+        return torch.from_numpy(model.paint(ab, specs)), np.array(shares)
 
     return sample
 
@@ -228,7 +232,7 @@ def _photo_model(weights: LoadedWeights, subject: Subject) -> PhotoModel:
     def condition(*, mirrored: bool) -> Condition:
         return subject.mirrored if mirrored else subject.condition
 
-    return PhotoModel(weights, subject.condition.lightness, condition, lambda: subject.crops)
+    return PhotoModel(weights, subject.condition.lightness, condition, lambda: subject.large)
 
 
 def _latents(weights: LoadedWeights, n: int, generator: torch.Generator) -> list[Latents]:

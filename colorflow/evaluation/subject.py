@@ -19,7 +19,7 @@ from colorflow.color.degrade import degrade
 from colorflow.color.grid import GRID_SIZE, resize_by_area, resized, square_lightness, to_grid
 from colorflow.evaluation.metrics import PSNR_SIDE
 from colorflow.model.condition import Condition, Conditioner
-from colorflow.model.looks import crops_of
+from colorflow.open_photo import LARGE_SIZE
 from colorflow.photo import Kind, read_photo
 
 
@@ -33,7 +33,7 @@ class Subject:
         pixels: (H, W, 3) uint8, sRGB.
         condition: input of a model, one photo.
         mirrored: the same for the mirrored photo.
-        crops: the same for the photo's crops (`colorflow.model.looks`), in one batch.
+        large: the same for the photo at twice the side.
         ab: (1, 2, 64, 64), the true chroma, CIELAB units.
         lightness: (64, 64), L* in [0, 100] on the grid of the chroma, never degraded.
         rgb: (3, 64, 64), the photo on that grid, sRGB in [0, 1].
@@ -45,7 +45,7 @@ class Subject:
     pixels: NDArray[np.uint8]
     condition: Condition
     mirrored: Condition
-    crops: Condition
+    large: Condition
     ab: Tensor
     lightness: NDArray[np.float32]
     rgb: NDArray[np.float32]
@@ -86,10 +86,10 @@ class SubjectReader:
         digest = digest_of(pixels)
         if self._degraded:
             seen = degrade(pixels, np.random.default_rng(seed_for(digest, self._seed, "degrade")))
-            crops = [resize_by_area(crop, *seen.shape) for crop in crops_of(seen)]
+            large = resize_by_area(seen, LARGE_SIZE, LARGE_SIZE)
         else:
             seen = square_lightness(pixels)
-            crops = [square_lightness(crop) for crop in crops_of(pixels)]
+            large = square_lightness(pixels, LARGE_SIZE)
         small = resize_by_area(pixels, GRID_SIZE, GRID_SIZE) / 255
         lightness = torch.from_numpy(seen)[None, None]
         return Subject(
@@ -98,7 +98,7 @@ class SubjectReader:
             pixels=pixels,
             condition=self._conditioner(lightness),
             mirrored=self._conditioner(lightness.flip(-1)),
-            crops=self._conditioner(torch.from_numpy(np.stack(crops))[:, None]),
+            large=self._conditioner(torch.from_numpy(large)[None, None]),
             ab=torch.from_numpy(to_grid(pixels))[None],
             lightness=square_lightness(pixels, GRID_SIZE),
             rgb=np.moveaxis(small, -1, 0).astype(np.float32),

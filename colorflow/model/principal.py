@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.model.config import FINEST_GRID
-from colorflow.model.spatial import SpatialOperator, by_plane, contrast_of
+from colorflow.model.spatial import SpatialOperator, blurred, by_plane, contrast_of
 
 Array = NDArray[np.float32]
 
@@ -82,7 +82,7 @@ def modes_of(
     if np.abs(deviations).max() < _ALIKE:
         return np.zeros((k, 2, FINEST_GRID, FINEST_GRID), np.float32), np.full(k, 1 / k)
     things = operator.assigned(_enlarged(deviations))
-    things -= _blurred(things)
+    things -= blurred(things, MODE_SCALE)
     small = _reduced(things).reshape(len(things), -1)
     count = max(k, 2)
     mode_of = _clusters(small / np.linalg.norm(small, axis=1, keepdims=True).clip(1e-6), count)
@@ -116,13 +116,6 @@ def _enlarged(ab: Array) -> Array:
     """(..., g, g) -> (..., 64, 64), bicubic."""
     size = (FINEST_GRID, FINEST_GRID)
     return by_plane(lambda plane: cv2.resize(plane, size, interpolation=cv2.INTER_CUBIC), ab)
-
-
-def _blurred(ab: Array) -> Array:
-    """The large scale of (n, 2, 64, 64)."""
-    return by_plane(
-        lambda x: cv2.GaussianBlur(x, (0, 0), MODE_SCALE, borderType=cv2.BORDER_REFLECT), ab
-    )
 
 
 def _reduced(ab: Array) -> Array:

@@ -274,6 +274,11 @@ def by_plane(function: Callable[[Array], Any], planes: Array) -> Array:
     return results.reshape(*planes.shape[:-2], *results.shape[1:]).astype(np.float32)
 
 
+def blurred(ab: Array, std: float) -> Array:
+    """The large scale of (..., g, g): a Gaussian of this std, in cells."""
+    return by_plane(lambda x: cv2.GaussianBlur(x, (0, 0), std, borderType=cv2.BORDER_REFLECT), ab)
+
+
 def _shifted(ab: Array, mask: NDArray[np.bool_], colors: Array, responses: Array) -> Array:
     """Shifts each cell by what hints miss at their own; arguments as of `SpatialOperator.filled`.
 

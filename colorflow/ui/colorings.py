@@ -395,7 +395,7 @@ def make_colorings(
         summary_aside: as of `ColoredPhoto.replace_colorings`.
 
     Yields:
-        How many there are: 1 twice if the first one is replaced by the same with more looks.
+        How many there are: 1 twice if the quick first one is replaced by the same in full.
 
     Raises:
         ColorflowError: the photo cannot be read any more or colored, or a preview not written.
@@ -409,7 +409,7 @@ def make_colorings(
                 if job.end:
                     return
                 spec = one.spec
-                name = name_of(spec) if spec.looks > 1 else f"{name_of(spec)}_quick"
+                name = f"{name_of(spec)}_quick" if spec.quick else name_of(spec)
                 path, caption = folder / name, captions.of(spec, one.share)
                 if isinstance(one, ShownColoring):
                     coloring = replace(one, preview=path)
@@ -446,8 +446,8 @@ def color_anew(
 ) -> Make:
     """Principal colorings or samples of a photo.
 
-    Samples come one by one. Of principal colorings the first comes at once, from one look at the
-    photo, and is replaced by that of several looks.
+    Samples come one by one. Of principal colorings the first comes at once, without small
+    things and skin, and is replaced by the same in full.
 
     Args:
         colorizer: colors the photo.
@@ -519,8 +519,8 @@ def variation_of(spec: ColoringSpec) -> int | None:
 
 
 def _improves(spec: ColoringSpec, other: ColoringSpec) -> bool:
-    """Whether a coloring is another one made with more looks at the photo."""
-    return spec.looks > other.looks and replace(other, looks=spec.looks) == spec
+    """Whether a coloring is another, quick one in full."""
+    return other.quick and replace(other, quick=False) == spec
 
 
 def _samples(colorizer: Colorizer, photo: Photo, temperature: float, first: int, n: int) -> Made:
