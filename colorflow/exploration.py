@@ -16,6 +16,7 @@ from colorflow.model.config import FINEST_GRID
 from colorflow.model.hints import Hint
 from colorflow.model.intervals import NOMINAL_LEVELS, central_interval, check_sample_count
 from colorflow.model.level import slerp
+from colorflow.model.skin import tone_latents
 from colorflow.model.weights import LoadedWeights
 from colorflow.open_photo import Opener
 from colorflow.photo import Picture, read_picture
@@ -168,7 +169,8 @@ class Exploration:
 
         The samples have std 1, which is the model itself: the shipped temperatures are a matter of
         taste and would make it look too certain. The intervals are stretched by the factor in the
-        weights that made their coverage nominal on photos outside the training set.
+        weights that made their coverage nominal on photos outside the training set. On skin they
+        are those of its own colors.
 
         Args:
             picture: see `Colorizer`.
@@ -185,6 +187,8 @@ class Exploration:
         model, std1 = self._opener.open(picture, hints).model, [1.0] * len(self.levels)
         latents = [model.sample(self._spec_of(s), std1) for s in range(seed, seed + n)]
         ab = model.decode(latents, gain=1.0)
+        if model.skin is not None:
+            ab = model.skin.painted(ab, tone_latents([one[0] for one in latents]))
         middle, half_width = central_interval(torch.from_numpy(ab), level)
         factors = self._weights.interval_factors
         return Uncertainty(
@@ -193,6 +197,14 @@ class Exploration:
             half_width=(factors.get(level, 1.0) * half_width).numpy(),
             calibrated=level in factors,
         )
+
+    def skin(self, picture: Picture) -> NDArray[np.float32]:
+        """How far each cell gets the color of skin, (64, 64) from 0 to 1.
+
+        All zero where the weights have no head for skin.
+        """
+        found = self._opener.open(picture).model.skin
+        return np.zeros((FINEST_GRID, FINEST_GRID), np.float32) if found is None else found.weight
 
     def log_prob(
         self,
