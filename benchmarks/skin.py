@@ -5,13 +5,13 @@
 PHOTOS holds a folder for each collection that the masks name: `imagebase` (the folder images of
 github.com/Fugtemypt123/Imagebase), `flickr` (github.com/Abivishaq/dataset_flickrr2), and `viet`
 (the folder images of github.com/coderaohong/testing-repo). Nothing was trained on these photos, and
-no program marked them: the masks are polygons of skin and of what cannot be told, drawn by eye, with
-the part of the body, the tone and the age of the person.
+no program marked them: the masks are polygons of skin and of what cannot be told, drawn by eye,
+with the part of the body, the tone and the age of the person.
 
 For each group of polygons: recall (mean weight of skin's color on skin), error of chroma (root mean
 square, over gray's), share left gray (chroma below 8 where the truth has more than 11), share
-glowing (chroma 12 above the truth); and over all photos the share of the weight on what is not skin.
-The columns are the first coloring without skin's own color and with it.
+glowing (chroma 12 above the truth); and over all photos the share of the weight on what is not
+skin. The columns are the first coloring without skin's own color and with it.
 """
 
 from __future__ import annotations
@@ -107,12 +107,15 @@ def _measured(
         shown = cie.rgb_to_lab(one.render() / 255)[..., 1:]
         made.append(np.moveaxis(shown, 2, 0).astype(np.float32))
     weight = cv2.resize(colorizer.skin(pixels), (width, height), interpolation=cv2.INTER_LINEAR)
-    parts, known, skin_here = [], np.ones((height, width), bool), np.zeros((height, width), bool)
+    known, skin_here = np.ones((height, width), bool), np.zeros((height, width), bool)
     for polygon in entry["polygons"]:
-        inside = _filled(polygon["points"], height, width)
         if polygon["kind"] != "skin":
-            known &= ~inside
+            known &= ~_filled(polygon["points"], height, width)
+    parts = []
+    for polygon in entry["polygons"]:
+        if polygon["kind"] != "skin":
             continue
+        inside = _filled(polygon["points"], height, width) & known
         skin_here |= inside
         if inside.any():
             groups = tuple(_groups(polygon, inside.sum() * 512**2 / inside.size))
