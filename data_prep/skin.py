@@ -24,8 +24,9 @@ from colorflow.training.skin_pack import LAYOUT, LIGHTNESS_SIDE, MARKS_SIDE
 from data_prep.arrays import Batch
 from data_prep.photo_pack import PackKind
 
-SURE = 0.75
-"""How likely skin must be, or not be, for a mark of the teacher to count."""
+SURE, SURELY_NOT = 0.75, 0.1
+"""From which likelihood on a mark of the teacher counts as skin, and up to which as something else
+that has the color of skin; what lies between counts for nothing."""
 LEAST_CHROMA, HUES = 4.0, (5.0, 90.0)
 """What the teacher takes for skin counts if its chroma, in CIELAB units, and its hue, in degrees,
 can be those of skin."""
@@ -74,11 +75,9 @@ class SkinRows:
             return np.stack([share, weight + 1])
         mask = self._mask(path)
         if mask is not None:
-            share, weight = mask
+            return mask
         if self._teacher is not None:
-            likely = self._marked_by_teacher(pixels)
-            own = 1 - weight
-            share, weight = weight * share + own * likely[0], weight + own * likely[1]
+            return self._marked_by_teacher(pixels)
         return np.stack([share, weight])
 
     def _mask(self, path: Path) -> Array | None:
@@ -115,7 +114,8 @@ class SkinRows:
         likely = (self._teacher(rgb, ab) + mirrored[:, ::-1]) / 2
         chroma, hue = np.hypot(*ab), np.degrees(np.arctan2(ab[1], ab[0]))
         can_be = (chroma > LEAST_CHROMA) & (hue > HUES[0]) & (hue < HUES[1])
-        counts = np.where(likely > 0.5, (likely > SURE) & can_be, likely < 1 - SURE)
+        surely_not = likely < np.where(can_be, SURELY_NOT, 0.5)
+        counts = ((likely > SURE) & can_be) | surely_not
         side = (MARKS_SIDE, MARKS_SIDE)
         share = cv2.resize(likely.astype(np.float32), side, interpolation=cv2.INTER_LINEAR)
         weight = cv2.resize(counts.astype(np.float32), side, interpolation=cv2.INTER_LINEAR)

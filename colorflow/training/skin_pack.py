@@ -150,7 +150,8 @@ def _recolored(lightness: Array, target: Array, rng: np.random.Generator) -> tup
     turn = np.radians(rng.uniform(-8, 8))
     turned = np.stack([a * np.cos(turn) - b * np.sin(turn), a * np.sin(turn) + b * np.cos(turn)])
     cast = rng.normal(0, 2, (2, 1, 1))
-    return lightness, np.concatenate([target[:2], turned + cast]).astype(np.float32)
+    recolored = np.concatenate([target[:2], turned + cast])
+    return lightness.astype(np.float32), recolored.astype(np.float32)
 
 
 def _seen_in_color(lightness: Array, target: Array) -> Array:
