@@ -5,12 +5,13 @@ picture. Averaging removes patches and color casts of single samples. A mean is 
 samples, so a gain restores the contrast of its colors. It leaves the tint, the mean of the whole
 photo, as it is: raised too, it looks like a sepia print.
 
-The others differ from the first in single things: a coat, a wall, a flower. Each sample's deviation
-from the mean is assigned to things by the spatial operator, its tint and its large scale, which are
-casts, are left out, and what remains is clustered by direction. The mean of a cluster is a mode.
+The others differ from the first in things that are open: a coat, a wall, the ground. Each sample's
+deviation from the mean is assigned to things by the spatial operator, and its tint and its large
+scale, which are casts, count in part. The deviations are clustered, and a mode is the mean of those
+few that are nearest to the middle of a cluster: the mean of all of them would be pale, and a single
+one may be spoiled.
 
-Reference: Flury 1990 (principal points); Dhillon & Modha 2001 (spherical k-means); Arthur &
-Vassilvitskii 2007 (k-means++).
+Reference: Flury 1990 (principal points); Arthur & Vassilvitskii 2007 (k-means++).
 
 Dimensions: n samples, k modes, g a grid's side.
 """
@@ -43,9 +44,15 @@ LARGEST_GAIN = 2.2
 VIVID_SHARE = 0.9
 """A mean gets at most the contrast of this quantile of all samples."""
 MODE_SCALE = 14.0
-"""Std of the Gaussian beyond which a deviation is a cast, in cells of the 64x64 grid."""
-LARGEST_MODE_GAIN = 2.5
-"""Largest factor of the deviation of a mode."""
+"""Std of the Gaussian beyond which a deviation is of large scale, in cells of the 64x64 grid."""
+TINT_SHARE, LARGE_SHARE = 0.3, 0.6
+"""How far the tint and the large scale of a deviation count."""
+MODE_GAIN = 1.6
+"""Factor of the deviation of a mode: a mean of a few samples is nearer to the mean of all."""
+NEAREST = 4
+"""Samples of a mode."""
+LARGEST_TINT = 2.5
+"""Most that the mean color of the whole photo moves, in CIELAB units."""
 
 _CLUSTER_GRID = 16
 _ATTEMPTS, _ROUNDS, _SHIFT = 5, 50, 1e-4
@@ -73,43 +80,41 @@ def modes_of(
         k: how many, at most n.
 
     Returns:
-        (k, 2, 64, 64) deviations as strong as those of the samples, in order of decreasing share;
-        and the share of the samples behind each, (k,). The shares add up to 1, except for k = 1,
-        which gives the larger of two modes.
+        (k, 2, 64, 64) deviations in order of decreasing share; and the share of the samples in the
+        cluster of each, (k,). The shares add up to 1, except for k = 1, which gives the larger of
+        two modes.
     """
     deviations = samples - samples.mean(0)
-    deviations -= deviations.mean((-2, -1), keepdims=True)
     if np.abs(deviations).max() < _ALIKE:
         return np.zeros((k, 2, FINEST_GRID, FINEST_GRID), np.float32), np.full(k, 1 / k)
-    things = operator.assigned(_enlarged(deviations))
-    things -= blurred(things, MODE_SCALE)
-    small = _reduced(things).reshape(len(things), -1)
+    tints = deviations.mean((-2, -1), keepdims=True)
+    things = operator.assigned(_enlarged(deviations - tints))
+    things += TINT_SHARE * tints - (1 - LARGE_SHARE) * blurred(things, MODE_SCALE)
+    points = _reduced(things).reshape(len(things), -1)
     count = max(k, 2)
-    mode_of = _clusters(small / np.linalg.norm(small, axis=1, keepdims=True).clip(1e-6), count)
+    mode_of, middles = _clusters(points, count)
     counts = np.bincount(mode_of, minlength=count)
     chosen = np.argsort(-counts, kind="stable")[:k]
-    return (
-        np.stack([_mode(things[mode_of == i]) for i in chosen]),
-        counts[chosen] / counts.sum(),
-    )
+    modes = []
+    for middle in middles[chosen]:
+        nearest = np.argsort(np.linalg.norm(points - middle, axis=1), kind="stable")[:NEAREST]
+        modes.append(_with_little_tint(MODE_GAIN * things[nearest].mean(0)))
+    return np.stack(modes), counts[chosen] / counts.sum()
 
 
-def _mode(own: Array) -> Array:
-    """The mean of the deviations of a mode (m, 2, 64, 64), as strong as the median of them."""
-    if not len(own):  # fewer different samples than modes
-        return np.zeros(own.shape[1:], np.float32)
-    mean = own.mean(0)
-    wanted = float(np.median(contrast_of(own)))
-    gain = min(wanted / max(float(contrast_of(mean)), 1e-6), LARGEST_MODE_GAIN)
-    return (gain * mean).astype(np.float32)
+def _with_little_tint(mode: Array) -> Array:
+    """A deviation (2, 64, 64) whose mean is at most `LARGEST_TINT`."""
+    tint = mode.mean((-2, -1), keepdims=True)
+    keep = min(1.0, LARGEST_TINT / max(float(np.linalg.norm(tint)), 1e-6))
+    return np.asarray(mode - (1 - keep) * tint, np.float32)
 
 
-def _clusters(points: Array, count: int) -> NDArray[np.int64]:
-    """The number of the cluster of each of n points, (n,)."""
+def _clusters(points: Array, count: int) -> tuple[NDArray[np.int64], Array]:
+    """The number of the cluster of each of n points, (n,), and the middles of the clusters."""
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, _ROUNDS, _SHIFT)
     cv2.setRNGSeed(0)  # of this thread
-    _, labels, _ = cv2.kmeans(points, count, None, stop, _ATTEMPTS, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
-    return np.asarray(labels[:, 0], np.int64)
+    _, labels, middles = cv2.kmeans(points, count, None, stop, _ATTEMPTS, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
+    return np.asarray(labels[:, 0], np.int64), np.asarray(middles, np.float32)
 
 
 def _enlarged(ab: Array) -> Array:
