@@ -24,9 +24,10 @@ from colorflow.training.skin_pack import LAYOUT, LIGHTNESS_SIDE, MARKS_SIDE
 from data_prep.arrays import Batch
 from data_prep.photo_pack import PackKind
 
-SURE, SURELY_NOT = 0.75, 0.1
+SURE, SURELY_NOT = 0.3, 0.1
 """From which likelihood on a mark of the teacher counts as skin, and up to which as something else
-that has the color of skin; what lies between counts for nothing."""
+that has the color of skin; what lies between counts for nothing. A teacher of few labels is sure of
+faces, and less of the hands and arms that it has found, too."""
 LEAST_CHROMA, HUES = 4.0, (5.0, 90.0)
 """What the teacher takes for skin counts if its chroma, in CIELAB units, and its hue, in degrees,
 can be those of skin."""
@@ -114,10 +115,10 @@ class SkinRows:
         likely = (self._teacher(rgb, ab) + mirrored[:, ::-1]) / 2
         chroma, hue = np.hypot(*ab), np.degrees(np.arctan2(ab[1], ab[0]))
         can_be = (chroma > LEAST_CHROMA) & (hue > HUES[0]) & (hue < HUES[1])
-        surely_not = likely < np.where(can_be, SURELY_NOT, 0.5)
-        counts = ((likely > SURE) & can_be) | surely_not
+        counts = np.where(can_be, (likely > SURE) | (likely < SURELY_NOT), likely < SURE)
+        rising = ((likely - SURELY_NOT) / (2 * (SURE - SURELY_NOT))).clip(0, 1)
         side = (MARKS_SIDE, MARKS_SIDE)
-        share = cv2.resize(likely.astype(np.float32), side, interpolation=cv2.INTER_LINEAR)
+        share = cv2.resize(rising.astype(np.float32), side, interpolation=cv2.INTER_LINEAR)
         weight = cv2.resize(counts.astype(np.float32), side, interpolation=cv2.INTER_LINEAR)
         return np.stack([share, (weight > 0.9).astype(np.float32)])
 

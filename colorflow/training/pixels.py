@@ -15,6 +15,7 @@ model compute the coarse ones themselves.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -180,18 +181,35 @@ def crop_of(
 
 
 def random_box(rng: np.random.Generator, area: float) -> Box:
-    """A part of a photo with this share of its area, somewhat stretched, anywhere."""
-    stretch = np.exp(rng.uniform(-LARGEST_STRETCH, LARGEST_STRETCH))
-    height, width = min(1.0, np.sqrt(area) * stretch), min(1.0, np.sqrt(area) / stretch)
-    return rng.uniform(0, 1 - height), rng.uniform(0, 1 - width), height, width
+    """A part of a photo with this share of its area, somewhat stretched, anywhere.
+
+    With a share above 1 the photo is anywhere in it.
+    """
+    stretch, most = np.exp(rng.uniform(-LARGEST_STRETCH, LARGEST_STRETCH)), max(1.0, np.sqrt(area))
+    height, width = min(most, np.sqrt(area) * stretch), min(most, np.sqrt(area) / stretch)
+    return (
+        rng.uniform(*sorted((0, 1 - height))),
+        rng.uniform(*sorted((0, 1 - width))),
+        height,
+        width,
+    )
 
 
 def resampled(
     image: NDArray[np.float32], box: Box, side: int, *, mirrored: bool = False
 ) -> NDArray[np.float32]:
-    """A part of a square image (S, S, ...), resized to (side, side, ...), bilinear."""
-    size = image.shape[0]
+    """A part of a square image (S, S, ...), resized to (side, side, ...), bilinear.
+
+    A part that is larger than the image shows it several times.
+    """
     top, left, height, width = box
+    if max(height, width) > 1:
+        n, reduced = math.ceil(max(height, width)) + 1, max(1, round(side / max(height, width)))
+        image = cv2.resize(image, (reduced, reduced), interpolation=cv2.INTER_AREA)
+        image = np.tile(image, (n, n, 1)[: image.ndim])
+        top, left = top % 1 / n, left % 1 / n
+        height, width = height / n, width / n
+    size = image.shape[0]
     step = size / side
     # Centers of pixels: x + 0.5 of the result lies at left * S + width * step * (x + 0.5) of the
     # image.

@@ -49,6 +49,8 @@ from colorflow.training.until_budget import train_to_budget
 TEACHER, STUDENT = "teacher", "student"
 """Names of what is trained, and of their folders in a run."""
 TEACHER_FORMAT = "colorflow-skin-teacher-1"
+RARITY = 3.0
+"""How much more skin counts than what is not skin: gray hands are worse than warm wood."""
 CHROMA_ERROR = 5.0
 """CIELAB units of chroma that count as much as one nat of where skin is."""
 MOST_TONES, LEAST_CELLS = 2000, 60
@@ -84,8 +86,10 @@ class SkinObjective(Objective[SkinHead, Condition]):
         """(B,); see the class. `target` holds share of skin, weight, a and b, (B, 4, 64, 64)."""
         share, weight, ab = target[:, :1], target[:, 1:2], target[:, 2:]
         log_odds, chroma = self.found(module, condition)
-        where = F.binary_cross_entropy_with_logits(log_odds, share, weight, reduction="none")
-        loss = where.mean((1, 2, 3)) / 0.9
+        where = F.binary_cross_entropy_with_logits(
+            log_odds, share, weight, reduction="none", pos_weight=log_odds.new_tensor(RARITY)
+        )
+        loss = where.mean((1, 2, 3))
         if self.pyramid is None:
             return loss
         sure = (weight * share * (share > LEAST_SHARE)).expand_as(ab)

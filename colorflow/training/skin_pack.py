@@ -9,9 +9,9 @@ It is a folder that `python -m data_prep PHOTOS -o PACK --skin` writes (`colorfl
     skin.npy        (N, 2, 96, 96) uint8, 255 times the share of skin, and how much the mark counts
 
 Every training row is a view of a photo, made anew at every step: a random crop down to a tenth of
-the photo, mirrored half of the time, so that faces have all sizes. Half of the views for the
-student, who sees lightness alone, are degraded like old prints. Views for the teacher, who sees
-color, have other exposures and casts instead.
+the photo, or the photo several times beside itself, so that faces have all sizes. Half of the views
+for the student, who sees lightness alone, are degraded like old prints. Views for the teacher, who
+sees color, have other exposures and casts instead.
 """
 
 from __future__ import annotations
@@ -51,8 +51,9 @@ LAYOUT = Layout(
         "skin": (np.uint8, (2, MARKS_SIDE, MARKS_SIDE)),
     },
 )
-LEAST_AREA = 0.1
-"""Smallest area of a crop, as a share of the photo."""
+LEAST_AREA, LARGEST_AREA = 0.1, 10.0
+"""Smallest and largest area of a view, as a share of the photo. Above 1 the photo is seen several
+times, and its people are small."""
 DEGRADED_SHARE = 0.5
 
 Array = NDArray[np.float32]
@@ -130,7 +131,7 @@ class SkinPack:
         box, mirrored = (0.0, 0.0, 1.0, 1.0), False
         degraded = view == WHOLE.index("whole_degraded") and not self.in_color
         if view >= len(WHOLE):
-            box = random_box(rng, np.exp(rng.uniform(np.log(LEAST_AREA), 0)))
+            box = random_box(rng, np.exp(rng.uniform(np.log(LEAST_AREA), np.log(LARGEST_AREA))))
             mirrored = rng.random() < 0.5
             degraded = rng.random() < DEGRADED_SHARE and not self.in_color
         lightness = resampled(lightness, box, SQUARE_SIZE, mirrored=mirrored)
