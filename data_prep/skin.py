@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from colorflow.color.grid import GRID_SIZE, SQUARE_SIZE, resize_by_area, square_lightness, to_grid
+from colorflow.color.grid import resize_by_area, square_lightness, to_grid
 from colorflow.errors import PhotoError
 from colorflow.photo import read_photo
 from colorflow.training.pixels import L_STEPS
@@ -106,21 +106,12 @@ class SkinRows:
 
     def _marked_by_teacher(self, pixels: NDArray[np.uint8]) -> Array:
         assert self._teacher is not None
-        square = resize_by_area(pixels, SQUARE_SIZE, SQUARE_SIZE)
-        if square.ndim == 2:
-            square = np.repeat(square[..., None], 3, 2)
-        rgb = np.round(square).astype(np.uint8)
-        ab = to_grid(rgb, GRID_SIZE)
-        mirrored = self._teacher(np.ascontiguousarray(rgb[:, ::-1]), ab[..., ::-1].copy())
-        likely = (self._teacher(rgb, ab) + mirrored[:, ::-1]) / 2
+        likely, ab = self._teacher(pixels), to_grid(pixels, MARKS_SIDE)
         chroma, hue = np.hypot(*ab), np.degrees(np.arctan2(ab[1], ab[0]))
         can_be = (chroma > LEAST_CHROMA) & (hue > HUES[0]) & (hue < HUES[1])
         counts = np.where(can_be, (likely > SURE) | (likely < SURELY_NOT), likely < SURE)
         rising = ((likely - SURELY_NOT) / (2 * (SURE - SURELY_NOT))).clip(0, 1)
-        side = (MARKS_SIDE, MARKS_SIDE)
-        share = cv2.resize(rising.astype(np.float32), side, interpolation=cv2.INTER_LINEAR)
-        weight = cv2.resize(counts.astype(np.float32), side, interpolation=cv2.INTER_LINEAR)
-        return np.stack([share, (weight > 0.9).astype(np.float32)])
+        return np.stack([rising, counts]).astype(np.float32)
 
 
 def skin_kind(

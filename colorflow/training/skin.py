@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from colorflow.color.grid import SQUARE_SIZE, resized, square_lightness, to_grid
 from colorflow.device import best_device
 from colorflow.errors import TrainingError
 from colorflow.model.condition import (
@@ -39,9 +40,10 @@ from colorflow.model.weights import (
     write_tensors,
 )
 from colorflow.training.objective import Objective
+from colorflow.training.pixels import frozen_maps
 from colorflow.training.run_folder import RunFolder, load_best
 from colorflow.training.schedule import Budget
-from colorflow.training.skin_pack import SkinPack
+from colorflow.training.skin_pack import MARKS_SIDE, SkinPack
 from colorflow.training.targets import paint
 from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory, processor_seconds
 from colorflow.training.until_budget import train_to_budget
@@ -55,6 +57,8 @@ CHROMA_ERROR = 5.0
 """CIELAB units of chroma that count as much as one nat of where skin is."""
 MOST_TONES, LEAST_CELLS = 2000, 60
 """Photos that tell the distribution of tones, and cells of skin that such a photo has at least."""
+PART, STARTS = 0.6, (0.0, 0.4)
+"""Share of each side that a crop for the teacher has, and where crops begin."""
 LEAST_SHARE = 0.6
 """Cells with less skin than this do not tell which chroma skin has."""
 
@@ -259,7 +263,7 @@ def _command(name: str, run_folder: Path) -> str:
 
 
 class Teacher:
-    """Marks skin in color photos.
+    """Marks skin in color photos, which it sees as a whole and in four crops.
 
     Args:
         path: of the weights that `export_teacher` wrote.
@@ -274,17 +278,32 @@ class Teacher:
         self._features = Features()
 
     @torch.inference_mode()
-    def __call__(self, rgb: NDArray[np.uint8], ab: NDArray[np.float32]) -> NDArray[np.float32]:
-        """How likely skin is, (64, 64), of a photo (256, 256, 3) with its chroma (2, 64, 64)."""
-        seen = torch.from_numpy(rgb).permute(2, 0, 1)[None].float() * (100 / 255)
-        planes = F.pad(torch.from_numpy(ab)[None], (0, 0, 0, 0, 1, 0), value=1.0)
-        lab = torch.from_numpy(_lightness(rgb))[None, None]
+    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """How likely skin is, (96, 96), of a photo (H, W, 3)."""
+        crops = [(0.0, 0.0, 1.0), *((top, left, PART) for top in STARTS for left in STARTS)]
+        squares = [_square(pixels, *crop) for crop in crops]
+        rgb = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float()
+        ab = torch.from_numpy(np.stack([to_grid(square) for square in squares]))
+        lightness = torch.from_numpy(np.stack([square_lightness(x) for x in squares]))[:, None]
         condition = Condition(
-            lightness=coarse_lightness(lab), features=self._features(seen), planes=planes
+            lightness=coarse_lightness(lightness),
+            features=frozen_maps(self._features, rgb * (100 / 255), 8),
+            planes=F.pad(ab, (0, 0, 0, 0, 1, 0), value=1.0),
         )
-        return self._head(condition)[0][0, 0].sigmoid().numpy()
+        likely = self._head(condition)[0][:, 0].sigmoid().numpy()
+        found = np.zeros((MARKS_SIDE, MARKS_SIDE), np.float32)
+        for (top, left, part), own in zip(crops, likely, strict=True):
+            y, x, side = (round(MARKS_SIDE * value) for value in (top, left, part))
+            here = cv2.resize(own, (side, side), interpolation=cv2.INTER_LINEAR)
+            found[y : y + side, x : x + side] = np.maximum(found[y : y + side, x : x + side], here)
+        return found
 
 
-def _lightness(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    return np.ascontiguousarray(lab[..., 0], np.float32)
+def _square(pixels: NDArray[np.uint8], top: float, left: float, part: float) -> NDArray[np.uint8]:
+    """A part of a photo as (256, 256, 3)."""
+    height, width = pixels.shape[:2]
+    rows = slice(round(top * height), max(round((top + part) * height), 1))
+    columns = slice(round(left * width), max(round((left + part) * width), 1))
+    cut = pixels[rows, columns]
+    cut = np.repeat(cut[..., None], 3, 2) if cut.ndim == 2 else cut
+    return resized(np.ascontiguousarray(cut), SQUARE_SIZE, SQUARE_SIZE)
