@@ -177,7 +177,13 @@ class Colorizer(Exploration):
         return opened.sampled(first, n) if samples else opened.principal(first, n)
 
     def colorize_progressively(
-        self, picture: Picture, n: int = 4, temperature: float = 1.0, seed: int = 0
+        self,
+        picture: Picture,
+        n: int = 4,
+        temperature: float = 1.0,
+        seed: int = 0,
+        *,
+        skin: bool = True,
     ) -> Iterator[list[Coloring]]:
         """Makes principal colorings, the first one at once.
 
@@ -186,13 +192,15 @@ class Colorizer(Exploration):
             n: as of `colorize`.
             temperature: see the class.
             seed: as of `colorize`.
+            skin: as of `colorize`.
 
         Yields:
             The first coloring, alone, without small things and skin; then what `colorize` returns.
         """
         check_seed(seed)
         opened = self._opener.open(picture)
-        first = ColoringSpec(seeds=(seed,) * len(self.levels), temperature=temperature)
+        seeds = (seed,) * len(self.levels)
+        first = ColoringSpec(seeds=seeds, temperature=temperature, skin=skin)
         yield opened.principal(replace(first, quick=True), n, shown=1)
         yield opened.principal(first, n)
 

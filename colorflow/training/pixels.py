@@ -205,8 +205,8 @@ def resampled(
     top, left, height, width = box
     if max(height, width) > 1:
         n, reduced = math.ceil(max(height, width)) + 1, max(1, round(side / max(height, width)))
-        image = cv2.resize(image, (reduced, reduced), interpolation=cv2.INTER_AREA)
-        image = np.tile(image, (n, n, 1)[: image.ndim])
+        small = cv2.resize(image, (reduced, reduced), interpolation=cv2.INTER_AREA)
+        image = np.tile(small, (n, n, 1)[: image.ndim]).astype(np.float32)
         top, left = top % 1 / n, left % 1 / n
         height, width = height / n, width / n
     size = image.shape[0]

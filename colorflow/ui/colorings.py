@@ -137,6 +137,7 @@ class ColoringOptions:
     temperature: float
     seed: int
     samples: bool
+    skin: bool = True
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -255,7 +256,9 @@ class ColoredPhoto:
         spec, n = self.aside[0].spec, principal.of
         if len(self.aside) < n:
             return None
-        return ColoringOptions(n=n, temperature=spec.temperature, seed=spec.seed, samples=False)
+        return ColoringOptions(
+            n=n, temperature=spec.temperature, seed=spec.seed, samples=False, skin=spec.skin
+        )
 
     def bring_back(self) -> None:
         """Show the principal colorings again that were put aside.
@@ -455,16 +458,16 @@ def color_anew(
         options: which colorings are wanted.
         progressively: whether somebody waits for the first picture.
     """
-    n, temperature, seed = options.n, options.temperature, options.seed
+    n, temperature, seed, skin = options.n, options.temperature, options.seed, options.skin
 
     def make(photo: Photo) -> Made:
         if options.samples:
-            yield from _samples(colorizer, photo, temperature, seed, n)
+            yield from _samples(colorizer, photo, temperature, seed, n, skin=skin)
         elif progressively:
-            for made in colorizer.colorize_progressively(photo, n, temperature, seed):
+            for made in colorizer.colorize_progressively(photo, n, temperature, seed, skin=skin):
                 yield from made
         else:
-            yield from colorizer.colorize(photo, n, temperature, seed, force=True)
+            yield from colorizer.colorize(photo, n, temperature, seed, force=True, skin=skin)
         colored_photo.options = options
 
     return make
@@ -491,7 +494,8 @@ def vary(colorizer: Colorizer, colored_photo: ColoredPhoto, n: int, *, alike: bo
         if alike:
             yield from colorizer.resample(photo, chosen.spec, fine, seed, n)
         else:
-            yield from _samples(colorizer, photo, chosen.spec.temperature, seed, n)
+            spec = chosen.spec
+            yield from _samples(colorizer, photo, spec.temperature, seed, n, skin=spec.skin)
 
     return make
 
@@ -523,9 +527,13 @@ def _improves(spec: ColoringSpec, other: ColoringSpec) -> bool:
     return other.quick and replace(other, quick=False) == spec
 
 
-def _samples(colorizer: Colorizer, photo: Photo, temperature: float, first: int, n: int) -> Made:
+def _samples(
+    colorizer: Colorizer, photo: Photo, temperature: float, first: int, n: int, *, skin: bool
+) -> Made:
     for seed in range(first, first + n):
-        yield from colorizer.colorize(photo, 1, temperature, seed, samples=True, force=True)
+        yield from colorizer.colorize(
+            photo, 1, temperature, seed, samples=True, force=True, skin=skin
+        )
 
 
 def _next_seed(colored_photo: ColoredPhoto) -> int:

@@ -177,6 +177,13 @@ class ColorizeLayout:
                 "Another number gives other colors, the same number the same. The name of a "
                 "sample's download says its own.",
             )
+            self.skin = gr.Checkbox(
+                True,
+                label="Skin in the color of skin",
+                info="Of the next colorings. Untick it for a photo in which something else, such "
+                "as a statue, is taken for skin.",
+                elem_id="skin",
+            )
 
     def _build_gallery(self) -> None:
         self.view = gr.Radio(

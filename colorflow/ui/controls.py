@@ -66,13 +66,16 @@ def checked_seed(seed: int | None, label: str = "Seed") -> int:
     return int(seed)
 
 
-def options_of(n: int, temperature: float, seed: int | None, view: str) -> ColoringOptions:
+def options_of(
+    n: int, temperature: float, seed: int | None, skin: bool, view: str
+) -> ColoringOptions:
     """What the visitor wants, from the values of the controls.
 
     Args:
         n: number of colorings.
         temperature: multiplies the shipped temperatures.
         seed: of the first sample.
+        skin: whether skin gets its own color.
         view: `SUMMARY` for principal colorings, `SAMPLES` for samples.
 
     Raises:
@@ -83,4 +86,5 @@ def options_of(n: int, temperature: float, seed: int | None, view: str) -> Color
         temperature=temperature,
         seed=checked_seed(seed),
         samples=view == SAMPLES,
+        skin=skin,
     )
