@@ -67,6 +67,8 @@ class Column:
             show what one seed has in common on all photos. None without seeds.
         principal: from a photo and k to its principal colorings (k, 2, 64, 64) and their shares
             (k,), which are measured instead of samples.
+        skin: from a photo to the cells that are taken for skin, (64, 64), on which all columns are
+            compared. None without a head for skin.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Column:
     interval_factors: Mapping[float, float] = field(default_factory=dict)
     samples_by_seed: Callable[[NDArray[np.uint8]], Tensor] | None = None
     principal: PrincipalSampler | None = None
+    skin: Callable[[Subject], NDArray[np.bool_]] | None = None
 
 
 def columns_of(weights: LoadedWeights) -> list[Column]:
@@ -96,6 +99,7 @@ def columns_of(weights: LoadedWeights) -> list[Column]:
             name="colorflow",
             sample=_painted(weights, model_of),
             samples_by_seed=_samples_by_seed(weights),
+            skin=_skin(model_of) if pyramid.skin_head is not None else None,
             **density,
         ),
         Column(
@@ -224,6 +228,17 @@ def _principal(model_of: Callable[[Subject], PhotoModel]) -> PrincipalSampler:
         return torch.from_numpy(model.paint(ab, specs)), np.array(shares)
 
     return sample
+
+
+def _skin(model_of: Callable[[Subject], PhotoModel]) -> Callable[[Subject], NDArray[np.bool_]]:
+    """Finds the cells that mostly get the color of skin."""
+
+    def found(subject: Subject) -> NDArray[np.bool_]:
+        skin = model_of(subject).skin
+        assert skin is not None
+        return skin.weight > 0.5
+
+    return found
 
 
 def _photo_model(weights: LoadedWeights, subject: Subject) -> PhotoModel:

@@ -227,6 +227,15 @@ def _set_statistics(records: Sequence[PhotoMeasures], name: str) -> dict[str, St
             found[name_of_steps] = ratio_of(
                 mean_of(np.where(known, values, 0.0)), mean_of(known.astype(np.float64))
             )
+    error, true, gray, colored, glows, cells = np.array(
+        [record.columns[name].skin_sums for record in records]
+    ).T
+    little = 1e-9  # a bootstrap sample may be without skin
+    if true.any():
+        found["skin_error_to_gray"] = ratio_of(root_mean_of(error), root_mean_of(true + little))
+        found["skin_glowing"] = ratio_of(mean_of(glows), mean_of(cells + little))
+    if colored.any():
+        found["skin_left_gray"] = ratio_of(mean_of(gray), mean_of(colored + little))
     return found
 
 

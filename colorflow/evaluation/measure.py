@@ -38,6 +38,7 @@ class ColumnMeasures:
         levels: bits per dimension by level, for a model with levels.
         seam_steps: mean steps of chroma at the borders of the coarsest cells, and elsewhere.
         thing_steps: of the first sample, as of `metrics.thing_steps`.
+        skin_sums: of the first sample, as of `metrics.skin_sums`.
         tints: (n, 2), mean ab of the sample of each seed; (0, 2) without seeds.
         shares: of the modes among principal colorings, with the sum 1; empty for other columns.
         nearest: index of the mode that the truth is nearest to; 0 without modes.
@@ -47,6 +48,7 @@ class ColumnMeasures:
     values: dict[str, float]
     seam_steps: tuple[float, float]
     thing_steps: tuple[float, float] = (float("nan"), float("nan"))
+    skin_sums: tuple[float, ...] = (0.0,) * 6
     levels: dict[str, float] = field(default_factory=dict)
     tints: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
     shares: tuple[float, ...] = ()
@@ -98,6 +100,8 @@ def measure(
         NotFiniteError: if a column gives a value that is not finite.
     """
     truth = Column(name="truth", sample=lambda *_: subject.ab, one=True)
+    finders = [column.skin for column in columns if column.skin is not None]
+    skin = finders[0](subject) if finders else np.zeros(subject.lightness.shape, bool)
     samples: dict[str, Tensor] = {}
     found: dict[str, ColumnMeasures] = {}
     densities: dict[object, tuple[dict[str, float], dict[str, float]]] = {}
@@ -126,6 +130,7 @@ def measure(
     for name, ab in samples.items():
         found[name].values["psnr"] = _psnr(subject, ab[0])
         found[name].thing_steps = metrics.thing_steps(ab[0], subject.ab[0])
+        found[name].skin_sums = metrics.skin_sums(ab[0], subject.ab[0], skin)
     features = _judge(judge, subject, torch.stack([ab[0] for ab in samples.values()]), found)
     return PhotoMeasures(columns=found, features=features), samples[columns[0].name]
 

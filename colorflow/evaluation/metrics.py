@@ -21,6 +21,10 @@ from colorflow.color.cie import linear_to_srgb, rgb_in_gamut
 
 Floats = NDArray[np.float32]
 
+SKIN_CHROMA, SKIN_HUE = 4.0, 95.0
+"""Least chroma, in CIELAB units, and largest hue, in degrees, that skin can have."""
+GRAY, COLORED, GLOW = 8.0, 11.0, 12.0
+"""Chroma of what is left gray, of skin that need not be, and of what glows above the truth."""
 STEP_CELLS = 6
 """Distance of the cells between which steps of chroma are measured, in cells of the 64x64 grid."""
 FLAT_BELOW, EDGE_ABOVE = 3.0, 15.0
@@ -135,6 +139,31 @@ def thing_steps(ab: Tensor, truth: Tensor) -> tuple[float, float]:
     contrast = float((ab - ab.mean((1, 2), keepdim=True)).norm(dim=0).mean())
     own = own / max(contrast, 1e-6)
     return float(own[true < FLAT_BELOW].mean()), float(own[true > EDGE_ABOVE].mean())
+
+
+def skin_sums(ab: Tensor, truth: Tensor, found: NDArray[np.bool_]) -> tuple[float, ...]:
+    """How skin is colored, as sums over cells, which photos share.
+
+    Args:
+        ab: (2, 64, 64) of a coloring, CIELAB units.
+        truth: (2, 64, 64).
+        found: (64, 64), what is taken for skin.
+
+    Returns:
+        Over the cells that are taken for skin and whose true color can be skin's: the sum of
+        squared errors of ab, that of squared true ab, the cells left gray (chroma below `GRAY`,
+        and above `COLORED` in truth), those above `COLORED` in truth, the cells that glow (chroma
+        `GLOW` above the truth), and all.
+    """
+    true = truth.norm(dim=0)
+    hue = torch.rad2deg(torch.atan2(truth[1], truth[0]))
+    is_skin = torch.from_numpy(found) & (true > SKIN_CHROMA) & (hue > 0) & (hue < SKIN_HUE)
+    own, true = ab.norm(dim=0)[is_skin], true[is_skin]
+    error = (ab - truth).square().sum(0)[is_skin].sum()
+    colored = true > COLORED
+    gray, glows = (own < GRAY) & colored, own > true + GLOW
+    sums = (error, true.square().sum(), gray.sum(), colored.sum(), glows.sum(), is_skin.sum())
+    return tuple(map(float, sums))
 
 
 def _steps(ab: Tensor) -> Tensor:
