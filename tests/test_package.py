@@ -50,7 +50,7 @@ import colorflow
 from colorflow import Colorizer
 from colorflow.files import default_weights
 
-(coloring,) = Colorizer.load().colorize("photo.png", n=1, looks=1)
+(coloring,) = Colorizer.load().colorize("photo.png", n=1)
 coloring.save("python.png")
 print(sys.prefix)
 print(colorflow.__file__)

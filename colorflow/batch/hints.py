@@ -71,7 +71,8 @@ class PhotoHints:
             return hints
         fields = asdict(self.start)
         fields |= fields["spec"]
-        return {"coloring": {name: fields[name] for name in _COLORING}, "hints": hints}
+        coloring = {name: fields[name] for name in (*_COLORING, "skin")}
+        return {"coloring": coloring, "hints": hints}
 
 
 def read_hints(path: Path) -> dict[str, PhotoHints]:

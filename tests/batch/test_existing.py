@@ -114,7 +114,7 @@ def test_a_link_to_a_result_is_written_through(
         ({"weights": GAIN + 0.5}, "was made with other weights ("),
         ({"seed": 4}, "was made with seed 0"),
         ({"samples": True}, "is principal coloring a"),
-        ({"looks": 5}, "was made with 1 looks"),
+        ({"skin": False}, "was made with another choice of skin's color"),
     ],
     ids=str,
 )

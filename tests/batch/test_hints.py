@@ -29,7 +29,7 @@ def test_hints_are_read(path: Path) -> None:
 
 
 def test_the_coloring_that_hints_were_given_on_is_read_as_it_was_written(path: Path) -> None:
-    sampled = ColoringSpec(seeds=(7, 7, 9), temperature=0.5, looks=1)
+    sampled = ColoringSpec(seeds=(7, 7, 9), temperature=0.5, skin=False)
     mode = ColoringSpec(seeds=(None,) * 3, principal=PrincipalSpec(number=2, of=4, seed=5))
     given = {
         "a.jpg": PhotoHints(
@@ -41,13 +41,24 @@ def test_the_coloring_that_hints_were_given_on_is_read_as_it_was_written(path: P
     assert read_hints(path) == given
 
 
+def test_a_coloring_of_an_earlier_version_has_no_color_of_skin(path: Path) -> None:
+    """These versions knew none, and wrote how often they had looked at the photo."""
+    older = {name: value for name, value in COLORING.items() if name != "skin"}
+    for fields in (older, older | {"looks": 5}):
+        path.write_text(json.dumps({"a": {"hints": [GOOD], "coloring": fields}}))
+        start = read_hints(path)["a"].start
+        assert start is not None
+        assert not start.spec.skin
+        assert start.spec.seeds == (None, 3)
+
+
 GOOD = {"row": 1, "column": 1, "a": 1, "b": 1}
 MEAN = {"number": 0, "of": 4, "seed": 0}
 COLORING = {
     "seeds": [None, 3],
     "principal": MEAN,
     "temperature": 1,
-    "looks": 5,
+    "skin": True,
     "weights": "0123456789abcdef",
     "saturation": 1.5,
     "pale": 1,
@@ -73,7 +84,7 @@ def on(**other: object) -> str:
         ('{"a": {"coloring": 3, "hints": []}}', "coloring: expected seeds, principal, temp"),
         (
             on(strengths=[]),
-            "seeds, principal, temperature, looks, weights, saturation and pale",
+            "seeds, principal, temperature, weights, saturation and pale",
         ),
         (on(saturation=7), "coloring: saturation: expected 0 to 2, got 7"),
         (on(pale=False), "coloring: pale: expected a number, got false"),
@@ -89,7 +100,7 @@ def on(**other: object) -> str:
         (on(temperature="1"), 'temperature: expected a number, got "1"'),
         (on(temperature=float("nan")), "coloring: temperature: expected 0 to"),
         (on(temperature=10**400), "coloring: "),
-        (on(looks=2), "coloring: looks: expected 1 or 5, got 2"),
+        (on(skin=1), "coloring: skin: expected true or false, got 1"),
         (on(weights=None), "coloring: weights: expected their digest, got null"),
         ('{"a": [1]}', "'a': hint 1: expected row, column, a and b, got 1"),
         ('{"a": [{}]}', "'a': hint 1: expected row, column, a and b, got an object with nothing"),

@@ -49,9 +49,9 @@ def test_it_carries_over_what_python_and_the_page_do(
     assert main(command) == 0
     result = tmp_path / "b_s0.png"
     (expected,) = colorizer.colorize(
-        album / "b.png", 1, samples=True, looks=1, reference=coffee, strength=0.9
+        album / "b.png", 1, samples=True, reference=coffee, strength=0.9
     )
-    (without,) = colorizer.colorize(album / "b.png", 1, samples=True, looks=1)
+    (without,) = colorizer.colorize(album / "b.png", 1, samples=True)
     made = read_photo(result).pixels
     np.testing.assert_allclose(made, expected.render(), atol=1)
     assert np.abs(made.astype(int) - without.render()).max() > 5
@@ -90,7 +90,7 @@ def test_a_large_reference_gives_the_same_colors(
     reduced = read_reference(tmp_path / "large.png").photo
     assert (reduced.width, reduced.height) == (1024, 683)
     made = [
-        colorizer.colorize(album / "b.png", 1, samples=True, looks=1, reference=one)[0].render()
+        colorizer.colorize(album / "b.png", 1, samples=True, reference=one)[0].render()
         for one in (reduced, tmp_path / "large.png", coffee)
     ]
     for one in made:
@@ -101,7 +101,7 @@ def test_references_in_turn_do_not_mix(album: Path, coffee: Path, colorizer: Col
     """The latents of the last one are kept."""
     photo, turned = album / "a.jpg", _turned(coffee)
     made = [
-        colorizer.colorize(photo, 1, samples=True, looks=1, reference=one)[0].ab
+        colorizer.colorize(photo, 1, samples=True, reference=one)[0].ab
         for one in (coffee, coffee, turned, coffee)
     ]
     np.testing.assert_array_equal(made[1], made[0])

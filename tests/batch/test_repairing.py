@@ -158,7 +158,7 @@ def test_a_repaired_photo_is_colored_and_enlarged_in_one_go(
     photo = save(cv2.cvtColor(worn, cv2.COLOR_RGB2GRAY), tmp_path / "a.png")
     (outcome,) = work(Settings(repair=True), photo).values()
     assert outcome.status == "done"
-    want = colorizer.colorize(repairer.repair(photo).photo, looks=1, n=1)[0]
+    want = colorizer.colorize(repairer.repair(photo).photo, n=1)[0]
     made = read_photo(out / "a_a.png").pixels
     assert np.abs(made.astype(int) - want.render()).max() <= 1
     said = read_statements(out / "a_a.png")

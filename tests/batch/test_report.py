@@ -45,7 +45,7 @@ def test_a_report_has_a_record_a_file_in_the_order_of_the_inputs(
     assert report["began"] == "2026-01-02T12:00:00+00:00"
     assert report["seconds"] == 1.235
     assert report["settings"] == {
-        "n": 2, "seed": 4, "temperature": 0.5, "samples": False, "looks": 1,
+        "n": 2, "seed": 4, "temperature": 0.5, "samples": False, "skin": True,
         "overwrite": False, "scale": 1, "restore": False,
         "crop": False, "repair": False, "sensitivity": 0, "fading": False,
     }  # fmt: skip
@@ -62,7 +62,7 @@ def test_a_report_has_a_record_a_file_in_the_order_of_the_inputs(
     }  # fmt: skip
     assert (b["path"], c["path"]) == (str(album / "b.png"), str(album / "inner" / "c.jpg"))  # type: ignore[has-type]
     assert (b["width"], b["height"], b["status"], b["reason"]) == (64, 48, "done", None)  # type: ignore[has-type]
-    made = colorizer.colorize(album / "b.png", 2, 0.5, 4, looks=1)
+    made = colorizer.colorize(album / "b.png", 2, 0.5, 4)
     for label, want, coloring in zip("ab", made, b["colorings"], strict=True):  # type: ignore[has-type]
         np.testing.assert_allclose(coloring.pop("bits_per_dim"), want.bits_per_dim, atol=1e-4)
         path = str(tmp_path / "out" / f"b_{label}.png")

@@ -66,7 +66,7 @@ def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_pat
     Image.new("L", (8, 6), 90).save(photos / "inner" / "c.png")
     arguments = [
         *("--seed", "7", "-n", "3", "--temperature", "0", "--samples", "--force", "--overwrite"),
-        *("--looks", "5", "--quality", "80"),
+        *("--no-skin", "--quality", "80"),
         *("--weights", "w.safetensors", "--device", "cuda:1", "--workers", "5"),
         *("-r", "--ext", "webp", "--name", "{seed} {stem}.{ext}"),
         *("--report", str(tmp_path / "r.json")),
@@ -78,7 +78,7 @@ def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_pat
         seed=7,
         temperature=0,
         samples=True,
-        looks=5,
+        skin=False,
         overwrite=True,
         quality=80,
         likelihood=True,
@@ -142,7 +142,7 @@ def test_colorize_passes_hints_on(photos: Path, fake_run: FakeRun, tmp_path: Pat
         ["--name", "{x}.{ext}"],
         ["-n", "2", "--name", "{stem}.{ext}"],
         ["--ext", "gif"],
-        ["--looks", "3"],
+        ["--seed", "x"],
         ["--workers", "0"],
     ],
 )

@@ -191,13 +191,13 @@ def principals(draw: st.DrawFn) -> Principal:
     temperature=st.floats(0, 1e6, allow_nan=False),
     model=st.from_regex(r"[A-Za-z0-9_.:+-]{1,100}", fullmatch=True),
     principal=st.none() | principals(),
-    looks=st.sampled_from([1, 5]),
+    skin=st.booleans(),
 )
 @settings(max_examples=30)
 def test_the_statement_says_everything(
-    seed: int, temperature: float, model: str, principal: Principal | None, looks: int
+    seed: int, temperature: float, model: str, principal: Principal | None, skin: bool
 ) -> None:
-    provenance = Provenance(seed, temperature, model, principal=principal, looks=looks)
+    provenance = Provenance(seed, temperature, model, principal=principal, skin=skin)
     assert provenance_in(f"before\n{provenance.statement}\nafter") == provenance
     for hints in (None, "00ff00ff00ff00ff"):
         whole = replace(
@@ -208,6 +208,16 @@ def test_the_statement_says_everything(
             strength=0.7 if hints else None,
         )
         assert provenance_in(f"before\n{whole.statement}\nafter") == whole
+
+
+def test_color_of_skin_is_stated_and_its_absence_is_not() -> None:
+    """Results of earlier versions said how often these had looked, and have no color of skin."""
+    assert replace(GIVEN, skin=True).statement == f"{STATEMENT}, skin natural"
+    assert GIVEN.statement == STATEMENT
+    assert provenance_in(f"{STATEMENT}, photo 0123456789abcdef, looks 5, saturation 1.5") == (
+        replace(GIVEN, photo="0123456789abcdef", saturation=1.5)
+    )
+    assert provenance_in(f"{STATEMENT}, skin painted") == GIVEN
 
 
 @pytest.mark.parametrize(

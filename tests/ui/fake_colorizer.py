@@ -64,7 +64,8 @@ class FakeSpec:
     seeds: tuple[int | None, ...]
     temperature: float = 1.0
     principal: FakePrincipalSpec | None = None
-    looks: int = 5
+    skin: bool = True
+    quick: bool = False
 
     @property
     def seed(self) -> int:
@@ -110,7 +111,6 @@ class FakeColorizer:
         hints: Sequence[object] = (),
         reference: Photo | None = None,
         strength: float = 0.0,
-        looks: int = 5,
     ) -> list[Coloring]:
         assert force, "visitors color what they like"
         self.calls.append((n, temperature, seed, samples))
@@ -120,11 +120,11 @@ class FakeColorizer:
             _wait_for_go()
         if samples:
             seeds = range(seed, seed + n)
-            specs = [FakeSpec((one,) * len(LEVELS), temperature, looks=looks) for one in seeds]
+            specs = [FakeSpec((one,) * len(LEVELS), temperature) for one in seeds]
             made = self._made(photo, specs)
         else:
             principal = [FakePrincipalSpec(number, n, seed) for number in range(n)]
-            specs = [FakeSpec((None,) * len(LEVELS), temperature, one, looks) for one in principal]
+            specs = [FakeSpec((None,) * len(LEVELS), temperature, one) for one in principal]
             made = self._made(photo, specs, fake_shares(n))
         if reference is not None:
             for one in made:
@@ -134,9 +134,9 @@ class FakeColorizer:
     def colorize_progressively(
         self, photo: Photo, n: int, temperature: float, seed: int
     ) -> Iterator[list[Coloring]]:
-        """The first coloring at one look has half of the chroma."""
+        """The first coloring, which is quick, has half of the chroma."""
         made = self.colorize(photo, n, temperature, seed, force=True)
-        (quick,) = self._made(photo, [replace(made[0].spec, looks=1)], [1.0])  # type: ignore[type-var]
+        (quick,) = self._made(photo, [replace(made[0].spec, quick=True)], [1.0])  # type: ignore[type-var]
         quick.ab = quick.ab / 2
         yield [quick]
         yield made

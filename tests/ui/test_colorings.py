@@ -53,7 +53,7 @@ def test_the_first_coloring_is_shown_and_ready(tab: ColorizeTab, gray: Path) -> 
     assert value(updates, tab.result.download.file).endswith("/grandma (1931)_a.jpg")
     provenance = read_provenance(value(updates, tab.result.download.file))
     said = Principal("a", 3, 1.0)
-    assert provenance == Provenance(7, 1.0, "fake", principal=said, looks=5)
+    assert provenance == Provenance(7, 1.0, "fake", principal=said, skin=True)
 
 
 def test_the_download_has_full_size_metadata_and_the_photo_s_lightness(
@@ -175,7 +175,7 @@ def test_an_error_is_one_sentence_and_the_colorings_stay(
     assert download(tab, session, 1).name == "small_b.png"
 
 
-def test_a_first_picture_of_one_look_makes_way_for_that_of_several(
+def test_a_quick_first_picture_makes_way_for_the_same_in_full(
     tab: ColorizeTab, small: Path
 ) -> None:
     """It is shown at once, and neither it nor its file stays."""
@@ -184,9 +184,9 @@ def test_a_first_picture_of_one_look_makes_way_for_that_of_several(
     for updates in running(tab, tab.one, session, 3, 1.0, 7, SUMMARY):
         if tab.gallery in updates:
             current = session.current
-            seen.append([(one.spec.looks, one.stem) for one in current.colorings])
+            seen.append([(one.spec.quick, one.stem) for one in current.colorings])
             assert current.chosen is current.colorings[0]
     name = small.stem
-    assert seen[:2] == [[(1, f"{name}_a_quick")], [(5, f"{name}_a")]]
+    assert seen[:2] == [[(True, f"{name}_a_quick")], [(False, f"{name}_a")]]
     assert [stem for _, stem in seen[-1]] == [f"{name}_{letter}" for letter in "abc"]
     assert len(session.current.captions.of(session.current.colorings[0].spec, 1.0)) > 0

@@ -224,11 +224,12 @@ def test_a_first_picture_that_was_changed_is_replaced_by_one_like_it(
     session = opened(tab, small)
     run = running(tab, tab.one, session, 2, 1.0, 0, SUMMARY)
     next(run), next(run)
-    assert session.require().chosen.spec.looks == 1
+    assert session.require().chosen.spec.quick
     tab.saturation.change(session, 1.5, 2.0)
     everything(run)
     first, second = session.require().colorings
-    assert first.spec.looks == second.spec.looks == 5
+    assert not first.spec.quick
+    assert not second.spec.quick
     assert [(one.saturation, one.pale) for one in (first, second)] == [(1.5, 2.0), (1.0, 1.0)]
 
 
