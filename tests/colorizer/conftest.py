@@ -45,9 +45,16 @@ def plain_colorizer(tmp_path_factory: pytest.TempPathFactory) -> Colorizer:
 
 @pytest.fixture(scope="package")
 def headless(tmp_path_factory: pytest.TempPathFactory) -> Colorizer:
-    """Its weights have no mean head."""
+    """Its weights have neither of the heads."""
     path = tmp_path_factory.mktemp("weights") / "headless.safetensors"
-    return Colorizer.load(save_small_weights(path, mean_head=False))
+    return Colorizer.load(save_small_weights(path, mean_head=False, skin_head=False))
+
+
+@pytest.fixture(scope="package")
+def skinless(tmp_path_factory: pytest.TempPathFactory) -> Colorizer:
+    """Its weights have no head for skin, and are those of `colorizer` otherwise."""
+    path = tmp_path_factory.mktemp("weights") / "skinless.safetensors"
+    return Colorizer.load(save_small_weights(path, HINT_PLANES, FACTORS, skin_head=False))
 
 
 @pytest.fixture(scope="package")
@@ -76,12 +83,13 @@ def pyramid(weights: Path) -> ChromaPyramid:
 
 @pytest.fixture(scope="package")
 def condition_of() -> Callable[..., Condition]:
-    """The pyramid's condition of a photo and of hints."""
+    """The pyramid's condition of a photo and of hints; heads also take it at a larger side."""
     conditioner = Conditioner()
 
-    def of(photo: Photo, hints: tuple[Hint, ...] = ()) -> Condition:
+    def of(photo: Photo, hints: tuple[Hint, ...] = (), side: int = 256) -> Condition:
         planes = hint_planes(hints, photo.height, photo.width)[None] if hints else None
-        return conditioner(torch.from_numpy(square_lightness(photo.pixels))[None, None], planes)
+        lightness = torch.from_numpy(square_lightness(photo.pixels, side))[None, None]
+        return conditioner(lightness, planes)
 
     return of
 

@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch.nn.functional import avg_pool2d
 
 from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Picture
+from colorflow.model.condition import Condition
+from colorflow.model.pyramid import ChromaPyramid
 
 
 def chroma(colorings: Sequence[Coloring]) -> NDArray[np.float32]:
@@ -45,8 +49,8 @@ def sampled(
     seed: int | None = 0,
     **options: Any,
 ) -> list[Coloring]:
-    """Samples at one look, whatever colors the picture has."""
-    given = {"samples": True, "force": True, "looks": 1, **options}
+    """Samples, whatever colors the picture has."""
+    given = {"samples": True, "force": True, **options}
     return colorizer.colorize(picture, n, temperature, seed, **given)
 
 
@@ -54,3 +58,29 @@ def sample_spec(seed: int = 0, temperature: float = 1.0, strength: float = 0.0) 
     """A plain sample, whose coarse levels go towards a reference by a strength."""
     strengths = (strength,) * 2 + (0.0,) * 3
     return ColoringSpec(seeds=(seed,) * 5, temperature=temperature, strengths=strengths)
+
+
+@torch.no_grad()
+def skin_of(
+    pyramid: ChromaPyramid, large: Condition
+) -> tuple[NDArray[np.float32], NDArray[np.complex64]]:
+    """How much skin's color counts, and its mean chroma a + ib, both (64, 64)."""
+    head = pyramid.skin_head
+    assert head is not None
+    log_odds, ab = head(large)
+    share = avg_pool2d(1 / (1 + (-log_odds).exp()), 2)[0, 0].numpy()
+    x = ((share - 0.3) / 0.4).clip(0, 1)
+    a, b = avg_pool2d(ab, 2)[0].numpy()
+    return 0.95 * (3 * x**2 - 2 * x**3), a + 1j * b
+
+
+def with_skin(
+    pyramid: ChromaPyramid, large: Condition, ab: NDArray[np.float32], z: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Chroma (n, 2, 64, 64) with the color of skin, whose tones have latents z (n, 2)."""
+    weight, mean = skin_of(pyramid, large)
+    head = pyramid.skin_head
+    assert head is not None
+    tones = head.tone_mean.numpy() + z @ head.tone_factor.numpy().T
+    own = mean * np.exp(tones[:, 0] + 1j * tones[:, 1])[:, None, None]
+    return ab + weight * (np.stack([own.real, own.imag], 1) - ab)

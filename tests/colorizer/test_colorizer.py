@@ -49,11 +49,11 @@ def test_the_global_generator_is_neither_used_nor_changed(
     photo = photo_from_image(gray_photo())
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    first = chroma(colorizer.colorize(photo, n=1, seed=3, samples=samples, force=True, looks=1))
+    first = chroma(colorizer.colorize(photo, n=1, seed=3, samples=samples, force=True))
     assert torch.equal(before, torch.get_rng_state())
     torch.manual_seed(2)
     np.testing.assert_array_equal(
-        first, chroma(colorizer.colorize(photo, n=1, seed=3, samples=samples, force=True, looks=1))
+        first, chroma(colorizer.colorize(photo, n=1, seed=3, samples=samples, force=True))
     )
 
 
@@ -75,7 +75,7 @@ def test_every_size_keeps_its_size_and_its_lightness(
 ) -> None:
     gray = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     photo = photo_from_image(gray)
-    (rgb,) = pixels(colorizer.colorize(photo, n=1, force=True, looks=1))
+    (rgb,) = pixels(colorizer.colorize(photo, n=1, force=True))
     assert rgb.shape == (*shape, 3)
     assert rgb.dtype == np.uint8
     want = skimage.color.rgb2lab(np.repeat(gray[..., None], 3, -1))[..., 0]
@@ -95,7 +95,7 @@ def test_size_and_aspect_do_not_change_the_colors(colorizer: Colorizer) -> None:
 def test_saturation_changes_chroma_alone_and_is_stated(
     colorizer: Colorizer, tmp_path: Path
 ) -> None:
-    (plain,) = colorizer.colorize(gray_photo(), n=1, looks=1)
+    (plain,) = colorizer.colorize(gray_photo(), n=1)
     strong = plain.saturated(2.0).saturated(0.5, pale=0.9)
     assert np.allclose(plain.saturated(0.5).ab, 0.5 * plain.ab)
     assert np.abs(strong.ab).max() < 0.5 * np.abs(plain.ab).max(), "the last call counts"

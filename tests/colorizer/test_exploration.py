@@ -38,14 +38,22 @@ def test_a_plain_sample_is_the_spec_of_one_seed(colorizer: Colorizer, photo: Pho
     np.testing.assert_allclose(plain, predictions[1].ab, atol=0.01)
 
 
-def test_each_spec_has_its_own_looks(colorizer: Colorizer, photo: Photo) -> None:
-    mixed = [replace(sample_spec(seed), looks=looks) for seed, looks in ((3, 1), (4, 5), (5, 1))]
+QUICK, PLAIN, FULL = {"quick": True}, {"skin": False}, {}
+"""Ways to paint: without what the large photo shows, without the color of skin, and with all."""
+
+
+def test_each_spec_is_painted_in_its_own_way(colorizer: Colorizer, photo: Photo) -> None:
+    mixed = [replace(sample_spec(3 + i), **way) for i, way in enumerate((QUICK, FULL, PLAIN))]
     together = colorizer.reproduce(photo, mixed, hints=HINTS)
     for made, spec in zip(together, mixed, strict=True):
         (alone,) = colorizer.reproduce(photo, [spec], hints=HINTS)
         np.testing.assert_allclose(made.ab, alone.ab, atol=0.01)
-        (other,) = colorizer.reproduce(photo, [replace(spec, looks=6 - spec.looks)], hints=HINTS)
-        assert np.abs(made.ab - other.ab).max() > 0.1, "the looks make a difference"
+        assert made.spec == spec
+        for way in (QUICK, FULL, PLAIN):
+            other = replace(spec, **{"quick": False, "skin": True, **way})
+            if other != spec:
+                (one,) = colorizer.reproduce(photo, [other], hints=HINTS)
+                assert np.abs(made.ab - one.ab).max() > 0.1, "the way makes a difference"
 
 
 @pytest.mark.parametrize(
@@ -96,17 +104,17 @@ def test_a_walk_between_specs(colorizer: Colorizer, photo: Photo, cup: Photo) ->
         np.testing.assert_array_equal(ab, alone.ab)
 
 
-@pytest.mark.parametrize("looks", [(1, 5), (5, 1)])
-def test_a_walk_between_different_looks(
-    colorizer: Colorizer, photo: Photo, looks: tuple[int, int]
+@pytest.mark.parametrize("ways", [(QUICK, FULL), (FULL, QUICK), (PLAIN, FULL)], ids=str)
+def test_a_walk_between_ways_to_paint(
+    colorizer: Colorizer, photo: Photo, ways: tuple[dict[str, bool], dict[str, bool]]
 ) -> None:
-    """The ends have their own looks, and what is between them the larger number."""
-    ends = [replace(sample_spec(seed), looks=n) for seed, n in zip((3, 8), looks, strict=True)]
+    """The ends are painted in their own ways, and what is between them like the start."""
+    ends = [replace(sample_spec(seed), **way) for seed, way in zip((3, 8), ways, strict=True)]
     walk = colorizer.interpolate(photo, *ends, 4)
     for spec, ab in zip(ends, (walk[0], walk[-1]), strict=True):
         np.testing.assert_array_equal(ab, colorizer.reproduce(photo, [spec])[0].ab)
-    five = colorizer.interpolate(photo, 3, 8, 4)
-    np.testing.assert_array_equal(walk[1:-1], five[1:-1])
+    alike = [replace(sample_spec(seed), **ways[0]) for seed in (3, 8)]
+    np.testing.assert_array_equal(walk[1:-1], colorizer.interpolate(photo, *alike, 4)[1:-1])
 
 
 def test_too_few_steps(colorizer: Colorizer, photo: Photo) -> None:

@@ -20,7 +20,7 @@ from colorflow.model.condition import Condition
 from colorflow.model.level import signs_of_photo
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.photo import Photo
-from tests.colorizer.made import model_chroma, sampled
+from tests.colorizer.made import model_chroma, sampled, with_skin
 from tests.small_weights import FACTORS, save_small_weights
 
 HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
@@ -29,15 +29,19 @@ HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
 # uncertainty
 
 
-@pytest.mark.parametrize("level", [0.5, 0.9])
+@pytest.mark.parametrize(("level", "has_skin"), [(0.5, True), (0.9, True), (0.9, False)])
 def test_uncertainty_is_the_stretched_interval_of_samples_at_std_1(
     colorizer: Colorizer,
+    skinless: Colorizer,
     photo: Photo,
     pyramid: ChromaPyramid,
     condition_of: Callable[..., Condition],
     level: float,
+    has_skin: bool,
 ) -> None:
-    got = colorizer.uncertainty(photo, 20, seed=2, level=level)
+    """On skin, of its own colors."""
+    tool = colorizer if has_skin else skinless
+    got = tool.uncertainty(photo, 20, seed=2, level=level)
     sampled = []
     shapes, condition = pyramid.latent_shapes(), condition_of(photo)
     signs = signs_of_photo(condition.lightness, shapes)
@@ -52,6 +56,9 @@ def test_uncertainty_is_the_stretched_interval_of_samples_at_std_1(
     latents = [torch.stack(levels) for levels in zip(*sampled, strict=True)]
     with torch.no_grad():
         ab = pyramid.decode(latents, condition).numpy()
+    if has_skin:
+        tints = (latents[0].sum((2, 3)) / 4).numpy()
+        ab = with_skin(pyramid, condition_of(photo, side=512), ab, tints)
     shares = [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(ab, shares, axis=0, method="weibull")
     np.testing.assert_allclose(got.middle, (low + high) / 2, atol=0.02)

@@ -140,7 +140,7 @@ def test_colors_are_replaced_only_when_asked(colorizer: Colorizer, cup: Photo) -
     for pictures in (cup, cup.pixels):
         with pytest.raises(PhotoError, match=message):
             colorizer.colorize(pictures, 1)
-    (made,) = colorizer.colorize(cup, 1, force=True, looks=1)
+    (made,) = colorizer.colorize(cup, 1, force=True)
     assert np.abs(made.ab - to_grid(cup.pixels)).mean() > 1
     assert np.abs(lightness_of(made.render()) - lightness_of(cup.pixels)).max() <= 0.5
 
@@ -161,7 +161,7 @@ def test_a_drawn_seed_is_told_and_gives_the_same_again(
     drawn = {sampled(colorizer, path, 1, seed=None)[0].seed for _ in range(3)}
     assert len(drawn) == 3
     monkeypatch.setattr("secrets.randbelow", lambda below: below - 1)
-    assert seeds(colorizer.colorize(path, 2, seed=None, looks=1)) == [LARGEST_SEED] * 2
+    assert seeds(colorizer.colorize(path, 2, seed=None)) == [LARGEST_SEED] * 2
 
 
 # saving
@@ -176,7 +176,7 @@ def test_a_saved_coloring_is_the_commands_file(
     (outcome,) = run_in_process(plan, colorizer)
     files = [Path(str(one.path)) for one in outcome.colorings]
     assert [file.name for file in files] == ["cup_a.png", "cup_b.png", "cup_c.png"]
-    made = colorizer.colorize(path, 3, 0.9, 5, hints=HINTS, looks=1)
+    made = colorizer.colorize(path, 3, 0.9, 5, hints=HINTS)
     for one, file in zip(made, files, strict=True):
         one.save(tmp_path / file.name)
         assert (tmp_path / file.name).read_bytes() == file.read_bytes()
@@ -210,9 +210,7 @@ def test_what_a_statement_does_not_determine_is_not_taken_for_the_commands(
 ) -> None:
     (toward,) = colorizer.colorize(path, 1, reference=cup)
     (varied,) = colorizer.resample(path, 3, (64,), 5)
-    (plain,) = colorizer.resample(
-        path, colorizer.colorize(path, 1, looks=1)[0], colorizer.levels, 5
-    )
+    (plain,) = colorizer.resample(path, colorizer.colorize(path, 1)[0], colorizer.levels, 5)
     assert toward.provenance.photo is None
     assert varied.provenance.photo is None
     assert plain.provenance == sampled(colorizer, path, 1, seed=5)[0].provenance
@@ -220,12 +218,12 @@ def test_what_a_statement_does_not_determine_is_not_taken_for_the_commands(
 
 def test_16_bits_and_transparency_are_saved(colorizer: Colorizer, tmp_path: Path) -> None:
     ramp = np.linspace(0, 65535, 64 * 64).astype(np.uint16).reshape(64, 64)
-    (one,) = colorizer.colorize(ramp, 1, looks=1)
+    (one,) = colorizer.colorize(ramp, 1)
     one.save(tmp_path / "deep.png")
     assert read_photo(tmp_path / "deep.png").bits == 16
     assert one.render().dtype == np.uint8
     clear = np.dstack([(ramp >> 8).astype(np.uint8)] * 3 + [np.full((64, 64), 99, np.uint8)])
-    (one,) = colorizer.colorize(clear, 1, looks=1)
+    (one,) = colorizer.colorize(clear, 1)
     one.save(tmp_path / "clear.png")
     saved = read_photo(tmp_path / "clear.png").alpha
     assert saved is not None
@@ -234,7 +232,7 @@ def test_16_bits_and_transparency_are_saved(colorizer: Colorizer, tmp_path: Path
 
 
 def test_saving_replaces_no_other_file(colorizer: Colorizer, path: Path, tmp_path: Path) -> None:
-    (one,) = colorizer.colorize(path, 1, looks=1)
+    (one,) = colorizer.colorize(path, 1)
     before = path.read_bytes()
     with pytest.raises(WritePhotoError, match=r"cup\.png: .* no coloring that colorflow made"):
         one.save(path)
@@ -245,7 +243,7 @@ def test_saving_replaces_no_other_file(colorizer: Colorizer, path: Path, tmp_pat
 
 
 def test_a_coloring_says_what_it_is(colorizer: Colorizer, path: Path) -> None:
-    _, second = colorizer.colorize(path, 2, seed=3, looks=1)
+    _, second = colorizer.colorize(path, 2, seed=3)
     (sample,) = sampled(colorizer, path, 1, seed=3)
     share = second.share
     assert repr(second) == f"<Coloring of {path}: principal coloring b of 2, share {share}, seed 3>"

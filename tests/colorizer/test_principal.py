@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,18 +13,19 @@ import skimage.data
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 from torch import Tensor
+from torch.nn.functional import avg_pool2d
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Hint, PrincipalSpec
 from colorflow.model.condition import Condition
 from colorflow.model.level import sample_latents, signs_of_photo
-from colorflow.model.looks import crops_of, small_scale_of_crops
 from colorflow.model.principal import POOL_LEVELS, vivid_mean
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.spatial import SpatialOperator, contrast_of
 from colorflow.photo import Photo, photo_from_image
-from tests.colorizer.made import chroma, pixels, sample_spec, seeds, shares, specs
+from tests.colorizer.made import chroma, pixels, sample_spec, seeds, shares, specs, with_skin
 from tests.small_weights import GAIN, TEMPERATURES
 
 HINTS = (Hint(20, 30, 60, -60), Hint(80, 100, -50, 50))
@@ -69,7 +71,7 @@ def test_shares_of_principal_colorings_and_of_samples(
     assert shares(colorizer.colorize(photo, 2, samples=True, force=True)) == [None, None]
 
 
-@pytest.mark.parametrize("looks", [1, 5])
+@pytest.mark.parametrize("way", [{"quick": True}, {"skin": False}, {}], ids=str)
 @pytest.mark.parametrize("hints", [(), HINTS])
 def test_the_first_principal_coloring_step_by_step(
     colorizer: Colorizer,
@@ -77,10 +79,10 @@ def test_the_first_principal_coloring_step_by_step(
     pyramid: ChromaPyramid,
     condition_of: Callable[..., Condition],
     hints: tuple[Hint, ...],
-    looks: int,
+    way: dict[str, bool],
 ) -> None:
     """The vivid mean of 32 samples of the photo and of 32 of the photo turned round, turned back,
-    completed, then assigned to things with the crops' details."""
+    completed, then assigned to things with the details of the large photo, and skin of its own."""
     turned = photo_from_image(np.ascontiguousarray(photo.pixels[:, ::-1]))
     turned_hints = tuple(replace(hint, column=photo.width - 1 - hint.column) for hint in hints)
     condition = condition_of(photo, hints)
@@ -92,29 +94,42 @@ def test_the_first_principal_coloring_step_by_step(
         cells = condition.lightness.unflatten(2, (64, 2)).unflatten(4, (64, 2)).mean((3, 5))
         operator = SpatialOperator(cells[0, 0].numpy(), condition.features[16][0].numpy())
         seen = raw
-        if looks > 1:
-            crops = [condition_of(photo_from_image(crop)) for crop in crops_of(photo.pixels)]
-            means = np.concatenate([pyramid.predict(crop).numpy() for crop in crops])
-            seen = raw + small_scale_of_crops(head, means)
+        large = condition_of(photo, side=512)
+        if "quick" not in way:
+            details = avg_pool2d(pyramid.predict(large), 2)[0].numpy() - head
+            seen = raw + details - gaussian_filter(details, (0, 8, 8))
         want = operator(seen[None], contrast_of(raw[None]))
+        if not way:
+            want = with_skin(pyramid, large, want, np.zeros((1, 2), np.float32))
         if hints:
             mask, *colors = condition.planes[0].numpy()  # type: ignore[index]
             filled = operator.filled(want, mask > 0, np.stack(colors))
             want = pyramid.pull_to_hints(torch.from_numpy(filled), condition).numpy()
-    options = {"seed": 9, "hints": hints, "force": True, "looks": looks}
-    (got,) = colorizer.colorize(photo, 1, 0.9, **options)  # type: ignore[arg-type]
+    one = PrincipalSpec(number=0, of=1, seed=9)
+    spec = ColoringSpec(seeds=(None,) * 5, principal=one, temperature=0.9, **way)
+    (got,) = colorizer.reproduce(photo, [spec], hints=hints)
     np.testing.assert_allclose(got.model_ab, raw, atol=0.05)
     np.testing.assert_allclose(got.ab, want[0], atol=0.1)
-    assert got.spec.looks == got.provenance.looks == looks
+    assert got.spec == spec
+    assert got.provenance.skin == (not way)
 
 
-def test_without_a_mean_head_the_model_looks_once(headless: Colorizer, photo: Photo) -> None:
+def test_without_heads_the_first_picture_is_the_last(headless: Colorizer, photo: Photo) -> None:
     for samples in (False, True):
-        one, five = (
-            headless.colorize(photo, 2, samples=samples, force=True, looks=looks)
-            for looks in (1, 5)
-        )
-        np.testing.assert_array_equal(chroma(one), chroma(five))
+        full = headless.colorize(photo, 2, samples=samples, force=True)
+        quick = headless.reproduce(photo, [replace(one, quick=True) for one in specs(full)])
+        np.testing.assert_array_equal(chroma(quick), chroma(full))
+
+
+def test_the_first_picture_comes_alone(colorizer: Colorizer, photo: Photo) -> None:
+    (quick,), full = colorizer.colorize_progressively(photo, 3, 0.9, 4)
+    (again,) = colorizer.reproduce(photo, [quick.spec])
+    np.testing.assert_array_equal(quick.ab, again.ab)
+    np.testing.assert_array_equal(
+        chroma(full), chroma(colorizer.colorize(photo, 3, 0.9, 4, force=True))
+    )
+    assert quick.spec == replace(full[0].spec, quick=True)
+    assert np.abs(quick.ab - full[0].ab).max() > 0.1
 
 
 def _samples(
@@ -133,12 +148,12 @@ def _samples(
 
 
 def test_samples_and_modes_are_assigned_to_things_too(colorizer: Colorizer, photo: Photo) -> None:
-    """What is shown differs from the model's own chroma, and keeps its contrast."""
-    for made in (colorizer.colorize(photo, 3, force=True, samples=samples) for samples in (0, 1)):
-        for one in made:
+    """What is shown differs from the model's own chroma, and keeps its contrast but on skin."""
+    for samples, skin in itertools.product((False, True), repeat=2):
+        for one in colorizer.colorize(photo, 3, force=True, samples=samples, skin=skin):
             assert np.abs(one.ab - one.model_ab).mean() > 0.2
-            assert contrast_of(one.ab) <= contrast_of(one.model_ab) + 1e-3
-            again = colorizer.model_of(photo).paint(one.model_ab[None], one.spec.looks)[0]
+            assert skin or contrast_of(one.ab) <= contrast_of(one.model_ab) + 1e-3
+            again = colorizer.model_of(photo).paint(one.model_ab[None], [one.spec])[0]
             np.testing.assert_allclose(again, one.ab, atol=1e-3)
 
 
@@ -169,9 +184,9 @@ def test_size_and_file_do_not_change_the_first_principal_coloring() -> None:
     picture = Image.fromarray(skimage.data.astronaut())
     small, file = picture.resize((256, 256), Image.Resampling.BOX), io.BytesIO()
     picture.save(file, "jpeg", quality=85)
-    want = tool.colorize(photo_from_image(picture), 3, force=True, looks=1)[0].ab
+    want = tool.colorize(photo_from_image(picture), 3, force=True)[0].ab
     for other in (small, Image.open(file)):
-        got = tool.colorize(photo_from_image(other), 3, force=True, looks=1)[0].ab
+        got = tool.colorize(photo_from_image(other), 3, force=True)[0].ab
         assert np.abs(got - want).mean() < 1.5
 
 
@@ -232,8 +247,8 @@ def test_principal_colorings_have_density_and_outputs(
 
 
 def test_principal_colorings_follow_hints(colorizer: Colorizer, photo: Photo) -> None:
-    plain = chroma(colorizer.colorize(photo, 3, seed=4, force=True, looks=1))
-    predictions = colorizer.colorize(photo, 3, seed=4, hints=HINTS, force=True, looks=1)
+    plain = chroma(colorizer.colorize(photo, 3, seed=4, force=True))
+    predictions = colorizer.colorize(photo, 3, seed=4, hints=HINTS, force=True)
     np.testing.assert_array_equal(
         chroma(colorizer.reproduce(photo, specs(predictions), hints=HINTS)), chroma(predictions)
     )
@@ -250,24 +265,18 @@ def test_principal_colorings_follow_hints(colorizer: Colorizer, photo: Photo) ->
 def test_principal_colorings_go_towards_a_reference(
     colorizer: Colorizer, photo: Photo, cup: Photo
 ) -> None:
-    plain = chroma(colorizer.colorize(photo, 2, seed=4, force=True, looks=1))
-    none = colorizer.colorize(photo, 2, seed=4, reference=cup, strength=0, force=True, looks=1)
+    plain = chroma(colorizer.colorize(photo, 2, seed=4, force=True))
+    none = colorizer.colorize(photo, 2, seed=4, reference=cup, strength=0, force=True)
     np.testing.assert_array_equal(chroma(none), plain)
-    predictions = colorizer.colorize(
-        photo, 2, seed=4, reference=cup, strength=0.8, force=True, looks=1
-    )
+    predictions = colorizer.colorize(photo, 2, seed=4, reference=cup, strength=0.8, force=True)
     assert np.abs(chroma(predictions) - plain).mean((1, 2, 3)).min() > 1
     again = colorizer.reproduce(photo, specs(predictions), reference=cup)
     np.testing.assert_array_equal(chroma(again), chroma(predictions))
     with pytest.raises(ValueError, match=r"^reference: expected the photo"):
         colorizer.reproduce(photo, specs(predictions))
-    full = chroma(
-        colorizer.colorize(photo, 1, seed=4, reference=cup, strength=1, force=True, looks=1)
-    )
-    other = chroma(
-        colorizer.colorize(photo, 1, seed=400, reference=cup, strength=1, force=True, looks=1)
-    )
-    first = chroma(colorizer.colorize(photo, 1, seed=4, force=True, looks=1))
+    full = chroma(colorizer.colorize(photo, 1, seed=4, reference=cup, strength=1, force=True))
+    other = chroma(colorizer.colorize(photo, 1, seed=400, reference=cup, strength=1, force=True))
+    first = chroma(colorizer.colorize(photo, 1, seed=4, force=True))
     assert np.abs(full - other).mean() < 0.5 * np.abs(full - first).mean()
 
 
