@@ -17,15 +17,12 @@ from colorflow.photo import Photo, read_provenance
 from tests.colorizer.made import chroma, sample_spec, skin_of, specs
 
 HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
-Tones = Callable[
-    [Sequence[NDArray[np.float32]], Sequence[NDArray[np.float32]]], NDArray[np.float64]
-]
+Chroma = NDArray[np.float32]
+Tones = Callable[[Sequence[Chroma], Sequence[Chroma]], NDArray[np.float64]]
 
 
 @pytest.fixture(scope="module")
-def tones(
-    pyramid: ChromaPyramid, photo: Photo, condition_of: Callable[..., Condition]
-) -> Callable[..., NDArray[np.float64]]:
+def tones(pyramid: ChromaPyramid, photo: Photo, condition_of: Callable[..., Condition]) -> Tones:
     """Latents of the tones (n, 2) of chroma with and without the color of skin.
 
     They are the same in all cells that have as much of it as any has.
@@ -36,9 +33,7 @@ def tones(
     head = pyramid.skin_head
     assert head is not None
 
-    def of(
-        shown: Sequence[NDArray[np.float32]], without: Sequence[NDArray[np.float32]]
-    ) -> NDArray[np.float64]:
+    def of(shown: Sequence[Chroma], without: Sequence[Chroma]) -> NDArray[np.float64]:
         own = (np.stack(shown) - 0.05 * np.stack(without)) / 0.95
         tone = np.log((own[:, 0] + 1j * own[:, 1])[:, sure] / mean[sure])
         middle = np.median(tone.real, 1) + 1j * np.median(tone.imag, 1)
@@ -135,7 +130,7 @@ def test_a_hint_on_skin_wins(colorizer: Colorizer, photo: Photo) -> None:
     """Where it is, and all over what it is assigned to."""
     skin = colorizer.skin(photo)
     row, column = np.argwhere(skin > 0.94)[10]
-    color = np.array([-50, -40])
+    color = (-50, -40)
     hint = Hint(
         int((row + 0.5) * photo.height / 64), int((column + 0.5) * photo.width / 64), *color
     )
@@ -143,7 +138,9 @@ def test_a_hint_on_skin_wins(colorizer: Colorizer, photo: Photo) -> None:
         options = {"seed": 4, "samples": samples, "force": True}
         (before,) = colorizer.colorize(photo, 1, **options)  # type: ignore[arg-type]
         (after,) = colorizer.colorize(photo, 1, hints=[hint], **options)  # type: ignore[arg-type]
-        distance = [np.abs(one.ab[:, row, column] - color).max() for one in (before, after)]
+        distance = [
+            np.abs(one.ab[:, row, column] - np.array(color)).max() for one in (before, after)
+        ]
         assert distance[0] > 30
         assert distance[1] < 0.25 * distance[0]
 

