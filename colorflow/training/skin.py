@@ -59,6 +59,8 @@ MOST_TONES, LEAST_CELLS = 2000, 60
 """Photos that tell the distribution of tones, and cells of skin that such a photo has at least."""
 PART, STARTS = 0.6, (0.0, 0.4)
 """Share of each side that a crop for the teacher has, and where crops begin."""
+LEAST_PHOTOS = 3
+"""Photos with skin that a distribution of tones in two dimensions takes."""
 LEAST_SHARE = 0.6
 """Cells with less skin than this do not tell which chroma skin has."""
 
@@ -202,7 +204,7 @@ def export_skin(
         say: gets the report, line by line.
 
     Raises:
-        TrainingError: if the run has no trained student.
+        TrainingError: if the run has no trained student, or the pack shows too little skin.
         WeightsError: if the model cannot be read, or the file must not or cannot be written.
     """
     check_weights_destination(weights, FORMAT)
@@ -210,6 +212,11 @@ def export_skin(
     training = load_best(run_folder, STUDENT, head, _command(STUDENT, run_folder))
     pack, objective = SkinPack(pack_folder), SkinObjective(loaded.pyramid)
     tones = tones_of_photos(head, pack, objective, pack.rows("train", variant="whole"))
+    if len(tones) < LEAST_PHOTOS:
+        raise TrainingError(
+            f"{pack_folder}: only {len(tones)} training photos show enough skin to tell its tones, "
+            f"which takes {LEAST_PHOTOS}; name the pack that the student was trained on"
+        )
     head.fit_tones(tones)
     training |= {"photos_with_skin": len(tones)}
     pyramid = ChromaPyramid(replace(loaded.pyramid.config, skin_head=True))

@@ -18,13 +18,13 @@ from colorflow.model.condition import FEATURE_CHANNELS
 from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import save_weights
-from colorflow.training import loop, pixels, trainer, until_budget
+from colorflow.training import loop, pixels, skin, skin_pack, trainer, until_budget
 from colorflow.training.pixels import PixelPack
 from colorflow.training.schedule import Budget
 from colorflow.training.targets import LevelObjective
 from colorflow.training.trainer import TrainConfig, Trainer
 from tests.small_weights import small_level
-from tests.training.made_up_pixels import write_pixels
+from tests.training.made_up_pixels import write_pixels, write_skin
 from tests.training.runs import Train
 
 VIEWS = 3
@@ -32,10 +32,11 @@ VIEWS = 3
 
 
 class CheapFeatures:
-    """Maps that tell photos apart, without a network."""
+    """Maps that tell photos and their colors apart, without a network."""
 
-    def __call__(self, lightness: Tensor, *, coarsest: int = 8) -> dict[int, Tensor]:
-        maps = {}
+    def __call__(self, photos: Tensor, *, coarsest: int = 8) -> dict[int, Tensor]:
+        shares = torch.arange(1.0, photos.shape[1] + 1).view(1, -1, 1, 1)
+        lightness, maps = (shares / shares.sum() * photos).sum(1, keepdim=True), {}
         for side, channels in FEATURE_CHANNELS.items():
             if side >= coarsest:
                 pooled = F.avg_pool2d(lightness, 256 // side) / 50 - 1
@@ -72,13 +73,14 @@ def _small_and_cheap(shape: PyramidConfig) -> Iterator[None]:
         patch.setattr(condition, "_LATE_BLOCKS", ((40, 112, 3, 2), (112, 320, 3, 2)))
         patch.setattr(condition, "_GRID_AFTER_BLOCK", {5: 16, 6: 8})
         patch.setattr(condition.LateBlocks, "copy_from", lambda *_: None)
-        for module in (pixels, loop):
+        for module in (pixels, loop, skin, skin_pack):
             patch.setattr(module, "Features", CheapFeatures)
         patch.setattr(pixels, "VIEWS", VIEWS)
         patch.setattr(trainer, "FIT_ROWS", 16)
         patch.setattr(until_budget, "PHOTOS", 1)
         patch.setattr(loop, "default_config", lambda: shape)
-        patch.setattr(loop, "keep_freed_memory", lambda: None)
+        for module in (loop, skin):
+            patch.setattr(module, "keep_freed_memory", lambda: None)
         yield
 
 
@@ -87,6 +89,14 @@ def pack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pack of 14 photos. Read it only."""
     folder = tmp_path_factory.mktemp("pack")
     write_pixels(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def skin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pack of the same photos with marks of skin. Read it only."""
+    folder = tmp_path_factory.mktemp("skin_pack")
+    write_skin(folder)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""A pixel pack of parts of scikit-image's pictures."""
+"""Packs of parts of scikit-image's pictures: of pixels, and with marks of skin."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import skimage.data
 
+from colorflow.color.grid import square_lightness, to_grid
+from colorflow.training.skin_pack import LIGHTNESS_SIDE, MARKS_SIDE
 from data_prep.pixels import squares_of
 
 TRAIN, DEV = 10, 4
@@ -26,19 +28,43 @@ def parts() -> Iterator[np.ndarray]:
 
 def write_pixels(folder: Path) -> None:
     """The dev photos come first, one training photo is small."""
-    photos = [pixels for _, pixels in zip(range(DEV + TRAIN), parts(), strict=False)]
-    squares = [squares_of(pixels) for pixels in photos]
-    np.save(folder / "lightness.npy", np.stack([pair[0] for pair in squares]))
-    np.save(folder / "ab.npy", np.stack([pair[1] for pair in squares]))
+    squares = [squares_of(pixels) for pixels in _photos()]
+    lightness, ab = (np.stack(arrays) for arrays in zip(*squares, strict=True))
+    _write(folder, "pixels", {"lightness": lightness, "ab": ab})
+
+
+def write_skin(folder: Path) -> None:
+    """The same photos; what is skin, how much, and whether that counts is random by the block."""
+    photos, rng = _photos(), np.random.default_rng(0)
+    lightness = [255 / 100 * square_lightness(pixels, LIGHTNESS_SIDE) for pixels in photos]
+    share = rng.choice([0, 0, 180, 255], (len(photos), 1, 12, 12))
+    counts = rng.choice([0, 255, 255], (len(photos), 1, 12, 12))
+    marks = np.concatenate([share, counts], 1).repeat(8, 2).repeat(8, 3)
+    arrays = {
+        "lightness": np.stack(lightness).round().astype(np.uint8),
+        "ab": np.stack([to_grid(pixels, MARKS_SIDE) for pixels in photos]).round().astype(np.int8),
+        "skin": marks.astype(np.uint8),
+    }
+    _write(folder, "skin", arrays)
+
+
+def _photos() -> list[np.ndarray]:
+    return [pixels for _, pixels in zip(range(DEV + TRAIN), parts(), strict=False)]
+
+
+def _write(folder: Path, kind: str, arrays: dict[str, np.ndarray]) -> None:
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
     with (folder / "photos.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["index", "file", "split", "short_side", "hash", "mean_chroma", "source"])
-        for index, (_, ab) in enumerate(squares):
+        for index, ab in enumerate(arrays["ab"]):
             side = 64 if index == DEV else 200
             chroma = np.hypot(*ab.astype(float)).mean()
             split = "dev" if index < DEV else "train"
             writer.writerow(
                 [index, f"{index}.jpg", split, side, f"{index:016x}", chroma, "made up"]
             )
-    info = {"format": "colorflow-pixels-1", "photos": len(photos), "filled": len(photos)}
-    (folder / "pixels.json").write_text(json.dumps(info), encoding="utf-8")
+    total = DEV + TRAIN
+    info = {"format": f"colorflow-{kind}-1", "photos": total, "filled": total}
+    (folder / f"{kind}.json").write_text(json.dumps(info), encoding="utf-8")

@@ -113,13 +113,13 @@ def test_a_crop_shows_the_same_part_in_lightness_and_ab(
     side = 512
     photo = cv2.GaussianBlur(skimage.data.astronaut(), (0, 0), 6)
     boxes = []
-    resample = pixels._resample
+    resampled = pixels.resampled
 
-    def watched(image: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
+    def watched(image: np.ndarray, box: pixels.Box, side: int, *, mirrored: bool) -> np.ndarray:
         boxes.append(box)
-        return resample(image, box)
+        return resampled(image, box, side, mirrored=mirrored)
 
-    monkeypatch.setattr(pixels, "_resample", watched)
+    monkeypatch.setattr(pixels, "resampled", watched)
     lightness, ab = crop_of(square_lightness(photo), to_grid(photo), np.random.default_rng(seed))
     assert boxes[0] == boxes[1]
     top, left, height, width = (round(side * share) for share in boxes[0])
