@@ -14,7 +14,9 @@ from tqdm import tqdm
 
 from colorflow.errors import ColorflowError, PackError
 from colorflow.files import digest_of, locked, remove_leftovers, write_whole
+from colorflow.model.weights import read_header
 from colorflow.training.pack import DAMAGE
+from colorflow.training.skin import TEACHER_FORMAT
 from colorflow.training.skin_pack import LAYOUT as SKIN_LAYOUT
 from colorflow.training.trainer import keep_freed_memory
 from data_prep.patches import PATCHES
@@ -69,6 +71,8 @@ def _fill(folder: Path, options: argparse.Namespace) -> None:
     }
     kind = PATCHES if options.patches else PIXELS
     if options.skin:
+        if options.teacher:
+            read_header(options.teacher, TEACHER_FORMAT)
         settings |= {
             "masks": str(options.masks),
             "without_people": [str(path) for path in options.without_people],
@@ -86,8 +90,8 @@ def _fill(folder: Path, options: argparse.Namespace) -> None:
         kind.begin(folder, select(folder, options), options.seed)
     try:
         made_with = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-        # Earlier versions wrote further settings.
-        made_with = {name: made_with[name] for name in settings}
+        # Earlier versions wrote further settings, and other kinds of packs have others.
+        made_with = {name: made_with.get(name) for name in settings}
     except DAMAGE as error:
         raise PackError(f"{folder}: a damaged pack ({error}); delete it to start over") from error
     if made_with != settings:
