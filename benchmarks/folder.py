@@ -127,6 +127,7 @@ def stage_seconds(photos: list[Path], path: Path | None) -> dict[str, list[float
     weights = load_weights(path or default_weights())
     colorizer = Colorizer(weights)
     first = ColoringSpec(seeds=(0,) * len(colorizer.levels))
+    spec = first.principal_spec(0, 1)
     stages: dict[str, list[float]] = {}
     mean = Principal("a", 1, 1.0)
 
@@ -141,8 +142,8 @@ def stage_seconds(photos: list[Path], path: Path | None) -> dict[str, list[float
         model = colorizer.model_of(photo)
         timed("features", lambda model=model: model.condition)
         ab, _ = timed("flow", lambda model=model: model.principal(first, 1))
-        chroma = timed("things", lambda model=model, ab=ab: model.paint(ab, 1))
-        timed("four more looks", lambda model=model: model.small_scale)
+        timed("large photo, heads", lambda model=model: (model.small_scale, model.skin))
+        chroma = timed("things", lambda model=model, ab=ab: model.paint(ab, [spec]))
         pixels = timed(
             "upsampling, gamut, Lab",
             lambda photo=photo, ab=chroma[0]: render(LightnessRows(photo.pixels), ab),

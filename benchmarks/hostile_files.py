@@ -86,7 +86,7 @@ def by_command(path: Path) -> Result:
         report = Path(folder) / "report.json"
         command = [
             sys.executable, "-m", "colorflow.cli", "colorize", str(path), "-o", folder, "-n", "1",
-            "--looks", "1", "--workers", "1", "--report", str(report),
+            "--workers", "1", "--report", str(report),
         ]  # fmt: skip
         with watched(os.getpid()) as peak:
             began = time.perf_counter()

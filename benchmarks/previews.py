@@ -51,11 +51,8 @@ def main() -> None:
             f"{PRINCIPAL} principal colorings": lambda: _rendered(
                 colorizer.colorize(photo, PRINCIPAL, seed=SEED)
             ),
-            "the same at one look": lambda: _rendered(
-                colorizer.colorize(photo, PRINCIPAL, seed=SEED, looks=1)
-            ),
-            "the first at one look": lambda: _rendered(
-                colorizer.colorize(photo, 1, seed=SEED, looks=1)
+            "the quick first picture": lambda: _rendered(
+                next(colorizer.colorize_progressively(photo, PRINCIPAL, seed=SEED))
             ),
         },
         options.repetitions,

@@ -12,7 +12,7 @@ Colorfulness is over the truth's. Flat and true steps are those of
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,13 @@ from colorflow.evaluation.evaluate import photos_of
 from colorflow.evaluation.metrics import colorfulness, colors, squared_errors, thing_steps
 from colorflow.evaluation.subject import NotColoredError, Subject, SubjectReader
 from colorflow.files import default_weights
-from colorflow.limits import MOST_LOOKS
-from colorflow.model import looks, principal, spatial
+from colorflow.model import principal, spatial
 from colorflow.model.condition import Condition
 from colorflow.model.weights import LoadedWeights, load_weights
 from colorflow.photo_model import PhotoModel
 
 PRINCIPAL = 4
-Changes = list[tuple[Any, str, Any]]
+Changes = Sequence[tuple[Any, str, Any]]
 SETTINGS: dict[str, Changes] = {
     "as shipped": [],
     "no operator": [(spatial.SpatialOperator, "assigned", lambda _, ab: ab)],
@@ -45,7 +44,7 @@ SETTINGS: dict[str, Changes] = {
     "weighted least squares alone": [(spatial.SpatialOperator, "_alike", lambda _, ab: ab)],
     "strength 100": [(spatial, "STRENGTH", 100.0)],
     "edge 3 L*": [(spatial, "EDGE", 3.0)],
-    "all of the crops": [(looks, "LARGE_SCALE", 1000.0)],
+    "all of the large photo": [(photo_model, "LARGE_SCALE", 1000.0)],
     "no gain": [(principal, "LARGEST_GAIN", 1.0)],
     "vividness 1": [(principal, "VIVIDNESS", 1.0)],
     "vividness 1.3": [(principal, "VIVIDNESS", 1.3)],
@@ -64,12 +63,14 @@ def main() -> None:
     weights = load_weights(options.weights)
     reader = SubjectReader(SEED, degraded=False)
     ways: dict[str, Callable[[Subject], Tensor]] = {
-        "samples": lambda subject: _samples(weights, subject, MOST_LOOKS),
-        "samples, one look": lambda subject: _samples(weights, subject, 1),
-        "samples of the model": lambda subject: _samples(weights, subject, 0),
-        "one look": lambda subject: _principal(weights, subject, 1, []),
+        "samples": lambda subject: _samples(weights, subject),
+        "samples, quick": lambda subject: _samples(weights, subject, quick=True),
+        "samples without skin": lambda subject: _samples(weights, subject, skin=False),
+        "samples of the model": lambda subject: _samples(weights, subject, painted=False),
+        "quick": lambda subject: _principal(weights, subject, quick=True),
+        "without skin": lambda subject: _principal(weights, subject, skin=False),
         **{
-            name: lambda subject, changes=changes: _principal(weights, subject, MOST_LOOKS, changes)
+            name: lambda subject, changes=changes: _principal(weights, subject, changes)
             for name, changes in SETTINGS.items()
         },
     }
@@ -95,28 +96,33 @@ def _summary(rows: list[NDArray[np.float64]]) -> list[str]:
     return [f"{number:.3f}" for number in [*numbers, *steps]]
 
 
-def _samples(weights: LoadedWeights, subject: Subject, seen: int) -> Tensor:
-    """Four samples: seen at 1 or 5 looks, or with 0 as the model gives them."""
+def _samples(
+    weights: LoadedWeights, subject: Subject, *, painted: bool = True, **way: bool
+) -> Tensor:
+    """Four samples as people see them, or as the model gives them; `way` is of their specs."""
     model = _model(weights, subject)
-    first = ColoringSpec(seeds=(SEED,) * len(weights.temperatures))
+    first = ColoringSpec(seeds=(SEED,) * len(weights.temperatures), **way)
     specs = [first.sample_spec(seed) for seed in range(SEED, SEED + PRINCIPAL)]
     ab = model.decode([model.sample(spec) for spec in specs])
-    return torch.from_numpy(model.paint(ab, seen) if seen else ab)
+    return torch.from_numpy(model.paint(ab, specs) if painted else ab)
 
 
-def _principal(weights: LoadedWeights, subject: Subject, seen: int, changes: Changes) -> Tensor:
-    first = ColoringSpec(seeds=(SEED,) * len(weights.temperatures))
+def _principal(
+    weights: LoadedWeights, subject: Subject, changes: Changes = (), **way: bool
+) -> Tensor:
+    first = ColoringSpec(seeds=(SEED,) * len(weights.temperatures), **way)
     with _changed(changes):
         model = _model(weights, subject)
         ab, _ = model.principal(first, PRINCIPAL)
-        return torch.from_numpy(model.paint(ab, seen))
+        specs = [first.principal_spec(number, PRINCIPAL) for number in range(PRINCIPAL)]
+        return torch.from_numpy(model.paint(ab, specs))
 
 
 def _model(weights: LoadedWeights, subject: Subject) -> PhotoModel:
     def condition(*, mirrored: bool) -> Condition:
         return subject.mirrored if mirrored else subject.condition
 
-    return PhotoModel(weights, subject.condition.lightness, condition, lambda: subject.crops)
+    return PhotoModel(weights, subject.condition.lightness, condition, lambda: subject.large)
 
 
 @contextmanager
