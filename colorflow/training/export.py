@@ -60,10 +60,12 @@ def export(
     if not run_folder.is_dir():
         raise TrainingError(f"{run_folder}: no training run here")
     run, other = Trained(run_folder), Trained(fallback) if fallback else None
-    head = run.mean_head()
-    if head is None and other is not None and run.late_blocks() is None:
-        head = other.mean_head()  # which does not fit late blocks that the run has trained
-    shape = replace(_shape(run, other), mean_head=head is not None)
+    head, skin_head = run.mean_head(), None
+    if other is not None and run.late_blocks() is None:
+        # Its heads do not fit late blocks that the run has trained.
+        head, skin_head = head or other.mean_head(), other.skin_head()
+    shape = _shape(run, other)
+    shape = replace(shape, mean_head=head is not None, skin_head=skin_head is not None)
     pyramid = ChromaPyramid(shape)
     names = pyramid.config.chroma_grids
     if temperatures is not None and len(temperatures) != len(names):
@@ -73,6 +75,8 @@ def export(
     _load_late_blocks(run, pyramid, other)
     if pyramid.mean_head is not None and head is not None:
         pyramid.mean_head.load_state_dict(head)
+    if pyramid.skin_head is not None and skin_head is not None:
+        pyramid.skin_head.load_state_dict(skin_head)
     training: dict[str, Any] = {"levels": _load_levels(run, pyramid, other)}
     if start := read_start(run_folder):
         training["start"] = start
@@ -182,6 +186,7 @@ def _shape(run: Trained, other: Trained | None) -> PyramidConfig:
         theirs,
         levels=shape.levels,
         mean_head=shape.mean_head,
+        skin_head=shape.skin_head,
         late_blocks=theirs.late_blocks or shape.late_blocks,
     )
     if same != shape or theirs.chroma_grids != shape.chroma_grids:

@@ -146,13 +146,13 @@ class SkinPack:
 
 def _recolored(lightness: Array, target: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     """Another exposure, another saturation, and a slight cast, so that no tone is rare."""
-    lightness = 100 * (lightness / 100) ** np.float32(np.exp(rng.uniform(-0.4, 0.6)))
+    exposed = 100 * (lightness / 100) ** np.exp(rng.uniform(-0.4, 0.6))
     a, b = target[2:] * rng.uniform(0.7, 1.2)
     turn = np.radians(rng.uniform(-8, 8))
     turned = np.stack([a * np.cos(turn) - b * np.sin(turn), a * np.sin(turn) + b * np.cos(turn)])
     cast = rng.normal(0, 2, (2, 1, 1))
     recolored = np.concatenate([target[:2], turned + cast])
-    return lightness.astype(np.float32), recolored.astype(np.float32)
+    return exposed.astype(np.float32), recolored.astype(np.float32)
 
 
 def _seen_in_color(lightness: Array, target: Array) -> Array:

@@ -89,6 +89,10 @@ class Trained:
             return _state_of(self._file.pyramid.mean_head)
         return _best(self.path, MEAN_HEAD)
 
+    def skin_head(self) -> State | None:
+        """The skin head of a weights file; runs have none, see `colorflow.training.skin`."""
+        return _state_of(self._file.pyramid.skin_head) if self._file is not None else None
+
     @contextmanager
     def must_fit(self, what: str) -> Iterator[None]:
         """Says that weights from here do not fit, where they are loaded.

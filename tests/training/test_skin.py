@@ -18,7 +18,9 @@ from colorflow.model.condition import Condition
 from colorflow.model.heads import SkinHead
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_tensors, load_weights, read_header
+from colorflow.training import export as export_module
 from colorflow.training import skin
+from colorflow.training.export import export
 from colorflow.training.schedule import Budget
 from colorflow.training.skin import (
     STUDENT,
@@ -34,7 +36,7 @@ from colorflow.training.skin import (
 from colorflow.training.skin_pack import SkinPack
 from tests.training.conftest import CheapFeatures, small_training
 from tests.training.made_up_pixels import TRAIN
-from tests.training.runs import raw_state
+from tests.training.runs import Train, raw_state
 
 NOISE = torch.Generator()
 Go = Callable[..., list[str]]
@@ -217,6 +219,31 @@ def test_weights_with_a_head_go_on(go_skin: Go, exported: Path, tmp_path: Path) 
     assert head is not None
     for name in ("standardize.16.std", "standardize.8.mean"):
         torch.testing.assert_close(learned[name], head.state_dict()[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("levels", "is_kept"), [((32,), True), ((4, 8), False)])
+def test_levels_that_are_trained_later_keep_the_head_unless_they_train_late_blocks(
+    go: Train, exported: Path, start: Path, pack_folder: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, levels: tuple[int, ...], is_kept: bool,
+) -> None:  # fmt: skip
+    """Those of a run that began with the head, and of one that began without."""
+    measured = {"bits_per_dim": {"all": 1.0}, "coarsest_nats": 1.0, "blow_ups": 0, "calibrate": {}}
+    for name, value in measured.items():
+        monkeypatch.setattr(export_module, name, lambda *_, value=value, **__: value)
+    for origin in (exported, start):
+        run, path = tmp_path / origin.stem, tmp_path / f"{origin.stem}.safetensors"
+        go(run, steps=1, levels=levels, start=origin)
+        options = {"pack_folder": pack_folder, "temperatures": (0.5,) * 5, "say": str}
+        export(run, path, fallback=exported, **options)  # type: ignore[arg-type]
+        kept, old = pyramid_of(path).skin_head, pyramid_of(exported).skin_head
+        assert old is not None
+        if not is_kept:
+            assert kept is None
+            continue
+        assert kept is not None
+        for name, value in old.state_dict().items():
+            torch.testing.assert_close(kept.state_dict()[name], value, rtol=2e-3, atol=2e-3)
 
 
 @pytest.mark.slow
