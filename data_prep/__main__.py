@@ -14,9 +14,8 @@ from tqdm import tqdm
 
 from colorflow.errors import ColorflowError, PackError
 from colorflow.files import digest_of, locked, remove_leftovers, write_whole
-from colorflow.model.weights import read_header
 from colorflow.training.pack import DAMAGE
-from colorflow.training.skin import TEACHER_FORMAT
+from colorflow.training.skin import Teacher
 from colorflow.training.skin_pack import LAYOUT as SKIN_LAYOUT
 from colorflow.training.trainer import keep_freed_memory
 from data_prep.patches import PATCHES
@@ -72,7 +71,7 @@ def _fill(folder: Path, options: argparse.Namespace) -> None:
     kind = PATCHES if options.patches else PIXELS
     if options.skin:
         if options.teacher:
-            read_header(options.teacher, TEACHER_FORMAT)
+            Teacher(options.teacher)  # or it is refused before the long work
         settings |= {
             "masks": str(options.masks),
             "without_people": [str(path) for path in options.without_people],

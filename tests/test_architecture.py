@@ -66,6 +66,8 @@ DATA_PREP_MAY_USE = (
     "colorflow.enlarge.patches",
     "colorflow.training.pack",
     "colorflow.training.pixels",
+    "colorflow.training.skin",
+    "colorflow.training.skin_pack",
     "colorflow.training.targets",
     "colorflow.training.trainer",
 )

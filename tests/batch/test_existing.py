@@ -156,7 +156,7 @@ def test_results_that_do_not_say_their_photo_are_not_trusted(
     photo = read_photo(album / "b.png")
     pixels = np.repeat(photo.pixels[..., None], 3, axis=2)
     out.mkdir()
-    earlier = Provenance(0, 1.0, colorizer.digest)
+    earlier = Provenance(0, 1.0, colorizer.digest, skin=True)
     more = replace(earlier, photo=digest_of(album / "b.png"), saturation=1.5)
     for said, words in ((earlier, "does not say which photo"), (more, "with saturation 1.5")):
         write_image(out / "b_a.png", pixels, photo, provenance=said)

@@ -44,7 +44,10 @@ def save_result(
     """Writes what a run with the weights ``abc`` writes for a photo."""
     photo = read_photo(source)
     pixels = np.repeat(photo.pixels[..., None], 3, axis=2)
-    provenance = Provenance(seed, temperature, "abc", photo=digest_of(source), principal=principal)
+    photo_digest = digest_of(source)
+    provenance = Provenance(
+        seed, temperature, "abc", photo=photo_digest, principal=principal, skin=True
+    )
     write_image(path, pixels, photo, provenance=provenance)
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.coloring import ColoringSpec
+from colorflow.coloring import ColoringSpec, PrincipalSpec
 from colorflow.colorizer import Colorizer
 from colorflow.errors import WeightsError
 from colorflow.evaluation import columns as columns_module
@@ -29,7 +29,6 @@ from colorflow.evaluation.columns import (
     columns_of,
     training_colors_of,
 )
-from colorflow.limits import MOST_LOOKS
 from colorflow.model.condition import CONDITION_GRID, FEATURE_CHANNELS, Condition
 from colorflow.model.weights import LoadedWeights, load_weights
 from colorflow.photo_model import PhotoModel
@@ -59,9 +58,9 @@ class Seen:
         return self.condition
 
     @property
-    def crops(self) -> Condition:
-        """They look like the photo."""
-        return self.condition.map(lambda x: x.expand(4, *x.shape[1:]))
+    def large(self) -> Condition:
+        """The photo beside itself, twice across and twice down."""
+        return self.condition.map(lambda x: x.tile(2, 2))
 
 
 def samples(column: Column, photo: Condition, n: int, seed: int = 3) -> Tensor:
@@ -76,7 +75,7 @@ def model_of(loaded: LoadedWeights, photo: Condition) -> PhotoModel:
         loaded,
         photo.lightness,
         lambda *, mirrored: photo,
-        lambda: seen.crops,
+        lambda: seen.large,
     )
 
 
@@ -119,7 +118,7 @@ def test_samples_at_std_1_are_the_models(
 def test_samples_at_the_schedule_are_as_users_see_them(
     columns: dict[str, Column], loaded: LoadedWeights, condition: Condition
 ) -> None:
-    """Those of the model at its temperatures and gain, assigned to things."""
+    """Those of the model at its temperatures and gain, assigned to things, with skin's color."""
     source = generator(3)
     latents = [
         std * torch.randn(4, *shape, generator=source)
@@ -127,10 +126,17 @@ def test_samples_at_the_schedule_are_as_users_see_them(
     ]
     with torch.no_grad():
         ab = loaded.pyramid.decode(latents, condition, GAIN).numpy()
-    want = model_of(loaded, condition).paint(ab, MOST_LOOKS)
+    tints = (latents[0].sum((2, 3)) / 4).numpy()
+    model, specs = model_of(loaded, condition), [ColoringSpec(seeds=(0,) * 5)] * 4
+    want = model.paint(ab, specs, tints)
     got = samples(columns["colorflow"], condition, 4)
     np.testing.assert_allclose(got, want, atol=0.05)
     assert np.abs(want - ab).mean() > 0.5
+    assert model.skin is not None
+    sure = model.skin.weight > 0.9
+    assert sure.any()
+    turns = np.angle(np.array([one[0, sure] + 1j * one[1, sure] for one in want]))
+    assert np.ptp(turns, 0).max() > 0.05, "each sample has its own tone of skin"
 
 
 def test_samples_by_seed_are_those_that_users_get(
@@ -158,7 +164,9 @@ def test_principal_colorings_are_those_that_users_get(
     ab, shares = principal(Seen(condition), 5)  # type: ignore[arg-type]
     model = model_of(loaded, condition)
     want, want_shares = model.principal(ColoringSpec(seeds=(0,) * 5), 5)
-    np.testing.assert_array_equal(ab, model.paint(want, MOST_LOOKS))
+    mean = PrincipalSpec(number=0, of=5, seed=0)
+    specs = [ColoringSpec(seeds=(None,) * 5, principal=replace(mean, number=i)) for i in range(5)]
+    np.testing.assert_array_equal(ab, model.paint(want, specs))
     assert tuple(shares) == want_shares
     assert [name for name, column in columns.items() if column.principal] == ["principal"]
 

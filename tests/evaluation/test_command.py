@@ -217,8 +217,9 @@ def shipped_baselines(
 
 def blind_condition(lightness: Tensor) -> Condition:
     """As `cheap_condition`, with features that tell nothing."""
+    n, _, height, _ = lightness.shape
     features = {
-        side: torch.zeros(len(lightness), channels, side, side)
+        side: torch.zeros(n, channels, side * height // 256, side * height // 256)
         for side, channels in FEATURE_CHANNELS.items()
     }
     return Condition(lightness=F.avg_pool2d(lightness, 2), features=features)

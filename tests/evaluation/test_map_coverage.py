@@ -95,9 +95,10 @@ def given(ab: Tensor, factors: Mapping[float, float]) -> Column:
 def test_the_coverage_is_that_of_the_map_that_users_see(
     cat: Path, truth: Tensor, tmp_path: Path
 ) -> None:
-    """The colorizer's own samples, measured, against the intervals that it gives."""
+    """The colorizer's own samples, measured, against the intervals that it gives beside skin."""
     assert inspect.signature(Colorizer.uncertainty).parameters["n"].default == MANY
-    path = save_small_weights(tmp_path / "small.safetensors", interval_factors=FACTORS)
+    path = tmp_path / "small.safetensors"
+    save_small_weights(path, interval_factors=FACTORS, skin_head=False)
     loaded, photo = load_weights(path), read_photo(cat)
     columns = {column.name: column for column in columns_of(loaded)}
     shapes = loaded.pyramid.latent_shapes()
