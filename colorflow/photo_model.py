@@ -123,10 +123,12 @@ class PhotoModel:
         head = self.pyramid.skin_head
         if head is None:
             return None
-        log_odds, chroma = head(self._large)
+        # The whole photo knows the scene, and the large one small people: they vote.
+        (whole, chroma), (large, large_chroma) = head(self.condition), head(self._large)
+        whole = F.interpolate(whole, large.shape[-2:], mode="bilinear", align_corners=False)
         return Skin(
-            F.avg_pool2d(log_odds.sigmoid(), 2)[0, 0].cpu().numpy(),
-            F.avg_pool2d(chroma, 2)[0].cpu().numpy(),
+            F.avg_pool2d(((whole + large) / 2).sigmoid(), 2)[0, 0].cpu().numpy(),
+            ((chroma + F.avg_pool2d(large_chroma, 2)) / 2)[0].cpu().numpy(),
             ToneDistribution(head.tone_mean.cpu().numpy(), head.tone_factor.cpu().numpy()),
         )
 

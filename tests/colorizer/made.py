@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -62,23 +63,30 @@ def sample_spec(seed: int = 0, temperature: float = 1.0, strength: float = 0.0) 
 
 @torch.no_grad()
 def skin_of(
-    pyramid: ChromaPyramid, large: Condition
+    pyramid: ChromaPyramid, whole: Condition, large: Condition
 ) -> tuple[NDArray[np.float32], NDArray[np.complex64]]:
     """How much skin's color counts, and its mean chroma a + ib, both (64, 64)."""
     head = pyramid.skin_head
     assert head is not None
-    log_odds, ab = head(large)
-    share = avg_pool2d(1 / (1 + (-log_odds).exp()), 2)[0, 0].numpy()
-    x = ((share - 0.3) / 0.4).clip(0, 1)
-    a, b = avg_pool2d(ab, 2)[0].numpy()
+    (small_odds, small_ab), (log_odds, ab) = head(whole), head(large)
+    size = (128, 128)
+    both = cv2.resize(small_odds[0, 0].numpy(), size, interpolation=cv2.INTER_LINEAR)
+    odds = torch.from_numpy(both)[None, None] / 2 + log_odds / 2
+    share = avg_pool2d(1 / (1 + (-odds).exp()), 2)[0, 0].numpy()
+    x = ((share - 0.25) / 0.35).clip(0, 1)
+    a, b = (avg_pool2d(ab, 2) / 2 + small_ab / 2)[0].numpy()
     return 0.95 * (3 * x**2 - 2 * x**3), a + 1j * b
 
 
 def with_skin(
-    pyramid: ChromaPyramid, large: Condition, ab: NDArray[np.float32], z: NDArray[np.float32]
+    pyramid: ChromaPyramid,
+    whole: Condition,
+    large: Condition,
+    ab: NDArray[np.float32],
+    z: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """Chroma (n, 2, 64, 64) with the color of skin, whose tones have latents z (n, 2)."""
-    weight, mean = skin_of(pyramid, large)
+    weight, mean = skin_of(pyramid, whole, large)
     head = pyramid.skin_head
     assert head is not None
     tones = head.tone_mean.numpy() + z @ head.tone_factor.numpy().T

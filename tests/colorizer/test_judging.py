@@ -58,7 +58,7 @@ def test_uncertainty_is_the_stretched_interval_of_samples_at_std_1(
         ab = pyramid.decode(latents, condition).numpy()
     if has_skin:
         tints = (latents[0].sum((2, 3)) / 4).numpy()
-        ab = with_skin(pyramid, condition_of(photo, side=512), ab, tints)
+        ab = with_skin(pyramid, condition_of(photo), condition_of(photo, side=512), ab, tints)
     shares = [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(ab, shares, axis=0, method="weibull")
     np.testing.assert_allclose(got.middle, (low + high) / 2, atol=0.02)

@@ -100,7 +100,7 @@ def test_the_first_principal_coloring_step_by_step(
             seen = raw + details - gaussian_filter(details, (0, 8, 8))
         want = operator(seen[None], contrast_of(raw[None]))
         if not way:
-            want = with_skin(pyramid, large, want, np.zeros((1, 2), np.float32))
+            want = with_skin(pyramid, condition, large, want, np.zeros((1, 2), np.float32))
         if hints:
             mask, *colors = condition.planes[0].numpy()  # type: ignore[index]
             filled = operator.filled(want, mask > 0, np.stack(colors))

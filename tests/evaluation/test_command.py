@@ -35,7 +35,8 @@ METRICS = [
     "bits_per_dim", "rmse_best8_photo", "rmse_best8_pixel", "rmse_one", "rmse_mean8", "rmse_mean12",
     "variance_pixel", "energy_score", "diversity", "coverage50", "coverage90", "colorfulness",
     "blow_ups", "judge_agreement", "judge_kl", "kd_lite2", "seam_ratio", "inverse_error",
-    "flat_steps", "true_steps", "psnr", "psnr_mean12",
+    "flat_steps", "true_steps", "skin_error_to_gray", "skin_glowing",
+    "skin_left_gray", "psnr", "psnr_mean12",
     "seconds_per_sample",
 ]  # fmt: skip
 COLUMNS = [
