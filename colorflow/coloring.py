@@ -123,9 +123,9 @@ class ColoringSpec:
         return replace(self, seeds=(seed,) * len(self.seeds), principal=None)
 
     def resampled(self, levels: Collection[int], seed: int) -> ColoringSpec:
-        """The same with another seed in some levels, given by their indices."""
+        """The same in full with another seed in some levels, given by their indices."""
         seeds = tuple(seed if i in levels else own for i, own in enumerate(self.seeds))
-        return replace(self, seeds=seeds)
+        return replace(self, seeds=seeds, quick=False)
 
 
 @dataclass(eq=False, repr=False)

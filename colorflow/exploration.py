@@ -187,8 +187,7 @@ class Exploration:
         model, std1 = self._opener.open(picture, hints).model, [1.0] * len(self.levels)
         latents = [model.sample(self._spec_of(s), std1) for s in range(seed, seed + n)]
         ab = model.decode(latents, gain=1.0)
-        if model.skin is not None:
-            ab = model.skin.painted(ab, tone_latents([one[0] for one in latents]))
+        ab = model.with_skin(ab, tone_latents([one[0] for one in latents]))
         middle, half_width = central_interval(torch.from_numpy(ab), level)
         factors = self._weights.interval_factors
         return Uncertainty(

@@ -181,6 +181,24 @@ class PhotoModel:
             shown = self.skin.painted(shown, tone)
         return shown
 
+    @one_thread()
+    @torch.inference_mode()
+    def with_skin(self, ab: NDArray[np.float32], tones: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The model's chroma (n, 2, 64, 64) with the color of skin, which hints pull, too.
+
+        Args:
+            ab: CIELAB units.
+            tones: (n, 2) latents of the tones of skin.
+        """
+        if self.skin is None:
+            return ab
+        shown = self.skin.painted(ab, tones)
+        if self.condition.planes is None:
+            return shown
+        x = torch.from_numpy(shown).to(self._device)
+        pulled = self.pyramid.pull_to_hints(x, self.condition).cpu().numpy()
+        return np.asarray(shown + self.skin.weight * (pulled - shown), np.float32)
+
     def tones(self, specs: Sequence[ColoringSpec]) -> NDArray[np.float32]:
         """Latents of the tones of skin (n, 2): of the coarsest level, 0 where that has no seed."""
         sampled = {

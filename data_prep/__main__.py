@@ -31,7 +31,14 @@ _FILES = ("settings.json", "photos.csv", "report.json")
 
 def main(arguments: list[str] | None = None) -> int:
     """Makes or goes on with a pack; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not options.skin and (options.masks or options.without_people or options.teacher):
+        parser.error("--masks, --without-people and --teacher go with --skin")
+    if options.skin and options.patches:
+        parser.error("expected --skin or --patches, not both")
+    if options.masks and not options.masks.is_dir():
+        parser.error(f"--masks: there is no folder {options.masks}")
     try:
         _make(options)
     except ColorflowError as error:

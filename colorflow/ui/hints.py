@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -246,7 +246,8 @@ class HintsTab:
         try:
             photo = other.require()
             chosen = photo.require_chosen()
-            shown = self._open(photo.photo.path, session, chosen.spec, treated_as_gray=True)
+            spec = replace(chosen.spec, quick=False)
+            shown = self._open(photo.photo.path, session, spec, treated_as_gray=True)
             if (hinted := session.current) and hinted.chosen:
                 hinted.saturate(chosen.saturation, chosen.pale)
                 shown = self._shown(session, line(_FIRST), hinted)

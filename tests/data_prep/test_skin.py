@@ -210,3 +210,28 @@ def test_a_teacher_that_is_not_there(
     given = [str(astronauts), "-o", str(tmp_path / "pack"), "--skin", "--teacher", str(absent)]
     assert command.main([*given, "--workers", "0"]) == 1
     assert str(absent) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--masks", "MASKS"], "go with --skin"),
+        (["--without-people", "MASKS"], "go with --skin"),
+        (["--teacher", "MASKS"], "go with --skin"),
+        (["--skin", "--patches"], "not both"),
+        (["--skin", "--masks", "MASKS/absent"], "there is no folder"),
+    ],
+)
+def test_options_that_do_not_fit(
+    options: list[str],
+    said: str,
+    astronauts: Path,
+    masks: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = [option.replace("MASKS", str(masks)) for option in options]
+    with pytest.raises(SystemExit):
+        command.main([str(astronauts), "-o", str(tmp_path / "pack"), *given])
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "pack").exists()

@@ -85,7 +85,9 @@ def test_modes_are_things_in_the_order_of_their_shares(
         assert own @ wanted > 5  # its thing has its color
         assert own @ wanted > 0.9 * np.linalg.norm(own)
         rest = mode[:, ~np.isin(cells, [2 * j + 1 for j in range(len(counts))])]
-        assert np.linalg.norm(rest.mean(1)) < LARGEST_TINT + 0.5  # and what all samples agree on stays
+        assert (
+            np.linalg.norm(rest.mean(1)) < LARGEST_TINT + 0.5
+        )  # and what all samples agree on stays
 
 
 @pytest.mark.parametrize("size", [1, 20, 60])
