@@ -127,7 +127,8 @@ class PhotoModel:
         (whole, chroma), (large, large_chroma) = head(self.condition), head(self._large)
         whole = F.interpolate(whole, large.shape[-2:], mode="bilinear", align_corners=False)
         return Skin(
-            F.avg_pool2d(((whole + large) / 2).sigmoid(), 2)[0, 0].cpu().numpy(),
+            ((whole + large) / 2).sigmoid()[0, 0].cpu().numpy(),
+            self.condition.lightness[0, 0].cpu().numpy(),
             ((chroma + F.avg_pool2d(large_chroma, 2)) / 2)[0].cpu().numpy(),
             ToneDistribution(head.tone_mean.cpu().numpy(), head.tone_factor.cpu().numpy()),
         )

@@ -20,6 +20,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -31,6 +32,11 @@ FROM, TO = 0.25, 0.6
 """Skin's color begins where skin is as likely as the first, and is whole from the second on."""
 MOST = 0.95
 """Largest share of skin's color, so that a little of the model's own variety stays."""
+SURE, AROUND, TOLERANCE, SCALE = 0.4, 6.0, 12.0, 10.0
+"""Hats, hair and collars beside a face are darker or lighter than it. So a cell counts as far as it
+is about as light as the skin around it: the probability from which cells are skin for that; the std
+of the Gaussian that weighs them, in cells of 1/128 of the side; the difference in L* that does not
+matter, and the scale beyond it."""
 
 
 class ToneDistribution(NamedTuple):
@@ -63,14 +69,25 @@ class Skin:
     """Where the skin of one photo is, and its colors.
 
     Args:
-        probability: (g, g) of skin.
+        probability: (2g, 2g) of skin.
+        lightness: (2g, 2g) L*.
         chroma: (2, g, g) mean chroma of skin, CIELAB units.
         distribution: of the tones.
     """
 
-    def __init__(self, probability: Array, chroma: Array, distribution: ToneDistribution) -> None:
+    def __init__(
+        self,
+        probability: Array,
+        lightness: Array,
+        chroma: Array,
+        distribution: ToneDistribution,
+    ) -> None:
         rising = ((probability - FROM) / (TO - FROM)).clip(0, 1)
-        self.weight: Array = MOST * rising * rising * (3 - 2 * rising)
+        weight = (
+            MOST * rising * rising * (3 - 2 * rising) * as_light_as_skin(probability, lightness)
+        )
+        g = len(probability) // 2
+        self.weight: Array = weight.reshape(g, 2, g, 2).mean((1, 3)).astype(np.float32)
         self._chroma, self._distribution = chroma, distribution
 
     def painted(self, ab: Array, latents: Array) -> Array:
@@ -91,6 +108,17 @@ class Skin:
         )
         own = (strength[:, None] * own).reshape(ab.shape)
         return np.asarray(ab + self.weight * (own - ab), np.float32)
+
+
+def as_light_as_skin(probability: Array, lightness: Array) -> Array:
+    """How far cells are as light as the skin around them, (h, w) in [0, 1]."""
+    sure = np.where(probability > SURE, probability, 0).astype(np.float32)
+    near, weighed = (
+        cv2.GaussianBlur(x, (0, 0), AROUND, borderType=cv2.BORDER_REFLECT)
+        for x in (sure, (sure * lightness).astype(np.float32))
+    )
+    away = np.abs(lightness - weighed / np.maximum(near, 1e-4))
+    return np.asarray(np.exp(-((away - TOLERANCE).clip(0) ** 2) / (2 * SCALE**2)), np.float32)
 
 
 def tone_latents(coarsest: Sequence[Tensor]) -> Array:

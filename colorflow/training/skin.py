@@ -51,8 +51,8 @@ from colorflow.training.until_budget import train_to_budget
 TEACHER, STUDENT = "teacher", "student"
 """Names of what is trained, and of their folders in a run."""
 TEACHER_FORMAT = "colorflow-skin-teacher-1"
-RARITY = 3.0
-"""How much more skin counts than what is not skin: gray hands are worse than warm wood."""
+RARITY = 2.0
+"""How much more skin counts than what is not skin."""
 CHROMA_ERROR = 5.0
 """CIELAB units of chroma that count as much as one nat of where skin is."""
 MOST_TONES, LEAST_CELLS = 2000, 60

@@ -132,10 +132,10 @@ class FakeColorizer:
         return made
 
     def colorize_progressively(
-        self, photo: Photo, n: int, temperature: float, seed: int
+        self, photo: Photo, n: int, temperature: float, seed: int, *, skin: bool = True
     ) -> Iterator[list[Coloring]]:
         """The first coloring, which is quick, has half of the chroma."""
-        made = self.colorize(photo, n, temperature, seed, force=True)
+        made = self.colorize(photo, n, temperature, seed, force=True, skin=skin)
         (quick,) = self._made(photo, [replace(made[0].spec, quick=True)], [1.0])  # type: ignore[type-var]
         quick.ab = quick.ab / 2
         yield [quick]
