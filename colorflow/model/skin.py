@@ -32,11 +32,11 @@ FROM, TO = 0.25, 0.6
 """Skin's color begins where skin is as likely as the first, and is whole from the second on."""
 MOST = 0.95
 """Largest share of skin's color, so that a little of the model's own variety stays."""
-SURE, AROUND, TOLERANCE, SCALE = 0.4, 6.0, 12.0, 10.0
+SURE, AROUND, TOLERANCE, SCALE = 0.4, 6.0, 15.0, 12.0
 """Hats, hair and collars beside a face are darker or lighter than it. So a cell counts as far as it
-is about as light as the skin around it: the probability from which cells are skin for that; the std
-of the Gaussian that weighs them, in cells of 1/128 of the side; the difference in L* that does not
-matter, and the scale beyond it."""
+is about as light as the skin around it: the probability above which cells are skin for that, and
+count by the square of the rest; the std of the Gaussian that weighs them, in cells of 1/128 of the
+side; the difference in L* that does not matter, and the scale beyond it."""
 
 
 class ToneDistribution(NamedTuple):
@@ -112,12 +112,12 @@ class Skin:
 
 def as_light_as_skin(probability: Array, lightness: Array) -> Array:
     """How far cells are as light as the skin around them, (h, w) in [0, 1]."""
-    sure = np.where(probability > SURE, probability, 0).astype(np.float32)
+    sure = ((probability - SURE).clip(0) ** 2).astype(np.float32)
     near, weighed = (
         cv2.GaussianBlur(x, (0, 0), AROUND, borderType=cv2.BORDER_REFLECT)
         for x in (sure, (sure * lightness).astype(np.float32))
     )
-    away = np.abs(lightness - weighed / np.maximum(near, 1e-4))
+    away = np.abs(lightness - weighed / np.maximum(near, 1e-7))
     return np.asarray(np.exp(-((away - TOLERANCE).clip(0) ** 2) / (2 * SCALE**2)), np.float32)
 
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 from torch.nn.functional import avg_pool2d
 
 from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Picture
@@ -72,10 +73,14 @@ def skin_of(
     size = (128, 128)
     both = cv2.resize(small_odds[0, 0].numpy(), size, interpolation=cv2.INTER_LINEAR)
     odds = torch.from_numpy(both)[None, None] / 2 + log_odds / 2
-    share = avg_pool2d(1 / (1 + (-odds).exp()), 2)[0, 0].numpy()
+    share = 1 / (1 + (-odds[0, 0]).exp().numpy())
     x = ((share - 0.25) / 0.35).clip(0, 1)
+    sure, cells = (share - 0.4).clip(0) ** 2, whole.lightness[0, 0].numpy()
+    near, weighed = (gaussian_filter(y, 6, mode="reflect") for y in (sure, sure * cells))
+    away = np.maximum(np.abs(cells - weighed / np.maximum(near, 1e-7)) - 15, 0)
+    weight = 0.95 * (3 * x**2 - 2 * x**3) * np.exp(-((away / 12) ** 2) / 2)
     a, b = (avg_pool2d(ab, 2) / 2 + small_ab / 2)[0].numpy()
-    return 0.95 * (3 * x**2 - 2 * x**3), a + 1j * b
+    return avg_pool2d(torch.from_numpy(weight)[None], 2)[0].numpy(), a + 1j * b
 
 
 def with_skin(

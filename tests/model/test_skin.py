@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 from scipy.stats import kstest, multivariate_normal
 
 from colorflow.model.level import sample_latents
-from colorflow.model.skin import FROM, MOST, TO, Skin, ToneDistribution, tone_latents
+from colorflow.model.skin import (
+    FROM,
+    MOST,
+    TO,
+    Skin,
+    ToneDistribution,
+    as_light_as_skin,
+    tone_latents,
+)
 
 Array = NDArray[np.float32]
 
@@ -26,12 +34,18 @@ def distribution(rng: np.random.Generator) -> ToneDistribution:
     return ToneDistribution(rng.normal(size=2).astype(np.float32), factor)
 
 
+def skin_of(probability: Array, chroma: Array, distribution: ToneDistribution) -> Skin:
+    """Skin on a photo of one lightness; the probability is that of (64, 64) cells."""
+    finer = probability.repeat(2, 0).repeat(2, 1)
+    return Skin(finer, np.full_like(finer, 60.0), chroma, distribution)
+
+
 def some_skin(rng: np.random.Generator, distribution: ToneDistribution) -> tuple[Skin, Array]:
     """Skin of every probability, and its chroma a + ib."""
     probability = rng.uniform(size=(64, 64)).astype(np.float32)
     probability[:2] = [[0.0], [1.0]]
     chroma = 10 * rng.normal(size=(2, 64, 64)).astype(np.float32)
-    return Skin(probability, chroma, distribution), probability
+    return skin_of(probability, chroma, distribution), probability
 
 
 # tones
@@ -93,12 +107,29 @@ def test_where_skin_is_painted(rng: np.random.Generator, distribution: ToneDistr
     assert steps[np.diff(probability.ravel()[order]) > 1e-5].max() < 1.6 * MOST / (TO - FROM)
 
 
+@pytest.mark.parametrize("step", [-45.0, -20.0, -8.0, 8.0, 20.0, 45.0])
+def test_a_hat_is_no_skin(step: float, distribution: ToneDistribution) -> None:
+    """What lies beside a face does not count where it is much darker or lighter."""
+    probability = np.zeros((128, 128), np.float32)
+    probability[40:80, 40:80], probability[34:40, 40:80] = 0.9, 0.5  # a face below, a hat above
+    lightness = np.full((128, 128), 55.0, np.float32)
+    lightness[34:40, 40:80] += step
+    counts = as_light_as_skin(probability, lightness)
+    np.testing.assert_allclose(counts[50:80, 40:80], 1, atol=0.02)
+    hat = float(counts[34:38, 45:75].mean())
+    least, most = {45: (0, 0.15), 20: (0.85, 1), 8: (0.99, 1)}[int(abs(step))]
+    assert least <= hat <= most
+    skin = Skin(probability, lightness, np.zeros((2, 64, 64), np.float32), distribution)
+    assert skin.weight.shape == (64, 64)
+    np.testing.assert_allclose(skin.weight[25:40, 20:40], MOST, atol=0.02)
+
+
 def test_skin_is_turned_and_made_stronger_like_complex_numbers(
     rng: np.random.Generator, distribution: ToneDistribution
 ) -> None:
     probability = rng.uniform(size=(64, 64)).astype(np.float32)
     chroma = 10 * rng.normal(size=(2, 64, 64)).astype(np.float32)
-    skin = Skin(probability, chroma, distribution)
+    skin = skin_of(probability, chroma, distribution)
     ab = 20 * rng.normal(size=(3, 2, 64, 64)).astype(np.float32)
     z = 0.5 * rng.normal(size=(3, 2)).astype(np.float32)
     painted = skin.painted(ab, z)

@@ -111,6 +111,7 @@ class FakeColorizer:
         hints: Sequence[object] = (),
         reference: Photo | None = None,
         strength: float = 0.0,
+        skin: bool = True,
     ) -> list[Coloring]:
         assert force, "visitors color what they like"
         self.calls.append((n, temperature, seed, samples))
@@ -120,11 +121,13 @@ class FakeColorizer:
             _wait_for_go()
         if samples:
             seeds = range(seed, seed + n)
-            specs = [FakeSpec((one,) * len(LEVELS), temperature) for one in seeds]
+            specs = [FakeSpec((one,) * len(LEVELS), temperature, skin=skin) for one in seeds]
             made = self._made(photo, specs)
         else:
             principal = [FakePrincipalSpec(number, n, seed) for number in range(n)]
-            specs = [FakeSpec((None,) * len(LEVELS), temperature, one) for one in principal]
+            specs = [
+                FakeSpec((None,) * len(LEVELS), temperature, one, skin=skin) for one in principal
+            ]
             made = self._made(photo, specs, fake_shares(n))
         if reference is not None:
             for one in made:
