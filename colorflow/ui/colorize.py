@@ -112,7 +112,7 @@ class ColorizeTab(ColorizeLayout):
         return self.result.welcome.select(self.open_sample, session, shown, **opening)
 
     def _connect_runs(self, sample: gr.events.Dependency) -> None:
-        wishes = [self.n, self.temperature, self.seed, self.skin, self.view]
+        wishes = [self.n, self.temperature, self.seed, self.view, self.skin]
         runs: list[tuple[Any, Callable[..., Run], Sequence[Any], dict[str, Any]]] = [
             (self.button.click, self.one, wishes, AFTERWARDS),
             (self.view.input, self.one, wishes, AFTERWARDS),

@@ -67,7 +67,7 @@ def checked_seed(seed: int | None, label: str = "Seed") -> int:
 
 
 def options_of(
-    n: int, temperature: float, seed: int | None, skin: bool, view: str
+    n: int, temperature: float, seed: int | None, view: str, skin: bool = True
 ) -> ColoringOptions:
     """What the visitor wants, from the values of the controls.
 
@@ -75,8 +75,8 @@ def options_of(
         n: number of colorings.
         temperature: multiplies the shipped temperatures.
         seed: of the first sample.
-        skin: whether skin gets its own color.
         view: `SUMMARY` for principal colorings, `SAMPLES` for samples.
+        skin: whether skin gets its own color.
 
     Raises:
         ColorflowError: the seed is none.
