@@ -50,7 +50,7 @@ SETTINGS: dict[str, Changes] = {
     "vividness 1.3": [(principal, "VIVIDNESS", 1.3)],
     "32 samples": [(photo_model, "MEAN_POOL", 32)],
     "8 samples": [(photo_model, "MEAN_POOL", 8)],
-    "modes half as strong": [(principal, "LARGEST_MODE_GAIN", 1.0)],
+    "modes half as strong": [(principal, "MODE_GAIN", 0.8)],
 }
 
 
