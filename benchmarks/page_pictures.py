@@ -264,6 +264,7 @@ def _several(page: Page, photos: Photos) -> None:
 def _enlarge(page: Page, photos: Photos) -> None:
     _upload(page, "#upload", photos.still)
     _press(page, "#go")
+    expect(page.locator("#gallery .thumbnail-item")).to_have_count(4)
     _says(page, "#download", "pixels")
     page.locator("#size").get_by_text("×2").click()
     expect(page.locator("#enlarge-samples .thumbnail-item")).to_have_count(4)
