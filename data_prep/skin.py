@@ -62,8 +62,7 @@ class SkinRows:
         }
 
     def _photo(self, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int8], NDArray[np.uint8]]:
-        with torch.inference_mode():
-            pixels = read_photo(path, isolated=True).pixels
+        pixels = read_photo(path, isolated=True).pixels
         lightness = np.clip(np.round(square_lightness(pixels, LIGHTNESS_SIDE) * L_STEPS), 0, 255)
         ab = np.clip(np.round(to_grid(pixels, MARKS_SIDE)), -128, 127)
         marks = np.round(255 * self._marks(path, pixels))
