@@ -35,7 +35,7 @@ class PrincipalSpec:
     """One of the k principal colorings of a photo.
 
     Args:
-        number: 0 for the mean, then the modes in order of decreasing share.
+        number: 0 for the mean, then the clusters in order of decreasing share.
         of: k.
         seed: seed of the first sample.
     """

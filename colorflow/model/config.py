@@ -102,7 +102,7 @@ class PyramidConfig:
     mean_head: bool = False
     skin_head: bool = False
     late_blocks: bool = False
-    # Tighter or narrower pulls: docs/experiments.md, "How strongly, and how far, a hint pulls".
+    # Tighter or narrower pulls: docs/experiments.md, "How strongly and how far a hint pulls".
     hint_reach: float = 6.0
     hint_likeness: float = 18.0
     hint_looseness: float = 0.15
