@@ -81,6 +81,12 @@ def describe(condition: Condition, large: Condition, skin: Array) -> Described:
     return Described(cells, _cells_of(skin[None])[:, 0])
 
 
+def overview(condition: Condition) -> Array:
+    """Describes one photo as a whole: mean and std of each feature of its things, (224,)."""
+    things = condition.features[16][0].flatten(1)
+    return torch.cat([things.mean(1), things.std(1)]).cpu().numpy()
+
+
 class Likeness:
     """The colors that references give to one photo.
 
