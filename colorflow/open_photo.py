@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import cast
 
 import numpy as np
 import torch
@@ -223,7 +224,9 @@ class Opener:
 
 def pictures_of(reference: Picture | Sequence[Picture]) -> list[Picture]:
     """One picture, or all of a list or tuple of them."""
-    return list(reference) if isinstance(reference, (list, tuple)) else [reference]
+    if isinstance(reference, (list, tuple)):
+        return list(reference)
+    return [cast(Picture, reference)]
 
 
 def _with_colors(photo: Photo) -> Photo:
@@ -233,6 +236,6 @@ def _with_colors(photo: Photo) -> Photo:
         PhotoError: if it is gray.
     """
     if photo.kind is Kind.GRAY:
-        reason = "has no colors that could be carried over; choose a color photo as the reference"
+        reason = "has no colors that could be carried over; choose a color photo"
         raise PhotoError(photo.source, reason)
     return photo

@@ -39,7 +39,7 @@ def read_reference(path: Path) -> Reference:
     photo, digest = read_picture(path, isolated=True)
     assert digest  # it is a file
     if photo.kind is Kind.GRAY:
-        reason = "has no colors that could be carried over; choose a color photo as the reference"
+        reason = "has no colors that could be carried over; choose a color photo"
         raise PhotoError(path, reason)
     return Reference(photo=_reduced(photo), digest=digest)
 
