@@ -144,6 +144,11 @@ class Opener:
 
         The references have digests of their files, too.
         """
+        if references and self._weights.pyramid.likeness_head is None:
+            raise WeightsError(
+                "these weights take no references; use weights that `colorflow export-likeness` "
+                "wrote"
+            )
         others = [_with_colors(other) for other, _ in references]
         digests = tuple(own for _, own in references if own)
         lightness = self._lightness_of([photo.pixels])

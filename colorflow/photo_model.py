@@ -144,7 +144,9 @@ class PhotoModel:
         """What the photo looks like."""
         nowhere = np.zeros((FINEST_GRID, FINEST_GRID), np.float32)
         skin = nowhere if self.skin is None else self.skin.weight
-        return describe(self.condition, self._large, skin)
+        head = self.pyramid.likeness_head
+        assert head is not None  # `Opener` refuses references without one
+        return describe(head, self.condition, self._large, skin)
 
     @cached_property
     @one_thread()
@@ -152,7 +154,7 @@ class PhotoModel:
         """The colors that the references give to what looks alike; None without references."""
         if self._make_references is None:
             return None
-        return Likeness(self.described, self._make_references(), self.operator)
+        return Likeness(self.described, self._make_references())
 
     @one_thread()
     @torch.inference_mode()

@@ -28,7 +28,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -38,7 +37,6 @@ from torch.nn import functional as F
 from colorflow.flows.networks import zero_initialized
 from colorflow.model.condition import FEATURE_CHANNELS, Condition
 from colorflow.model.config import FINEST_GRID
-from colorflow.model.spatial import by_plane
 
 Array = NDArray[np.float32]
 
@@ -55,6 +53,9 @@ expectation and maximization."""
 FROM, TO = 0.35, 0.75
 """A cell takes color where it is as likely as the first to be like a cell of a reference, and all
 of it from the second on."""
+
+TONES = 8.0
+"""Scale of the difference in L* across which colors do not spread between cells."""
 
 _MAPS = (32, 16)
 """Sides of the maps that describe a cell, for photos of 256x256 pixels."""
@@ -104,12 +105,14 @@ class Described(NamedTuple):
         cells: (q^2, D), see `LikenessHead`.
         nothing: (q^2,), logarithm of how likely no cell of a reference is like it.
         skin: (q^2,) how far each is skin, in [0, 1].
+        lightness: (g, g) L*.
         ab: (2, g, g) colors of a reference, CIELAB units; None for the photo that gets colors.
     """
 
     cells: Array
     nothing: Array
     skin: Array
+    lightness: Array
     ab: Array | None = None
 
 
@@ -124,8 +127,12 @@ def describe(head: LikenessHead, condition: Condition, large: Condition, skin: A
         skin: (g, g) weight of skin, in [0, 1].
     """
     cells, nothing = head(condition, large)
+    lightness = F.adaptive_avg_pool2d(condition.lightness, FINEST_GRID)[0, 0]
     return Described(
-        cells[0].T.cpu().numpy(), nothing[0].cpu().numpy(), _cells_of(skin[None])[:, 0]
+        cells=cells[0].T.cpu().numpy(),
+        nothing=nothing[0].cpu().numpy(),
+        skin=_cells_of(skin[None])[:, 0],
+        lightness=lightness.cpu().numpy(),
     )
 
 
@@ -164,7 +171,7 @@ class Likeness:
         weight = (rising * rising * (3 - 2 * rising))[:, None]
         carried = odds @ colors / np.maximum(total, 1e-30)[:, None]
         planes = np.concatenate([weight, weight * carried], 1).T
-        self.weight, *ab = _enlarged(planes.reshape(-1, CELLS_GRID, CELLS_GRID))
+        self.weight, *ab = _enlarged(planes.reshape(-1, CELLS_GRID, CELLS_GRID), own.lightness)
         self.ab: Array = np.stack(ab) / np.maximum(self.weight, 1e-6)
 
     def painted(self, ab: Array, strength: float) -> Array:
@@ -213,7 +220,21 @@ def _cells_of(planes: Array) -> Array:
     return planes.reshape(n, q, step, q, step).mean((2, 4)).reshape(n, -1).T
 
 
-def _enlarged(planes: Array) -> Array:
-    """(n, q, q) -> (n, g, g), bilinear."""
-    size = (FINEST_GRID, FINEST_GRID)
-    return by_plane(lambda plane: cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR), planes)
+def _enlarged(planes: Array, lightness: Array) -> Array:
+    """(n, q, q) -> (n, g, g), bilinear, but from cells that are as light: colors end at outlines.
+
+    Reference: Kopf et al. 2007 (joint bilateral upsampling).
+    """
+    light = _cells_of(lightness[None]).reshape(1, CELLS_GRID, CELLS_GRID)
+    near = np.pad(np.concatenate([light, planes]), ((0, 0), (1, 1), (1, 1)), mode="edge")
+    large = np.empty((len(planes), *lightness.shape), np.float32)
+    for row, column in np.ndindex(2, 2):  # of the four parts of each cell
+        own, total, weights = lightness[row::2, column::2], 0.0, 0.0
+        for down, across in np.ndindex(2, 2):  # of the four cells nearest to it
+            top, left = row + down, column + across
+            cells = near[:, top : top + CELLS_GRID, left : left + CELLS_GRID]
+            share = (0.25 + 0.5 * (row != down)) * (0.25 + 0.5 * (column != across))
+            weight = share * np.exp(-((cells[0] - own) ** 2) / (2 * TONES**2)) + 1e-6
+            total, weights = total + weight * cells[1:], weights + weight
+        large[:, row::2, column::2] = total / weights
+    return large
