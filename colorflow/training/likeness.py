@@ -30,6 +30,7 @@ from torch.nn import functional as F
 from colorflow.color.degrade import degrade
 from colorflow.color.grid import SQUARE_SIZE
 from colorflow.device import best_device
+from colorflow.errors import TrainingError
 from colorflow.model.condition import LATE_BLOCKS_INPUT, Condition, Features, coarse_lightness
 from colorflow.model.likeness import CELLS_GRID, LikenessHead
 from colorflow.model.pyramid import ChromaPyramid
@@ -266,10 +267,15 @@ def train_likeness(
     Raises:
         PackError: if the pack cannot be read.
         WeightsError: if the weights to start from cannot be read.
-        TrainingError: if the run does not fit, or losses stay non-finite.
+        TrainingError: if the model has no mean head, the run does not fit, or losses stay
+            non-finite.
     """
     keep_freed_memory()
     pyramid = load_weights(start).pyramid
+    if pyramid.mean_head is None:
+        raise TrainingError(
+            f"{start}: has no mean head, which tells the colors without a reference"
+        )
     run = RunFolder(run_folder, {"likeness": NAME, "train": asdict(config)})
     torch.manual_seed(config.seed)
     mixture = _Mixture()
