@@ -77,6 +77,7 @@ def save_small_weights(
                 part.context.from_planes.out.weight.mul_(10)  # hints have a say
     if skin_head:
         pyramid = _with_skin_head(pyramid)
+    pyramid = _with_likeness_head(pyramid)
     training = {"colors": {"mean_ab": [1.47, 7.64], "blow_up_chroma": 72.8}}
     save_weights(path, pyramid, TEMPERATURES, training, torch.float32, interval_factors, gain)
     return path
@@ -94,6 +95,13 @@ def _with_skin_head(pyramid: ChromaPyramid) -> ChromaPyramid:
         head.out.bias[0] = 0.4  # as likely skin as not, on the whole
         head.tone_mean.copy_(torch.tensor([0.1, -0.2]))
         head.tone_factor.copy_(torch.tensor([[0.3, 0.0], [-0.1, 0.2]]))
+    whole.load_state_dict({**whole.state_dict(), **pyramid.state_dict()})
+    return whole
+
+
+def _with_likeness_head(pyramid: ChromaPyramid) -> ChromaPyramid:
+    """The same with a head for which cells that look the same are alike."""
+    whole = ChromaPyramid(replace(pyramid.config, likeness_head=True))
     whole.load_state_dict({**whole.state_dict(), **pyramid.state_dict()})
     return whole
 

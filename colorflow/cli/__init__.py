@@ -1,6 +1,7 @@
 """The command line, on click: ``colorflow colorize | enlarge | repair | app | train | export |
 evaluate | blind | zoo | train-enlarge | export-enlarge | train-repair | export-repair |
-train-skin | export-skin``.
+train-skin | export-skin |
+train-likeness | export-likeness``.
 
 Only the module of the command in use is imported, and it imports what it needs when it runs, so
 that ``--help`` answers at once.
@@ -37,6 +38,8 @@ COMMANDS = {
     "export-repair": "training",
     "train-skin": "training",
     "export-skin": "training",
+    "train-likeness": "training",
+    "export-likeness": "training",
 }
 """The module of each command; it has a function of the command's name."""
 INTERRUPTED = 130

@@ -23,6 +23,8 @@ from colorflow.cli.options import (
 
 _DEV_PATCHES = 256
 """Dev patches of an evaluation, at most."""
+_DEV_PAIRS = 100
+"""Dev photos of an evaluation of likeness, which sees each at two sizes, with a reference."""
 _say = partial(print, flush=True)
 _RUN = path_argument("run", "RUN", "folder of the run")
 _MADE = path_argument("weights", "WEIGHTS", "NAME.safetensors")
@@ -286,3 +288,32 @@ def export_skin(run: Path, weights: Path, model: Path | None, pack_folder: Path 
         raise click.UsageError("expected --pack beside --start")
     else:
         skin.export_skin(run, weights, model=model, pack_folder=pack_folder, say=_say)
+
+
+@click.command(short_help="train what finds the same things in a reference")
+@path_argument("pack", "PACK", "training pack")
+@_training_options(batch=8, evaluate_every=240.0)
+@click.option(
+    "--minutes", type=POSITIVE, required=True, help="training time in minutes of one core"
+)
+@file_option(
+    "--start", metavar="WEIGHTS", required=True, help="the model whose features describe photos"
+)
+def train_likeness(pack: Path, start: Path, **options: Any) -> None:
+    """Train on a pack made by `python -m data_prep --skin`; run again to go on."""
+    from colorflow.training.likeness import train_likeness
+
+    train_likeness(pack, start=start, **_run_of(options, dev_photos=_DEV_PAIRS))
+
+
+@click.command(short_help="write the weights of what finds the same things in a reference")
+@_RUN
+@_MADE
+@file_option(
+    "--start", "model", metavar="WEIGHTS", required=True, help="the model that the run started from"
+)
+def export_likeness(run: Path, weights: Path, model: Path) -> None:
+    """Write a weights file from the best weights of a run of `train-likeness`."""
+    from colorflow.training.likeness import export_likeness
+
+    export_likeness(run, weights, model=model, say=_say)

@@ -89,6 +89,7 @@ class PyramidConfig:
         chroma_limit: largest |a| and |b| of a sample, CIELAB units.
         mean_head: whether the model has a head that predicts the mean of the colors.
         skin_head: whether the model has a head that says where skin is, and which chroma it has.
+        likeness_head: whether the model has a head that says which cells of two photos are alike.
         late_blocks: whether the model has its own late blocks of the feature network, trained for
             chroma. They compute the 16x16 and 8x8 maps of all levels from the 32x32 map.
         hint_reach: length scale of a hint's influence on the 64x64 grid, in cells.
@@ -101,6 +102,7 @@ class PyramidConfig:
     chroma_limit: float = 128.0
     mean_head: bool = False
     skin_head: bool = False
+    likeness_head: bool = False
     late_blocks: bool = False
     # Tighter or narrower pulls: docs/experiments.md, "How strongly and how far a hint pulls".
     hint_reach: float = 6.0

@@ -60,12 +60,18 @@ def export(
     if not run_folder.is_dir():
         raise TrainingError(f"{run_folder}: no training run here")
     run, other = Trained(run_folder), Trained(fallback) if fallback else None
-    head, skin_head = run.mean_head(), None
+    head, skin_head, likeness_head = run.mean_head(), None, None
     if other is not None and run.late_blocks() is None:
         # Its heads do not fit late blocks that the run has trained.
         head, skin_head = head or other.mean_head(), other.skin_head()
+        likeness_head = other.likeness_head()
     shape = _shape(run, other)
-    shape = replace(shape, mean_head=head is not None, skin_head=skin_head is not None)
+    shape = replace(
+        shape,
+        mean_head=head is not None,
+        skin_head=skin_head is not None,
+        likeness_head=likeness_head is not None,
+    )
     pyramid = ChromaPyramid(shape)
     names = pyramid.config.chroma_grids
     if temperatures is not None and len(temperatures) != len(names):
@@ -77,6 +83,8 @@ def export(
         pyramid.mean_head.load_state_dict(head)
     if pyramid.skin_head is not None and skin_head is not None:
         pyramid.skin_head.load_state_dict(skin_head)
+    if pyramid.likeness_head is not None and likeness_head is not None:
+        pyramid.likeness_head.load_state_dict(likeness_head)
     training: dict[str, Any] = {"levels": _load_levels(run, pyramid, other)}
     if start := read_start(run_folder):
         training["start"] = start
@@ -187,6 +195,7 @@ def _shape(run: Trained, other: Trained | None) -> PyramidConfig:
         levels=shape.levels,
         mean_head=shape.mean_head,
         skin_head=shape.skin_head,
+        likeness_head=shape.likeness_head,
         late_blocks=theirs.late_blocks or shape.late_blocks,
     )
     if same != shape or theirs.chroma_grids != shape.chroma_grids:

@@ -93,6 +93,10 @@ class Trained:
         """The skin head of a weights file; runs have none, see `colorflow.training.skin`."""
         return _state_of(self._file.pyramid.skin_head) if self._file is not None else None
 
+    def likeness_head(self) -> State | None:
+        """The likeness head of a weights file; runs have none."""
+        return _state_of(self._file.pyramid.likeness_head) if self._file is not None else None
+
     @contextmanager
     def must_fit(self, what: str) -> Iterator[None]:
         """Says that weights from here do not fit, where they are loaded.
