@@ -66,6 +66,8 @@ class FakeSpec:
     principal: FakePrincipalSpec | None = None
     skin: bool = True
     quick: bool = False
+    style_strengths: tuple[float, ...] = ()
+    strength: float = 0.0
 
     @property
     def seed(self) -> int:
