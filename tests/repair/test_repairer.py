@@ -16,8 +16,8 @@ from colorflow.photo import Photo, photo_from_image
 from colorflow.repair import boxes
 from colorflow.repair import repairer as module
 from colorflow.repair.fill import first_guess
+from colorflow.repair.model import load_repair_weights, save_repair_weights
 from colorflow.repair.repairer import SENSITIVITIES, Repairer, mask_of
-from colorflow.repair.weights import load_repair_weights, save_repair_weights
 
 
 def scratched(shape: tuple[int, ...]) -> np.ndarray:
