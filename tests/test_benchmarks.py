@@ -64,8 +64,6 @@ _PROGRAMS = [
         for program in (
             ("reading_needs --megapixels 0.05 plain", "plain.jpg"),
             ("previews --previews 2 --repetitions 1 --weights WEIGHTS", "2 previews"),
-            ("against_freia --repetitions 1 --shapes", "convolutions on 4 x 4"),
-            ("against_ddcolor_shape --sides 64 --repetitions 1 --weights WEIGHTS", "64 x 64"),
             ("one_photo --megapixels 0.1 --repetitions 1 --weights WEIGHTS", "codecs alone"),
             ("pixels --megapixels 0.05 0.1 --tiff 0.2 --weights WEIGHTS", "0.05, JPEG"),
             (
@@ -81,7 +79,7 @@ _PROGRAMS = [
         )
     ),
 ]
-"""Calls, which `--shapes` ends with what begins the table; and what begins the table."""
+"""Calls, and what begins the table."""
 
 
 @pytest.mark.parametrize(("call", "first"), _PROGRAMS)
@@ -98,7 +96,6 @@ def test_it_prints_its_table(
     name, *arguments = call.split()
     files = {"WEIGHTS": str(weights), "LARGER": str(larger), "REPAIR": str(repairs)}
     arguments = [files.get(one, one) for one in arguments]
-    arguments += [first] if arguments[-1] == "--shapes" else []
     rows = rows_printed(name, arguments, monkeypatch, capsys)
     assert rows[0][0].startswith(first)
 
