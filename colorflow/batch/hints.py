@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 LARGEST_FILE = 2**20
 """Bytes of a file of hints, some 15,000 hints; in memory it takes forty times as many."""
 _FIELDS = ("row", "column", "a", "b")
-_COLORING = ("seeds", "principal", "temperature", "weights", "saturation", "pale")
-_OPTIONAL = ("skin", "looks")
-"""Whether skin has its own color; earlier versions wrote how often they had looked instead."""
+_COLORING = ("seeds", "principal", "temperature", "weights", "saturation", "pale", "skin")
 _PRINCIPAL = ("number", "of", "seed")
 
 
@@ -71,7 +69,7 @@ class PhotoHints:
             return hints
         fields = asdict(self.start)
         fields |= fields["spec"]
-        coloring = {name: fields[name] for name in (*_COLORING, "skin")}
+        coloring = {name: fields[name] for name in _COLORING}
         return {"coloring": coloring, "hints": hints}
 
 
@@ -185,7 +183,7 @@ def hints_by_photo(
 
 def _start_of(given: Any, source: str) -> Start:
     """Parses the coloring on which hints were given."""
-    _check_fields(given, _COLORING, source, _OPTIONAL)
+    _check_fields(given, _COLORING, source)
     seeds, principal, weights = given["seeds"], given["principal"], given["weights"]
     if not isinstance(seeds, list) or not seeds:
         raise BatchError(f"{source}: seeds: expected a seed for each level, got {_kind(seeds)}")
@@ -198,7 +196,7 @@ def _start_of(given: Any, source: str) -> Start:
             _check_number(principal[field], f"{source}: principal: {field}", int)
     for field in ("temperature", "saturation", "pale"):
         _check_number(given[field], f"{source}: {field}")
-    if not isinstance(skin := given.get("skin", False), bool):
+    if not isinstance(skin := given["skin"], bool):
         raise BatchError(f"{source}: skin: expected true or false, got {_kind(skin)}")
     if not isinstance(weights, str):
         raise BatchError(f"{source}: weights: expected their digest, got {_kind(weights)}")

@@ -29,13 +29,12 @@ from torch import nn
 
 from colorflow.errors import TrainingError
 from colorflow.files import locked, remove_leftovers, whole_file, write_whole
-from colorflow.model.config import PyramidConfig
 
 CURVE = ("step", "seconds", "train_nats", "dev_nats", "dev_degraded_nats", "best_dev", "skipped")
 """Columns of every curve; an objective may add more."""
 
 STATE = frozenset(
-    ("level", "ema", "optimizer", "step", "seconds", "skipped", "best_dev", "best"),
+    ("level", "ema", "optimizer", "step", "seconds", "skipped", "best_dev", "best", "pack"),
 )
 """Keys of a training state (`Trainer.state_dict`)."""
 _CHANGED = ("state.pt", "curve.csv", "grid.png")
@@ -67,12 +66,12 @@ class RunFolder:
             if not path.exists():
                 _check_free(folder)
                 write_whole(path, json.dumps(config, indent=1).encode(), None)
-            made_with = _with_defaults(json.loads(path.read_text(encoding="utf-8")))
+            made_with = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise TrainingError(
                 f"{folder}: not a folder for a training run ({error}); choose another folder"
             ) from error
-        if made_with != _with_defaults(json.loads(json.dumps(config))):
+        if made_with != json.loads(json.dumps(config)):
             raise TrainingError(
                 f"{folder}: holds a run of another shape or with other settings (config.json); "
                 "choose another folder"
@@ -231,19 +230,6 @@ def load_best(folder: Path, name: str, module: nn.Module, command: str) -> dict[
         "dev": round(state["best_dev"], 4),
         "skipped_steps": state["skipped"],
     }
-
-
-def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
-    """The config of an earlier version with today's fields of the pyramid.
-
-    Raises:
-        ValueError: if its pyramid is invalid.
-        TypeError: if it is no config.
-    """
-    if "pyramid" not in config:
-        return config
-    shape = PyramidConfig.from_dict(config["pyramid"])
-    return {**config, "pyramid": json.loads(json.dumps(shape.to_dict()))}
 
 
 def _state_file(folder: Path, name: str) -> Path:

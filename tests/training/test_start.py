@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from colorflow.errors import ColorflowError, TrainingError, WeightsError
-from colorflow.model.config import HINT_PLANES, PyramidConfig
+from colorflow.model.config import HINT_PLANES
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights, save_weights
 from colorflow.training.loop import give_levels
@@ -198,18 +198,3 @@ def test_weights_that_do_not_fit(old_run: Path, go: Train, tmp_path: Path) -> No
     path.unlink()
     message = refused(TrainingError, go, tmp_path / "run", part)
     assert "level 32 has no evaluated weights yet" in message
-
-
-def test_a_run_of_another_version_goes_on(
-    old_run: Path, go: Train, shape: PyramidConfig, tmp_path: Path
-) -> None:
-    """Its config.json lacks a field of today's, and has one that there is no more."""
-    options = {"start": old_run, "levels": FINE}
-    go(tmp_path, **options, steps=1)
-    config = json.loads((tmp_path / "config.json").read_text())
-    for level in config["pyramid"]["levels"]:
-        level["last_blocks"] = False
-    del config["pyramid"]["hint_reach"]
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    assert go(tmp_path, **options, steps=2)[0] == "level 32: goes on at step 1"
-    assert read_config(tmp_path) == shape
