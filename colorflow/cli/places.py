@@ -57,11 +57,8 @@ class Places:
 
         Raises:
             UsageError: if there is more than one for stdout.
-            BatchError: if there are too many for a zip.
         """
         plan.known_as |= self.known_as
-        if self.zipped:
-            self.zipped.check(plan)
         if self.stdout:
             usual = plan.settings.labels
             labels = [task.labels(usual) for task in plan.tasks] or [usual]
@@ -127,8 +124,7 @@ def opened_places(options: SimpleNamespace) -> Iterator[Places]:
             places.inputs = [str(photo) if one == STREAM else one for one in inputs]
             places.known_as[photo] = "stdin"
         if to_zip:
-            zipped = places.zipped = _open_zip(output, options, scratch)
-            stack.callback(zipped.finish, is_complete=False)
+            zipped = places.zipped = _open_zip(output, options)
             places.output = zipped.folder
             places.known_as[zipped.folder] = str(zipped.archive)
         if to_stdout:
@@ -145,7 +141,7 @@ def _temporary_folder() -> TemporaryDirectory[str]:
         raise BatchError(f"no temporary folder can be made ({error.strerror})") from error
 
 
-def _open_zip(archive: Location, options: SimpleNamespace, scratch: Path) -> ZipResults:
+def _open_zip(archive: Location, options: SimpleNamespace) -> ZipResults:
     """The zip for the results; a contact sheet is to lie in it."""
     if not is_local(archive):
         raise WritePhotoError(str(archive), "a zip is written on this machine; choose a folder")
@@ -155,7 +151,7 @@ def _open_zip(archive: Location, options: SimpleNamespace, scratch: Path) -> Zip
     sheet = options.contact_sheet
     if sheet and sheet.name != str(sheet):
         raise WritePhotoError(sheet, "the contact sheet lies in the zip; give its name alone")
-    zipped = ZipResults(archive, scratch if options.dry_run else None)
+    zipped = ZipResults(archive, overwrite=options.overwrite)
     if sheet:
         options.contact_sheet = zipped.folder / sheet
     return zipped
