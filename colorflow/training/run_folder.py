@@ -4,7 +4,6 @@
     level4/state.pt        training state of the level that completes chroma on the 4x4 grid
     level4/curve.csv       step, seconds, train and dev negative log-likelihood, skipped steps, and
                            where the model takes color hints dev with some of them
-    level4/tensorboard/    the same curves
     level4/grid.png        gray, truth, and samples
     joint/                 the same for levels that learned together, with the late blocks
     mean/                  the same for the mean head
@@ -113,7 +112,7 @@ class RunFolder:
             raise TrainingError(f"{path}: the checkpoint cannot be written ({error})") from error
 
     def log(self, name: str, row: dict[str, float]) -> None:
-        """Appends a row to the objective's curve, as CSV and for TensorBoard."""
+        """Appends a row to the objective's curve, as CSV."""
         path = self.part(name) / "curve.csv"
         new = not path.exists()
         columns = [*CURVE, *sorted(row.keys() - set(CURVE))]
@@ -122,11 +121,6 @@ class RunFolder:
             if new:
                 writer.writeheader()
             writer.writerow({key: round(row[key], 4) for key in columns})
-        from torch.utils.tensorboard import SummaryWriter
-
-        with SummaryWriter(str(self.part(name) / "tensorboard")) as board:
-            for key in columns[2:]:
-                board.add_scalar(f"{name}/{key}", row[key], int(row["step"]))
 
 
 def _check_free(folder: Path) -> None:
