@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,6 @@ def train(
     *,
     hints: bool = False,
     dropout: float | None = None,
-    level_changes: Mapping[str, Any] | None = None,
     start: Path | None = None,
     config: TrainConfig,
     budget: Budget,
@@ -52,8 +50,6 @@ def train(
         hints: whether the pyramid also takes color hints.
         dropout: share of units dropped in every level, None for that of the start or of new
             weights.
-        level_changes: fields of the trained levels that differ from the start's, such as more
-            couplings; new layers start as the identity.
         start: run or weights file to start from, None for new weights.
         config: training settings.
         budget: of each level, or of all levels that learn together.
@@ -73,7 +69,11 @@ def train(
     shape = _shape(origin, hints=hints, dropout=dropout)
     shape = replace(shape, mean_head=shape.mean_head or mean_head)
     levels = () if mean_head else levels or shape.chroma_grids
-    shape = _with_changed_levels(shape, levels, level_changes or {})
+    for name in levels:
+        if name not in shape.chroma_grids:
+            raise TrainingError(
+                f"--levels: no level {name}; this model has {list(shape.chroma_grids)}"
+            )
     together = sorted({*levels} & SHARE_OF_LOSS.keys())
     if not (together or has_state(run_folder, JOINT) or (origin and origin.shape.late_blocks)):
         raise TrainingError(
@@ -157,32 +157,8 @@ def _shape(origin: Trained | None, *, hints: bool, dropout: float | None) -> Pyr
     return replace(shape, extra_planes=HINT_PLANES) if hints else shape
 
 
-def _with_changed_levels(
-    shape: PyramidConfig, levels: Sequence[int], changes: Mapping[str, Any]
-) -> PyramidConfig:
-    """The shape with other fields in some levels.
-
-    Raises:
-        TrainingError: if a level is unknown or a field is out of range.
-    """
-    for name in levels:
-        if name not in shape.chroma_grids:
-            raise TrainingError(
-                f"--levels: no level {name}; this model has {list(shape.chroma_grids)}"
-            )
-    try:
-        return shape.with_levels(levels, **changes)
-    except ValueError as error:
-        names = ", ".join(map(str, levels))
-        raise TrainingError(f"--levels {names}: cannot be changed so ({error})") from error
-
-
-_RESIDUAL_ENDS = re.compile(r"context\.trunk\..*(project|feed_forward\.3|second)\.(weight|bias)")
-"""Tensors of the last layers of the residual branches of a context's trunk."""
-
-
 def give_levels(pyramid: ChromaPyramid, start: Trained, grids: Sequence[int]) -> None:
-    """Copies trained weights of levels to a pyramid; new parts start as the identity.
+    """Copies trained weights of levels to a pyramid; new planes start as if they were not there.
 
     Raises:
         TrainingError: if weights are missing or do not fit.
@@ -196,6 +172,4 @@ def give_levels(pyramid: ChromaPyramid, start: Trained, grids: Sequence[int]) ->
             if missing := expected.keys() - weights.keys():
                 raise ValueError(f"no {min(missing)}")
             state = pyramid.levels[index].state_dict()
-            for name in filter(_RESIDUAL_ENDS.fullmatch, state.keys() - weights.keys()):
-                state[name] = torch.zeros_like(state[name])
             pyramid.levels[index].load_state_dict(state | weights)
