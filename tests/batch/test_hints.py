@@ -73,7 +73,7 @@ def on(**other: object) -> str:
         ('{"a": {"coloring": 3, "hints": []}}', "coloring: expected seeds, principal, temp"),
         (
             on(strengths=[]),
-            "seeds, principal, temperature, weights, saturation and pale",
+            "seeds, principal, temperature, weights, saturation, pale and skin",
         ),
         (on(saturation=7), "coloring: saturation: expected 0 to 2, got 7"),
         (on(pale=False), "coloring: pale: expected a number, got false"),
