@@ -22,7 +22,6 @@ from tests.small_weights import (
     save_small_repair_weights,
     save_small_weights,
 )
-from tests.training.made_up_pixels import write_pixels
 
 
 @pytest.fixture(scope="module")
@@ -176,34 +175,6 @@ def test_page_abuse(
     assert 0 <= int(rows["rounds sampled before the other player's"]) <= int(rows["rounds taken"])
     assert (rows["uploads of 1 MB taken"], rows["uploads refused"]) == ("2", "0")
     assert rows["left of uploads that broke off"] == "0 bytes"
-
-
-@pytest.mark.slow
-@pytest.mark.long
-def test_principal(
-    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    Image.fromarray(skimage.data.astronaut()).save(tmp_path / "a.png")
-    Image.fromarray(skimage.data.camera()).save(tmp_path / "gray.png")
-    arguments = [str(tmp_path), "--weights", str(weights)]
-    rows = rows_printed("principal", arguments, monkeypatch, capsys)
-    numbers = {name: list(map(float, own)) for name, *own in rows}
-    assert numbers["no gain"][2] < numbers["vividness 1"][2] <= numbers["as shipped"][2]
-    assert numbers["samples"][4] < numbers["samples of the model"][4]  # steps within things
-
-
-@pytest.mark.slow
-@pytest.mark.long
-def test_schedules_with_true_latents_find_the_truth(
-    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    write_pixels(tmp_path)
-    arguments = [str(tmp_path), str(weights), "1,1,1,1,1", "0.8,0.8,0.7,0.5,0.2x1.2"]
-    sampled = rows_printed("schedules", arguments, monkeypatch, capsys)
-    assert [row[0] for row in sampled] == arguments[2:]
-    assert all(float(row[2]) > 0.1 for row in sampled)
-    true = rows_printed("schedules", [*arguments, "--true-levels", "5"], monkeypatch, capsys)
-    assert all(float(error) < 0.01 for row in true for error in row[2:5])
 
 
 @pytest.mark.slow
