@@ -219,10 +219,6 @@ def test_what_a_killed_training_left_goes_with_the_next(tmp_path: Path) -> None:
         assert [path.exists() for path in left] == [False, True]
 
 
-def test_no_checkpoint_is_no_error(tmp_path: Path) -> None:
-    assert read_state(tmp_path, "joint") is None
-
-
 @pytest.mark.parametrize("broken", ["save", "replace"])
 def test_a_full_disk_keeps_the_checkpoint_before(
     broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
