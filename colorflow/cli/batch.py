@@ -80,7 +80,7 @@ def run_batch(
     files = weights_files(settings, weights)
     with opened_places(options) as places:
         plan = make_plan(
-            places.inputs,
+            options.inputs,
             places.output,
             settings,
             naming=naming,
@@ -91,10 +91,10 @@ def run_batch(
             weights=digests_of(files),
             unpack_in=places.scratch,
         )
-        places.check(plan)
+        plan.known_as |= places.known_as
         if options.dry_run:
             return _print_plan(plan)
-        return places.deliver(_BatchRun(plan, files, options, places.zipped).run())
+        return _BatchRun(plan, files, options, places.zipped).run()
 
 
 def _print_plan(plan: Plan) -> int:
