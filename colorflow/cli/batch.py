@@ -26,7 +26,6 @@ from colorflow.batch import (
     PhotoOutcome,
     Plan,
     Remedy,
-    ZipResults,
     make_plan,
     ray_engine,
     read_hints,
@@ -40,7 +39,7 @@ from colorflow.batch.settings import digests_of, weights_files
 from colorflow.batch.sheet import SHEET, check_sheet
 from colorflow.batch.task import BORDER, left_out_text, share_text
 from colorflow.cli import INTERRUPTED
-from colorflow.cli.places import opened_places
+from colorflow.cli.places import ZipResults, opened_places
 from colorflow.errors import ColorflowError, WritePhotoError, printable
 from colorflow.files import check_replaceable, is_stream, remove_leftovers
 from colorflow.limits import QUALITY

@@ -33,8 +33,8 @@ from colorflow.flows import (
     sum_by_sample,
 )
 from colorflow.model.weights import load_tensors, read_header, write_tensors
-from colorflow.repair.network import CELL, LARGEST_WIDTH, Finder, MeanFill, UNetConfig, fill_planes
-from colorflow.repair.strips import Strips, beside, mapped, reach_of
+from colorflow.repair.network import LARGEST_WIDTH, Finder, MeanFill, UNetConfig, fill_planes
+from colorflow.repair.strips import CELL, Strips, beside, mapped, reach_of
 
 DEQUANTIZATION_STD = 0.2
 """Std of the noise on lightness in training and evaluation, in L* units: half a step of 8 bits."""

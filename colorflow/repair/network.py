@@ -20,10 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorflow.repair.strips import Strips, beside, mapped, reach_of, remembered
+from colorflow.repair.strips import CELL, Strips, beside, mapped, reach_of, remembered
 
-CELL = 4
-"""Pixels of a cell."""
 _SQUARES = (5, 11, 21)
 """Pixels."""
 _SURROUNDINGS = 17
