@@ -55,7 +55,6 @@ def repairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 _LONG = (pytest.mark.slow, pytest.mark.long)
 _PROGRAMS = [
-    ("reading --megapixels 0.1 --repetitions 1", "0.1 megapixels, gray"),
     ("enlarge --megapixels 0.01 --scale 4 --threads 1 --weights LARGER", "read"),
     ("repair --megapixels 0.01 --threads 1 --weights REPAIR", "read"),
     *(
@@ -65,11 +64,6 @@ _PROGRAMS = [
             ("previews --previews 2 --repetitions 1 --weights WEIGHTS", "2 previews"),
             ("one_photo --megapixels 0.1 --repetitions 1 --weights WEIGHTS", "codecs alone"),
             ("pixels --megapixels 0.05 0.1 --tiff 0.2 --weights WEIGHTS", "0.05, JPEG"),
-            (
-                "threads --repetitions 1 --megapixels 0.01 --beside 1 --weights WEIGHTS "
-                "--enlarge-weights LARGER",
-                "four colorings of 0.01 MP",
-            ),
             (
                 "folder --photos 5 --megapixels 0.05 --repetitions 1 --weights WEIGHTS",
                 "codecs alone, one process",

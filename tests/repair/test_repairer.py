@@ -13,8 +13,8 @@ import skimage.data
 from colorflow.color.full_resolution import lightness_of
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.photo import Photo, photo_from_image
-from colorflow.repair import strips
 from colorflow.repair import repairer as module
+from colorflow.repair import strips
 from colorflow.repair.fill import first_guess
 from colorflow.repair.model import load_repair_weights, save_repair_weights
 from colorflow.repair.repairer import SENSITIVITIES, Repairer, mask_of
