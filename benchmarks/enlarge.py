@@ -1,10 +1,9 @@
 """Times the enlargement of one color photo, from file to file (Linux).
 
     python -m benchmarks.enlarge                           a result of 12 megapixels, twice the size
-    python -m benchmarks.enlarge --scale 4 --tile 256
+    python -m benchmarks.enlarge --scale 4
 
-The weights are already loaded. Peak memory is that of the whole process. With `--random-weights`
-the models are of the usual shape with random parameters, which cost the same time.
+The weights are already loaded. Peak memory is that of the whole process.
 """
 
 from __future__ import annotations
@@ -22,11 +21,7 @@ from skimage import data
 
 from benchmarks.measuring import SEED, memory, print_machine, print_table
 from benchmarks.photos import size_of
-from colorflow.enlarge import enlarger as module
-from colorflow.enlarge.enlarger import Enlarger
-from colorflow.enlarge.model import DetailModel, StepConfig
-from colorflow.enlarge.tiles import TILE
-from colorflow.enlarge.weights import FIRST, LAST, RESTORE, EnlargeWeights
+from colorflow.enlarge.enlarger import Enlarger, paint
 from colorflow.limits import DETAIL_TEMPERATURE
 from colorflow.photo import Enlargement, read_photo, write_image
 
@@ -37,9 +32,6 @@ def main() -> None:
     parser.add_argument("--megapixels", type=float, default=12, help="of the result")
     parser.add_argument("--scale", type=int, choices=(2, 4), default=2)
     parser.add_argument(
-        "--tile", type=int, default=TILE, help="side of a tile (default: the usual)"
-    )
-    parser.add_argument(
         "--temperature",
         type=float,
         default=DETAIL_TEMPERATURE,
@@ -47,13 +39,11 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--weights", type=Path, help="weights file (default: the shipped one)")
-    parser.add_argument("--random-weights", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
-    module.TILE = options.tile
     print_machine()
-    enlarger = _random() if options.random_weights else Enlarger.load(options.weights)
+    enlarger = Enlarger.load(options.weights)
     width, height = (side // options.scale for side in size_of(options.megapixels))
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "photo.jpg", Path(folder) / "large.jpg"
@@ -78,7 +68,7 @@ def _timed(
     lap()
     lightness = enlarger.lightness(photo, scale, temperature, SEED)
     lap()
-    large = photo.enlarged(module.paint(photo, lightness))
+    large = photo.enlarged(paint(photo, lightness))
     lap()
     said = Enlargement(scale=scale, seed=SEED, temperature=temperature, model=enlarger.digest)
     write_image(target, large.pixels, large, enlargement=said)
@@ -89,15 +79,6 @@ def _timed(
         name: (end[0] - begin[0], end[1] - begin[1])
         for name, (begin, end) in zip(names, spans, strict=True)
     }
-
-
-def _random() -> Enlarger:
-    torch.manual_seed(SEED)
-    models = {
-        name: DetailModel(StepConfig(restores=name == RESTORE)).eval()
-        for name in (FIRST, LAST, RESTORE)
-    }
-    return Enlarger(EnlargeWeights(models=models, training={}, digest="random"))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """Measures enlarging on the middle 256x256 pixels of photos (docs/enlarge.md, "Measured").
 
-    python -m benchmarks.enlarging PHOTOS [--scale 4] [--limit 60] [--damaged | --srflow RUN]
+    python -m benchmarks.enlarging PHOTOS [--scale 4] [--limit 60] [--damaged]
 
 The square is reduced by area averaging, enlarged again in several ways, and compared with the
-photo's lightness. Columns: bicubic and Lanczos interpolation, SRFlow's architecture from a run of
-`benchmarks.srflow`, ours at five temperatures (0 is the mean), and the photo itself. `--damaged`
-gives blur, noise and compression to the reduced photo, as in training, and measures what restores.
+photo's lightness. Columns: bicubic and Lanczos interpolation, ours at five temperatures (0 is the
+mean), and the photo itself. `--damaged` gives blur, noise and compression to the reduced photo, as
+in training, and measures what restores.
 
 PSNR and SSIM are of the first sample. LR_PSNR: of the reduced result against what was given;
 LR_off_after_rounding: their largest difference in L* after rounding to 8 bits. energy_score and
@@ -34,7 +34,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from benchmarks.measuring import SEED, forget_peak, memory, print_machine
-from benchmarks.srflow import trained_srflow
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.enlarge.model import DEQUANTIZATION_STD, DetailModel, in_range
 from colorflow.enlarge.patches import damage
@@ -76,7 +75,6 @@ def main() -> None:
     parser.add_argument("--scale", type=int, choices=(2, 4), default=2)
     parser.add_argument("--limit", type=int, metavar="N", help="photos, evenly spread")
     parser.add_argument("--damaged", action="store_true")
-    parser.add_argument("--srflow", type=Path, metavar="RUN")
     parser.add_argument("--weights", type=Path, default=default_weights(ENLARGE_WEIGHTS))
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -93,11 +91,6 @@ def main() -> None:
         restoring = [models[RESTORE], models[LAST]][: scale // 2]
         columns |= doublings("restored", restoring, (0.0, DETAIL_TEMPERATURE, 1.0))
     else:
-        if options.srflow:
-            sides = [SIDE] if scale == 2 else [SIDE // 2, SIDE]
-            flows = [trained_srflow(options.srflow, side) for side in sides]
-            columns |= doublings("SRFlow", flows, (0.0, 0.8))
-            densities["SRFlow, 0.8"] = flows[-1]
         columns |= doublings("ours", exact, (0.0, DETAIL_TEMPERATURE, 0.8, 0.9, 1.0))
         densities["ours, 1"] = models[LAST]
     records: dict[str, list[Measures]] = {name: [] for name in [*columns, TRUTH]}

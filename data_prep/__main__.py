@@ -85,18 +85,13 @@ def _fill(folder: Path, options: argparse.Namespace) -> None:
             "teacher": digest_of(options.teacher) if options.teacher else None,
         }
         kind = skin_kind(options.masks, options.without_people, options.teacher)
-    if (folder / "pack.json").exists():
-        raise PackError(
-            f"{folder}: holds a pack of feature maps, which an earlier version made; "
-            "choose another folder or delete this one"
-        )
     if not any((folder / layout.info).exists() for layout in LAYOUTS):
         _check_free(folder, [*_FILES, *(f"{name}.npy" for name in kind.layout.arrays)], settings)
         write_whole(folder / _FILES[0], json.dumps(settings, indent=1).encode(), None)
         kind.begin(folder, select(folder, options), options.seed)
     try:
         made_with = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
-        # Earlier versions wrote further settings, and other kinds of packs have others.
+        # Other kinds of packs have further settings.
         made_with = {name: made_with.get(name) for name in settings}
     except DAMAGE as error:
         raise PackError(f"{folder}: a damaged pack ({error}); delete it to start over") from error

@@ -15,11 +15,10 @@ from colorflow.enlarge.weights import FIRST, LAST, RESTORE, save_enlarge_weights
 from colorflow.model.config import LevelConfig, PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import save_weights
-from colorflow.repair.model import FillConfig, FillModel
+from colorflow.repair.model import FillConfig, FillModel, RepairWeights, save_repair_weights
 from colorflow.repair.network import Finder, UNetConfig
 from colorflow.repair.repairer import Repairer
 from colorflow.repair.strips import Strips
-from colorflow.repair.weights import RepairWeights, save_repair_weights
 
 TEMPERATURES = (1.0, 0.8, 0.5, 0.2, 0.0)
 GAIN = 1.25

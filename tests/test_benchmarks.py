@@ -22,7 +22,6 @@ from tests.small_weights import (
     save_small_repair_weights,
     save_small_weights,
 )
-from tests.training.made_up_pixels import write_pixels
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +55,6 @@ def repairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 _LONG = (pytest.mark.slow, pytest.mark.long)
 _PROGRAMS = [
-    ("reading --megapixels 0.1 --repetitions 1", "0.1 megapixels, gray"),
     ("enlarge --megapixels 0.01 --scale 4 --threads 1 --weights LARGER", "read"),
     ("repair --megapixels 0.01 --threads 1 --weights REPAIR", "read"),
     *(
@@ -64,15 +62,8 @@ _PROGRAMS = [
         for program in (
             ("reading_needs --megapixels 0.05 plain", "plain.jpg"),
             ("previews --previews 2 --repetitions 1 --weights WEIGHTS", "2 previews"),
-            ("against_freia --repetitions 1 --shapes", "convolutions on 4 x 4"),
-            ("against_ddcolor_shape --sides 64 --repetitions 1 --weights WEIGHTS", "64 x 64"),
             ("one_photo --megapixels 0.1 --repetitions 1 --weights WEIGHTS", "codecs alone"),
             ("pixels --megapixels 0.05 0.1 --tiff 0.2 --weights WEIGHTS", "0.05, JPEG"),
-            (
-                "threads --repetitions 1 --megapixels 0.01 --beside 1 --weights WEIGHTS "
-                "--enlarge-weights LARGER",
-                "four colorings of 0.01 MP",
-            ),
             (
                 "folder --photos 5 --megapixels 0.05 --repetitions 1 --weights WEIGHTS",
                 "codecs alone, one process",
@@ -81,7 +72,7 @@ _PROGRAMS = [
         )
     ),
 ]
-"""Calls, which `--shapes` ends with what begins the table; and what begins the table."""
+"""Calls, and what begins the table."""
 
 
 @pytest.mark.parametrize(("call", "first"), _PROGRAMS)
@@ -98,7 +89,6 @@ def test_it_prints_its_table(
     name, *arguments = call.split()
     files = {"WEIGHTS": str(weights), "LARGER": str(larger), "REPAIR": str(repairs)}
     arguments = [files.get(one, one) for one in arguments]
-    arguments += [first] if arguments[-1] == "--shapes" else []
     rows = rows_printed(name, arguments, monkeypatch, capsys)
     assert rows[0][0].startswith(first)
 
@@ -179,34 +169,6 @@ def test_page_abuse(
     assert 0 <= int(rows["rounds sampled before the other player's"]) <= int(rows["rounds taken"])
     assert (rows["uploads of 1 MB taken"], rows["uploads refused"]) == ("2", "0")
     assert rows["left of uploads that broke off"] == "0 bytes"
-
-
-@pytest.mark.slow
-@pytest.mark.long
-def test_principal(
-    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    Image.fromarray(skimage.data.astronaut()).save(tmp_path / "a.png")
-    Image.fromarray(skimage.data.camera()).save(tmp_path / "gray.png")
-    arguments = [str(tmp_path), "--weights", str(weights)]
-    rows = rows_printed("principal", arguments, monkeypatch, capsys)
-    numbers = {name: list(map(float, own)) for name, *own in rows}
-    assert numbers["no gain"][2] < numbers["vividness 1"][2] <= numbers["as shipped"][2]
-    assert numbers["samples"][4] < numbers["samples of the model"][4]  # steps within things
-
-
-@pytest.mark.slow
-@pytest.mark.long
-def test_schedules_with_true_latents_find_the_truth(
-    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    write_pixels(tmp_path)
-    arguments = [str(tmp_path), str(weights), "1,1,1,1,1", "0.8,0.8,0.7,0.5,0.2x1.2"]
-    sampled = rows_printed("schedules", arguments, monkeypatch, capsys)
-    assert [row[0] for row in sampled] == arguments[2:]
-    assert all(float(row[2]) > 0.1 for row in sampled)
-    true = rows_printed("schedules", [*arguments, "--true-levels", "5"], monkeypatch, capsys)
-    assert all(float(error) < 0.01 for row in true for error in row[2:5])
 
 
 @pytest.mark.slow

@@ -16,7 +16,6 @@
     report.py       all outcomes as JSON or as a table
     sheet.py        all photos with their results as one page
     archive.py      zip archives, unpacked with care and packed
-    zip_results.py  the results of a run in one zip
 
     from colorflow.batch import Settings, make_plan, run
 
@@ -45,7 +44,6 @@ from colorflow.batch.settings import (
 )
 from colorflow.batch.sheet import write_sheet
 from colorflow.batch.task import ColoredFile, Note, PhotoOutcome, PhotoTask, Remedy
-from colorflow.batch.zip_results import ZipResults
 
 __all__ = [
     "COLORS",
@@ -66,7 +64,6 @@ __all__ = [
     "RepairSettings",
     "Settings",
     "Url",
-    "ZipResults",
     "location_of",
     "make_plan",
     "read_hints",

@@ -26,7 +26,6 @@ from colorflow.batch import (
     PhotoOutcome,
     Plan,
     Remedy,
-    ZipResults,
     make_plan,
     ray_engine,
     read_hints,
@@ -40,7 +39,7 @@ from colorflow.batch.settings import digests_of, weights_files
 from colorflow.batch.sheet import SHEET, check_sheet
 from colorflow.batch.task import BORDER, left_out_text, share_text
 from colorflow.cli import INTERRUPTED
-from colorflow.cli.places import opened_places
+from colorflow.cli.places import ZipResults, opened_places
 from colorflow.errors import ColorflowError, WritePhotoError, printable
 from colorflow.files import check_replaceable, is_stream, remove_leftovers
 from colorflow.limits import QUALITY
@@ -80,7 +79,7 @@ def run_batch(
     files = weights_files(settings, weights)
     with opened_places(options) as places:
         plan = make_plan(
-            places.inputs,
+            options.inputs,
             places.output,
             settings,
             naming=naming,
@@ -91,10 +90,10 @@ def run_batch(
             weights=digests_of(files),
             unpack_in=places.scratch,
         )
-        places.check(plan)
+        plan.known_as |= places.known_as
         if options.dry_run:
             return _print_plan(plan)
-        return places.deliver(_BatchRun(plan, files, options, places.zipped).run())
+        return _BatchRun(plan, files, options, places.zipped).run()
 
 
 def _print_plan(plan: Plan) -> int:
@@ -124,8 +123,6 @@ class _BatchRun:
     def run(self) -> int:
         """Works the plan off and reports; returns the exit code."""
         self._check_files()
-        if self.zipped and self.plan.tasks:
-            self.zipped.make_folder()
         try:
             with self._interrupt_stops():
                 self._work()
@@ -164,8 +161,6 @@ class _BatchRun:
                 stop=self.stop,
             ):
                 self.outcomes.append(outcome)
-                if self.zipped and outcome.status in ("done", "failed"):
-                    self.zipped.note_new()
                 if len(self.outcomes) > len(self.plan.settled):
                     progress.update()
                 if outcome.status == "done" and not options.quiet:
@@ -234,8 +229,6 @@ class _BatchRun:
         if not sheet:
             return
         shown = write_sheet(sheet, self.outcomes, self.plan.settings.kind, named=self.plan.named)
-        if shown and self.zipped:
-            self.zipped.note_new()
         of = sum(bool(outcome.colorings) for outcome in self.outcomes)
         if not self.options.quiet:
             print(printable(self.plan.named(f"{sheet}: {_sheet_text(shown, of)}")))
@@ -244,14 +237,21 @@ class _BatchRun:
         """Packs the results if all photos have had their turn; otherwise says where they are."""
         if not (zipped := self.zipped):
             return
-        is_complete = len(self.outcomes) == len(self.plan.inputs)
-        if zipped.finish(is_complete=is_complete):
+        if len(self.outcomes) < len(self.plan.inputs):
             line = f"{zipped.archive}: not written yet; the results so far are in {zipped.folder}"
             print(printable(line), file=sys.stderr)
-        elif not self.options.quiet:
-            count = "1 file" if zipped.count == 1 else f"{zipped.count} files"
-            files = count if zipped.count else "not written, without any result"
-            print(printable(f"{zipped.archive}: {files}"))
+            return
+        files = [Path(str(one.path)) for outcome in self.outcomes for one in outcome.colorings]
+        if (sheet := self.options.contact_sheet) and sheet.exists():
+            files.append(sheet)
+        zipped.finish(files)
+        if zipped.folder.exists():
+            line = f"{zipped.folder}: holds something else, which is not in the zip"
+            print(printable(line), file=sys.stderr)
+        if not self.options.quiet:
+            count = "1 file" if len(files) == 1 else f"{len(files)} files"
+            said = count if files else "not written, without any result"
+            print(printable(f"{zipped.archive}: {said}"))
 
     def _print_summary(self, *, interrupted: bool) -> int:
         """Prints what remains to be said; returns the exit code."""

@@ -30,7 +30,6 @@ BASELINES = "baselines"
 )
 @click.option(
     "--samples",
-    "--draws",  # the name of earlier versions
     "n",
     type=Whole(2),
     default=8,

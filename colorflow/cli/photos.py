@@ -56,8 +56,8 @@ def _batch_options(*, labels: str, report: str) -> Options:
             required=True,
             type=Name(),
             metavar="IN...",
-            help="photos, folders, zips, patterns such as 'album/*', URLs such as "
-            "s3://bucket/album, or - for a photo from stdin",
+            help="photos, folders, zips, patterns such as 'album/*', or URLs such as "
+            "s3://bucket/album",
         ),
         click.option(
             "-o",
@@ -65,8 +65,7 @@ def _batch_options(*, labels: str, report: str) -> Options:
             type=Name(),
             required=True,
             metavar="OUT",
-            help="folder for the results, its URL, a zip such as colored.zip, or - for the one "
-            "result of one photo to stdout",
+            help="folder for the results, its URL, or a zip such as colored.zip",
         ),
         click.option(
             "-r",

@@ -117,17 +117,6 @@ def _run_of(options: dict[str, Any], **settings: Any) -> dict[str, Any]:
     help="share of units dropped in training, in every level (default: that of the weights to "
     "start from, or 0.2 to 0 from coarse to fine; use less for 100,000 photos and more)",
 )
-@click.option(
-    "--context-layers",
-    type=Whole(1),
-    help="context layers of the trained levels (default: unchanged; new layers start as the "
-    "identity)",
-)
-@click.option(
-    "--couplings",
-    type=Whole(1),
-    help="couplings of the trained levels (default: unchanged; new ones start as the identity)",
-)
 @file_option(
     "--start",
     metavar="RUN|WEIGHTS",
@@ -140,10 +129,8 @@ def train(pack: Path, **options: Any) -> None:
 
     if (options["minutes"] is None) == (options["steps"] is None):
         raise click.UsageError("expected either --minutes or --steps")
-    changes = {name: options.pop(name) for name in ("context_layers", "couplings")}
-    level_changes = {name: value for name, value in changes.items() if value}
     run = _run_of(options)
-    loop.train(pack, **run, level_changes=level_changes, **options)
+    loop.train(pack, **run, **options)
 
 
 @click.command(short_help="write a run's weights file")

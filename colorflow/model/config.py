@@ -172,19 +172,13 @@ class PyramidConfig:
             ValueError: if a field is missing, unknown or out of range.
         """
         try:
-            levels = tuple(map(_level_from_dict, values["levels"]))
+            levels = tuple(
+                LevelConfig(**{**level, "maps": tuple(level["maps"])}) for level in values["levels"]
+            )
             return cls(**{**values, "levels": levels})
         except (AttributeError, TypeError, KeyError) as error:
             names = [field.name for field in fields(cls)]
             raise ValueError(f"configuration does not fit {names}: {error}") from error
-
-
-def _level_from_dict(values: dict[str, Any]) -> LevelConfig:
-    """Reads one level; earlier versions wrote `last_blocks`, which no weights use any more."""
-    if values.get("last_blocks"):
-        raise ValueError("last_blocks: levels with their own blocks are not supported")
-    known = {name: value for name, value in values.items() if name != "last_blocks"}
-    return LevelConfig(**{**known, "maps": tuple(values["maps"])})
 
 
 def default_config() -> PyramidConfig:

@@ -27,13 +27,10 @@ _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
 """A marker within the data of a scan, except restart markers (ITU-T T.81, B.1.1.2)."""
 _END_OF_IMAGE, _SCAN, _INTERVAL = b"\xd9", b"\xda", b"\xdd"
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
-_FRAMES = frozenset(bytes([one]) for one in range(0xC0, 0xD0) if one not in (0xC4, 0xC8, 0xCC))
 _ARITHMETIC_FRAMES = frozenset(bytes([one]) for one in (0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF))
 _PROBE = bytes((37 * i + 171) % 251 for i in range(64))
 """Data with many different codes and no marker; libjpeg takes missing bits for 0, so it begins with
 1."""
-_LARGEST_SIDE = 65500
-"""Of a JPEG picture that libjpeg decodes."""
 
 _J2K_START, _J2K_SIZE, _J2K_TILE_PART, _J2K_END = 0xFF4F, 0xFF51, 0xFF90, 0xFFD9
 _CODESTREAM = b"jp2c"
@@ -45,12 +42,10 @@ def ends_early(image: JpegImageFile, file: IO[bytes]) -> bool:
     Restart markers are counted where the file says that there are some. Otherwise bytes are
     appended to the data, and the picture is decoded again: they change an incomplete picture, and
     do not change a complete one. This is done only for progressive files, which may be blurred
-    instead of gray, for pictures whose last pixel has the gray of the filling, and for what follows
-    the last restart marker.
+    instead of gray, and for pictures whose last pixel has the gray of the filling.
 
-    Without restart markers, a cut within the last 16 x 16 pixels is not detected; it would take
-    twice the time for every photo. Nor is a cut between two scans of a progressive file, which then
-    lacks only detail.
+    A cut within the last 16 x 16 pixels is not detected; it would take twice the time for every
+    photo. Nor is a cut between two scans of a progressive file, which then lacks only detail.
 
     Args:
         image: a loaded JPEG image.
@@ -96,27 +91,20 @@ def _end_of_data(content: bytes) -> int:
 
 
 def _lacks_restarts(image: JpegImageFile, content: bytes) -> bool:
-    """Whether a scan has fewer restart markers than it needs, or ends within its last interval."""
-    interval, frame = 0, 0
+    """Whether a scan has fewer restart markers than it needs."""
+    interval = 0
     sampling = {part: (across, down) for part, across, down, _ in image.layer}
     for marker, place, end in _segments(content):
         segment = content[place + 4 : end]
         if marker == _INTERVAL:
             interval = int.from_bytes(segment[:2], "big")
-        elif marker in _FRAMES:
-            frame = place
         elif marker == _SCAN and interval:
             following = _MARKER.search(content, end)
-            pieces = _RESTART.split(content[end : following.start() if following else None])
+            data = content[end : following.start() if following else None]
             parts = list(segment[1 : 1 + 2 * segment[0] : 2])
             units = _units_of_scan(image.size, sampling, parts)
-            intervals = math.ceil(units / interval)
-            if len(pieces) < intervals:
+            if len(_RESTART.findall(data)) + 1 < math.ceil(units / interval):
                 return True
-            if len(parts) == len(sampling) and content[frame + 1] < 0xC2:
-                rest = units - (intervals - 1) * interval
-                last = pieces[intervals - 1].rstrip(b"\xff")  # with a probe, it would be a marker
-                return _is_incomplete(content[:end], frame, rest, sampling, last)
     return False
 
 
@@ -131,29 +119,6 @@ def _units_of_scan(
     return math.prod(
         math.ceil(math.ceil(size[axis] * own[axis] / most[axis]) / 8) for axis in (0, 1)
     )
-
-
-def _is_incomplete(
-    head: bytes, frame: int, units: int, sampling: dict[int, tuple[int, int]], data: bytes
-) -> bool:
-    """Whether data lacks some of its coded units; they become a picture of one row.
-
-    Args:
-        head: the file up to the data of its only scan.
-        frame: offset of the frame's segment.
-        units: how many coded units the data should have.
-        sampling: horizontal and vertical sampling factor of each component.
-        data: of one restart interval.
-    """
-    across, down = (max(one[axis] for one in sampling.values()) for axis in (0, 1))
-    if len(sampling) == 1:
-        across = down = 1
-    if 8 * across * units > _LARGEST_SIDE:
-        return False
-    size = struct.pack(">HH", 8 * down, 8 * across * units)
-    start = head[: frame + 5] + size + head[frame + 9 :] + data
-    end = b"\xff" + _END_OF_IMAGE
-    return _decoded(start + end) != _decoded(start + _PROBE + end)
 
 
 def _decoded(content: bytes) -> bytes:

@@ -1,11 +1,12 @@
 """The process that reads files from outside: a child for each file, with limits.
 
 `isolated` starts one server for a process and sends it, for each file, what to read, the open file,
-memory for the answer, and a socket. A child that the server has forked before takes the request. It
-limits its memory, first to what a header needs, then to what a picture of that size needs, and its
-seconds likewise; reads; writes the `answer`; and says so by the socket. Meanwhile the server forks
-the next child. If a child ends otherwise, the server says how. If nobody waits for a child any
-more, the server ends it. When its own parent is gone, it ends, and the children end with it.
+memory for the answer, and a socket. A keeper that the server has forked before takes the request,
+and forks a child; meanwhile the server forks the next keeper. The child limits its memory, first to
+what a header needs, then to what a picture of that size needs, and its seconds likewise; reads;
+writes the `answer`; and says so by the socket. If it ends otherwise, its keeper says how. If nobody
+waits for it any more, its keeper ends it. When the server's own parent is gone, it ends, the
+keepers end with it, and the children with them.
 
 A child is forked from a process that has read nothing, so its memory holds no other file's pixels.
 """
@@ -22,9 +23,8 @@ import resource
 import select
 import signal
 import socket
-import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,6 @@ _THREADS = 4
 """Of the decoders of AVIF and HEIC; each has a stack in the limited address space."""
 _DESCRIPTORS = 16
 """Files that a child may open, for what the libraries import late."""
-_PID = struct.Struct("<i")
 _KILL_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of prctl(2)."""
 
@@ -73,7 +72,7 @@ def serve(control: int) -> None:
     os.close(silence)
     gc.freeze()
     with socket.socket(fileno=control) as requests:
-        _Server(requests).run()
+        _serve(requests)
 
 
 def _load_readers() -> None:
@@ -90,111 +89,94 @@ def _load_readers() -> None:
         getattr(imagecodecs, f"{codec}_decode", None)
 
 
-class _Server:
-    """Keeps a child that waits for a file, and tells how children end that could not tell it."""
-
-    def __init__(self, requests: socket.socket) -> None:
-        self._requests = requests
-        self._taken, self._taker = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._events = select.epoll()
-        self._children: dict[int, int] = {}
-        """Process by the descriptor that becomes readable when it ends."""
-        self._askers: dict[int, socket.socket] = {}
-        """Who waits for a process."""
-        self._waited_for: dict[int, int] = {}
-        """Process by the descriptor of who waits for it, unless that has left."""
-        self._libc = ctypes.CDLL(None)
-        pages = int(Path("/proc/self/statm").read_text().split()[0])
-        self._size = pages * resource.getpagesize()
-
-    def run(self) -> None:
-        """Serve until the other end of the requests is closed; children end with this process."""
-        self._events.register(self._requests, 0)
-        self._events.register(self._taken, select.EPOLLIN)
-        self._fork()
-        while True:
-            ready = {descriptor for descriptor, _ in self._events.poll()}
-            if self._requests.fileno() in ready:
-                return
-            if self._taken.fileno() in ready:  # first: this child may have ended already
-                ready.remove(self._taken.fileno())
-                self._note_taken()
-            for asker in ready & self._waited_for.keys():  # first: numbers may come again
-                self._leave(asker)
-            for end in ready & self._children.keys():
-                self._finish(end)
-
-    def _fork(self) -> None:
-        server = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            self._be_a_child(server)
-        end = os.pidfd_open(pid)
-        self._children[end] = pid
-        self._events.register(end, select.EPOLLIN)
-
-    def _note_taken(self) -> None:
-        """Note who waits for a child that has taken a request, and fork the next one."""
-        message, (asker, *_), _, _ = socket.recv_fds(self._taken, _PID.size, 1)
-        (pid,) = _PID.unpack(message)
-        self._askers[pid] = socket.socket(fileno=asker)
-        self._waited_for[asker] = pid
-        self._events.register(asker, 0)  # says when the other side is closed
-        self._fork()
-
-    def _leave(self, asker: int) -> None:
-        """End a child for which nobody waits any more."""
-        self._events.unregister(asker)
-        os.kill(self._waited_for.pop(asker), signal.SIGKILL)
-
-    def _finish(self, end: int) -> None:
-        """Tell who waits for a child how it ended."""
-        self._events.unregister(end)
-        os.close(end)
-        pid = self._children.pop(end)
-        _, status, usage = os.wait4(pid, 0)
-        asker = self._askers.pop(pid, None)
-        if asker is None:  # it ended before it took a request
-            self._fork()
+def _serve(requests: socket.socket) -> None:
+    """Have one keeper wait for the next file, until the other end of the requests is closed."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # keepers end unnoticed
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    server, size = os.getpid(), pages * resource.getpagesize()
+    while True:
+        waits, taken = os.pipe()
+        if os.fork() == 0:
+            os.close(waits)
+            _be_a_keeper(requests, taken, server, size)
+        os.close(taken)
+        if _first_of(requests.fileno(), waits) == requests.fileno():
             return
-        with asker, suppress(OSError):  # nobody waits any more, or the child has told it
-            if self._waited_for.pop(asker.fileno(), None):
-                self._events.unregister(asker)
-            asker.send(end_of(status, usage))
+        os.close(waits)
 
-    def _be_a_child(self, server: int) -> None:
-        """Wait for a request, read the file, and end this process."""
-        code = 1
-        try:
-            self._libc.prctl(_KILL_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
-            if os.getppid() == server:
-                code = self._serve_one()
-        except MemoryError:
-            code = TOO_LITTLE_MEMORY
-        except OSError as error:
-            code = TOO_SMALL_FILES if error.errno == errno.EFBIG else code
-        finally:
-            os._exit(code)
 
-    def _serve_one(self) -> int:
-        message, descriptors, _, _ = socket.recv_fds(self._requests, LARGEST_REQUEST, 3)
+def _be_a_keeper(requests: socket.socket, taken: int, server: int, size: int) -> None:
+    """Wait for a request, have a child read the file, tell how that ended, and end this process.
+
+    Args:
+        requests: the socket that requests come from.
+        taken: descriptor of a pipe; once it is closed, the server forks the next keeper.
+        server: the process that this one ends with.
+        size: of a child's address space before it reads, in bytes.
+    """
+    try:
+        _end_with(server)
+        message, descriptors, _, _ = socket.recv_fds(requests, LARGEST_REQUEST, 3)
+        os.close(taken)
         if len(descriptors) != 3:
-            return 0
+            return
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        keeper, child = os.getpid(), os.fork()
+        if child == 0:
+            _be_a_child(json.loads(message), descriptors, keeper, size)
+        with socket.socket(fileno=descriptors[-1]) as asker:
+            if _first_of(asker.fileno(), os.pidfd_open(child)) == asker.fileno():
+                os.kill(child, signal.SIGKILL)  # nobody waits for it any more
+            _, status, usage = os.wait4(child, 0)
+            with suppress(OSError):  # nobody waits, or the child has told it
+                asker.send(end_of(status, usage))
+    finally:
+        os._exit(0)
+
+
+def _first_of(*descriptors: int) -> int:
+    """Wait until the other side of one is closed, or its process ends."""
+    events = select.poll()
+    for descriptor in descriptors[:-1]:
+        events.register(descriptor, 0)
+    events.register(descriptors[-1])
+    return min((one for one, _ in events.poll()), key=descriptors.index)
+
+
+def _end_with(parent: int) -> None:
+    """Have this process killed when its parent ends."""
+    ctypes.CDLL(None).prctl(_KILL_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _be_a_child(
+    request: Mapping[str, Any], descriptors: Sequence[int], keeper: int, size: int
+) -> None:
+    """Read the file, and end this process; takes what `_be_a_keeper` has."""
+    code = 1
+    try:
+        _end_with(keeper)
         photo, answer, asker = descriptors
-        socket.send_fds(self._taker, [_PID.pack(os.getpid())], [asker])
         first = 3
         for kept in sorted(descriptors):
             os.closerange(first, kept)
             first = kept + 1
         os.closerange(first, 1 << 20)
         resource.setrlimit(resource.RLIMIT_NOFILE, (first + _DESCRIPTORS,) * 2)
-        request = json.loads(message)
-        limits = _Limits(self._size, os.fstat(photo).st_size, request["max_pixels"])
+        limits = _Limits(size, os.fstat(photo).st_size, request["max_pixels"])
         with open("photo", "rb", opener=lambda *_: photo) as file:  # tifffile needs a name
             file.seek(0)
             _answer(request, file, answer, limits)
+        # Its end takes a while: much memory is given back.
         socket.socket(fileno=asker).send(end_of(0, resource.getrusage(resource.RUSAGE_SELF)))
-        return 0
+        code = 0
+    except MemoryError:
+        code = TOO_LITTLE_MEMORY
+    except OSError as error:
+        code = TOO_SMALL_FILES if error.errno == errno.EFBIG else code
+    finally:
+        os._exit(code)
 
 
 class _Limits:

@@ -11,9 +11,12 @@ Dimensions: B photos, H and W pixels, multiples of `FillModel.multiple`.
 
 from __future__ import annotations
 
+import json
 import math
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -29,14 +32,17 @@ from colorflow.flows import (
     ElementwiseTransform,
     sum_by_sample,
 )
-from colorflow.repair.network import CELL, LARGEST_WIDTH, MeanFill, UNetConfig, fill_planes
-from colorflow.repair.strips import Strips, beside, mapped, reach_of
+from colorflow.model.weights import load_tensors, read_header, write_tensors
+from colorflow.repair.network import LARGEST_WIDTH, Finder, MeanFill, UNetConfig, fill_planes
+from colorflow.repair.strips import CELL, Strips, beside, mapped, reach_of
 
 DEQUANTIZATION_STD = 0.2
 """Std of the noise on lightness in training and evaluation, in L* units: half a step of 8 bits."""
 SCALE = 5.0
 """L* units that the flow takes as one: about what the mean leaves open."""
 MAX_LOG_SCALE, COUPLING_LOG_SCALE, COUPLING_SHIFT, SPLINE_LIMIT = 3.0, 0.7, 3.0, 6.0
+FORMAT = "colorflow-repair-1"
+"""Of the weights file."""
 KEPT = ((), (0, 3), (1, 2), (0, 1), (2, 3))
 """Pixels of each cell that a step keeps: none, diagonals, rows."""
 
@@ -223,3 +229,53 @@ class FillModel(nn.Module):
     def _context(self, filled: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         mean, features = self.mean(filled, mask)
         return mean, torch.cat([features, F.pixel_unshuffle(mask, 2)], 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairWeights:
+    """What the weights file of repair holds: what finds damage, and what fills it.
+
+    The header's metadata has `format`, `config` (JSON: by the name of each part its shape) and
+    `training` (JSON: how each came about). Nothing is ever unpickled.
+
+    Attributes:
+        finder: finds damage; in evaluation mode.
+        fill: fills it; in evaluation mode.
+        training: how each came about, by the names of `train.PARTS`.
+        digest: first 16 hexadecimal digits of the file's SHA-256.
+    """
+
+    finder: Finder
+    fill: FillModel
+    training: dict[str, Any]
+    digest: str
+
+
+def save_repair_weights(
+    path: Path, finder: Finder, fill: FillModel, training: Mapping[str, Any]
+) -> None:
+    """Writes a weights file in one step, in float16.
+
+    Raises:
+        WeightsError: if the file cannot be written.
+    """
+    config = {"finder": finder.config.to_dict(), "fill": fill.config.to_dict()}
+    parts = nn.ModuleDict({"finder": finder, "fill": fill})
+    write_tensors(path, parts, FORMAT, {"config": config, "training": dict(training)})
+
+
+def load_repair_weights(path: Path) -> RepairWeights:
+    """Reads a weights file.
+
+    Raises:
+        WeightsError: if it is missing, not ours, damaged, or its header and tensors do not fit.
+    """
+    file = read_header(path, FORMAT)
+    with file.parsing() as header:
+        config = json.loads(header["config"])
+        finder_config, fill_config = UNetConfig(**config["finder"]), FillConfig(**config["fill"])
+        training = dict(json.loads(header["training"]))
+    file.check_holds(finder_config.least_weights + fill_config.mean.least_weights)
+    finder, fill = Finder(finder_config), FillModel(fill_config)
+    digest = load_tensors(file, nn.ModuleDict({"finder": finder, "fill": fill}))
+    return RepairWeights(finder=finder, fill=fill, training=training, digest=digest)

@@ -13,16 +13,25 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise, starmap
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorflow.repair.evidence import EVIDENCE, EVIDENCE_REACH, evidence
-from colorflow.repair.strips import Strips, beside, mapped, reach_of, remembered
+from colorflow.repair.strips import CELL, Strips, beside, mapped, reach_of, remembered
 
-CELL = 4
-"""Pixels of a cell."""
+_SQUARES = (5, 11, 21)
+"""Pixels."""
+_SURROUNDINGS = 17
+"""Pixels: side of the square of which the mean is taken."""
+_RANGE = 25.0
+"""L* units that become 1."""
+EVIDENCE = 2 + 2 * len(_SQUARES)
+"""Planes."""
+EVIDENCE_REACH = max(2 * (_SQUARES[-1] // 2), _SURROUNDINGS // 2)
+"""Pixels, in each direction, that evidence depends on: an opening goes there and back."""
 LARGEST_WIDTH, LARGEST_SCALES = 256, 6
 """Bounds of what a header may ask for."""
 
@@ -169,6 +178,28 @@ class Finder(nn.Module):
         features = self.net.strips(mapped(_evidence, EVIDENCE_REACH, strips))
         for odds in mapped(self.out, reach_of(self.out), features):
             yield F.pixel_shuffle(odds, 2)
+
+
+def evidence(lightness: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What is thinner than its surroundings, which a finder of damage is shown beside lightness.
+
+    Openings and closings by squares (Serra 1982) remove what is narrower than the square and
+    lighter, or darker, than what is around it; the differences are known as top hats.
+
+    Args:
+        lightness: (H, W) L* in [0, 100].
+
+    Returns:
+        Planes of about -1 to 1, (`EVIDENCE`, H, W).
+    """
+    x = np.ascontiguousarray(lightness)
+    planes = [(x - 50) * (_RANGE / 50)]
+    for side in _SQUARES:
+        square = np.ones((side, side), np.uint8)
+        planes += [x - cv2.morphologyEx(x, cv2.MORPH_OPEN, square)]
+        planes += [cv2.morphologyEx(x, cv2.MORPH_CLOSE, square) - x]
+    planes += [x - cv2.blur(x, (_SURROUNDINGS, _SURROUNDINGS))]
+    return np.stack(planes).astype(np.float32) / np.float32(_RANGE)
 
 
 def _evidence(lightness: Tensor) -> Tensor:

@@ -31,10 +31,9 @@ from colorflow.enlarge.tiles import result_of, tiles_of
 from colorflow.files import REPAIR_WEIGHTS, default_weights
 from colorflow.limits import LARGEST_DETAIL_TEMPERATURE, SENSITIVITIES, check_range
 from colorflow.photo import Photo, Picture, read_picture
-from colorflow.repair.boxes import BORDER, Seen, boxes_of, narrowed
-from colorflow.repair.fill import RADIUS, first_guess
-from colorflow.repair.grain import REACH, Grain
-from colorflow.repair.weights import RepairWeights, load_repair_weights
+from colorflow.repair.fill import RADIUS, REACH, Grain, first_guess
+from colorflow.repair.model import RepairWeights, load_repair_weights
+from colorflow.repair.strips import BORDER, Seen, boxes_of, narrowed
 
 _GRAIN_TILE = 512
 """Pixels: sides of the squares whose grain is made at once."""

@@ -1,30 +1,46 @@
-"""`colorflow train`: trains levels one after the other, each to its budget, and resumes runs."""
+"""`colorflow train`: trains levels one after the other, each to its budget, and resumes runs.
+
+The coarse levels learn together with the feature network's late blocks, which they share. A level's
+share of the loss is its weight in the gradient of these; its own weights hardly depend on the
+share, since AdamW divides by the gradient's size.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
+from torch import Generator, Tensor, nn
 
 from colorflow.device import best_device
 from colorflow.errors import TrainingError
-from colorflow.model.condition import Condition, Features
+from colorflow.model.condition import LATE_BLOCKS_INPUT, Condition, Features, LateBlocks
 from colorflow.model.config import HINT_PLANES, PyramidConfig, default_config
 from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.training.joint import SHARE_OF_LOSS, JointModule, JointObjective
 from colorflow.training.objective import Objective
 from colorflow.training.pixels import PixelPack
 from colorflow.training.run_folder import RunFolder, has_state
 from colorflow.training.schedule import Budget
-from colorflow.training.targets import EVALUATED_HINTS, JOINT, LevelObjective, MeanHeadObjective
+from colorflow.training.targets import (
+    EVALUATED_HINTS,
+    JOINT,
+    LevelObjective,
+    MeanHeadObjective,
+    level_target,
+    preview_of_levels,
+    with_hints,
+)
 from colorflow.training.trained import Trained, read_late_blocks
 from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory
 from colorflow.training.until_budget import train_to_budget
+
+SHARE_OF_LOSS = {4: 1.0, 8: 0.5, 16: 0.25}
+"""Weights of the levels that can learn together, by the chroma grid that each completes. The coarse
+levels decide the colors (docs/experiments.md, "The late blocks learn color")."""
 
 
 def train(
@@ -33,7 +49,6 @@ def train(
     *,
     hints: bool = False,
     dropout: float | None = None,
-    level_changes: Mapping[str, Any] | None = None,
     start: Path | None = None,
     config: TrainConfig,
     budget: Budget,
@@ -52,8 +67,6 @@ def train(
         hints: whether the pyramid also takes color hints.
         dropout: share of units dropped in every level, None for that of the start or of new
             weights.
-        level_changes: fields of the trained levels that differ from the start's, such as more
-            couplings; new layers start as the identity.
         start: run or weights file to start from, None for new weights.
         config: training settings.
         budget: of each level, or of all levels that learn together.
@@ -73,7 +86,11 @@ def train(
     shape = _shape(origin, hints=hints, dropout=dropout)
     shape = replace(shape, mean_head=shape.mean_head or mean_head)
     levels = () if mean_head else levels or shape.chroma_grids
-    shape = _with_changed_levels(shape, levels, level_changes or {})
+    for name in levels:
+        if name not in shape.chroma_grids:
+            raise TrainingError(
+                f"--levels: no level {name}; this model has {list(shape.chroma_grids)}"
+            )
     together = sorted({*levels} & SHARE_OF_LOSS.keys())
     if not (together or has_state(run_folder, JOINT) or (origin and origin.shape.late_blocks)):
         raise TrainingError(
@@ -157,32 +174,8 @@ def _shape(origin: Trained | None, *, hints: bool, dropout: float | None) -> Pyr
     return replace(shape, extra_planes=HINT_PLANES) if hints else shape
 
 
-def _with_changed_levels(
-    shape: PyramidConfig, levels: Sequence[int], changes: Mapping[str, Any]
-) -> PyramidConfig:
-    """The shape with other fields in some levels.
-
-    Raises:
-        TrainingError: if a level is unknown or a field is out of range.
-    """
-    for name in levels:
-        if name not in shape.chroma_grids:
-            raise TrainingError(
-                f"--levels: no level {name}; this model has {list(shape.chroma_grids)}"
-            )
-    try:
-        return shape.with_levels(levels, **changes)
-    except ValueError as error:
-        names = ", ".join(map(str, levels))
-        raise TrainingError(f"--levels {names}: cannot be changed so ({error})") from error
-
-
-_RESIDUAL_ENDS = re.compile(r"context\.trunk\..*(project|feed_forward\.3|second)\.(weight|bias)")
-"""Tensors of the last layers of the residual branches of a context's trunk."""
-
-
 def give_levels(pyramid: ChromaPyramid, start: Trained, grids: Sequence[int]) -> None:
-    """Copies trained weights of levels to a pyramid; new parts start as the identity.
+    """Copies trained weights of levels to a pyramid; new planes start as if they were not there.
 
     Raises:
         TrainingError: if weights are missing or do not fit.
@@ -196,6 +189,87 @@ def give_levels(pyramid: ChromaPyramid, start: Trained, grids: Sequence[int]) ->
             if missing := expected.keys() - weights.keys():
                 raise ValueError(f"no {min(missing)}")
             state = pyramid.levels[index].state_dict()
-            for name in filter(_RESIDUAL_ENDS.fullmatch, state.keys() - weights.keys()):
-                state[name] = torch.zeros_like(state[name])
             pyramid.levels[index].load_state_dict(state | weights)
+
+
+class JointModule(nn.Module):
+    """The late blocks and the levels that learn with them.
+
+    Args:
+        pyramid: model with late blocks.
+        grids: chroma grids that the levels complete.
+    """
+
+    late_blocks: LateBlocks
+
+    def __init__(self, pyramid: ChromaPyramid, grids: Sequence[int]) -> None:
+        super().__init__()
+        assert pyramid.late_blocks is not None
+        self.late_blocks = pyramid.late_blocks
+        names = pyramid.config.chroma_grids
+        self.levels = nn.ModuleDict({str(g): pyramid.levels[names.index(g)] for g in grids})
+
+    def forward(
+        self, parts: Mapping[str, tuple[Tensor, Tensor | None]], condition: Condition
+    ) -> Tensor:
+        """log p of each level's numbers, nats per photo, (levels, B).
+
+        Args:
+            parts: numbers and coarser chroma of each level, by its grid.
+            condition: of the B photos, not refined.
+        """
+        refined = condition.refined_by(self.late_blocks)
+        return torch.stack(
+            [self.levels[name](x, refined, coarse) for name, (x, coarse) in parts.items()]
+        )
+
+
+class JointObjective(Objective[JointModule, Condition]):
+    """The weighted negative log-likelihood of several levels.
+
+    Args:
+        pyramid: the model.
+        grids: chroma grids that the levels complete, ascending.
+        points: hints of true color of each photo in evaluation, always the same ones.
+        shares: weights of the loss, by grid; a level without a share is left out.
+    """
+
+    unit = "weighted nats a photo"
+    stream = 100
+    maps = (LATE_BLOCKS_INPUT,)
+    name = folder = JOINT
+
+    def __init__(
+        self,
+        pyramid: ChromaPyramid,
+        grids: Sequence[int],
+        points: int = 0,
+        shares: Mapping[int, float] = SHARE_OF_LOSS,
+    ) -> None:
+        self.pyramid, self.points = pyramid, points
+        self.shares = {grid: shares[grid] for grid in grids if grid in shares}
+
+    def fit(self, module: JointModule, ab: Tensor, condition: Condition, noise: Generator) -> None:
+        """Standardization of each level's numbers and of the features."""
+        condition = condition.refined_by(module.late_blocks)
+        for grid, level in self._levels(module).items():
+            level.fit(level_target(self.pyramid, grid, ab, noise)[0], condition)
+
+    def loss(
+        self, module: JointModule, ab: Tensor, condition: Condition, noise: Generator
+    ) -> Tensor:
+        """Weighted sum of the levels' negative log-likelihoods, nats, (B,)."""
+        parts = {str(grid): level_target(self.pyramid, grid, ab, noise) for grid in self.shares}
+        condition = with_hints(condition, self.pyramid, module, ab, noise, self.points)
+        log_probs: Tensor = module(parts, condition)
+        return -(log_probs.new_tensor(list(self.shares.values())) @ log_probs)
+
+    def preview(
+        self, module: JointModule, ab: Tensor, condition: Condition, noise: Generator
+    ) -> Tensor:
+        """As of `preview_of_levels`."""
+        condition = condition.refined_by(module.late_blocks)
+        return preview_of_levels(self.pyramid, self._levels(module), ab, condition, noise)
+
+    def _levels(self, module: JointModule) -> dict[int, Level]:
+        return {grid: cast(Level, module.levels[str(grid)]) for grid in self.shares}

@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -70,12 +71,14 @@ class PixelPack:
         PackError: if the folder is not such a pack, is damaged, or has no filled photo.
     """
 
+    layout: ClassVar[Layout] = LAYOUT
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        photos, self._arrays = LAYOUT.open(folder)
+        photos, self._arrays = self.layout.open(folder)
         self._dev, self._short_side = photos.dev, photos.short_side
         self.train_chroma: NDArray[np.float64] = photos.mean_chroma[~photos.dev]
-        self.digest = LAYOUT.digest(photos, photos.short_side)
+        self.digest = self.layout.digest(photos, photos.short_side)
         self._features: Features | None = None
 
     def __len__(self) -> int:

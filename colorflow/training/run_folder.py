@@ -4,7 +4,6 @@
     level4/state.pt        training state of the level that completes chroma on the 4x4 grid
     level4/curve.csv       step, seconds, train and dev negative log-likelihood, skipped steps, and
                            where the model takes color hints dev with some of them
-    level4/tensorboard/    the same curves
     level4/grid.png        gray, truth, and samples
     joint/                 the same for levels that learned together, with the late blocks
     mean/                  the same for the mean head
@@ -29,13 +28,12 @@ from torch import nn
 
 from colorflow.errors import TrainingError
 from colorflow.files import locked, remove_leftovers, whole_file, write_whole
-from colorflow.model.config import PyramidConfig
 
 CURVE = ("step", "seconds", "train_nats", "dev_nats", "dev_degraded_nats", "best_dev", "skipped")
 """Columns of every curve; an objective may add more."""
 
 STATE = frozenset(
-    ("level", "ema", "optimizer", "step", "seconds", "skipped", "best_dev", "best"),
+    ("level", "ema", "optimizer", "step", "seconds", "skipped", "best_dev", "best", "pack"),
 )
 """Keys of a training state (`Trainer.state_dict`)."""
 _CHANGED = ("state.pt", "curve.csv", "grid.png")
@@ -67,12 +65,12 @@ class RunFolder:
             if not path.exists():
                 _check_free(folder)
                 write_whole(path, json.dumps(config, indent=1).encode(), None)
-            made_with = _with_defaults(json.loads(path.read_text(encoding="utf-8")))
+            made_with = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError, TypeError, RecursionError) as error:
             raise TrainingError(
                 f"{folder}: not a folder for a training run ({error}); choose another folder"
             ) from error
-        if made_with != _with_defaults(json.loads(json.dumps(config))):
+        if made_with != json.loads(json.dumps(config)):
             raise TrainingError(
                 f"{folder}: holds a run of another shape or with other settings (config.json); "
                 "choose another folder"
@@ -114,7 +112,7 @@ class RunFolder:
             raise TrainingError(f"{path}: the checkpoint cannot be written ({error})") from error
 
     def log(self, name: str, row: dict[str, float]) -> None:
-        """Appends a row to the objective's curve, as CSV and for TensorBoard."""
+        """Appends a row to the objective's curve, as CSV."""
         path = self.part(name) / "curve.csv"
         new = not path.exists()
         columns = [*CURVE, *sorted(row.keys() - set(CURVE))]
@@ -123,11 +121,6 @@ class RunFolder:
             if new:
                 writer.writeheader()
             writer.writerow({key: round(row[key], 4) for key in columns})
-        from torch.utils.tensorboard import SummaryWriter
-
-        with SummaryWriter(str(self.part(name) / "tensorboard")) as board:
-            for key in columns[2:]:
-                board.add_scalar(f"{name}/{key}", row[key], int(row["step"]))
 
 
 def _check_free(folder: Path) -> None:
@@ -231,19 +224,6 @@ def load_best(folder: Path, name: str, module: nn.Module, command: str) -> dict[
         "dev": round(state["best_dev"], 4),
         "skipped_steps": state["skipped"],
     }
-
-
-def _with_defaults(config: dict[str, Any]) -> dict[str, Any]:
-    """The config of an earlier version with today's fields of the pyramid.
-
-    Raises:
-        ValueError: if its pyramid is invalid.
-        TypeError: if it is no config.
-    """
-    if "pyramid" not in config:
-        return config
-    shape = PyramidConfig.from_dict(config["pyramid"])
-    return {**config, "pyramid": json.loads(json.dumps(shape.to_dict()))}
 
 
 def _state_file(folder: Path, name: str) -> Path:

@@ -32,10 +32,10 @@ from colorflow.training.pack import Layout
 from colorflow.training.pixels import (
     L_STEPS,
     WHOLE,
+    PixelPack,
     frozen_maps,
     random_box,
     resampled,
-    rows_of,
     to_rgb,
 )
 
@@ -59,40 +59,22 @@ DEGRADED_SHARE = 0.5
 Array = NDArray[np.float32]
 
 
-class SkinPack:
-    """Reads a finished or partly filled pack.
-
-    Row r of N photos is the whole photo r, row N + r the same with degraded lightness; later rows
-    are views of the training photos, which depend on the row number only.
+class SkinPack(PixelPack):
+    """Reads a finished or partly filled pack, by rows as of `PixelPack`.
 
     Args:
         folder: the pack's folder.
         in_color: whether conditions are those of the photos in color, with their chroma as planes.
 
-    Attributes:
-        digest: digest of the filled photos and their split.
-
     Raises:
         PackError: if the folder is not such a pack, is damaged, or has no filled photo.
     """
 
+    layout = LAYOUT
+
     def __init__(self, folder: Path, *, in_color: bool = False) -> None:
-        self.folder, self.in_color = folder, in_color
-        photos, self._arrays = LAYOUT.open(folder)
-        self._dev, self._short_side = photos.dev, photos.short_side
-        self.digest = LAYOUT.digest(photos, photos.short_side)
-        self._features = Features()
-
-    def __len__(self) -> int:
-        """Number of photos."""
-        return len(self._dev)
-
-    def rows(
-        self, split: str, *, variant: str | None = None, larger_than: int = 0
-    ) -> NDArray[np.int64]:
-        """Row numbers, ascending; arguments as of `colorflow.training.pixels.PixelPack.rows`."""
-        photos = (self._dev == (split == "dev")) & (self._short_side > larger_than)
-        return rows_of(np.flatnonzero(photos), len(self), split, variant)
+        super().__init__(folder)
+        self.in_color = in_color
 
     def batch(
         self, rows: NDArray[np.int64], maps: Sequence[int] = (LATE_BLOCKS_INPUT,)
@@ -112,6 +94,7 @@ class SkinPack:
         target = torch.from_numpy(np.stack([view[1] for view in views]))
         planes = F.pad(target[:, 2:], (0, 0, 0, 0, 1, 0), value=1.0) if self.in_color else None
         seen = lightness
+        self._features = self._features or Features()
         if self.in_color:
             seen = torch.from_numpy(np.stack([_seen_in_color(*view) for view in views]))
         condition = Condition(

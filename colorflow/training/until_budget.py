@@ -62,8 +62,7 @@ def _go_on(trainer: Trainer[Any], run: RunFolder, say: Callable[[str], None]) ->
     state = read_state(run.folder, objective.folder)
     if state is None:
         return
-    # States of early versions do not name their pack.
-    if state.get("pack", trainer.pack.digest) != trainer.pack.digest:
+    if state["pack"] != trainer.pack.digest:
         raise TrainingError(
             f"{run.folder / objective.folder}: was trained on another pack than "
             f"{trainer.pack.folder}, or when that had other rows; "

@@ -24,13 +24,13 @@ from colorflow.zoo.couplings import neural_spline_flow as neural_spline_flow
 from colorflow.zoo.couplings import nice as nice
 from colorflow.zoo.couplings import realnvp as realnvp
 from colorflow.zoo.couplings import srflow as srflow
-from colorflow.zoo.early import planar as planar
-from colorflow.zoo.early import radial as radial
 from colorflow.zoo.flow_plus_plus import flow_plus_plus as flow_plus_plus
 from colorflow.zoo.flow_plus_plus import (
     flow_plus_plus_dequantization as flow_plus_plus_dequantization,
 )
 from colorflow.zoo.pyramid import pyramid as pyramid
+from colorflow.zoo.residual import planar as planar
+from colorflow.zoo.residual import radial as radial
 from colorflow.zoo.residual import residual as residual
 from colorflow.zoo.scales import Shape
 

@@ -24,7 +24,6 @@ from colorflow.batch import (
     PhotoOutcome,
     Settings,
     make_plan,
-    run,
     run_in_process,
     write_sheet,
 )
@@ -257,20 +256,6 @@ def test_every_setting_has_its_range() -> None:
         Settings(scale=3)
 
 
-def test_photos_that_cannot_be_enlarged_are_named_and_the_others_are_made(
-    album: Path, enlarge: Enlarge, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    Image.new("L", (7, 40)).save(album / "narrow.png")
-    (album / "broken.png").write_bytes(b"no picture")
-    Image.new("L", (200, 100)).save(album / "large.png")
-    monkeypatch.setattr("colorflow.enlarge.enlarger.MAX_RESULT_PIXELS", 40_000)
-    outcomes = enlarge(album)
-    assert {name for name, one in outcomes.items() if one.status == "done"} == {"a.jpg", "b.png"}
-    assert outcomes["narrow.png"].reason == ("is 7 x 40 pixels; enlarging needs at least 8 x 8")
-    assert "choose a smaller scale" in str(outcomes["large.png"].reason)
-    assert outcomes["broken.png"].status == "failed"
-
-
 def test_weights_that_are_missing_foreign_or_cannot_restore(tmp_path: Path, detail: Path) -> None:
     def first(work: BatchSettings, weights: dict[str, Path]) -> None:
         load_models(WorkerConfig(weights=weights, device="cpu", threads=1, settings=work))
@@ -286,26 +271,6 @@ def test_weights_that_are_missing_foreign_or_cannot_restore(tmp_path: Path, deta
     for work in (EnlargeSettings(restore=True), Settings(scale=2, restore=True)):
         with pytest.raises(WeightsError, match="these weights cannot restore; choose others"):
             first(work, {COLORS: foreign, DETAIL: two})
-
-
-@pytest.mark.slow
-def test_workers_make_the_same(
-    album: Path,
-    tmp_path: Path,
-    detail: Path,
-    weights: Path,
-    colorizer: Colorizer,
-    enlarger: Enlarger,
-) -> None:
-    here, there = (
-        make_plan([album / "b.png"], tmp_path / name, Settings(scale=2)) for name in "ab"
-    )
-    (one,) = run_in_process(here, colorizer, enlarger)
-    (other,) = run(there, weights={COLORS: weights, DETAIL: detail})
-    assert (one.status, other.status) == ("done", "done")
-    difference = read_photo(tmp_path / "a" / "b_a.png").pixels.astype(int)
-    difference -= read_photo(tmp_path / "b" / "b_a.png").pixels
-    assert np.abs(difference).max() <= 1
 
 
 def test_a_worker_of_a_cluster_gets_the_weights_as_bytes(

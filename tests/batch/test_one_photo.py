@@ -283,24 +283,6 @@ def test_a_run_that_finds_everything_done_removes_what_was_left(
     assert not any(path.exists() for path in left)
 
 
-def test_photos_are_written_to_the_name_that_is_cleaned_up(
-    album: Path, out: Path, color_all: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen = []
-    replace = os.replace
-
-    def spy(source: Path, target: Path) -> None:
-        seen.append((Path(source).name, Path(source).parent == Path(target).parent))
-        replace(source, target)
-
-    monkeypatch.setattr(os, "replace", spy)
-    color_all(album / "a.jpg")
-    ((name, beside),) = seen
-    assert beside
-    assert name.startswith(".colorflow-")
-    assert name.endswith(".tmp")
-
-
 @pytest.mark.parametrize("workers", [0, -1])
 def test_workers_are_at_least_one(album: Path, out: Path, workers: int) -> None:
     with pytest.raises(ValueError, match="workers: expected at least 1"):

@@ -93,18 +93,6 @@ def test_going_on_sends_what_is_missing_and_nothing_else(
     assert memory.modified("/out/a_a.png") > kept
 
 
-def test_what_somebody_else_finished_meanwhile_is_not_colored(
-    memory: MemoryFileSystem, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put(memory, "in/a.png")
-    plan = make_plan([IN], OUT, Settings())
-    list(run_in_process(plan, colorizer))
-    monkeypatch.setattr(colorizer, "colorize", None)
-    (outcome,) = run_in_process(plan, colorizer)
-    assert outcome.status == "skipped"
-    assert [str(one.path) for one in outcome.colorings] == [f"{OUT}/a_a.png"]
-
-
 def test_each_photo_that_cannot_be_colored_is_named(
     memory: MemoryFileSystem, tmp_path: Path, colorizer: Colorizer
 ) -> None:

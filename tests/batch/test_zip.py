@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 import zipfile
 from collections.abc import Callable
@@ -13,10 +12,9 @@ from typing import Any
 import pytest
 
 from colorflow import batch
-from colorflow.batch import ZipResults, run_in_process
+from colorflow.batch import run_in_process
 from colorflow.cli import main
 from colorflow.colorizer import Colorizer
-from colorflow.files import temporary_name
 from colorflow.photo import read_photo
 from tests.batch.results import names
 
@@ -90,28 +88,20 @@ def test_a_text_that_is_damaged_in_a_zip_is_left_out_like_any_text(
     assert errors.splitlines() == [left_out]
 
 
-def test_the_same_command_skips_what_is_in_the_zip_and_adds_what_is_not(
-    album: Path,
-    album_zip: Path,
-    tmp_path: Path,
-    weights: Path,
-    in_process: None,
-    capsys: Printed,
+def test_a_zip_of_earlier_results_stays_unless_asked(
+    album_zip: Path, tmp_path: Path, in_process: None, capsys: Printed
 ) -> None:
-    out, model = tmp_path / "out.zip", ["--weights", str(weights)]
-    assert main(["colorize", str(album_zip), "-o", str(out), *model]) == 0
+    out = tmp_path / "out.zip"
+    command = ["colorize", str(album_zip), "-o", str(out)]
+    assert main(command) == 0
     before = out.read_bytes()
-    capsys.readouterr()
-    assert main(["colorize", str(album_zip), "-o", str(out), *model, "--dry-run"]) == 0
-    assert capsys.readouterr().out.splitlines() == ["3 skipped"]
-    assert main(["colorize", str(album_zip), "-o", str(out), *model]) == 0
-    assert "3 skipped in " in capsys.readouterr().out
+    for option in ([], ["--dry-run"]):
+        assert main([*command, *option]) == 1
+        said = f"colorflow: {out}: is there already; --overwrite makes it anew"
+        assert said in capsys.readouterr().err
     assert out.read_bytes() == before
-    assert main(["colorize", str(album / "a.jpg"), "-o", str(out), *model, "--seed", "3"]) == 1
-    assert f"{out}/a_a.jpg: is there already, but was made with seed 0" in capsys.readouterr().err
-    more = ["--seed", "3", "--samples"]
-    assert main(["colorize", str(album / "a.jpg"), "-o", str(out), *model, *more]) == 0
-    assert packed(out) == [*RESULTS[:1], "a_s3.jpg", *RESULTS[1:]]
+    assert main([*command, "--overwrite", "--samples"]) == 0
+    assert packed(out) == [name.replace("_a.", "_s0.") for name in RESULTS]
     assert not (tmp_path / "out.zip.unfinished").exists()
 
 
@@ -147,107 +137,24 @@ def test_an_interrupted_run_leaves_a_folder_where_the_next_one_goes_on(
     assert not folder.exists()
 
 
-def as_folder(folder: Path, photos: Path) -> None:
-    photos.rename(folder)
-
-
-def as_link(folder: Path, photos: Path) -> None:
-    folder.symlink_to(photos)
-
-
-def as_link_to_ours(folder: Path, photos: Path) -> None:
-    ZipResults(photos.parent / "other.zip", None).make_folder()
-    ours = photos.parent / "other.zip.unfinished"
-    for photo in photos.iterdir():
-        photo.rename(ours / photo.name)
-    folder.symlink_to(ours)
-
-
-def among_ours(folder: Path, photos: Path) -> None:
-    ZipResults(folder.with_suffix(""), None).make_folder()
-    photos.rename(folder / "photos")
-
-
-def with_link_among_ours(folder: Path, photos: Path) -> None:
-    ZipResults(folder.with_suffix(""), None).make_folder()
-    (folder / "a_a.jpg").symlink_to(photos / "a.jpg")
-
-
-@pytest.mark.parametrize(
-    "lay", [as_folder, as_link, as_link_to_ours, among_ours, with_link_among_ours]
-)
+@pytest.mark.parametrize("is_link", [False, True])
 def test_what_colorflow_did_not_make_stays_where_it_is(
-    lay: Callable[[Path, Path], None],
-    album: Path,
-    tmp_path: Path,
-    in_process: None,
-    capsys: Printed,
+    is_link: bool, album: Path, tmp_path: Path, in_process: None, capsys: Printed
 ) -> None:
     photos, folder = tmp_path / "photos", tmp_path / "out.zip.unfinished"
-    photos.mkdir()
-    for name in ("a.jpg", "b.jpg", "c.png"):
-        (photos / name).write_bytes((album / "a.jpg").read_bytes())
-    lay(folder, photos)
-    before = {path: path.lstat().st_ino for path in tmp_path.rglob("*")}
-    for option in ([], ["--overwrite"], ["--dry-run"]):
-        assert main(["colorize", str(album), "-o", str(tmp_path / "out.zip"), *option]) == 1
-        said = capsys.readouterr().err
-        assert said.startswith(f"colorflow: {folder}: ")
-        assert re.search(r"did not make.*; move it (away|to another place),", said)
-        assert said.count("\n") == 1
-        assert {path: path.lstat().st_ino for path in tmp_path.rglob("*")} == before
-
-
-def test_what_comes_into_the_folder_during_a_run_stays_until_it_is_moved(
-    album_zip: Path,
-    tmp_path: Path,
-    weights: Path,
-    colorizer: Colorizer,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: Printed,
-) -> None:
-    out, folder = tmp_path / "out.zip", tmp_path / "out.zip.unfinished"
-
-    def run_and_meet(plan: batch.Plan, **_: Any) -> Any:
-        yield from run_in_process(plan, colorizer)
-        if not folder.with_name("away").exists():
-            (folder / "mine.txt").write_text("mine")
-
-    monkeypatch.setattr(batch, "run", run_and_meet)
-    command = ["colorize", str(album_zip), "-o", str(out), "--weights", str(weights)]
-    assert main(command) == 1
-    assert f"{folder}: holds mine.txt, which colorflow did not make" in capsys.readouterr().err
-    assert not out.exists()
-    (folder / "mine.txt").rename(folder.with_name("away"))
-    assert main(command) == 0
-    assert "3 skipped in " in capsys.readouterr().out
-    assert packed(out) == RESULTS
-    assert not folder.exists()
-
-
-def test_what_a_person_adds_to_the_zip_stays_in_it(
-    album: Path, tmp_path: Path, in_process: None
-) -> None:
-    out = tmp_path / "out.zip"
-    assert main(["colorize", str(album / "a.jpg"), "-o", str(out)]) == 0
-    with zipfile.ZipFile(out, "a") as archive:
-        archive.writestr("mine/notes.txt", "mine")
-    assert main(["colorize", str(album / "b.png"), "-o", str(out)]) == 0
-    assert packed(out) == ["a_a.jpg", "b_a.png", "mine/notes.txt"]
-
-
-def test_a_run_that_was_killed_at_its_begin_is_no_hindrance(
-    album: Path, tmp_path: Path, in_process: None
-) -> None:
-    out = tmp_path / "out.zip"
-    ZipResults(out, None).make_folder()
-    (held,) = tmp_path.glob("*.unfinished")
-    assert [path.name for path in held.iterdir()] == [".colorflow-zip.json"]
-    left = tmp_path / temporary_name()
-    (left / "inner").mkdir(parents=True)  # while an earlier zip was unpacked
-    assert main(["colorize", str(album / "a.jpg"), "-o", str(out)]) == 0
-    assert packed(out) == ["a_a.jpg"]
-    assert sorted(path.name for path in tmp_path.glob("*[pd]")) == ["out.zip"]
+    (photos / "empty").mkdir(parents=True)
+    (photos / "mine.jpg").write_bytes((album / "a.jpg").read_bytes())
+    if is_link:
+        folder.symlink_to(photos)
+    else:
+        photos.rename(folder)
+    before = names(folder)
+    assert main(["colorize", str(album), "-o", str(tmp_path / "out.zip")]) == 0
+    assert f"{folder}: holds something else, which is not in the zip" in capsys.readouterr().err
+    assert packed(tmp_path / "out.zip") == RESULTS[:2]
+    assert names(folder) == before
+    assert (folder / "empty").is_dir()
+    assert folder.is_symlink() == is_link
 
 
 def test_another_zip_is_never_replaced(

@@ -57,19 +57,6 @@ def test_a_report_that_cannot_be_written_in_the_end_hides_nothing_else(
     ]
 
 
-def test_failures_are_named_at_the_end_and_the_others_go_on(
-    photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bad = photos / "a.png"
-    failure = {"status": "failed", "reason": "the file is cut off", "colorings": ()}
-    fake_run.results = {"a.png": failure}
-    assert main(["colorize", str(photos), "-o", str(photos.parent / "out")]) == 1
-    printed = capsys.readouterr()
-    assert printed.err == f"{bad}: the file is cut off\n"
-    assert "b_a.jpg" in printed.out
-    assert "1 done, 1 failed in " in printed.out
-
-
 def test_quiet_says_only_what_went_wrong(
     photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -39,24 +38,6 @@ def test_a_finished_pack_is_left_as_it_is(
     copy = shutil.copytree(pack, tmp_path / "copy")
     assert command.main(arguments(copy)) == 0
     assert contents(copy) == contents(pack)
-
-
-def test_a_pack_of_an_earlier_version(
-    arguments: Callable[..., list[str]],
-    pack: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """One of pixels goes on; one of feature maps is left alone."""
-    old = shutil.copytree(pack, tmp_path / "old")
-    settings = json.loads((old / "settings.json").read_text())
-    more = {"pixels": True, "variants": 4}
-    (old / "settings.json").write_text(json.dumps(settings | more))
-    assert command.main(arguments(old)) == 0
-    (tmp_path / "maps").mkdir()
-    (tmp_path / "maps" / "pack.json").write_text("{}")
-    assert "holds a pack of feature maps" in message(arguments(tmp_path / "maps"), capsys)
-    assert [path.name for path in (tmp_path / "maps").iterdir()] == ["pack.json"]
 
 
 def test_two_at_once_on_one_pack(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -192,15 +191,6 @@ def test_a_pack_of_photos_with_marks(
     for others in ([], ["--patches"]):
         assert command.main([*given, *others]) == 1
         assert f"data_prep: {pack}" in capsys.readouterr().err
-
-
-def test_another_pack_does_not_become_one_of_skin(
-    pack: Path, arguments: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = sorted(file.name for file in pack.iterdir())
-    assert command.main(arguments(pack, "--skin")) == 1
-    assert "holds a pack made with other settings" in capsys.readouterr().err
-    assert sorted(file.name for file in pack.iterdir()) == before
 
 
 def test_a_teacher_that_is_not_there(

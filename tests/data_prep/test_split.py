@@ -49,14 +49,6 @@ def test_near_any_is_brute_force(seed: int) -> None:
     assert not expected.all()
 
 
-def test_near_any_ends_at_6_bits() -> None:
-    zero = np.array([0], dtype=np.uint64)
-    assert near_any(np.array([0b111111, 0b1111111], dtype=np.uint64), zero).tolist() == [
-        True,
-        False,
-    ]
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_first_of_duplicates_is_brute_force(seed: int) -> None:
     hashes = families(seed)

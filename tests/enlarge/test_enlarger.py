@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +29,6 @@ from colorflow.enlarge.weights import (
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.files import digest_of
 from colorflow.flows import Haar
-from colorflow.limits import DETAIL_TEMPERATURE
 from colorflow.photo import photo_from_image
 from tests.enlarge.conftest import ModelOf
 from tests.small_weights import save_small_weights
@@ -91,15 +89,6 @@ def test_samples_depend_on_their_seed_alone(enlarger: Enlarger) -> None:
     (again,) = enlarger.enlarge(GRAY, temperature=1, seed=4)
     assert np.array_equal(np.asarray(second), np.asarray(again))
     assert not np.array_equal(np.asarray(first), np.asarray(second))
-
-
-def test_the_mean_comes_first_and_samples_after_it(enlarger: Enlarger) -> None:
-    found = [np.asarray(x).astype(float) for x in enlarger.enlarge(GRAY, n=3, seed=3)]
-    (mean,) = enlarger.enlarge(GRAY, temperature=0, seed=8)
-    (sample,) = enlarger.enlarge(GRAY, temperature=DETAIL_TEMPERATURE, seed=4)
-    assert np.array_equal(found[0], np.asarray(mean))
-    assert np.array_equal(found[1], np.asarray(sample))
-    assert all(np.abs(a - b).mean() > 0.1 for a, b in pairwise(found))
 
 
 def test_restoring_need_not_keep_the_photo(enlarger: Enlarger) -> None:

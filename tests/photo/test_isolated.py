@@ -228,16 +228,6 @@ def test_a_server_that_ends_is_started_again(photo: Path) -> None:
     assert server() != first
 
 
-def test_a_server_that_another_thread_has_ended_is_replaced(
-    photo: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ended, connected = isolated._connected(), isolated._connected
-    isolated._forget(ended)  # when this thread is about to ask it
-    answers = iter([ended])
-    monkeypatch.setattr(isolated, "_connected", lambda: next(answers, None) or connected())
-    assert read_photo(photo, isolated=True).width == 64
-
-
 def test_a_child_ends_when_nobody_waits_for_it_any_more(
     photo: Path, changed_server: pytest.MonkeyPatch
 ) -> None:

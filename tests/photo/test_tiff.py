@@ -26,14 +26,6 @@ GRAY_TAGS = {"BitsPerSample": 8, "PhotometricInterpretation": 1}
 GRAY, RGB, PALETTE, GRAY_ALPHA, RGBA = 0, 2, 3, 4, 6
 
 
-@pytest.mark.parametrize("options", [{}, {"tile": (16, 16)}, {"compression": "zlib"}])
-def test_tiff_in_planes(picture: Image.Image, tmp_path: Path, options: dict[str, object]) -> None:
-    planes = np.moveaxis(np.asarray(picture), -1, 0)
-    path = tmp_path / "p.tif"
-    tifffile.imwrite(path, planes, photometric="rgb", planarconfig="separate", **options)
-    np.testing.assert_array_equal(read_photo(path).pixels, np.asarray(picture))
-
-
 def test_tiff_with_a_palette_and_alpha(saved: Saved) -> None:
     samples = bytes([0, 255, 1, 128, 2, 0])
     colors = np.array([[10, 20, 30], [40, 50, 60], [70, 80, 90]], np.uint8)

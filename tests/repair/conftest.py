@@ -7,10 +7,9 @@ from collections.abc import Callable
 import pytest
 from torch import nn
 
-from colorflow.repair.model import FillConfig, FillModel
+from colorflow.repair.model import FillConfig, FillModel, RepairWeights
 from colorflow.repair.network import Finder, UNetConfig
 from colorflow.repair.repairer import Repairer
-from colorflow.repair.weights import RepairWeights
 
 SHAPE = UNetConfig(widths=(6, 8))
 FILL_SHAPE = FillConfig(mean=SHAPE, coupling_width=8, bins=4)

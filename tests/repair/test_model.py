@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from colorflow.repair.model import CELL, FillConfig, FillModel
+from colorflow.repair.model import FillConfig, FillModel
 from colorflow.repair.network import Finder, UNetConfig
+from colorflow.repair.strips import CELL
 
 Case = tuple[Tensor, Tensor, Tensor]
 

@@ -13,11 +13,11 @@ import skimage.data
 from colorflow.color.full_resolution import lightness_of
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.photo import Photo, photo_from_image
-from colorflow.repair import boxes
 from colorflow.repair import repairer as module
+from colorflow.repair import strips
 from colorflow.repair.fill import first_guess
+from colorflow.repair.model import load_repair_weights, save_repair_weights
 from colorflow.repair.repairer import SENSITIVITIES, Repairer, mask_of
-from colorflow.repair.weights import load_repair_weights, save_repair_weights
 
 
 def scratched(shape: tuple[int, ...]) -> np.ndarray:
@@ -62,7 +62,7 @@ def test_tiles_do_not_show(
     mask = np.random.default_rng(0).random((200, 190)) < 0.05
     whole = repairer.repair(photo, mask=mask, temperature=temperature, seed=5)
     odds = repairer.find(photo)
-    monkeypatch.setattr(boxes, "STRIP_PIXELS", 1)
+    monkeypatch.setattr(strips, "STRIP_PIXELS", 1)
     monkeypatch.setattr(module, "_GRAIN_TILE", 32)
     tiled = repairer.repair(photo, mask=mask, temperature=temperature, seed=5)
     assert np.abs(tiled.photo.pixels.astype(int) - whole.photo.pixels).max() <= 1

@@ -18,12 +18,11 @@ from colorflow.color.full_resolution import lightness_of
 from colorflow.enlarge.tiles import noise_at
 from colorflow.files import REPAIR_WEIGHTS, default_weights
 from colorflow.photo import Photo
-from colorflow.repair import boxes
-from colorflow.repair.boxes import BORDER, Seen, boxes_of
+from colorflow.repair import strips
 from colorflow.repair.fill import first_guess
 from colorflow.repair.network import UNet
 from colorflow.repair.repairer import Repairer
-from colorflow.repair.strips import mapped
+from colorflow.repair.strips import BORDER, Seen, boxes_of, mapped
 
 SIZE = 620, 210
 
@@ -44,7 +43,7 @@ def picture() -> np.ndarray:
 @pytest.fixture
 def _low_strips(monkeypatch: pytest.MonkeyPatch) -> None:
     """As low as can be."""
-    monkeypatch.setattr(boxes, "STRIP_PIXELS", 1)
+    monkeypatch.setattr(strips, "STRIP_PIXELS", 1)
 
 
 def photo() -> Photo:

@@ -14,12 +14,10 @@ from torch import Tensor, nn
 from colorflow.enlarge.patches import PatchPack
 from colorflow.errors import TrainingError
 from colorflow.repair import train as train_module
-from colorflow.repair.model import FillModel
+from colorflow.repair.model import FillModel, load_repair_weights
 from colorflow.repair.network import Finder, MeanFill
-from colorflow.repair.objectives import FILL, FINDER, MEAN
 from colorflow.repair.patches import WornPatches
-from colorflow.repair.train import PARTS, export_repair, train_part
-from colorflow.repair.weights import load_repair_weights
+from colorflow.repair.train import FILL, FINDER, MEAN, PARTS, export_repair, train_part
 from colorflow.training import schedule
 from colorflow.training import trainer as trainer_module
 from colorflow.training.schedule import Budget

@@ -151,7 +151,6 @@ def go(_small_and_cheap: None, pack_folder: Path) -> Train:
         start: Path | None = None,
         hints: bool = False,
         dropout: float | None = None,
-        level_changes: dict[str, int] | None = None,
         mean_head: bool = False,
         **changes: Any,
     ) -> list[str]:
@@ -162,7 +161,6 @@ def go(_small_and_cheap: None, pack_folder: Path) -> Train:
             start=start,
             hints=hints,
             dropout=dropout,
-            level_changes=level_changes,
             mean_head=mean_head,
             config=small_training(**{"batch": 4, "dev_photos": 2, **changes}),
             budget=Budget(steps=steps, minutes=minutes),

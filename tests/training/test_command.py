@@ -37,11 +37,10 @@ def test_train_passes_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(loop, "train", lambda *given, **named: calls.append((given, named)))
     options = ["--minutes", "1.5", "--levels", "8,4", "--batch", "16", "--rate", "0.002"]
     options += ["--seed", "3", "--evaluate-every", "20", "--hints", "--start", "old.safetensors"]
-    options += ["--dropout", "0", "--couplings", "9", "--context-layers", "3"]
+    options += ["--dropout", "0"]
     assert cli.main(["train", "pack", "-o", str(tmp_path), *options]) == 0
     ((given, named),) = calls
     assert (given, named["run_folder"]) == ((Path("pack"),), tmp_path)
-    assert named["level_changes"] == {"couplings": 9, "context_layers": 3}
     assert named["config"] == TrainConfig(batch=16, peak_rate=0.002, seed=3, evaluate_every=20.0)
     assert named["budget"] == Budget(minutes=1.5)
     assert named["levels"] == [8, 4]

@@ -19,7 +19,7 @@ from colorflow.files import temporary_name
 from colorflow.training.run_folder import STATE, RunFolder, read_state
 from colorflow.training.trained import read_config
 from colorflow.training.trainer import Trainer
-from tests.training.runs import Train, curve, raw_state, state_of
+from tests.training.runs import Train, curve, raw_state
 
 # what cannot be trained
 
@@ -177,18 +177,6 @@ def test_going_on_with_another_pack(checkpoint: Path, go: Train, own_pack: Path)
     go(folder, steps=1, pack=own_pack, levels=(32,))
 
 
-def test_a_run_from_before_packs_were_remembered_goes_on(
-    checkpoint: Path, go: Train, tmp_path: Path
-) -> None:
-    folder = shutil.copytree(checkpoint, tmp_path / "run")
-    path = folder / "joint" / "state.pt"
-    state = torch.load(path, weights_only=True)
-    del state["pack"]
-    torch.save(state, path)
-    assert go(folder, steps=2)[0] == "joint: goes on at step 1"
-    assert state_of(folder)["pack"]
-
-
 def test_two_at_once_on_one_level(go: Train, start: Path, tmp_path: Path) -> None:
     """Each level has a lock of its own: levels may be trained side by side."""
 
@@ -229,10 +217,6 @@ def test_what_a_killed_training_left_goes_with_the_next(tmp_path: Path) -> None:
         path.touch()
     with run.locked("joint"):
         assert [path.exists() for path in left] == [False, True]
-
-
-def test_no_checkpoint_is_no_error(tmp_path: Path) -> None:
-    assert read_state(tmp_path, "joint") is None
 
 
 @pytest.mark.parametrize("broken", ["save", "replace"])

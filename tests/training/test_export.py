@@ -286,29 +286,10 @@ def test_a_level_has_never_been_evaluated(
     assert "level 32 has no evaluated weights yet" in message
 
 
-def test_a_checkpoint_is_damaged(
-    run: Path, pack_folder: Path, tmp_path: Path, weights: Path
-) -> None:
-    part = shutil.copytree(run, tmp_path / "part")
-    (part / "level64" / "state.pt").write_bytes(b"no checkpoint")
-    message = refused(TrainingError, weights, run=part, pack_folder=pack_folder)
-    assert str(part / "level64" / "state.pt") in message
-
-
 def test_another_number_of_temperatures(run: Path, pack_folder: Path, weights: Path) -> None:
     given = [0.5] * 4
     message = refused(TrainingError, weights, run=run, pack_folder=pack_folder, temperatures=given)
     assert "--temperatures: expected 5 numbers, one a level, got 4" in message
-
-
-def test_no_run(pack_folder: Path, tmp_path: Path, weights: Path) -> None:
-    message = refused(TrainingError, weights, run=tmp_path / "none", pack_folder=pack_folder)
-    assert message.startswith(f"{tmp_path / 'none'}: no training run here")
-
-
-def test_no_pack(run: Path, tmp_path: Path, weights: Path) -> None:
-    message = refused(PackError, weights, run=run, pack_folder=tmp_path / "none")
-    assert message.startswith(f"{tmp_path / 'none'}: no pack of this kind here")
 
 
 def test_a_pack_without_dev_photos(

@@ -19,7 +19,7 @@ from colorflow.model.weights import load_weights, save_weights
 from colorflow.training import export as export_module
 from colorflow.training import tuning
 from colorflow.training.export import export
-from colorflow.training.joint import SHARE_OF_LOSS, JointModule, JointObjective
+from colorflow.training.loop import SHARE_OF_LOSS, JointModule, JointObjective
 from colorflow.training.pixels import PixelPack
 from colorflow.training.targets import LevelObjective
 from colorflow.training.trained import read_config

@@ -53,21 +53,6 @@ def test_a_run_leaves_curves_grids_and_checkpoints(
     assert {path.name for path in tmp_path.iterdir()} == {"config.json", "joint", "level32"}
 
 
-def test_tensorboard_shows_the_same_curves(go: Train, tmp_path: Path) -> None:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    go(tmp_path, steps=4)
-    events = EventAccumulator(str(tmp_path / "joint" / "tensorboard"))
-    events.Reload()
-    assert set(events.Tags()["scalars"]) == {f"joint/{name}" for name in (*CURVE[2:], "dev4_nats")}
-    for name in ("train_nats", "dev_nats"):
-        shown = sorted(events.Scalars(f"joint/{name}"), key=lambda event: event.step)
-        rows = curve(tmp_path)
-        assert [event.step for event in shown] == [int(row["step"]) for row in rows]
-        values = [float(row[name]) for row in rows]
-        assert [event.value for event in shown] == pytest.approx(values, rel=1e-5)
-
-
 # going on
 
 

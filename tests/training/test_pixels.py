@@ -177,8 +177,6 @@ def refusal(folder: Path) -> str:
 
 def test_no_pack(tmp_path: Path) -> None:
     assert "make one with `python -m data_prep PHOTOS -o" in refusal(tmp_path / "none")
-    (tmp_path / "pack.json").write_text("{}")  # of an earlier version
-    assert "no pack of this kind here" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize("file", ["pixels.json", "photos.csv", "lightness.npy", "ab.npy"])

@@ -136,19 +136,6 @@ def test_the_loss_is_that_of_where_skin_is_and_of_its_chroma(
     assert objective.loss(head, unsure, condition, NOISE).abs().max() == 0
 
 
-def test_what_is_learned_has_a_picture(skin_folder: Path, start: Path) -> None:
-    pack, objective = SkinPack(skin_folder), SkinObjective(pyramid_of(start))
-    target, condition = pack.batch(pack.rows("dev")[:2], objective.maps)
-    head = random_head()
-    objective.fit(head, target, condition, NOISE)
-    with torch.no_grad():
-        pictures = objective.preview(head, target, condition, NOISE)
-    assert pictures.shape[:3] == (2, 4, 3), "photos, columns, colors"
-    truth, marked, found, chroma = pictures[0]
-    pairs = ((truth, marked), (marked, found), (found, chroma))
-    assert [(one - other).abs().mean() > 0.01 for one, other in pairs] == [True] * 3
-
-
 @torch.no_grad()
 def test_tones_are_those_of_complex_numbers(
     skin_folder: Path, start: Path, monkeypatch: pytest.MonkeyPatch
@@ -328,12 +315,6 @@ def test_a_file_that_is_no_teacher(start: Path, tmp_path: Path) -> None:
         Teacher(start)
     with pytest.raises(WeightsError, match="absent"):
         Teacher(tmp_path / "absent.safetensors")
-
-
-@pytest.mark.slow
-def test_a_run_is_of_one_or_the_other(go_skin: Go, teacher_run: Path, start: Path) -> None:
-    with pytest.raises(TrainingError, match="with other settings"):
-        go_skin(STUDENT, teacher_run, start)
 
 
 @pytest.mark.slow

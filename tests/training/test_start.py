@@ -11,12 +11,11 @@ import pytest
 import torch
 
 from colorflow.errors import ColorflowError, TrainingError, WeightsError
-from colorflow.model.config import HINT_PLANES, PyramidConfig
+from colorflow.model.config import HINT_PLANES
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights, save_weights
 from colorflow.training.loop import give_levels
 from colorflow.training.pixels import PixelPack
-from colorflow.training.targets import LevelObjective
 from colorflow.training.trained import Trained, read_config
 from tests.training.runs import Train, raw_state
 
@@ -118,42 +117,6 @@ def test_dropout_may_be_another_than_that_of_the_start(
     assert own.with_levels(own.chroma_grids, dropout=0.0) == read_config(tmp_path)
 
 
-CHANGES = {"couplings": 5, "context_layers": 3}
-
-
-@pytest.mark.parametrize(("grid", "changes"), [(8, CHANGES), (32, {"couplings": 5})])
-def test_a_grown_level_begins_as_the_old_one(
-    grid: int, changes: dict[str, int], old_run: Path, pack_folder: Path
-) -> None:
-    start, pack = Trained(old_run), PixelPack(pack_folder)
-    old = ChromaPyramid(start.shape)
-    grown = ChromaPyramid(start.shape.with_levels([grid], **changes))
-    losses = []
-    ab, condition = pack.batch(pack.rows("dev"))
-    for pyramid in (old, grown):
-        give_levels(pyramid, start, [grid])
-        give_late_blocks(pyramid, start)
-        index = pyramid.config.chroma_grids.index(grid)
-        objective, level = LevelObjective(pyramid, index), pyramid.levels[index].eval()
-        noise = torch.Generator().manual_seed(3)
-        with torch.no_grad():
-            losses.append(objective.loss(level, ab, condition, noise))
-    assert torch.allclose(losses[0], losses[1], atol=1e-2, rtol=1e-5)
-    assert len(list(grown.parameters())) > len(list(old.parameters()))
-
-
-def test_what_has_grown_learns(old_run: Path, go: Train, tmp_path: Path) -> None:
-    """What begins with zeros ends with none."""
-    go(tmp_path / "run", start=old_run, level_changes=CHANGES, levels=FINE, steps=4)
-    old, new = raw_state(old_run, "level32")["best"], raw_state(tmp_path / "run", "level32")["best"]
-    extra = new.keys() - old.keys()
-    for ending, count in (("network.out.weight", 3), ("second.weight", 2)):
-        ends = [name for name in extra if name.endswith(ending)]
-        assert len(ends) == count
-        assert all(new[name].any() for name in ends)
-    assert read_config(tmp_path / "run") == read_config(old_run).with_levels(FINE, **CHANGES)
-
-
 # what cannot be a start
 
 
@@ -162,15 +125,6 @@ def refused(kind: type[ColorflowError], go: Train, folder: Path, start: Path) ->
         go(folder, start=start, steps=1, levels=FINE)
     assert str(caught.value).startswith(str(start))
     return str(caught.value)
-
-
-def test_changes_that_cannot_be(old_run: Path, go: Train, tmp_path: Path) -> None:
-    options = {"start": old_run, "steps": 1, "levels": FINE}
-    with pytest.raises(TrainingError, match=r"--levels 32: .*couplings: expected 1 to 64"):
-        go(tmp_path / "run", **options, level_changes={"couplings": 65})
-    assert not (tmp_path / "run").exists()
-    with pytest.raises(TrainingError, match="do not fit level 32"):
-        go(tmp_path / "run", **options, level_changes={"couplings": 1})
 
 
 def test_no_start(go: Train, tmp_path: Path) -> None:
@@ -198,18 +152,3 @@ def test_weights_that_do_not_fit(old_run: Path, go: Train, tmp_path: Path) -> No
     path.unlink()
     message = refused(TrainingError, go, tmp_path / "run", part)
     assert "level 32 has no evaluated weights yet" in message
-
-
-def test_a_run_of_another_version_goes_on(
-    old_run: Path, go: Train, shape: PyramidConfig, tmp_path: Path
-) -> None:
-    """Its config.json lacks a field of today's, and has one that there is no more."""
-    options = {"start": old_run, "levels": FINE}
-    go(tmp_path, **options, steps=1)
-    config = json.loads((tmp_path / "config.json").read_text())
-    for level in config["pyramid"]["levels"]:
-        level["last_blocks"] = False
-    del config["pyramid"]["hint_reach"]
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    assert go(tmp_path, **options, steps=2)[0] == "level 32: goes on at step 1"
-    assert read_config(tmp_path) == shape

@@ -25,11 +25,10 @@ from colorflow.coloring import Coloring, provenance_of
 from colorflow.enlarge.enlarger import Enlarger
 from colorflow.enlarge.weights import load_enlarge_weights
 from colorflow.photo import Photo
-from colorflow.repair.model import FillConfig, FillModel
+from colorflow.repair.model import FillConfig, FillModel, RepairWeights
 from colorflow.repair.network import UNetConfig
 from colorflow.repair.repairer import Repairer
 from colorflow.repair.strips import Strips
-from colorflow.repair.weights import RepairWeights
 from tests.small_weights import save_small_enlarge_weights
 
 AB = ((40, 20), (-35, 30), (10, -40), (45, -30), (-5, 50))

@@ -57,13 +57,6 @@ def test_the_header_says_all_without_colorflow(path: Path, pyramid: ChromaPyrami
     assert tensors.keys() == pyramid.state_dict().keys()
 
 
-def test_interval_factors_come_back(path: Path, pyramid: ChromaPyramid) -> None:
-    factors = {0.5: 1.0625, 0.9: 1.23}
-    save_weights(path, pyramid, TEMPERATURES, TRAINING, torch.float32, factors)
-    assert load_weights(path).interval_factors == factors
-    assert json.loads(parts(path)[1]["interval_factors"]) == {"0.5": 1.0625, "0.9": 1.23}
-
-
 def test_the_gain_comes_back_and_is_1_where_a_file_has_none(
     path: Path, pyramid: ChromaPyramid
 ) -> None:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from colorflow.repair.grain import Grain
+from colorflow.repair.fill import Grain
 
 
 @pytest.fixture
