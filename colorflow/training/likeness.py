@@ -39,10 +39,10 @@ from colorflow.training.objective import Objective
 from colorflow.training.pixels import (
     L_STEPS,
     WHOLE,
+    PixelPack,
     frozen_maps,
     random_box,
     resampled,
-    rows_of,
     to_rgb,
 )
 from colorflow.training.run_folder import RunFolder, load_best
@@ -90,41 +90,23 @@ class Pair:
         return self.own, self.own_large, self.other, self.other_large
 
 
-class PairPack:
-    """Views of the photos of a pack, each with a reference.
+class PairPack(PixelPack):
+    """Views of the photos of a pack, each with a reference; rows as of `PixelPack`.
 
-    The pack is one of `python -m data_prep PHOTOS -o PACK --skin`; marks of skin are not read. Rows
-    are numbered as in `colorflow.training.skin_pack.SkinPack`.
+    The pack is one of `python -m data_prep PHOTOS -o PACK --skin`; marks of skin are not read.
 
     Args:
         folder: the pack's folder.
-
-    Attributes:
-        digest: digest of the filled photos and their split.
 
     Raises:
         PackError: if the folder is not such a pack, is damaged, or has no filled photo.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        photos, self._arrays = LAYOUT.open(folder)
-        self._dev, self._short_side = photos.dev, photos.short_side
-        self.digest = LAYOUT.digest(photos, photos.short_side)
-        self._features = Features()
+    layout = LAYOUT
 
-    def __len__(self) -> int:
-        """Number of photos."""
-        return len(self._dev)
-
-    def rows(
-        self, split: str, *, variant: str | None = None, larger_than: int = 0
-    ) -> NDArray[np.int64]:
-        """Row numbers, ascending; arguments as of `colorflow.training.pixels.PixelPack.rows`."""
-        photos = (self._dev == (split == "dev")) & (self._short_side > larger_than)
-        return rows_of(np.flatnonzero(photos), len(self), split, variant)
-
-    def batch(self, rows: NDArray[np.int64], maps: Sequence[int] = ()) -> tuple[Tensor, Pair]:
+    def batch(  # type: ignore[override]
+        self, rows: NDArray[np.int64], maps: Sequence[int] = ()
+    ) -> tuple[Tensor, Pair]:
         """Reads the given rows, in the given order.
 
         Returns:
@@ -140,8 +122,9 @@ class PairPack:
         return ab, Pair(*conditions)
 
     def _condition(self, lightness: Tensor) -> Condition:
+        network = self._features = self._features or Features()
         parts = [
-            frozen_maps(self._features, part, LATE_BLOCKS_INPUT)
+            frozen_maps(network, part, LATE_BLOCKS_INPUT)
             for part in lightness.split(PHOTOS_AT_ONCE)
         ]
         maps = {g: torch.cat([part[g] for part in parts]) for g in parts[0]}
