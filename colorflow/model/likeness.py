@@ -5,7 +5,7 @@ the model computes anyway, of the whole photo and of the large one. A cell i of 
 color of cell j of reference r, or, with j = 0, the color that the model gives it, because no
 reference has anything alike, with probabilities
 
-    p_ij ~ w_r exp(s z_i . z_j - 20 |skin_i - skin_j|),    p_i0 ~ w_0 exp(n_i + 1).
+    p_ij ~ w_r exp(s z_i . z_j - 20 |skin_i - skin_j|),    p_i0 ~ w_0 exp(n_i + 1.5).
 
 z, s and n are learned by the likelihood of the photo's own colors, where the reference is another
 view of the photo, or another photo (`colorflow.training.likeness`). The shares w of the photo that
@@ -44,7 +44,7 @@ CELLS_GRID = 32
 """Side of the grid of cells."""
 SKIN = 20.0
 """How much less likely skin is to be like what is none, as a logarithm."""
-CAUTION = 1.0
+CAUTION = 1.5
 """How much likelier than in training a cell is to be like nothing, as a logarithm: training has
 three views of the same photo to one of another."""
 PSEUDO_CELLS, STEPS = 10.0, 20
