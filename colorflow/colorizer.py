@@ -77,8 +77,8 @@ class Colorizer(Exploration):
       picture of nearly the same view; for dissimilar scenes colors may well turn into others.
 
     The methods raise `PhotoError` if a picture cannot be read or a reference or style is gray,
-    `WeightsError` if there are hints and the weights take none, and `ValueError` if an argument is
-    out of range or a hint lies outside the photo.
+    `WeightsError` if there are hints or references and the weights take none, and `ValueError` if
+    an argument is out of range or a hint lies outside the photo.
 
     They compute with one thread of PyTorch and of NumPy, whatever these are set to
     (`colorflow.device`); several threads of the caller may compute at once.
@@ -116,6 +116,11 @@ class Colorizer(Exploration):
     def takes_hints(self) -> bool:
         """Whether the weights take color hints."""
         return self._opener.takes_hints
+
+    @property
+    def takes_references(self) -> bool:
+        """Whether the weights take references, other than for their style."""
+        return self._opener.takes_references
 
     @one_thread()
     def colorize(
@@ -162,7 +167,7 @@ class Colorizer(Exploration):
         Raises:
             PhotoError: if a picture cannot be read or already has colors, or a reference or style
                 is gray.
-            WeightsError: if there are hints and the weights take none.
+            WeightsError: if there are hints or references and the weights take none.
             ValueError: if an argument is out of range, or a hint outside the picture.
         """
         if n < 1:

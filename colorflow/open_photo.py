@@ -116,6 +116,11 @@ class Opener:
         """Whether the weights take color hints."""
         return self._weights.pyramid.config.takes_hints
 
+    @property
+    def takes_references(self) -> bool:
+        """Whether the weights take references, other than for their style."""
+        return self._weights.pyramid.likeness_head is not None
+
     def open(
         self,
         picture: Picture,
@@ -144,7 +149,7 @@ class Opener:
 
         The references have digests of their files, too.
         """
-        if references and self._weights.pyramid.likeness_head is None:
+        if references and not self.takes_references:
             raise WeightsError(
                 "these weights take no references; use weights that `colorflow export-likeness` "
                 "wrote"

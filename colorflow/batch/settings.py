@@ -345,7 +345,7 @@ class Settings(_Settings):
 
         remarks = {
             "has colors, and was treated as gray": photo.kind is Kind.COLORED,
-            "its hints keep the coloring they were given on; the reference was not used": (
+            "its hints keep the coloring they were given on; no reference or style was used": (
                 task.start and (self.references or self.style)
             ),
         }
@@ -516,6 +516,12 @@ def check_models(settings: BatchSettings, models: Models, *, has_hints: bool) ->
         raise WeightsError(
             "these weights take no color hints; use weights trained with "
             "`colorflow train --hints`, or leave the hints away"
+        )
+    asks = isinstance(settings, Settings) and (settings.references or settings.alike)
+    if asks and models.colorizer and not models.colorizer.takes_references:
+        raise WeightsError(
+            "these weights take no references; use weights that `colorflow export-likeness` wrote, "
+            "or leave the references away"
         )
 
 

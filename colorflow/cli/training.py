@@ -284,7 +284,10 @@ def export_skin(run: Path, weights: Path, model: Path | None, pack_folder: Path 
     "--minutes", type=POSITIVE, required=True, help="training time in minutes of one core"
 )
 @file_option(
-    "--start", metavar="WEIGHTS", required=True, help="the model whose features describe photos"
+    "--start",
+    metavar="WEIGHTS",
+    required=True,
+    help="the model whose features describe photos, with a mean head",
 )
 def train_likeness(pack: Path, start: Path, **options: Any) -> None:
     """Train on a pack made by `python -m data_prep --skin`; run again to go on."""
