@@ -180,8 +180,8 @@ def _caption(evaluation: Evaluation) -> str:
         f"the variance of a photo's mean ab between the samples of seeds 0 to {MANY - 1} of "
         "`colorize`, the share that the seed explains on all photos alike, 0 by chance. principal: "
         f"the mean (first) and its {PRINCIPAL - 1} largest clusters; rmse_one is that of one of "
-        f"them at random, rmse_best{n}_photo the best of {n}; shares_off_by: largest difference, in "
-        "points, between their shares and how often the truth is nearest to them, in five "
+        f"them at random, rmse_best{n}_photo the best of {n}; shares_off_by: largest difference, "
+        "in points, between their shares and how often the truth is nearest to them, in five "
         "bins. seconds_per_sample: wall time, many samples of one photo at once, without the "
         "frozen features, which all columns share."
     )
