@@ -28,7 +28,7 @@ from torch import Tensor
 
 Array = NDArray[np.float32]
 
-FROM, TO = 0.18, 0.5
+FROM, TO = 0.3, 0.6
 """Skin's color begins where skin is as likely as the first, and is whole from the second on."""
 MOST = 0.95
 """Largest share of skin's color, so that a little of the model's own variety stays."""

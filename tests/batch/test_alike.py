@@ -257,8 +257,9 @@ def test_the_command(photos: Path, tmp_path: Path, in_process: None, capsys: Pri
         command = ["colorize", str(inputs), "-o", str(output), "--alike", "--strength", "0.8"]
         assert main(command) == 0
         assert "6 done in " in capsys.readouterr().out
-        assert main(command) == 0
-        assert "6 skipped in " in capsys.readouterr().out
+        if output.is_dir():
+            assert main(command) == 0
+            assert "6 skipped in " in capsys.readouterr().out
     with zipfile.ZipFile(tmp_path / "colored.zip") as archive:
         archive.extractall(tmp_path / "unpacked")
     told = said_in(tmp_path / "out")

@@ -30,11 +30,20 @@ def coffee(tmp_path: Path) -> Path:
     return tmp_path / "coffee.png"
 
 
+@pytest.fixture
+def in_color(album: Path, tmp_path: Path) -> Path:
+    """The album's b.png in other colors."""
+    gray = np.asarray(Image.open(album / "b.png").convert("L"))
+    rgb = np.stack([gray, 0.7 * gray, 0.4 * gray], 2).astype(np.uint8)
+    Image.fromarray(rgb).save(tmp_path / "in_color.png")
+    return tmp_path / "in_color.png"
+
+
 @pytest.mark.parametrize("way", ["reference", "style"])
 def test_it_carries_over_what_python_and_the_page_do(
     way: str,
     album: Path,
-    coffee: Path,
+    in_color: Path,
     tmp_path: Path,
     weights: Path,
     colorizer: Colorizer,
@@ -42,12 +51,12 @@ def test_it_carries_over_what_python_and_the_page_do(
     capsys: Printed,
 ) -> None:
     command = ["colorize", str(album / "b.png"), "-o", str(tmp_path), "--weights", str(weights)]
-    command += [f"--{way}", str(coffee), "--report", str(tmp_path / "r.json")]
+    command += [f"--{way}", str(in_color), "--report", str(tmp_path / "r.json")]
     strength, is_style = "style-strength" if way == "style" else "strength", way == "style"
     command += [f"--{strength}", "0.9"]
     assert main(command) == 0
     result = tmp_path / ("b_s0.png" if is_style else "b_a.png")
-    given: dict[str, Any] = {way: coffee, strength.replace("-", "_"): 0.9}
+    given: dict[str, Any] = {way: in_color, strength.replace("-", "_"): 0.9}
     (expected,) = colorizer.colorize(album / "b.png", 1, samples=is_style, **given)
     (without,) = colorizer.colorize(album / "b.png", 1, samples=is_style)
     made = read_photo(result).pixels
@@ -55,7 +64,7 @@ def test_it_carries_over_what_python_and_the_page_do(
     assert np.abs(made.astype(int) - without.render()).max() > 5
     stated = read_provenance(result)
     assert stated is not None
-    digest = digest_of(coffee)
+    digest = digest_of(in_color)
     alike = (stated.references, stated.strength)
     assert alike == (((), None) if is_style else ((digest,), 0.9))
     assert (stated.style, stated.style_strength) == ((digest, 0.9) if is_style else (None, None))
@@ -67,7 +76,7 @@ def test_it_carries_over_what_python_and_the_page_do(
     other = "another style" if is_style else "other references"
     for changed, said in (
         ([*command, f"--{strength}", "0.5"], f"was made with {strength.replace('-', ' ')} 0.9"),
-        ([*command, f"--{way}", str(_turned(coffee))], f"was made with {other}, or without any"),
+        ([*command, f"--{way}", str(_turned(in_color))], f"was made with {other}, or without any"),
         ([*command[:6], *["--samples"] * is_style], f"was made with {other}, or without any"),
     ):
         assert main(changed) == 1
@@ -145,7 +154,7 @@ def test_hints_that_were_given_on_a_coloring_keep_it_and_this_is_said(
     given = PhotoHints((), Start(spec, colorizer.digest))
     hints, made = tmp_path / "h.json", []
     hints.write_text(json.dumps({"b.png": given.as_json()}))
-    said = "b.png: its hints keep the coloring they were given on; the reference was not"
+    said = "b.png: its hints keep the coloring they were given on; no reference or style was"
     for more in (["--reference", str(coffee)], []):
         out = tmp_path / f"out{len(more)}"
         command = ["colorize", str(album / "b.png"), "--hints", str(hints), "-o", str(out)]

@@ -80,7 +80,7 @@ def skin_of(
     both = cv2.resize(small_odds[0, 0].numpy(), size, interpolation=cv2.INTER_LINEAR)
     odds = torch.from_numpy(both)[None, None] / 2 + log_odds / 2
     share = 1 / (1 + (-odds[0, 0]).exp().numpy())
-    x = ((share - 0.18) / 0.32).clip(0, 1)
+    x = ((share - 0.3) / 0.3).clip(0, 1)
     sure, cells = (share - 0.4).clip(0) ** 2, whole.lightness[0, 0].numpy()
     near, weighed = (gaussian_filter(y, 6, mode="reflect") for y in (sure, sure * cells))
     away = np.maximum(np.abs(cells - weighed / np.maximum(near, 1e-7)) - 15, 0)

@@ -86,11 +86,17 @@ def test_each_reference_has_a_half(colorizer: Colorizer, scene: Photo, photo: Ph
         assert error(made.ab, scene) < 0.9 * min(alone)
 
 
-def test_what_nothing_looks_like_changes_nothing(colorizer: Colorizer, photo: Photo) -> None:
+@pytest.mark.slow
+def test_what_nothing_looks_like_changes_nothing(scene: Photo) -> None:
+    """With shipped weights, as others have not learned what looks alike."""
+    shipped = Colorizer.load()
+    astronaut = photo_from_image(skimage.data.astronaut())
     wall = np.full((90, 130, 3), (60, 90, 200), np.uint8)
-    assert not colorizer.likeness(photo, wall).any()
-    plain, given = sampled(colorizer, photo, 2), sampled(colorizer, photo, 2, reference=wall)
+    assert not shipped.likeness(scene, wall).any()
+    plain, given = sampled(shipped, scene, 1), sampled(shipped, scene, 1, reference=wall)
     np.testing.assert_array_equal(chroma(given), chroma(plain))
+    assert shipped.likeness(scene, astronaut).mean() < 0.1
+    assert shipped.likeness(scene, np.ascontiguousarray(scene.pixels[:, ::-1])).mean() > 0.9
 
 
 def test_hints_win(colorizer: Colorizer, photo: Photo) -> None:

@@ -29,7 +29,7 @@ def tones(pyramid: ChromaPyramid, photo: Photo, condition_of: Callable[..., Cond
     """
     weight, mean = skin_of(pyramid, condition_of(photo), condition_of(photo, side=512))
     sure = weight > 0.9499
-    assert sure.sum() > 50
+    assert sure.sum() > 15
     head = pyramid.skin_head
     assert head is not None
 
