@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from colorflow.batch.hints import PhotoHints, read_hints
@@ -17,33 +16,60 @@ MOST_POINTS = 100
 Hints = tuple[Hint, ...]
 
 
+@dataclass(slots=True, eq=False)
 class Points:
-    """The points of one photo, in pixels of the upright photo at full resolution.
+    """The points of one photo, in pixels of the upload.
 
     One of them may be current: it gets the next color that is chosen. A current point may also be
     held: the next click moves it. Otherwise a click begins a new point, which joins the others when
     it gets a color.
-
-    Args:
-        height: of the photo, in pixels.
-        width: of the photo, in pixels.
     """
 
-    def __init__(self, height: int, width: int) -> None:
-        self._height, self._width = height, width
-        self._before: list[tuple[Hints, Callable[[], None] | None]] = []
-        """The points before each change, and what else undoes it."""
-        self.hints: Hints = ()
-        self.current: int | None = None
-        self.held = False
-        self.uncolored: tuple[int, int] | None = None
-        """Row and column of a new point that has no color yet."""
-        self._reach: Reach = "thing"
+    hints: Hints = ()
+    current: int | None = None
+    held: bool = False
+    new: tuple[float, float] | None = None
+    """Row and column of a new point that has no color yet."""
+    before: list[Hints] = field(default_factory=list)
+    """The points before each change."""
+    next_reach: Reach = "thing"
 
     @property
     def reach(self) -> Reach:
         """What the current point colors; without one, what a new point will color."""
-        return self._reach if self.current is None else self.hints[self.current].reach
+        return self.next_reach if self.current is None else self.hints[self.current].reach
+
+    @property
+    def target(self) -> tuple[float, float, Hints] | None:
+        """Row and column of the point that gets the next color, and the other points."""
+        if self.new is not None:
+            return *self.new, self.hints
+        if self.current is None:
+            return None
+        at = self.hints[self.current]
+        return at.row, at.column, (*self.hints[: self.current], *self.hints[self.current + 1 :])
+
+    def click(self, row: float, column: float, radius: float) -> None:
+        """Make the point at a position the current one; `put` if there is none.
+
+        Args:
+            row: in pixels of the upload.
+            column: likewise.
+            radius: how far away a point may be to count, in the same pixels.
+        """
+        near = [math.hypot(hint.row - row, hint.column - column) for hint in self.hints]
+        if not self.held and near and min(near) <= radius:
+            self.current, self.new = near.index(min(near)), None
+        else:
+            self.put(row, column)
+
+    def put(self, row: float, column: float) -> None:
+        """Move the held point to a position, or begin a new one there."""
+        if self.held and self.current is not None:
+            moved = replace(self.hints[self.current], row=row, column=column)
+            self._splice(self.current, moved)
+        else:
+            self.current, self.held, self.new = None, False, (row, column)
 
     def spread(self, reach: Reach) -> None:
         """Let the current point, or the next one, color what `Hint` calls a reach.
@@ -51,46 +77,10 @@ class Points:
         So do new ones from now on, but for "alike", which is for one point: it colors so much that
         nobody should choose it by accident.
         """
-        self._reach = reach
         if self.current is not None:
             self._splice(self.current, replace(self.hints[self.current], reach=reach))
-            self._forget_alike()
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is a change to undo."""
-        return bool(self._before)
-
-    def click(self, row: int, column: int, radius: float) -> None:
-        """Make the point at a position the current one; `put` if there is none.
-
-        Args:
-            row: in pixels of the photo, inside it.
-            column: likewise.
-            radius: how far away a point may be to count, in pixels of the photo.
-        """
-        near = [math.hypot(hint.row - row, hint.column - column) for hint in self.hints]
-        if not self.held and near and min(near) <= radius:
-            self.current, self.uncolored = near.index(min(near)), None
-        else:
-            self.put(row, column)
-
-    def put(self, row: int, column: int) -> None:
-        """Move the held point to a position, or begin a new one there.
-
-        Raises:
-            ColorflowError: the position is outside the photo.
-        """
-        if not (0 <= row < self._height and 0 <= column < self._width):
-            raise ColorflowError(
-                f"The photo has {self._width} × {self._height} pixels; choose a place from 0 to "
-                f"{self._width - 1} across and from 0 to {self._height - 1} down."
-            )
-        if self.held and self.current is not None:
-            moved = replace(self.hints[self.current], row=row, column=column)
-            self._splice(self.current, moved)
-        else:
-            self.current, self.held, self.uncolored = None, False, (row, column)
+        if self.current is None or reach != "alike":
+            self.next_reach = reach
 
     def color(self, a: float, b: float) -> None:
         """Give the new point, or the current one, a color in CIELAB units.
@@ -98,11 +88,12 @@ class Points:
         Raises:
             ColorflowError: there is neither, or there are too many points.
         """
-        if self.uncolored is not None:
+        if self.new is not None:
             if len(self.hints) >= MOST_POINTS:
                 raise ColorflowError(f"There are {MOST_POINTS} points already; delete one first.")
-            self._splice(len(self.hints), Hint(*self.uncolored, a, b, self._reach))
-            self._forget_alike()
+            self._splice(len(self.hints), Hint(*self.new, a, b, self.next_reach))
+            if self.next_reach == "alike":
+                self.next_reach = "thing"
         elif self.current is not None:
             self._splice(self.current, replace(self.hints[self.current], a=a, b=b))
         else:
@@ -115,7 +106,7 @@ class Points:
             ColorflowError: there is none of that index.
         """
         self._check(index)
-        self.current, self.held, self.uncolored = index, True, None
+        self.current, self.held, self.new = index, True, None
 
     def delete(self, index: int) -> None:
         """Remove a point.
@@ -126,43 +117,29 @@ class Points:
         self._check(index)
         self._splice(index)
 
-    def replace(self, hints: Hints, undo: Callable[[], None] | None = None) -> None:
-        """Replace all points; `undo` undoes what else changes with them."""
-        self._change(hints, None, undo)
+    def replace(self, hints: Hints) -> None:
+        """Replace all points."""
+        self._change(hints, None)
 
     def undo(self) -> None:
-        """Undo the last change, if there was one."""
-        if self._before:
-            hints, undo = self._before[-1]
-            if undo:
-                undo()
-            self._before.pop()
-            self.hints, self.current, self.held, self.uncolored = hints, None, False, None
+        """Undo the last change.
 
-    def target(self) -> tuple[int, int, Hints] | None:
-        """Row and column of the point that gets the next color, and the other points."""
-        if self.uncolored is not None:
-            return *self.uncolored, self.hints
-        if self.current is None:
-            return None
-        at = self.hints[self.current]
-        others = (*self.hints[: self.current], *self.hints[self.current + 1 :])
-        return int(at.row), int(at.column), others
+        Raises:
+            ColorflowError: there was none.
+        """
+        if not self.before:
+            raise ColorflowError("There is nothing to undo.")
+        self.hints = self.before.pop()
+        self.current, self.held, self.new = None, False, None
 
     def _splice(self, index: int, *new: Hint) -> None:
         """Put a point, which becomes the current one, or none in the place of another."""
         hints = (*self.hints[:index], *new, *self.hints[index + 1 :])
         self._change(hints, index if new else None)
 
-    def _change(
-        self, hints: Hints, current: int | None, undo: Callable[[], None] | None = None
-    ) -> None:
-        self._before.append((self.hints, undo))
-        self.hints, self.current, self.held, self.uncolored = hints, current, False, None
-
-    def _forget_alike(self) -> None:
-        if self._reach == "alike":
-            self._reach = "thing"
+    def _change(self, hints: Hints, current: int | None) -> None:
+        self.before.append(self.hints)
+        self.hints, self.current, self.held, self.new = hints, current, False, None
 
     def _check(self, index: int) -> None:
         if not 0 <= index < len(self.hints):

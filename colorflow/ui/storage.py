@@ -34,8 +34,8 @@ except ImportError:  # Windows, where the folder of a killed program stays
 
 PREFIX = "colorflow-page-"
 FILES, VISITORS, LOCK = "files", "visitors", "lock"
-API_PREFIX = "api-"
-"""Of the folders with results of the API."""
+API_PREFIX, DESK_PREFIX = "api-", "desk-"
+"""Of the folders with results of the API, and of the desks."""
 _LOCK_TEXT = "colorflow removes the folder of this file when its page ends, or another begins.\n"
 """Content of the lock, without which a folder of such a name is a person's own."""
 KEEP_SECONDS = 3600.0

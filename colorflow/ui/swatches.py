@@ -1,4 +1,4 @@
-"""Colors for one point of a photo: likely ones, materials, picked ones; and lists of buttons."""
+"""Colors for one point of a photo: likely ones, materials, and picked ones."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from colorflow.color import cie
 from colorflow.color.cie import rgb_in_gamut
 
 if TYPE_CHECKING:
-    from colorflow.colorizer import Hint, Reach
-    from colorflow.ui.points import Points
+    from colorflow.colorizer import Reach
 
 REACHES: dict[str, Reach] = {
     "This thing": "thing",
@@ -56,20 +55,11 @@ MATERIALS = {
     "Brown or dark skin": (115, 82, 68),
     "Blond hair": (190, 155, 105),
     "Brown hair": (85, 66, 52),
-    "Black hair": (58, 54, 51),
     "Foliage": (87, 108, 67),
     "Sky": (150, 190, 225),
-    "Water": (70, 110, 125),
     "Wood": (140, 100, 65),
     "Brick": (150, 90, 75),
-    "Denim": (78, 96, 126),
     "Navy cloth": (52, 56, 92),
-    "Khaki cloth": (172, 150, 108),
-    "Olive cloth": (96, 98, 58),
-    "Red cloth": (165, 50, 52),
-    "Wine cloth": (105, 42, 62),
-    "Green cloth": (50, 105, 72),
-    "Blue cloth": (60, 110, 180),
 }
 """sRGB; what is white, gray or black has no color. The skins and foliage are patches of the
 ColorChecker (McCamy, Marcus & Davidson 1976, "A color-rendition chart"); the others were chosen by
@@ -172,58 +162,6 @@ def ab_of(picked: str) -> tuple[float, float] | None:
     return float(a), float(b)
 
 
-def color_list(heading: str, swatches: Sequence[Swatch], first: int = 0) -> str:
-    """Colors as buttons below a heading.
-
-    Args:
-        heading: what they are.
-        swatches: the colors; without any, a sentence says that they are being sought.
-        first: index that the button of the first one sends.
-    """
-    buttons = "".join(
-        f'<button type="button" class="swatch" data-index="{index}" data-act="pick">{_chip(one)}'
-        f"<span>{one.material or one.name}</span>{_share(one)}</button>"
-        for index, one in enumerate(swatches, first)
-    )
-    group = f'<div role="group" aria-label="{heading}" class="swatches">{buttons}</div>'
-    return f"<h2>{heading}</h2>{group if swatches else '<p>Looking for them ...</p>'}"
-
-
-def point_list(points: Points, colors: Sequence[Swatch]) -> str:
-    """The points, each with a button that makes it the current one and one that deletes it.
-
-    Args:
-        points: the points.
-        colors: of each point, as it is shown.
-    """
-    if not points.hints:
-        return "<h2>Your points</h2><p>None yet.</p>"
-    rows = []
-    # Points may be changed meanwhile.
-    for index, (hint, color) in enumerate(zip(points.hints, colors, strict=False)):
-        current = index == points.current
-        held = str(current and points.held).lower()
-        rows.append(
-            f"<li{' class=current' if current else ''}>"
-            f'<button type="button" class="point" data-index="{index}" data-act="hold" '
-            f'aria-pressed="{held}" title="Move it, or change its color">'
-            f"{_chip(color)}<span>{index + 1}. {color.name}</span>"
-            f"<small>{hint.column:.0f} across, {hint.row:.0f} down{_reach(hint)}</small></button>"
-            f'<button type="button" class="delete" data-index="{index}" data-act="delete" '
-            f'aria-label="Delete point {index + 1}" title="Delete">×</button></li>'
-        )
-    return (
-        "<h2>Your points</h2><p>Press one to move it or to change its color.</p>"
-        f'<ul class="points">{"".join(rows)}</ul>'
-    )
-
-
-def _reach(hint: Hint) -> str:
-    """How far a point reaches, unless it is as far as usual."""
-    name = next(name for name, reach in REACHES.items() if reach == hint.reach)
-    return "" if hint.reach == "thing" else f"; {name.lower()}"
-
-
 def _in_gamut(
     lightness: float, ab: Sequence[float] | NDArray[np.float32]
 ) -> tuple[list[float], NDArray[np.float32]]:
@@ -231,11 +169,3 @@ def _in_gamut(
     within = np.array(ab, np.float32).reshape(2, 1, 1)
     linear = rgb_in_gamut(np.array([[lightness]], np.float32), within)
     return within.ravel().tolist(), linear.ravel().clip(0, 1)
-
-
-def _chip(swatch: Swatch) -> str:
-    return f'<span class="chip" style="background: {swatch.hex}"></span>'
-
-
-def _share(swatch: Swatch) -> str:
-    return "" if swatch.share is None else f"<small>{max(1, round(100 * swatch.share))} %</small>"
