@@ -3,10 +3,10 @@
     server.py     starts the page, and clears up behind it
     storage.py    the folder of uploads and results: what is removed from it when, and how much it
                   may hold
-    limits.py     who may do how much: queue, memory, sessions, and who is one visitor; slots.py:
-                  handlers that work, and those that wait
+    limits.py     how much is done at the same time: queue and memory; slots.py: handlers that
+                  work, and those that wait
     guard.py      middleware: which requests reach Gradio; access.py: open routes, names of the
-                  page, pages of others, and passwords; uploads.py: uploads on their way in
+                  page, and pages of others
     api.py        the API for programs
     page.py       what every tab shares: heading, theme, page.css; page.js names things for screen
                   readers
@@ -24,7 +24,7 @@
     hints.py      the tab where a visitor gives points their colors
     reference.py  the tab that carries the colors of one photo over to another
     quiz.py       the tab with the quiz; quiz_html.py is its HTML, quiz.js its script
-    how.py        the tab that shows how it works
+    how.py        the tab that shows how it works; player.js plays its pictures
 
 What the tabs work with:
 
@@ -35,7 +35,6 @@ What the tabs work with:
     hinted_photo.py   a photo that is colored by hints, with marks at its points; points.py: what
                       clicks do to the points, and files of hints; swatches.py: likely colors, those
                       of skin, sky and so on, their names, and lists of them and of the points
-    flow_pictures.py  pictures of how a flow colors a photo; player.js plays them
 
 Importing this package imports neither Gradio nor torch; `serve` does.
 """

@@ -1,6 +1,6 @@
 """The API of the page's server for programs; docs/api.md shows its use.
 
-Nothing is kept between two calls except rounds of the quiz. Gradio reads parameters, types and
+Nothing is kept between two calls. Gradio reads parameters, types and
 descriptions from the functions themselves. So their annotations must not be strings, which is why
 there is no `from __future__ import annotations`, and their first paragraphs address the callers.
 """
@@ -33,19 +33,10 @@ from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import BatchError, ColorflowError
 from colorflow.limits import LARGEST_SEED
 from colorflow.photo import Photo, write_image
-from colorflow.quiz.game import Players, Quiz
-from colorflow.quiz.trials import MARGIN, MAX_PICTURES, MIN_PICTURES
 from colorflow.ui.colorings import name_of
 from colorflow.ui.controls import MOST_VIVID
-from colorflow.ui.limits import (
-    MAX_PLAYERS,
-    MAX_PLAYERS_PER_VISITOR,
-    ROUND_PIXELS,
-    WORK_QUEUE,
-    MemoryBudget,
-    visitor_of,
-)
-from colorflow.ui.photos import new_folder, opened, reduced, storing
+from colorflow.ui.limits import WORK_QUEUE, MemoryBudget
+from colorflow.ui.photos import new_folder, opened, reduced
 from colorflow.ui.points import check_points
 from colorflow.ui.status import sentence
 from colorflow.ui.storage import API_PREFIX, VISITORS
@@ -53,7 +44,7 @@ from colorflow.ui.storage import API_PREFIX, VISITORS
 if TYPE_CHECKING:
     from colorflow.colorizer import Coloring, Colorizer, Hint
 
-ENDPOINTS = ("colorize", "hints", "quiz_round", "quiz_answer")
+ENDPOINTS = ("colorize", "hints")
 """Names of the calls."""
 MOST_COLORINGS = 8
 
@@ -96,22 +87,14 @@ class Api:
         colorizer: colors the photos.
         files: Gradio's folder, as `page_folder` yields it.
         budget: memory for photos, shared with the page.
-        quiz: shared with the page.
     """
 
-    def __init__(
-        self, colorizer: "Colorizer", files: Path, budget: MemoryBudget, quiz: Quiz
-    ) -> None:
+    def __init__(self, colorizer: "Colorizer", files: Path, budget: MemoryBudget) -> None:
         self._colorizer = colorizer
         self._files = files
         self._budget = budget
-        self._players = Players(quiz, self._folder, MAX_PLAYERS, MAX_PLAYERS_PER_VISITOR)
         for name in ENDPOINTS:
             api(getattr(self, name), api_name=name, **WORK_QUEUE)
-
-    def forget_idle(self, seconds: float) -> None:
-        """Forget players of the quiz who have been idle for some time."""
-        self._players.forget_idle(seconds)
 
     @_in_sentences
     def colorize(
@@ -172,56 +155,6 @@ class Api:
         (file,), about = self._results(photo, 1, vividness, seed, format, samples, hints)
         return file, about
 
-    @_in_sentences
-    def quiz_round(
-        self, pictures: int = 3, player: str = "", request: gr.Request | None = None
-    ) -> tuple[FileData, dict[str, Any]]:
-        """Ask for a round of the quiz: one of 2 to 5 pictures is the photo as it was taken, the
-        others were colored. player is empty for a new player, and otherwise the player that the
-        first round returned; a round that waits for the player's answer is returned again. Returns
-        a sheet with the pictures one below the other, and the round, the player, and the box of
-        each picture in the sheet (left, upper, right, lower).
-
-        Args:
-            pictures: number of pictures.
-            player: the player.
-        """
-        k = _whole("pictures", pictures, MIN_PICTURES, MAX_PICTURES)
-        if not isinstance(player, str):
-            raise ColorflowError(f"player: expected a text, got {_shown(player)}.")
-        visitor = visitor_of(request, request.username if request else None)
-        with self._budget.reserve(ROUND_PIXELS):
-            player, trial = self._players.next_trial(player, k, visitor)
-        tops = [MARGIN + index * (trial.height + 2 * MARGIN) for index in range(trial.k)]
-        about = {
-            "round": trial.token,
-            "player": player,
-            "boxes": [[0, top, trial.width, top + trial.height] for top in tops],
-        }
-        return _file(trial.sheet), about
-
-    @_in_sentences
-    def quiz_answer(self, round: str, chosen: int) -> dict[str, Any]:
-        """Answer a round of the quiz, once. chosen is the number of the picture that you take for
-        the photo as it was taken, from 0 for the uppermost. Returns whether that is right, which
-        one it is (truth), the player's score, and in problem why the answer could not be stored.
-
-        Args:
-            round: the round that /quiz_round returned.
-            chosen: number of a picture.
-        """
-        if not isinstance(round, str):
-            raise ColorflowError(f"round: expected a text, got {_shown(round)}.")
-        outcome, score = self._players.answer(round, _whole("chosen", chosen, 0, MAX_PICTURES - 1))
-        return {
-            "right": outcome.right,
-            "truth": outcome.trial.truth,
-            "rounds": score.answered,
-            "rights": score.right,
-            "streak": score.streak,
-            "problem": None if outcome.problem is None else sentence(outcome.problem),
-        }
-
     def _results(
         self,
         upload: FileData,
@@ -265,7 +198,7 @@ class Api:
 
     def _write(self, photo: Photo, colorings: "list[Coloring]", format: Format) -> list[Path]:
         """Render colorings at the photo's size, one at a time, and write each to a file."""
-        folder = new_folder(self._folder(), API_PREFIX)
+        folder = new_folder(self._files / VISITORS, API_PREFIX)
         paths = []
         try:
             for one in colorings:
@@ -278,11 +211,6 @@ class Api:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         return paths
-
-    def _folder(self) -> Path:
-        """The folder for what is made for the caller."""
-        with storing():
-            return self._budget.disk.folder_at_work(self._files / VISITORS)
 
     def _uploaded(self, given: object) -> Path:
         """The path of an upload. Clients may name any file of the server, but get only uploads."""

@@ -15,6 +15,7 @@ from colorflow.ui.limits import LONG_QUEUE, WORK_QUEUE, UploadSpace
 from colorflow.ui.photos import UploadedPhoto, file_url
 from colorflow.ui.session import Session
 from colorflow.ui.status import FAILURES, Updates, line, problem
+from colorflow.ui.storage import KEEP_SECONDS
 
 AT_ONCE: dict[str, Any] = {
     "show_progress": "hidden",
@@ -89,7 +90,8 @@ def session_state(space: UploadSpace, kind: type[Session[Any]] = Session) -> gr.
         space: where uploads go.
         kind: of the session.
     """
-    return gr.State(kind(space.root, space.budget), delete_callback=kind.close)
+    session = kind(space.root, space.budget)
+    return gr.State(session, time_to_live=KEEP_SECONDS, delete_callback=kind.close)
 
 
 def script(name: str) -> str:

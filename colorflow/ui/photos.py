@@ -99,7 +99,7 @@ class UploadedPhoto:
 
 @contextmanager
 def opened(path: Path, budget: MemoryBudget, pixels: int = 0) -> Iterator[Photo]:
-    """Read a photo, which waits for the others of its visitor, and hold room for its pixels.
+    """Read a photo, and hold room for its pixels.
 
     Args:
         path: the file.
@@ -110,7 +110,7 @@ def opened(path: Path, budget: MemoryBudget, pixels: int = 0) -> Iterator[Photo]
         ColorflowError: it cannot be read, or there is no room.
     """
     with ExitStack() as held:
-        with budget.reading():
+        with budget.slots.aside():  # a process of its own reads the file
             own = count_pixels(path, max_pixels=budget.pixels, isolated=True)
             held.enter_context(budget.reserve(max(own, pixels, _LEAST_PIXELS)))
             photo = read_photo(path, max_pixels=budget.pixels, isolated=True)

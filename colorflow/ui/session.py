@@ -16,7 +16,7 @@ from typing import Any, Generic, Literal, Protocol, Self, TypeVar
 
 from colorflow.errors import ColorflowError
 from colorflow.ui.limits import MemoryBudget
-from colorflow.ui.photos import UploadedPhoto, new_folder, open_photo, storing
+from colorflow.ui.photos import UploadedPhoto, new_folder, open_photo
 
 _TURN_SECONDS = 30
 """How long a handler waits for another one of its visitor."""
@@ -138,9 +138,7 @@ class Session(Generic[Item]):
         """
         with self._lock:
             if self._own is None:
-                with storing():
-                    parent = self.budget.disk.folder_at_work(self._root)
-                self._own = new_folder(parent, "session-")
+                self._own = new_folder(self._root, "session-")
             return self._own
 
     def read(self, upload: Path) -> UploadedPhoto:
