@@ -9,12 +9,14 @@ import gradio as gr
 
 from colorflow.quiz.game import Quiz
 from colorflow.ui.api import Api
+from colorflow.ui.colorings import PhotoSession
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.hints import HINTS_TAB, HintsTab
 from colorflow.ui.how import HowTab
 from colorflow.ui.limits import WORK_QUEUE, WORKED_ON, Limits, MemoryBudget, UploadSpace
 from colorflow.ui.quiz import QuizTab
 from colorflow.ui.reference import ReferenceTab
+from colorflow.ui.samples import SAMPLE_PHOTOS
 from colorflow.ui.storage import VISITORS
 
 if TYPE_CHECKING:
@@ -74,7 +76,8 @@ def build_page(
             with gr.Tab("Quiz", elem_id="quiz-tab"):
                 QuizTab(quiz, space)
             with gr.Tab("How it works", elem_id="how-tab") as how:
-                HowTab(colorizer, space).connect(how, colorize.session)
+                sample = SAMPLE_PHOTOS / "portrait.jpg"
+                HowTab(colorizer, budget, sample).connect(how, colorize.session, _file_of)
         hints.take_from(colorize, tabs)
         gr.HTML(_PRIVACY, elem_id="privacy")
         if has_accounts:
@@ -84,6 +87,11 @@ def build_page(
             one.fn = budget.slots.working(one.fn)
             one.concurrency_limit = WORKED_ON + limits.aside
     return page
+
+
+def _file_of(session: PhotoSession) -> Path | None:
+    """The photo that the visitor looks at in Colorize."""
+    return session.current.photo.path if session.current else None
 
 
 def theme() -> gr.themes.Base:
