@@ -13,6 +13,7 @@ from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.how import HowTab
 from colorflow.ui.limits import Limits, MemoryBudget, UploadSpace
 from colorflow.ui.quiz import QuizTab
+from colorflow.ui.render import SAMPLE_PHOTOS
 from colorflow.ui.storage import VISITORS
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def build_page(
             with gr.Tab("Quiz", elem_id="quiz-tab"):
                 QuizTab(quiz, space)
             with gr.Tab("How it works", elem_id="how-tab") as how:
-                HowTab(colorizer, space).connect(how, colorize.desks)
+                sample = SAMPLE_PHOTOS / "portrait.jpg"
+                HowTab(colorizer, budget, sample).connect(how, colorize.photo_of)
         Api(colorize.worker, files)
         colorize.load(page)
         gr.HTML(_PRIVACY, elem_id="privacy")

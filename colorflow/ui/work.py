@@ -171,7 +171,7 @@ class Worker:
 
     def open(self, desk: Desk, uploads: Sequence[str | Path] | None) -> None:
         """Open photos and zips of them, in their order; the first one is shown."""
-        here = {one.source for one in (*desk.photos, *desk.waiting)}
+        here = {one.source for one in desk.photos} | {one.source for one in desk.waiting}
         new = [path for path in dict.fromkeys(map(Path, uploads or ())) if path not in here]
         desk.waiting += [Waiting(path, path, path.name) for path in new]
         if desk.waiting:

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError, ValidationError
-from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
 from skimage import data
 from skimage.color import rgb2lab
@@ -34,7 +33,7 @@ _PATIENT = f"""
 import functools, gradio_client
 gradio_client.Client = functools.partial(gradio_client.Client, httpx_kwargs={WAITING})
 """
-ENDPOINTS = ("/colorize", "/hints", "/quiz_round", "/quiz_answer")
+ENDPOINTS = ("/colorize", "/hints")
 
 
 @pytest.fixture(scope="module")
@@ -308,11 +307,8 @@ def test_bad_inputs(client: Client, bad: BadInput, tmp_path: Path) -> None:
 def test_no_file_of_the_server_can_be_had(client: Client, server: Page, folder: Path) -> None:
     """Neither others' files, nor results, nor what else the user of the server may read."""
     client.predict(handle_file(folder / "small.png"), 1, api_name="/colorize")
-    sheet = client.predict(api_name="/quiz_round")[1]
-    assert sheet
     made = [path for path in server.temporary.rglob("*.png") if "api-" in path.parent.name]
-    quiz, *_ = server.temporary.glob("*/files/visitors/*/quiz-*/*.png")
-    for path in (folder / "photo.jpg", ROOT / "docs" / "hints.png", made[0], quiz):
+    for path in (folder / "photo.jpg", ROOT / "docs" / "hints.png", made[0]):
         assert path.exists()
         said = refusal(client, {"path": str(path)}, api_name="/colorize")
         assert said.startswith("photo: expected a file that was uploaded")
@@ -343,63 +339,6 @@ def test_the_server_fetches_nothing_from_elsewhere(client: Client, server: Page)
             f"{server.address}gradio_api/proxy={address}", trust_env=False, timeout=PATIENCE
         )
         assert answer.status_code >= 400
-
-
-# the quiz
-
-
-def distance(crop: np.ndarray, photo: np.ndarray) -> float:
-    """Mean difference between a crop and the same part of a photo, wherever that is nearest."""
-    height, width, _ = crop.shape
-    windows = sliding_window_view(photo, (height, width), axis=(0, 1)).transpose(0, 1, 3, 4, 2)
-    return float(np.abs(windows - crop).mean(axis=(2, 3, 4)).min())
-
-
-def test_rounds_are_counted_and_kept(client: Client, server: Page, folder: Path) -> None:
-    album = [np.asarray(Image.open(path), np.float32) for path in (folder / "album").iterdir()]
-    before, player, rights = len(rows(server)), "", 0
-    for number, k in enumerate((2, 3, 4, 5), 1):
-        sheet, asked = client.predict(k, player, api_name="/quiz_round")
-        player = asked["player"]
-        pixels = np.asarray(Image.open(sheet), np.float32)
-        pictures = [pixels[top:bottom, left:right] for left, top, right, bottom in asked["boxes"]]
-        assert {picture.shape for picture in pictures} == {pictures[0].shape}, "one crop for all"
-        distances = [min(distance(one, photo) for photo in album) for one in pictures]
-        truth = int(np.argmin(distances))
-        chosen = truth if number != 3 else (truth + 1) % k
-        told = client.predict(asked["round"], chosen, api_name="/quiz_answer")
-        rights += number != 3
-        assert told == {
-            "right": number != 3,
-            "truth": truth,
-            "rounds": number,
-            "rights": rights,
-            "streak": (1, 2, 0, 1)[number - 1],
-            "problem": None,
-        }
-    new = rows(server)[before:]
-    assert [(row["k"], row["chosen"] == row["truth"]) for row in new] == [
-        (2, True), (3, True), (4, False), (5, True),
-    ]  # fmt: skip
-    assert len({row["player"] for row in new}) == 1
-    assert player not in {row["player"] for row in new}, "the export would tell it"
-
-
-def test_an_answer_counts_once_and_a_round_waits(client: Client, server: Page) -> None:
-    _, asked = client.predict(api_name="/quiz_round")
-    _, again = client.predict(5, asked["player"], api_name="/quiz_round")
-    assert again == asked
-    for chosen in (-1, 5, 1.5, "0", None, True):
-        assert "chosen: expected" in refusal(
-            client, asked["round"], chosen, api_name="/quiz_answer"
-        )
-    assert "no such round waits" in refusal(client, asked["round"], 3, api_name="/quiz_answer")
-    before = len(rows(server))
-    client.predict(asked["round"], 0, api_name="/quiz_answer")
-    for chosen in range(3):
-        said = refusal(client, asked["round"], chosen, api_name="/quiz_answer")
-        assert "no such round waits" in said
-    assert len(rows(server)) == before + 1
 
 
 def test_handlers_of_the_page_are_not_offered(server: Page) -> None:

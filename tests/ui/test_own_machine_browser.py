@@ -48,7 +48,7 @@ def test_no_request_leaves_the_machine_on_any_tab(visitor: Visitor) -> None:
         )
     assert visitor.faults == []
     visitor.one("footer button").first.click()  # what it lists may be asked for in vain
-    visitor.expect_text("body", "/quiz_round")
+    visitor.expect_text("body", "/colorize")
     assert {urlsplit(url).hostname for url in visitor.requests} <= {"127.0.0.1", None}
 
 
@@ -115,14 +115,14 @@ def test_passwords_and_what_the_page_says_of_deletion(
                 visitor.expect_text("body", "Incorrect Credentials")
         visitor.expect_text("#privacy", "deleted there an hour after you last did something here")
         visitor.colorize(small)
-        files = [f"{temporary}/*/files/{own}" for own in ("visitors/*/session-*", "*/small.png")]
+        files = [f"{temporary}/*/files/{own}" for own in ("visitors/session-*", "*/small.png")]
         wait_until(lambda: all(map(glob, files)))
         wait_until(lambda: not any(map(glob, files)))
         visitor.one("#gallery .thumbnail-item").nth(1).click()
         visitor.expect_text("#status .bad", "choose the photo again")
         visitor.colorize(small)
         assert {urlsplit(url).hostname for url in visitor.requests} <= {"127.0.0.1", None}
-        visitor.one("#log-out button").click()
+        visitor.one("#log-out a").click()
         expect(password).to_be_visible()
         assert visitor.one("#upload").count() == 0
         visitor.page.close()
