@@ -1,4 +1,4 @@
-"""The API without a server: memory of results, what the quiz tells, who is remembered."""
+"""The API without a server: memory of results, wrong arguments, and what stays."""
 
 from __future__ import annotations
 
@@ -13,39 +13,44 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from colorflow.photo import photo_from_image
+from colorflow.photo import Provenance
 from colorflow.ui.api import Api
-from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.storage import VISITORS
+from colorflow.ui.work import Worker
 from tests.ui.fake_colorizer import FakeColorizer
 
 
 @pytest.fixture
-def api(root: Path) -> Api:
-    (root / VISITORS).mkdir()
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The page's folder of files."""
+    (tmp_path / VISITORS).mkdir()
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def api(root: Path, worker: Worker) -> Api:
     with gr.Blocks(analytics_enabled=False):
-        return Api(FakeColorizer(), root, MemoryBudget())  # type: ignore[arg-type]
+        return Api(worker, root)
 
 
-def test_results_are_rendered_without_a_float_plane_of_lightness(root: Path) -> None:
-    """Beside the result itself, memory for strips of rows alone."""
+def test_results_are_rendered_without_a_float_plane_of_lightness(
+    worker: Worker, tmp_path: Path
+) -> None:
+    """Beside the photo and the result itself, memory for strips of rows alone."""
     side = 2048
     gradient = np.arange(side, dtype=np.float32)[:, None] + np.arange(side, dtype=np.float32)
-    photo = photo_from_image((gradient / 16).astype(np.uint8), "large.png")
-    colorizer = FakeColorizer()
-    (root / VISITORS).mkdir()
-    with gr.Blocks(analytics_enabled=False):
-        api = Api(colorizer, root, MemoryBudget())  # type: ignore[arg-type]
-    colorings = colorizer.colorize(photo, 1, force=True)
-    api._write(photo, colorings, "jpeg")  # what is allocated once
-    tracemalloc.start()
-    try:
-        api._write(photo, colorings, "jpeg")
+    path = tmp_path / "large.png"
+    Image.fromarray((gradient / 16).astype(np.uint8)).save(path)
+    colors = np.full((2, 1, 1), 20, np.float32), Provenance(0, 1.0, "fake")
+    for _ in range(2):  # the first allocates what is allocated once
+        tracemalloc.start()
+        for _ in worker.write(path, tmp_path / "colored.jpg", colors):
+            pass
         _, peak = tracemalloc.get_traced_memory()
-    finally:
         tracemalloc.stop()
-    result, plane = 3 * side**2, 4 * side**2
-    assert peak < result + 0.75 * plane
+    own, result, plane = side**2, 3 * side**2, 4 * side**2
+    assert peak < 2 * own + result + 0.75 * plane
 
 
 @pytest.fixture
@@ -78,14 +83,13 @@ WRONG = (
     ({"n": "4" * 9999}, "n: expected"),
     ({"n": None}, "n: expected"),
     ({"n": [4]}, "n: expected"),
-    ({"vividness": -0.1}, "vividness: expected a number from 0 to 1.5, got -0.1"),
-    ({"vividness": 1e300}, "vividness: expected"),
-    ({"vividness": "bold"}, "vividness: expected"),
+    ({"temperature": -0.1}, "temperature: expected a number from 0 to 1.5, got -0.1"),
+    ({"temperature": 1e300}, "temperature: expected"),
+    ({"temperature": "bold"}, "temperature: expected"),
     ({"samples": "yes"}, "samples: expected true or false, got 'yes'"),
-    ({"preview": 1}, "preview: expected true or false, got 1"),
     ({"seed": -1}, "seed: expected a whole number from 0 to 4294967295"),
     ({"seed": 2**32}, "seed: expected"),
-    ({"format": "gif"}, "format: expected one of same, png, jpeg, tiff, webp, got 'gif'"),
+    ({"format": "gif"}, "format: expected same or png or jpeg or tiff or webp, got 'gif'"),
     ({"format": {"png": 1}}, "format: expected"),
     ({"format": "../../x"}, "format: expected"),
     ({"hints": "x"}, "hints: expected a list of hints"),
@@ -103,5 +107,21 @@ WRONG = (
 
 def test_wrong_arguments(api: Api, photo: dict[str, str]) -> None:
     for arguments, words in WRONG:
-        call = api.hints if "hints" in arguments else api.colorize
-        assert words in refusal(call, **{"photo": photo, **arguments})
+        assert words in refusal(api.colorize, **{"photo": photo, **arguments})
+    for arguments, words in (
+        ({"scale": 3}, "scale: expected 2 or 4, got 3"),
+        ({"scale": True}, "scale: expected"),
+        ({"restore": 1}, "restore: expected true or false, got 1"),
+        ({"restore": True}, "This page cannot restore"),
+        ({"format": "gif"}, "format: expected"),
+        ({"photo": None}, "photo: expected a file that was uploaded"),
+    ):
+        assert words in refusal(api.enlarge, **{"photo": photo, **arguments})
+
+
+def test_nothing_stays_of_what_fails(
+    api: Api, photo: dict[str, str], colorizer: FakeColorizer, root: Path
+) -> None:
+    colorizer.error = MemoryError()
+    assert refusal(api.colorize, photo) == "There is not enough memory; choose a smaller photo."
+    assert list((root / VISITORS).iterdir()) == []
