@@ -2,8 +2,11 @@
 
     python -m benchmarks.contact_sheet PHOTOS... -o SHEET.jpg
     python -m benchmarks.contact_sheet --examples astronaut chelsea coffee rocket -o SHEET.jpg
+    python -m benchmarks.contact_sheet --alike --examples astronaut coffee -o SHEET.jpg
 
-Each photo has one row. `--samples` shows samples instead of principal colorings.
+Each photo has one row. `--samples` shows samples instead of principal colorings. `--alike` takes
+two views of each photo, which share half of its width: the left one, mirrored, is the reference of
+the right one, which is shown in gray, without it, with it, and as it is.
 Gray and tinted photos have no original to show. `--examples` uses photos that scikit-image ships.
 """
 
@@ -18,12 +21,14 @@ import skimage.data
 from PIL import Image, ImageDraw, ImageFont
 
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.color.grid import resize_by_area
+from colorflow.color.grid import resized
 from colorflow.colorizer import Coloring, Colorizer
 from colorflow.evaluation.sheet import row_of, write_contact_sheet
 from colorflow.photo import LETTERS, Kind, Photo, find_photos, photo_from_image, read_photo
 
 GAP = 4
+_VIEW = 0.75
+"""Share of a photo's width that each of two views has."""
 _LINE, _FONT_SIZE = 32, 22
 """Pixels: height of a caption, and of its letters."""
 
@@ -41,12 +46,14 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--samples", action="store_true")
+    parser.add_argument("--alike", action="store_true")
     parser.add_argument("--width", type=int, default=240, help="width of a picture, in pixels")
     parser.add_argument("--limit", type=int, help="use at most so many photos, evenly spread")
     options = parser.parse_args()
 
     colorizer = Colorizer.load(options.weights)
-    rows = [_row(colorizer, photo, options) for photo in _photos(options)]
+    row = _alike_row if options.alike else _row
+    rows = [row(colorizer, photo, options) for photo in _photos(options)]
     write_contact_sheet(options.output, rows, GAP)
 
 
@@ -59,9 +66,32 @@ def _photos(options: argparse.Namespace) -> Iterator[Photo]:
         yield read_photo(path)
 
 
+def _alike_row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) -> np.ndarray:
+    width = round(_VIEW * photo.width)
+    other = np.ascontiguousarray(photo.pixels[:, :width][:, ::-1])
+    view = photo_from_image(np.ascontiguousarray(photo.pixels[:, -width:]), photo.source)
+    small = _small(view, options.width)
+    lightness = lightness_of(small)
+    plain, given = (
+        colorizer.colorize(view, 1, seed=options.seed, force=True, reference=reference)[0].ab
+        for reference in ((), other)
+    )
+    cells = {
+        "Reference": _small(photo_from_image(other), options.width),
+        "Gray": render(lightness, np.zeros_like(plain)),
+        "Without it": render(lightness, plain),
+        "With it": render(lightness, given),
+        "Original": small,
+    }
+    return row_of([_captioned(cell, text) for text, cell in cells.items()], GAP)
+
+
+def _small(photo: Photo, width: int) -> np.ndarray:
+    return resized(photo.pixels, max(1, round(width * photo.height / photo.width)), width)
+
+
 def _row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) -> np.ndarray:
-    height = max(1, round(options.width * photo.height / photo.width))
-    small = np.round(resize_by_area(photo.pixels, height, options.width)).astype(np.uint8)
+    small = _small(photo, options.width)
     colorings = colorizer.colorize(
         photo,
         options.n,

@@ -51,7 +51,7 @@ class PrincipalSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColoringSpec:
-    """All that defines one coloring, given the photo, the weights, the hints and the reference.
+    """All that defines one coloring, given the photo, weights, hints, references and style.
 
     A plain sample has the same seed in all levels. Coarse levels decide the colors of objects and
     fine levels the details, so a new seed for some levels changes one and keeps the other.
@@ -61,10 +61,13 @@ class ColoringSpec:
             photo only. None where a level is that of the principal coloring.
         principal: the principal coloring that supplies the levels without a seed.
         temperature: multiplies the shipped temperatures, 0 to `LARGEST_TEMPERATURE`.
-        strengths: how far each level goes from its sampled latents (0) to the latents of the
-            reference photo (1); empty without a reference.
+        style_strengths: how far each level goes from its sampled latents (0) to the latents of the
+            photo whose style is wanted (1); empty without one.
         skin: whether skin gets its own color, see `colorflow.model.skin`.
-        quick: a first picture without what the large photo shows: small things, and skin.
+        quick: a first picture without what the large photo shows: small things, skin, and what
+            looks alike in references.
+        strength: how far what looks alike in the references gets its colors there, 0 to 1; 0
+            without references.
 
     Raises:
         ValueError: if a number is out of range, or the numbers of seeds and strengths differ.
@@ -73,9 +76,10 @@ class ColoringSpec:
     seeds: tuple[int | None, ...]
     principal: PrincipalSpec | None = None
     temperature: float = 1.0
-    strengths: tuple[float, ...] = ()
+    style_strengths: tuple[float, ...] = ()
     skin: bool = True
     quick: bool = False
+    strength: float = 0.0
 
     def __post_init__(self) -> None:
         for seed in self.seeds:
@@ -86,12 +90,13 @@ class ColoringSpec:
                     "seeds: expected a number for every level, as there is no principal coloring"
                 )
         check_range("temperature", self.temperature, 0, LARGEST_TEMPERATURE)
-        for strength in self.strengths:
-            check_range("strength", strength, 0, 1)
-        if len(self.strengths) not in (0, len(self.seeds)):
+        check_range("strength", self.strength, 0, 1)
+        for strength in self.style_strengths:
+            check_range("style_strength", strength, 0, 1)
+        if len(self.style_strengths) not in (0, len(self.seeds)):
             raise ValueError(
-                f"strengths: expected none or {len(self.seeds)}, as many as seeds, "
-                f"got {len(self.strengths)}"
+                f"style_strengths: expected none or {len(self.seeds)}, as many as seeds, "
+                f"got {len(self.style_strengths)}"
             )
 
     @property
@@ -140,7 +145,7 @@ class Coloring:
             `log_prob` are of this one.
         share: share of the samples that a principal coloring stands for; None for others.
         provenance: what a saved file says about its colors: seed, temperature, weights, and digests
-            of the photo's file and of the hints.
+            of the photo's file, of the hints and of the references.
         density: computes `log_prob`.
         plain: the same before `saturated`; None for one that was not changed.
     """
@@ -304,6 +309,7 @@ def provenance_of(
     *,
     photo: str | None = None,
     hints: str | None = None,
+    references: tuple[str, ...] = (),
 ) -> Provenance:
     """What a file says about how its coloring was made.
 
@@ -312,16 +318,28 @@ def provenance_of(
         share: of a principal coloring, if it is known.
         weights: their digest.
         photo: digest of the photo's file. It is left out where the statement does not determine
-            the coloring: with a reference, and where levels were resampled.
+            the coloring: with a style, with references that are no files, and where levels were
+            resampled.
         hints: digest of the hints.
+        references: digests of the files of the references; empty if any is no file.
     """
     principal = None
     if (which := spec.principal) is not None and None in spec.seeds:
         principal = Principal(LETTERS[which.number], which.of, share)
-    if photo and (any(spec.strengths) or len(set(spec.seeds)) > 1):
+    strength = 0.0 if spec.quick else spec.strength
+    if any(spec.style_strengths) or len(set(spec.seeds)) > 1 or (strength and not references):
         photo = None
-    skin = spec.skin and not spec.quick
-    return Provenance(spec.seed, spec.temperature, weights, photo, hints, principal, skin)
+    return Provenance(
+        spec.seed,
+        spec.temperature,
+        weights,
+        photo,
+        hints,
+        principal,
+        skin=spec.skin and not spec.quick,
+        references=references if strength else (),
+        strength=strength if strength and references else None,
+    )
 
 
 def digest_of_hints(hints: Sequence[Hint], start: ColoringSpec | None = None) -> str | None:
@@ -335,7 +353,7 @@ def digest_of_hints(hints: Sequence[Hint], start: ColoringSpec | None = None) ->
         return None
     given = [astuple(one)[: 4 if one.reach == "thing" else 5] for one in hints]
     if start is not None:
-        given.append(astuple(start))
+        given.append(astuple(start)[:-1])  # without `strength`: it is 0, and came later
     return digest_of_open(BytesIO(json.dumps(given).encode()))
 
 

@@ -36,13 +36,13 @@ from colorflow.device import device_of, one_thread
 from colorflow.errors import PhotoError
 from colorflow.exploration import Exploration
 from colorflow.files import default_weights as default_weights
-from colorflow.limits import LARGEST_SEED, MOST_PRINCIPAL, REFERENCE_STRENGTH
+from colorflow.limits import LARGEST_SEED, MOST_PRINCIPAL, REFERENCE_STRENGTH, STYLE_STRENGTH
 from colorflow.model.hints import Hint as Hint
 from colorflow.model.hints import Reach as Reach
 from colorflow.model.level import COARSE_LEVELS
 from colorflow.model.weights import LoadedWeights, load_weights
-from colorflow.open_photo import Opener
-from colorflow.photo import Kind, read_picture
+from colorflow.open_photo import Opener, pictures_of
+from colorflow.photo import Kind
 from colorflow.photo import Picture as Picture
 from colorflow.photo_model import PhotoModel as PhotoModel
 
@@ -64,13 +64,18 @@ class Colorizer(Exploration):
       times the same colors.
     - `hints`: colors of points, in pixels of the upright photo; the later of two in one cell of the
       64x64 grid wins.
-    - `reference`: a color photo whose colors are transferred through its latents. The two coarsest
-      levels, which decide the colors of objects, go the share `strength`, in [0, 1], from their
-      sampled latents to the reference's; the fine levels are sampled. Latents say how the colors at
-      each point differ from what lightness suggests there, so the reference should show a similar
-      scene; for dissimilar scenes colors may well turn into others.
+    - `reference`: a color photo, or several: what looks alike in them gives its colors, as far as
+      `strength` says, in [0, 1] (`colorflow.model.likeness`). The same dress, house or face gets
+      the same color wherever it is in the picture; where the references show nothing alike, nothing
+      changes. It acts on what people see, after skin and before hints, which win; `model_ab` and
+      `log_prob` stay the model's.
+    - `style`: a color photo whose colors are transferred through its latents. The two coarsest
+      levels, which decide the colors of objects, go the share `style_strength`, in [0, 1], from
+      their sampled latents to the style's; the fine levels are sampled. Latents say how the colors
+      at each point differ from what lightness suggests there, so it is for the mood of a whole
+      picture of nearly the same view; for dissimilar scenes colors may well turn into others.
 
-    The methods raise `PhotoError` if a picture cannot be read or the reference is gray,
+    The methods raise `PhotoError` if a picture cannot be read or a reference or style is gray,
     `WeightsError` if there are hints and the weights take none, and `ValueError` if an argument is
     out of range or a hint lies outside the photo.
 
@@ -122,8 +127,10 @@ class Colorizer(Exploration):
         samples: bool = False,
         force: bool = False,
         hints: Sequence[Hint] = (),
-        reference: Picture | None = None,
+        reference: Picture | Sequence[Picture] = (),
         strength: float = REFERENCE_STRENGTH,
+        style: Picture | None = None,
+        style_strength: float = STYLE_STRENGTH,
         skin: bool = True,
         isolated: bool = False,
     ) -> list[Coloring]:
@@ -140,6 +147,8 @@ class Colorizer(Exploration):
             hints: see the class.
             reference: see the class.
             strength: see the class; 0 gives the same as no reference.
+            style: see the class; best with samples, as the mean of several mixes its colors.
+            style_strength: see the class; 0 gives the same as no style.
             skin: whether skin gets its own color, see `colorflow.model.skin`; False for a picture
                 in which something else is taken for skin.
             isolated: whether to read files in a process of its own, with limits, as
@@ -150,7 +159,8 @@ class Colorizer(Exploration):
             modes follow, in order of decreasing share.
 
         Raises:
-            PhotoError: if a picture cannot be read or already has colors, or the reference is gray.
+            PhotoError: if a picture cannot be read or already has colors, or a reference or style
+                is gray.
             WeightsError: if there are hints and the weights take none.
             ValueError: if an argument is out of range, or a hint outside the picture.
         """
@@ -166,14 +176,13 @@ class Colorizer(Exploration):
         first = ColoringSpec(
             seeds=(seed,) * len(self.levels),
             temperature=temperature,
-            strengths=() if reference is None else self._strengths(strength),
+            style_strengths=() if style is None else self._style_strengths(style_strength),
             skin=skin,
+            strength=strength if pictures_of(reference) else 0.0,
         )
-        other = None if reference is None else read_picture(reference, isolated=isolated)[0]
-        photo, digest = read_picture(picture, isolated=isolated)
-        if not force and photo.kind is Kind.COLORED:
-            raise PhotoError(photo.source, "already has colors; force=True colors it again")
-        opened = self._opener.opened(photo, digest, hints, other)
+        opened = self._opener.open(picture, hints, reference, style, isolated=isolated)
+        if not force and opened.photo.kind is Kind.COLORED:
+            raise PhotoError(opened.photo.source, "already has colors; force=True colors it again")
         return opened.sampled(first, n) if samples else opened.principal(first, n)
 
     def colorize_progressively(
@@ -204,6 +213,6 @@ class Colorizer(Exploration):
         yield opened.principal(replace(first, quick=True), n, shown=1)
         yield opened.principal(first, n)
 
-    def _strengths(self, strength: float) -> tuple[float, ...]:
+    def _style_strengths(self, strength: float) -> tuple[float, ...]:
         """Of each level: the coarse ones, which decide the colors of objects, go all the way."""
         return (strength,) * COARSE_LEVELS + (0.0,) * (len(self.levels) - COARSE_LEVELS)

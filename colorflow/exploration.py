@@ -16,6 +16,7 @@ from colorflow.model.config import FINEST_GRID
 from colorflow.model.hints import Hint
 from colorflow.model.intervals import NOMINAL_LEVELS, central_interval, check_sample_count
 from colorflow.model.level import slerp
+from colorflow.model.likeness import overview
 from colorflow.model.skin import tone_latents
 from colorflow.model.weights import LoadedWeights
 from colorflow.open_photo import Opener
@@ -41,13 +42,14 @@ class Exploration:
         specs: Sequence[ColoringSpec | Coloring],
         *,
         hints: Sequence[Hint] = (),
-        reference: Picture | None = None,
+        reference: Picture | Sequence[Picture] = (),
+        style: Picture | None = None,
     ) -> list[Coloring]:
         """Makes the colorings of given specs; other arguments: see `Colorizer`."""
         if not specs:
             raise ValueError("specs: expected at least one, got none")
         known = [self._spec_of(one) for one in specs]
-        opened = self._opener.open(picture, hints, reference)
+        opened = self._opener.open(picture, hints, reference, style)
         return opened.colorings(known, opened.model.chroma(known))
 
     def resample(
@@ -59,7 +61,8 @@ class Exploration:
         n: int = 1,
         *,
         hints: Sequence[Hint] = (),
-        reference: Picture | None = None,
+        reference: Picture | Sequence[Picture] = (),
+        style: Picture | None = None,
     ) -> list[Coloring]:
         """Samples some levels of a coloring anew and keeps the others.
 
@@ -74,6 +77,7 @@ class Exploration:
             n: number of colorings.
             hints: see `Colorizer`.
             reference: see `Colorizer`.
+            style: see `Colorizer`.
         """
         names = self.levels
         if not levels or not set(levels) <= set(names):
@@ -85,7 +89,7 @@ class Exploration:
         check_seed(seed)
         spec, indices = self._spec_of(coloring), [names.index(name) for name in levels]
         specs = [spec.resampled(indices, s) for s in range(seed, seed + n)]
-        opened = self._opener.open(picture, hints, reference)
+        opened = self._opener.open(picture, hints, reference, style)
         return opened.colorings(specs, opened.model.chroma(specs))
 
     def interpolate(
@@ -96,7 +100,8 @@ class Exploration:
         steps: int,
         *,
         hints: Sequence[Hint] = (),
-        reference: Picture | None = None,
+        reference: Picture | Sequence[Picture] = (),
+        style: Picture | None = None,
     ) -> NDArray[np.float32]:
         """Interpolates between two colorings, in every level on the arc between their latents.
 
@@ -107,6 +112,7 @@ class Exploration:
             steps: number of colorings, both ends included; at least 2.
             hints: see `Colorizer`.
             reference: see `Colorizer`.
+            style: see `Colorizer`.
 
         Returns:
             (steps, 2, 64, 64) CIELAB units, for `Colorizer.render`. The ends are, to the bit, what
@@ -116,7 +122,7 @@ class Exploration:
         if steps < 2:
             raise ValueError(f"steps: expected at least 2, got {steps}")
         ends = [self._spec_of(start), self._spec_of(end)]
-        model = self._opener.open(picture, hints, reference).model
+        model = self._opener.open(picture, hints, reference, style).model
         first, last = (model.latents(spec) for spec in ends)
         between = [
             [slerp(a, b, step / (steps - 1)) for a, b in zip(first, last, strict=True)]
@@ -139,7 +145,7 @@ class Exploration:
         *,
         hints: Sequence[Hint] = (),
     ) -> list[LevelOutput]:
-        """Shows a coloring without a reference after each level, coarse to fine.
+        """Shows a coloring without a style after each level, coarse to fine.
 
         The last chroma is `Coloring.model_ab` of `reproduce`, before it is assigned to things: to
         the bit for a sample alone, and nearly for a principal coloring.
@@ -205,6 +211,24 @@ class Exploration:
         found = self._opener.open(picture).model.skin
         return np.zeros((FINEST_GRID, FINEST_GRID), np.float32) if found is None else found.weight
 
+    def likeness(
+        self, picture: Picture, reference: Picture | Sequence[Picture]
+    ) -> NDArray[np.float32]:
+        """How far the references give each cell its color, (64, 64) from 0 to 1.
+
+        Args:
+            picture: see `Colorizer`.
+            reference: see `Colorizer`; at least one.
+        """
+        found = self._opener.open(picture, (), reference).model.likeness
+        if found is None:
+            raise ValueError("reference: expected at least one photo, got none")
+        return found.weight
+
+    def looks(self, picture: Picture) -> NDArray[np.float32]:
+        """What a photo looks like as a whole: a vector to compare it with others by."""
+        return overview(self._opener.open(picture).model.condition)
+
     def log_prob(
         self,
         picture: Picture,
@@ -257,10 +281,14 @@ class Exploration:
             yield render(lightness, ab, bits=bits)
 
     def model_of(
-        self, picture: Picture, hints: Sequence[Hint] = (), reference: Picture | None = None
+        self,
+        picture: Picture,
+        hints: Sequence[Hint] = (),
+        reference: Picture | Sequence[Picture] = (),
+        style: Picture | None = None,
     ) -> PhotoModel:
         """The distribution of a photo's colorings; arguments: see the class."""
-        return self._opener.open(picture, hints, reference).model
+        return self._opener.open(picture, hints, reference, style).model
 
     def _spec_of(self, coloring: int | ColoringSpec | Coloring) -> ColoringSpec:
         if isinstance(coloring, Coloring):

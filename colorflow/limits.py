@@ -27,8 +27,9 @@ LARGEST_TEMPERATURE = 10.0
 LARGEST_SATURATION, LARGEST_PALE = 2.0, 3.0
 """Factors on the chroma of a finished coloring at most: on all of it, and where colors are pale."""
 
-REFERENCE_STRENGTH = 0.7
-"""How far colors go towards those of a reference photo by default, in [0, 1]."""
+REFERENCE_STRENGTH, STYLE_STRENGTH = 1.0, 0.7
+"""How far colors go by default, in [0, 1]: towards those of what looks alike in references, and
+towards the latents of a photo whose style is wanted."""
 
 DETAIL_TEMPERATURE, LARGEST_DETAIL_TEMPERATURE = 0.5, 2.0
 """Factor on what a sample of detail adds to the mean: of the samples that are shown after the mean,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import cast
 
 import numpy as np
 import torch
@@ -19,12 +21,15 @@ from colorflow.errors import PhotoError, WeightsError
 from colorflow.model.condition import Condition, Conditioner, coarse_lightness
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.hints import Hint, cell_of, hint_planes
+from colorflow.model.likeness import Described
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import Kind, Photo, Picture, Provenance, read_picture
 from colorflow.photo_model import CHUNK, Latents, PhotoModel
 
 LARGE_SIZE = 2 * SQUARE_SIZE
 """Side in pixels at which small things are looked at."""
+MOST_DESCRIBED = 16
+"""References whose descriptions are kept, 1 MB each: those of an album serve all of its photos."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,7 +38,7 @@ class OpenPhoto:
 
     Attributes:
         photo: the photo.
-        model: the distribution, given hints and reference.
+        model: the distribution, given hints, references and style.
         provenance: from a spec and a share to what a file says about the coloring.
     """
 
@@ -101,8 +106,10 @@ class Opener:
         weights.pyramid.to(device)
         self._weights, self._device = weights, device
         self._conditioner = Conditioner(weights.pyramid.late_blocks).to(device)
-        self._last_reference: tuple[tuple[bytes, bytes], Latents] | None = None
-        """What the model saw of the last reference, and its latents: it often serves an album."""
+        self._last_style: tuple[tuple[bytes, bytes], Latents] | None = None
+        """What the model saw of the last style, and its latents: it often serves an album."""
+        self._described: dict[bytes, Described] = {}
+        """What the last references look like, by a digest of their pixels, for the same reason."""
 
     @property
     def takes_hints(self) -> bool:
@@ -110,17 +117,35 @@ class Opener:
         return self._weights.pyramid.config.takes_hints
 
     def open(
-        self, picture: Picture, hints: Sequence[Hint] = (), reference: Picture | None = None
+        self,
+        picture: Picture,
+        hints: Sequence[Hint] = (),
+        reference: Picture | Sequence[Picture] = (),
+        style: Picture | None = None,
+        *,
+        isolated: bool = False,
     ) -> OpenPhoto:
         """Reads pictures, and gives the distribution of the first one's colorings."""
-        other = None if reference is None else read_picture(reference)[0]
-        return self.opened(*read_picture(picture), hints, other)
+        references = [read_picture(one, isolated=isolated) for one in pictures_of(reference)]
+        other = None if style is None else read_picture(style, isolated=isolated)[0]
+        photo, digest = read_picture(picture, isolated=isolated)
+        return self.opened(photo, digest, hints, references, other)
 
     @one_thread()
     def opened(
-        self, photo: Photo, digest: str | None, hints: Sequence[Hint], reference: Photo | None
+        self,
+        photo: Photo,
+        digest: str | None,
+        hints: Sequence[Hint],
+        references: Sequence[tuple[Photo, str | None]] = (),
+        style: Photo | None = None,
     ) -> OpenPhoto:
-        """The distribution of the colorings of a photo, whose file has this digest."""
+        """The distribution of the colorings of a photo, whose file has this digest.
+
+        The references have digests of their files, too.
+        """
+        others = [_with_colors(other) for other, _ in references]
+        digests = tuple(own for _, own in references if own)
         lightness = self._lightness_of([photo.pixels])
         size = photo.pixels.shape[:2]
         around = [hint for hint in hints if isinstance(hint, Hint) and hint.reach == "around"]
@@ -141,15 +166,17 @@ class Opener:
                 coarse_lightness(lightness),
                 condition,
                 lambda: self._conditioner(self._lightness_of([photo.pixels], LARGE_SIZE)),
-                None if reference is None else self._latents_of(reference),
+                None if style is None else self._latents_of(style),
                 alike if alike.any() else None,
                 None if local is None else local[0].cpu().numpy(),
+                (lambda: [self._described_of(other) for other in others]) if others else None,
             ),
             provenance=partial(
                 provenance_of,
                 weights=self._weights.digest,
                 photo=digest,
                 hints=digest_of_hints(hints),
+                references=digests if len(digests) == len(others) else (),
             ),
         )
 
@@ -171,16 +198,44 @@ class Opener:
             )
         return hint_planes(hints, *size)[None].to(self._device)
 
-    def _latents_of(self, reference: Photo) -> Latents:
+    def _described_of(self, reference: Photo) -> Described:
+        """What a photo in color looks like, with its colors."""
+        pixels = np.ascontiguousarray(reference.pixels)
+        seen = hashlib.sha256(repr(pixels.shape).encode() + pixels.tobytes()).digest()
+        described = self._described.get(seen)
+        if described is None:
+            own = self.opened(reference, None, ()).model.described
+            described = own._replace(ab=to_grid(pixels))
+            if len(self._described) >= MOST_DESCRIBED:  # another thread may change it, too
+                self._described.pop(next(iter(list(self._described))), None)
+            self._described[seen] = described
+        return described
+
+    def _latents_of(self, style: Photo) -> Latents:
         """Latents of a photo's own colors."""
-        if reference.kind is Kind.GRAY:
-            raise PhotoError(
-                reference.source,
-                "has no colors that could be carried over; choose a color photo as the reference",
-            )
-        ab, lightness = to_grid(reference.pixels)[None], square_lightness(reference.pixels)
+        pixels = _with_colors(style).pixels
+        ab, lightness = to_grid(pixels)[None], square_lightness(pixels)
         seen = ab.tobytes(), lightness.tobytes()
-        last = self._last_reference  # another thread may change it
+        last = self._last_style  # another thread may change it
         if last is None or last[0] != seen:
-            last = self._last_reference = seen, self.open(reference).model.encode(ab)[0]
+            last = self._last_style = seen, self.opened(style, None, ()).model.encode(ab)[0]
         return last[1]
+
+
+def pictures_of(reference: Picture | Sequence[Picture]) -> list[Picture]:
+    """One picture, or all of a list or tuple of them."""
+    if isinstance(reference, (list, tuple)):
+        return list(reference)
+    return [cast(Picture, reference)]
+
+
+def _with_colors(photo: Photo) -> Photo:
+    """The photo.
+
+    Raises:
+        PhotoError: if it is gray.
+    """
+    if photo.kind is Kind.GRAY:
+        reason = "has no colors that could be carried over; choose a color photo"
+        raise PhotoError(photo.source, reason)
+    return photo

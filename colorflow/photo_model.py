@@ -25,6 +25,7 @@ from colorflow.device import one_thread
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID, SRGB_REACH
 from colorflow.model.level import MEAN_CHANNELS, sample_latents, signs_of_photo, slerp
+from colorflow.model.likeness import Described, Likeness, describe
 from colorflow.model.principal import MEAN_POOL, POOL, POOL_LEVELS, modes_of, vivid_mean
 from colorflow.model.skin import Skin, ToneDistribution, tone_latents
 from colorflow.model.spatial import FEATURES_GRID, SpatialOperator, blurred, contrast_of
@@ -52,9 +53,11 @@ class PhotoModel:
         lightness: (1, 1, 128, 128) of the photo, L* in [0, 100].
         make_condition: computes the condition of the photo, or if `mirrored` of its mirror image.
         make_large: computes the condition of the photo at 512x512 pixels, for small things.
-        reference: latents of a reference photo's colors, or None.
+        style: latents of the colors of a photo whose style is wanted, or None.
         alike: (64, 64), which of the hints in the condition color everything like their thing.
         around: (3, 64, 64), planes of the hints that color their surroundings alone, or None.
+        make_references: describes the references, whose colors go to what looks alike; None
+            without any.
     """
 
     def __init__(
@@ -63,16 +66,18 @@ class PhotoModel:
         lightness: Tensor,
         make_condition: Callable[..., Condition],
         make_large: Callable[[], Condition],
-        reference: Latents | None = None,
+        style: Latents | None = None,
         alike: NDArray[np.bool_] | None = None,
         around: NDArray[np.float32] | None = None,
+        make_references: Callable[[], Sequence[Described]] | None = None,
     ) -> None:
         self.pyramid, self.gain = weights.pyramid, weights.gain
-        self.temperatures, self.reference = weights.temperatures, reference
+        self.temperatures, self.style = weights.temperatures, style
         self._signs = signs_of_photo(lightness, self.pyramid.latent_shapes())
         self._make_condition, self._make_large = make_condition, make_large
         self._device = lightness.device
         self._alike, self._around = alike, around
+        self._make_references = make_references
         self._principal: dict[tuple[ColoringSpec, int], PrincipalColorings] = {}
         self._means: dict[ColoringSpec, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
 
@@ -133,6 +138,22 @@ class PhotoModel:
             ToneDistribution(head.tone_mean.cpu().numpy(), head.tone_factor.cpu().numpy()),
         )
 
+    @cached_property
+    @one_thread()
+    def described(self) -> Described:
+        """What the photo looks like."""
+        nowhere = np.zeros((FINEST_GRID, FINEST_GRID), np.float32)
+        skin = nowhere if self.skin is None else self.skin.weight
+        return describe(self.condition, self._large, skin)
+
+    @cached_property
+    @one_thread()
+    def likeness(self) -> Likeness | None:
+        """The colors that the references give to what looks alike; None without references."""
+        if self._make_references is None:
+            return None
+        return Likeness(self.described, self._make_references(), self.operator)
+
     @one_thread()
     @torch.inference_mode()
     def paint(
@@ -142,6 +163,8 @@ class PhotoModel:
         tones: NDArray[np.float32] | None = None,
     ) -> NDArray[np.float32]:
         """The chroma that people see of the model's: it belongs to things, and keeps the hints.
+
+        What looks alike in the references gives its colors, but hints win.
 
         Each coloring is painted by itself, so that it is the same to the bit whatever is painted
         with it.
@@ -153,6 +176,9 @@ class PhotoModel:
 
         Returns:
             (n, 2, 64, 64).
+
+        Raises:
+            ValueError: if a spec needs references.
         """
         tones = self.tones(specs) if tones is None else tones
         shown = np.concatenate(
@@ -175,11 +201,15 @@ class PhotoModel:
     def _on_things(
         self, ab: NDArray[np.float32], spec: ColoringSpec, tone: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """One coloring (1, 2, 64, 64) assigned to things, with the color of skin on skin."""
+        """One coloring (1, 2, 64, 64) assigned to things, with skin's color and the references'."""
         seen = ab if spec.quick else ab + self.small_scale
         shown = self.operator(seen, contrast_of(ab))
         if spec.skin and not spec.quick and self.skin is not None:
             shown = self.skin.painted(shown, tone)
+        if spec.strength and not spec.quick:
+            if self.likeness is None:
+                raise ValueError("reference: expected the photos that the spec's colors come from")
+            shown = self.likeness.painted(shown, spec.strength)
         return shown
 
     @one_thread()
@@ -239,7 +269,7 @@ class PhotoModel:
         """Samples latents.
 
         Their std is the temperature of the level times that of the spec; on the way to the
-        reference their length becomes that of the reference's.
+        style their length becomes that of the style's.
 
         Args:
             spec: with a seed for every level.
@@ -247,7 +277,7 @@ class PhotoModel:
             antithetic: the negatives of the latents of these seeds, which are as likely.
 
         Raises:
-            ValueError: if the spec is for another number of levels, or needs a reference.
+            ValueError: if the spec is for another number of levels, or needs a style.
         """
         shapes = self.pyramid.latent_shapes()
         seeds = [seed for seed in spec.seeds if seed is not None]
@@ -259,13 +289,13 @@ class PhotoModel:
             scale * std * sign * z
             for z, sign, std in zip(sample_latents(shapes, seeds), self._signs, stds, strict=True)
         ]
-        if not any(spec.strengths):
+        if not any(spec.style_strengths):
             return sampled
-        if self.reference is None:
-            raise ValueError("reference: expected the photo that the spec's colors come from")
+        if self.style is None:
+            raise ValueError("style: expected the photo that the spec's colors come from")
         return [
             slerp(own, other, strength)
-            for own, other, strength in zip(sampled, self.reference, spec.strengths, strict=True)
+            for own, other, strength in zip(sampled, self.style, spec.style_strengths, strict=True)
         ]
 
     @one_thread()

@@ -5,9 +5,10 @@
     names.py        names of results
     hints.py        color hints of many photos
     task.py         what is to be done with one photo, and what became of it
-    reference.py    the photo whose colors are carried over
+    reference.py    photos whose colors are carried over
     settings.py     settings of coloring, enlarging and repairing, and what carries them out
     plan.py         which photos become which files
+    alike.py        an album in its own colors: its references first, the other photos like them
     one_photo.py    one photo, from file to files; which existing results stay
     pool.py         a plan, worked off by several workers
     processes.py    the engine of this machine: worker processes

@@ -58,8 +58,10 @@ _DIFFERENCES = {
     "skin": "was made with another choice of skin's color",
     "saturation": "was made with saturation {:g}",
     "pale": "was made with pale colors times {:g}",
-    "reference": "was made with another reference, or without any",
+    "references": "was made with other references, or without any",
     "strength": "was made with strength {:g}",
+    "style": "was made with another style, or without any",
+    "style_strength": "was made with style strength {:g}",
     "scale": "was enlarged {} times",
     "restored": "was made with another choice of restoring",
     "number": "is print {} of its scan",
@@ -228,6 +230,8 @@ class _Work:
         if is_own_picture(photo, settings.kind):
             reason = "is a picture that colorflow made; it is not taken as a photo"
             return task.outcome("skipped", reason)
+        if task.is_look:
+            return self._look(photo)
         if not settings.crop:
             outcome = self._made_of(photo, task, None, path, folder)
             if outcome.status == "done" and find_frames(photo):
@@ -247,6 +251,14 @@ class _Work:
                 for number, one in enumerate(prints, 1)
             ]
         )
+
+    def _look(self, photo: Photo) -> PhotoOutcome:
+        """What a photo looks like that may get colors; nothing is written."""
+        task, colorizer = self._task, self._models.colorizer
+        assert colorizer
+        if self._settings.leaves(photo, task):
+            return task.outcome("already-colored")
+        return task.outcome("done", looks=colorizer.looks(photo))
 
     def _made_of(
         self, photo: Photo, task: PhotoTask, prints: int | None, path: Path, folder: Path

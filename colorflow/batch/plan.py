@@ -22,7 +22,7 @@ from colorflow.batch.hints import PhotoHints, hints_by_photo
 from colorflow.batch.locations import Location, Url, is_local, location_of, real_folder
 from colorflow.batch.names import Naming, too_long
 from colorflow.batch.one_photo import MadeOtherwiseError, finished
-from colorflow.batch.settings import BatchSettings, Digests
+from colorflow.batch.settings import BatchSettings, Digests, Settings
 from colorflow.batch.task import Note, PhotoOutcome, PhotoTask, Remedy
 from colorflow.errors import BatchError, WritePhotoError
 from colorflow.files import digest_of
@@ -60,6 +60,11 @@ class Plan:
         for path, name in self.known_as.items():
             text = text.replace(str(path), name)
         return text
+
+    @property
+    def is_alike(self) -> bool:
+        """Whether an album is colored in its own colors."""
+        return isinstance(self.settings, Settings) and self.settings.alike
 
     @property
     def has_hints(self) -> bool:
@@ -152,7 +157,8 @@ def make_plan(
         left_out=found.left_out,
         known_as={unpacked: str(archive) for unpacked, archive in found.unpacked.items()},
     )
-    planner = _Planner(plan, naming, weights)
+    # The references of an album's photos are not known yet, so that no existing result decides.
+    planner = _Planner(plan, naming, None if plan.is_alike else weights)
     for note in found.missing:
         planner.settle(
             PhotoOutcome(path=note.path, status="failed", reason=note.reason, remedy=note.remedy)
@@ -165,6 +171,13 @@ def make_plan(
         relative = photo.relative
         given = by_photo.get(relative, PhotoHints())
         planner.add(photo, given, treat_as_gray=relative in gray or given.start is not None)
+    for task in plan.tasks if plan.is_alike else ():
+        for place in (task.path, task.folder):
+            if not is_local(place):
+                raise BatchError(
+                    f"{place}: an album in its own colors is colored on this machine; fetch its "
+                    "photos into a folder first, and name a folder for the results"
+                )
     if settings.crop:
         plan.tasks = list(map(planner.with_room, plan.tasks))
     return planner.plan

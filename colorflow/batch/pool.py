@@ -9,12 +9,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
+from colorflow.batch.alike import work_off
 from colorflow.batch.locations import check_writable, is_local, make_folder
 from colorflow.batch.plan import Plan
 from colorflow.batch.task import PhotoOutcome, PhotoTask
@@ -87,8 +88,61 @@ def run_plan(
         return
     with output_folder(plan):
         yield from plan.settled
-        tasks, stop = deque(plan.tasks), stop or threading.Event()
-        yield from _Pool(tasks, start_worker, min(workers, len(tasks)), stop, tries).outcomes()
+        stop = stop or threading.Event()
+        with _kept(start_worker) if plan.is_alike else nullcontext(start_worker) as start:
+
+            def work(tasks: Sequence[PhotoTask]) -> Iterator[PhotoOutcome]:
+                size = min(workers, len(tasks))
+                return _Pool(deque(tasks), start, size, stop, tries).outcomes()
+
+            yield from work_off(plan, work)
+
+
+@dataclass(eq=False)
+class _Kept:
+    """A worker that waits for further tasks when the pool that used it ends it between two."""
+
+    worker: Worker
+    idle: list[_Kept]
+    is_ready: bool = False
+    is_busy: bool = False
+
+    def ready(self) -> None:
+        if not self.is_ready:
+            self.worker.ready()
+            self.is_ready = True
+
+    def work(self, task: PhotoTask) -> PhotoOutcome:
+        self.is_busy = True
+        outcome = self.worker.work(task)
+        self.is_busy = False  # it stays busy if it is gone
+        return outcome
+
+    def end(self) -> None:
+        if not self.is_ready or self.is_busy:
+            self.worker.end()
+        elif self not in self.idle:
+            self.idle.append(self)
+
+
+@contextmanager
+def _kept(
+    start_worker: Callable[[StillNeeded], Worker],
+) -> Iterator[Callable[[StillNeeded], Worker]]:
+    """Starts workers, or takes those that an earlier pool has ended; all end in the end."""
+    idle: list[_Kept] = []
+
+    def start(is_needed: StillNeeded) -> Worker:
+        try:
+            return idle.pop()
+        except IndexError:  # there is none, or another thread took the last
+            return _Kept(start_worker(is_needed), idle)
+
+    try:
+        yield start
+    finally:
+        for one in idle:
+            one.worker.end()
 
 
 @contextmanager

@@ -20,7 +20,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from queue import SimpleQueue
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from colorflow.batch.alike import work_off
 from colorflow.batch.one_photo import work_on
 from colorflow.batch.plan import Plan
 from colorflow.batch.pool import WorkerEndedError, clean, output_folder, run_plan
@@ -124,12 +125,16 @@ def run_in_process(
     if not plan.tasks:
         clean(plan)
     else:
-        with output_folder(plan):
-            for task in plan.tasks:
+
+        def work(tasks: Sequence[PhotoTask]) -> Iterator[PhotoOutcome]:
+            for task in tasks:
                 outcome = work_on(models, task, plan.settings)
                 yield outcome
                 if outcome.ends_the_run:
                     return
+
+        with output_folder(plan):
+            yield from work_off(plan, work)
 
 
 def usual_workers(device: str, *, repairs: bool = False) -> int:

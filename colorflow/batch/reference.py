@@ -1,41 +1,36 @@
-"""The photo whose colors a batch carries over: read once, for all photos and all workers."""
+"""The photos whose colors a batch takes: read once, for all photos and all workers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
+from colorflow.batch.task import AlbumReference
 from colorflow.color.grid import resized, size_within
 from colorflow.errors import PhotoError
-from colorflow.limits import REFERENCE_STRENGTH, check_range
 from colorflow.photo import Kind, Photo, read_picture
 
+MOST_REFERENCES = 16
+"""Colorings of an album that its other photos take their colors from."""
 _SIDE = 1024
-"""Pixels of the longer side at most; the model sees 256."""
+"""Pixels of the longer side at most; the model sees 512."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """A color photo, reduced, and how strongly its colors are wanted.
+    """A color photo, reduced.
 
     Attributes:
         photo: without metadata.
         digest: of its file.
-        strength: how far colors go towards its colors, in [0, 1].
-
-    Raises:
-        ValueError: if the strength is out of range.
     """
 
     photo: Photo
     digest: str
-    strength: float = REFERENCE_STRENGTH
-
-    def __post_init__(self) -> None:
-        check_range("strength", self.strength, 0, 1)
 
 
-def read_reference(path: Path, strength: float = REFERENCE_STRENGTH) -> Reference:
+def read_reference(path: Path) -> Reference:
     """Reads a photo in a process of its own.
 
     Raises:
@@ -44,7 +39,22 @@ def read_reference(path: Path, strength: float = REFERENCE_STRENGTH) -> Referenc
     photo, digest = read_picture(path, isolated=True)
     assert digest  # it is a file
     if photo.kind is Kind.GRAY:
-        reason = "has no colors that could be carried over; choose a color photo as the reference"
+        reason = "has no colors that could be carried over; choose a color photo"
         raise PhotoError(path, reason)
-    pixels = resized(photo.pixels, *size_within(photo.height, photo.width, _SIDE, _SIDE))
-    return Reference(photo=Photo(pixels=pixels), digest=digest, strength=strength)
+    return Reference(photo=_reduced(photo), digest=digest)
+
+
+@lru_cache(MOST_REFERENCES)
+def album_photo(one: AlbumReference) -> Photo | None:
+    """The coloring of an album's photo; None if it came out gray.
+
+    Raises:
+        PhotoError: if it cannot be read.
+    """
+    photo, _ = read_picture(one.path, isolated=True)
+    return None if photo.kind is Kind.GRAY else _reduced(photo)
+
+
+def _reduced(photo: Photo) -> Photo:
+    size = size_within(photo.height, photo.width, _SIDE, _SIDE)
+    return Photo(pixels=resized(photo.pixels, *size))

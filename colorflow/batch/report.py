@@ -71,8 +71,10 @@ def write_report(
         settings.pop(inner, None)
     if plan.settings.quality == QUALITY:
         del settings["quality"]
-    if reference := settings.pop("reference", None):
-        settings["reference"] = {name: reference[name] for name in ("digest", "strength")}
+    if references := settings.pop("references", ()):
+        settings["references"] = [one["digest"] for one in references]
+    if style := settings.pop("style", None):
+        settings["style"] = style["digest"]
     content = {
         "made_by": f"colorflow {plan.settings.command}",
         "colorflow": __version__,

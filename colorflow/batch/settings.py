@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from colorflow.batch.reference import Reference
+from colorflow.batch.reference import Reference, album_photo
 from colorflow.coloring import check_seed, digest_of_hints, provenance_of
 from colorflow.enlarge.draws import MEAN, Draw, draws
 from colorflow.errors import PhotoError, WeightsError
@@ -35,6 +35,7 @@ from colorflow.limits import (
     REFERENCE_STRENGTH,
     SCALES,
     SENSITIVITIES,
+    STYLE_STRENGTH,
     check_range,
 )
 from colorflow.photo import (
@@ -224,7 +225,12 @@ class Settings(_Settings):
         samples: make independent samples instead of principal colorings.
         skin: whether skin gets its own color.
         likelihood: measure the likelihood of each coloring.
-        reference: whose colors are carried over, to samples alone.
+        references: whose colors go to what looks alike.
+        alike: color an album in its own colors: some photos first, which are references for the
+            others, see `alike.py`.
+        strength: how far colors go towards those of references, in [0, 1].
+        style: whose latents are carried over, to samples alone.
+        style_strength: how far they go towards those of the style, in [0, 1].
     """
 
     command = "colorize"
@@ -235,12 +241,20 @@ class Settings(_Settings):
     samples: bool = False
     skin: bool = True
     likelihood: bool = False
-    reference: Reference | None = None
+    references: tuple[Reference, ...] = ()
+    alike: bool = False
+    strength: float = REFERENCE_STRENGTH
+    style: Reference | None = None
+    style_strength: float = STYLE_STRENGTH
 
     def __post_init__(self) -> None:
         _Settings.__post_init__(self)
-        if self.reference and not self.samples:
-            raise ValueError("reference: expected samples, as means would mix its colors")
+        if self.style and not self.samples:
+            raise ValueError("style: expected samples, as means would mix its colors")
+        if self.alike and (self.references or self.crop):
+            raise ValueError("alike: expected no references, and no prints to be cut out")
+        check_range("strength", self.strength, 0, 1)
+        check_range("style_strength", self.style_strength, 0, 1)
         most, kind = (MOST_SAMPLES, "samples") if self.samples else (len(LETTERS), "principal ones")
         check_range("n", self.n, 1, most, kind)
         check_range("temperature", self.temperature, 0, LARGEST_TEMPERATURE)
@@ -267,7 +281,7 @@ class Settings(_Settings):
             task: with its hints.
             weights: of the models.
         """
-        start, reference, model = task.start, self.reference, weights[COLORS]
+        start, model = task.start, weights[COLORS]
         hints = digest_of_hints(task.hints, start.spec if start else None)
         if start:
             said = provenance_of(start.spec, None, model, hints=hints)
@@ -275,8 +289,10 @@ class Settings(_Settings):
             each = [replace(said, photo=photo, saturation=saturation, pale=pale)]
         else:
             first = Provenance(self.seed, self.temperature, model, photo, hints, skin=self.skin)
-            if reference:
-                first = replace(first, reference=reference.digest, strength=reference.strength)
+            if digests := tuple(one.digest for one in task.references or self.references):
+                first = replace(first, references=digests, strength=self.strength)
+            if style := self.style:
+                first = replace(first, style=style.digest, style_strength=self.style_strength)
             if self.samples:
                 each = [replace(first, seed=self.seed + i) for i in range(self.n)]
             else:
@@ -323,14 +339,14 @@ class Settings(_Settings):
 
         def stated(label: str, said: Statements) -> Statements:
             assert said.colors
-            names = ("photo", "hints", "reference", "strength")
+            names = ("photo", "hints", "references", "strength", "style", "style_strength")
             of_files = {name: getattr(said.colors, name) for name in names}
             return replace(said, colors=replace(by_label[label].provenance, **of_files))
 
         remarks = {
             "has colors, and was treated as gray": photo.kind is Kind.COLORED,
             "its hints keep the coloring they were given on; the reference was not used": (
-                task.start and self.reference
+                task.start and (self.references or self.style)
             ),
         }
         return Results(
@@ -341,7 +357,7 @@ class Settings(_Settings):
         )
 
     def _colored(self, colorizer: Colorizer, photo: Photo, task: PhotoTask) -> list[Coloring]:
-        start, reference = task.start, self.reference
+        start = task.start
         if start and start.weights != colorizer.digest:
             raise PhotoError(
                 str(task.path),
@@ -361,13 +377,21 @@ class Settings(_Settings):
                 skin=self.skin,
                 force=True,  # who may be colored was decided before
                 hints=task.hints,
-                reference=reference.photo if reference else None,
-                strength=reference.strength if reference else REFERENCE_STRENGTH,
+                reference=self._references(task),
+                strength=self.strength,
+                style=self.style.photo if self.style else None,
+                style_strength=self.style_strength,
             )
         except ValueError as error:  # settings were checked before, so it is of the file of hints
             if not (task.hints or start):
                 raise
             raise PhotoError(str(task.path), str(error)) from error
+
+    def _references(self, task: PhotoTask) -> list[Photo]:
+        """The photos whose colors go to what looks alike."""
+        if task.references:
+            return [photo for one in task.references if (photo := album_photo(one))]
+        return [one.photo for one in self.references]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from colorflow.batch.locations import Location
 from colorflow.photo import Statements
@@ -32,6 +36,15 @@ BORDER = "looks like a scan with a border"
 """Remark on a scan that was taken as a whole; cutting prints out is what can be asked for."""
 
 
+class AlbumReference(NamedTuple):
+    """A coloring of this run that other photos of the album take their colors from."""
+
+    path: Path
+    """The file with the result."""
+    digest: str
+    """Of what the file says about how it was made, see `alike.py`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhotoTask:
     """One photo to work on.
@@ -46,6 +59,8 @@ class PhotoTask:
         page: of a TIFF file with several, counted from 1; None for other files.
         number: which print of the scan; each but the first has its number behind the photo's name.
         most_prints: the largest number for which no other file has these names.
+        references: colorings of this run whose colors it takes.
+        is_look: whether to say only what the photo looks like.
     """
 
     path: Location
@@ -57,6 +72,8 @@ class PhotoTask:
     page: int | None = None
     number: int = 1
     most_prints: int = 1
+    references: tuple[AlbumReference, ...] = ()
+    is_look: bool = False
 
     def __str__(self) -> str:
         return _with_page(self.path, self.page)
@@ -152,6 +169,7 @@ class PhotoOutcome:
         seconds: time spent on it.
         remarks: what the user should know about how the file was read, and about the results.
         ends_the_run: the output folder takes nothing more, so other photos would fail, too.
+        looks: what the photo looks like, from `Colorizer.looks`; None if nobody asked.
     """
 
     path: Location
@@ -165,6 +183,7 @@ class PhotoOutcome:
     seconds: float = 0.0
     remarks: tuple[str, ...] = ()
     ends_the_run: bool = False
+    looks: NDArray[np.float32] | None = None
 
     def __str__(self) -> str:
         return _with_page(self.path, self.page)

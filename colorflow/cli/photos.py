@@ -30,6 +30,7 @@ from colorflow.limits import (
     REFERENCE_STRENGTH,
     SCALES,
     SENSITIVITIES,
+    STYLE_STRENGTH,
 )
 
 if TYPE_CHECKING:
@@ -225,15 +226,34 @@ def _check_restoring(options: SimpleNamespace) -> None:
 )
 @file_option(
     "--reference",
+    multiple=True,
     metavar="PHOTO",
-    help="carry over the colors of a color photo of a similar scene to all photos; makes samples, "
-    "as --samples does",
+    help="a color photo that shows the same people, clothes, house or place: what looks alike in "
+    "all photos gets its colors there, and nothing else changes; may be given several times",
+)
+@click.option(
+    "--alike",
+    is_flag=True,
+    help="color an album in its own colors: first the photos with hints, and at most eight others "
+    "that stand for it, then all others with these as references",
 )
 @click.option(
     "--strength",
     type=Number(0, 1),
-    help="how far colors go towards those of the reference; 0 gives the same as no reference "
-    f"(default: {REFERENCE_STRENGTH:g})",
+    help="how far what looks alike gets the colors of the references; 0 gives the same as no "
+    f"reference (default: {REFERENCE_STRENGTH:g})",
+)
+@file_option(
+    "--style",
+    metavar="PHOTO",
+    help="carry over the mood of a color photo of nearly the same view, through its latents, to "
+    "all photos; makes samples, as --samples does",
+)
+@click.option(
+    "--style-strength",
+    type=Number(0, 1),
+    help="how far colors go towards the style; 0 gives the same as no style "
+    f"(default: {STYLE_STRENGTH:g})",
 )
 @click.option(
     "--scale",
@@ -257,8 +277,7 @@ def colorize(**given: Any) -> int:
     from colorflow.cli.batch import run_batch
 
     options = SimpleNamespace(**given)
-    reference, strength = options.reference, options.strength
-    options.samples |= reference is not None
+    options.samples |= options.style is not None
     if options.n > MOST_PRINCIPAL and not options.samples:
         raise click.UsageError(
             f"-n: expected at most {MOST_PRINCIPAL} principal colorings, got {options.n}; with "
@@ -269,12 +288,14 @@ def colorize(**given: Any) -> int:
         raise click.UsageError("--restore: needs --scale 2 or 4, because it enlarges, too")
     if options.hints and options.crop == "auto":
         raise click.UsageError("--crop auto: not allowed with --hints, which are for whole scans")
-    if strength is not None and reference is None:
-        raise click.UsageError("--strength: needs --reference, a photo whose colors are wanted")
+    _check_references(options)
     settings = Settings(
         likelihood=options.report is not None,
-        reference=_reference(reference, strength) if reference else None,
-        **_settings_of(options, "n", "samples", "skin", "scale", "restore"),
+        references=tuple(_reference("--reference", path) for path in options.reference),
+        strength=REFERENCE_STRENGTH if options.strength is None else options.strength,
+        style=options.style and _reference("--style", options.style),
+        style_strength=STYLE_STRENGTH if options.style_strength is None else options.style_strength,
+        **_settings_of(options, "n", "samples", "skin", "scale", "restore", "alike"),
     )
     weights = {
         COLORS: options.weights,
@@ -285,13 +306,24 @@ def colorize(**given: Any) -> int:
     return run_batch(options, settings, weights, options.hints, gray)
 
 
-def _reference(path: Path, strength: float | None) -> Reference:
+def _check_references(options: SimpleNamespace) -> None:
+    if options.alike and options.reference:
+        raise click.UsageError("--alike: not allowed with --reference; the album has its own")
+    if options.alike and options.crop == "auto":
+        raise click.UsageError("--crop auto: not allowed with --alike; cut the prints out before")
+    if options.strength is not None and not (options.reference or options.alike):
+        raise click.UsageError("--strength: needs --reference, a photo whose colors are wanted")
+    if options.style_strength is not None and not options.style:
+        raise click.UsageError("--style-strength: needs --style, a photo whose mood is wanted")
+
+
+def _reference(option: str, path: Path) -> Reference:
     from colorflow.batch import read_reference
 
     try:
-        return read_reference(path, REFERENCE_STRENGTH if strength is None else strength)
+        return read_reference(path)
     except PhotoError as error:
-        raise click.UsageError(f"--reference: {error}") from error
+        raise click.UsageError(f"{option}: {error}") from error
 
 
 @click.command(short_help="enlarge photos and folders of photos", epilog=_EXIT_CODES)

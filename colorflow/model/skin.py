@@ -8,7 +8,7 @@ photo is from that: its strength and its hue, the same for all of the photo,
     chroma = turn(exp(t_1) mean, t_2),    t = m + S z,    z ~ N(0, 1) in two dimensions,
 
 with m and S of the training photos. z is the tint of the coarsest level's latents, their normalized
-sum, so that seeds, temperature, interpolation, new samples of a level, and a reference act on skin
+sum, so that seeds, temperature, interpolation, new samples of a level, and a style act on skin
 as they act on all colors. Principal colorings have z = 0.
 
 Dimensions: n colorings, g = 64 the grid's side.

@@ -32,8 +32,8 @@ _RECORD = re.compile(r"[\w.:+, -]*", re.ASCII)
 """The fields of a sentence, as in ``seed 3, temperature 1.0, model abc``."""
 _KINDS: Mapping[str, Callable[[str], Any]] = {
     **dict.fromkeys(("seed", "prints", "sensitivity"), int),
-    **dict.fromkeys(("temperature", "saturation", "pale", "strength", "share"), float),
-    **dict.fromkeys(("model", "photo", "hints", "reference"), str),
+    **dict.fromkeys(("temperature", "saturation", "pale", "share"), float),
+    **dict.fromkeys(("model", "photo", "hints"), str),
 }
 """What the values of fields are."""
 _MODEL = re.compile(r"[\w.:+-]{1,100}", re.ASCII)
@@ -94,24 +94,33 @@ class Provenance:
     """Factor on the chroma afterwards, see `colorflow.color.saturation`."""
     pale: float = 1.0
     """The same on that of pale colors."""
-    reference: str | None = None
-    """Digest of the file of the photo whose colors were carried over; None where there was none, or
-    where it is not recorded."""
+    references: tuple[str, ...] = ()
+    """Digests of the photos that gave their colors to what looks alike; empty where there were
+    none, or where they are not recorded."""
     strength: float | None = None
-    """How far the colors went towards those of the reference, in [0, 1]; None without one."""
+    """How far what looks alike got the colors of the references, in [0, 1]; None without any."""
+    style: str | None = None
+    """Digest of the photo whose latents were carried over; None where there was none, or where it
+    is not recorded. Earlier versions called it the reference."""
+    style_strength: float | None = None
+    """How far the latents went towards those of the style, in [0, 1]; None without one."""
 
     def __post_init__(self) -> None:
-        digests = (self.photo, self.hints, self.reference)
+        digests = (self.photo, self.hints, *self.references, self.style)
         _check_origin(self.seed, self.temperature, self.model, *digests)
         check_saturation(self.saturation, self.pale)
-        if (self.strength is None) != (self.reference is None):
-            raise ValueError("strength: expected a number with a reference, and none without")
-        check_range("strength", self.strength or 0, 0, 1)
+        for name, of in (("strength", self.references), ("style_strength", self.style)):
+            strength = getattr(self, name)
+            if (strength is None) == bool(of):
+                what = "references" if name == "strength" else "a style"
+                raise ValueError(f"{name}: expected a number with {what}, and none without")
+            check_range(name, strength or 0, 0, 1)
 
     @property
     def statement(self) -> str:
         """The sentence that files contain."""
-        reference = f", reference {self.reference}, strength {self.strength!r}"
+        alike = f", references {' '.join(self.references)} at {self.strength!r}"
+        style = f", style {self.style} at {self.style_strength!r}"
         return (
             f"{_COLORS_OPENING}, not recorded: seed {self.seed}, "
             f"temperature {float(self.temperature)!r}, model {self.model}"
@@ -120,7 +129,8 @@ class Provenance:
             + (f", skin {_NATURAL}" if self.skin else "")
             + (f", saturation {float(self.saturation)!r}" if self.saturation != 1 else "")
             + (f", pale {float(self.pale)!r}" if self.pale != 1 else "")
-            + (reference if self.reference else "")
+            + (alike if self.references else "")
+            + (style if self.style else "")
             + (f", {self.principal.statement}" if self.principal else "")
         )
 
@@ -300,9 +310,29 @@ def provenance_in(text: str) -> Provenance | None:
             letter, _, of = which.removeprefix("coloring ").partition(" of ")
             principal = Principal(letter, int(of), **_values_of(Principal, fields))
         skin = fields.get("skin") == _NATURAL
-        return Provenance(principal=principal, skin=skin, **_values_of(Provenance, fields))
+        own = {**_sources_in(fields), **_values_of(Provenance, fields)}
+        return Provenance(principal=principal, skin=skin, **own)
     except (TypeError, ValueError):  # nothing is stated, or someone edited it
         return None
+
+
+def _sources_in(fields: Mapping[str, str]) -> dict[str, Any]:
+    """The photos that colors came from, and how far.
+
+    Raises:
+        ValueError: if a strength is no number.
+    """
+    found: dict[str, Any] = {}
+    if stated := fields.get("references"):
+        digests, _, strength = stated.rpartition(" at ")
+        found |= {"references": tuple(digests.split()), "strength": float(strength)}
+    if stated := fields.get("style"):
+        digest, _, strength = stated.rpartition(" at ")
+        found |= {"style": digest, "style_strength": float(strength)}
+    elif "reference" in fields:  # as earlier versions stated a style
+        strength = fields.get("strength", "")
+        found |= {"style": fields["reference"], "style_strength": float(strength)}
+    return found
 
 
 def enlargement_in(text: str) -> Enlargement | None:

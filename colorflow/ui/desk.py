@@ -96,7 +96,6 @@ class PhotoColoring:
     hints: Hints
     """In pixels of the upload."""
     references: tuple[Reference, ...]
-    strength: float
     ab: NDArray[np.float32]
     """Its colors as the model made them, CIELAB (2, h, w), on a small grid."""
     provenance: Provenance
@@ -109,8 +108,7 @@ class PhotoColoring:
     @property
     def key(self) -> tuple[object, ...]:
         """Tells it from other colorings of the photo."""
-        strength = self.strength if self.references else 0.0
-        return self.form.plan, self.spec, self.hints, self.references, strength
+        return self.form.plan, self.spec, self.hints, self.references
 
     def painted(self, saturation: float) -> Path:
         """A preview with stronger or weaker colors.
@@ -348,8 +346,10 @@ class Desk:
 
     def cancel(self, kind: str) -> None:
         """Wish for something no longer; what is done of it stays."""
-        if kind not in get_args(WishKind) or self.wishes.pop(kind, None) is None:
+        known: dict[str, WishKind] = {one: one for one in self.wishes}
+        if kind not in known:
             return
+        del self.wishes[known[kind]]
         if kind == "open":
             self.waiting.clear()
         if kind == "prepare":
@@ -443,11 +443,9 @@ class Desk:
         Raises:
             ColorflowError: there is nothing of that kind to see.
         """
-        if view not in get_args(View):
-            raise ColorflowError("There is no such view.")
         if view == "places" and not (self.at and self.at.plan.repairs):
             raise ColorflowError("Tick Repair cracks and spots first.")
-        self.view = view
+        self.view = next(one for one in get_args(View) if one == view)
 
     # the print
 

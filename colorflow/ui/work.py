@@ -348,8 +348,7 @@ class Worker:
             else ColoringSpec(seeds=levels, principal=mean)
         )
         photo.treated_as_gray = True
-        strength = chosen.strength if chosen and references else 0.0
-        if known := desk.known(photo, (form.plan, spec, hints, references, strength)):
+        if known := desk.known(photo, (form.plan, spec, hints, references)):
             desk.wishes.pop("color", None)
             desk.pick(photo, known)
             return
@@ -364,7 +363,6 @@ class Worker:
                     **self._referring(references),
                 )
                 coloring = self._written(photo, form, made, reduced(read), hints, references)
-            coloring = replace(coloring, strength=strength)
             seconds = time.perf_counter() - began
             yield partial(_take_recolored, desk, photo, coloring, f"Colored in {seconds:.1f} s.")
 
@@ -406,8 +404,7 @@ class Worker:
                     yield from self.colorizer.colorize(read, n, temperature, 0, force=True, **asked)
 
             for one in made():
-                coloring = self._written(photo, form, one, small, hints, references)
-                yield replace(coloring, strength=options.strength if references else 0.0)
+                yield self._written(photo, form, one, small, hints, references)
 
     def _written(
         self,
@@ -435,7 +432,6 @@ class Worker:
             spec=made.spec,
             hints=hints,
             references=references,
-            strength=0.0,
             ab=made.ab,
             provenance=made.provenance,
             preview=write_colored(

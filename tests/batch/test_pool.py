@@ -9,9 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
-from colorflow.batch import ColoredFile, PhotoOutcome, PhotoTask, Plan, Settings, pool
+from colorflow.batch import ColoredFile, PhotoOutcome, PhotoTask, Plan, Settings, alike, pool
 from colorflow.batch.pool import WorkerEndedError, run_plan
 from colorflow.batch.processes import WorkerConfig
 from colorflow.batch.ray_engine import _RayWorker
@@ -54,6 +55,8 @@ class FakeWorker:
             self.factory.left[name] -= 1
             self.ended = True
             raise WorkerEndedError("killed")
+        if task.is_look:
+            return task.outcome("done", looks=np.array([ord(name)], np.float32))
         one = ColoredFile(path=task.target("a"), label="a", seed=0)
         if name.startswith("skipped"):
             return PhotoOutcome(
@@ -73,6 +76,20 @@ def run_all(
     assert len(outcomes) == len(by_name)
     assert all(worker.ended for worker in factory.started)
     return by_name
+
+
+@pytest.mark.parametrize("ends", [{}, {"c": 1}, {"c": 1, "h": 2}, {"e": 3}])
+def test_workers_go_on_from_one_turn_of_an_album_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: dict[str, int]
+) -> None:
+    monkeypatch.setattr(alike, "_made", lambda *_: [])
+    factory, plan = WorkerFactory(ends), planned(tmp_path, *"abcdefghi")
+    plan.settings = Settings(alike=True)
+    by_name = run_all(factory, plan, workers=2)
+    assert [one.status for one in by_name.values()] == ["done"] * 9
+    assert len(factory.started) <= 2 + sum(ends.values())
+    in_vain = Counter(name for name, times in ends.items() if times == 3)  # it is no reference
+    assert Counter(factory.given) == Counter("abcdefghi" * 2) + Counter(ends) - in_vain
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -1,10 +1,11 @@
-"""`--reference`: the colors of one photo, carried over to all photos of a run."""
+"""`--reference` and `--style`: the colors of photos, carried over to all photos of a run."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from colorflow.batch import PhotoHints, Settings, read_reference
 from colorflow.batch.hints import Start
 from colorflow.cli import main
 from colorflow.colorizer import ColoringSpec, Colorizer
+from colorflow.files import digest_of
 from colorflow.photo import read_photo, read_provenance
 from tests.cli.fake_run import usage_error
 
@@ -28,7 +30,9 @@ def coffee(tmp_path: Path) -> Path:
     return tmp_path / "coffee.png"
 
 
+@pytest.mark.parametrize("way", ["reference", "style"])
 def test_it_carries_over_what_python_and_the_page_do(
+    way: str,
     album: Path,
     coffee: Path,
     tmp_path: Path,
@@ -38,41 +42,36 @@ def test_it_carries_over_what_python_and_the_page_do(
     capsys: Printed,
 ) -> None:
     command = ["colorize", str(album / "b.png"), "-o", str(tmp_path), "--weights", str(weights)]
-    command += [
-        "--reference",
-        str(coffee),
-        "--strength",
-        "0.9",
-        "--report",
-        str(tmp_path / "r.json"),
-    ]
+    command += [f"--{way}", str(coffee), "--report", str(tmp_path / "r.json")]
+    strength, is_style = "style-strength" if way == "style" else "strength", way == "style"
+    command += [f"--{strength}", "0.9"]
     assert main(command) == 0
-    result = tmp_path / "b_s0.png"
-    (expected,) = colorizer.colorize(
-        album / "b.png", 1, samples=True, reference=coffee, strength=0.9
-    )
-    (without,) = colorizer.colorize(album / "b.png", 1, samples=True)
+    result = tmp_path / ("b_s0.png" if is_style else "b_a.png")
+    given: dict[str, Any] = {way: coffee, strength.replace("-", "_"): 0.9}
+    (expected,) = colorizer.colorize(album / "b.png", 1, samples=is_style, **given)
+    (without,) = colorizer.colorize(album / "b.png", 1, samples=is_style)
     made = read_photo(result).pixels
     np.testing.assert_allclose(made, expected.render(), atol=1)
     assert np.abs(made.astype(int) - without.render()).max() > 5
     stated = read_provenance(result)
     assert stated is not None
-    assert (stated.reference, stated.strength) == (read_reference(coffee).digest, 0.9)
-    assert stated.reference is not None
-    assert stated.reference in (tmp_path / "r.json").read_text()
-    # It continues, and knows another reference, another strength, and none.
+    digest = digest_of(coffee)
+    alike = (stated.references, stated.strength)
+    assert alike == (((), None) if is_style else ((digest,), 0.9))
+    assert (stated.style, stated.style_strength) == ((digest, 0.9) if is_style else (None, None))
+    assert f'"{digest}"' in (tmp_path / "r.json").read_text()
+    # It continues, and knows other photos, another strength, and none.
     capsys.readouterr()
     assert main(command) == 0
     assert "1 skipped in " in capsys.readouterr().out
-    for change, said in (
-        (["--strength", "0.5"], "was made with strength 0.9"),
-        (["--reference", str(_turned(coffee))], "was made with another reference, or without any"),
+    other = "another style" if is_style else "other references"
+    for changed, said in (
+        ([*command, f"--{strength}", "0.5"], f"was made with {strength.replace('-', ' ')} 0.9"),
+        ([*command, f"--{way}", str(_turned(coffee))], f"was made with {other}, or without any"),
+        ([*command[:6], *["--samples"] * is_style], f"was made with {other}, or without any"),
     ):
-        assert main([*command, *change]) == 1
+        assert main(changed) == 1
         assert said in capsys.readouterr().err
-    plain = [*command[:6], "--samples"]
-    assert main(plain) == 1
-    assert "was made with another reference, or without any" in capsys.readouterr().err
 
 
 def _turned(photo: Path) -> Path:
@@ -82,26 +81,30 @@ def _turned(photo: Path) -> Path:
     return path
 
 
-def test_a_large_reference_gives_the_same_colors(
-    album: Path, coffee: Path, tmp_path: Path, colorizer: Colorizer
+@pytest.mark.parametrize("way", ["reference", "style"])
+def test_a_large_photo_gives_the_same_colors(
+    way: str, album: Path, coffee: Path, tmp_path: Path, colorizer: Colorizer
 ) -> None:
     with Image.open(coffee) as image:
         image.resize((2400, 1600), Image.Resampling.NEAREST).save(tmp_path / "large.png")
     reduced = read_reference(tmp_path / "large.png").photo
     assert (reduced.width, reduced.height) == (1024, 683)
     made = [
-        colorizer.colorize(album / "b.png", 1, samples=True, reference=one, skin=False)[0].render()
+        colorizer.colorize(album / "b.png", 1, samples=True, skin=False, **{way: one})[0].render()
         for one in (reduced, tmp_path / "large.png", coffee)
     ]
     for one in made:
-        np.testing.assert_allclose(one, made[0], atol=2)
+        np.testing.assert_allclose(one, made[0], atol=2 if way == "style" else 6)
 
 
-def test_references_in_turn_do_not_mix(album: Path, coffee: Path, colorizer: Colorizer) -> None:
-    """The latents of the last one are kept."""
+@pytest.mark.parametrize("way", ["reference", "style"])
+def test_photos_in_turn_do_not_mix(
+    way: str, album: Path, coffee: Path, colorizer: Colorizer
+) -> None:
+    """What the last ones look like is kept, and the latents of the last one."""
     photo, turned = album / "a.jpg", _turned(coffee)
     made = [
-        colorizer.colorize(photo, 1, samples=True, reference=one)[0].ab
+        colorizer.colorize(photo, 1, samples=True, **{way: one})[0].ab
         for one in (coffee, coffee, turned, coffee)
     ]
     np.testing.assert_array_equal(made[1], made[0])
@@ -109,6 +112,7 @@ def test_references_in_turn_do_not_mix(album: Path, coffee: Path, colorizer: Col
     assert np.abs(made[2] - made[0]).max() > 1
 
 
+@pytest.mark.parametrize("way", ["--reference", "--style"])
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -119,13 +123,13 @@ def test_references_in_turn_do_not_mix(album: Path, coffee: Path, colorizer: Col
     ],
 )
 def test_a_bad_reference_is_wrong_usage(
-    name: str, said: str, album: Path, tmp_path: Path, save_photo: Save, capsys: Printed
+    way: str, name: str, said: str, album: Path, tmp_path: Path, save_photo: Save, capsys: Printed
 ) -> None:
     save_photo(tmp_path / "gray.png")
     (tmp_path / "text.jpg").write_text("no photo")
     (tmp_path / "empty.jpg").touch()
     command = ["colorize", str(album), "-o", str(tmp_path / "out")]
-    assert said in usage_error([*command, "--reference", str(tmp_path / name)], capsys)
+    assert f"{way}: {tmp_path}/{said}" in usage_error([*command, way, str(tmp_path / name)], capsys)
     assert not (tmp_path / "out").exists()
 
 
@@ -153,12 +157,15 @@ def test_hints_that_were_given_on_a_coloring_keep_it_and_this_is_said(
     assert b"reference" not in messages
 
 
-def test_a_strength_needs_a_reference(album: Path, capsys: Printed) -> None:
-    command = ["colorize", str(album), "-o", "out", "--strength"]
-    assert "--strength: needs --reference" in usage_error([*command, "0.5"], capsys)
+@pytest.mark.parametrize(
+    ("option", "needs"), [("--strength", "--reference"), ("--style-strength", "--style")]
+)
+def test_a_strength_needs_a_photo(option: str, needs: str, album: Path, capsys: Printed) -> None:
+    command = ["colorize", str(album), "-o", "out", option]
+    assert f"{option}: needs {needs}, a photo" in usage_error([*command, "0.5"], capsys)
     assert "1.5 is not in the range 0<=x<=1" in usage_error([*command, "1.5"], capsys)
 
 
-def test_means_are_not_carried_over(coffee: Path) -> None:
-    with pytest.raises(ValueError, match="reference: expected samples"):
-        Settings(reference=read_reference(coffee))
+def test_means_get_no_style(coffee: Path) -> None:
+    with pytest.raises(ValueError, match="style: expected samples"):
+        Settings(style=read_reference(coffee))

@@ -48,6 +48,7 @@ def test_a_report_has_a_record_a_file_in_the_order_of_the_inputs(
         "n": 2, "seed": 4, "temperature": 0.5, "samples": False, "skin": True,
         "overwrite": False, "scale": 1, "restore": False,
         "crop": False, "repair": False, "sensitivity": 0, "fading": False,
+        "alike": False, "strength": 1.0, "style_strength": 0.7,
     }  # fmt: skip
     assert report["output"] == str(tmp_path / "out")
     assert report["counts"] == {"done": 2, "failed": 1}

@@ -56,10 +56,16 @@ def sampled(
     return colorizer.colorize(picture, n, temperature, seed, **given)
 
 
-def sample_spec(seed: int = 0, temperature: float = 1.0, strength: float = 0.0) -> ColoringSpec:
-    """A plain sample, whose coarse levels go towards a reference by a strength."""
-    strengths = (strength,) * 2 + (0.0,) * 3
-    return ColoringSpec(seeds=(seed,) * 5, temperature=temperature, strengths=strengths)
+def sample_spec(
+    seed: int = 0, temperature: float = 1.0, style: float = 0.0, strength: float = 0.0
+) -> ColoringSpec:
+    """A plain sample, whose coarse levels go towards a style, and what is alike to references."""
+    return ColoringSpec(
+        seeds=(seed,) * 5,
+        temperature=temperature,
+        style_strengths=(style,) * 2 + (0.0,) * 3,
+        strength=strength,
+    )
 
 
 @torch.no_grad()

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -63,9 +64,10 @@ def test_each_spec_is_painted_in_its_own_way(colorizer: Colorizer, photo: Photo)
         ({"seeds": (0, 2**63)}, "seed"),
         ({"temperature": -1}, "temperature"),
         ({"temperature": float("nan")}, "temperature"),
-        ({"strengths": (0.5, 1.1)}, "strength"),
-        ({"strengths": (0.5, float("nan"))}, "strength"),
-        ({"strengths": (0.5,)}, "strengths"),
+        ({"style_strengths": (0.5, 1.1)}, "style_strength"),
+        ({"strength": -0.1}, "strength"),
+        ({"style_strengths": (0.5, float("nan"))}, "style_strength"),
+        ({"style_strengths": (0.5,)}, "style_strengths"),
     ],
 )
 def test_a_spec_out_of_range(arguments: dict[str, object], name: str) -> None:
@@ -78,8 +80,10 @@ def test_specs_that_do_not_fit(colorizer: Colorizer, photo: Photo) -> None:
         colorizer.reproduce(photo, [ColoringSpec(seeds=(1,) * 4)])
     with pytest.raises(ValueError, match=r"^specs: expected at least one, got none"):
         colorizer.reproduce(photo, [])
-    with pytest.raises(ValueError, match=r"^reference: expected the photo that the spec's"):
+    with pytest.raises(ValueError, match=r"^reference: expected the photos that the spec's"):
         colorizer.reproduce(photo, [sample_spec(strength=0.5)])
+    with pytest.raises(ValueError, match=r"^style: expected the photo that the spec's"):
+        colorizer.reproduce(photo, [sample_spec(style=0.5)])
 
 
 # walk
@@ -97,10 +101,11 @@ def test_a_walk_begins_and_ends_with_the_samples(colorizer: Colorizer, photo: Ph
 
 def test_a_walk_between_specs(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
     start = sample_spec(3, temperature=0.5)
-    end = replace(sample_spec(3, strength=0.9).resampled([2], 11), temperature=0.0)
-    walk = colorizer.interpolate(photo, start, end, 3, hints=HINTS, reference=cup)
+    end = replace(sample_spec(3, style=0.9, strength=0.7).resampled([2], 11), temperature=0.0)
+    given: dict[str, Any] = {"hints": HINTS, "reference": [cup, photo], "style": cup}
+    walk = colorizer.interpolate(photo, start, end, 3, **given)
     for spec, ab in ((start, walk[0]), (end, walk[-1])):
-        (alone,) = colorizer.reproduce(photo, [spec], hints=HINTS, reference=cup)
+        (alone,) = colorizer.reproduce(photo, [spec], **given)
         np.testing.assert_array_equal(ab, alone.ab)
 
 
@@ -179,8 +184,8 @@ def test_resampling_changes_the_latents_of_these_levels_alone(
 def test_a_resampled_coloring_keeps_its_spec(
     colorizer: Colorizer, photo: Photo, cup: Photo
 ) -> None:
-    spec = sample_spec(3, temperature=0.7, strength=0.4)
-    (anew,) = specs(colorizer.resample(photo, spec, [64], 9, reference=cup))
+    spec = sample_spec(3, temperature=0.7, style=0.4, strength=0.6)
+    (anew,) = specs(colorizer.resample(photo, spec, [64], 9, reference=cup, style=cup))
     assert anew == replace(spec, seeds=(3, 3, 3, 3, 9))
 
 
@@ -226,6 +231,6 @@ def shipped() -> Colorizer:
 
 
 def test_shipped_weights_give_a_photo_its_own_colors(shipped: Colorizer, cup: Photo) -> None:
-    spec = ColoringSpec(seeds=(0,) * 5, strengths=ALL)
-    (ab,) = model_chroma(shipped.reproduce(cup, [spec], reference=cup))
+    spec = ColoringSpec(seeds=(0,) * 5, style_strengths=ALL)
+    (ab,) = model_chroma(shipped.reproduce(cup, [spec], style=cup))
     assert np.abs(ab - to_grid(cup.pixels)).max() <= 1e-2

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -71,6 +72,7 @@ USES: dict[str, Callable[[Colorizer, Any], NDArray[Any]]] = {
     "interpolate": lambda colorizer, one: colorizer.interpolate(one, 1, 2, 3),
     "decode_by_level": lambda colorizer, one: colorizer.decode_by_level(one, 1)[-1].ab,
     "uncertainty": lambda colorizer, one: colorizer.uncertainty(one, 5, level=0.5).map,
+    "likeness": lambda colorizer, one: colorizer.likeness(one, skimage.data.coffee()),
     "log_prob": lambda colorizer, one: colorizer.log_prob(one),
     "render": lambda colorizer, one: next(
         colorizer.render(one, np.zeros((1, 2, 64, 64), np.float32))
@@ -208,10 +210,11 @@ def test_samples_saved_from_other_forms_say_their_photo(
 def test_what_a_statement_does_not_determine_is_not_taken_for_the_commands(
     colorizer: Colorizer, path: Path, cup: Photo
 ) -> None:
-    (toward,) = colorizer.colorize(path, 1, reference=cup)
+    (toward,) = colorizer.colorize(path, 1, style=cup)
+    (alike,) = colorizer.colorize(path, 1, reference=cup)
     (varied,) = colorizer.resample(path, 3, (64,), 5)
     (plain,) = colorizer.resample(path, colorizer.colorize(path, 1)[0], colorizer.levels, 5)
-    assert toward.provenance.photo is None
+    assert toward.provenance.photo is alike.provenance.photo is None
     assert varied.provenance.photo is None
     assert plain.provenance == sampled(colorizer, path, 1, seed=5)[0].provenance
 

@@ -243,7 +243,7 @@ def test_principal_colorings_have_density_and_outputs(
         np.testing.assert_allclose(outputs[-1].ab, principal[number].model_ab, atol=0.05)
 
 
-# hints and a reference
+# hints and a style
 
 
 def test_principal_colorings_follow_hints(colorizer: Colorizer, photo: Photo) -> None:
@@ -262,20 +262,20 @@ def test_principal_colorings_follow_hints(colorizer: Colorizer, photo: Photo) ->
         assert (after < 0.25 * before).all()
 
 
-def test_principal_colorings_go_towards_a_reference(
+def test_principal_colorings_go_towards_a_style(
     colorizer: Colorizer, photo: Photo, cup: Photo
 ) -> None:
     plain = chroma(colorizer.colorize(photo, 2, seed=4, force=True))
-    none = colorizer.colorize(photo, 2, seed=4, reference=cup, strength=0, force=True)
+    none = colorizer.colorize(photo, 2, seed=4, style=cup, style_strength=0, force=True)
     np.testing.assert_array_equal(chroma(none), plain)
-    predictions = colorizer.colorize(photo, 2, seed=4, reference=cup, strength=0.8, force=True)
+    predictions = colorizer.colorize(photo, 2, seed=4, style=cup, style_strength=0.8, force=True)
     assert np.abs(chroma(predictions) - plain).mean((1, 2, 3)).min() > 1
-    again = colorizer.reproduce(photo, specs(predictions), reference=cup)
+    again = colorizer.reproduce(photo, specs(predictions), style=cup)
     np.testing.assert_array_equal(chroma(again), chroma(predictions))
-    with pytest.raises(ValueError, match=r"^reference: expected the photo"):
+    with pytest.raises(ValueError, match=r"^style: expected the photo"):
         colorizer.reproduce(photo, specs(predictions))
-    full = chroma(colorizer.colorize(photo, 1, seed=4, reference=cup, strength=1, force=True))
-    other = chroma(colorizer.colorize(photo, 1, seed=400, reference=cup, strength=1, force=True))
+    full = chroma(colorizer.colorize(photo, 1, seed=4, style=cup, style_strength=1, force=True))
+    other = chroma(colorizer.colorize(photo, 1, seed=400, style=cup, style_strength=1, force=True))
     first = chroma(colorizer.colorize(photo, 1, seed=4, force=True))
     assert np.abs(full - other).mean() < 0.5 * np.abs(full - first).mean()
 

@@ -1,115 +1,181 @@
-"""Colors carried over from a reference photo."""
+"""What looks alike in references gets their colors: with features of photos, and small weights."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+import skimage.data
 from numpy.typing import NDArray
-from torch import Tensor
+from PIL import Image
 
+from colorflow import photo_model
 from colorflow.color.grid import to_grid
-from colorflow.colorizer import ColoringSpec, Colorizer, Hint
+from colorflow.colorizer import Colorizer, Hint
 from colorflow.errors import PhotoError
-from colorflow.model.condition import Condition
-from colorflow.model.pyramid import ChromaPyramid
-from colorflow.photo import Photo
-from tests.colorizer.made import chroma, model_chroma, sampled
-from tests.small_weights import GAIN
+from colorflow.files import digest_of
+from colorflow.model.hints import cell_of
+from colorflow.model.likeness import Described, describe
+from colorflow.photo import Photo, photo_from_image, read_provenance
+from tests.colorizer.made import chroma, model_chroma, sampled, specs
 
-ALL = (1.0,) * 5
+Array = NDArray[np.float32]
 HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
 
 
-def pooled(ab: NDArray[np.float32], side: int) -> NDArray[np.float64]:
-    """Means over blocks of 128 atanh(ab / 128), which the levels split exactly."""
-    u = 128 * np.arctanh(ab.astype(np.float64) / 128)
-    factor = u.shape[-1] // side
-    return u.reshape(*u.shape[:-2], side, factor, side, factor).mean((-3, -1))
+@pytest.fixture(scope="module")
+def scene() -> Photo:
+    """Things that differ: a saucer, a spoon, coffee, a table."""
+    return photo_from_image(skimage.data.coffee()[:, :400])
 
 
-def test_strength_0_is_the_plain_sample(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
-    plain = sampled(colorizer, photo, n=2, temperature=0.9, seed=3)
-    given = sampled(colorizer, photo, n=2, temperature=0.9, seed=3, reference=cup, strength=0)
+def error(ab: Array, photo: Photo) -> float:
+    """Mean distance from the photo's own colors, CIELAB units."""
+    return float(np.linalg.norm(ab - to_grid(photo.pixels), axis=-3).mean())
+
+
+def half_of(photo: Photo, other: Photo, *, left: bool) -> Photo:
+    """The photo with the other one in place of a half."""
+    width = photo.width // 2
+    pixels = photo.pixels.copy()
+    cells = np.asarray(Image.fromarray(other.pixels).resize((photo.width, photo.height)))
+    here = np.s_[:, width:] if left else np.s_[:, :width]
+    pixels[here] = cells[here]
+    return photo_from_image(pixels)
+
+
+@pytest.mark.parametrize("samples", [False, True])
+def test_only_what_is_seen_changes_and_only_where_something_is_alike(
+    colorizer: Colorizer, photo: Photo, scene: Photo, *, samples: bool
+) -> None:
+    plain = colorizer.colorize(photo, 2, seed=3, samples=samples, force=True)
+    found = colorizer.model_of(photo, reference=scene).likeness
+    assert found is not None
+    np.testing.assert_array_equal(colorizer.likeness(photo, scene), found.weight)
+    assert found.weight.any()
+    assert not found.weight.all()
+    for strength in (0.0, 0.6, 1.0):
+        given = colorizer.colorize(
+            photo, 2, seed=3, samples=samples, force=True, reference=scene, strength=strength
+        )
+        np.testing.assert_array_equal(model_chroma(given), model_chroma(plain))
+        assert [one.log_prob for one in given] == [one.log_prob for one in plain]
+        wanted = chroma(plain) + strength * found.weight * (found.ab - chroma(plain))
+        np.testing.assert_allclose(chroma(given), wanted, atol=1e-3)
+        nowhere = found.weight == 0
+        np.testing.assert_array_equal(chroma(given)[..., nowhere], chroma(plain)[..., nowhere])
+
+
+def test_a_photo_gets_its_own_colors_from_itself_mirrored_or_not(
+    colorizer: Colorizer, scene: Photo
+) -> None:
+    mirrored = photo_from_image(np.ascontiguousarray(scene.pixels[:, ::-1]))
+    before = error(sampled(colorizer, scene, 1)[0].ab, scene)
+    for reference in (scene, mirrored):
+        (made,) = sampled(colorizer, scene, 1, reference=reference)
+        assert error(made.ab, scene) < 0.35 * before
+
+
+def test_each_reference_has_a_half(colorizer: Colorizer, scene: Photo, photo: Photo) -> None:
+    halves = [half_of(scene, photo, left=left) for left in (True, False)]
+    alone = [error(sampled(colorizer, scene, 1, reference=one)[0].ab, scene) for one in halves]
+    for references in (halves, tuple(reversed(halves))):
+        (made,) = sampled(colorizer, scene, 1, reference=references)
+        assert error(made.ab, scene) < 0.9 * min(alone)
+
+
+def test_what_nothing_looks_like_changes_nothing(colorizer: Colorizer, photo: Photo) -> None:
+    wall = np.full((90, 130, 3), (60, 90, 200), np.uint8)
+    assert not colorizer.likeness(photo, wall).any()
+    plain, given = sampled(colorizer, photo, 2), sampled(colorizer, photo, 2, reference=wall)
     np.testing.assert_array_equal(chroma(given), chroma(plain))
-    ignored = sampled(colorizer, photo, n=2, temperature=0.9, seed=3, strength=1)
-    np.testing.assert_array_equal(chroma(ignored), chroma(plain))
 
 
-@pytest.mark.parametrize("temperature", [0.0, 1.0])
-def test_strength_1_in_all_levels_gives_a_photo_its_own_colors(
-    colorizer: Colorizer, cup: Photo, temperature: float
+def test_hints_win(colorizer: Colorizer, photo: Photo) -> None:
+    for hint in HINTS:
+        (made,) = sampled(colorizer, photo, 1, hints=HINTS, reference=photo)
+        row, column = cell_of(hint, photo.height, photo.width)
+        np.testing.assert_allclose(made.ab[:, row, column], (hint.a, hint.b), atol=6)
+
+
+def test_the_same_references_give_the_same_pictures(
+    colorizer: Colorizer, photo: Photo, scene: Photo, cup: Photo
 ) -> None:
-    spec = ColoringSpec(seeds=(7,) * 5, temperature=temperature, strengths=ALL)
-    predictions = colorizer.reproduce(cup, [spec], reference=cup)
-    assert np.abs(predictions[0].model_ab - to_grid(cup.pixels)).max() <= 1e-2
+    references = [scene, cup]
+    made = colorizer.colorize(photo, 2, reference=references, strength=0.8, force=True)
+    assert [one.strength for one in specs(made)] == [0.8, 0.8]
+    again = colorizer.reproduce(photo, made, reference=references)
+    np.testing.assert_array_equal(chroma(again), chroma(made))
+    plain = colorizer.reproduce(photo, [one.spec for one in made], reference=references[:1])
+    assert np.abs(chroma(plain) - chroma(made)).max() > 1
+    (fine,) = colorizer.resample(photo, made[0], colorizer.levels, 5, reference=references)
+    (sample,) = sampled(colorizer, photo, 1, seed=5, reference=references, strength=0.8)
+    np.testing.assert_array_equal(fine.ab, sample.ab)
 
 
-def test_coarse_latents_are_the_references_and_fine_ones_are_sampled(
-    colorizer: Colorizer, photo: Photo, cup: Photo, encode: Callable[..., list[Tensor]]
+def test_weights_without_heads_take_references(headless: Colorizer, scene: Photo) -> None:
+    before = error(sampled(headless, scene, 1)[0].ab, scene)
+    (made,) = sampled(headless, scene, 1, reference=scene)
+    assert error(made.ab, scene) < 0.35 * before
+
+
+def test_each_reference_is_described_once(
+    weights: Path, photo: Photo, scene: Photo, cup: Photo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The reference's given its own lightness, the others those of the plain sample."""
-    ab = model_chroma(sampled(colorizer, photo, n=2, seed=3, reference=cup, strength=1))
-    plain_ab = model_chroma(sampled(colorizer, photo, n=2, seed=3))
-    got, plain = (
-        encode(photo, ab),
-        encode(photo, plain_ab),
-    )
-    wanted = encode(cup, to_grid(cup.pixels)[None])
-    for level in (0, 1):
-        assert (got[level] - wanted[level]).abs().max() < 0.01
-    for level in (2, 3, 4):
-        assert (got[level] - plain[level]).abs().max() < 0.01
-    assert np.abs(pooled(ab[0], 8) - pooled(ab[1], 8)).max() < 1e-3
-    assert np.abs(ab[0] - ab[1]).max() > 1
+    counted: list[Described] = []
+
+    def counting(*given: object) -> Described:
+        counted.append(describe(*given))  # type: ignore[arg-type]
+        return counted[-1]
+
+    monkeypatch.setattr(photo_model, "describe", counting)
+    colorizer = Colorizer.load(weights)
+    for one in (photo, scene, cup):
+        sampled(colorizer, one, 1, reference=[scene, cup])
+    assert len(counted) == 3 + 2
 
 
-def test_strength_goes_from_the_sample_to_the_reference_on_the_arc(
-    colorizer: Colorizer, photo: Photo, cup: Photo, encode: Callable[..., list[Tensor]]
+def test_files_state_the_references(
+    colorizer: Colorizer, scene: Photo, cup: Photo, tmp_path: Path
 ) -> None:
-    strengths = (0.0, 0.3, 0.6, 1.0)
-    ab = [
-        model_chroma(sampled(colorizer, photo, 1, 0.5, 3, reference=cup, strength=s))
-        for s in strengths
-    ]
-    steps = encode(photo, np.concatenate(ab))
-    for level in (0, 1):
-        first, *between, other = (z.double().flatten() for z in steps[level])
-        whole = torch.arccos(first @ other / first.norm() / other.norm())
-        for strength, z in zip(strengths[1:], between, strict=False):
-            turned = torch.arccos(first @ z / first.norm() / z.norm())
-            assert float(turned / whole) == pytest.approx(strength, abs=0.01)
-            length = (1 - strength) * first.norm() + strength * other.norm()
-            assert float(z.norm()) == pytest.approx(float(length), rel=0.01)
+    paths = [tmp_path / name for name in ("one.png", "other.png", "photo.png")]
+    for path, one in zip(paths, (scene, cup, cup), strict=True):
+        Image.fromarray(one.pixels).save(path)
+    *references, photo = paths
+    (made,) = sampled(colorizer, photo, 1, reference=references, strength=0.5)
+    made.save(tmp_path / "made.png")
+    said = read_provenance(tmp_path / "made.png")
+    assert said == made.provenance
+    assert said is not None
+    assert said.references == tuple(map(digest_of, references))
+    assert (said.strength, said.photo) == (0.5, digest_of(photo))
+    (unsaid,) = sampled(colorizer, photo, 1, reference=[references[0], cup])
+    assert (unsaid.provenance.references, unsaid.provenance.photo) == ((), None)
+    (unused,) = sampled(colorizer, photo, 1, reference=references, strength=0)
+    assert unused.provenance == sampled(colorizer, photo, 1)[0].provenance
 
 
-def test_hints_are_of_the_photo_and_not_of_its_reference(
-    colorizer: Colorizer,
-    cup: Photo,
-    pyramid: ChromaPyramid,
-    condition_of: Callable[..., Condition],
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda colorizer, photo, given: colorizer.colorize(photo, reference=given, strength=0),
+        lambda colorizer, photo, given: colorizer.interpolate(photo, 1, 2, 3, reference=given),
+        lambda colorizer, photo, given: colorizer.likeness(photo, [photo, given]),
+    ],
+)
+def test_a_gray_reference_is_refused(
+    use: Callable[..., object], colorizer: Colorizer, photo: Photo, gray: Photo
 ) -> None:
-    spec = ColoringSpec(seeds=(7,) * 5, strengths=ALL)
-    given = model_chroma(colorizer.reproduce(cup, [spec], reference=cup, hints=HINTS))
-    with torch.no_grad():
-        ab = torch.from_numpy(to_grid(cup.pixels))[None]
-        latents = pyramid.encode(ab, condition_of(cup), GAIN)
-        want = pyramid.decode(latents, condition_of(cup, HINTS), GAIN).numpy()
-    np.testing.assert_allclose(given, want, atol=0.01)
-    assert np.abs(given - to_grid(cup.pixels)).max() > 0.5
-
-
-def test_a_gray_reference_is_refused(colorizer: Colorizer, photo: Photo, gray: Photo) -> None:
     message = "^gray one: has no colors that could be carried over; choose a color photo"
     with pytest.raises(PhotoError, match=message):
-        colorizer.colorize(photo, reference=gray, strength=0, force=True)
-    with pytest.raises(PhotoError, match=message):
-        colorizer.interpolate(photo, 1, 2, 3, reference=gray)
+        use(colorizer, photo, gray)
 
 
-@pytest.mark.parametrize("strength", [-0.1, 1.01, float("nan")])
-def test_a_strength_out_of_range(colorizer: Colorizer, photo: Photo, strength: float) -> None:
-    with pytest.raises(ValueError, match=r"^strength: expected 0 to 1, got"):
-        colorizer.colorize(photo, reference=photo, strength=strength, force=True)
+def test_arguments_out_of_range(colorizer: Colorizer, photo: Photo) -> None:
+    for strength in (-0.1, 1.01, float("nan")):
+        with pytest.raises(ValueError, match=r"^strength: expected 0 to 1, got"):
+            colorizer.colorize(photo, reference=photo, strength=strength, force=True)
+    with pytest.raises(ValueError, match=r"^reference: expected at least one photo, got none"):
+        colorizer.likeness(photo, [])

@@ -204,8 +204,10 @@ def test_the_statement_says_everything(
             provenance,
             photo="0123456789abcdef",
             hints=hints,
-            reference=hints,
-            strength=0.7 if hints else None,
+            references=(hints, "0123456789abcdef") if hints else (),
+            strength=0.9 if hints else None,
+            style=hints,
+            style_strength=0.7 if hints else None,
         )
         assert provenance_in(f"before\n{whole.statement}\nafter") == whole
 
@@ -254,12 +256,23 @@ def test_a_digest_has_sixteen_digits(field: str) -> None:
             Provenance(1, 1.0, "m", **{field: wrong})
 
 
-@pytest.mark.parametrize(
-    ("reference", "strength"), [(None, 0.5), ("0" * 16, None), ("0" * 16, 1.5)]
-)
-def test_a_reference_has_a_strength(reference: str | None, strength: float | None) -> None:
-    with pytest.raises(ValueError, match="strength: expected"):
-        Provenance(1, 1.0, "m", reference=reference, strength=strength)
+@pytest.mark.parametrize(("digest", "strength"), [(None, 0.5), ("0" * 16, None), ("0" * 16, 1.5)])
+def test_references_and_a_style_have_a_strength(digest: str | None, strength: float | None) -> None:
+    with pytest.raises(ValueError, match=r"^strength: expected"):
+        Provenance(1, 1.0, "m", references=(digest,) if digest else (), strength=strength)
+    with pytest.raises(ValueError, match=r"^style_strength: expected"):
+        Provenance(1, 1.0, "m", style=digest, style_strength=strength)
+
+
+def test_a_reference_of_earlier_versions_is_a_style() -> None:
+    """They carried latents over, and knew no other way."""
+    digest = "00ff00ff00ff00ff"
+    style = replace(GIVEN, style=digest, style_strength=0.7)
+    assert provenance_in(f"{STATEMENT}, reference {digest}, strength 0.7") == style
+    assert provenance_in(f"{STATEMENT}, reference {digest}") is None  # edited by someone
+    alike = replace(GIVEN, references=(digest, digest), strength=0.5)
+    assert provenance_in(f"{STATEMENT}, references {digest} {digest} at 0.5") == alike
+    assert provenance_in(f"{STATEMENT}, references {digest} at most") is None
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -85,7 +85,12 @@ class FakeColorizer:
         self.calls.append((n, temperature, seed, samples))
         if photo.width == HELD_WIDTH:
             _wait_while_held()
-        plain = ColoringSpec(seeds=(seed,) * len(LEVELS), temperature=temperature, skin=skin)
+        plain = ColoringSpec(
+            seeds=(seed,) * len(LEVELS),
+            temperature=temperature,
+            skin=skin,
+            strength=strength if reference else 0.0,
+        )
         shares: tuple[float | None, ...] = (None,) * n if samples else fake_shares(n)
         specs = [
             plain.sample_spec(seed + i) if samples else plain.principal_spec(i, n) for i in range(n)

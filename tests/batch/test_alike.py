@@ -1,0 +1,291 @@
+"""`--alike`: an album in its own colors, whatever the order, the workers, and what is done."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from colorflow.batch import PhotoHints, PhotoOutcome, Settings, make_plan, run, run_in_process
+from colorflow.batch.alike import MOST_MEDOIDS, medoids, stages_of, work_off
+from colorflow.batch.reference import MOST_REFERENCES
+from colorflow.batch.settings import COLORS
+from colorflow.batch.task import PhotoTask
+from colorflow.cli import main
+from colorflow.colorizer import Colorizer, Hint
+from colorflow.photo import Provenance, read_photo, read_provenance
+from tests.batch.results import Save, difference
+from tests.cli.fake_run import usage_error
+from tests.small_weights import save_small_weights
+
+Printed = pytest.CaptureFixture[str]
+ALIKE = Settings(alike=True)
+HINT = Hint(20, 30, 40, -20)
+
+
+@pytest.fixture(scope="module")
+def hinting(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights that take hints."""
+    return save_small_weights(tmp_path_factory.mktemp("weights") / "hinting.safetensors", 3)
+
+
+@pytest.fixture(scope="module")
+def hinted(hinting: Path) -> Colorizer:
+    return Colorizer.load(hinting)
+
+
+@pytest.fixture
+def photos(tmp_path: Path, save_photo: Save) -> Path:
+    """A folder with six photos, so that two of those without hints stand for it."""
+    for number in range(6):
+        save_photo(tmp_path / "photos" / f"{number}.png", 9 * number)
+    return tmp_path / "photos"
+
+
+def said_in(folder: Path) -> dict[str, Provenance]:
+    found = {path.name: read_provenance(path) for path in sorted(folder.glob("*_a.png"))}
+    return {name: said for name, said in found.items() if said}
+
+
+def references(folder: Path) -> dict[str, tuple[str, ...]]:
+    return {name: said.references for name, said in said_in(folder).items()}
+
+
+# which photos stand for an album
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_medoid_is_the_best_one_beside_those_before(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(300, 4)).astype(np.float32)
+    distance = cdist(rows, rows)
+    for given in (0, 2):
+        chosen = list(range(given))
+        for one in medoids(rows, 3, given):
+            costs = [distance[:, [*chosen, other]].min(1).sum() for other in range(len(rows))]
+            assert costs[one] == pytest.approx(min(costs))
+            assert one not in chosen
+            chosen.append(one)
+
+
+def test_every_group_of_photos_has_a_medoid() -> None:
+    rng = np.random.default_rng(0)
+    group = np.repeat([0, 1, 2], [5, 40, 11])
+    middles = 20 * np.eye(3, 6)[group]
+    rows = (middles + rng.normal(size=(len(group), 6))).astype(np.float32)
+    assert sorted(group[medoids(rows, 3)]) == [0, 1, 2]
+    assert sorted(group[medoids(rows, 2, given=1)]) == [1, 2]
+    assert sorted(medoids(rows[:2], 5)) == [0, 1]
+    for one, other in combinations(range(3), 2):
+        assert group[medoids(rows[(group == one) | (group == other)], 1)] >= 0
+
+
+def tasks_of(count: int, hints: Sequence[int] = ()) -> list[PhotoTask]:
+    return [
+        PhotoTask(
+            path=Path(f"{number}.png"),
+            folder=Path("out"),
+            names=f"{number}_{{label}}.png",
+            hints=(HINT,) if number in hints else (),
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("count", "hints", "sizes"),
+    [
+        (1, (), (0, 1)), (3, (), (0, 1)), (20, (), (0, 4)), (200, (), (0, MOST_MEDOIDS)),
+        (20, (3,), (1, 4)), (5, range(5), (5, 0)), (40, range(12), (12, 4)),
+        (40, range(20), (MOST_REFERENCES, 0)), (2, (), (0, 1)), (0, (), (0, 0)),
+    ],
+)  # fmt: skip
+def test_how_many_photos_are_references(
+    count: int, hints: Sequence[int], sizes: tuple[int, int]
+) -> None:
+    tasks = tasks_of(count, hints)
+    rng = np.random.default_rng(count)
+    looks = {(task.path, None): rng.normal(size=5).astype(np.float32) for task in tasks}
+    first, second, others = stages_of(tasks, looks, ALIKE)
+    assert (len(first), len(second)) == sizes
+    assert all(task.hints for task in first)
+    assert not any(task.hints for task in second)
+    chosen = [*first, *second]
+    assert others == [task for task in tasks if task not in chosen]
+    shuffled = [tasks[index] for index in rng.permutation(count)]
+    assert stages_of(shuffled, looks, ALIKE)[:2] == (first, second)
+
+
+def test_a_photo_that_gets_no_colors_is_no_reference() -> None:
+    tasks = tasks_of(9)
+    looks = {(task.path, None): np.ones(3, np.float32) for task in tasks[:4]}
+    first, second, others = stages_of(tasks, looks, ALIKE)
+    assert (first, len(second), len(others)) == ([], 2, 7)
+    assert all(task in tasks[:4] for task in second)
+
+
+def test_a_run_that_is_stopped_while_it_looks_begins_nothing(tmp_path: Path) -> None:
+    plan = make_plan([], tmp_path, ALIKE)
+    plan.tasks = tasks_of(4)
+    looked: list[PhotoTask] = []
+
+    def stopped(tasks: Sequence[PhotoTask]) -> Iterator[PhotoOutcome]:
+        looked.extend(tasks)
+        yield tasks[0].outcome("done", looks=np.zeros(3, np.float32))
+
+    assert list(work_off(plan, stopped)) == []
+    assert len(looked) == 4
+    assert all(task.is_look for task in looked)
+
+
+# an album
+
+
+def test_the_others_take_the_colors_of_those_that_stand_for_the_album(
+    photos: Path, out: Path, colorizer: Colorizer
+) -> None:
+    outcomes = list(run_in_process(make_plan([photos], out, ALIKE), colorizer))
+    assert [one.status for one in outcomes] == ["done"] * 6
+    stated = references(out)
+    medoid = [name for name, given in stated.items() if not given]
+    assert len(medoid) == 2
+    assert len({given for given in stated.values() if given}) == 1
+    (other, *_) = (name for name in stated if name not in medoid)
+    path = photos / other.replace("_a", "")
+    (made,) = colorizer.colorize(path, 1, reference=[out / name for name in medoid])
+    assert difference(read_photo(out / other).pixels, made.render()) <= 1
+    (plain,) = colorizer.colorize(path, 1)
+    assert difference(read_photo(out / other).pixels, plain.render()) > 5
+    (alone,) = colorizer.colorize(photos / medoid[0].replace("_a", ""), 1)
+    assert difference(read_photo(out / medoid[0]).pixels, alone.render()) <= 1
+
+
+def test_neither_order_nor_workers_change_a_result(
+    photos: Path, tmp_path: Path, colorizer: Colorizer, weights: Path
+) -> None:
+    paths = sorted(photos.iterdir())
+    here = tmp_path / "here"
+    list(run_in_process(make_plan(paths, here, ALIKE), colorizer))
+    plan = make_plan(paths[::-1], tmp_path / "workers", ALIKE)
+    outcomes = list(run(plan, weights={COLORS: weights}, workers=2))
+    assert sorted(one.status for one in outcomes) == ["done"] * 6
+    assert said_in(tmp_path / "workers") == said_in(here)
+    for name in references(here):
+        both = (read_photo(folder / name).pixels for folder in (here, tmp_path / "workers"))
+        assert difference(*both) <= 1
+
+
+@pytest.mark.parametrize("is_reference", [True, False])
+def test_a_run_that_goes_on_changes_nothing(
+    photos: Path, out: Path, colorizer: Colorizer, *, is_reference: bool
+) -> None:
+    def statuses() -> list[str]:
+        plan = make_plan([photos], out, ALIKE, weights={COLORS: colorizer.digest})
+        return [one.status for one in plan.in_order(run_in_process(plan, colorizer))]
+
+    assert statuses() == ["done"] * 6
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert statuses() == ["skipped"] * 6
+    lost = [name for name, given in references(out).items() if bool(given) != is_reference]
+    for name in lost:
+        (out / name).unlink()
+    assert sorted(statuses()) == sorted(["done"] * len(lost) + ["skipped"] * (6 - len(lost)))
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_results_without_references_are_told_from_those_with_them(
+    photos: Path, out: Path, colorizer: Colorizer
+) -> None:
+    list(run_in_process(make_plan([photos], out, Settings()), colorizer))
+    outcomes = list(run_in_process(make_plan([photos], out, ALIKE), colorizer))
+    assert sorted(one.status for one in outcomes) == ["failed"] * 4 + ["skipped"] * 2
+    reasons = {one.reason for one in outcomes if one.status == "failed" and one.reason}
+    assert all("was made with other references, or without any" in reason for reason in reasons)
+
+
+def test_photos_with_hints_come_first_and_their_hints_are_told(
+    photos: Path, tmp_path: Path, hinted: Colorizer
+) -> None:
+    def stated(color: float, folder: str) -> dict[str, tuple[str, ...]]:
+        hints = {"4.png": PhotoHints((replace(HINT, a=color),))}
+        plan = make_plan([photos], tmp_path / folder, ALIKE, hints=hints)
+        order = [one.path.name for one in run_in_process(plan, hinted)]
+        assert order[0] == "4.png"
+        found = references(tmp_path / folder)
+        assert found["4_a.png"] == ()
+        medoid = {name for name, given in found.items() if len(given) == 1}
+        assert {f"{name[0]}_a.png" for name in order[1:3]} == medoid
+        assert sorted(map(len, found.values())) == [0, 1, 1, 3, 3, 3]
+        return found
+
+    red, green = stated(40, "red"), stated(-40, "green")
+    for name in red.keys() - {"4_a.png"}:
+        assert set(red[name]).isdisjoint(green[name]), "other hints make other references"
+
+
+def test_a_damaged_photo_costs_itself_alone(photos: Path, out: Path, weights: Path) -> None:
+    """A damaged photo is no reference, and the run goes on without it."""
+    (photos / "1.png").write_bytes((photos / "1.png").read_bytes()[:300])
+    plan = make_plan([photos], out, ALIKE)
+    statuses = {one.path.name: one.status for one in run(plan, weights={COLORS: weights})}
+    assert statuses == {f"{n}.png": "failed" if n == 1 else "done" for n in range(6)}
+    assert sorted(map(len, references(out).values())) == [0, 0, 2, 2, 2]
+
+
+def test_a_stopped_run_ends_in_between(photos: Path, out: Path, weights: Path) -> None:
+    stop = threading.Event()
+    plan = make_plan([photos], out, ALIKE)
+    outcomes = []
+    for outcome in run(plan, weights={COLORS: weights}, workers=2, stop=stop):
+        outcomes.append(outcome)
+        stop.set()
+    assert 1 <= len(outcomes) <= 2
+    assert all(given == () for given in references(out).values())
+
+
+def test_the_command(photos: Path, tmp_path: Path, in_process: None, capsys: Printed) -> None:
+    packed = shutil.make_archive(str(tmp_path / "album"), "zip", photos)
+    for inputs, output in ((photos, tmp_path / "out"), (packed, tmp_path / "colored.zip")):
+        command = ["colorize", str(inputs), "-o", str(output), "--alike", "--strength", "0.8"]
+        assert main(command) == 0
+        assert "6 done in " in capsys.readouterr().out
+        assert main(command) == 0
+        assert "6 skipped in " in capsys.readouterr().out
+    with zipfile.ZipFile(tmp_path / "colored.zip") as archive:
+        archive.extractall(tmp_path / "unpacked")
+    told = said_in(tmp_path / "out")
+    assert said_in(tmp_path / "unpacked") == told
+    assert sorted(str(said.strength) for said in told.values()) == ["0.8"] * 4 + ["None"] * 2
+
+
+def test_what_does_not_go_together(album: Path, tmp_path: Path, capsys: Printed) -> None:
+    command = ["colorize", str(album), "-o", str(tmp_path / "out"), "--alike"]
+    said = usage_error([*command, "--reference", str(album / "a.jpg")], capsys)
+    assert "--alike: not allowed with --reference" in said
+    assert "--crop auto: not allowed with --alike" in usage_error(
+        [*command, "--crop", "auto"], capsys
+    )
+    with pytest.raises(ValueError, match="alike: expected no references"):
+        Settings(alike=True, crop=True)
+
+
+@pytest.mark.parametrize(("place", "is_input"), [("memory://album", True), ("memory://out", False)])
+def test_an_album_elsewhere_is_fetched_first(
+    place: str, album: Path, tmp_path: Path, memory: object, capsys: Printed, *, is_input: bool
+) -> None:
+    import fsspec
+
+    if is_input:
+        files = fsspec.filesystem("memory")
+        files.pipe("/album/a.jpg", (album / "a.jpg").read_bytes())
+    inputs, output = (place, str(tmp_path / "out")) if is_input else (str(album), place)
+    assert main(["colorize", inputs, "-o", output, "--alike"]) != 0
+    assert "an album in its own colors is colored on this machine" in capsys.readouterr().err
