@@ -380,9 +380,9 @@ class Desk:
         self._page_has = now
         return edits
 
-    def page_has(self, **fields: Any) -> None:
-        """Note what the visitor has put into fields; without any, that the page is new."""
-        self._page_has = {**self._page_has, **fields} if fields else {}
+    def page_has(self, fields: dict[str, Any] | None = None) -> None:
+        """Note what the visitor has put into fields; by default, that the page is new."""
+        self._page_has = {} if fields is None else {**self._page_has, **fields}
 
     # photos
 
@@ -481,7 +481,7 @@ class Desk:
         if plan.shape != photo.plan.shape:  # marks are on what was cut out
             photo.plan, photo.places = replace(plan, marks=()), None
 
-    def repair(self, *, repairs: bool, fades: bool) -> None:
+    def repair(self, repairs: bool, fades: bool) -> None:
         """Take the switches of the repair."""
         photo = self.photo
         photo.plan = replace(photo.plan, repairs=repairs, fades=fades)
@@ -511,6 +511,10 @@ class Desk:
             raise ColorflowError(f"A photo takes {MOST_MARKS} changes; undo some first.")
         mark = mark_of(photo.form.base, points_of(points), radius)
         photo.plan = replace(photo.plan, marks=(*photo.plan.marks, mark))
+
+    def mark_place(self, across: int | None, down: int | None, radius: float) -> None:
+        """Do the same at a place that is given in numbers."""
+        self.mark([(across, down)], radius)
 
     def undo_mark(self) -> None:
         """Take the last change of the places back."""
@@ -638,7 +642,7 @@ class Desk:
 
     def take_coloring(
         self, photo: DeskPhoto, coloring: PhotoColoring, *, choose: bool = False
-    ) -> PhotoColoring:
+    ) -> None:
         """Add a coloring, unless it is there; a quick one is replaced by the same in full.
 
         Args:
@@ -665,7 +669,6 @@ class Desk:
         coloring = before or coloring
         if choose or photo.chosen is None:
             self.pick(photo, coloring)
-        return coloring
 
     def choose(self, index: int) -> None:
         """Show a coloring of the gallery; -1 is the photo itself.
@@ -689,8 +692,13 @@ class Desk:
         Raises:
             ColorflowError: the preview cannot be written.
         """
-        self.photo.saturation = saturation
-        self.pick(self.photo, self.photo.chosen)
+        if self.at:
+            self.at.saturation = saturation
+            self.pick(self.at, self.at.chosen)
+
+    def compare_with(self, is_gray: bool) -> None:
+        """Compare colorings with the photo's own colors, or with its gray."""
+        self.compares_gray = is_gray
 
     def require_chosen(self) -> PhotoColoring:
         """The coloring that is shown.

@@ -17,14 +17,7 @@ from PIL import Image
 
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import ColorflowError
-from colorflow.photo import (
-    Kind,
-    Photo,
-    Preparation,
-    count_pixels,
-    read_photo,
-    write_image,
-)
+from colorflow.photo import Kind, Photo, Preparation, count_pixels, read_photo, write_image
 from colorflow.ui.access import FILE_ROUTE
 from colorflow.ui.limits import MemoryBudget
 

@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from colorflow.enlarge.enlarger import Enlarger
     from colorflow.repair.repairer import Repairer
 
+NO_REPAIR = "This page cannot repair: the weights for it are not installed."
 SUFFIXES = {"Its own": None, "JPEG": ".jpg", "PNG": ".png"}
 """Formats of downloads; its own is JPEG for a JPEG, and PNG for all others."""
 _LIKELY_SAMPLES, _LIKELY_COLORS = 24, 6
@@ -90,7 +91,7 @@ _SHOW_SECONDS = 0.2
 """Time between two views of how far something is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Options:
     """Which colorings are wanted; arguments as those of `Colorizer.colorize`."""
 
@@ -252,7 +253,7 @@ class Worker:
                 desk.take_form(photo, photo.forms[plan])
             if plan.repairs and self.repairer is None:
                 photo.plan = photo.form.plan
-                desk.say("This page cannot repair: the weights for it are not installed.", bad=True)
+                desk.say(NO_REPAIR, bad=True)
         desk.wishes.pop("prepare", None)
         if any(photo.is_stale for photo in desk.photos):
             desk.want(
@@ -357,10 +358,7 @@ class Worker:
             began = time.perf_counter()
             with opened(form.photo.path, self.budget) as read:
                 (made,) = self.colorizer.reproduce(
-                    read,
-                    [spec],
-                    hints=photo.hints_on(form, hints),
-                    **self._referring(references),
+                    read, [spec], hints=photo.hints_on(form, hints), **self._referring(references)
                 )
                 coloring = self._written(photo, form, made, reduced(read), hints, references)
             seconds = time.perf_counter() - began
@@ -383,7 +381,8 @@ class Worker:
         asked: dict[str, Any] = {
             "skin": skin,
             "hints": photo.hints_on(form, hints),
-            **self._referring(references, options.strength),
+            "strength": options.strength,
+            **self._referring(references),
         }
         with opened(form.photo.path, self.budget) as read:
             small = reduced(read)
@@ -448,15 +447,10 @@ class Worker:
             **self._referring(coloring.references),
         }
 
-    def _referring(
-        self, references: Sequence[Reference], strength: float | None = None
-    ) -> dict[str, Any]:
-        """The arguments of `Colorizer` that carry colors over from references."""
-        if not references:
-            return {}
+    def _referring(self, references: Sequence[Reference]) -> dict[str, Any]:
+        """The argument of `Colorizer` that gives a photo the colors of what is alike."""
         pictures = [read_photo(one.picture) for one in references]
-        chosen = {} if strength is None else {"strength": strength}
-        return {"reference": pictures, **chosen}
+        return {"reference": pictures} if pictures else {}
 
     # what the model is asked
 
@@ -497,7 +491,8 @@ class Worker:
         """Show where the model is unsure of the colors of the photo."""
 
         def unsure(read: Photo, lightness: NDArray[np.float32]) -> NDArray[np.float32]:
-            return self.colorizer.uncertainty(read).at_full_size(lightness) / MOST_UNSURE
+            unsure: NDArray[np.float32] = self.colorizer.uncertainty(read).at_full_size(lightness)
+            return unsure / np.float32(MOST_UNSURE)
 
         self._mapped(desk, "unsure", unsure)
 
@@ -598,7 +593,7 @@ class Worker:
         except FAILURES as error:
             yield partial(desk.problems.append, Problem(photo.name, sentence(error)))
 
-    def zip(self, desk: Desk, format_: str, *, every: bool) -> None:
+    def zip(self, desk: Desk, format_: str, every: bool) -> None:
         """Put the colorings in full size into a zip.
 
         Raises:
@@ -629,14 +624,14 @@ class Worker:
 
     # files
 
-    def finish(self, desk: Desk, scale: int, format_: str, *, restore: bool) -> None:
+    def finish(self, desk: Desk, scale: int, restore: bool, format_: str) -> None:
         """Write what is shown in full size, or larger.
 
         Args:
             desk: the desk.
             scale: 1, 2 or 4.
+            restore: whether blur, noise and compression are taken out; counts for a larger size.
             format_: one of `SUFFIXES`.
-            restore: whether blur, noise and compression are taken out; for a larger size.
 
         Raises:
             ColorflowError: it would be too large, or there is nothing to write.
@@ -651,7 +646,13 @@ class Worker:
         def steps(wish: Wish) -> Iterator[Change]:
             began = time.perf_counter()
             written = self._full_size(
-                form, chosen, saturation, stem, SUFFIXES.get(format_), scale, restore=restore
+                form,
+                chosen,
+                saturation,
+                stem,
+                SUFFIXES.get(format_),
+                scale,
+                restore=restore and scale > 1,
             )
             for done in written:
                 if isinstance(done, float):

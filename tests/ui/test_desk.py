@@ -256,7 +256,7 @@ def test_saturation_of_what_is_shown_and_saved(
     color(desk, worker, n=2)
     desk.saturate(saturation)
     desk.choose(1)
-    worker.finish(desk, 1, "PNG", restore=False)
+    worker.finish(desk, 1, False, "PNG")
     fulfil(desk)
     expected = saturation * np.array(AB[1])
     assert desk.photo.shown
@@ -275,7 +275,7 @@ def test_a_file_has_the_photos_own_size_name_and_metadata(
     put(desk, worker, gray)
     color(desk, worker, n=1)
     assert desk.photo.is_unsaved
-    worker.finish(desk, 1, "Its own", restore=False)
+    worker.finish(desk, 1, False, "Its own")
     fulfil(desk)
     assert not desk.photo.is_unsaved
     assert file_of(desk).name == "grandma (1931)_a.jpg"
@@ -293,10 +293,10 @@ def test_larger_sizes_of_photos_that_are_colored_or_not(
 ) -> None:
     put(desk, worker, small)
     with pytest.raises(ColorflowError, match="as it came"):
-        worker.finish(desk, 1, "Its own", restore=False)
+        worker.finish(desk, 1, False, "Its own")
     if is_colored:
         color(desk, worker, n=1)
-    worker.finish(desk, 2, "JPEG", restore=False)
+    worker.finish(desk, 2, False, "JPEG")
     fulfil(desk)
     name = "small_a_x2_mean.jpg" if is_colored else "small_x2_mean.jpg"
     assert file_of(desk).name == name
@@ -310,7 +310,7 @@ def test_what_is_too_large_is_refused(desk: Desk, worker: Worker, gray: Path) ->
     put(desk, worker, gray)
     worker.budget.pixels = 10_000_000
     with pytest.raises(ColorflowError, match="would have 25 megapixels"):
-        worker.finish(desk, 4, "PNG", restore=False)
+        worker.finish(desk, 4, False, "PNG")
 
 
 # the print
@@ -339,7 +339,7 @@ def test_a_print_is_cut_out_turned_and_repaired(desk: Desk, worker: Worker, scan
     fulfil(desk)
     assert photo.form.photo.width == pytest.approx(HEIGHT, abs=4)
     color(desk, worker, n=1)
-    worker.finish(desk, 1, "PNG", restore=False)
+    worker.finish(desk, 1, False, "PNG")
     fulfil(desk)
     stated = read_statements(file_of(desk))
     assert stated.prepared

@@ -99,7 +99,7 @@ def acts_of(tab: ColorizeTab, photos: list[str], random_: random.Random) -> list
         return list(desk.photo.corners)
 
     def slide(desk: Desk) -> None:
-        desk.page_has(saturation=round(2 * share, 2))
+        desk.page_has({"saturation": round(2 * share, 2)})
         desk.saturate(round(2 * share, 2))
 
     act = random_.choice(("cut", "whole", "left", "right", "print0", "print1"))
@@ -125,7 +125,7 @@ def acts_of(tab: ColorizeTab, photos: list[str], random_: random.Random) -> list
         (partial(work.color_all, options=options), ("album",)),
         (partial(work.same_colors, options=options), ("album",)),
         (lambda desk: work.zip(desk, "JPEG", every=False), ("album",)),
-        (lambda desk: work.finish(desk, 1 + index % 2, "PNG", restore=False), ("finish",)),
+        (lambda desk: work.finish(desk, 1 + index % 2, False, "PNG"), ("finish",)),
         (lambda desk: desk.cancel(random_.choice(kinds)), ()),
     ]
 

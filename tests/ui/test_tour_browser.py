@@ -123,6 +123,7 @@ def test_a_print_on_a_bed_is_taken_home_in_color(
     expect(visitor.one(".stage[data-view=places] img")).to_have_count(2)
     visitor.expect_text("#prepare-views", "of the photo is repaired")
     visitor.settle()
+    visitor.one("#radius").get_by_text("Large").click()
     repaired = visitor.one("#prepare-views .good").inner_text()
     visitor.one(".stage").click(position={"x": 30, "y": 60})
     expect(visitor.one("#prepare-views .good")).not_to_have_text(repaired)
