@@ -87,8 +87,10 @@ class Desks:
         """The desk of a session; an empty one if the session is new, or idle for too long."""
         with self._lock:
             now = time.monotonic()
-            for name in [one for one, desk in self._desks.items() if now - desk.used > self._keep]:
-                shutil.rmtree(self._desks.pop(name).folder, ignore_errors=True)
+            for name, desk in list(self._desks.items()):
+                is_swept = bool(desk.photos) and not desk.folder.exists()
+                if is_swept or now - desk.used > self._keep:
+                    shutil.rmtree(self._desks.pop(name).folder, ignore_errors=True)
             if session not in self._desks:
                 folder = self._root / f"{DESK_PREFIX}{secrets.token_hex(8)}"
                 self._desks[session or ""] = Desk(folder, self._most_pixels)
@@ -340,7 +342,7 @@ class ColorizeTab:
         on(self.treat_all.click, lambda desk: desk.treat_as_gray(everything=True))
         on(self.unsure.click, work.unsure, works=("ask",))
         on(self.where.click, work.where_referred, works=("ask",))
-        on(self.reference.upload, work.add_references, [self.reference], works=("open",))
+        on(self.reference.upload, work.add_references, [self.reference], works=("ask",))
         references = self.parts["references"].select
         on(references, lambda desk, e: desk.remove_reference(int(e.index)), event=True)
 

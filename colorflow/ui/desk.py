@@ -422,6 +422,8 @@ class Desk:
         self._check(index, self.photos, "That photo is gone already.")
         gone = self.photos.pop(index)
         if self.at is gone:
+            for kind in ("color", "ask", "finish"):
+                self.wishes.pop(kind, None)
             self.view = "photo"
             self.at = self.photos[min(index, len(self.photos) - 1)] if self.photos else None
         shutil.rmtree(gone.folder, ignore_errors=True)

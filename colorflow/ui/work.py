@@ -241,7 +241,7 @@ class Worker:
                 reference = Reference(path.name, write_preview(picture, small.pixels, small))
                 yield partial(_take_reference, photo, reference)
 
-        desk.want("open", "Opening ...", steps)
+        desk.want("ask", "Opening ...", steps)
 
     # the print
 
@@ -420,9 +420,9 @@ class Worker:
             _caption(made.spec, made.share),
             f"{photo.upload.path.stem}_{name_of(made.spec)}",
         )
-        if hints:
-            count = f"{len(hints)} hint{'' if len(hints) == 1 else 's'}"
-            caption, stem = f"{caption}, {count}", f"{stem}_hints"
+        if hints:  # the name is that of the command
+            caption += f", {len(hints)} hint{'' if len(hints) == 1 else 's'}"
+            stem = f"{photo.upload.path.stem}_hints"
         if references:
             name = Path(references[0].name).stem
             caption, stem = f"{caption}, like {name}", f"{stem}_like_{name[:40]}"
