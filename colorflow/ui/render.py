@@ -15,7 +15,7 @@ from colorflow.batch.task import left_out_text, share_text
 from colorflow.colorizer import Hint
 from colorflow.photo import Kind
 from colorflow.ui.desk import Desk, DeskPhoto
-from colorflow.ui.photos import PhotoFile, file_url
+from colorflow.ui.photos import file_url
 from colorflow.ui.prepare import turned, turned_preview
 from colorflow.ui.status import line
 from colorflow.ui.swatches import MATERIALS, REACHES, Swatch
@@ -40,6 +40,21 @@ _ABOUT_KIND = {
     Kind.TINTED: "a toned photo (sepia or the like), colored as if it were gray",
     Kind.COLORED: "its own colors are left out",
 }
+_STILL = 'draggable="false"'
+_MAPS = {
+    "unsure": (
+        "Sure",
+        "Unsure",
+        "Where it is dark, the photo shows which colors it had; where it is bright, many colors "
+        "would suit it.",
+    ),
+    "reference": (
+        "Nothing alike",
+        "Alike",
+        "Where it is bright, something alike was found, and has given its colors.",
+    ),
+}
+"""What dark and bright mean on maps."""
 _LEFT_ALONE = (
     "This photo already has colors. If it is the scan of a gray photo, or to see it in other "
     "colors, treat it as gray."
@@ -77,19 +92,22 @@ def _state(desk: Desk) -> str:
     """Classes by which page.css shows what can be done."""
     photo, photos = desk.at, desk.photos
     has = {
-        "photo": photo is not None,
         "album": len(photos) + len(desk.waiting) > 1,
-        "coloring": photo is not None and photo.chosen is not None,
         "colorings": any(one.colorings for one in photos),
-        "own-colors": photo is not None and photo.has_colors,
-        "left-alone": photo is not None and photo.is_left_alone,
         "several-left-alone": sum(one.is_left_alone for one in photos) > 1,
-        "repairs": photo is not None and photo.plan.repairs,
-        "point": photo is not None and photo.points.target is not None,
-        "points": photo is not None and bool(photo.points.hints),
-        "references": photo is not None and bool(photo.references),
         "unsaved": any(one.is_unsaved for one in photos),
     }
+    if photo:
+        has |= {
+            "photo": True,
+            "coloring": photo.chosen,
+            "own-colors": photo.has_colors,
+            "left-alone": photo.is_left_alone,
+            "repairs": photo.plan.repairs,
+            "point": photo.points.target,
+            "points": photo.points.hints,
+            "references": photo.references,
+        }
     return f'<span hidden class="{" ".join(f"has-{name}" for name in has if has[name])}"></span>'
 
 
@@ -98,18 +116,15 @@ def _status(desk: Desk) -> str:
     for kind, wish in desk.wishes.items():
         text = wish.said if wish.is_begun else "Waiting for its turn ..."
         share = "" if wish.share is None else f' value="{wish.share:.3f}"'
-        said.append(
-            f'<div class="wish"><p class="good">{html.escape(text)}</p>'
-            f'<progress max="1"{share} aria-hidden="true"></progress>'
-            f"{_button('cancel', 'Cancel', kind, label=f'Cancel: {text}')}</div>"
-        )
+        bar = f'<progress max="1"{share} aria-hidden="true"></progress>'
+        cancel = _button("cancel", "Cancel", kind, aria_label=f"Cancel: {text}")
+        said.append(f'<div class="wish">{line(text)}{bar}{cancel}</div>')
     if desk.said:
         said.append(line(desk.said, bad=desk.is_bad))
     named = [f"{one.name}: {one.reason}" for one in desk.problems if not one.is_left_out]
     said += [line(one, bad=True) for one in named[:_MOST_SAID]]
-    if len(named) > _MOST_SAID:
-        more = f"{len(named) - _MOST_SAID} more; the contact sheet in the zip names all."
-        said.append(line(more, bad=True))
+    if (more := len(named) - _MOST_SAID) > 0:
+        said.append(line(f"{more} more; the contact sheet in the zip names all.", bad=True))
     if left_out := [one.name for one in desk.problems if one.is_left_out]:
         said.append(line(f"{left_out_text(left_out)}."))
     if desk.at and desk.at.is_left_alone and not desk.at.colorings:
@@ -121,19 +136,13 @@ def _strip(desk: Desk) -> str:
     """Small pictures of the photos as buttons."""
     tiles = []
     for index, one in enumerate(desk.photos):
-        name = html.escape(one.name)
+        picture = _image(one.form.photo.thumbnail, one.name, 'loading="lazy"')
         tick = '<span class="tick" role="img" aria-label="colored">✓</span>'
-        remove = _button("remove", "×", index, label=f"Take {one.name} away")
-        tiles.append(
-            f'<span><button type="button" data-act="look" data-index="{index}" title="{name}" '
-            f'aria-pressed="{str(one is desk.at).lower()}">'
-            f'<img src="{file_url(one.form.photo.thumbnail)}" alt="{name}" loading="lazy">'
-            f"{tick if one.colorings else ''}</button>"
-            f"{remove if one is desk.at else ''}</span>"
-        )
-    if not tiles:
-        return ""
-    return f'<div role="group" aria-label="Your photos" class="strip">{"".join(tiles)}</div>'
+        inside, is_at = f"{picture}{tick if one.colorings else ''}", one is desk.at
+        look = _button("look", inside, index, title=one.name, aria_pressed=is_at)
+        remove = _button("remove", "×", index, aria_label=f"Take {one.name} away")
+        tiles.append(f"<span>{look}{remove if is_at else ''}</span>")
+    return _group("Your photos", "strip", tiles)
 
 
 # the large picture
@@ -144,38 +153,32 @@ def _stage(desk: Desk, photo: DeskPhoto) -> str:
         return _frame(photo)
     if desk.view == "places" and photo.plan.repairs:
         return _places(photo)
-    form, after = photo.shown_form, photo.shown
-    before: Path | None = form.photo.preview
+    form, after, before = photo.shown_form, photo.shown, photo.shown_form.photo.preview
     if photo.chosen is None:
-        after = form.photo.preview
-        before = form.base.preview if form.photo is not form.base else None
+        after, before = before, form.base.preview
     elif photo.has_colors and desk.compares_gray:
         before = form.photo.gray
     assert after
-    how = "colored" if photo.chosen else "as it is"
-    marks = ""
-    if desk.view == "points":
-        marks = _marks(photo)
-    pictures = f'<img src="{file_url(after)}" alt="Your photo, {how}" draggable="false">'
-    if before:
-        pictures += (
-            f'<img class="before" src="{file_url(before)}" alt="Your photo before" '
-            'draggable="false"><span class="handle"></span>'
-            '<input type="range" min="0" max="100" step="2" value="50" '
-            'aria-label="Percent of the photo before">'
+    inside = _image(after, f"Your photo, {'colored' if photo.chosen else 'as it is'}", _STILL)
+    if before != after:
+        inside += (
+            f"{_image(before, 'Your photo before', f'{_STILL} class=before')}"
+            '<span class="handle"></span><input type="range" min="0" max="100" step="2" '
+            'value="50" aria-label="Percent of the photo before">'
         )
     kind = "has its own colors" if photo.is_left_alone else _ABOUT_KIND[photo.upload.kind]
-    hint = f"{html.escape(photo.name)}: {form.photo.width} × {form.photo.height} pixels, {kind}."
+    said = f"{photo.name}: {form.photo.width} × {form.photo.height} pixels, {kind}."
     if desk.view == "points":
-        hint = "Click a point whose color you know, then choose its color."
-    return _picture(form.photo, f"{pictures}{marks}", desk.view, hint)
+        said = "Click a point whose color you know, then choose its color."
+        inside += _marks(photo)
+    return _picture(desk.view, said, inside, form.photo.width, form.photo.height)
 
 
-def _picture(photo: PhotoFile, inside: str, view: str, said: str) -> str:
-    ratio = photo.width / photo.height
+def _picture(view: str, said: str, inside: str, width: int, height: int, *, turns: int = 0) -> str:
     return (
-        f'<p class="stage-hint">{said}</p><div class="stage-frame">'
-        f'<div class="stage" data-view="{view}" style="--ratio:{ratio:.4f}">{inside}'
+        f'<p class="stage-hint">{html.escape(said)}</p><div class="stage-frame">'
+        f'<div class="stage" data-view="{view}" style="--ratio:{width / height:.4f}" '
+        f'data-width="{width}" data-height="{height}" data-turns="{turns}">{inside}'
         '<button type="button" class="full" aria-label="Full screen">'
         '<svg viewBox="0 0 24 24" aria-hidden="true">'
         '<path d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"/></svg></button></div></div>'
@@ -185,24 +188,30 @@ def _picture(photo: PhotoFile, inside: str, view: str, said: str) -> str:
 def _marks(photo: DeskPhoto) -> str:
     """Buttons at the points, in their colors."""
     form, points, marks = photo.shown_form, photo.points, ""
-    for number, hint in enumerate(points.hints):
-        if place := photo.hints_on(form, (hint,)):
-            color = Swatch(photo.lightness_at(hint.row, hint.column), hint.a, hint.b)
-            current = " current" if number == points.current else ""
-            marks += (
-                f'<button type="button" class="mark{current}" data-act="hold" '
-                f'data-index="{number}" aria-label="Point {number + 1}: {color.name}" '
-                f'style="{_at(place[0].column, place[0].row, form.photo)};background:{color.hex}">'
-                f"{number + 1}</button>"
-            )
-    if points.new and (place := photo.hints_on(form, (Hint(*points.new, 0, 0),))):
-        at = _at(place[0].column, place[0].row, form.photo)
-        marks += f'<span class="mark current" style="{at}"></span>'
+    shown = list(enumerate(points.hints))
+    if points.new:
+        shown.append((-1, Hint(*points.new, 0, 0)))
+    for number, hint in shown:
+        if not (places := photo.hints_on(form, (hint,))):
+            continue
+        x, y = (
+            (places[0].column + 0.5) / form.photo.width,
+            (places[0].row + 0.5) / form.photo.height,
+        )
+        at = f"left:{100 * x:.3f}%;top:{100 * y:.3f}%"
+        if number < 0:
+            marks += f'<span class="mark current" style="{at}"></span>'
+            continue
+        color, current = _color_of(photo, hint), " current" if number == points.current else ""
+        marks += _button(
+            "hold",
+            f"{number + 1}",
+            number,
+            aria_label=f"Point {number + 1}: {color.name}",
+            class_=f"mark{current}",
+            style=f"{at};background:{color.hex}",
+        )
     return marks
-
-
-def _at(x: float, y: float, photo: PhotoFile) -> str:
-    return f"left:{100 * (x + 0.5) / photo.width:.3f}%;top:{100 * (y + 0.5) / photo.height:.3f}%"
 
 
 def _frame(photo: DeskPhoto) -> str:
@@ -217,49 +226,41 @@ def _frame(photo: DeskPhoto) -> str:
         said = f"{found} prints were found. Choose one, and cut it out; another one can follow."
     if photo.form.plan.frame:
         said = "This is cut out. Other corners can be cut out instead."
-    handles = fields = ""
+    inside = _image(turned_preview(upload, turns), "What was uploaded, with the frame", _STILL)
+    inside += (
+        f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">'
+        '<path class="outside"/><path class="inside"/></svg>'
+    )
+    fields = ""
     for number, name in enumerate(_CORNERS):
-        handles += f'<button type="button" class="corner" aria-label="{name} corner"></button>'
+        inside += f'<button type="button" class="corner" aria-label="{name} corner"></button>'
         for axis, most in (("across", width), ("down", height)):
             fields += (
                 f'<label>{name}, {axis}<input type="number" min="0" max="{most}" step="any" '
                 f'value="{corners[number][axis == "down"]:.1f}"></label>'
             )
-    inside = (
-        f'<img src="{file_url(turned_preview(upload, turns))}" alt="What was uploaded, with the '
-        f'frame that is cut out" draggable="false"><svg viewBox="0 0 {width} {height}" '
-        'preserveAspectRatio="none" aria-hidden="true"><path class="outside"/>'
-        f'<path class="inside"/></svg>{handles}'
-    )
     names = [f"Print {number + 1}" for number in range(found)] if found > 1 else ["Found print"]
     acts = [_button(f"print{number}", name) for number, name in enumerate(names[:found])]
-    acts += [
-        _button("cut", "Cut out", kind="primary"),
-        _button("whole", "Use the whole scan"),
-        _button("left", "Turn left"),
-        _button("right", "Turn right"),
-    ]
-    more = f'data-width="{width}" data-height="{height}" data-turns="{turns}"'
-    ratio = f'style="--ratio:{width / height:.4f}"'
+    acts.append(_button("cut", "Cut out", class_="primary"))
+    for act, text in (
+        ("whole", "Use the whole scan"),
+        ("left", "Turn left"),
+        ("right", "Turn right"),
+    ):
+        acts.append(_button(act, text))
     return (
-        f'<p class="stage-hint">{said}</p><div class="stage-frame"><div class="stage" '
-        f'data-view="frame" {ratio} {more}>{inside}</div></div>'
-        f'<div class="acts">{"".join(acts)}</div>'
-        "<details><summary>Give the corners in numbers</summary>"
-        f'<div class="corners">{fields}</div></details>'
+        f"{_picture('frame', said, inside, width, height, turns=turns)}"
+        f'<div class="acts">{"".join(acts)}</div><details><summary>Give the corners in numbers'
+        f'</summary><div class="corners">{fields}</div></details>'
     )
 
 
 def _places(photo: DeskPhoto) -> str:
     """What is cut out with what is repaired of it."""
-    base, places = photo.form.base, photo.places
-    inside = (
-        f'<img src="{file_url(base.preview)}" alt="Your photo; click it to add a place to '
-        'repair, or to take one back" draggable="false">'
-    )
-    said = "Damage is being looked for ..."
-    if places:
-        inside += f'<img src="{file_url(places)}" alt="What is repaired" draggable="false">'
+    base, said = photo.form.base, "Damage is being looked for ..."
+    inside = _image(base.preview, "Your photo; click it to add or take back a place", _STILL)
+    if photo.places:
+        inside += _image(photo.places, "What is repaired", _STILL)
         said = (
             "The colored places are repaired. Click one to leave it as it is; click or draw "
             "anywhere else to have that repaired, too."
@@ -267,7 +268,7 @@ def _places(photo: DeskPhoto) -> str:
     inside += (
         '<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true"><polyline/></svg>'
     )
-    return _picture(base, inside, "places", said)
+    return _picture("places", said, inside, base.width, base.height)
 
 
 # beside it
@@ -275,18 +276,18 @@ def _places(photo: DeskPhoto) -> str:
 
 def _gallery(photo: DeskPhoto) -> str:
     """The photo itself, and its colorings."""
-    gallery = photo.gallery
-    if not gallery:
-        return ""
     tiles = [(photo.form.photo.preview, "As it is", photo.chosen is None)]
-    tiles += [(one.preview, one.caption, one is photo.chosen) for one in gallery]
-    buttons = "".join(
-        f'<button type="button" data-act="choose" data-index="{index - 1}" '
-        f'aria-pressed="{str(is_chosen).lower()}"><img src="{file_url(picture)}" alt="" '
-        f'loading="lazy"><span>{html.escape(caption)}</span></button>'
+    tiles += [(one.preview, one.caption, one is photo.chosen) for one in photo.gallery]
+    buttons = [
+        _button(
+            "choose",
+            f"{_image(picture, '', 'loading=lazy')}<span>{html.escape(caption)}</span>",
+            index - 1,
+            aria_pressed=is_chosen,
+        )
         for index, (picture, caption, is_chosen) in enumerate(tiles)
-    )
-    return f'<div role="group" aria-label="Its colorings" class="gallery">{buttons}</div>'
+    ]
+    return _group("Its colorings", "gallery", buttons if len(buttons) > 1 else [])
 
 
 def _prepare(desk: Desk, photo: DeskPhoto) -> str:
@@ -295,65 +296,63 @@ def _prepare(desk: Desk, photo: DeskPhoto) -> str:
     if photo.plan.repairs:
         views["places"] = "The damage"
     shown = "photo" if desk.view == "points" else desk.view
-    buttons = "".join(
-        _button("view", name, view, pressed=view == shown) for view, name in views.items()
-    )
+    buttons = [_button("view", views[one], one, aria_pressed=one == shown) for one in views]
     said = ""
     if photo.form.plan.repairs:
-        said = "No damage was found; choose Most, or click the places that you see."
+        said = line("No damage was found; choose Most, or click the places that you see.")
         if photo.form.share:
-            said = f"{share_text(photo.form.share)} of the photo is repaired."
-    group = f'<div role="group" aria-label="Show large" class="acts">{buttons}</div>'
-    return f"{group}{line(said) if said else ''}"
+            said = line(f"{share_text(photo.form.share)} of the photo is repaired.")
+    return _group("Show large", "acts", buttons) + said
 
 
 def _points(desk: Desk, photo: DeskPhoto) -> str:
     """Colors for the point that gets the next one, and all points."""
-    points, parts = photo.points, []
+    points, parts = photo.points, ""
     if points.target:
         swatches = desk.swatches(photo)
-        found = swatches[len(MATERIALS) :]
-        looking = "<p>Looking for them ...</p>" if photo.likely is None else ""
-        parts += [
-            "<h3>Likely colors of this point</h3>",
-            looking or _swatches("Likely colors", found, len(MATERIALS)),
-            "<h3>What it may be</h3>",
-            _swatches("What it may be", swatches[: len(MATERIALS)], 0),
-        ]
+        materials, found = swatches[: len(MATERIALS)], swatches[len(MATERIALS) :]
+        likely = _swatches("Likely colors of this point", found, len(MATERIALS))
+        if photo.likely is None:
+            likely = "<p>Looking for likely colors ...</p>"
+        parts += likely + _swatches("What it may be", materials, 0)
     if points.hints:
         rows = "".join(_point(photo, index) for index in range(len(points.hints)))
-        parts += ["<h3>Your points</h3>", f'<ul class="points">{rows}</ul>']
+        parts += f'<h3>Your points</h3><ul class="points">{rows}</ul>'
     if points.held and points.current is not None:
-        parts.append(line(f"Point {points.current + 1}: click its new place, or choose a color."))
-    return "".join(parts) or "<p>Click a point of the photo whose color you know.</p>"
+        parts += line(f"Point {points.current + 1}: click its new place, or choose a color.")
+    return parts or "<p>Click a point of the photo whose color you know.</p>"
 
 
 def _swatches(label: str, swatches: Sequence[Swatch], first: int) -> str:
-    buttons = "".join(
-        f'<button type="button" class="swatch" data-act="pick" data-index="{index}">{_chip(one)}'
-        f"<span>{one.material or one.name}</span>"
-        + ("" if one.share is None else f"<small>{max(1, round(100 * one.share))} %</small>")
-        + "</button>"
-        for index, one in enumerate(swatches, first)
-    )
-    return f'<div role="group" aria-label="{label}" class="swatches">{buttons}</div>'
+    buttons = []
+    for index, one in enumerate(swatches, first):
+        share = "" if one.share is None else f"<small>{max(1, round(100 * one.share))} %</small>"
+        inside = f"{_chip(one)}<span>{one.material or one.name}</span>{share}"
+        buttons.append(_button("pick", inside, index, class_="swatch"))
+    return f"<h3>{label}</h3>{_group(label, 'swatches', buttons)}"
 
 
 def _point(photo: DeskPhoto, index: int) -> str:
     points, hint = photo.points, photo.points.hints[index]
-    color = Swatch(photo.lightness_at(hint.row, hint.column), hint.a, hint.b)
+    color = _color_of(photo, hint)
     reach = next(name for name, reach in REACHES.items() if reach == hint.reach)
     said = "" if hint.reach == "thing" else f"; {reach.lower()}"
     is_current = index == points.current
-    return (
-        f"<li{' class=current' if is_current else ''}>"
-        f'<button type="button" class="point" data-act="hold" data-index="{index}" '
-        f'aria-pressed="{str(is_current and points.held).lower()}" '
-        f'title="Move it, or change its color">{_chip(color)}<span>{index + 1}. {color.name}'
-        f"</span><small>{hint.column:.0f} across, {hint.row:.0f} down{said}</small></button>"
-        + _button("delete", "×", index, label=f"Delete point {index + 1}")
-        + "</li>"
+    place = f"<small>{hint.column:.0f} across, {hint.row:.0f} down{said}</small>"
+    hold = _button(
+        "hold",
+        f"{_chip(color)}<span>{index + 1}. {color.name}</span>{place}",
+        index,
+        class_="point",
+        title="Move it, or change its color",
+        aria_pressed=is_current and points.held,
     )
+    delete = _button("delete", "×", index, aria_label=f"Delete point {index + 1}")
+    return f"<li{' class=current' if is_current else ''}>{hold}{delete}</li>"
+
+
+def _color_of(photo: DeskPhoto, hint: Hint) -> Swatch:
+    return Swatch(photo.lightness_at(hint.row, hint.column), hint.a, hint.b)
 
 
 def _chip(swatch: Swatch) -> str:
@@ -362,35 +361,21 @@ def _chip(swatch: Swatch) -> str:
 
 def _references(photo: DeskPhoto) -> str:
     """The photos whose colors this one gets, and where they had something to say."""
-    tiles = "".join(
-        f'<span><img src="{file_url(one.picture)}" alt="{html.escape(one.name)}">'
-        + _button("unrefer", "×", index, label=f"Take {one.name} away")
-        + "</span>"
-        for index, one in enumerate(photo.references)
-    )
-    return (f'<div class="strip">{tiles}</div>' if tiles else "") + _map(photo, "reference")
+    tiles = []
+    for index, one in enumerate(photo.references):
+        remove = _button("unrefer", "×", index, aria_label=f"Take {one.name} away")
+        tiles.append(f"<span>{_image(one.picture, one.name)}{remove}</span>")
+    return _group("Photos in color", "strip", tiles) + _map(photo, "reference")
 
 
 def _map(photo: DeskPhoto, name: str) -> str:
     """A picture of where the model is unsure, or found the reference's colors."""
     if name not in photo.maps:
         return ""
-    low, high, said = {
-        "unsure": (
-            "Sure",
-            "Unsure",
-            "Where it is dark, the photo shows which colors it had; where it is bright, many "
-            "colors would suit it.",
-        ),
-        "reference": (
-            "Nothing alike",
-            "Alike",
-            "Where it is bright, something alike was found, and has given its colors.",
-        ),
-    }[name]
+    low, high, said = _MAPS[name]
     stops = ", ".join("rgb({}, {}, {})".format(*stop) for stop in STOPS)
     return (
-        f'<img class="map" src="{file_url(photo.maps[name])}" alt="Your photo; bright is: {high}">'
+        f"{_image(photo.maps[name], f'Your photo; bright is: {high}', 'class=map')}"
         f'<div class="scale"><span>{low}</span><span class="bar" style="background: '
         f'linear-gradient(90deg, {stops})"></span><span>{high}</span></div><p>{said}</p>'
     )
@@ -400,8 +385,7 @@ def _file(desk: Desk) -> str:
     """The last file that was made, as a link; listen.js follows it once."""
     if desk.finished is None:
         return ""
-    path = desk.finished.path
-    name = html.escape(path.name)
+    path, name = desk.finished.path, html.escape(desk.finished.path.name)
     return (
         f'<a download="{name}" href="{file_url(path)}" data-number="{desk.finished.number}">'
         f"Save {name} again</a>"
@@ -410,35 +394,31 @@ def _file(desk: Desk) -> str:
 
 def _examples() -> str:
     """The photos to try as buttons: half in gray, and half in color."""
-    buttons = "".join(
-        f'<button type="button" data-act="try" data-index="{index}">'
-        f'<img src="{_address(SAMPLE_PHOTOS / "colored" / name)}" alt="Photo to try:">'
-        f"<span>{html.escape(said)}</span></button>"
-        for index, (name, said) in enumerate(EXAMPLES.items())
-    )
-    return (
-        "<h2>Or try one of these</h2>"
-        f'<div role="group" aria-label="Photos to try" class="samples">{buttons}</div>'
-    )
+    buttons = []
+    for index, (name, said) in enumerate(EXAMPLES.items()):
+        data = base64.b64encode((SAMPLE_PHOTOS / "colored" / name).read_bytes()).decode("ascii")
+        picture = f'<img src="data:image/jpeg;base64,{data}" alt="Photo to try:">'
+        buttons.append(_button("try", f"{picture}<span>{said}</span>", index))
+    return f"<h2>Or try one of these</h2>{_group('Photos to try', 'samples', buttons)}"
 
 
-def _address(picture: Path) -> str:
-    """The picture itself, as the address of a picture."""
-    return f"data:image/jpeg;base64,{base64.b64encode(picture.read_bytes()).decode('ascii')}"
+# HTML
 
 
-def _button(
-    act: str,
-    text: str,
-    index: object = 0,
-    *,
-    label: str = "",
-    kind: str = "",
-    pressed: bool | None = None,
-) -> str:
-    named = f' aria-label="{html.escape(label)}"' if label else ""
-    state = "" if pressed is None else f' aria-pressed="{str(pressed).lower()}"'
-    return (
-        f'<button type="button" class="{kind}" data-act="{act}" data-index="{index}"{named}{state}>'
-        f"{text}</button>"
-    )
+def _group(label: str, kind: str, things: Sequence[str]) -> str:
+    inside = "".join(things)
+    return inside and f'<div role="group" aria-label="{label}" class="{kind}">{inside}</div>'
+
+
+def _image(path: Path, alt: str, more: str = "") -> str:
+    return f'<img src="{file_url(path)}" alt="{html.escape(alt)}" {more}>'
+
+
+def _button(act: str, inside: str, index: object = 0, **attributes: object) -> str:
+    """A button that sends its act and index; names of attributes have underscores for hyphens."""
+    attributes |= {"data-act": act, "data-index": index}
+    said = ""
+    for name, value in attributes.items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        said += f' {name.rstrip("_").replace("_", "-")}="{html.escape(text)}"'
+    return f'<button type="button"{said}>{inside}</button>'
