@@ -275,7 +275,7 @@ def _hints(page: Page, photos: Photos) -> None:
         expect(page.locator("#points .swatch small").first).to_be_visible()
         page.locator("#points [data-act=pick]").nth(swatch).click()
         expect(page.locator("button.mark")).to_have_count(number)
-        _says(page, "#status", "Colored in")
+        _says(page, "#status", "1 coloring in")
 
 
 def _click(picture: Locator, across: float, down: float) -> None:

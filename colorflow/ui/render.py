@@ -91,7 +91,7 @@ def render(desk: Desk) -> dict[str, str]:
 def _state(desk: Desk) -> str:
     """Classes by which page.css shows what can be done."""
     photo, photos = desk.at, desk.photos
-    has = {
+    has: dict[str, object] = {
         "album": len(photos) + len(desk.waiting) > 1,
         "colorings": any(one.colorings for one in photos),
         "several-left-alone": sum(one.is_left_alone for one in photos) > 1,

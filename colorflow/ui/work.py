@@ -101,6 +101,8 @@ class Options:
     skin: bool = True
     strength: float = 1.0
     """How far colors go towards those of the references, in [0, 1]."""
+    quick: bool = True
+    """Whether somebody waits for the first picture."""
 
 
 def run(desk: Desk, kind: WishKind) -> Iterator[None]:
@@ -146,6 +148,22 @@ def run(desk: Desk, kind: WishKind) -> Iterator[None]:
 def _fail(desk: Desk, wish: Wish, said: str) -> None:
     desk.say(said, bad=True)
     desk.wishes.pop(wish.kind, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is colored, and what is known of its colors."""
+
+    photo: DeskPhoto
+    form: Form
+    hints: Hints = ()
+    references: tuple[Reference, ...] = ()
+
+    def asked(self) -> dict[str, Any]:
+        """The arguments of `Colorizer` that say what is known."""
+        pictures = [read_photo(one.picture) for one in self.references]
+        hints = self.photo.hints_on(self.form, self.hints)
+        return {"hints": hints, **({"reference": pictures} if pictures else {})}
 
 
 class Worker:
@@ -299,12 +317,9 @@ class Worker:
 
         def steps(wish: Wish) -> Iterator[Change]:
             yield from self._making(desk, wish, photo)
-            began, before = time.perf_counter(), len(photo.colorings)
             with desk.lock:
-                given = photo.form, photo.points.hints, photo.references
-            for done, coloring in enumerate(self._colored(photo, *given, options), 1):
-                yield partial(_take, desk, wish, photo, coloring, done / options.n, done == 1)
-            yield partial(_said_of, desk, photo, before, time.perf_counter() - began)
+                subject = Subject(photo, photo.form, photo.points.hints, photo.references)
+            yield from self._adding(desk, wish, subject, self._colored(subject, options), options.n)
 
         desk.want("color", "Coloring ...", steps)
 
@@ -314,22 +329,17 @@ class Worker:
         Raises:
             ColorflowError: there is none.
         """
-        photo, chosen = desk.photo, desk.require_chosen()
-        seed = _next_seed(photo)
+        photo, chosen, seed = desk.photo, desk.require_chosen(), _next_seed(desk.photo)
+        subject = Subject(photo, chosen.form, chosen.hints, chosen.references)
         fine = [level for level in self.colorizer.levels if level > _COARSE_GRID]
 
-        def steps(wish: Wish) -> Iterator[Change]:
-            with opened(chosen.form.photo.path, self.budget) as read:
-                made = self.colorizer.resample(
-                    read, chosen.spec, fine, seed, n, **self._given(photo, chosen)
-                )
-                for done, one in enumerate(made, 1):
-                    coloring = self._written(
-                        photo, chosen.form, one, reduced(read), chosen.hints, chosen.references
-                    )
-                    yield partial(_take, desk, wish, photo, coloring, done / n, False)
+        def made(read: Photo) -> Iterator[Coloring]:
+            yield from self.colorizer.resample(read, chosen.spec, fine, seed, n, **subject.asked())
 
-        desk.want("color", "Coloring ...", steps)
+        colored = self._previewed(subject, made)
+        desk.want(
+            "color", "Coloring ...", lambda wish: self._adding(desk, wish, subject, colored, n)
+        )
 
     def recolor(self, desk: Desk, start: ColoringSpec | None = None) -> None:
         """Color the photo once, by its points as they are now.
@@ -338,119 +348,90 @@ class Worker:
             desk: the desk.
             start: what is colored by them; the chosen coloring by default, or the mean of all.
         """
-        photo, hints = desk.photo, desk.photo.points.hints
-        chosen, form = photo.chosen, photo.shown_form
-        references = chosen.references if chosen and start is None else ()
-        mean = PrincipalSpec(number=0, of=_PRINCIPAL, seed=0)
-        levels = (None,) * len(self.colorizer.levels)
-        spec = start or (
-            replace(chosen.spec, quick=False)
-            if chosen
-            else ColoringSpec(seeds=levels, principal=mean)
-        )
+        photo, chosen = desk.photo, desk.photo.chosen
+        spec, references = start, chosen.references if chosen and not start else ()
+        if spec is None and chosen:
+            spec = replace(chosen.spec, quick=False)
+        if spec is None:
+            mean = PrincipalSpec(number=0, of=_PRINCIPAL, seed=0)
+            spec = ColoringSpec(seeds=(None,) * len(self.colorizer.levels), principal=mean)
+        subject = Subject(photo, photo.shown_form, photo.points.hints, references)
         photo.treated_as_gray = True
-        if known := desk.known(photo, (form.plan, spec, hints, references)):
+        if known := desk.known(photo, (subject.form.plan, spec, subject.hints, references)):
             desk.wishes.pop("color", None)
             desk.pick(photo, known)
             return
 
-        def steps(wish: Wish) -> Iterator[Change]:
-            began = time.perf_counter()
-            with opened(form.photo.path, self.budget) as read:
-                (made,) = self.colorizer.reproduce(
-                    read, [spec], hints=photo.hints_on(form, hints), **self._referring(references)
-                )
-                coloring = self._written(photo, form, made, reduced(read), hints, references)
-            seconds = time.perf_counter() - began
-            yield partial(_take_recolored, desk, photo, coloring, f"Colored in {seconds:.1f} s.")
+        def made(read: Photo) -> Iterator[Coloring]:
+            yield from self.colorizer.reproduce(read, [spec], **subject.asked())
 
-        desk.want("color", "Coloring ...", steps)
+        colored = self._previewed(subject, made)
+        desk.want(
+            "color", "Coloring ...", lambda wish: self._adding(desk, wish, subject, colored, 1)
+        )
 
-    def _colored(
-        self,
-        photo: DeskPhoto,
-        form: Form,
-        hints: Hints,
-        references: tuple[Reference, ...],
-        options: Options,
-        *,
-        progressively: bool = True,
-    ) -> Iterator[PhotoColoring]:
+    def _colored(self, subject: Subject, options: Options) -> Iterator[PhotoColoring]:
         """Color a photo: samples come one by one; of others, a quick first one comes at once."""
-        n, temperature, skin = options.n, options.temperature, options.skin
-        asked: dict[str, Any] = {
-            "skin": skin,
-            "hints": photo.hints_on(form, hints),
-            "strength": options.strength,
-            **self._referring(references),
-        }
-        with opened(form.photo.path, self.budget) as read:
+        colorizer, n, temperature = self.colorizer, options.n, options.temperature
+        asked = {"skin": options.skin, "strength": options.strength, **subject.asked()}
+
+        def made(read: Photo) -> Iterator[Coloring]:
+            if options.samples:
+                first = _next_seed(subject.photo)
+                for seed in range(first, first + n):
+                    yield from colorizer.colorize(
+                        read, 1, temperature, seed, samples=True, force=True, **asked
+                    )
+            elif options.quick and not subject.hints and not subject.references:
+                for some in colorizer.colorize_progressively(
+                    read, n, temperature, skin=options.skin
+                ):
+                    yield from some
+            else:
+                yield from colorizer.colorize(read, n, temperature, force=True, **asked)
+
+        return self._previewed(subject, made)
+
+    def _previewed(
+        self, subject: Subject, make: Callable[[Photo], Iterator[Coloring]]
+    ) -> Iterator[PhotoColoring]:
+        """Colorings with their previews, each in a folder of its own."""
+        photo, hints, references = subject.photo, subject.hints, subject.references
+        with opened(subject.form.photo.path, self.budget) as read:
             small = reduced(read)
+            for made in make(read):
+                self.budget.disk.check()
+                caption, stem = _caption(made.spec, made.share), photo.upload.path.stem
+                stem = f"{stem}_{'hints' if hints else name_of(made.spec)}"  # as of the command
+                if hints:
+                    caption += f", {len(hints)} hint{'' if len(hints) == 1 else 's'}"
+                if references:
+                    name = Path(references[0].name).stem
+                    caption, stem = f"{caption}, like {name}", f"{stem}_like_{name[:40]}"
+                path = new_folder(photo.folder, "coloring-") / "preview"
+                yield PhotoColoring(
+                    form=subject.form,
+                    spec=made.spec,
+                    hints=hints,
+                    references=references,
+                    ab=made.ab,
+                    provenance=made.provenance,
+                    preview=write_colored(path, made.ab, small),
+                    caption=caption,
+                    stem=stem,
+                )
 
-            def made() -> Iterator[Coloring]:
-                if options.samples:
-                    first = _next_seed(photo)
-                    for seed in range(first, first + n):
-                        yield from self.colorizer.colorize(
-                            read, 1, temperature, seed, samples=True, force=True, **asked
-                        )
-                elif progressively and not hints and not references:
-                    for some in self.colorizer.colorize_progressively(
-                        read, n, temperature, 0, skin=skin
-                    ):
-                        yield from some
-                else:
-                    yield from self.colorizer.colorize(read, n, temperature, 0, force=True, **asked)
-
-            for one in made():
-                yield self._written(photo, form, one, small, hints, references)
-
-    def _written(
-        self,
-        photo: DeskPhoto,
-        form: Form,
-        made: Coloring,
-        small: Photo,
-        hints: Hints,
-        references: tuple[Reference, ...],
-    ) -> PhotoColoring:
-        """A coloring with its preview, in a folder of its own."""
-        self.budget.disk.check()
-        caption, stem = (
-            _caption(made.spec, made.share),
-            f"{photo.upload.path.stem}_{name_of(made.spec)}",
-        )
-        if hints:  # the name is that of the command
-            caption += f", {len(hints)} hint{'' if len(hints) == 1 else 's'}"
-            stem = f"{photo.upload.path.stem}_hints"
-        if references:
-            name = Path(references[0].name).stem
-            caption, stem = f"{caption}, like {name}", f"{stem}_like_{name[:40]}"
-        return PhotoColoring(
-            form=form,
-            spec=made.spec,
-            hints=hints,
-            references=references,
-            ab=made.ab,
-            provenance=made.provenance,
-            preview=write_colored(
-                new_folder(photo.folder, "coloring-") / "preview", made.ab, small
-            ),
-            caption=caption,
-            stem=stem,
-        )
-
-    def _given(self, photo: DeskPhoto, coloring: PhotoColoring) -> dict[str, Any]:
-        """The hints and references that a coloring was made with."""
-        return {
-            "hints": photo.hints_on(coloring.form, coloring.hints),
-            **self._referring(coloring.references),
-        }
-
-    def _referring(self, references: Sequence[Reference]) -> dict[str, Any]:
-        """The argument of `Colorizer` that gives a photo the colors of what is alike."""
-        pictures = [read_photo(one.picture) for one in references]
-        return {"reference": pictures} if pictures else {}
+    def _adding(
+        self, desk: Desk, wish: Wish, subject: Subject, colored: Iterator[PhotoColoring], n: int
+    ) -> Iterator[Change]:
+        """Put colorings beside those that are there; the first one is shown."""
+        began, before = time.perf_counter(), len(subject.photo.colorings)
+        for done, coloring in enumerate(colored, 1):
+            yield partial(_take, desk, wish, subject.photo, coloring, done / n, done == 1)
+        new, seconds = len(subject.photo.colorings) - before, time.perf_counter() - began
+        said = f"{new} coloring{'' if new == 1 else 's'} in {seconds:.1f} s."
+        same = "These colorings are here already; ask for more of them, or for single samples."
+        yield partial(desk.say, said if new else same)
 
     # what the model is asked
 
@@ -465,25 +446,19 @@ class Worker:
 
         def steps(wish: Wish) -> Iterator[Change]:
             places = photo.hints_on(form, (Hint(row, column, 0, 0),))
-            if not places:
-                return
-            at = places[0]
+            asked = Subject(photo, form, others).asked()
             with opened(form.photo.path, self.budget) as read:
                 samples = self.colorizer.colorize(
-                    read,
-                    _LIKELY_SAMPLES,
-                    samples=True,
-                    force=True,
-                    hints=photo.hints_on(form, others),
+                    read, _LIKELY_SAMPLES, samples=True, force=True, **asked
                 )
+                size = read.height, read.width
             ab = np.stack([one.ab for one in samples])
-            height, width = ab.shape[-2:]
-            size = form.photo
-            here = ab[
-                :, :, int(at.row) * height // size.height, int(at.column) * width // size.width
-            ]
-            found = tuple(likely(here, photo.lightness_at(row, column), _LIKELY_COLORS))
-            yield lambda: setattr(photo, "likely", found) if photo.points.target == target else None
+            for at in places:  # none if the point is not on the form
+                y, x = int(at.row) * ab.shape[2] // size[0], int(at.column) * ab.shape[3] // size[1]
+                here = ab[:, :, y, x]
+                found = tuple(likely(here, photo.lightness_at(row, column), _LIKELY_COLORS))
+                if photo.points.target == target:
+                    yield partial(setattr, photo, "likely", found)
 
         desk.want("ask", "Looking for likely colors ...", steps)
 
@@ -508,7 +483,8 @@ class Worker:
             raise ColorflowError("Choose a photo in color first, whose colors this one gets.")
 
         def likeness(read: Photo, _: object) -> NDArray[np.float32]:
-            return self.colorizer.likeness(read, self._referring(references)["reference"])
+            asked = Subject(photo, photo.form, (), references).asked()
+            return self.colorizer.likeness(read, asked["reference"])
 
         self._mapped(desk, "reference", likeness)
 
@@ -537,16 +513,13 @@ class Worker:
         if not desk.waiting and not _uncolored(desk):
             raise ColorflowError("All of them have colorings already.")
 
-        def steps(wish: Wish) -> Iterator[Change]:
+        def following(wish: Wish) -> Iterator[DeskPhoto]:
             tried: list[DeskPhoto] = []
             while (photo := _next_uncolored(desk, wish, tried)) is not None:
                 tried.append(photo)
-                yield from self._one_of_all(desk, wish, photo, options, None)
-                said = f"{len(tried)} of {len(desk.photos)} photos are colored."
-                yield partial(_progress, wish, len(tried) / len(desk.photos), said)
-            yield partial(desk.say, f"{len(tried)} photos are colored.")
+                yield photo
 
-        desk.want("album", "Coloring the album ...", steps)
+        self._color_several(desk, following, options)
 
     def same_colors(self, desk: Desk, options: Options) -> None:
         """Give all other photos the colors of what is chosen, with its hints and saturation.
@@ -559,39 +532,40 @@ class Worker:
         others = [one for one in desk.photos if one is not shown and not one.is_left_alone]
         if not others:
             raise ColorflowError("There is no other photo that could get these colors.")
+        one = replace(options, n=1, samples=False)
+        self._color_several(desk, lambda _: iter(others), one, reference)
 
-        def steps(wish: Wish) -> Iterator[Change]:
-            for done, photo in enumerate(others, 1):
-                one = replace(options, n=1, samples=False)
-                yield from self._one_of_all(desk, wish, photo, one, reference)
-                wish.said = f"{done} of {len(others)} photos have these colors."
-                yield partial(_progress, wish, done / len(others))
-            yield partial(
-                desk.say, f"{len(others)} photos have these colors, if they had to do with them."
-            )
-
-        desk.want("album", "Coloring the others ...", steps)
-
-    def _one_of_all(
+    def _color_several(
         self,
         desk: Desk,
-        wish: Wish,
-        photo: DeskPhoto,
+        photos: Callable[[Wish], Iterator[DeskPhoto]],
         options: Options,
-        reference: Reference | None,
-    ) -> Iterator[Change]:
-        """Color a photo of the album; what fails is told, and the next one follows."""
-        try:
+        reference: Reference | None = None,
+    ) -> None:
+        """Color photos of the album; what fails is told, and the next one follows."""
+        options = replace(options, quick=False)
+
+        def one(wish: Wish, photo: DeskPhoto) -> Iterator[Change]:
             yield from self._making(desk, wish, photo)
             with desk.lock:
-                hints = () if reference else photo.points.hints
-                references = (reference,) if reference else photo.references
-                form = photo.form
-            colored = self._colored(photo, form, hints, references, options, progressively=False)
-            for done, coloring in enumerate(colored):
+                subject = Subject(photo, photo.form, photo.points.hints, photo.references)
+            if reference:
+                subject = Subject(photo, subject.form, (), (reference,))
+            for done, coloring in enumerate(self._colored(subject, options)):
                 yield partial(desk.take_coloring, photo, coloring, choose=done == 0)
-        except FAILURES as error:
-            yield partial(desk.problems.append, Problem(photo.name, sentence(error)))
+
+        def steps(wish: Wish) -> Iterator[Change]:
+            done = 0
+            for done, photo in enumerate(photos(wish), 1):
+                try:
+                    yield from one(wish, photo)
+                except FAILURES as error:
+                    yield partial(desk.problems.append, Problem(photo.name, sentence(error)))
+                said = f"{done} of {len(desk.photos)} photos are colored."
+                yield partial(_progress, wish, done / len(desk.photos), said)
+            yield partial(desk.say, f"{done} photos are colored.")
+
+        desk.want("album", "Coloring the album ...", steps)
 
     def zip(self, desk: Desk, format_: str, every: bool) -> None:
         """Put the colorings in full size into a zip.
@@ -839,18 +813,6 @@ def _take(
 ) -> None:
     wish.share = min(1.0, share)
     desk.take_coloring(photo, coloring, choose=choose)
-
-
-def _take_recolored(desk: Desk, photo: DeskPhoto, coloring: PhotoColoring, said: str) -> None:
-    desk.take_coloring(photo, coloring, choose=True)
-    desk.say(said)
-
-
-def _said_of(desk: Desk, photo: DeskPhoto, before: int, seconds: float) -> None:
-    new = len(photo.colorings) - before
-    said = f"{new} coloring{'' if new == 1 else 's'} in {seconds:.1f} s."
-    same = "These colorings are here already; ask for more of them, or for single samples."
-    desk.say(said if new else same)
 
 
 def _take_file(desk: Desk, path: Path, said: str) -> None:

@@ -7,11 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from colorflow.batch.run import run_in_process
 
-from colorflow.batch.hints import read_hints
-from colorflow.batch.plan import make_plan
-from colorflow.batch.settings import Settings
+from colorflow.batch import Settings, make_plan, read_hints, run_in_process
 from colorflow.colorizer import Colorizer, Hint
 from colorflow.photo import read_photo
 from colorflow.ui.desk import Desk
