@@ -8,7 +8,7 @@
                   listen.js for buttons
     photos.py     photos as files: in full size, and small
     prepare.py    prints that are cut out, turned and repaired before they are colored
-    points.py     points that get colors, and files of them; swatches.py: the colors to choose from
+    hints.py      points that get colors, files of them, and the colors to choose from
     album.py      files and zips that come, and the zip that goes back
     status.py     sentences for visitors
     quiz.py       the tab with the quiz; quiz_html.py is its HTML, quiz.js its script

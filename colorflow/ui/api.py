@@ -24,9 +24,9 @@ from colorflow.enlarge.draws import MEAN
 from colorflow.errors import BatchError, ColorflowError
 from colorflow.limits import LARGEST_SEED, SCALES
 from colorflow.photo import Photo
+from colorflow.ui.hints import Hints, check_points
 from colorflow.ui.limits import WORK_QUEUE
 from colorflow.ui.photos import new_folder, opened
-from colorflow.ui.points import Hints, check_points
 from colorflow.ui.status import sentence
 from colorflow.ui.storage import API_PREFIX, VISITORS
 from colorflow.ui.work import Worker, name_of

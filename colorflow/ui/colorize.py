@@ -16,12 +16,12 @@ from colorflow.errors import ColorflowError
 from colorflow.limits import LARGEST_SATURATION
 from colorflow.photo import KINDS
 from colorflow.ui.desk import MOST_PHOTOS, Desk, WishKind, points_of
+from colorflow.ui.hints import REACHES, ab_of
 from colorflow.ui.limits import LONG_QUEUE, WORK_QUEUE, UploadSpace
 from colorflow.ui.photos import new_folder, storing
 from colorflow.ui.render import EXAMPLES, PARTS, SAMPLE_PHOTOS, render
 from colorflow.ui.status import FAILURES, Updates, sentence
 from colorflow.ui.storage import DESK_PREFIX, KEEP_SECONDS
-from colorflow.ui.swatches import REACHES, ab_of
 from colorflow.ui.work import NO_REPAIR, SUFFIXES, Options, Worker, run
 
 if TYPE_CHECKING:

@@ -43,8 +43,8 @@ from colorflow.color.full_resolution import lightness_of
 from colorflow.color.saturation import saturated
 from colorflow.errors import ColorflowError
 from colorflow.photo import Kind, Provenance, read_photo
+from colorflow.ui.hints import Hints, Points, Swatch, material_swatches
 from colorflow.ui.photos import PhotoFile, write_colored
-from colorflow.ui.points import Hints, Points
 from colorflow.ui.prepare import (
     MOST_MARKS,
     Corners,
@@ -55,7 +55,6 @@ from colorflow.ui.prepare import (
     moved,
     whole,
 )
-from colorflow.ui.swatches import Swatch, material_swatches
 
 if TYPE_CHECKING:
     from colorflow.coloring import ColoringSpec

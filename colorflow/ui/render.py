@@ -15,10 +15,10 @@ from colorflow.batch.task import left_out_text, share_text
 from colorflow.colorizer import Hint
 from colorflow.photo import Kind
 from colorflow.ui.desk import Desk, DeskPhoto
+from colorflow.ui.hints import MATERIALS, REACHES, Swatch
 from colorflow.ui.photos import file_url
 from colorflow.ui.prepare import turned, turned_preview
 from colorflow.ui.status import line
-from colorflow.ui.swatches import MATERIALS, REACHES, Swatch
 from colorflow.ui.work import STOPS
 
 SAMPLE_PHOTOS = Path(__file__).with_name("sample_photos")

@@ -51,6 +51,7 @@ from colorflow.ui.desk import (
     Wish,
     WishKind,
 )
+from colorflow.ui.hints import Hints, likely, read_points
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.photos import (
     NO_CHROMA,
@@ -62,10 +63,8 @@ from colorflow.ui.photos import (
     write_colored,
     write_preview,
 )
-from colorflow.ui.points import Hints, read_points
 from colorflow.ui.prepare import Form, Places, Plan, find_prints, make, whole
 from colorflow.ui.status import FAILURES, sentence
-from colorflow.ui.swatches import likely
 
 if TYPE_CHECKING:
     from colorflow.coloring import Coloring

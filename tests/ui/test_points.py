@@ -13,8 +13,16 @@ from skimage import color
 from colorflow.batch import PhotoHints
 from colorflow.colorizer import Hint
 from colorflow.errors import ColorflowError
-from colorflow.ui.points import MOST_POINTS, Points, read_points
-from colorflow.ui.swatches import MATERIALS, Swatch, ab_of, likely, material_swatches
+from colorflow.ui.hints import (
+    MATERIALS,
+    MOST_POINTS,
+    Points,
+    Swatch,
+    ab_of,
+    likely,
+    material_swatches,
+    read_points,
+)
 
 # points
 
