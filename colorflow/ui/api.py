@@ -29,7 +29,7 @@ from colorflow.ui.limits import WORK_QUEUE
 from colorflow.ui.photos import new_folder, opened
 from colorflow.ui.status import sentence
 from colorflow.ui.storage import API_PREFIX, VISITORS
-from colorflow.ui.work import Worker, name_of
+from colorflow.ui.work import DeskWorker, name_of
 
 ENDPOINTS = ("colorize", "enlarge")
 """Names of the calls."""
@@ -77,7 +77,7 @@ class Api:
         files: Gradio's folder, as `page_folder` yields it.
     """
 
-    def __init__(self, worker: Worker, files: Path) -> None:
+    def __init__(self, worker: DeskWorker, files: Path) -> None:
         self._worker, self._files = worker, files
         for name in ENDPOINTS:
             api(getattr(self, name), api_name=name, **WORK_QUEUE)

@@ -22,7 +22,7 @@ from colorflow.ui.photos import new_folder, storing
 from colorflow.ui.render import EXAMPLES, PARTS, SAMPLE_PHOTOS, render
 from colorflow.ui.status import FAILURES, Updates, sentence
 from colorflow.ui.storage import DESK_PREFIX, KEEP_SECONDS
-from colorflow.ui.work import NO_REPAIR, SUFFIXES, Options, Worker, run
+from colorflow.ui.work import NO_REPAIR, SUFFIXES, DeskWorker, Options, run
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
@@ -114,7 +114,7 @@ class ColorizeTab:
         enlarger: Enlarger | None = None,
         repairer: Repairer | None = None,
     ) -> None:
-        self.worker = Worker(colorizer, enlarger, repairer, space)
+        self.worker = DeskWorker(colorizer, enlarger, repairer, space)
         self.desks = Desks(space.root, space.budget.pixels)
         self.parts: dict[str, gr.HTML] = {}
         with gr.Column(elem_id="desk"):

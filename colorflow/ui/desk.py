@@ -49,7 +49,7 @@ from colorflow.ui.prepare import (
     MOST_MARKS,
     Corners,
     Form,
-    Plan,
+    PrintPlan,
     checked_corners,
     mark_of,
     moved,
@@ -77,7 +77,7 @@ _NO_PHOTO = "There is no photo here; choose one first."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reference:
+class ReferencePhoto:
     """A photo whose colors another one gets."""
 
     name: str
@@ -94,7 +94,7 @@ class PhotoColoring:
     spec: ColoringSpec
     hints: Hints
     """In pixels of the upload."""
-    references: tuple[Reference, ...]
+    references: tuple[ReferencePhoto, ...]
     ab: NDArray[np.float32]
     """Its colors as the model made them, CIELAB (2, h, w), on a small grid."""
     provenance: Provenance
@@ -140,18 +140,18 @@ class DeskPhoto:
     """What is colored: the upload, or what was made of it."""
     prints: tuple[Corners, ...] = ()
     """That were found in it."""
-    plan: Plan = field(default_factory=Plan)
+    plan: PrintPlan = field(default_factory=PrintPlan)
     """What it is to be; `form` follows."""
     corners: Corners = ()
     """Of the frame as it is shown, in pixels of the upload."""
-    forms: dict[Plan, Form] = field(default_factory=dict)
+    forms: dict[PrintPlan, Form] = field(default_factory=dict)
     """All that were made, with that of the upload."""
     places: Path | None = None
     """A picture of what is repaired."""
     points: Points = field(default_factory=Points)
     likely: tuple[Swatch, ...] | None = None
     """Colors that the point may have which gets the next color; None until they are known."""
-    references: tuple[Reference, ...] = ()
+    references: tuple[ReferencePhoto, ...] = ()
     colorings: list[PhotoColoring] = field(default_factory=list)
     """In the order in which they were made; they stay until the photo goes."""
     picked: PhotoColoring | None = None
@@ -362,7 +362,7 @@ class Desk:
     def fields(self) -> dict[str, Any]:
         """Values of the fields that the visitor and the desk change."""
         photo = self.at
-        plan = photo.plan if photo else Plan()
+        plan = photo.plan if photo else PrintPlan()
         return {
             "saturation": photo.saturation if photo else 1.0,
             "repairs": plan.repairs,

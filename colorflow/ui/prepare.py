@@ -1,8 +1,8 @@
 """What is done to a print before it is colored: cut out, turned, repaired, its tones brought back.
 
-A `Plan` says what is wished of an upload, and a `Form` is what was made by it. The upload and all
-forms stay, so that every step can be taken back at once. Between two clicks there are only files:
-the pixels of each form, where damage is likely (log odds), and the mask of what is repaired.
+A `PrintPlan` says what is wished of an upload, and a `Form` is what was made by it. The upload and
+all forms stay, so that every step can be taken back at once. Between two clicks there are only
+files: the pixels of each form, where damage is likely (log odds), and the mask of what is repaired.
 
 Coordinates are (x, y) in pixels of the upload; those of marks in pixels of what was cut out of it.
 """
@@ -61,7 +61,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class PrintPlan:
     """What a photo is to be before it is colored; by default what was uploaded."""
 
     frame: Corners | None = None
@@ -75,12 +75,12 @@ class Plan:
     marks: tuple[Mark, ...] = ()
 
     @property
-    def shape(self) -> Plan:
+    def shape(self) -> PrintPlan:
         """What it says of the cut and the orientation alone."""
-        return Plan(frame=self.frame, turns=self.turns)
+        return PrintPlan(frame=self.frame, turns=self.turns)
 
     @property
-    def plain(self) -> Plan:
+    def plain(self) -> PrintPlan:
         """The same without what does not matter: two plans that give one picture are equal then."""
         return self if self.repairs else replace(self, sensitivity=_SENSITIVITY, marks=())
 
@@ -92,14 +92,14 @@ class Form:
     photo: PhotoFile
     base: PhotoFile
     """The same before it was repaired: cut out and turned."""
-    plan: Plan = Plan()
+    plan: PrintPlan = PrintPlan()
     """A plain one."""
     share: float = 0.0
     """How much of it is repaired, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class RepairPlaces:
     """A picture of what will be repaired, to be put over a preview; transparent elsewhere."""
 
     picture: Path
@@ -190,7 +190,7 @@ def checked_corners(seen: Corners, turns: int, upload: PhotoFile, most: int) -> 
 
 
 def moved(
-    points: Sequence[tuple[float, float]], plan: Plan, upload: PhotoFile, *, back: bool = False
+    points: Sequence[tuple[float, float]], plan: PrintPlan, upload: PhotoFile, *, back: bool = False
 ) -> list[tuple[float, float]]:
     """Points of an upload in its form.
 
@@ -200,7 +200,7 @@ def moved(
         upload: the photo.
         back: whether they are points of the form, wanted in the upload.
     """
-    if not points or plan.shape == Plan():
+    if not points or plan.shape == PrintPlan():
         return list(points)
     corners = plan.frame or whole(upload.width, upload.height)
     width, height = Frame(corners).size
@@ -241,13 +241,13 @@ def mark_of(base: PhotoFile, points: Corners, radius: float) -> Mark:
 
 def make(
     upload: PhotoFile,
-    plan: Plan,
-    known: Mapping[Plan, Form],
+    plan: PrintPlan,
+    known: Mapping[PrintPlan, Form],
     prints: Sequence[Corners],
     repairer: Repairer | None,
     budget: MemoryBudget,
     folder: Path,
-) -> Iterator[float | Places | Form]:
+) -> Iterator[float | RepairPlaces | Form]:
     """Make what is planned: gives what share is done, and forms, of which the last is the result.
 
     Args:
@@ -296,8 +296,8 @@ def make(
 
 
 def _find(
-    base: PhotoFile, plan: Plan, repairer: Repairer, budget: MemoryBudget
-) -> Iterator[float | Places]:
+    base: PhotoFile, plan: PrintPlan, repairer: Repairer, budget: MemoryBudget
+) -> Iterator[float | RepairPlaces]:
     """Find damage, unless it is known, and decide which of it is repaired."""
     from colorflow.repair.repairer import mask_of
 
@@ -316,10 +316,10 @@ def _find(
     pixels = np.full((*alpha.shape, 3), _FOUND, np.uint8)
     # A name of its own for each: browsers keep what they have seen.
     path = base.folder / f"places-{time.monotonic_ns()}.png"
-    yield Places(write_preview(path, pixels, Photo(pixels=pixels, alpha=alpha)))
+    yield RepairPlaces(write_preview(path, pixels, Photo(pixels=pixels, alpha=alpha)))
 
 
-def _stated(plan: Plan, prints: Sequence[Corners]) -> Preparation:
+def _stated(plan: PrintPlan, prints: Sequence[Corners]) -> Preparation:
     """What files say of the cut: which of the prints it is, or the only one, cut by hand."""
     if plan.frame is None:
         return Preparation()

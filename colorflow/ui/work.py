@@ -1,8 +1,8 @@
 """What takes time on a desk: photos are opened, prepared, colored, and written in full size.
 
-Each method of `Worker` is called under the lock of a desk, takes what it needs, and makes a wish.
-`run` works on it. Its steps compute outside of the lock, and take it for a moment where they look
-at the desk again.
+Each method of `DeskWorker` is called under the lock of a desk, takes what it needs, and makes a
+wish. `run` works on it. Its steps compute outside of the lock, and take it for a moment where they
+look at the desk again.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from colorflow.ui.desk import (
     Finished,
     PhotoColoring,
     Problem,
-    Reference,
+    ReferencePhoto,
     Waiting,
     Wish,
     WishKind,
@@ -63,7 +63,7 @@ from colorflow.ui.photos import (
     write_colored,
     write_preview,
 )
-from colorflow.ui.prepare import Form, Places, Plan, find_prints, make, whole
+from colorflow.ui.prepare import Form, PrintPlan, RepairPlaces, find_prints, make, whole
 from colorflow.ui.status import FAILURES, sentence
 
 if TYPE_CHECKING:
@@ -150,13 +150,13 @@ def _fail(desk: Desk, wish: Wish, said: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ColoringTask:
     """What is colored, and what is known of its colors."""
 
     photo: DeskPhoto
     form: Form
     hints: Hints = ()
-    references: tuple[Reference, ...] = ()
+    references: tuple[ReferencePhoto, ...] = ()
 
     def asked(self) -> dict[str, Any]:
         """The arguments of `Colorizer` that say what is known."""
@@ -165,7 +165,7 @@ class Subject:
         return {"hints": hints, **({"reference": pictures} if pictures else {})}
 
 
-class Worker:
+class DeskWorker:
     """Makes wishes of desks, and the steps to fulfil them.
 
     Args:
@@ -255,7 +255,7 @@ class Worker:
                         raise PhotoError(path, reason)
                     small = reduced(read)
                 picture = new_folder(photo.folder, "reference-") / "reference.png"
-                reference = Reference(path.name, write_preview(picture, small.pixels, small))
+                reference = ReferencePhoto(path.name, write_preview(picture, small.pixels, small))
                 yield partial(_take_reference, photo, reference)
 
         desk.want("ask", "Opening ...", steps)
@@ -298,7 +298,7 @@ class Worker:
         )
         try:
             for step in made:
-                if isinstance(step, Places):
+                if isinstance(step, RepairPlaces):
                     yield partial(setattr, photo, "places", step.picture)
                 elif isinstance(step, Form):
                     yield partial(_take_form, desk, photo, step, plan)
@@ -317,7 +317,7 @@ class Worker:
         def steps(wish: Wish) -> Iterator[Change]:
             yield from self._making(desk, wish, photo)
             with desk.lock:
-                subject = Subject(photo, photo.form, photo.points.hints, photo.references)
+                subject = ColoringTask(photo, photo.form, photo.points.hints, photo.references)
             yield from self._adding(desk, wish, subject, self._colored(subject, options), options.n)
 
         desk.want("color", "Coloring ...", steps)
@@ -329,7 +329,7 @@ class Worker:
             ColorflowError: there is none.
         """
         photo, chosen, seed = desk.photo, desk.require_chosen(), _next_seed(desk.photo)
-        subject = Subject(photo, chosen.form, chosen.hints, chosen.references)
+        subject = ColoringTask(photo, chosen.form, chosen.hints, chosen.references)
         fine = [level for level in self.colorizer.levels if level > _COARSE_GRID]
 
         def made(read: Photo) -> Iterator[Coloring]:
@@ -354,7 +354,7 @@ class Worker:
         if spec is None:
             mean = PrincipalSpec(number=0, of=_PRINCIPAL, seed=0)
             spec = ColoringSpec(seeds=(None,) * len(self.colorizer.levels), principal=mean)
-        subject = Subject(photo, photo.shown_form, photo.points.hints, references)
+        subject = ColoringTask(photo, photo.shown_form, photo.points.hints, references)
         photo.treated_as_gray = True
         if known := desk.known(photo, (subject.form.plan, spec, subject.hints, references)):
             desk.wishes.pop("color", None)
@@ -369,7 +369,7 @@ class Worker:
             "color", "Coloring ...", lambda wish: self._adding(desk, wish, subject, colored, 1)
         )
 
-    def _colored(self, subject: Subject, options: Options) -> Iterator[PhotoColoring]:
+    def _colored(self, subject: ColoringTask, options: Options) -> Iterator[PhotoColoring]:
         """Color a photo: samples come one by one; of others, a quick first one comes at once."""
         colorizer, n, temperature = self.colorizer, options.n, options.temperature
         asked = {"skin": options.skin, "strength": options.strength, **subject.asked()}
@@ -392,7 +392,7 @@ class Worker:
         return self._previewed(subject, made)
 
     def _previewed(
-        self, subject: Subject, make: Callable[[Photo], Iterator[Coloring]]
+        self, subject: ColoringTask, make: Callable[[Photo], Iterator[Coloring]]
     ) -> Iterator[PhotoColoring]:
         """Colorings with their previews, each in a folder of its own."""
         photo, hints, references = subject.photo, subject.hints, subject.references
@@ -421,7 +421,12 @@ class Worker:
                 )
 
     def _adding(
-        self, desk: Desk, wish: Wish, subject: Subject, colored: Iterator[PhotoColoring], n: int
+        self,
+        desk: Desk,
+        wish: Wish,
+        subject: ColoringTask,
+        colored: Iterator[PhotoColoring],
+        n: int,
     ) -> Iterator[Change]:
         """Put colorings beside those that are there; the first one is shown."""
         began, before = time.perf_counter(), len(subject.photo.colorings)
@@ -445,7 +450,7 @@ class Worker:
 
         def steps(wish: Wish) -> Iterator[Change]:
             places = photo.hints_on(form, (Hint(row, column, 0, 0),))
-            asked = Subject(photo, form, others).asked()
+            asked = ColoringTask(photo, form, others).asked()
             with opened(form.photo.path, self.budget) as read:
                 samples = self.colorizer.colorize(
                     read, _LIKELY_SAMPLES, samples=True, force=True, **asked
@@ -482,7 +487,7 @@ class Worker:
             raise ColorflowError("Choose a photo in color first, whose colors this one gets.")
 
         def likeness(read: Photo, _: object) -> NDArray[np.float32]:
-            asked = Subject(photo, photo.form, (), references).asked()
+            asked = ColoringTask(photo, photo.form, (), references).asked()
             return self.colorizer.likeness(read, asked["reference"])
 
         self._mapped(desk, "reference", likeness)
@@ -527,7 +532,7 @@ class Worker:
             ColorflowError: nothing is chosen, or there are no others.
         """
         chosen, shown = desk.require_chosen(), desk.photo
-        reference = Reference(shown.upload.path.name, chosen.painted(shown.saturation))
+        reference = ReferencePhoto(shown.upload.path.name, chosen.painted(shown.saturation))
         others = [one for one in desk.photos if one is not shown and not one.is_left_alone]
         if not others:
             raise ColorflowError("There is no other photo that could get these colors.")
@@ -539,7 +544,7 @@ class Worker:
         desk: Desk,
         photos: Callable[[Wish], Iterator[DeskPhoto]],
         options: Options,
-        reference: Reference | None = None,
+        reference: ReferencePhoto | None = None,
     ) -> None:
         """Color photos of the album; what fails is told, and the next one follows."""
         options = replace(options, quick=False)
@@ -547,9 +552,9 @@ class Worker:
         def one(wish: Wish, photo: DeskPhoto) -> Iterator[Change]:
             yield from self._making(desk, wish, photo)
             with desk.lock:
-                subject = Subject(photo, photo.form, photo.points.hints, photo.references)
+                subject = ColoringTask(photo, photo.form, photo.points.hints, photo.references)
             if reference:
-                subject = Subject(photo, subject.form, (), (reference,))
+                subject = ColoringTask(photo, subject.form, (), (reference,))
             for done, coloring in enumerate(self._colored(subject, options)):
                 yield partial(desk.take_coloring, photo, coloring, choose=done == 0)
 
@@ -611,7 +616,7 @@ class Worker:
         """
         photo, chosen = desk.photo, desk.photo.chosen
         form, saturation, state = photo.shown_form, photo.saturation, photo.state
-        if chosen is None and scale == 1 and form.plan == Plan():
+        if chosen is None and scale == 1 and form.plan == PrintPlan():
             raise ColorflowError("This is your photo as it came; color it, or choose a size.")
         self.check_size(form.photo.pixels, scale)
         stem = chosen.stem if chosen else photo.upload.path.stem
@@ -792,11 +797,11 @@ def _take_found(
     desk.problems += problems
 
 
-def _take_reference(photo: DeskPhoto, reference: Reference) -> None:
+def _take_reference(photo: DeskPhoto, reference: ReferencePhoto) -> None:
     photo.references = (*photo.references, reference)
 
 
-def _take_form(desk: Desk, photo: DeskPhoto, form: Form, plan: Plan) -> None:
+def _take_form(desk: Desk, photo: DeskPhoto, form: Form, plan: PrintPlan) -> None:
     photo.forms[form.plan] = form
     if form.plan == plan or photo.form.plan.shape != plan.shape:
         desk.take_form(photo, form)

@@ -17,7 +17,7 @@ from benchmarks.page_pictures import chromium
 from colorflow.quiz.game import TRIALS
 from colorflow.ui.desk import Desk
 from colorflow.ui.limits import UploadSpace
-from colorflow.ui.work import Worker
+from colorflow.ui.work import DeskWorker
 from tests.quiz.album import save_album
 from tests.small_weights import save_small_weights
 from tests.ui.fake_colorizer import FakeColorizer, SmallEnlarger, SmallRepairer
@@ -88,10 +88,10 @@ def colorizer() -> FakeColorizer:
 
 
 @pytest.fixture
-def worker(colorizer: FakeColorizer, tmp_path: Path) -> Worker:
+def worker(colorizer: FakeColorizer, tmp_path: Path) -> DeskWorker:
     """What works on desks, with small weights."""
     space = UploadSpace(tmp_path / "root")
-    return Worker(colorizer, SmallEnlarger.load(), SmallRepairer.load(), space)  # type: ignore[arg-type]
+    return DeskWorker(colorizer, SmallEnlarger.load(), SmallRepairer.load(), space)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from skimage import data
 from colorflow.photo import Provenance
 from colorflow.ui.api import Api
 from colorflow.ui.storage import VISITORS
-from colorflow.ui.work import Worker
+from colorflow.ui.work import DeskWorker
 from tests.ui.fake_colorizer import FakeColorizer
 
 
@@ -29,13 +29,13 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def api(root: Path, worker: Worker) -> Api:
+def api(root: Path, worker: DeskWorker) -> Api:
     with gr.Blocks(analytics_enabled=False):
         return Api(worker, root)
 
 
 def test_results_are_rendered_without_a_float_plane_of_lightness(
-    worker: Worker, tmp_path: Path
+    worker: DeskWorker, tmp_path: Path
 ) -> None:
     """Beside the photo and the result itself, memory for strips of rows alone."""
     side = 2048

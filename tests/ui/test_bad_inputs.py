@@ -10,7 +10,7 @@ import pytest
 from colorflow.ui.desk import Desk
 from colorflow.ui.limits import Limits, UploadSpace
 from colorflow.ui.render import render
-from colorflow.ui.work import Worker
+from colorflow.ui.work import DeskWorker
 from tests.ui.bad_inputs import BAD_INPUTS, MEGABYTES, MEGAPIXELS, BadInput
 from tests.ui.handling import fulfil
 
@@ -27,7 +27,7 @@ def test_the_list_is_long_enough_and_says_what_it_claims() -> None:
 @pytest.mark.parametrize(
     "bad", [bad for bad in BAD_INPUTS if bad.says != "size"], ids=lambda bad: bad.label
 )
-def test_it_is_told_or_works(worker: Worker, desk: Desk, bad: BadInput, tmp_path: Path) -> None:
+def test_it_is_told_or_works(worker: DeskWorker, desk: Desk, bad: BadInput, tmp_path: Path) -> None:
     worker.budget.pixels = LIMITS.pixels
     worker.space = UploadSpace(tmp_path, LIMITS.megabytes, worker.budget)
     path = tmp_path / bad.name

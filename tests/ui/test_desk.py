@@ -19,7 +19,7 @@ from colorflow.ui import desk as desk_module
 from colorflow.ui.colorize import Desks
 from colorflow.ui.desk import Desk
 from colorflow.ui.render import render
-from colorflow.ui.work import Options, Worker, run
+from colorflow.ui.work import DeskWorker, Options, run
 from tests.ui.cracked_print import CRACK, HEIGHT, SPOT, WIDTH, cracked_print, save_scan
 from tests.ui.fake_colorizer import AB, FakeColorizer
 from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT, file_of, fulfil, pixels
@@ -31,13 +31,13 @@ def chroma_of(path: Path) -> np.ndarray:
     return np.asarray(lab[(lab[..., 0] > 30) & (lab[..., 0] < 70), 1:].mean(axis=0))
 
 
-def put(desk: Desk, worker: Worker, *paths: Path) -> None:
+def put(desk: Desk, worker: DeskWorker, *paths: Path) -> None:
     """Put photos on a desk."""
     worker.open(desk, list(paths))
     fulfil(desk)
 
 
-def color(desk: Desk, worker: Worker, **options: object) -> None:
+def color(desk: Desk, worker: DeskWorker, **options: object) -> None:
     """Color the photo."""
     worker.color(desk, Options(**options))  # type: ignore[arg-type]
     fulfil(desk)
@@ -63,7 +63,7 @@ def scan(tmp_path: Path) -> Path:
 
 
 def test_photos_come_as_files_and_zips_and_bad_ones_are_named(
-    desk: Desk, worker: Worker, gray: Path, small: Path, tmp_path: Path
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path, tmp_path: Path
 ) -> None:
     broken, archive = tmp_path / "broken.jpg", tmp_path / "1962.zip"
     broken.write_bytes(gray.read_bytes()[:3000])
@@ -82,7 +82,7 @@ def test_photos_come_as_files_and_zips_and_bad_ones_are_named(
 
 
 def test_what_is_opened_when_more_comes_is_not_lost(
-    desk: Desk, worker: Worker, gray: Path, small: Path
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path
 ) -> None:
     worker.open(desk, [gray])
     first = run(desk, "open")
@@ -94,7 +94,7 @@ def test_what_is_opened_when_more_comes_is_not_lost(
 
 
 def test_a_desk_takes_so_many_photos(
-    desk: Desk, worker: Worker, small: Path, gray: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, worker: DeskWorker, small: Path, gray: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("colorflow.ui.work.MOST_PHOTOS", 1)
     put(desk, worker, small, gray)
@@ -103,7 +103,7 @@ def test_a_desk_takes_so_many_photos(
 
 
 def test_a_photo_that_is_taken_away_takes_its_files_along(
-    desk: Desk, worker: Worker, gray: Path, small: Path
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path
 ) -> None:
     put(desk, worker, gray, small)
     color(desk, worker, n=2)
@@ -115,7 +115,7 @@ def test_a_photo_that_is_taken_away_takes_its_files_along(
     assert [one.name for one in desk.photos] == [small.name, gray.name], "it may come again"
 
 
-def test_a_desk_goes_after_its_last_action(tmp_path: Path, worker: Worker, small: Path) -> None:
+def test_a_desk_goes_after_its_last_action(tmp_path: Path, worker: DeskWorker, small: Path) -> None:
     desks = Desks(tmp_path, keep_seconds=100)
     desk, other = desks.of("a"), desks.of("b")
     assert desks.of("a") is desk
@@ -130,7 +130,7 @@ def test_a_desk_goes_after_its_last_action(tmp_path: Path, worker: Worker, small
 # colorings
 
 
-def test_colorings_stay_in_their_order(desk: Desk, worker: Worker, gray: Path) -> None:
+def test_colorings_stay_in_their_order(desk: Desk, worker: DeskWorker, gray: Path) -> None:
     put(desk, worker, gray)
     color(desk, worker, n=3)
     photo = desk.photo
@@ -154,7 +154,7 @@ def test_colorings_stay_in_their_order(desk: Desk, worker: Worker, gray: Path) -
     assert photo.gallery[-1].caption == "A: average of all, temperature 0.5"
 
 
-def test_the_quick_first_coloring_is_replaced(desk: Desk, worker: Worker, gray: Path) -> None:
+def test_the_quick_first_coloring_is_replaced(desk: Desk, worker: DeskWorker, gray: Path) -> None:
     put(desk, worker, gray)
     worker.color(desk, Options(n=2))
     steps, seen = run(desk, "color"), []
@@ -166,7 +166,7 @@ def test_the_quick_first_coloring_is_replaced(desk: Desk, worker: Worker, gray: 
 
 
 def test_results_of_an_old_wish_are_not_applied(
-    desk: Desk, worker: Worker, gray: Path, small: Path
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path
 ) -> None:
     put(desk, worker, gray, small)
     worker.color(desk, Options(n=5, samples=True))
@@ -184,7 +184,7 @@ def test_results_of_an_old_wish_are_not_applied(
     assert len(desk.photos[1].gallery) == 2
 
 
-def test_cancel_ends_its_own_kind(desk: Desk, worker: Worker, gray: Path, small: Path) -> None:
+def test_cancel_ends_its_own_kind(desk: Desk, worker: DeskWorker, gray: Path, small: Path) -> None:
     put(desk, worker, gray)
     worker.open(desk, [small])
     worker.color(desk, Options(n=3))
@@ -201,7 +201,7 @@ def test_cancel_ends_its_own_kind(desk: Desk, worker: Worker, gray: Path, small:
 
 
 def test_a_failure_is_told_and_ends_the_wish(
-    desk: Desk, worker: Worker, colorizer: FakeColorizer, gray: Path
+    desk: Desk, worker: DeskWorker, colorizer: FakeColorizer, gray: Path
 ) -> None:
     put(desk, worker, gray)
     colorizer.error = MemoryError()
@@ -213,7 +213,7 @@ def test_a_failure_is_told_and_ends_the_wish(
 
 
 def test_a_fault_of_the_program_leaves_no_wish(
-    desk: Desk, worker: Worker, colorizer: FakeColorizer, gray: Path
+    desk: Desk, worker: DeskWorker, colorizer: FakeColorizer, gray: Path
 ) -> None:
     put(desk, worker, gray)
     colorizer.error = ZeroDivisionError()
@@ -223,7 +223,7 @@ def test_a_fault_of_the_program_leaves_no_wish(
 
 
 def test_a_photo_with_colors_is_left_alone_until_it_is_treated_as_gray(
-    desk: Desk, worker: Worker, in_color: Path, gray: Path
+    desk: Desk, worker: DeskWorker, in_color: Path, gray: Path
 ) -> None:
     put(desk, worker, gray, in_color)
     worker.color_all(desk, Options(n=1))
@@ -250,7 +250,7 @@ def test_a_photo_with_colors_is_left_alone_until_it_is_treated_as_gray(
 
 @pytest.mark.parametrize("saturation", [0.0, 0.6, 1.3])
 def test_saturation_of_what_is_shown_and_saved(
-    desk: Desk, worker: Worker, gray: Path, saturation: float
+    desk: Desk, worker: DeskWorker, gray: Path, saturation: float
 ) -> None:
     put(desk, worker, gray)
     color(desk, worker, n=2)
@@ -270,7 +270,7 @@ def test_saturation_of_what_is_shown_and_saved(
 
 
 def test_a_file_has_the_photos_own_size_name_and_metadata(
-    desk: Desk, worker: Worker, gray: Path
+    desk: Desk, worker: DeskWorker, gray: Path
 ) -> None:
     put(desk, worker, gray)
     color(desk, worker, n=1)
@@ -289,7 +289,7 @@ def test_a_file_has_the_photos_own_size_name_and_metadata(
 
 @pytest.mark.parametrize("is_colored", [True, False])
 def test_larger_sizes_of_photos_that_are_colored_or_not(
-    desk: Desk, worker: Worker, small: Path, *, is_colored: bool
+    desk: Desk, worker: DeskWorker, small: Path, *, is_colored: bool
 ) -> None:
     put(desk, worker, small)
     with pytest.raises(ColorflowError, match="as it came"):
@@ -306,7 +306,7 @@ def test_larger_sizes_of_photos_that_are_colored_or_not(
     assert (stated.detail.scale, stated.colors is not None) == (2, is_colored)
 
 
-def test_what_is_too_large_is_refused(desk: Desk, worker: Worker, gray: Path) -> None:
+def test_what_is_too_large_is_refused(desk: Desk, worker: DeskWorker, gray: Path) -> None:
     put(desk, worker, gray)
     worker.budget.pixels = 10_000_000
     with pytest.raises(ColorflowError, match="would have 25 megapixels"):
@@ -316,7 +316,7 @@ def test_what_is_too_large_is_refused(desk: Desk, worker: Worker, gray: Path) ->
 # the print
 
 
-def test_a_print_is_cut_out_turned_and_repaired(desk: Desk, worker: Worker, scan: Path) -> None:
+def test_a_print_is_cut_out_turned_and_repaired(desk: Desk, worker: DeskWorker, scan: Path) -> None:
     put(desk, worker, scan)
     photo = desk.photo
     assert desk.view == "frame"
@@ -347,7 +347,7 @@ def test_a_print_is_cut_out_turned_and_repaired(desk: Desk, worker: Worker, scan
 
 
 def test_colorings_belong_to_the_form_that_they_were_made_on(
-    desk: Desk, worker: Worker, scan: Path
+    desk: Desk, worker: DeskWorker, scan: Path
 ) -> None:
     put(desk, worker, scan)
     photo = desk.photo
@@ -373,7 +373,7 @@ def test_colorings_belong_to_the_form_that_they_were_made_on(
     assert photo.colorings == [*first, cut]
 
 
-def test_places_of_a_repair(desk: Desk, worker: Worker, tmp_path: Path) -> None:
+def test_places_of_a_repair(desk: Desk, worker: DeskWorker, tmp_path: Path) -> None:
     path = tmp_path / "print.png"
     Image.fromarray(cracked_print()).save(path)
     put(desk, worker, path)
@@ -417,7 +417,7 @@ def test_places_of_a_repair(desk: Desk, worker: Worker, tmp_path: Path) -> None:
     ],
 )
 def test_corners_that_enclose_nothing(
-    desk: Desk, worker: Worker, scan: Path, corners: object, said: str
+    desk: Desk, worker: DeskWorker, scan: Path, corners: object, said: str
 ) -> None:
     put(desk, worker, scan)
     before = desk.photo.plan
@@ -427,7 +427,7 @@ def test_corners_that_enclose_nothing(
 
 
 def test_a_preparation_is_not_lost_by_one_of_another_photo(
-    desk: Desk, worker: Worker, gray: Path, small: Path
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path
 ) -> None:
     put(desk, worker, gray, small)
     for index in range(2):
@@ -438,7 +438,7 @@ def test_a_preparation_is_not_lost_by_one_of_another_photo(
     assert [one.form.plan.turns for one in desk.photos] == [1, 1]
 
 
-def test_coloring_prepares_first(desk: Desk, worker: Worker, gray: Path) -> None:
+def test_coloring_prepares_first(desk: Desk, worker: DeskWorker, gray: Path) -> None:
     put(desk, worker, gray)
     desk.put_corners("left", list(desk.photo.corners), 0)
     worker.prepare(desk)
@@ -453,7 +453,7 @@ def test_coloring_prepares_first(desk: Desk, worker: Worker, gray: Path) -> None
 
 @pytest.mark.parametrize("turns", range(4))
 def test_hints_keep_the_coordinates_of_the_upload(
-    desk: Desk, worker: Worker, colorizer: FakeColorizer, scan: Path, turns: int
+    desk: Desk, worker: DeskWorker, colorizer: FakeColorizer, scan: Path, turns: int
 ) -> None:
     put(desk, worker, scan)
     photo = desk.photo
@@ -488,7 +488,7 @@ def desk_corners(desk: Desk) -> list[tuple[float, float]]:
 
 
 def test_points_color_the_photo_and_undo_brings_back_what_was_there(
-    desk: Desk, worker: Worker, gray: Path
+    desk: Desk, worker: DeskWorker, gray: Path
 ) -> None:
     put(desk, worker, gray)
     photo = desk.photo
@@ -528,7 +528,7 @@ def test_points_color_the_photo_and_undo_brings_back_what_was_there(
 
 
 def test_a_reach_is_for_the_next_points_but_not_everything_alike(
-    desk: Desk, worker: Worker, gray: Path
+    desk: Desk, worker: DeskWorker, gray: Path
 ) -> None:
     put(desk, worker, gray)
     for reach in ("around", "alike"):
@@ -541,7 +541,7 @@ def test_a_reach_is_for_the_next_points_but_not_everything_alike(
 
 
 def test_hints_are_saved_for_another_day_with_their_coloring(
-    desk: Desk, worker: Worker, gray: Path, tmp_path: Path
+    desk: Desk, worker: DeskWorker, gray: Path, tmp_path: Path
 ) -> None:
     put(desk, worker, gray)
     with pytest.raises(ColorflowError, match="no points"):
@@ -573,7 +573,7 @@ def test_hints_are_saved_for_another_day_with_their_coloring(
 
 
 def test_colors_of_a_reference(
-    desk: Desk, worker: Worker, gray: Path, small: Path, in_color: Path
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path, in_color: Path
 ) -> None:
     put(desk, worker, gray)
     worker.add_references(desk, [small])
@@ -597,7 +597,7 @@ def test_colors_of_a_reference(
     assert [one.references for one in desk.photo.gallery][1:] == [()]
 
 
-def test_where_the_model_is_unsure(desk: Desk, worker: Worker, gray: Path) -> None:
+def test_where_the_model_is_unsure(desk: Desk, worker: DeskWorker, gray: Path) -> None:
     put(desk, worker, gray)
     worker.unsure(desk)
     fulfil(desk)
@@ -612,7 +612,7 @@ def test_where_the_model_is_unsure(desk: Desk, worker: Worker, gray: Path) -> No
 
 
 def test_an_album_is_colored_and_comes_back_in_a_zip(
-    desk: Desk, worker: Worker, small: Path, in_color: Path, tmp_path: Path
+    desk: Desk, worker: DeskWorker, small: Path, in_color: Path, tmp_path: Path
 ) -> None:
     archive = tmp_path / "1962.zip"
     with zipfile.ZipFile(archive, "w") as file:
@@ -645,7 +645,7 @@ def test_an_album_is_colored_and_comes_back_in_a_zip(
 
 
 def test_same_colors_for_the_album(
-    desk: Desk, worker: Worker, gray: Path, small: Path, in_color: Path
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path, in_color: Path
 ) -> None:
     put(desk, worker, gray, small, in_color)
     with pytest.raises(ColorflowError, match="Choose a coloring first"):
@@ -664,7 +664,7 @@ def test_same_colors_for_the_album(
 
 
 def test_an_album_goes_on_after_a_photo_that_fails(
-    desk: Desk, worker: Worker, gray: Path, small: Path
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path
 ) -> None:
     put(desk, worker, gray, small)
     desk.photos[0].upload.path.unlink()
@@ -678,7 +678,7 @@ def test_an_album_goes_on_after_a_photo_that_fails(
 
 
 def test_two_hundred_photos_are_shown_within_50_ms(
-    desk: Desk, worker: Worker, small: Path, tmp_path: Path
+    desk: Desk, worker: DeskWorker, small: Path, tmp_path: Path
 ) -> None:
     put(desk, worker, small)
     color(desk, worker, n=8)
@@ -692,7 +692,9 @@ def test_two_hundred_photos_are_shown_within_50_ms(
     assert (time.thread_time() - began) / 5 < 0.05
 
 
-def test_names_are_shown_as_text(desk: Desk, worker: Worker, small: Path, tmp_path: Path) -> None:
+def test_names_are_shown_as_text(
+    desk: Desk, worker: DeskWorker, small: Path, tmp_path: Path
+) -> None:
     name = tmp_path / "<b>&'.png"
     name.write_bytes(small.read_bytes())
     put(desk, worker, name)

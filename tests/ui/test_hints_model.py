@@ -15,7 +15,7 @@ from colorflow.ui.desk import Desk
 from colorflow.ui.hints import MATERIALS, material_swatches
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.render import SAMPLE_PHOTOS
-from colorflow.ui.work import Options, Worker
+from colorflow.ui.work import DeskWorker, Options
 from tests.small_weights import save_small_weights
 from tests.ui.handling import file_of, fulfil, pixels
 
@@ -31,7 +31,7 @@ def test_the_command_makes_the_picture_that_the_page_showed(
     hinted: Colorizer, desk: Desk, gray: Path, tmp_path: Path
 ) -> None:
     """From saved hints, which say on which coloring they were given."""
-    worker = Worker(hinted, None, None, UploadSpace(tmp_path / "root"))
+    worker = DeskWorker(hinted, None, None, UploadSpace(tmp_path / "root"))
     worker.open(desk, [gray])
     fulfil(desk)
     worker.color(desk, Options(3, 0.7))
