@@ -289,7 +289,9 @@ def _reference(page: Page, photos: Photos) -> None:
     _upload(page, "#upload", photos.garage)
     page.locator("#color > button").click()
     page.locator("#reference > button").click()
-    _upload(page, "#refer", photos.garage_in_color)
+    with page.expect_file_chooser() as chooser:
+        page.locator("#refer").click()
+    chooser.value.set_files(photos.garage_in_color)
     expect(page.locator("#references img")).to_have_count(1)
     _press(page, "#refer-go")
     expect(page.locator("#gallery button")).to_have_count(5)

@@ -247,9 +247,8 @@ class ColorizeTab:
 
     def _build_reference(self) -> None:
         gr.HTML(_ABOUT_REFERENCES, elem_id="reference-info")
-        options: dict[str, Any] = {"elem_id": "refer", "elem_classes": "photos"}
         self.reference = gr.UploadButton(
-            "Choose photos in color", file_count="multiple", size="sm", **options
+            "Choose photos in color", file_count="multiple", size="sm", elem_id="refer"
         )
         self._part("references")
         self.strength = _factor("Strength", 1, "How close the colors come to theirs.", "strength")

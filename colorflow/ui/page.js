@@ -19,8 +19,6 @@ const describe = () => {
         const words = label?.textContent.trim() ?? "Files";
         set(button, "aria-label", `${words}: choose files, or drop them here`);
     }
-    for (const input of document.querySelectorAll(".photos input[type=file]"))
-        set(input, "accept", PHOTOS);
     for (const input of document.querySelectorAll(".album input[type=file]"))
         set(input, "accept", `${PHOTOS},.zip`);
     // Gradio names each radio button apart. The arrow keys go through those that share a name.

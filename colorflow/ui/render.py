@@ -317,7 +317,7 @@ def _points(desk: Desk, photo: DeskPhoto) -> str:
         parts += likely + _swatches("What it may be", materials, 0)
     if points.hints:
         rows = "".join(_point(photo, index) for index in range(len(points.hints)))
-        parts += f'<h3>Your points</h3><ul class="points">{rows}</ul>'
+        parts += f'<h2>Your points</h2><ul class="points">{rows}</ul>'
     if points.held and points.current is not None:
         parts += line(f"Point {points.current + 1}: click its new place, or choose a color.")
     return parts or "<p>Click a point of the photo whose color you know.</p>"
@@ -329,7 +329,7 @@ def _swatches(label: str, swatches: Sequence[Swatch], first: int) -> str:
         share = "" if one.share is None else f"<small>{max(1, round(100 * one.share))} %</small>"
         inside = f"{_chip(one)}<span>{one.material or one.name}</span>{share}"
         buttons.append(_button("pick", inside, index, class_="swatch"))
-    return f"<h3>{label}</h3>{_group(label, 'swatches', buttons)}"
+    return f"<h2>{label}</h2>{_group(label, 'swatches', buttons)}"
 
 
 def _point(photo: DeskPhoto, index: int) -> str:

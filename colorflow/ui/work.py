@@ -122,7 +122,6 @@ def run(desk: Desk, kind: WishKind) -> Iterator[None]:
                     change = next(wish.steps, None)
                 except FAILURES as error:
                     change = partial(_fail, desk, wish, sentence(error))
-                share = wish.share
                 with desk.lock:
                     if desk.wishes.get(kind) is not wish:
                         return
@@ -133,7 +132,8 @@ def run(desk: Desk, kind: WishKind) -> Iterator[None]:
                     except FAILURES as error:
                         desk.say(sentence(error), bad=True)
                     desk.changed()
-                if share == wish.share or time.monotonic() - shown > _SHOW_SECONDS:
+                is_progress = isinstance(change, partial) and change.func is _progress
+                if not is_progress or time.monotonic() - shown > _SHOW_SECONDS:
                     shown = time.monotonic()
                     yield
     finally:
@@ -337,7 +337,9 @@ class DeskWorker:
 
         colored = self._previewed(subject, made)
         desk.want(
-            "color", "Coloring ...", lambda wish: self._adding(desk, wish, subject, colored, n)
+            "color",
+            "Coloring ...",
+            lambda wish: self._adding(desk, wish, subject, colored, n, choose=False),
         )
 
     def recolor(self, desk: Desk, start: ColoringSpec | None = None) -> None:
@@ -427,11 +429,14 @@ class DeskWorker:
         subject: ColoringTask,
         colored: Iterator[PhotoColoring],
         n: int,
+        *,
+        choose: bool = True,
     ) -> Iterator[Change]:
-        """Put colorings beside those that are there; the first one is shown."""
+        """Put n colorings beside those that are there, and show the first one if wanted."""
         began, before = time.perf_counter(), len(subject.photo.colorings)
         for done, coloring in enumerate(colored, 1):
-            yield partial(_take, desk, wish, subject.photo, coloring, done / n, done == 1)
+            is_chosen = choose and done == 1
+            yield partial(_take, desk, wish, subject.photo, coloring, done / n, is_chosen)
         new, seconds = len(subject.photo.colorings) - before, time.perf_counter() - began
         said = f"{new} coloring{'' if new == 1 else 's'} in {seconds:.1f} s."
         same = "These colorings are here already; ask for more of them, or for single samples."

@@ -82,6 +82,15 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a tab may make folders."""
+    folder = tmp_path / "root"
+    folder.mkdir()
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(folder))
+    return folder
+
+
+@pytest.fixture
 def colorizer() -> FakeColorizer:
     """A Colorizer that remembers its calls."""
     return FakeColorizer()

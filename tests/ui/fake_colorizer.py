@@ -102,7 +102,7 @@ class FakeColorizer:
         return made
 
     def colorize_progressively(
-        self, photo: Photo, n: int, temperature: float, seed: int, *, skin: bool = True
+        self, photo: Photo, n: int, temperature: float, seed: int = 0, *, skin: bool = True
     ) -> Iterator[list[Coloring]]:
         """The first coloring, which is quick, has half of the chroma."""
         made = self.colorize(photo, n, temperature, seed, force=True, skin=skin)

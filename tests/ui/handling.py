@@ -1,13 +1,17 @@
-"""What tests of a desk share: to work on its wishes, and to read its files."""
+"""What tests share: to work on a desk's wishes, and to read files and updates."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
+import gradio as gr
 import numpy as np
 from PIL import Image
 
 from colorflow.ui.desk import Desk
+from colorflow.ui.status import Updates
 from colorflow.ui.work import run
 
 SUBJECT = "Ada, 1931"
@@ -31,3 +35,18 @@ def file_of(desk: Desk) -> Path:
 def pixels(path: str | Path) -> np.ndarray:
     with Image.open(path) as image:
         return np.asarray(image)
+
+
+def value(updates: Updates, component: gr.components.Component) -> Any:
+    """The new value of a component, whether alone or within other properties."""
+    update = updates[component]
+    return update["value"] if isinstance(update, dict) else update
+
+
+def text(updates: Updates, component: gr.components.Component) -> str:
+    """A status line as it is read."""
+    return re.sub("<[^>]*>", "", value(updates, component))
+
+
+def is_problem(updates: Updates, component: gr.components.Component) -> bool:
+    return 'class="bad"' in value(updates, component)

@@ -118,8 +118,11 @@ def test_every_button_of_every_tab(
     visitor.one("#repairs input").check()
     visitor.succeed("repairs")
     visitor.open_tool("reference")
-    visitor.one("#refer input[type=file]").set_input_files(album[0])
+    by_kind, _ = visitor._files
+    visitor._files = by_kind, album[0]
+    visitor.one("#refer").click()
     visitor.succeed("refer")
+    visitor._files = by_kind, gray
     visitor.one("#refer-go").click()
     visitor.succeed("refer-go")
     visitor.open_tool("hints")

@@ -171,7 +171,9 @@ def test_an_album(browser: Browser, app: Page, album: list[Path], tmp_path: Path
     broken = folder / "broken.jpg"
     broken.write_bytes(b"nothing")
     visitor = Examiner(browser, app)
-    visitor.one("#upload-all input[type=file]").set_input_files(folder)
+    with visitor.page.expect_file_chooser() as chooser:
+        visitor.one("#upload-all").click()
+    chooser.value.set_files(folder)
     expect(visitor.one("#strip [data-act=look]")).to_have_count(4)
     visitor.expect_text("#status", "broken.jpg")
     visitor.put(album[0])
@@ -185,7 +187,9 @@ def test_an_album(browser: Browser, app: Page, album: list[Path], tmp_path: Path
     visitor.one("#strip [data-act=look]").first.click()
     visitor.one("#gallery button").nth(1).click()
     visitor.open_tool("reference")
-    visitor.one("#refer input[type=file]").set_input_files(album[0])
+    with visitor.page.expect_file_chooser() as chooser:
+        visitor.one("#refer").click()
+    chooser.value.set_files(album[0])
     expect(visitor.one("#references img")).to_have_count(1)
     visitor.one("#show-unsure").click()
     expect(visitor.one("#unsure img")).to_be_visible()
