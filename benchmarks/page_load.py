@@ -3,8 +3,8 @@
     python -m benchmarks.page_load --clients 5 --uploads 4
 
 Every client has its own address, which the page takes from the header of a local proxy. It uploads
-its photos and requests a preview of each of them at once through the HTTP interface: the first
-picture that somebody sees. When a preview is there, it requests all colorings of that photo in full
+its photos and requests one coloring of each of them at once through the HTTP interface: the first
+picture that somebody gets. When it is there, it requests all colorings of that photo in full
 size. An answer belongs to the photo with the same lightness, because colorizing keeps the
 lightness. The photos are different gray crops of scikit-image's pictures.
 """
@@ -36,7 +36,6 @@ from numpy.typing import NDArray
 from benchmarks.page_server import page_server
 from colorflow.color.full_resolution import lightness_of
 from colorflow.photo import read_photo
-from colorflow.ui.photos import reduced
 
 _MOST_SECONDS = 600
 """Limit for the start of the server, and for each answer."""
@@ -57,11 +56,11 @@ class LoadOutcome:
     mixed_up: int
     """Answers with a picture that has the lightness of another photo."""
     first_seconds: list[float]
-    """Seconds from request to preview, including upload and download."""
+    """Seconds from request to the first coloring, including upload and download."""
     first_processor_seconds: list[float]
     """Processor seconds of server and clients from the first request to the same moments."""
     seconds: list[float]
-    """The same to the answer in full size, from the request of the preview on."""
+    """The same to the answer in full size, from the request of the first on."""
     start_megabytes: float
     """Memory of the server before the run, with the model loaded."""
     peak_megabytes: float
@@ -115,7 +114,6 @@ def load(
         peak = _memory(process, "VmHWM")
     whole = [read_photo(photo) for photo in photos]
     known = [lightness_of(photo.pixels) for photo in whole]
-    small = [lightness_of(reduced(photo).pixels) for photo in whole]
     told = [(number, answer) for number, answer in enumerate(answers) if answer is not None]
     return LoadOutcome(
         asked=len(photos),
@@ -123,7 +121,7 @@ def load(
         busy=sum(one.busy for one in answers if one),
         mixed_up=sum(
             len(one.files) != colorings
-            or _closest(one.preview, small) != index
+            or _closest(one.first, known) != index
             or any(_closest(file, known) != index for file in one.files)
             for index, one in told
         ),
@@ -148,7 +146,7 @@ def _make_photos(folder: Path, count: int, size: tuple[int, int]) -> list[Path]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
-    preview: str
+    first: str
     first_seconds: float
     first_processor_seconds: float
     files: list[str]
@@ -174,10 +172,10 @@ class _ProcessorClock:
 
 
 def _ask(program: Client, photo: Path, colorings: int, clock: _ProcessorClock) -> _Answer | None:
-    """The preview and then the answer in full size; None if one of them does not come."""
+    """The first coloring and then all; None if one of them does not come."""
     started = time.perf_counter()
     try:
-        (preview,), busy = _colorings(program, photo, n=1, preview=True)
+        (first,), busy = _colorings(program, photo, n=1)
         first_seconds = time.perf_counter() - started
         first_processor_seconds = clock.seconds()
         files, busy_again = _colorings(program, photo, n=colorings)
@@ -185,7 +183,7 @@ def _ask(program: Client, photo: Path, colorings: int, clock: _ProcessorClock) -
         print(f"{photo.name}: {type(error).__name__}: {error}", file=sys.stderr)
         return None
     return _Answer(
-        preview=preview,
+        first=first,
         first_seconds=first_seconds,
         first_processor_seconds=first_processor_seconds,
         files=files,

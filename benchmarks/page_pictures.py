@@ -32,7 +32,7 @@ from benchmarks.page_server import page_server
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.photo import read_photo
 from colorflow.ui.photos import reduced
-from colorflow.ui.samples import COLORED, EXAMPLES, SAMPLE_PHOTOS
+from colorflow.ui.render import EXAMPLES, SAMPLE_PHOTOS
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
@@ -239,70 +239,63 @@ def _says(page: Page, selector: str, words: str) -> None:
 
 def _colorize(page: Page, photos: Photos) -> None:
     _upload(page, "#upload", photos.portrait)
+    _color(page)
+    page.locator("#gallery button").nth(3).click()
+    expect(page.locator("#gallery [aria-pressed=true]")).to_contain_text("C: ")
+
+
+def _color(page: Page) -> None:
+    """Color the photo four times."""
     _press(page, "#go")
-    _says(page, "#status", "colorings in")
-    page.locator("#gallery .thumbnail-item").nth(2).click()
-    expect(page.locator("#gallery .selected")).to_contain_text("C: ")
-    expect(page.locator("#compare img")).to_have_count(2)
-    _says(page, "#download", "pixels")
+    expect(page.locator("#gallery button")).to_have_count(5)
+    expect(page.locator("#status .wish")).to_have_count(0)
 
 
 def _landing(page: Page, photos: Photos) -> None:
-    expect(page.locator("#upload input[type=file]")).to_be_attached()
+    expect(page.locator(".samples button")).to_have_count(3)
 
 
 def _several(page: Page, photos: Photos) -> None:
     _upload(page, "#upload", photos.album)
-    _says(page, "#all-go", "Colorize all 3")
-    _press(page, "#all-go")
-    _says(page, "#all-download", "3 photos")
-    page.locator("#strip button").first.click()
-    expect(page.locator("#gallery .thumbnail-item")).to_have_count(4)
-    expect(page.locator("#compare img")).to_have_count(2)
-
-
-def _enlarge(page: Page, photos: Photos) -> None:
-    _upload(page, "#upload", photos.still)
-    _press(page, "#go")
-    expect(page.locator("#gallery .thumbnail-item")).to_have_count(4)
-    _says(page, "#download", "pixels")
-    page.locator("#size").get_by_text("×2").click()
-    expect(page.locator("#enlarge-samples .thumbnail-item")).to_have_count(4)
-    _says(page, "#enlarge-status", "pixels")
+    expect(page.locator("#strip [data-act=look]")).to_have_count(3)
+    _press(page, "#all")
+    expect(page.locator("#strip .tick")).to_have_count(3)
+    expect(page.locator("#status .wish")).to_have_count(0)
 
 
 def _hints(page: Page, photos: Photos) -> None:
-    _go_to(page, "Hints")
-    _upload(page, "#hints-upload", photos.still)
-    _says(page, "#hints-status", "Click a point")
-    picture = page.locator("#hints-picture img")
-    _click(picture, 0.47, 0.6)
-    _says(page, "#hints-status", "Now choose the color")
-    _press(page, "#hints-use")
-    expect(page.locator("#hints-points .point")).to_have_count(1)
-    _says(page, "#hints-status", "Colored in")
-    _click(picture, 0.12, 0.85)
-    _says(page, "#hints-status", "Now choose the color")
-    page.locator("#hints-swatches [data-act=pick]").first.click()
-    expect(page.locator("#hints-points .point")).to_have_count(2)
-    _says(page, "#hints-status", "Colored in")
+    _upload(page, "#upload", photos.still)
+    _color(page)
+    page.locator("#color > button").click()
+    page.locator("#hints > button").click()
+    picture = page.locator("#stage .stage")
+    for number, (across, down, swatch) in enumerate(((0.47, 0.6, -1), (0.12, 0.85, 0)), 1):
+        expect(page.locator(".stage[data-view=points]")).to_be_visible()
+        _click(picture, across, down)
+        expect(page.locator("#points .swatch small").first).to_be_visible()
+        page.locator("#points [data-act=pick]").nth(swatch).click()
+        expect(page.locator("button.mark")).to_have_count(number)
+        _says(page, "#status", "1 coloring in")
 
 
 def _click(picture: Locator, across: float, down: float) -> None:
     """Click a point, given as fractions of the picture's width and height."""
-    box = loaded(picture).bounding_box()
+    box = loaded(picture.locator("img").first).bounding_box()
     assert box is not None
     picture.click(position={"x": across * box["width"], "y": down * box["height"]})
 
 
 def _reference(page: Page, photos: Photos) -> None:
-    _go_to(page, "Reference")
-    _upload(page, "#reference-photo", photos.garage)
-    _upload(page, "#reference-reference", photos.garage_in_color)
-    _press(page, "#reference-go")
-    _says(page, "#reference-status", "Colored in")
-    expect(page.locator("#reference-compare img")).to_have_count(2)
-    _says(page, "#reference-download", "pixels")
+    _upload(page, "#upload", photos.garage)
+    page.locator("#color > button").click()
+    page.locator("#reference > button").click()
+    with page.expect_file_chooser() as chooser:
+        page.locator("#refer").click()
+    chooser.value.set_files(photos.garage_in_color)
+    expect(page.locator("#references img")).to_have_count(1)
+    _press(page, "#refer-go")
+    expect(page.locator("#gallery button")).to_have_count(5)
+    expect(page.locator("#status .wish")).to_have_count(0)
 
 
 def _quiz(page: Page, photos: Photos) -> None:
@@ -338,7 +331,7 @@ def color_samples(colorizer: Colorizer) -> None:
         middle = small.width // 2
         picture[:, :middle] = small.pixels[:, :middle, None]
         picture[:, middle - 1 : middle + 1] = 255
-        Image.fromarray(picture).save(COLORED / name, quality=85)
+        Image.fromarray(picture).save(SAMPLE_PHOTOS / "colored" / name, quality=85)
 
 
 TABS: dict[str, Callable[[Page, Photos], None]] = {
@@ -352,7 +345,6 @@ TABS: dict[str, Callable[[Page, Photos], None]] = {
 MORE: dict[str, Callable[[Page, Photos], None]] = {
     "landing": _landing,
     "several": _several,
-    "enlarge": _enlarge,
     "quiz_reveal": _quiz_reveal,
 }
 """What else there is to see, on a desktop."""

@@ -146,33 +146,6 @@ def test_photos_differ_and_are_the_same_again() -> None:
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_quiz_stuffing(
-    weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    arguments = ["--rounds", "2", "--weights", str(weights)]
-    rows = dict(rows_printed("quiz_stuffing", arguments, monkeypatch, capsys))
-    assert re.match(r"\d of|\d right by all pixels, \d by eight", rows["remembering"])
-    assert rows["peeking in a test"] == "rates told of 0 of 39 trials, the export of 0"
-
-
-@pytest.mark.slow
-@pytest.mark.long
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
-def test_page_abuse(
-    weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    arguments = ["--rounds", "20", "--uploads", "2", "--megabytes", "1", "--weights", str(weights)]
-    rows = dict(rows_printed("page_abuse", arguments, monkeypatch, capsys))
-    assert int(rows["rounds taken"]) >= 16
-    assert int(rows["rounds taken"]) + int(rows["rounds refused, since the page is busy"]) == 20
-    assert float(rows["another player waited"].removesuffix(" s")) > 0
-    assert 0 <= int(rows["rounds sampled before the other player's"]) <= int(rows["rounds taken"])
-    assert (rows["uploads of 1 MB taken"], rows["uploads refused"]) == ("2", "0")
-    assert rows["left of uploads that broke off"] == "0 bytes"
-
-
-@pytest.mark.slow
-@pytest.mark.long
 def test_hostile_files_do_no_harm_to_command_and_page(tmp_path: Path) -> None:
     small = {
         "heic.heic": hostile_kinds.heic_of_other_depth,

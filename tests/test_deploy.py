@@ -12,18 +12,27 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
+from gradio_client import Client, handle_file
+from PIL import Image
+from skimage import data
 
+from benchmarks.page_server import free_port
 from tests.test_docs import help_of, options_of
 from tests.test_package import build, contents
-from tests.ui.page_process import PATIENCE, running_page, wait_until
+from tests.ui.page_process import PATIENCE, WAITING, running_page, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 SPACE = ROOT / "deploy" / "huggingface"
+NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
 SPACE_HOST = "someone-colorflow.hf.space"
 DOCKER_IGNORE = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -153,3 +162,88 @@ def test_the_page_answers_the_health_check_and_the_space_s_name(tmp_path: Path) 
             connection.close()
     done = subprocess.run(check, check=False, capture_output=True)
     assert done.returncode != 0
+
+
+# nginx
+
+
+@contextmanager
+def nginx(folder: Path, page_port: int) -> Iterator[str]:
+    """The proxy with its configuration, without TLS and on a free port; yields its address."""
+    assert NGINX
+    port = free_port()
+    text = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
+    text, count = re.subn(r"^ *ssl_certificate.*\n", "", text, flags=re.MULTILINE)
+    assert count == 2
+    for before, after in (
+        ("listen 443 ssl;", f"listen 127.0.0.1:{port};"),
+        ("/etc/nginx/colorflow.users", str(folder / "users")),
+        ("http://127.0.0.1:7860", f"http://127.0.0.1:{page_port}"),
+    ):
+        assert before in text
+        text = text.replace(before, after)
+    (folder / "colorflow.conf").write_text(text, encoding="utf-8")
+    (folder / "users").write_text("ada:{PLAIN}secret word\n", encoding="utf-8")
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    paths = "".join(f"{kind}_temp_path {folder}/{kind};\n" for kind in kinds)
+    user = "user root;" if os.getuid() == 0 else ""  # else root's workers are those of nobody
+    (folder / "nginx.conf").write_text(
+        f"{user} daemon off; pid {folder}/pid; error_log {folder}/errors; events {{}}\n"
+        f"http {{ access_log off; {paths} include {folder}/colorflow.conf; }}\n",
+        encoding="utf-8",
+    )
+    command = [NGINX, "-p", folder, "-e", folder / "errors", "-c", folder / "nginx.conf"]
+    with subprocess.Popen(command) as process:
+        try:
+            yield f"http://127.0.0.1:{port}/"
+        finally:
+            process.terminate()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(NGINX is None, reason="no nginx on this machine (Debian's nginx-light)")
+def test_nginx_asks_for_a_password_and_passes_on_what_is_not_too_much(tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    photo = tmp_path / "photo.png"
+    Image.fromarray(data.camera()[::8, ::8]).save(photo)
+    options = ("--quiz-db", tmp_path / "quiz.sqlite", "--allowed-host", "photos.example.org")
+    ada = httpx.BasicAuth("ada", "secret word")
+    with (
+        running_page(temporary, *options) as page,
+        nginx(tmp_path, page.port) as address,
+        httpx.Client(base_url=address, trust_env=False, timeout=PATIENCE) as client,
+    ):
+
+        def answers() -> bool:
+            try:
+                return client.get("config").status_code == 401
+            except httpx.ConnectError:
+                return False
+
+        wait_until(answers)
+        assert client.get("config", auth=("ada", "guess")).status_code == 401
+        for host, status in (("photos.example.org", 200), ("other.example.org", 403)):
+            headers = {"Host": host, "Origin": f"https://{host}"}
+            answer = client.get("config", auth=ada, headers=headers)
+            assert answer.status_code == status
+        program = Client(
+            address,
+            httpx_kwargs=WAITING,
+            headers={"Authorization": f"Basic {b64encode(b'ada:secret word').decode()}"},
+            verbose=False,
+            download_files=tmp_path / "downloads",
+        )
+        files, _ = program.predict(handle_file(photo), 2, api_name="/colorize")
+        assert len(files) == 2
+        connection = HTTPConnection(*address.removeprefix("http://").rstrip("/").split(":"))
+        large = {"Content-Length": f"{1001 * 2**20}"}
+        connection.request("POST", "/gradio_api/upload", headers=large)
+        assert connection.getresponse().status == 413
+        connection.close()
+        body = {"data": [], "session_hash": "a b"}  # the page answers this one at once
+        statuses = [
+            client.post("gradio_api/queue/join", auth=ada, json=body).status_code for _ in range(60)
+        ]
+        assert set(statuses) == {400, 429}
+        assert statuses.count(400) >= 25

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from typing import Any
 
 import click
@@ -62,8 +61,8 @@ def _private_lines(text: str) -> list[str]:
 @file_option(
     "--photos",
     metavar="FOLDER",
-    help="color photos for the quiz, none of which the weights were trained on (default: photos of "
-    "the installed packages)",
+    help="color photos for the quiz, none of which the weights were trained on (default: the "
+    "shipped ones)",
 )
 @file_option(
     "--quiz-db", help="SQLite file for the quiz's answers (default: a file in your data folder)"
@@ -109,8 +108,7 @@ def _private_lines(text: str) -> list[str]:
     type=Whole(1, _MAX_STORED_MEGABYTES),
     default=4000,
     metavar="MB",
-    help="size of all stored photos and results, in megabytes; one visitor may have as much as is "
-    "then left for all others",
+    help="size of all stored photos and results, in megabytes",
 )
 @click.option(
     "--queue",
@@ -132,6 +130,4 @@ def app(
         waiting=waiting,
         stored_megabytes=stored_megabytes,
     )
-    if ui.serve(**server, limits=limits):
-        sys.stdout.flush()
-        os._exit(0)
+    ui.serve(**server, limits=limits)

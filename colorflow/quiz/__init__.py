@@ -1,6 +1,6 @@
 """Can people tell our colors from a photo's own? A blind test for judges, and a quiz for visitors.
 
-    pictures.py       small pictures, and two of them side by side
+    pictures.py       pictures in true and in sampled colors, for both; two of them side by side
     statistics.py     fooling rates and their intervals
 
 A blind test, which is a folder of files:

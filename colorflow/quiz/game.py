@@ -16,7 +16,6 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -70,7 +69,7 @@ def open_quiz(colorizer: Colorizer, photos: Path | None, answers: Path | None) -
 
     Args:
         colorizer: samples the colors.
-        photos: folder of color photos; None for those of the installed packages.
+        photos: folder of color photos; None for the shipped ones.
         answers: file of the answers. It is made at once, so that problems are reported before
             anybody plays. None for the one in the user's data folder, made with the first answer.
 
@@ -143,8 +142,6 @@ class Game:
             ) from error
         self.player = quiz.pseudonym(visitor)
         self.score = Score()
-        self.used = time.monotonic()
-        """When the player did something last."""
         self._quiz = quiz
         self._pool = quiz.pool
         self._seen: set[QuizPhoto] = set()
@@ -171,7 +168,6 @@ class Game:
             ColorflowError: there is no photo to show.
         """
         with self._lock:
-            self.used = time.monotonic()
             if mode not in self._waiting:
                 old = set(self.folder.glob("*.png"))
                 trial = self._make(mode, k if mode == "play" else MIN_PICTURES)
@@ -179,13 +175,6 @@ class Game:
                 for sheet in old - {trial.sheet for trial, _ in self._waiting.values()}:
                     sheet.unlink(missing_ok=True)
             return self._waiting[mode][0]
-
-    def waits_in(self, token: str) -> Mode | None:
-        """The way to play in which a trial waits for an answer; None if no such trial waits."""
-        for mode, (trial, _) in list(self._waiting.items()):
-            if secrets.compare_digest(trial.token.encode(), token.encode()):
-                return mode
-        return None
 
     def answer(self, token: str, chosen: int) -> Outcome | None:
         """Answer a trial; each counts once.
@@ -198,12 +187,12 @@ class Game:
             None if no such trial waits for an answer, or it has no such picture.
         """
         with self._lock:
-            mode = self.waits_in(token)
-            if mode is None or chosen not in range(self._waiting[mode][0].k):
+            waiting = [mode for mode, (one, _) in self._waiting.items() if one.token == token]
+            if not waiting or chosen not in range(self._waiting[waiting[0]][0].k):
                 return None
+            (mode,) = waiting
             trial, shown_at = self._waiting.pop(mode)
-            self.used = time.monotonic()
-            row = self._row(mode, trial, chosen, round(1000 * (self.used - shown_at)))
+            row = self._row(mode, trial, chosen, round(1000 * (time.monotonic() - shown_at)))
             settled, result, problem = [row], None, None
             if mode == "test":
                 self._test.append(row)
@@ -298,84 +287,3 @@ class Game:
             mode=mode,
             time=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
         )
-
-
-class Players:
-    """Games of programs, each known by a secret that its first trial gives. Thread-safe.
-
-    The secret differs from the name under which answers are stored: that one is exported, and all
-    players of a visitor share it.
-
-    Args:
-        quiz: shared with the page.
-        root: gives the folder for a new game's folder.
-        most: number of games that are kept; a new one replaces the most idle.
-        most_of_one: the same for the games of one visitor.
-    """
-
-    def __init__(self, quiz: Quiz, root: Callable[[], Path], most: int, most_of_one: int) -> None:
-        self._quiz, self._root = quiz, root
-        self._most, self._most_of_one = most, most_of_one
-        self._games: dict[str, Game] = {}
-        self._lock = threading.Lock()
-
-    def next_trial(self, secret: str, k: int, visitor: str) -> tuple[str, Trial]:
-        """The trial that waits for the player's answer, or a new one.
-
-        Args:
-            secret: of the player; empty for a new player.
-            k: number of pictures of a new trial.
-            visitor: whatever identifies the visitor.
-
-        Returns:
-            The player's secret, and the trial.
-
-        Raises:
-            ColorflowError: there is no such player, or no photo to show.
-        """
-        with self._lock:
-            if not secret:
-                secret = secrets.token_urlsafe(16)
-                new = Game(self._quiz, self._root(), visitor)
-                own = [one for one, game in self._games.items() if game.player == new.player]
-                too_many = len(own) >= self._most_of_one
-                if too_many or len(self._games) >= self._most:
-                    among = own if too_many else self._games
-                    self._forget(min(among, key=lambda one: self._games[one].used))
-                self._games[secret] = new
-            game = self._games.get(secret)
-        if game is None:
-            raise ColorflowError(
-                "player: nobody of that name plays here any more; leave it out to begin anew."
-            )
-        return secret, game.trial("play", k)
-
-    def answer(self, token: str, chosen: int) -> tuple[Outcome, Score]:
-        """Answer a trial; each counts once.
-
-        Args:
-            token: `Trial.token`.
-            chosen: position of the picture, from 0.
-
-        Raises:
-            ColorflowError: no such trial waits for an answer, or it has no such picture.
-        """
-        with self._lock:
-            games = list(self._games.values())
-        for game in games:
-            if game.waits_in(token) and (outcome := game.answer(token, chosen)):
-                return outcome, game.score
-        raise ColorflowError(
-            "round: no such round waits for an answer, or it has no such picture; ask for another "
-            "one with /quiz_round."
-        )
-
-    def forget_idle(self, seconds: float) -> None:
-        """Forget players who have been idle for some time."""
-        oldest = time.monotonic() - seconds
-        with self._lock:
-            for secret in [one for one, game in self._games.items() if game.used < oldest]:
-                self._forget(secret)
-
-    def _forget(self, secret: str) -> None:
-        self._games.pop(secret).close()

@@ -22,13 +22,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from colorflow.color.full_resolution import LightnessRows, render
-from colorflow.color.grid import to_grid
 from colorflow.colorizer import Colorizer
 from colorflow.errors import EvaluationError
 from colorflow.limits import LARGEST_TEMPERATURE, MOST_PRINCIPAL
 from colorflow.photo import Kind, Photo, find_photos, read_photo
-from colorflow.quiz.pictures import Pixels
+from colorflow.quiz.pictures import Pixels, sampled_pictures, true_picture
 
 TRUTH = "truth"
 
@@ -73,7 +71,7 @@ def _principal(
 
 def _sample(colorizer: Colorizer, photo: Photo, seed: int, *, temperature: float = 1.0) -> Pixels:
     """The first sample that `Colorizer.colorize` gives for the seed."""
-    return colorizer.colorize(photo, 1, temperature, seed, samples=True, force=True)[0].render()
+    return sampled_pictures(colorizer, photo, seed, temperature=temperature)[0]
 
 
 METHODS: dict[str, Callable[..., Pixels]] = {"principal": _principal, "samples": _sample}
@@ -98,7 +96,9 @@ def parse_method(
         WeightsError: the weights cannot be read.
     """
     if text == TRUTH:
-        return Method(text=text, picture=_true_picture, refusal=_without_color)
+        return Method(
+            text=text, picture=lambda photo, *_: true_picture(photo), refusal=_without_color
+        )
     if text and text not in METHODS and Path(text).is_dir():
         return _finished(text)
     name, options = USUAL_METHOD, {}
@@ -140,10 +140,6 @@ def _number(text: str, key: str, value: str) -> float:
     if not 0 <= number <= most:
         raise EvaluationError(f"{text}: {key} must be a number from 0 to {most:g}, got {value!r}")
     return number
-
-
-def _true_picture(photo: Photo, *_: object) -> Pixels:
-    return render(LightnessRows(photo.pixels), to_grid(photo.pixels))
 
 
 def _without_color(photo: Photo, _: str) -> str | None:

@@ -8,12 +8,17 @@ finer colors, and not which has the right ones.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colorflow.photo import photo_from_image, write_image
+from colorflow.color.full_resolution import LightnessRows, render
+from colorflow.color.grid import to_grid
+from colorflow.photo import Photo, photo_from_image, write_image
+
+if TYPE_CHECKING:
+    from colorflow.colorizer import Colorizer
 
 WIDTH, HEIGHT = 420, 620
 """Largest size of each picture of a pair, in pixels: two fit on a screen."""
@@ -27,6 +32,19 @@ QUALITY = 92
 Pixels = NDArray[np.uint8]
 Side = Literal["left", "right"]
 SIDES: tuple[Side, Side] = ("left", "right")
+
+
+def true_picture(photo: Photo) -> Pixels:
+    """A photo in its own colors, as a coloring shows them: (H, W, 3), sRGB."""
+    return render(LightnessRows(photo.pixels), to_grid(photo.pixels))
+
+
+def sampled_pictures(
+    colorizer: Colorizer, photo: Photo, seed: int, n: int = 1, *, temperature: float = 1.0
+) -> list[Pixels]:
+    """A photo in n sampled colors, with the seeds from `seed` on."""
+    samples = colorizer.colorize(photo, n, temperature, seed, samples=True, force=True)
+    return [one.render() for one in samples]
 
 
 def write_pair(path: Path, left: Pixels, right: Pixels) -> None:

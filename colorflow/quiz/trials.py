@@ -1,9 +1,8 @@
 """Trials of the page's quiz: a photo to play with, as k pictures with the true one among them.
 
-The photos are those of a folder, of installed packages, or of the player. Photos that the weights
-were trained on would give too good rates. Those of the packages are in no training set of
-colorflow; for a folder, whoever runs the page is responsible. Photos that README and page show
-elsewhere, such as scikit-image's, are not used here.
+The photos are shipped (photos/README.md), those of a folder, or the player's. Photos that the
+weights were trained on would give too good rates; for a folder, whoever runs the page is
+responsible.
 
 A trial is shown as one sheet, its pictures one below the other. So no picture has a name, a size or
 a time of its own that could tell which one is true. No photo is shown twice alike: otherwise the
@@ -12,7 +11,6 @@ true picture, the only one that stays the same, could be recognized by its bytes
 
 from __future__ import annotations
 
-import importlib.util
 import secrets
 import threading
 from collections.abc import Sequence
@@ -23,8 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from colorflow.color.full_resolution import lightness_of, render
-from colorflow.color.grid import resized, size_within, to_grid
+from colorflow.color.grid import resized, size_within
 from colorflow.errors import EvaluationError, PhotoError
 from colorflow.evaluation.subject import digest_of
 from colorflow.limits import LARGEST_SEED, check_range
@@ -37,7 +34,7 @@ from colorflow.photo import (
     read_photo,
     write_image,
 )
-from colorflow.quiz.pictures import Pixels
+from colorflow.quiz.pictures import Pixels, sampled_pictures, true_picture
 from colorflow.quiz.store import PHOTO_DIGITS
 
 if TYPE_CHECKING:
@@ -59,16 +56,8 @@ GRAIN = 1.0
 TEMPERATURE = 1.0
 """The shipped temperatures."""
 
-_EXAMPLE = ("gradio", "media_assets/images/cheetah1.jpg")
-_PACKAGED = {
-    "gradio": ("media_assets/images/lion.jpg", "media_assets/images/tower.jpg"),
-    "matplotlib": ("mpl-data/sample_data/grace_hopper.jpg",),
-    "sklearn": ("datasets/images/china.jpg", "datasets/images/flower.jpg"),
-}
-"""Color photos inside packages. Only Gradio is always installed."""
-_FROM_PACKAGES = (
-    "The photos are from installed software packages; colorflow's weights were not trained on them."
-)
+SHIPPED_PHOTOS = Path(__file__).with_name("photos")
+_SHIPPED = "The photos come with colorflow; its weights were not knowingly trained on them."
 _FROM_FOLDER = (
     "The photos are from a folder of whoever runs this page; the rates hold if the weights were "
     "not trained on them."
@@ -143,38 +132,20 @@ class PhotoPool:
 
 
 def open_pool(folder: Path | None) -> PhotoPool:
-    """Start to scan a folder, or the photos of the installed packages.
+    """Start to scan a folder, or the shipped photos.
 
     Raises:
         UnreadablePhotoError: there is no such folder.
         EvaluationError: the folder holds no photo file.
     """
-    files = packaged_photos() if folder is None else find_photos([folder])
-    if folder and not files:
+    files = find_photos([folder or SHIPPED_PHOTOS])
+    if not files:
         raise EvaluationError(
             f"{folder}: holds no photo for the quiz; name a folder of color photos with --photos"
         )
-    pool = PhotoPool(files, _FROM_FOLDER if folder else _FROM_PACKAGES)
+    pool = PhotoPool(files, _FROM_FOLDER if folder else _SHIPPED)
     threading.Thread(target=pool.scan, name="quiz photos", daemon=True).start()
     return pool
-
-
-def packaged_photos() -> list[Path]:
-    """Color photos of the installed packages that are used in the quiz alone."""
-    return [path for package, names in _PACKAGED.items() for path in _inside(package, names)]
-
-
-def example_photo() -> Path:
-    """A color photo for all other purposes."""
-    package, name = _EXAMPLE
-    return _inside(package, (name,))[0]
-
-
-def _inside(package: str, names: Sequence[str]) -> list[Path]:
-    """Existing files of a package, without importing it."""
-    spec = importlib.util.find_spec(package)
-    roots = (spec.submodule_search_locations or ()) if spec else ()
-    return [path for root in roots for name in names if (path := Path(root) / name).is_file()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -235,15 +206,13 @@ def make_trial(colorizer: Colorizer, photo: QuizPhoto, k: int, folder: Path) -> 
 def _pictures(colorizer: Colorizer, photo: QuizPhoto, n: int, seed: int) -> list[Pixels]:
     """A photo in its own colors and in n sampled ones, (h, w, 3) uint8, with one crop and grain.
 
-    The true picture is made like every coloring: see `colorflow.quiz.pictures`. Samples are
-    rendered at full size and then reduced, as players would see them.
+    The true picture is made like every coloring: see `colorflow.quiz.pictures`. All are rendered
+    at full size and then reduced, as players would see them.
     """
     rng = np.random.default_rng(seed)
     crop = random_crop(photo.read(), rng)
-    samples = colorizer.colorize(crop, n, TEMPERATURE, seed, samples=True, force=True)
-    lightness = lightness_of(crop.pixels)
-    chroma = [to_grid(crop.pixels), *(one.ab for one in samples)]
-    pictures = [_reduced(render(lightness, ab), SIDE) for ab in chroma]
+    made = [true_picture(crop), *sampled_pictures(colorizer, crop, seed, n)]
+    pictures = [_reduced(one, SIDE) for one in made]
     grain = np.round(GRAIN * rng.standard_normal(pictures[0].shape, np.float32)).astype(np.int16)
     return [np.clip(picture + grain, 0, 255).astype(np.uint8) for picture in pictures]
 

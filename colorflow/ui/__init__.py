@@ -1,41 +1,25 @@
 """The web page, made with Gradio.
 
+    page.py       the tabs, the theme, and page.css; page.js names things for screen readers
+    colorize.py   the tab that colors photos: components, and what each event does to a desk
+    desk.py       everything of one visitor, and the rules that make quick clicks safe
+    work.py       what takes time: photos are opened, prepared, colored, and written
+    render.py     what the page shows of a desk, as HTML; stage.js is for the large picture,
+                  listen.js for buttons
+    photos.py     photos as files: in full size, and small
+    prepare.py    prints that are cut out, turned and repaired before they are colored
+    hints.py      points that get colors, files of them, and the colors to choose from
+    album.py      files and zips that come, and the zip that goes back
+    status.py     sentences for visitors
+    quiz.py       the tab with the quiz; quiz_html.py is its HTML, quiz.js its script
+    how.py        the tab that shows how it works; player.js plays its pictures
+    api.py        the API for programs
     server.py     starts the page, and clears up behind it
+    guard.py      middleware: which requests reach Gradio; access.py: open routes, names of the
+                  page, and pages of others
+    limits.py     how much is done at the same time: queues and memory
     storage.py    the folder of uploads and results: what is removed from it when, and how much it
                   may hold
-    limits.py     who may do how much: queue, memory, sessions, and who is one visitor; slots.py:
-                  handlers that work, and those that wait
-    guard.py      middleware: which requests reach Gradio; access.py: open routes, names of the
-                  page, pages of others, and passwords; uploads.py: uploads on their way in
-    api.py        the API for programs
-    page.py       what every tab shares: heading, theme, page.css; page.js names things for screen
-                  readers
-    session.py    what the server keeps of one visitor: open photos, the job at work, their files
-    panes.py      where every tab takes uploads and shows results, before and after, which
-                  compare.js does; listen.js listens to buttons in HTML
-    saturation.py sliders of a finished coloring's saturation
-    controls.py   controls that several tabs have; status.py: their status lines, and work that
-                  tells its failures there; runs.py: work that waits for its turn
-    colorize.py   the tab that colors photos; colorize_layout.py has its components, prepare.py and
-                  prepare.js are the part that cuts out and repairs a print before, album_zip.py
-                  makes the zip of several photos, uncertainty_map.py is the part that shows how
-                  certain the colors are, enlarge.py the part that downloads and enlarges what is
-                  shown, spots.py finds faces and detail to begin with, samples.py has photos to try
-    hints.py      the tab where a visitor gives points their colors
-    reference.py  the tab that carries the colors of one photo over to another
-    quiz.py       the tab with the quiz; quiz_html.py is its HTML, quiz.js its script
-    how.py        the tab that shows how it works
-
-What the tabs work with:
-
-    photos.py         an uploaded photo: its previews, and its colorings in full size
-    album.py          photos that come as files or in archives: open ones, and those that wait
-    prepared.py       what is wished of a print before it is colored, and what was made of it
-    colorings.py      colorings of a photo, made one by one
-    hinted_photo.py   a photo that is colored by hints, with marks at its points; points.py: what
-                      clicks do to the points, and files of hints; swatches.py: likely colors, those
-                      of skin, sky and so on, their names, and lists of them and of the points
-    flow_pictures.py  pictures of how a flow colors a photo; player.js plays them
 
 Importing this package imports neither Gradio nor torch; `serve` does.
 """

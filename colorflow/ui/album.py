@@ -1,164 +1,64 @@
-"""What a visitor has uploaded to be colored: open photos, those that wait, and what is no photo."""
+"""Albums: photos that come as files, folders or zips, and the zip that goes back.
+
+The zip has the folders of the album, with the colorings in full size and a contact sheet of all.
+"""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
+from tempfile import TemporaryDirectory
 
-from colorflow.batch.archive import ArchiveLimits, Unpacked, archive_kind, unpack
-from colorflow.batch.task import Note, left_out_text
-from colorflow.errors import ColorflowError, PhotoError
-from colorflow.photo import KINDS
+from colorflow.batch.archive import ArchiveLimits, Unpacked, archive_kind, pack, unpack
+from colorflow.batch.sheet import ContactSheet, SheetPicture, in_gray, thumbnail
+from colorflow.batch.task import Note
+from colorflow.errors import ColorflowError, UnreadablePhotoError
+from colorflow.photo import KINDS, read_photo
 from colorflow.photo.find import is_photo
-from colorflow.ui.colorings import ColoredPhoto
+from colorflow.ui.desk import MOST_PHOTOS, DeskPhoto, PhotoColoring, Problem, Waiting
 from colorflow.ui.limits import MemoryBudget
-from colorflow.ui.photos import new_folder, storing
-from colorflow.ui.session import Session
-from colorflow.ui.status import FAILURES, line, sentence
-
-MOST_PHOTOS = 200
-"""Photos that may be open at once."""
-_MOST_SAID = 5
-"""Files with which something is wrong and that are named on the page."""
+from colorflow.ui.photos import link_or_copy, new_folder, storing
 
 _HEAD = 512
 """Bytes from which the kind of an archive is known."""
 _NO_PHOTO = f"its name does not end like that of a {KINDS} picture"
+_RESULTS, _SHEET = "colored", "contact-sheet.html"
+"""Names in the zip."""
+_LONGEST_NAME = 60
+"""Letters of an upload's name that the name of the zip keeps."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """An uploaded file that is not colored."""
-
-    upload: Path
-    name: str
-    """Of the file, with its folders in the upload."""
-    reason: str
-    is_left_out: bool = False
-    """Whether nothing is wrong but that it is not named like a photo."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A photo that has been uploaded and is not open yet."""
-
-    path: Path
-    upload: Path
-    folder: PurePath
-
-
-class AlbumSession(Session[ColoredPhoto]):
-    """A session whose photos come as files or in zip archives.
-
-    Photos are opened one after the other, by whoever has the time: `take` only notes them.
+def found_in(
+    upload: Path, folder: Path, megabytes: int, budget: MemoryBudget
+) -> tuple[list[Waiting], list[Problem]]:
+    """The photos of an upload, which are unpacked if it is a zip.
 
     Args:
-        root: see `Session`.
-        budget: see `Session`.
+        upload: the file.
+        folder: for what comes out of it.
+        megabytes: of all that may come out.
+        budget: its disk must have room.
+
+    Raises:
+        ColorflowError: it is an archive that cannot be taken.
     """
-
-    def __init__(self, root: Path, budget: MemoryBudget) -> None:
-        super().__init__(root, budget)
-        self.uploads: list[Path] = []
-        """What the field holds: photos and archives."""
-        self.waiting: list[_Waiting] = []
-        self.problems: list[Problem] = []
-        self._unpacked: dict[Path, Path] = {}
-        """The folder of each archive."""
-
-    def close(self) -> None:
-        """Delete everything at once, whatever is still at work."""
-        self.uploads, self.waiting = [], []
-        super().close()
-
-    def take(self, uploads: Sequence[Path], megabytes: int) -> bool:
-        """Close what is no longer among the uploads, and note what is new; archives are unpacked.
-
-        Args:
-            uploads: everything that the field holds now.
-            megabytes: largest size of an archive's content.
-
-        Returns:
-            Whether there are new photos, which are the first to be opened.
-        """
-        self.stop()
-        before, self.uploads = self.uploads, list(dict.fromkeys(uploads))
-        self.keep([one for one in self.items if one.upload in self.uploads])
-        self.waiting = [one for one in self.waiting if one.upload in self.uploads]
-        self.problems = [one for one in self.problems if one.upload in self.uploads]
-        for gone in self._unpacked.keys() - set(self.uploads):
-            shutil.rmtree(self._unpacked.pop(gone), ignore_errors=True)
-        new: list[_Waiting] = []
-        for upload in self.uploads:
-            if upload in before:
-                continue
-            try:
-                new += self._found_in(upload, megabytes)
-            except FAILURES as error:
-                self._refuse(upload, upload.name, error)
-        room = MOST_PHOTOS - len(self.items) - len(self.waiting)
-        for one in new[room:]:
-            reason = f"it was left out, since a page takes {MOST_PHOTOS} photos at once."
-            self.problems.append(Problem(one.upload, str(one.folder / one.path.name), reason))
-        self.waiting = [*new[:room], *self.waiting]
-        return bool(new[:room])
-
-    def open_next(self) -> ColoredPhoto | None:
-        """Open the photo that has waited longest; None if that fails, which is noted."""
-        try:
-            one = self.waiting.pop(0)
-        except IndexError:  # it has just been opened by another handler, or taken away
-            return None
-        try:
-            photo = self.read(one.path)
-        except FAILURES as error:
-            self._refuse(one.upload, str(one.folder / one.path.name), error)
-            return None
-        if one.upload not in self.uploads:  # it was taken away meanwhile
-            shutil.rmtree(photo.folder, ignore_errors=True)
-            return None
-        opened = ColoredPhoto(photo=photo, upload=one.upload, inside=one.folder)
-        self.add(opened)
-        return opened
-
-    def said(self) -> list[str]:
-        """What the visitor should know of the files that are no photos, or wait; as HTML."""
-        named = [f"{one.name}: {one.reason}" for one in self.problems if not one.is_left_out]
-        said = bad_lines(named, "; the contact sheet in the zip names all.")
-        if left_out := [one.name for one in self.problems if one.is_left_out]:
-            said.append(line(f"{left_out_text(left_out)}."))
-        if self.waiting:
-            said.append(line(f"{len(self.waiting)} more photos are being opened ..."))
-        return said
-
-    def _found_in(self, upload: Path, megabytes: int) -> list[_Waiting]:
-        kind = kind_of_archive(upload)
-        if kind is None:
-            return [_Waiting(upload, upload, PurePath())]
-        if kind != "zip":
-            raise ColorflowError(f"it is an archive ({kind}); make a zip of it")
-        size = megabytes * 2**20
-        self.budget.disk.check(size)  # a zip grows when it is unpacked
-        folder = self._unpacked[upload] = new_folder(self.folder, "album-")
-        unpacked = unpack_photos(upload, folder / "photos", MOST_PHOTOS, size)
-        are_left_out = []
-        for note in unpacked.unreadable:
-            path = PurePath(upload.stem) / str(note.path)
-            are_left_out.append(not is_photo(path))
-            self.problems.append(Problem(upload, str(path), f"{note.reason}.", are_left_out[-1]))
-        if not unpacked.files and all(are_left_out):
-            raise ColorflowError("it holds no photos")
-        return [
-            _Waiting(folder / "photos" / one, upload, PurePath(upload.stem) / one.parent)
-            for one in unpacked.files
-        ]
-
-    def _refuse(self, upload: Path, name: str, error: ColorflowError | MemoryError) -> None:
-        said = error.reason if isinstance(error, PhotoError) else sentence(error)
-        reason = said.removeprefix(f"{upload.name}: ").removesuffix(".")
-        self.problems.append(Problem(upload, name, f"{reason}."))
+    kind = kind_of_archive(upload)
+    if kind is None:
+        return [Waiting(upload, upload, upload.name)], []
+    if kind != "zip":
+        raise ColorflowError(f"{upload.name}: it is an archive ({kind}); make a zip of it.")
+    budget.disk.check()  # a zip grows when it is unpacked
+    inside = new_folder(folder, "album-") / "photos"
+    unpacked = unpack_photos(upload, inside, MOST_PHOTOS, megabytes * 2**20)
+    album = PurePath(upload.stem)
+    problems = [
+        Problem(str(album / str(note.path)), f"{note.reason}.", not is_photo(Path(str(note.path))))
+        for note in unpacked.unreadable
+    ]
+    if not unpacked.files and all(one.is_left_out for one in problems):
+        raise ColorflowError(f"{upload.name}: it holds no photos.")
+    return [Waiting(inside / one, upload, str(album / one)) for one in unpacked.files], problems
 
 
 def unpack_photos(archive: Path, folder: Path, most: int, size: int) -> Unpacked:
@@ -190,13 +90,6 @@ def unpack_photos(archive: Path, folder: Path, most: int, size: int) -> Unpacked
     return unpacked
 
 
-def bad_lines(sentences: Sequence[str], others: str) -> list[str]:
-    """The first sentences as HTML, and what there is to say of the others, after their number."""
-    more = len(sentences) - _MOST_SAID
-    said = [*sentences[:_MOST_SAID], *([f"{more} more{others}"] if more > 0 else [])]
-    return [line(one, bad=True) for one in said]
-
-
 def kind_of_archive(upload: Path) -> str | None:
     """The kind of an archive, such as "zip"; None for what is no archive.
 
@@ -207,3 +100,109 @@ def kind_of_archive(upload: Path) -> str | None:
         return "zip"
     with storing(), open(upload, "rb") as file:
         return archive_kind(file.read(_HEAD), PurePosixPath(upload.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the zip has of one photo."""
+
+    photo: DeskPhoto
+    colorings: Sequence[PhotoColoring]
+    saturation: float
+    state: object
+    """`DeskPhoto.state` of what is in the zip."""
+
+    @property
+    def remark(self) -> str:
+        """Why there is nothing, where that is so."""
+        if self.colorings:
+            return ""
+        return "left as it is" if self.photo.is_left_alone else "not colored"
+
+
+def pages_of(photos: Sequence[DeskPhoto], *, every: bool) -> list[Page]:
+    """What a zip of photos has: the chosen coloring of each, and all others if that is wanted."""
+    pages = []
+    for photo in photos:
+        gallery = photo.gallery
+        chosen = [photo.chosen] if photo.chosen else gallery[:1]
+        wanted = gallery if every else chosen
+        pages.append(
+            Page(photo, () if photo.is_left_alone else wanted, photo.saturation, photo.state)
+        )
+    return pages
+
+
+def write_zip(
+    pages: Sequence[Page],
+    problems: Sequence[Problem],
+    write: Callable[[PhotoColoring, float], Path],
+    folder: Path,
+    budget: MemoryBudget,
+) -> Iterator[int | Path]:
+    """Write the zip: gives how many photos are written, and at the end the file.
+
+    Args:
+        pages: what is in it.
+        problems: files that were no photos.
+        write: writes a coloring with a saturation in full size.
+        folder: of the desk.
+        budget: its disk must have room.
+
+    Raises:
+        ColorflowError: nothing can be stored.
+    """
+    with storing(), TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as temporary:
+        inside, taken = Path(temporary), set[str]()
+        sheet = ContactSheet(inside / _SHEET)
+        for done, page in enumerate(pages, 1):
+            pictures: list[SheetPicture] = []
+            remark = page.remark
+            try:
+                made = [(one, write(one, page.saturation)) for one in page.colorings]
+                if made:
+                    pictures = list(_placed(page, made, inside, taken, is_full=sheet.is_full))
+            except UnreadablePhotoError as error:
+                remark = f"{error.reason}."
+            sheet.add(page.photo.name, pictures, remark)
+            yield done
+        for problem in problems:
+            sheet.add(problem.name, (), problem.reason)
+        sheet.write()
+        budget.disk.check()
+        sources = {page.photo.source for page in pages}
+        stem = sources.pop().stem if len(sources) == 1 else "photos"
+        archive = new_folder(folder, "zip-") / f"{stem[:_LONGEST_NAME]}-colored.zip"
+        pack(inside, archive)
+        yield archive
+
+
+def _placed(
+    page: Page,
+    made: Sequence[tuple[PhotoColoring, Path]],
+    inside: Path,
+    taken: set[str],
+    *,
+    is_full: bool,
+) -> Iterator[SheetPicture]:
+    """Put colorings and their files into the folder; the photo's part of the contact sheet."""
+    yield in_gray(thumbnail(read_photo(made[0][0].form.photo.preview).pixels))
+    for one, file in made:
+        name = f"{one.stem}{file.suffix}"
+        path = inside / _free_name(Path(_RESULTS) / Path(page.photo.name).parent / name, taken)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        link_or_copy(file, path)
+        picture = one.painted(page.saturation)
+        yield SheetPicture(
+            None if is_full else thumbnail(read_photo(picture).pixels), one.caption, path
+        )
+
+
+def _free_name(path: Path, taken: set[str]) -> Path:
+    """The path, with a number after its stem if another file has that stem there."""
+    free, number = path, 1
+    while str(free.with_suffix("")).casefold() in taken:
+        number += 1
+        free = path.with_name(f"{path.stem} ({number}){path.suffix}")
+    taken.add(str(free.with_suffix("")).casefold())
+    return free

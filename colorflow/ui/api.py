@@ -1,8 +1,8 @@
 """The API of the page's server for programs; docs/api.md shows its use.
 
-Nothing is kept between two calls except rounds of the quiz. Gradio reads parameters, types and
-descriptions from the functions themselves. So their annotations must not be strings, which is why
-there is no `from __future__ import annotations`, and their first paragraphs address the callers.
+Nothing is kept between two calls. Gradio reads parameters, types and descriptions from the
+functions themselves. So their annotations must not be strings, which is why there is no
+`from __future__ import annotations`, and their first paragraphs address the callers.
 """
 
 import functools
@@ -10,52 +10,32 @@ import math
 import re
 import reprlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Literal,
-    NotRequired,
-    ParamSpec,
-    TypedDict,
-    TypeVar,
-    cast,
-    get_args,
-)
+from typing import Any, Literal, NotRequired, ParamSpec, TypedDict, TypeVar, cast, get_args
 
 import gradio as gr
 from gradio.data_classes import FileData
 from gradio.events import api
 
 from colorflow.batch.hints import hints_of
-from colorflow.color.full_resolution import LightnessRows, render
+from colorflow.enlarge.draws import MEAN
 from colorflow.errors import BatchError, ColorflowError
-from colorflow.limits import LARGEST_SEED
-from colorflow.photo import Photo, write_image
-from colorflow.quiz.game import Players, Quiz
-from colorflow.quiz.trials import MARGIN, MAX_PICTURES, MIN_PICTURES
-from colorflow.ui.colorings import name_of
-from colorflow.ui.controls import MOST_VIVID
-from colorflow.ui.limits import (
-    MAX_PLAYERS,
-    MAX_PLAYERS_PER_VISITOR,
-    ROUND_PIXELS,
-    WORK_QUEUE,
-    MemoryBudget,
-    visitor_of,
-)
-from colorflow.ui.photos import new_folder, opened, reduced, storing
-from colorflow.ui.points import check_points
+from colorflow.limits import LARGEST_SEED, SCALES
+from colorflow.photo import Photo
+from colorflow.ui.hints import Hints, check_points
+from colorflow.ui.limits import WORK_QUEUE
+from colorflow.ui.photos import new_folder, opened
 from colorflow.ui.status import sentence
 from colorflow.ui.storage import API_PREFIX, VISITORS
+from colorflow.ui.work import DeskWorker, name_of
 
-if TYPE_CHECKING:
-    from colorflow.colorizer import Coloring, Colorizer, Hint
-
-ENDPOINTS = ("colorize", "hints", "quiz_round", "quiz_answer")
+ENDPOINTS = ("colorize", "enlarge")
 """Names of the calls."""
 MOST_COLORINGS = 8
+MOST_VIVID = 1.5
+"""The largest factor on the shipped temperatures."""
 
 _UPLOAD_FOLDER = re.compile("[0-9a-f]{64}")
 """Gradio's folder for an upload is named by the SHA-256 of the file."""
@@ -93,196 +73,112 @@ class Api:
     """The endpoints, made inside a `gr.Blocks`.
 
     Args:
-        colorizer: colors the photos.
+        worker: colors and enlarges, shared with the page.
         files: Gradio's folder, as `page_folder` yields it.
-        budget: memory for photos, shared with the page.
-        quiz: shared with the page.
     """
 
-    def __init__(
-        self, colorizer: "Colorizer", files: Path, budget: MemoryBudget, quiz: Quiz
-    ) -> None:
-        self._colorizer = colorizer
-        self._files = files
-        self._budget = budget
-        self._players = Players(quiz, self._folder, MAX_PLAYERS, MAX_PLAYERS_PER_VISITOR)
+    def __init__(self, worker: DeskWorker, files: Path) -> None:
+        self._worker, self._files = worker, files
         for name in ENDPOINTS:
             api(getattr(self, name), api_name=name, **WORK_QUEUE)
-
-    def forget_idle(self, seconds: float) -> None:
-        """Forget players of the quiz who have been idle for some time."""
-        self._players.forget_idle(seconds)
 
     @_in_sentences
     def colorize(
         self,
         photo: FileData,
         n: int = 4,
-        vividness: float = 1.0,
+        temperature: float = 1.0,
         seed: int = 0,
         format: Format = "same",
         samples: bool = False,
-        preview: bool = False,
+        hints: list[HintFields] = [],  # noqa: B006 (is read only; a client shows it)
     ) -> tuple[list[FileData], dict[str, Any]]:
         """Color a photo n times (1 to 8) at its own size: first with the average of all samples,
         then with averages of the n - 1 most frequent kinds of samples. If samples is true, return n
-        single samples instead; sample i depends on seed + i alone (0 to 4294967295). vividness
+        single samples instead; sample i depends on seed + i alone (0 to 4294967295). temperature
         (0 to 1.5) is 1 for natural colors, and 0 for calm ones that are the same each time. format
-        is same (JPEG for a JPEG, otherwise PNG), png, jpeg, tiff or webp. If preview is true, the
-        files have at most 1024 pixels on the longer side, come sooner, and same is JPEG. Returns
-        the n files, and for each its seed, its share of all samples (null for a single sample) and
-        its bits per dimension (less is more likely; null for a preview), with the digest of the
-        model.
+        is same (JPEG for a JPEG, otherwise PNG), png, jpeg, tiff or webp. hints is a list of up to
+        100 {"row", "column", "a", "b"}: a pixel of the upright photo at full size, counted from its
+        upper left corner, and CIELAB a and b of the color there. Returns the n files, and for each
+        its seed, its share of all samples (null for a single sample) and its bits per dimension
+        (less is more likely), with the digest of the model.
 
         Args:
             photo: an uploaded file.
             n: number of colorings.
-            vividness: factor on the shipped temperatures.
+            temperature: factor on the shipped temperatures.
             seed: seed of the first sample.
             format: format of the files.
             samples: single samples instead of averages.
-            preview: small files instead of full size.
+            hints: colors of points.
         """
         n = _whole("n", n, 1, MOST_COLORINGS)
-        return self._results(photo, n, vividness, seed, format, samples, preview=preview)
+        temperature = _number("temperature", temperature, 0, MOST_VIVID)
+        seed = _whole("seed", seed, 0, LARGEST_SEED)
+        _check_choice("format", format, get_args(Format))
+        _check_choice("samples", samples, (True, False))
+        path, colorizer = self._uploaded(photo), self._worker.colorizer
+        with opened(path, self._worker.budget) as read:
+            made = colorizer.colorize(
+                read, n, temperature, seed, samples=samples, force=True, hints=_points(hints, read)
+            )
+            suffix = _suffix(format, read)
+            likelihoods = [one.bits_per_dim for one in made]
+        with self._folder() as folder:
+            paths = []
+            for one in made:
+                paths.append(folder / f"{path.stem}_{name_of(one.spec)}{suffix}")
+                for _ in self._worker.write(path, paths[-1], (one.ab, one.provenance)):
+                    pass
+        return [_file(one) for one in paths], {
+            "seeds": [one.seed for one in made],
+            "shares": [one.share for one in made],
+            "bits_per_dim": [bits if math.isfinite(bits) else None for bits in likelihoods],
+            "temperature": temperature,
+            "model": colorizer.digest,
+        }
 
     @_in_sentences
-    def hints(
-        self,
-        photo: FileData,
-        hints: list[HintFields],
-        vividness: float = 1.0,
-        seed: int = 0,
-        format: Format = "same",
-        samples: bool = False,
-    ) -> tuple[FileData, dict[str, Any]]:
-        """Color a photo once, with given colors at up to 100 points. hints is a list of
-        {"row", "column", "a", "b"}: a pixel of the upright photo at full size, counted from its
-        upper left corner, and CIELAB a and b of the color there. The other parameters are those of
-        /colorize. Returns the file, and its seed, share and bits per dimension.
+    def enlarge(
+        self, photo: FileData, scale: int = 2, format: Format = "same", restore: bool = False
+    ) -> FileData:
+        """Make a photo, colored or not, 2 or 4 times as large on each side, with the average of the
+        detail that would suit it. If restore is true, blur, noise and compression are taken out.
+        format is that of /colorize. Returns the file.
 
         Args:
             photo: an uploaded file.
-            hints: the points.
-            vividness: factor on the shipped temperatures.
-            seed: seed of the first sample.
+            scale: 2 or 4.
             format: format of the file.
-            samples: a single sample instead of the average.
+            restore: whether an old photo is cleared up.
         """
-        (file,), about = self._results(photo, 1, vividness, seed, format, samples, hints)
-        return file, about
+        worker = self._worker
+        if worker.enlarger is None:
+            raise ColorflowError("This page cannot enlarge: the weights for it are not installed.")
+        _check_choice("scale", scale, SCALES)
+        _check_choice("format", format, get_args(Format))
+        _check_choice("restore", restore, (True, False))
+        if restore and not worker.enlarger.can_restore:
+            raise ColorflowError("This page cannot restore: its weights do not do that.")
+        path = self._uploaded(photo)
+        with opened(path, worker.budget) as read:
+            worker.check_size(read.width * read.height, scale)
+            suffix = _suffix(format, read)
+        with self._folder() as folder:
+            file = folder / f"{path.stem}_{MEAN.label_of(scale, restored=restore)}{suffix}"
+            for _ in worker.write(path, file, None, scale, restore=restore):
+                pass
+        return _file(file)
 
-    @_in_sentences
-    def quiz_round(
-        self, pictures: int = 3, player: str = "", request: gr.Request | None = None
-    ) -> tuple[FileData, dict[str, Any]]:
-        """Ask for a round of the quiz: one of 2 to 5 pictures is the photo as it was taken, the
-        others were colored. player is empty for a new player, and otherwise the player that the
-        first round returned; a round that waits for the player's answer is returned again. Returns
-        a sheet with the pictures one below the other, and the round, the player, and the box of
-        each picture in the sheet (left, upper, right, lower).
-
-        Args:
-            pictures: number of pictures.
-            player: the player.
-        """
-        k = _whole("pictures", pictures, MIN_PICTURES, MAX_PICTURES)
-        if not isinstance(player, str):
-            raise ColorflowError(f"player: expected a text, got {_shown(player)}.")
-        visitor = visitor_of(request, request.username if request else None)
-        with self._budget.reserve(ROUND_PIXELS):
-            player, trial = self._players.next_trial(player, k, visitor)
-        tops = [MARGIN + index * (trial.height + 2 * MARGIN) for index in range(trial.k)]
-        about = {
-            "round": trial.token,
-            "player": player,
-            "boxes": [[0, top, trial.width, top + trial.height] for top in tops],
-        }
-        return _file(trial.sheet), about
-
-    @_in_sentences
-    def quiz_answer(self, round: str, chosen: int) -> dict[str, Any]:
-        """Answer a round of the quiz, once. chosen is the number of the picture that you take for
-        the photo as it was taken, from 0 for the uppermost. Returns whether that is right, which
-        one it is (truth), the player's score, and in problem why the answer could not be stored.
-
-        Args:
-            round: the round that /quiz_round returned.
-            chosen: number of a picture.
-        """
-        if not isinstance(round, str):
-            raise ColorflowError(f"round: expected a text, got {_shown(round)}.")
-        outcome, score = self._players.answer(round, _whole("chosen", chosen, 0, MAX_PICTURES - 1))
-        return {
-            "right": outcome.right,
-            "truth": outcome.trial.truth,
-            "rounds": score.answered,
-            "rights": score.right,
-            "streak": score.streak,
-            "problem": None if outcome.problem is None else sentence(outcome.problem),
-        }
-
-    def _results(
-        self,
-        upload: FileData,
-        n: int,
-        vividness: float,
-        seed: int,
-        format: Format,
-        samples: bool,
-        hints: list[HintFields] | None = None,
-        *,
-        preview: bool = False,
-    ) -> tuple[list[FileData], dict[str, Any]]:
-        """Color a photo n times, and write and describe the results."""
-        vividness = _number("vividness", vividness, 0, MOST_VIVID)
-        seed = _whole("seed", seed, 0, LARGEST_SEED)
-        if format not in get_args(Format):
-            expected = ", ".join(get_args(Format))
-            raise ColorflowError(f"format: expected one of {expected}, got {_shown(format)}.")
-        for name, value in (("samples", samples), ("preview", preview)):
-            if not isinstance(value, bool):
-                raise ColorflowError(f"{name}: expected true or false, got {_shown(value)}.")
-        path = self._uploaded(upload)
-        with opened(path, self._budget) as photo:
-            points = () if hints is None else _points(hints, photo)
-            made = self._colorizer.colorize(
-                photo, n, vividness, seed, samples=samples, force=True, hints=points
-            )
-            if format == "same":
-                is_jpeg = photo.metadata.format == "JPEG" or (preview and photo.alpha is None)
-                format = "jpeg" if is_jpeg else "png"
-            paths = self._write(reduced(photo) if preview else photo, made, format)
-            likelihoods = [] if preview else [one.bits_per_dim for one in made]
-        known = [bits if math.isfinite(bits) else None for bits in likelihoods]
-        return [_file(path) for path in paths], {
-            "seeds": [one.seed for one in made],
-            "shares": [one.share for one in made],
-            "bits_per_dim": known or [None] * n,
-            "vividness": vividness,
-            "model": self._colorizer.digest,
-        }
-
-    def _write(self, photo: Photo, colorings: "list[Coloring]", format: Format) -> list[Path]:
-        """Render colorings at the photo's size, one at a time, and write each to a file."""
-        folder = new_folder(self._folder(), API_PREFIX)
-        paths = []
+    @contextmanager
+    def _folder(self) -> Iterator[Path]:
+        """A folder for results, which goes if they cannot be made."""
+        folder = new_folder(self._files / VISITORS, API_PREFIX)
         try:
-            for one in colorings:
-                name = f"{Path(photo.source).stem}_{name_of(one.spec)}{_SUFFIXES[format]}"
-                pixels = render(LightnessRows(photo.full_depth), one.ab, bits=photo.bits)
-                self._budget.disk.check()
-                write_image(folder / name, pixels, photo, provenance=one.provenance)
-                paths.append(folder / name)
+            yield folder
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        return paths
-
-    def _folder(self) -> Path:
-        """The folder for what is made for the caller."""
-        with storing():
-            return self._budget.disk.folder_at_work(self._files / VISITORS)
 
     def _uploaded(self, given: object) -> Path:
         """The path of an upload. Clients may name any file of the server, but get only uploads."""
@@ -302,13 +198,25 @@ def _file(path: Path) -> FileData:
     return cast(FileData, FileData(path=str(path), orig_name=path.name).model_dump())
 
 
-def _points(given: object, photo: Photo) -> "tuple[Hint, ...]":
+def _suffix(format: Format, photo: Photo) -> str:
+    if format == "same":
+        return ".jpg" if photo.metadata.format == "JPEG" else ".png"
+    return _SUFFIXES[format]
+
+
+def _points(given: object, photo: Photo) -> Hints:
     try:
         points = hints_of(given, "hints")
     except BatchError as error:
         raise ColorflowError(f"{error}.") from error
     check_points(points, "hints", photo.height, photo.width)
     return points
+
+
+def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
+    if not any(value is one or (value == one and type(value) is type(one)) for one in choices):
+        expected = " or ".join(str(one).lower() for one in choices)
+        raise ColorflowError(f"{name}: expected {expected}, got {_shown(value)}.")
 
 
 def _whole(name: str, value: object, least: int, most: int) -> int:

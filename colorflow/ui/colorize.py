@@ -1,77 +1,110 @@
-"""The tab that colors photos: upload, choose among the colorings, download."""
+"""The tab that colors photos: the desk. Its components, and what each event does to a desk."""
 
 from __future__ import annotations
 
+import secrets
+import shutil
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from colorflow.errors import ColorflowError
-from colorflow.ui.album import AlbumSession, bad_lines
-from colorflow.ui.album_zip import write_zip
-from colorflow.ui.colorings import (
-    Captions,
-    ColoredPhoto,
-    ColoringOptions,
-    Make,
-    ShownColoring,
-    color_anew,
-    make_colorings,
-    vary,
-)
-from colorflow.ui.colorize_layout import COLORIZE, GRAY, ColorizeLayout, number_of
-from colorflow.ui.controls import options_of
-from colorflow.ui.limits import UploadSpace
-from colorflow.ui.panes import (
-    AFTERWARDS,
-    AT_ONCE,
-    FOR_LONG,
-    IN_TURN,
-    SUFFIXES,
-    one_at_a_time,
-    saved_by_browser,
-)
-from colorflow.ui.runs import Run, Runs, Steps
-from colorflow.ui.samples import copy_of_sample
-from colorflow.ui.session import Job
-from colorflow.ui.status import FAILURES, Updates, line, problem, progress, sentence, worked
+from colorflow.limits import LARGEST_SATURATION
+from colorflow.photo import KINDS
+from colorflow.ui.desk import MOST_PHOTOS, Desk, WishKind, points_of
+from colorflow.ui.hints import REACHES, ab_of
+from colorflow.ui.limits import LONG_QUEUE, WORK_QUEUE, UploadSpace
+from colorflow.ui.photos import new_folder, storing
+from colorflow.ui.render import EXAMPLES, PARTS, SAMPLE_PHOTOS, render
+from colorflow.ui.status import FAILURES, Updates, sentence
+from colorflow.ui.storage import DESK_PREFIX, KEEP_SECONDS
+from colorflow.ui.work import NO_REPAIR, SUFFIXES, DeskWorker, Options, run
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
     from colorflow.enlarge.enlarger import Enlarger
     from colorflow.repair.repairer import Repairer
 
-_shown_last = partial(one_at_a_time, lock="showing")
-"""For handlers of choices: what is shown in the end is the last one."""
-_SHOW_SECONDS = 1.0
-"""Time between two looks at how many photos are open."""
-
-_SHOW_RESULTS = """
-() => requestAnimationFrame(() => {
-    const results = document.querySelector("#results");
-    const below = results && results.getBoundingClientRect().top > innerHeight / 2;
-    if (below && !document.querySelector("#status .bad"))
-        results.scrollIntoView({ behavior: "smooth" });
-})
+MOST_WISHED = 8
+"""Colorings that are asked for at once."""
+MOST_VIVID = 1.5
+"""The largest factor on the shipped temperatures."""
+SIZES = {"As it is": 1, "×2": 2, "×4": 4}
+_KINDS = {"Summary": False, "Single samples": True}
+_BESIDE = {"Its own colors": False, "Its gray": True}
+_SENSITIVITIES = {"Least": -2, "Less": -1, "Normal": 0, "More": 1, "Most": 2}
+_RADII = {"Small": 1 / 400, "Medium": 1 / 150, "Large": 1 / 50}
+"""Of what a visitor adds to the places, divided by the photo's longer side."""
+_ABOUT_REFERENCES = """
+<p>Photos in color of something similar: the same house today, another garden in June. What is alike
+gets their colors.</p>
 """
-"""On a phone the results are below the controls, out of sight."""
+QUICK: dict[str, Any] = {
+    "show_progress": "hidden",
+    "trigger_mode": "multiple",
+    "concurrency_id": "desk",
+    "concurrency_limit": 16,
+    "api_visibility": "private",
+}
+"""Options of events that change a desk at once."""
+_LAST: dict[str, Any] = {**QUICK, "trigger_mode": "always_last"}
+"""The same for sliders, of whose values the last one counts."""
+_LONG: dict[WishKind, dict[str, Any]] = {
+    "open": WORK_QUEUE,
+    "prepare": WORK_QUEUE,
+    "color": WORK_QUEUE,
+    "ask": WORK_QUEUE,
+    "album": LONG_QUEUE,
+    "finish": {"concurrency_id": "finish", "concurrency_limit": 2},
+}
+"""The queues of wishes: how many of each are worked on at the same time."""
+
+Act = Callable[..., Any]
+Works = tuple[WishKind, ...]
 
 
-class ColorizeTab(ColorizeLayout):
-    """Components and handlers of the tab, made inside a `gr.Blocks`.
+class Desks:
+    """The desks of all visitors, by the names of their sessions. Thread-safe.
 
-    Handlers return new values by component, or yield them one after the other; they work without a
-    server.
+    Args:
+        root: for their folders.
+        most_pixels: that a picture may have.
+        keep_seconds: after the last action, for which a desk stays.
+    """
+
+    def __init__(
+        self, root: Path, most_pixels: int = 10**9, keep_seconds: float = KEEP_SECONDS
+    ) -> None:
+        self._root, self._most_pixels, self._keep = root, most_pixels, keep_seconds
+        self._desks: dict[str, Desk] = {}
+        self._lock = threading.Lock()
+
+    def of(self, session: str | None) -> Desk:
+        """The desk of a session; an empty one if the session is new, or idle for too long."""
+        with self._lock:
+            now = time.monotonic()
+            for name, desk in list(self._desks.items()):
+                is_swept = bool(desk.photos) and not desk.folder.exists()
+                if is_swept or now - desk.used > self._keep:
+                    shutil.rmtree(self._desks.pop(name).folder, ignore_errors=True)
+            if session not in self._desks:
+                folder = self._root / f"{DESK_PREFIX}{secrets.token_hex(8)}"
+                self._desks[session or ""] = Desk(folder, self._most_pixels)
+            return self._desks[session or ""]
+
+
+class ColorizeTab:
+    """Components and events of the tab, made inside a `gr.Blocks`.
 
     Args:
         colorizer: colors the photos.
+        space: where uploads go, shared by all visitors.
         enlarger: enlarges them; None if there is none.
         repairer: finds and fills damage of prints; None if there is none.
-        space: where uploads go, shared by all tabs.
     """
 
     def __init__(
@@ -81,355 +114,411 @@ class ColorizeTab(ColorizeLayout):
         enlarger: Enlarger | None = None,
         repairer: Repairer | None = None,
     ) -> None:
-        super().__init__(colorizer, space, enlarger, repairer)
-        self._colorizer = colorizer
-        self._megabytes = space.megabytes
-        self.runs = Runs(self.session, self.status, self.cancel_button, self._cleared)
-        self._connect_runs(self._connect_photos())
-        self._connect_choices()
-        self.prepare.connect(self.shown)
+        self.worker = DeskWorker(colorizer, enlarger, repairer, space)
+        self.desks = Desks(space.root, space.budget.pixels)
+        self.parts: dict[str, gr.HTML] = {}
+        with gr.Column(elem_id="desk"):
+            self._part("state")
+            with gr.Row(elem_id="photos"):
+                with gr.Column(scale=7, min_width=320, elem_id="photos-here"):
+                    self._part("strip")
+                with gr.Column(scale=4, min_width=320):
+                    self._build_photos(space)
+            with gr.Row(elem_id="bench"):
+                with gr.Column(scale=7, min_width=320, elem_id="picture"):
+                    self._part("stage", "stage.js")
+                    self._part("gallery")
+                with gr.Column(scale=4, min_width=320, elem_id="tools"):
+                    self._build_tools()
+        self.fields: dict[str, Any] = {
+            "saturation": self.saturation,
+            "repairs": self.repairs,
+            "fades": self.fades,
+            "sensitivity": self.sensitivity,
+            "reach": self.reach,
+            "upload": self.upload,
+        }
+        self.outputs = [*self.parts.values(), *self.fields.values()]
+        self._connect_photos()
+        self._connect_prepare()
+        self._connect_color()
+        self._connect_hints()
+        self._connect_others()
 
-    def _connect_photos(self) -> gr.events.Dependency:
-        """Connect what opens photos; returns the opening of a sample, which is colored at once."""
-        uploads, session, shown = self.photos.upload, [self.session], self.shown
-        opening: dict[str, Any] = {"show_progress_on": self.about, **IN_TURN}
-        for first in (
-            gr.on(
-                self.photos.changes,
-                self.open_photos,
-                [uploads, *session],
-                shown,
-                **{**opening, "trigger_mode": "always_last"},
-            ),
-            self.whole_folder.upload(
-                self.open_folder, [self.whole_folder, uploads, *session], shown, **opening
-            ),
-        ):
-            first.then(self.open_others, session, shown, **FOR_LONG)
-        ticked = [*session, self.with_colors]
-        self.with_colors.input(_shown_last(self.treat_as_gray), ticked, shown, **AT_ONCE)
-        self.strip.select(_shown_last(self.look_at), session, shown, **AT_ONCE)
-        return self.result.welcome.select(self.open_sample, session, shown, **opening)
+    # components
 
-    def _connect_runs(self, sample: gr.events.Dependency) -> None:
-        wishes = [self.n, self.temperature, self.seed, self.view, self.skin]
-        runs: list[tuple[Any, Callable[..., Run], Sequence[Any], dict[str, Any]]] = [
-            (self.button.click, self.one, wishes, AFTERWARDS),
-            (self.view.input, self.one, wishes, AFTERWARDS),
-            (sample.then, self.one, wishes, AFTERWARDS),
-            (self.more_button.click, partial(self.more, alike=True), [self.n], AFTERWARDS),
-            (self.else_button.click, partial(self.more, alike=False), [self.n], AFTERWARDS),
-            (self.all_button.click, self.all, wishes, FOR_LONG),
-            (self.zip_button.click, self.zip, [self.larger.format, self.every], FOR_LONG),
-        ]
-        for event, run, values, queue in runs:
-            ended = self.runs.connect(event, run, values, self.shown, queue)
-            if queue is FOR_LONG:
-                saved_by_browser(ended, self.zip_file)
-            else:
-                ended.then(None, js=_SHOW_RESULTS)
-        self.runs.connect_cancel(self.shown)
+    def _part(self, name: str, script: str = "listen.js") -> None:
+        """A part of the page whose buttons send what was pressed."""
+        template = '<div role="status">${value}</div>' if name == "status" else "${value}"
+        code = Path(__file__).with_name(script).read_text(encoding="utf-8")
+        options: dict[str, Any] = {"html_template": template, "js_on_load": code}
+        elem_id = "prepare-views" if name == "prepare" else name
+        self.parts[name] = gr.HTML("", apply_default_css=False, elem_id=elem_id, **options)
 
-    def _connect_choices(self) -> None:
-        beside = [self.session, self.beside]
-        compare_with = _shown_last(self.compare_with)
-        self.beside.input(compare_with, beside, [self.result.compare], **AT_ONCE)
-        for event, choice in (
-            (self.gallery.select, _shown_last(self.choose)),
-            (self.back_button.click, _shown_last(self.bring_back)),
-            (self.keep_button.click, one_at_a_time(self.keep)),  # after a change of saturation
-            (self.kept.select, _shown_last(self.press_kept)),
-        ):
-            event(choice, [self.session], self.shown, **AT_ONCE)
-        saturated = self.saturation.connect(self.session, self._saturated, self.shown)
-        self.larger.follow(saturated)
-        self.result.connect(self.session, self.larger.format)
-        download = self.result.download
-        save = [self.session, self.larger.format]
-        saved = self.kept.select(self.save_kept, save, [download.file, self.status], **AFTERWARDS)
-        saved_by_browser(saved, download.file)
-        said = [self.status, self.cancel_button]
-        self.larger.button.click(self._said_nothing, None, said, **AT_ONCE)
+    def _build_photos(self, space: UploadSpace) -> None:
+        self.upload = gr.File(
+            label="Photos, or a zip of them",
+            file_count="multiple",
+            height=120,
+            elem_id="upload",
+            # The browser's dialog offers them first. What is taken is decided by the contents:
+            # browsers do not know the names of all photos.
+            elem_classes="album",
+        )
+        self.folder = gr.UploadButton(
+            "Choose a whole folder", file_count="directory", size="sm", elem_id="upload-all"
+        )
+        limits = f"up to {MOST_PHOTOS} photos, a file or an unpacked zip up to {space.megabytes} MB"
+        gr.HTML(f"<p>{KINDS}; {limits}.</p>", elem_id="formats")
 
-    # photos
+    def _build_tools(self) -> None:
+        worker = self.worker
+        self._part("status")
+        with gr.Column(elem_id="work"):
+            with gr.Accordion("Prepare the print", open=False, elem_id="prepare") as self.print:
+                self._build_prepare()
+            with gr.Accordion("Color", open=True, elem_id="color"):
+                self._build_color()
+            has_hints = worker.colorizer.takes_hints
+            self.hinting = gr.Accordion("Hints", open=False, visible=has_hints, elem_id="hints")
+            with self.hinting:
+                self._build_hints()
+            with gr.Accordion("Reference", open=False, elem_id="reference"):
+                self._build_reference()
+            with gr.Accordion("Finish", open=True, elem_id="finish"):
+                self._build_finish(worker.enlarger)
 
-    def open_photos(self, uploads: list[str] | None, session: AlbumSession) -> Updates:
-        """Open the first new photo among the uploads, let the others wait, and close the rest.
+    def _build_prepare(self) -> None:
+        self._part("prepare")
+        about = "Finds cracks, scratches, dust and spots, and fills them in; nothing else changes."
+        can_repair = self.worker.repairer is not None
+        about = about if can_repair else NO_REPAIR
+        self.repairs = _tick("Repair cracks and spots", about, "repairs", interactive=can_repair)
+        with gr.Column(elem_id="damage"):
+            about = "Least finds what is surely damage, most all that may be."
+            self.sensitivity = _choice("Find", _SENSITIVITIES, 1, about, "sensitivity")
+            about = "A click adds a round place, a drawn line a stroke."
+            self.radius = _choice("Size of what you add", _RADII, 1 / 150, about, "radius")
+            self.mark_place = _place("mark", "Add or take back this place")
+            self.undo_mark = _small("Undo", "undo-mark")
+        about = "A pale print gets its dark and light tones again."
+        self.fades = _tick("Bring back faded tones", about, "fades")
+
+    def _build_color(self) -> None:
+        with gr.Row():
+            self.go = gr.Button("Color", variant="primary", min_width=120, elem_id="go")
+            self.more = gr.Button("More like this", min_width=120, elem_id="more")
+        about = "Averages of all colorings and of frequent kinds; or single samples, bolder ones."
+        self.samples = _choice("Kind", _KINDS, False, about, "view")
+        self.n = gr.Slider(1, MOST_WISHED, value=4, step=1, label="How many", elem_id="n")
+        about = "0 is calm and the same each time, 1 natural, more is bold."
+        self.temperature = _factor("Temperature", MOST_VIVID, about, "temperature")
+        about = "Untick it where something else, such as a statue, is taken for skin."
+        self.skin = _tick("Skin in the color of skin", about, "skin", value=True)
+        self.treat = gr.Button("Treat as gray", elem_id="treat")
+        self.treat_all = gr.Button("Treat all of the album as gray", elem_id="treat-all")
+        with gr.Row(elem_id="album"):
+            self.all = gr.Button("Color the whole album", min_width=120, elem_id="all")
+            self.same = gr.Button("Same colors for the album", min_width=120, elem_id="same")
+        about = "The photo's own colors, which were not used, or its gray."
+        self.beside = _choice("Compare with", _BESIDE, False, about, "beside")
+        self.unsure = _small("Show where the model is unsure", "show-unsure")
+        self._part("unsure")
+
+    def _build_hints(self) -> None:
+        self._part("points")
+        with gr.Column(elem_id="free"):
+            about = (
+                "The thing that you clicked, the place around it alone, or all that looks alike."
+            )
+            self.reach = _choice("What gets the color", REACHES, "thing", about, "reach")
+            about = "Its hue and strength count; how light it is stays the photo's."
+            self.picker = gr.ColorPicker(
+                "#4a6fa5", label="Any other color", info=about, elem_id="picker"
+            )
+            self.use = _small("Use this color", "use")
+        with gr.Row():
+            self.undo_point = _small("Undo", "undo-point")
+            self.save_hints = _small("Save hints", "save-hints")
+            self.load_hints = gr.UploadButton(
+                "Load hints", file_types=[".json"], size="sm", min_width=90, elem_id="load-hints"
+            )
+        self.point_place = _place("point", "Take this place")
+
+    def _build_reference(self) -> None:
+        gr.HTML(_ABOUT_REFERENCES, elem_id="reference-info")
+        self.reference = gr.UploadButton(
+            "Choose photos in color", file_count="multiple", size="sm", elem_id="refer"
+        )
+        self._part("references")
+        self.strength = _factor("Strength", 1, "How close the colors come to theirs.", "strength")
+        with gr.Row():
+            self.refer = gr.Button("Color like these", min_width=120, elem_id="refer-go")
+            self.where = gr.Button("Show where they speak", min_width=120, elem_id="where")
+
+    def _build_finish(self, enlarger: Enlarger | None) -> None:
+        about = "At once: 0 is gray, 1 as it was colored."
+        self.saturation = _factor("Saturation", LARGEST_SATURATION, about, "saturation")
+        about = "A larger picture gets detail that the photo does not have, made up to suit it."
+        self.size = _choice("Size", SIZES, 1, about, "size", visible=enlarger is not None)
+        about = "Takes blur, noise and compression out, with a larger size."
+        visible = enlarger is not None and enlarger.can_restore
+        self.restore = _tick("Clear up an old photo", about, "restore", visible=visible)
+        about = "Its own is JPEG for a JPEG. A JPEG is small; a PNG loses nothing."
+        formats = dict(zip(SUFFIXES, SUFFIXES, strict=True))
+        self.format = _choice("Format", formats, "Its own", about, "format")
+        self.download = gr.Button("Download", variant="primary", elem_id="download")
+        self._part("file")
+        with gr.Column(elem_id="all-files"):
+            about = "Otherwise the zip has the one that you chose."
+            self.every = _tick("With all colorings of each photo", about, "every")
+            self.zip = gr.Button("Download the album in a zip", elem_id="zip")
+
+    # events
+
+    def _connect_photos(self) -> None:
+        work, on, parts = self.worker, self.on, self.parts
+        on(self.upload.upload, work.open, [self.upload], works=("open",))
+        on(self.folder.upload, work.open, [self.folder], works=("open",))
+        on(parts["strip"].select, _on_strip, event=True)
+        on(parts["status"].select, lambda desk, e: desk.cancel(e.index), event=True)
+        on(parts["gallery"].select, lambda desk, e: desk.choose(int(e.index)), event=True)
+        works: Works = ("open", "prepare", "ask", "color")
+        on(parts["stage"].select, self._on_stage, [self.radius], event=True, works=works)
+
+    def _on_stage(self, desk: Desk, event: gr.SelectData, radius: float) -> None:
+        """Do what was pressed, clicked or drawn in the large picture."""
+        act, points = str(event.value), getattr(event, "points", None)
+        if act == "try":
+            self.worker.open(desk, [_example(int(event.index), desk.folder)])
+        elif act == "point":
+            desk.click(*points_of(points)[0])
+            self.worker.offer(desk)
+        elif act == "hold":
+            desk.press_point("hold", int(event.index))
+            self.worker.offer(desk)
+        elif act == "stroke":
+            base = desk.photo.form.base
+            desk.mark([(x * base.width, y * base.height) for x, y in points_of(points)], radius)
+            self.worker.prepare(desk)
+        else:
+            desk.put_corners(act, points, getattr(event, "turns", None))
+            self.worker.prepare(desk)
+
+    def _connect_prepare(self) -> None:
+        def prepared(listen: Any, change: Act, *inputs: Any) -> None:
+            def act(desk: Desk, *values: Any) -> None:
+                change(desk, *values)
+                self.worker.prepare(desk)
+
+            self.on(listen, act, inputs, works=("prepare",))
+
+        for switch in (self.repairs, self.fades):
+            prepared(switch.input, Desk.repair, self.repairs, self.fades)
+        across, down, button = self.mark_place
+        prepared(self.sensitivity.input, Desk.find, self.sensitivity)
+        prepared(button.click, Desk.mark_place, across, down, self.radius)
+        prepared(self.undo_mark.click, Desk.undo_mark)
+        view = self.parts["prepare"].select
+        self.on(view, lambda desk, e: desk.look_for(e.index), event=True)
+        for tool, its_view in ((self.print, "frame"), (self.hinting, "points")):
+            self.on(tool.expand, lambda desk, view=its_view: desk.look_for(view))
+            self.on(tool.collapse, lambda desk: desk.look_for("photo"))
+
+    def _connect_color(self) -> None:
+        work, on = self.worker, self.on
+        settings = [self.n, self.temperature, self.samples, self.skin, self.strength]
+
+        def colored(listen: Any, wish: Act, kind: WishKind) -> None:
+            on(listen, lambda desk, *given: wish(desk, Options(*given)), settings, works=(kind,))
+
+        colored(self.go.click, work.color, "color")
+        colored(self.refer.click, work.color, "color")
+        colored(self.all.click, work.color_all, "album")
+        colored(self.same.click, work.same_colors, "album")
+        on(self.more.click, work.more, [self.n], works=("color",))
+        on(self.treat.click, Desk.treat_as_gray)
+        on(self.treat_all.click, lambda desk: desk.treat_as_gray(everything=True))
+        on(self.unsure.click, work.unsure, works=("ask",))
+        on(self.where.click, work.where_referred, works=("ask",))
+        on(self.reference.upload, work.add_references, [self.reference], works=("ask",))
+        references = self.parts["references"].select
+        on(references, lambda desk, e: desk.remove_reference(int(e.index)), event=True)
+
+    def _connect_hints(self) -> None:
+        work = self.worker
+
+        def colored(listen: Any, change: Act, *inputs: Any, event: bool = False) -> None:
+            """Color the photo anew if a change of its points asks for it."""
+
+            def act(desk: Desk, *values: Any) -> None:
+                before = desk.photo.points.hints
+                change(desk, *values)
+                if desk.photo.points.hints != before:
+                    work.recolor(desk)
+                work.offer(desk)
+
+            self.on(listen, act, inputs, event=event, works=("color", "ask"))
+
+        def pressed(desk: Desk, event: gr.SelectData) -> None:
+            desk.press_point(str(event.value), int(event.index))
+
+        across, down, put = self.point_place
+        colored(self.parts["points"].select, pressed, event=True)
+        colored(self.reach.input, Desk.spread, self.reach)
+        colored(self.use.click, lambda desk, color: desk.color_point(ab_of(color)), self.picker)
+        colored(put.click, Desk.put_point, across, down)
+        colored(self.undo_point.click, Desk.undo_point)
+        self.on(self.load_hints.upload, work.load_hints, [self.load_hints], works=("color",))
+        self.on(self.save_hints.click, work.save_hints)
+
+    def _connect_others(self) -> None:
+        work, choices = self.worker, [self.size, self.restore, self.format]
+        self.on(self.saturation.input, Desk.saturate, [self.saturation], options=_LAST)
+        self.on(self.beside.input, Desk.compare_with, [self.beside])
+        self.on(self.download.click, work.finish, choices, works=("finish",))
+        self.on(self.zip.click, work.zip, [self.format, self.every], works=("album",))
+
+    def photo_of(self, request: gr.Request) -> Path | None:
+        """The file of the photo that a visitor looks at."""
+        desk = self.desks.of(request.session_hash)
+        return desk.at.form.photo.path if desk.at else None
+
+    def load(self, page: gr.Blocks) -> None:
+        """Show the desk when a page comes, which has nothing yet."""
+        self.on(page.load, Desk.page_has)
+
+    def on(
+        self,
+        listen: Any,
+        act: Act,
+        inputs: Sequence[Any] = (),
+        *,
+        event: bool = False,
+        works: Works = (),
+        options: dict[str, Any] = QUICK,
+    ) -> None:
+        """Connect an event.
 
         Args:
-            uploads: paths of everything that the field holds now.
-            session: the visitor's.
+            listen: the event.
+            act: changes the desk, given the values of the inputs, under its lock.
+            inputs: components.
+            event: whether `act` takes the event's data before the values.
+            works: kinds of wishes that it may make, which are worked on afterwards.
+            options: of the event.
         """
-        has_new = session.take([Path(one) for one in uploads or ()], self._megabytes)
-        opened = None
-        while session.waiting and opened is None and (has_new or session.current is None):
-            opened = session.open_next()
-        if opened:
-            session.look_at(opened)
-        return self._view(session)
+        names = [next((n for n, one in self.fields.items() if one is own), "") for own in inputs]
 
-    def open_others(self, session: AlbumSession) -> Iterator[Updates]:
-        """Open the photos that wait, which may take minutes; about once a second they are shown."""
-        yield {self.about: self._about(session)}
-        shown = time.monotonic()
-        while session.waiting:
-            session.open_next()
-            session.delete_if_closed()
-            if not session.waiting or time.monotonic() - shown > _SHOW_SECONDS:
-                shown = time.monotonic()
-                yield {**self._album(session), self.about: self._about(session)}
+        def change(desk: Desk, data: tuple[Any, ...], values: tuple[Any, ...]) -> None:
+            given = zip(names, values, strict=True)
+            desk.page_has({name: value for name, value in given if name})
+            act(desk, *data, *values)
 
-    def open_folder(
-        self, files: list[str], uploads: list[str] | None, session: AlbumSession
-    ) -> Updates:
-        """Open the files of a whole folder beside what is there."""
-        together = [*(uploads or ()), *files]
-        return {self.photos.upload: together, **self.open_photos(together, session)}
+        # Gradio gives requests and event data to arguments with these annotations.
+        def handler(request: gr.Request, *values: Any) -> Iterator[Updates]:
+            yield from self.acted(self.desks.of(request.session_hash), change, (), values)
 
-    def open_sample(self, session: AlbumSession, event: gr.SelectData) -> Updates:
-        """Open one of the photos to try as if it had been uploaded."""
+        def of_event(request: gr.Request, data: gr.SelectData, *values: Any) -> Iterator[Updates]:
+            yield from self.acted(self.desks.of(request.session_hash), change, (data,), values)
+
+        done = listen(of_event if event else handler, list(inputs), self.outputs, **options)
+        for kind in works:
+            done.then(self._worker_of(kind), None, self.outputs, **{**QUICK, **_LONG[kind]})
+
+    def _worker_of(self, kind: WishKind) -> Callable[[gr.Request], Iterator[Updates]]:
+        def work(request: gr.Request) -> Iterator[Updates]:
+            desk = self.desks.of(request.session_hash)
+            for _ in run(desk, kind):
+                yield from self.shown(desk)
+            yield self._nothing()
+
+        return work
+
+    def acted(self, desk: Desk, act: Act, *values: Any) -> Iterator[Updates]:
+        """Change a desk, and show it."""
+        with desk.lock:
+            desk.say("")
+            try:
+                act(desk, *values)
+            except FAILURES as error:
+                desk.say(sentence(error), bad=True)
+            desk.changed()
+        yield from self.shown(desk)
+        yield self._nothing()
+
+    def shown(self, desk: Desk) -> Iterator[Updates]:
+        """Show a desk until what is shown is its last state."""
+        while True:
+            with desk.lock:
+                version, view = desk.version, self._view(desk)
+            yield view
+            if desk.version == version:
+                return
+
+    def _view(self, desk: Desk) -> Updates:
         try:
-            path = str(copy_of_sample(int(event.index), session.folder))
-        except FAILURES as error:
-            return {self.about: problem(error)}
-        return {self.photos.upload: [path], **self.open_photos([path], session)}
-
-    def treat_as_gray(self, session: AlbumSession, ticked: Sequence[str]) -> Updates:
-        """Let the lightness of these photos be colored, and leave others that have colors alone."""
-        for one in session.items:
-            one.treated_as_gray = one.folder.name in ticked
+            parts = render(desk)
+        except FAILURES as error:  # a file has gone
+            desk.say(sentence(error), bad=True)
+            desk.view = "photo"
+            parts = render(desk)
+        edits = desk.edits()
         return {
-            **self._album(session),
-            self.with_colors: gr.skip(),  # further ticks may have been made
-            self.about: self._about(session),
-            self.button: self._button(session),
+            **{self.parts[name]: parts[name] for name in PARTS},
+            **{one: edits.get(name, gr.skip()) for name, one in self.fields.items()},
         }
 
-    def look_at(self, session: AlbumSession, event: gr.SelectData) -> Updates:
-        """Show another one of the visitor's photos with its colorings."""
-        index = int(event.index)
-        if index >= len(session.items):
-            return {self.about: line("That photo is gone; choose it again.", bad=True)}
-        session.look_at(session.items[index])
-        return self._view(session)
-
-    # runs
-
-    def one(self, session: AlbumSession, *wishes: Any) -> Run:
-        """Color the photo anew, which is treated as gray from then on.
-
-        Args:
-            session: the visitor's.
-            wishes: as `options_of` takes them.
-        """
-        photo, options = session.require(), options_of(*wishes)
-        is_stale = photo.old_print is not None and photo.old_print.is_stale
-        if options == photo.options_aside and not is_stale:
-
-            def back(job: Job) -> Steps:
-                yield self._done(session, ColoredPhoto.bring_back)
-                return {self.status: ""}
-
-            return Run(back)
-        photo.treated_as_gray = True
-        make = color_anew(self._colorizer, photo, options)
-        coloring = self._run_of(
-            session, photo, make, options.n, Captions(), summary_aside=options.samples
-        )
-
-        def steps(job: Job) -> Steps:
-            yield from self.prepare.before_coloring(session, photo, job)
-            return (yield from coloring.steps(job))
-
-        return Run(steps)
-
-    def more(self, session: AlbumSession, n: int, *, alike: bool) -> Run:
-        """Keep the chosen coloring, and put others beside it; arguments as those of `vary`."""
-        photo = session.require()
-        make = vary(self._colorizer, photo, int(n), alike=alike)
-        return self._run_of(session, photo, make, int(n) + 1, photo.captions, summary_aside=True)
-
-    def _run_of(
-        self,
-        session: AlbumSession,
-        photo: ColoredPhoto,
-        make: Make,
-        wanted: int,
-        captions: Captions,
-        *,
-        summary_aside: bool,
-    ) -> Run:
-        """Color one photo; the first coloring is shown large, the others come beside it."""
-
-        def steps(job: Job) -> Steps:
-            done, began = 0, time.perf_counter()
-            yield {
-                self.status: progress(done, wanted),
-                self.about: self._about(session),
-                self.button: COLORIZE,
-                self.prepare.part: gr.update(open=False),
-            }
-            for done in make_colorings(photo, make, job, captions, summary_aside=summary_aside):
-                yield {
-                    self.status: progress(done, wanted),
-                    **self._one_more(session, photo, done),
-                }
-            said = f"{number_of(done, 'coloring')} in {time.perf_counter() - began:.1f} s."
-            if job.end:
-                said = f"Cancelled; {done} of {wanted} colorings are here."
-            return {self.status: line(said)}
-
-        return Run(steps)
-
-    def all(self, session: AlbumSession, *wishes: Any) -> Run:
-        """Color all photos but those that have these colorings, or colors of their own.
-
-        The visitor may look at other photos meanwhile, and use what is there.
-
-        Args:
-            session: the visitor's.
-            wishes: as `options_of` takes them.
-        """
-        options = options_of(*wishes)
-        if not session.waiting and not _to_be_colored(session, options):
-            raise ColorflowError("All of them have these colorings already.")
-
-        def steps(job: Job) -> Steps:
-            done, began, failures = 0, time.perf_counter(), []
-            photos = _to_be_colored(session, options)  # others were still opened until now
-            yield {self.status: _of_all(done, photos, "colored")}
-            for photo in photos:
-                make = color_anew(self._colorizer, photo, options, progressively=False)
-                try:
-                    yield from self.prepare.before_coloring(session, photo, job)
-                    for count in make_colorings(photo, make, job, Captions()):
-                        with session.taking(session.showing):
-                            yield {
-                                self.status: _of_all(done, photos, "colored"),
-                                **self._one_more(session, photo, count),
-                            }
-                    done += photo.options == options
-                except FAILURES as error:
-                    failures.append(sentence(error))
-                with session.taking(session.showing):
-                    yield {
-                        self.status: _of_all(done, photos, "colored"),
-                        **self._album(session),
-                    }
-                if job.end:
-                    break
-            said = f"{number_of(done, 'photo')} colored in {time.perf_counter() - began:.1f} s."
-            if job.end:
-                said = f"Cancelled; {done} of {len(photos)} photos are colored."
-            failed = bad_lines(failures, " could not be colored.")
-            return {self.status: "".join([line(said), *failed])}
-
-        return Run(steps, is_of_all=True)
-
-    def zip(self, session: AlbumSession, format_: str, every: bool) -> Run:
-        """Put the colorings in full size into a zip."""
-        if not any(one.is_in_zip for one in session.items):
-            raise ColorflowError("There is no coloring here yet; color the photos first.")
-
-        def told(done: int) -> Updates:
-            return {self.status: _of_all(done, session.items, "written")}
-
-        def steps(job: Job) -> Steps:
-            yield told(0)
-            archive = yield from write_zip(session, job, told, SUFFIXES[format_], every=every)
-            if archive is None:
-                return {self.status: line("Cancelled; no zip was made.")}
-            said = line(f"A zip of {archive.stat().st_size / 2**20:.1f} MB.")
-            return {self.status: said, self.zip_file: str(archive)}
-
-        return Run(steps, is_of_all=True)
-
-    def _cleared(self, session: AlbumSession) -> Updates:
-        """What a run takes off the page when it begins: it ends an enlargement, too."""
-        return {self.zip_file: None, **self.larger.interrupted(session)}
-
-    # choices
-
-    def choose(self, session: AlbumSession, event: gr.SelectData) -> Updates:
-        """Show the coloring that was clicked."""
-        photo, index = session.current, int(event.index)
-        coloring = photo.colorings[index] if photo and index < len(photo.colorings) else None
-        if photo is None or coloring is None or not coloring.preview.exists():
-            text = "These colorings are gone; choose the photo again."
-            return {self.status: line(text, bad=True)}
-        before, photo.chosen = photo.chosen, coloring
-        return self._colorings(session, before)
-
-    def bring_back(self, session: AlbumSession) -> Updates:
-        """Show the principal colorings again, without another run; the one at work ends."""
-        said = {}
-        if not (session.job and session.job.is_of_all):
-            session.stop()
-            said = self._said_nothing()
-        return {**said, **self._done(session, ColoredPhoto.bring_back)}
-
-    def keep(self, session: AlbumSession) -> Updates:
-        """Keep the chosen coloring while others are tried."""
-        return self._done(session, ColoredPhoto.keep)
-
-    def press_kept(self, session: AlbumSession, event: gr.SelectData) -> Updates:
-        """Show or remove a coloring that is kept."""
-
-        def act(photo: ColoredPhoto) -> None:
-            coloring = _kept(photo, event)
-            if event.value == "drop":
-                photo.drop(coloring)
-            elif event.value == "look":
-                photo.chosen = coloring
-
-        return self._done(session, act)
-
-    def save_kept(self, session: AlbumSession, format_: str, event: gr.SelectData) -> Updates:
-        """Write a coloring that is kept in full size, for the browser to save."""
-        download = self.result.download
-        if event.value != "save":
-            return {download.file: None}
-        try:
-            coloring = _kept(session.require(), event)
-        except FAILURES as error:
-            return {download.file: None, self.status: problem(error)}
-        return download.prepare(session, format_, coloring)
-
-    def _done(self, session: AlbumSession, act: Callable[[ColoredPhoto], None]) -> Updates:
-        """Do something with the colorings of the photo that the visitor looks at, and show them."""
-
-        def done(photo: ColoredPhoto) -> Updates:
-            before = photo.chosen
-            act(photo)
-            return self._colorings(session, before)
-
-        return worked(session, self.status, done)
-
-    def compare_with(self, session: AlbumSession, beside: str) -> Updates:
-        """Compare colorings with the photo's own colors, or with its gray."""
-        session.compares_gray = beside == GRAY
-        photo, compare = session.current, self.result.compare
-        if photo is None or photo.chosen is None:
-            return {compare: gr.skip()}
-        return {compare: self._compared(session, photo, photo.chosen)[compare]}
+    def _nothing(self) -> Updates:
+        return dict.fromkeys(self.outputs, gr.skip())
 
 
-def _kept(photo: ColoredPhoto, event: gr.SelectData) -> ShownColoring:
-    """The coloring that is kept at the place of a button.
+def _factor(label: str, most: float, info: str, elem_id: str) -> gr.Slider:
+    return gr.Slider(0, most, value=1, step=0.05, label=label, info=info, elem_id=elem_id)
+
+
+def _choice(
+    label: str, choices: Mapping[str, Any], value: Any, info: str, elem_id: str, **options: Any
+) -> gr.Radio:
+    named = {"label": label, "info": info, "elem_id": elem_id, **options}
+    return gr.Radio(list(choices.items()), value=value, **named)
+
+
+def _tick(label: str, info: str, elem_id: str, **options: Any) -> gr.Checkbox:
+    return gr.Checkbox(label=label, info=info, elem_id=elem_id, **options)
+
+
+def _small(text: str, elem_id: str) -> gr.Button:
+    return gr.Button(text, size="sm", min_width=90, elem_id=elem_id)
+
+
+def _place(prefix: str, action: str) -> tuple[gr.Number, gr.Number, gr.Button]:
+    """The part, closed at first, that takes a place of the photo without a pointer."""
+    with gr.Accordion("Give a place in numbers", open=False, elem_id=f"{prefix}-place"):
+        with gr.Row():
+            across, down = (
+                gr.Number(
+                    label=label, info=info, precision=0, min_width=100, elem_id=f"{prefix}-{label}"
+                )
+                for label, info in (("Across", "From the left edge."), ("Down", "From the upper."))
+            )
+        return across, down, _small(action, f"{prefix}-put")
+
+
+def _on_strip(desk: Desk, event: gr.SelectData) -> None:
+    act = desk.remove if event.value == "remove" else desk.look_at
+    act(int(event.index))
+
+
+def _example(index: int, folder: Path) -> Path:
+    """A copy of one of the photos to try, as if it had been uploaded.
 
     Raises:
-        ColorflowError: there is none any more.
+        ColorflowError: there is no such photo, or the copy cannot be made.
     """
-    index = int(event.index)
-    if not 0 <= index < len(photo.kept):
-        raise ColorflowError("That coloring is kept no longer.")
-    return photo.kept[index]
-
-
-def _to_be_colored(session: AlbumSession, options: ColoringOptions) -> Sequence[ColoredPhoto]:
-    """Those that do not have these colorings, nor colors of their own."""
-    return [one for one in session.items if not one.is_left_alone and one.options != options]
-
-
-def _of_all(done: int, photos: Sequence[ColoredPhoto], what: str) -> str:
-    return progress(done, len(photos), f"{done} of {len(photos)} photos are {what}.")
+    if not 0 <= index < len(EXAMPLES):
+        raise ColorflowError("There is no such photo here.")
+    name = list(EXAMPLES)[index]
+    target = new_folder(folder, "sample-") / name
+    with storing():
+        return Path(shutil.copyfile(SAMPLE_PHOTOS / name, target))

@@ -1,452 +1,360 @@
-"""The tab where a visitor gives points of a photo their colors, and the photo follows."""
+"""Hints: points of a photo that a visitor gives colors, and the colors to choose from.
+
+What clicks and choices do to points; files of them; likely colors, materials, and picked ones.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import astuple, replace
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import gradio as gr
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ImageColor
 
-from colorflow.colorizer import Reach
-from colorflow.ui.colorings import PhotoSession
-from colorflow.ui.controls import place_in_numbers
-from colorflow.ui.enlarge import EnlargePane
-from colorflow.ui.hinted_photo import ZOOMS, HintedPhoto, HintSession, View, mean_spec
-from colorflow.ui.limits import UploadSpace
-from colorflow.ui.panes import (
-    AFTERWARDS,
-    HAS_COLORS,
-    IN_TURN,
-    UploadPane,
-    formats_line,
-    gray_button,
-    one_at_a_time,
-    picture,
-    script,
-    session_state,
-)
-from colorflow.ui.points import Points
-from colorflow.ui.saturation import SaturationPane
-from colorflow.ui.status import FAILURES, Updates, line, problem, status_line, worked
-from colorflow.ui.swatches import REACHES, ab_of, color_list, point_list
+from colorflow.batch.hints import PhotoHints, read_hints
+from colorflow.color import cie
+from colorflow.color.cie import rgb_in_gamut
+from colorflow.colorizer import Hint, Reach
+from colorflow.errors import ColorflowError
 
-if TYPE_CHECKING:
-    from colorflow.colorizer import ColoringSpec, Colorizer
-    from colorflow.enlarge.enlarger import Enlarger
-    from colorflow.ui.colorize import ColorizeTab
+MOST_POINTS = 100
+"""Of one photo; nobody clicks more."""
 
-_NOT_HERE = (
-    "The weights that this page was started with take no color hints; weights made with "
-    "“colorflow train --hints” do."
-)
-HINTS_TAB = "hints"
-"""The tab's id among the tabs."""
-_FIRST = "Click a point whose color you know."
-_MATERIALS = "What it may be"
-_ZOOMS = [("Whole photo" if zoom == 1 else f"×{zoom}", zoom) for zoom in ZOOMS]
-_WELCOME = """
-<ol>
-<li><h2>Choose a photo</h2>It is colored at once. A print with a border or cracks is cut out and
-repaired in Colorize; “Correct its colors” brings it here from there.</li>
-<li><h2>Click what you know</h2>The blue door, the red scarf: click a point, then choose its color
-among likely ones or freely.</li>
-<li><h2>See the rest follow</h2>Colors spread over what belongs together. Add and correct points,
-or undo them.</li>
-</ol>
-"""
-_SHOW_CHOICES = """
-() => {
-    if (innerWidth <= 700)
-        document.querySelector("#hints-picture").scrollIntoView({ behavior: "smooth" });
-}
-"""
-"""On a phone, where the colors to choose from are below the photo."""
-_FILES = """
-<p>Saved hints are a small JSON file, for another day or for “colorflow colorize --hints”.</p>
-"""
+Hints = tuple[Hint, ...]
 
 
-class HintsTab:
-    """Components and handlers of the tab, made inside a `gr.Blocks`.
+@dataclass(slots=True, eq=False)
+class Points:
+    """The points of one photo, in pixels of the upload.
 
-    Handlers return new values by component, and work without a server.
-
-    Args:
-        colorizer: colors the photos.
-        space: where uploads go, shared by all tabs.
-        enlarger: enlarges them; None if there is none.
+    One of them may be current: it gets the next color that is chosen. A current point may also be
+    held: the next click moves it. Otherwise a click begins a new point, which joins the others when
+    it gets a color.
     """
 
-    def __init__(
-        self, colorizer: Colorizer, space: UploadSpace, enlarger: Enlarger | None = None
-    ) -> None:
-        self._colorizer, self._enlarger = colorizer, enlarger
-        self.usable = colorizer.takes_hints
-        if not self.usable:
-            status_line(line(_NOT_HERE), "hints-about")
-            return
-        self._formats = formats_line(space.megabytes)
-        self.session = session_state(space)
-        with gr.Row(elem_id="hints"):
-            with gr.Column(scale=5, min_width=300):
-                self.photo = UploadPane("hints-upload", "Photo")
-                self._build_picture()
-            with gr.Column(
-                scale=2, min_width=300, visible=False, elem_id="hints-side"
-            ) as self.side:
-                self._build_choices()
-                self._build_files()
-                self._build_points()
-                self.across, self.down, self.put_button = place_in_numbers(
-                    "hints-", "Give a place in numbers", "Take this place"
-                )
-        self._detail = {*self.larger.components, self.larger.plain.file}
-        self._connect()
+    hints: Hints = ()
+    current: int | None = None
+    held: bool = False
+    new: tuple[float, float] | None = None
+    """Row and column of a new point that has no color yet."""
+    before: list[Hints] = field(default_factory=list)
+    """The points before each change."""
+    next_reach: Reach = "thing"
 
-    def _build_picture(self) -> None:
-        self.status = status_line(self._formats, "hints-status")
-        self.gray = gray_button("hints-gray")
-        self.welcome = gr.HTML(_WELCOME, elem_id="hints-welcome")
-        self.picture = picture("hints-picture", visible=False)
-        self.seen = gr.JSON(visible=False, elem_id="hints-seen")  # which `View` it shows
-        with gr.Row(visible=False, elem_id="hints-zooming") as self.zooming:
-            self.zoom = gr.Radio(
-                _ZOOMS,
-                value=ZOOMS[0],
-                label="Zoom",
-                info="Around the point that you have clicked, so that the next click is exact.",
-                elem_id="hints-zoom",
-            )
-            self.overview = picture("hints-overview", height=150, visible=False)
+    @property
+    def reach(self) -> Reach:
+        """What the current point colors; without one, what a new point will color."""
+        return self.next_reach if self.current is None else self.hints[self.current].reach
 
-    def _build_choices(self) -> None:
-        self.swatches = gr.HTML("", js_on_load=script("listen.js"), elem_id="hints-swatches")
-        self.materials = gr.HTML("", js_on_load=script("listen.js"), elem_id="hints-materials")
-        self.reach = gr.Radio(
-            list(REACHES.items()),
-            value="thing",
-            label="What gets the color",
-            info="The thing that you clicked and what belongs to it, the place around the point "
-            "alone, or everything in the photo that looks like it.",
-            visible=False,
-            elem_id="hints-reach",
-        )
-        with gr.Row(visible=False, elem_id="hints-free") as self.free:
-            self.picker = gr.ColorPicker(
-                value="#4a6fa5",
-                label="Any other color",
-                info="Its hue and strength count; how light it is stays the photo's.",
-                elem_id="hints-picker",
-            )
-            self.use = gr.Button("Use this color", scale=0, min_width=180, elem_id="hints-use")
+    @property
+    def target(self) -> tuple[float, float, Hints] | None:
+        """Row and column of the point that gets the next color, and the other points."""
+        if self.new is not None:
+            return *self.new, self.hints
+        if self.current is None:
+            return None
+        at = self.hints[self.current]
+        return at.row, at.column, (*self.hints[: self.current], *self.hints[self.current + 1 :])
 
-    def _build_points(self) -> None:
-        self.points = gr.HTML("", js_on_load=script("listen.js"), elem_id="hints-points")
-        with gr.Row():
-            self.undo_button = gr.Button(
-                "Undo", interactive=False, min_width=120, elem_id="hints-undo"
-            )
-            self.other = gr.Button("Other colors", min_width=120, elem_id="hints-other")
-        gr.HTML(
-            "<p>Undo takes back your last change. Other colors changes the colors that you "
-            "have not chosen.</p>",
-            elem_id="hints-info",
-        )
-
-    def _build_files(self) -> None:
-        self.saturation = SaturationPane("hints-", self.status)
-        self.larger = EnlargePane(self._enlarger, self.session, self.status, "hints-")
-        with gr.Row():
-            self.save = gr.DownloadButton("Save hints", min_width=120, elem_id="hints-save")
-            self.load = gr.UploadButton(
-                "Load hints", file_types=[".json"], min_width=120, elem_id="hints-load"
-            )
-        gr.HTML(_FILES, elem_id="hints-files-info")
-
-    def _connect(self) -> None:
-        session = self.session
-        events: list[tuple[Any, Callable[..., Updates], list[gr.components.Component]]] = [
-            (self.photo.upload.upload, self.open_photo, [self.photo.upload, session]),
-            (self.photo.upload.clear, self.open_photo, [self.photo.upload, session]),
-            (self.gray.click, self.treat_as_gray, [session]),
-            (self.picture.select, self.click, [session, self.seen]),
-            (self.zoom.input, self.magnify, [session, self.zoom]),
-            (self.overview.select, self.look_at, [session]),
-            (self.swatches.select, self.press, [session]),
-            (self.materials.select, self.press, [session]),
-            (self.points.select, self.press, [session]),
-            (self.reach.input, self.spread, [session, self.reach]),
-            (self.use.click, self.pick_freely, [session, self.picker]),
-            (self.put_button.click, self.put, [session, self.across, self.down]),
-            (self.undo_button.click, self.undo, [session]),
-            (self.other.click, self.other_colors, [session]),
-            (self.load.upload, self.load_hints, [self.load, session]),
-        ]
-        for event, handler, inputs in events:
-            self._connect_one(
-                event,
-                handler,
-                inputs,
-                show_progress="minimal",
-                show_progress_on=self.status,
-                trigger_mode="multiple",
-            )
-        self.larger.plain.connect(session, self.larger.format)
-        changed = [self.picture, self.seen, self.overview, self.save]
-        self.larger.follow(self.saturation.connect(session, self._picture, changed))
-        self.picture.select(None, js=_SHOW_CHOICES)
-
-    def take_from(self, other: ColorizeTab, tabs: gr.Tabs) -> None:
-        """Let a button of the tab that colors photos bring its photo and coloring here."""
-        if self.usable:
-            self._tabs = tabs
-            button = other.to_hints
-            sessions = [other.session, self.session]
-            self._connect_one(button.click, self.take, sessions, tabs, show_progress_on=button)
-
-    def _connect_one(
-        self,
-        event: Any,
-        handler: Callable[..., Updates],
-        inputs: Sequence[gr.components.Component],
-        *more: gr.blocks.Block,
-        **options: Any,
-    ) -> None:
-        """Let an event change anything, and then look for likely colors."""
-        shown = [
-            *more, self.session, self.status, self.gray, self.welcome, self.side, self.picture,
-            self.larger.plain.file, *self.larger.components, *self.saturation.components,
-            self.points, self.materials, self.swatches, self.free, self.undo_button, self.save,
-            self.reach, self.zooming, self.zoom, self.overview, self.seen,
-        ]  # fmt: skip
-        changed = event(one_at_a_time(handler), inputs, shown, **options, **IN_TURN)
-        changed.then(self.offer, [self.session], [self.swatches, self.status], **AFTERWARDS)
-
-    # the photo
-
-    def open_photo(self, upload: str | None, session: HintSession) -> Updates:
-        """Color the photo that was uploaded, or empty the tab after it was taken away."""
-        if upload is None:
-            session.close_all()
-            return self._shown(session, self._formats)
-        return self._open(Path(upload), session, mean_spec(self._colorizer.levels))
-
-    def treat_as_gray(self, session: HintSession) -> Updates:
-        """Color the lightness of a photo that was left alone because it has colors."""
-        if session.current:
-            session.current.treated_as_gray = True
-        return self._begun(session)
-
-    def take(self, other: PhotoSession, session: HintSession) -> Updates:
-        """Take over the photo and the chosen coloring of the tab that colors photos."""
-        other.catch_up()
-        try:
-            photo = other.require()
-            chosen = photo.require_chosen()
-            spec = replace(chosen.spec, quick=False)
-            shown = self._open(photo.photo.path, session, spec, treated_as_gray=True)
-            if (hinted := session.current) and hinted.chosen:
-                hinted.saturate(chosen.saturation, chosen.pale)
-                shown = self._shown(session, line(_FIRST), hinted)
-        except FAILURES as error:
-            return {self.status: problem(error)}
-        return {**shown, self._tabs: gr.update(selected=HINTS_TAB)}
-
-    def _open(
-        self,
-        upload: Path,
-        session: HintSession,
-        spec: ColoringSpec,
-        *,
-        treated_as_gray: bool = False,
-    ) -> Updates:
-        session.close_all()
-        try:
-            photo = session.read(upload)
-            session.add(
-                HintedPhoto(
-                    photo=photo,
-                    upload=upload,
-                    spec=spec,
-                    points=Points(photo.height, photo.width),
-                    treated_as_gray=treated_as_gray,
-                )
-            )
-        except FAILURES as error:
-            return self._shown(session, problem(error))
-        return self._begun(session)
-
-    def _begun(self, session: HintSession) -> Updates:
-        """Color a photo that has no points yet, unless it is left alone, and show it."""
-        try:
-            photo = session.require()
-            if photo.is_left_alone:
-                return self._shown(session, line(f"{HAS_COLORS}."), photo)
-            with session.unless_left(photo):
-                photo.recolor(self._colorizer)
-            return self._shown(session, line(_FIRST), session.current)
-        except FAILURES as error:
-            return self._shown(session, problem(error))
-
-    # points
-
-    def click(
-        self, session: HintSession, event: gr.SelectData, seen: list[int] | None = None
-    ) -> Updates:
-        """Begin a point where the picture was clicked, or move the held point there.
+    def click(self, row: float, column: float, radius: float) -> None:
+        """Make the point at a position the current one; `put` if there is none.
 
         Args:
-            session: the visitor's.
-            event: has the place on the picture.
-            seen: the `View` that the picture showed, which another zoom may replace just now.
+            row: in pixels of the upload.
+            column: likewise.
+            radius: how far away a point may be to count, in the same pixels.
         """
-        (x, y), view = event.index, View(*seen) if seen else None
-        return self._changed(session, lambda photo: photo.click(x, y, view))
+        near = [math.hypot(hint.row - row, hint.column - column) for hint in self.hints]
+        if not self.held and near and min(near) <= radius:
+            self.current, self.new = near.index(min(near)), None
+        else:
+            self.put(row, column)
 
-    def magnify(self, session: HintSession, zoom: int) -> Updates:
-        """Show the photo in one of `ZOOMS`."""
-        return self._changed(session, lambda photo: photo.magnify(zoom))
+    def put(self, row: float, column: float) -> None:
+        """Move the held point to a position, or begin a new one there."""
+        if self.held and self.current is not None:
+            moved = replace(self.hints[self.current], row=row, column=column)
+            self._splice(self.current, moved)
+        else:
+            self.current, self.held, self.new = None, False, (row, column)
 
-    def look_at(self, session: HintSession, event: gr.SelectData) -> Updates:
-        """Show the part of the photo that was clicked on the picture of the whole."""
-        x, y = event.index
-        return self._changed(session, lambda photo: photo.look_at(x, y))
+    def spread(self, reach: Reach) -> None:
+        """Let the current point, or the next one, color what `Hint` calls a reach.
 
-    def put(self, session: HintSession, across: int | None, down: int | None) -> Updates:
-        """Do the same at a position that is given in numbers."""
-        if across is None or down is None:
-            text = "Across and Down: two whole numbers, in pixels of the photo."
-            return {self.status: line(text, bad=True)}
-        return self._changed(session, lambda photo: photo.points.put(int(down), int(across)))
+        So do new ones from now on, but for "alike", which is for one point: it colors so much that
+        nobody should choose it by accident.
+        """
+        if self.current is not None:
+            self._splice(self.current, replace(self.hints[self.current], reach=reach))
+        if self.current is None or reach != "alike":
+            self.next_reach = reach
 
-    def press(self, session: HintSession, event: gr.SelectData) -> Updates:
-        """Do what a button of a list says: pick a color for the point; delete or hold a point."""
+    def color(self, a: float, b: float) -> None:
+        """Give the new point, or the current one, a color in CIELAB units.
 
-        def act(photo: HintedPhoto) -> None:
-            acts = {"pick": photo.pick, "delete": photo.points.delete}
-            acts.get(str(event.value), photo.points.hold)(int(event.index))
+        Raises:
+            ColorflowError: there is neither, or there are too many points.
+        """
+        if self.new is not None:
+            if len(self.hints) >= MOST_POINTS:
+                raise ColorflowError(f"There are {MOST_POINTS} points already; delete one first.")
+            self._splice(len(self.hints), Hint(*self.new, a, b, self.next_reach))
+            if self.next_reach == "alike":
+                self.next_reach = "thing"
+        elif self.current is not None:
+            self._splice(self.current, replace(self.hints[self.current], a=a, b=b))
+        else:
+            raise ColorflowError("Click a point on the photo first, then choose its color.")
 
-        return self._changed(session, act)
+    def hold(self, index: int) -> None:
+        """Make a point the current one; the next click moves it.
 
-    def pick_freely(self, session: HintSession, picked: str | None) -> Updates:
-        """Give the current point any color."""
-        ab = ab_of(picked or "")
-        if ab is None:
-            return {self.status: line("That is no color; write it as #rrggbb.", bad=True)}
-        return self._changed(session, lambda photo: photo.points.color(*ab))
+        Raises:
+            ColorflowError: there is none of that index.
+        """
+        self._check(index)
+        self.current, self.held, self.new = index, True, None
 
-    def spread(self, session: HintSession, reach: Reach) -> Updates:
-        """Let the current point, or the next one, color one of `REACHES`."""
-        return self._changed(session, lambda photo: photo.points.spread(reach))
+    def delete(self, index: int) -> None:
+        """Remove a point.
 
-    def undo(self, session: HintSession) -> Updates:
-        """Undo the last change of the points."""
-        return self._changed(session, lambda photo: photo.points.undo())
+        Raises:
+            ColorflowError: there is none of that index.
+        """
+        self._check(index)
+        self._splice(index)
 
-    def other_colors(self, session: HintSession) -> Updates:
-        """Change the colors that the points leave open."""
-        return self._changed(session, HintedPhoto.other_colors)
+    def replace(self, hints: Hints) -> None:
+        """Replace all points."""
+        self._change(hints, None)
 
-    def load_hints(self, upload: str | None, session: HintSession) -> Updates:
-        """Replace the points by those of a file."""
-        if upload is None:
-            return {self.status: gr.skip()}
-        weights = self._colorizer.digest
-        return self._changed(session, lambda photo: photo.load(Path(upload), weights))
+    def undo(self) -> None:
+        """Undo the last change.
 
-    def offer(self, session: HintSession) -> Updates:
-        """Show likely colors of the point that gets the next color."""
-        photo = session.current
-        if photo is None or not photo.choices:
-            return {self.swatches: ""}
-        try:
-            photo.offer(self._colorizer)
-        except FAILURES as error:
-            return {self.swatches: "", self.status: problem(error)}
-        return {self.swatches: _likely(photo) if session.current is photo else gr.skip()}
+        Raises:
+            ColorflowError: there was none.
+        """
+        if not self.before:
+            raise ColorflowError("There is nothing to undo.")
+        self.hints = self.before.pop()
+        self.current, self.held, self.new = None, False, None
 
-    def _changed(self, session: HintSession, change: Callable[[HintedPhoto], None]) -> Updates:
-        """Change the points, color the photo anew where that is needed, and show both."""
-        started = time.perf_counter()
+    def _splice(self, index: int, *new: Hint) -> None:
+        """Put a point, which becomes the current one, or none in the place of another."""
+        hints = (*self.hints[:index], *new, *self.hints[index + 1 :])
+        self._change(hints, index if new else None)
 
-        def changed(photo: HintedPhoto) -> Updates:
-            done, shown = "", photo.chosen
-            before = photo.points.hints, photo.spec
-            change(photo)
-            if (photo.points.hints, photo.spec) != before:
-                photo.recolor(self._colorizer)
-                done = f"Colored in {time.perf_counter() - started:.1f} s."
-            photo.aim()
-            updates = self._shown(session, line(_next_step(photo.points, done)), photo)
-            stays = self._detail if photo.chosen is shown else set()
-            if self.saturation.of(photo.chosen) == self.saturation.of(shown):
-                stays = {*stays, *self.saturation.components}  # they may be moved just now
-            return {one: to for one, to in updates.items() if one not in stays}
+    def _change(self, hints: Hints, current: int | None) -> None:
+        self.before.append(self.hints)
+        self.hints, self.current, self.held, self.new = hints, current, False, None
 
-        return worked(session, self.status, changed)
-
-    def _shown(self, session: HintSession, said: str, photo: HintedPhoto | None = None) -> Updates:
-        """A sentence, and a photo with its points; or how to begin, without a coloring."""
-        coloring = photo and photo.chosen
-        shown: Updates = {
-            self.session: session,
-            self.status: said,
-            self.gray: gr.update(visible=photo is not None and photo.is_left_alone),
-            self.welcome: gr.update(visible=coloring is None),
-            self.side: gr.update(visible=coloring is not None),
-            self.picture: gr.update(value=None, visible=coloring is not None),
-            self.zooming: gr.update(visible=coloring is not None),
-            self.larger.plain.file: None,
-        }
-        if photo is None or coloring is None:
-            return shown
-        points = photo.points
-        colors = photo.point_colors(points.hints)
-        materials = color_list(_MATERIALS, photo.materials) if photo.choices else ""
-        return {
-            **shown,
-            **self.larger.interrupted(session),
-            **self.larger.emptied(photo),
-            **self._picture(session, photo),
-            **self.saturation.of(photo.chosen),
-            self.zoom: photo.zoom,
-            self.points: point_list(points, colors),
-            self.materials: materials,
-            self.swatches: _likely(photo),
-            self.free: gr.update(visible=bool(photo.choices)),
-            self.reach: gr.update(value=points.reach, visible=bool(photo.choices)),
-            self.undo_button: gr.update(interactive=points.can_undo),
-        }
-
-    def _picture(self, session: HintSession, photo: HintedPhoto) -> Updates:
-        """The coloring with its points, and the file of hints that says how to make it again."""
-        marked = photo.marked()
-        whole = str(photo.overview()) if photo.zoom > 1 else None
-        saved = str(photo.save(self._colorizer.digest))
-        return {
-            self.picture: gr.update(value=str(marked), visible=True),
-            self.seen: list(astuple(photo.view)),
-            self.overview: gr.update(value=whole, visible=whole is not None),
-            self.save: gr.update(value=saved, interactive=bool(photo.points.hints)),
-        }
+    def _check(self, index: int) -> None:
+        if not 0 <= index < len(self.hints):
+            raise ColorflowError("That point is gone.")
 
 
-def _likely(photo: HintedPhoto) -> str:
-    if not photo.choices:
-        return ""
-    return color_list("Likely colors of this point", photo.likely, first=len(photo.materials))
+def read_points(path: Path, photo: str, height: int, width: int) -> PhotoHints:
+    """Read a file of hints, as `colorflow colorize --hints` takes it.
+
+    Args:
+        path: JSON with hints for the photo's name, or for one photo of any name.
+        photo: name of the photo's file.
+        height: of the photo, in pixels.
+        width: of the photo, in pixels.
+
+    Raises:
+        ColorflowError: the file cannot be read, or has no hints that fit this photo.
+    """
+    try:
+        by_name = read_hints(path)
+    except ColorflowError as error:
+        reason = str(error).replace(f"{path}", path.name)
+        raise ColorflowError(f"{reason}.") from error
+    if photo not in by_name and len(by_name) != 1:
+        raise ColorflowError(f"{path.name}: has no hints for {photo}.")
+    given = by_name[photo] if photo in by_name else next(iter(by_name.values()))
+    check_points(given.hints, path.name, height, width)
+    return given
 
 
-def _next_step(points: Points, done: str) -> str:
-    """What the visitor can do; or what was done, unless the next click or choice is due."""
-    if points.uncolored is not None:
-        return "Now choose the color of this point."
-    number = None if points.current is None else points.current + 1
-    if points.held:
-        return f"Point {number}: click its new place, or choose another color."
-    if done or number is None:
-        return done
-    return f"Point {number}: choose another color, or click a new point."
+def check_points(hints: Hints, source: str, height: int, width: int) -> None:
+    """Refuse hints that do not fit a photo.
+
+    Args:
+        hints: of the photo.
+        source: where they come from, for messages.
+        height: of the photo, in pixels.
+        width: of the photo, in pixels.
+
+    Raises:
+        ColorflowError: there are too many, or one is outside the photo.
+    """
+    if len(hints) > MOST_POINTS:
+        raise ColorflowError(
+            f"{source}: has {len(hints)} hints; this page takes {MOST_POINTS} at most."
+        )
+    for number, hint in enumerate(hints, 1):
+        if not (hint.row < height and hint.column < width):
+            raise ColorflowError(
+                f"{source}: hint {number} lies outside the photo, which has {width} × {height} "
+                "pixels; is it for another one?"
+            )
+
+
+# colors
+
+REACHES: dict[str, Reach] = {
+    "This thing": "thing",
+    "Around it": "around",
+    "Everything like it": "alike",
+}
+"""How the page calls what a point colors."""
+SAME = 12.0
+"""Colors no farther apart than this count as one; distance in the ab plane, CIELAB units."""
+_LEAST_DISTANCE = 8.0
+"""Least distance between two swatches as they are shown, in the same units."""
+_GRAYISH, _PALE, _STRONG = 4.0, 22.0, 50.0
+"""Chroma up to which a color is called gray or dull, and from which it is called strong."""
+_HUES = (
+    (15, "pink"),
+    (50, "red"),
+    (75, "orange"),
+    (105, "yellow"),
+    (125, "olive"),
+    (170, "green"),
+    (225, "teal"),
+    (300, "blue"),
+    (335, "violet"),
+    (360, "pink"),
+)
+"""Names of hues up to an angle in the ab plane, in degrees."""
+_DARK = 65
+"""L* below which orange and yellow have other names, and from which red and orange have, unless
+they are strong."""
+_DARK_NAMES = {"orange": "brown", "yellow": "olive"}
+_LIGHT_NAMES = {"red": "salmon", "orange": "peach"}
+
+MATERIALS = {
+    "No color": (128, 128, 128),
+    "Light or tan skin": (194, 150, 130),
+    "Brown or dark skin": (115, 82, 68),
+    "Blond hair": (190, 155, 105),
+    "Brown hair": (85, 66, 52),
+    "Foliage": (87, 108, 67),
+    "Sky": (150, 190, 225),
+    "Wood": (140, 100, 65),
+    "Brick": (150, 90, 75),
+    "Navy cloth": (52, 56, 92),
+}
+"""sRGB; what is white, gray or black has no color. The skins and foliage are patches of the
+ColorChecker (McCamy, Marcus & Davidson 1976, "A color-rendition chart"); the others were chosen by
+eye. A material that differs from another in lightness alone would be the same color twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swatch:
+    """A color that a point of a photo can have."""
+
+    lightness: float
+    """L* of the point, in [0, 100]."""
+    a: float
+    """CIELAB units."""
+    b: float
+    """CIELAB units."""
+    share: float | None = None
+    """Of a likely color: the share of the samples that have it, in [0, 1]."""
+    material: str | None = None
+    """Of the color of a material: its name."""
+
+    @property
+    def hex(self) -> str:
+        """The color as #rrggbb, with its chroma reduced until sRGB has it at that lightness."""
+        _, linear = _in_gamut(self.lightness, (self.a, self.b))
+        red, green, blue = np.rint(255 * cie.linear_to_srgb(linear)).astype(int)
+        return f"#{red:02x}{green:02x}{blue:02x}"
+
+    @property
+    def name(self) -> str:
+        """An everyday name of the color."""
+        chroma = math.hypot(self.a, self.b)
+        if chroma < _GRAYISH:
+            return "Gray"
+        angle = math.degrees(math.atan2(self.b, self.a)) % 360
+        hue = next(name for upper, name in _HUES if angle <= upper)
+        if chroma < _STRONG:
+            hue = (_DARK_NAMES if self.lightness < _DARK else _LIGHT_NAMES).get(hue, hue)
+        if chroma < _PALE and hue == "red":
+            return "Reddish brown"
+        if chroma < _PALE:
+            return f"Dull {hue}"
+        return f"Strong {hue}" if chroma > _STRONG else hue.capitalize()
+
+
+def likely(ab: NDArray[np.float32], lightness: float, most: int) -> list[Swatch]:
+    """The distinct colors among those of several samples, the most frequent first.
+
+    Args:
+        ab: (n, 2) colors that n samples have at the point, CIELAB units.
+        lightness: L* of the point.
+        most: largest number of colors to return.
+    """
+    swatches: list[Swatch] = []
+    left = ab
+    while len(left) and len(swatches) < most:
+        near = np.linalg.norm(left[:, None] - left[None], axis=-1) <= SAME
+        group = near[np.argmax(near.sum(axis=1))]
+        (a, b), _ = _in_gamut(lightness, left[group].mean(axis=0))
+        if all(math.hypot(a - one.a, b - one.b) >= _LEAST_DISTANCE for one in swatches):
+            swatches.append(Swatch(lightness, a, b, share=float(group.sum()) / len(ab)))
+        left = left[~group]
+    return swatches
+
+
+def material_swatches(lightness: float) -> list[Swatch]:
+    """The colors of `MATERIALS`, in their order, under the light that gives a lightness.
+
+    Light that is k times as strong multiplies linear RGB by k, and so a, b and L* + 16 all by the
+    cube root of k.
+
+    Args:
+        lightness: L* of the point, in [0, 100].
+    """
+    lab = cie.rgb_to_lab(np.array([list(MATERIALS.values())]) / 255)[0]
+    scaled = lab[:, 1:] * (lightness + 16) / (lab[:, :1] + 16)
+    return [
+        Swatch(lightness, float(a), float(b), material=name)
+        for name, (a, b) in zip(MATERIALS, scaled, strict=True)
+    ]
+
+
+def ab_of(picked: str) -> tuple[float, float] | None:
+    """a and b, in CIELAB units, of a color that was picked; None for text that is not a color.
+
+    Args:
+        picked: ``rgb(r, g, b)`` or ``rgba(r, g, b, alpha)``, also with decimals; or as
+            `PIL.ImageColor` takes it, such as ``#rrggbb`` or a name.
+    """
+    text = picked.strip().lower()
+    numbers: Sequence[str | int]
+    try:
+        numbers = re.findall(r"[\d.]+", text) if text[:3] == "rgb" else ImageColor.getrgb(text)
+        red, green, blue = (float(number) / 255 for number in numbers[:3])
+    except ValueError:
+        return None
+    if max(red, green, blue) > 1:
+        return None
+    _, a, b = cie.rgb_to_lab(np.array([[[red, green, blue]]]))[0, 0]
+    return float(a), float(b)
+
+
+def _in_gamut(
+    lightness: float, ab: Sequence[float] | NDArray[np.float32]
+) -> tuple[list[float], NDArray[np.float32]]:
+    """The nearest a and b that sRGB has at that lightness, and the color in linear sRGB."""
+    within = np.array(ab, np.float32).reshape(2, 1, 1)
+    linear = rgb_in_gamut(np.array([[lightness]], np.float32), within)
+    return within.ravel().tolist(), linear.ravel().clip(0, 1)

@@ -1,179 +1,162 @@
-"""The tab that shows how a gray photo gets its colors."""
+"""The tab that shows how a gray photo gets its colors, and what lies between two colorings."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+import base64
+from collections.abc import Callable, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
-from colorflow.photo import Photo, count_pixels, read_photo
-from colorflow.quiz.trials import example_photo
-from colorflow.ui.colorings import PhotoSession
-from colorflow.ui.controls import checked_seed, seed_number, whole_number
-from colorflow.ui.flow_pictures import FlowPictures, player, row
-from colorflow.ui.limits import UploadSpace
-from colorflow.ui.panes import IN_TURN, script, session_state
+from colorflow.color.full_resolution import LightnessRows, render
+from colorflow.photo import Photo
+from colorflow.ui.limits import WORK_QUEUE, MemoryBudget
+from colorflow.ui.photos import NO_CHROMA, opened, reduced
 from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
-from colorflow.ui.uncertainty_map import MOST
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
 
-_LEVEL_PACE, _WALK_PACE = 1800, 450
+SIDE = 480
+"""Longest side of the pictures of the photo, in pixels."""
+STEPS = 9
+"""Pictures of a walk, with both ends."""
+_PACE = 900
 """Milliseconds a picture."""
+_GRAY, _PER_STD = 128, 42
+"""A latent of 0 is gray; 3 standard deviations are black or white."""
 _HEADING = """
 <h2>How a gray photo gets its colors</h2>
-<p>colorflow has learned, from photos with colors, a chain of steps that can be walked both ways.
-One way it turns the colors of a photo into noise, and nothing is lost. The other way it turns
-noise into colors; the gray photo steers each step. So new noise gives new colors that would suit
-the photo too, which is why there are always several. Such a chain is called a normalizing flow.</p>
+<p>colorflow has learned a chain of steps that can be walked both ways. One way it turns the colors
+of a photo into noise, and nothing is lost. The other way it turns noise into colors; the gray photo
+steers each step. So new noise gives new colors, which is why there are always several.</p>
 """
-_YOURS = "This is the photo that you look at in Colorize."
-_EXAMPLE = "This is an example; with a photo of yours in Colorize, it is that one."
 _LEVELS = """
 <h2>From noise to picture</h2>
 <p>The flow works on a small grid, coarse levels first. Move the slider, or press Play.</p>
 """
-_TEMPERATURES = """
-<h2>The same noise, weaker and stronger</h2>
-<p>Vividness multiplies the noise before it enters. Weak noise gives the colors that are likely
-everywhere, and so a calm picture; strong noise gives colors that are rarer, and mistakes.</p>
-"""
 _WALK = """
 <h2>From one coloring to another</h2>
-<p>Halfway between two noises there is noise again, and so a coloring. Every picture on the way is
-one that the flow could have sampled.</p>
+<p>Halfway between two noises there is noise again, and so a coloring.</p>
 """
-_FORMULA = f"""
-<p>The flow <i>f</i> is a bijection between the chroma <i>ab</i> on the grid and latents <i>z</i>,
-given the lightness <i>L</i>: <i>z = f(ab; L)</i>. Trained by maximum likelihood, it has an exact
-density,</p>
-<p class="formula">log p(ab | L) = Σ<sub>k</sub> [ log N(z<sub>k</sub>; 0, I) +
-log |det ∂z<sub>k</sub>/∂x<sub>k</sub>| ] + c,</p>
-<p>with one term for each level <i>k</i>. <i>x<sub>1</sub></i> is the mean chroma on the coarsest
-grid; each further <i>x<sub>k</sub></i> is what a Haar step needs to split every mean into four, and
-its flow is conditioned on these means and on features of <i>L</i>. The constant <i>c</i> stands for
-the Haar steps and for what keeps chroma in its range; the means are those of the unbounded chroma.
-Sampling is <i>z<sub>k</sub> = τ t<sub>k</sub> ε</i> with standard normal <i>ε</i>, the vividness
-<i>τ</i> and a temperature <i>t<sub>k</sub></i> for each level, followed by the inverse of <i>f</i>;
-temperatures below 1 cost vividness, which a factor on <i>x<sub>1</sub></i> gives back.
-The walk goes along the arc from one <i>z</i> to the other, at a constant rate, because nearly all
-normal vectors in many dimensions are equally long.</p>
-<p>The picture of where the model is unsure: nine in ten samples of <i>a</i>, and of <i>b</i>, lie
-in an interval; shown is the distance in <i>ab</i> between the middle and a corner of the two
-intervals, from 0, dark, to {MOST} CIELAB units or more, bright.</p>
-"""
+_BEGIN = "Nothing is decided yet: there is the gray photo."
+_LEVEL = (
+    "{0} × {0} patches: noise decides how the colors of the level before differ within each patch; "
+    "their mean stays as it was."
+)
 
 
 class HowTab:
     """Components and handlers of the tab, made inside a `gr.Blocks`.
 
-    Handlers yield new values by component one after the other, and work without a server.
-
     Args:
         colorizer: colors the photos.
-        space: where uploads go, shared by all tabs.
+        budget: memory for photos.
+        sample: the photo that is shown to a visitor without one.
     """
 
-    def __init__(self, colorizer: Colorizer, space: UploadSpace) -> None:
-        self._colorizer = colorizer
-        self.session = session_state(space)
+    def __init__(self, colorizer: Colorizer, budget: MemoryBudget, sample: Path) -> None:
+        self._colorizer, self._budget, self._sample = colorizer, budget, sample
+        self.shown = gr.State((None, 0))
+        """The photo's file and the seed of the noise."""
         gr.HTML(_HEADING, elem_id="how-heading")
-        with gr.Row(elem_id="how-controls"):
-            self.seed = seed_number("how-seed", "Of the noise: another number is other noise.")
-            self.other = whole_number(
-                "how-other", "Second seed", "Of the coloring at the end of the walk.", value=1
-            )
-            self.button = gr.Button(
-                "Show", variant="primary", scale=0, min_width=180, elem_id="how-go"
-            )
+        self.other = gr.Button("Other noise", elem_id="how-other")
         self.status = status_line("", "how-status")
-        with gr.Column(visible=False, elem_id="how") as self.column:
-            self.levels = self._section("levels", _LEVELS)
-            self.temperatures = self._section("temperatures", _TEMPERATURES)
-            self.walk = self._section("walk", _WALK)
-        with gr.Accordion("The formula", open=False, elem_id="how-formula"):
-            gr.HTML(_FORMULA, elem_id="how-formula-text")
+        script = Path(__file__).with_name("player.js").read_text(encoding="utf-8")
+        options: dict[str, Any] = {"js_on_load": script, "apply_default_css": False}
+        gr.HTML(_LEVELS, elem_id="how-levels-heading")
+        self.levels = gr.HTML("", elem_id="how-levels", **options)
+        gr.HTML(_WALK, elem_id="how-walk-heading")
+        self.walk = gr.HTML("", elem_id="how-walk", **options)
 
-    def _section(self, name: str, text: str) -> gr.HTML:
-        gr.HTML(text, elem_id=f"how-{name}-heading")
-        return gr.HTML(
-            "", js_on_load=script("player.js"), apply_default_css=False, elem_id=f"how-{name}"
-        )
-
-    def connect(self, tab: gr.Tab, photos: gr.State) -> None:
+    def connect(self, tab: gr.Tab, photo_of: Callable[[gr.Request], Path | None]) -> None:
         """Connect events with handlers.
 
         Args:
             tab: what the visitor selects to come here.
-            photos: holds the `Session` of the tab that colors photos.
+            photo_of: gives the file of the photo that lies on the visitor's desk, if any.
         """
-        inputs = [photos, self.session, self.seed, self.other]
-        shown = [*inputs[1:], self.status, self.column, self.levels, self.temperatures, self.walk]
-        options: dict[str, Any] = {"show_progress_on": self.status, **IN_TURN}
-        tab.select(self.arrive, inputs[:2], shown, **options)
-        self.button.click(self.show, inputs, shown, trigger_mode="always_last", **options)
+        outputs = [self.shown, self.status, self.levels, self.walk]
+        for event, step in ((tab.select, 0), (self.other.click, 1)):
 
-    def arrive(self, photos: PhotoSession, session: PhotoSession) -> Iterator[Updates]:
-        """Show the visitor's photo and chosen coloring, unless they are shown already."""
-        chosen = _chosen(photos)
-        if isinstance(session.job, FlowPictures) and session.job.shown == chosen:
-            yield {self.status: gr.skip()}
-            return
-        _, seed = chosen
-        yield {self.seed: seed, self.other: seed + 1}
-        yield from self.show(photos, session, seed, seed + 1)
+            def show(
+                request: gr.Request, shown: tuple[Path | None, int], step: int = step
+            ) -> Updates:
+                path = photo_of(request) or self._sample
+                if path == shown[0] and not step:
+                    return {self.status: gr.skip()}
+                return self.show(path, shown[1] + step)
 
-    def show(
-        self, photos: PhotoSession, session: PhotoSession, seed: int | None, other: int | None
-    ) -> Iterator[Updates]:
-        """Show how the photo gets the colors of one seed, and those between two seeds."""
+            event(show, [self.shown], outputs, api_visibility="private", **WORK_QUEUE)
+
+    def show(self, path: Path, seed: int) -> Updates:
+        """Show how a photo gets the colors of a seed, and those between it and the next seed."""
         try:
-            first, last = checked_seed(seed), checked_seed(other, "Second seed")
-            chosen = _chosen(photos)
-            with _photo_of(photos) as photo:
-                job = FlowPictures(session, self._colorizer, photo)
-                yield from session.run(job, self._sections(session, job, first, last))
-            if not job.end:
-                job.shown = chosen
-            said = line(_YOURS if photos.current else _EXAMPLE)
-            yield {self.status: gr.skip() if job.end else said}
+            with opened(path, self._budget) as photo:
+                small = reduced(photo, SIDE)
+            levels, walk = self._levels(small, seed), self._walk(small, seed)
         except FAILURES as error:
-            yield {self.session: session, self.status: problem(error)}
+            return {self.status: problem(error)}
+        whose = "This is an example" if path == self._sample else "This is your photo"
+        said = line(f"{whose}; the noise is that of seed {seed}.")
+        return {self.shown: (path, seed), self.status: said, self.levels: levels, self.walk: walk}
 
-    def _sections(
-        self, session: PhotoSession, job: FlowPictures, seed: int, other: int
-    ) -> Generator[Updates, None, None]:
-        yield {self.session: session, self.status: line("Looking into the flow ...")}
-        ratio = job.ratio
-        yield {
-            self.column: gr.update(visible=True),
-            self.levels: player(job.levels(seed), label="Step", ratio=ratio, pace=_LEVEL_PACE),
-            self.temperatures: "",
-            self.walk: "",
-        }
-        yield {self.temperatures: row(job.temperatures(seed), ratio=ratio)}
-        yield {self.walk: player(job.walk(seed, other), label="Way", ratio=ratio, pace=_WALK_PACE)}
+    def _levels(self, photo: Photo, seed: int) -> str:
+        frames = [(NO_CHROMA, _BEGIN, "")]
+        outputs = self._colorizer.decode_by_level(photo, seed)
+        for side, output in zip(self._colorizer.levels, outputs, strict=True):
+            noise = _image(noise_picture(output.latents), "how-small", "Noise of this level")
+            frames.append((output.ab, _LEVEL.format(side), noise))
+        return _player(photo, frames, "Step")
 
-
-@contextmanager
-def _photo_of(photos: PhotoSession) -> Iterator[Photo]:
-    """The visitor's photo or an example, with memory for it."""
-    if photos.current:
-        with photos.current.photo.read() as photo:
-            yield photo
-        return
-    example = example_photo()
-    with photos.budget.reserve(count_pixels(example)):
-        yield read_photo(example)
+    def _walk(self, photo: Photo, seed: int) -> str:
+        way = enumerate(self._colorizer.interpolate(photo, seed, seed + 1, STEPS))
+        text = "{:.0%} of the way from seed {} to seed {}."
+        frames = [(ab, text.format(i / (STEPS - 1), seed, seed + 1), "") for i, ab in way]
+        return _player(photo, frames, "Way")
 
 
-def _chosen(photos: PhotoSession) -> tuple[Path, int]:
-    """The visitor's photo, or an example, and the seed of its chosen coloring."""
-    current = photos.current
-    if current is None:
-        return example_photo(), 0
-    return current.photo.path, current.chosen.seed if current.chosen else 0
+def noise_picture(latents: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Latents (C, g, g) as gray squares, one a channel, in two rows: (2g, C/2 g), C even."""
+    channels, side, _ = latents.shape
+    gray = np.rint(_GRAY + _PER_STD * latents).clip(0, 255).astype(np.uint8)
+    return gray.reshape(2, channels // 2, side, side).swapaxes(1, 2).reshape(2 * side, -1)
+
+
+def _image(pixels: NDArray[np.uint8], kind: str, alt: str) -> str:
+    """HTML of a picture that is its own address, so that no file has to be kept for it."""
+    format, file = "jpeg" if pixels.ndim == 3 else "png", BytesIO()
+    Image.fromarray(pixels).save(file, format)
+    data = base64.b64encode(file.getvalue()).decode("ascii")
+    return f'<img class="{kind}" src="data:image/{format};base64,{data}" alt="{alt}">'
+
+
+def _player(
+    photo: Photo, frames: Sequence[tuple[NDArray[np.float32], str, str]], label: str
+) -> str:
+    """HTML of a photo in several colors, with a slider and Play, for player.js.
+
+    Args:
+        photo: the photo.
+        frames: chroma (2, h, w), a sentence, and what is beside the photo, as HTML.
+        label: of the slider.
+    """
+    lightness = LightnessRows(photo.pixels)
+    figures = "".join(
+        f'<figure data-frame="{index}"{" hidden" if index else ""}><figcaption>{text}</figcaption>'
+        f'<div class="how-pictures">{_image(render(lightness, ab), "how-large", "The photo")}'
+        f'<div class="how-parts"><div class="how-part">{beside}</div></div></div></figure>'
+        for index, (ab, text, beside) in enumerate(frames)
+    )
+    return (
+        f'<div class="player" style="--ratio:{photo.width / photo.height:.4f}">'
+        '<div class="player-controls"><button type="button" data-play>Play</button>'
+        f'<label><span>{label}</span><input type="range" min="0" max="{len(frames) - 1}" step="1" '
+        f'value="0" data-pace="{_PACE}" aria-valuetext="{frames[0][1]}"></label></div>'
+        f"{figures}</div>"
+    )

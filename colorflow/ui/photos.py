@@ -1,4 +1,4 @@
-"""An uploaded photo: small previews for the page, and colorings in full size for the download."""
+"""Photos as files of a desk: what was uploaded or made of it, and small pictures of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -17,40 +17,25 @@ from PIL import Image
 
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import ColorflowError
-from colorflow.photo import (
-    Kind,
-    Photo,
-    Preparation,
-    Provenance,
-    count_pixels,
-    read_photo,
-    write_image,
-)
+from colorflow.photo import Kind, Photo, Preparation, count_pixels, read_photo, write_image
 from colorflow.ui.access import FILE_ROUTE
 from colorflow.ui.limits import MemoryBudget
 
 PREVIEW_SIDE = 1024
 """Longest side of a preview, in pixels."""
 THUMBNAIL_SIDE = 160
-"""Longest side of a picture in the strip of several photos, in pixels."""
+"""Longest side of a picture in the strip of the album, in pixels."""
 _LEAST_PIXELS = 4_000_000
 """That any file takes of the budget: as much memory as a child that reads a small one may have."""
 NO_CHROMA = np.zeros((2, 1, 1), np.float32)
 """Chroma of a photo without colors."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadedPhoto:
-    """An uploaded photo that could be read, and its previews."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PhotoFile:
+    """A photo that could be read: its file in full size, and small pictures of it."""
 
     path: Path
-    """The file as it was sent, under its own name in the photo's folder."""
-    budget: MemoryBudget
-    """Is held whenever the photo is worked on in full size."""
-    folder: Path
-    """For everything that is made of the photo."""
-    cost: int
-    """What it takes of the budget, in pixels."""
     kind: Kind
     width: int
     height: int
@@ -59,47 +44,22 @@ class UploadedPhoto:
     gray: Path
     """A preview of the lightness alone; the same as `preview` unless the photo has colors."""
     suffix: str
-    """Of a coloring in full size: .jpg for a JPEG, otherwise .png."""
+    """Of its colorings in full size: .jpg for a JPEG, otherwise .png."""
 
     @property
-    def preview_scale(self) -> float:
-        """Pixels of the preview for each of the photo, on a side."""
-        return min(1.0, PREVIEW_SIDE / max(self.width, self.height))
+    def pixels(self) -> int:
+        """Width times height."""
+        return self.width * self.height
 
-    @contextmanager
-    def read(self, scale: int = 1) -> Iterator[Photo]:
-        """Read the file again, and hold room for its pixels.
-
-        Args:
-            scale: how many times larger each side of what is made of it is.
-
-        Raises:
-            ColorflowError: the file cannot be read any more, or there is no room.
-        """
-        most = max(self.cost, scale**2 * self.width * self.height)
-        with opened(self.path, self.budget, most) as photo:
-            yield photo
-
-    def write_coloring(self, ab: NDArray[np.float32], path: Path, provenance: Provenance) -> None:
-        """Write a coloring in the photo's own size, with the photo's metadata.
-
-        Args:
-            ab: CIELAB (2, h, w), on a small grid.
-            path: of the new file.
-            provenance: how the coloring was made.
-
-        Raises:
-            ColorflowError: the photo cannot be read any more, or the file not written.
-        """
-        with self.read() as photo:
-            rgb = render(LightnessRows(photo.full_depth), ab, bits=photo.bits)
-            self.budget.disk.check()
-            write_image(path, rgb, photo, provenance=provenance)
+    @property
+    def folder(self) -> Path:
+        """Of the previews, and of what else is made of it."""
+        return self.preview.parent
 
 
 @contextmanager
 def opened(path: Path, budget: MemoryBudget, pixels: int = 0) -> Iterator[Photo]:
-    """Read a photo, which waits for the others of its visitor, and hold room for its pixels.
+    """Read a photo in a child with limits, and hold room for its pixels.
 
     Args:
         path: the file.
@@ -109,85 +69,67 @@ def opened(path: Path, budget: MemoryBudget, pixels: int = 0) -> Iterator[Photo]
     Raises:
         ColorflowError: it cannot be read, or there is no room.
     """
-    with ExitStack() as held:
-        with budget.reading():
-            own = count_pixels(path, max_pixels=budget.pixels, isolated=True)
-            held.enter_context(budget.reserve(max(own, pixels, _LEAST_PIXELS)))
-            photo = read_photo(path, max_pixels=budget.pixels, isolated=True)
-        yield photo
+    own = count_pixels(path, max_pixels=budget.pixels, isolated=True)
+    with budget.reserve(max(own, pixels, _LEAST_PIXELS)):
+        yield read_photo(path, max_pixels=budget.pixels, isolated=True)
 
 
-def open_photo(upload: Path, parent: Path, budget: MemoryBudget) -> UploadedPhoto:
-    """Read an upload and write its previews.
+def open_photo(upload: Path, parent: Path, budget: MemoryBudget) -> PhotoFile:
+    """Read an upload, and write its previews into a new folder.
 
     Args:
-        upload: the file. The photo's folder gets a link to it, which stays when Gradio deletes its
-            uploads.
-        parent: folder in which the photo gets its own.
+        upload: the file; the folder gets a link to it, which stays when Gradio deletes uploads.
+        parent: where the folder is made.
         budget: is reserved while the photo is read.
 
     Raises:
         ColorflowError: the upload cannot be read, a preview not written, or there is no room.
     """
     with opened(upload, budget) as photo:
-        cost = photo.width * photo.height
         folder = new_folder(parent, "photo-")
         path = new_folder(folder, "upload-") / upload.name
         with storing():
             link_or_copy(upload, path)
-        suffix = ".jpg" if photo.metadata.format == "JPEG" else ".png"
-        return _with_previews(photo, path, folder, budget, folder=folder, cost=cost, suffix=suffix)
+        return _described(
+            photo, path, folder, ".jpg" if photo.metadata.format == "JPEG" else ".png"
+        )
 
 
-def prepared_photo(
-    photo: Photo, of: UploadedPhoto, preparation: Preparation | None = None
-) -> UploadedPhoto:
-    """Write what was made of an upload, and its previews, into a new folder in that of the upload.
+def made_photo(
+    photo: Photo, of: PhotoFile, parent: Path, budget: MemoryBudget, said: Preparation | None
+) -> PhotoFile:
+    """Write what was made of a photo, without loss, and its previews into a new folder.
 
     Args:
-        photo: is written without loss; a coloring of it is written as one of the upload.
-        of: the upload, whose budget is held by the caller.
-        preparation: what was repaired; the file and all that is made of it state it.
+        photo: the pixels, for which the caller holds the budget.
+        of: the upload; colorings are written as those of the upload would be.
+        parent: where the folder is made.
+        budget: its disk must have room.
+        said: what was done; the file and its colorings state it.
 
     Raises:
         ColorflowError: it cannot be written.
     """
-    own = new_folder(of.folder, "prepared-")
-    path = own / f"{of.path.stem}.png"
-    of.budget.disk.check()
-    write_image(path, photo.full_depth, photo, preparation=preparation)
-    cost = photo.width * photo.height
-    return _with_previews(
-        photo, path, own, of.budget, folder=of.folder, cost=cost, suffix=of.suffix
-    )
+    folder = new_folder(parent, "made-")
+    path = folder / f"{of.path.stem}.png"
+    budget.disk.check()
+    write_image(path, photo.full_depth, photo, preparation=said)
+    return _described(photo, path, folder, of.suffix)
 
 
-def _with_previews(
-    photo: Photo,
-    path: Path,
-    previews: Path,
-    budget: MemoryBudget,
-    *,
-    folder: Path,
-    cost: int,
-    suffix: str,
-) -> UploadedPhoto:
+def _described(photo: Photo, path: Path, folder: Path, suffix: str) -> PhotoFile:
     small = reduced(photo)
     tiny = reduced(small, THUMBNAIL_SIDE)
-    preview = write_preview(previews / "preview.png", _as_rgb(small.pixels), small)
-    kind = photo.kind
-    has_colors = kind is Kind.COLORED
-    return UploadedPhoto(
+    preview = write_preview(folder / "preview.png", as_rgb(small.pixels), small)
+    has_colors = photo.kind is Kind.COLORED
+    return PhotoFile(
         path=path,
-        budget=budget,
-        folder=folder,
-        cost=cost,
-        kind=kind,
+        kind=photo.kind,
         width=photo.width,
         height=photo.height,
         preview=preview,
-        thumbnail=write_preview(previews / "thumbnail.png", _as_rgb(tiny.pixels), tiny),
-        gray=write_colored(previews / "gray", NO_CHROMA, small) if has_colors else preview,
+        thumbnail=write_preview(folder / "thumbnail.png", as_rgb(tiny.pixels), tiny),
+        gray=write_colored(folder / "gray", NO_CHROMA, small) if has_colors else preview,
         suffix=suffix,
     )
 
@@ -219,6 +161,11 @@ def write_colored(path: Path, ab: NDArray[np.float32], small: Photo) -> Path:
     return write_preview(file, render(LightnessRows(small.pixels), ab), small)
 
 
+def as_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W) or (H, W, 3) -> (H, W, 3)."""
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+
+
 def file_url(path: Path) -> str:
     """URL of a file in the page's folder, relative to the page."""
     return f"{FILE_ROUTE}{quote(path.as_posix())}"
@@ -244,6 +191,7 @@ def new_folder(parent: Path, prefix: str) -> Path:
         ColorflowError: it cannot be made.
     """
     with storing():
+        parent.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
 
 
@@ -259,7 +207,3 @@ def _reduced(pixels: np.ndarray, side: int) -> np.ndarray:
     image = Image.fromarray(pixels)
     image.thumbnail((side, side), reducing_gap=3)
     return np.array(image)
-
-
-def _as_rgb(pixels: np.ndarray) -> np.ndarray:
-    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)

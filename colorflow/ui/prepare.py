@@ -1,435 +1,372 @@
-"""The part of the tab that makes an old print ready to be colored: cut out, turned, repaired."""
+"""What is done to a print before it is colored: cut out, turned, repaired, its tones brought back.
+
+A `PrintPlan` says what is wished of an upload, and a `Form` is what was made by it. The upload and
+all forms stay, so that every step can be taken back at once. Between two clicks there are only
+files: the pixels of each form, where damage is likely (log odds), and the mask of what is repaired.
+
+Coordinates are (x, y) in pixels of the upload; those of marks in pixels of what was cut out of it.
+"""
 
 from __future__ import annotations
 
-import html
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import gradio as gr
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from colorflow.errors import ColorflowError
-from colorflow.ui.album import AlbumSession
-from colorflow.ui.colorings import ColoredPhoto
-from colorflow.ui.controls import place_in_numbers
-from colorflow.ui.panes import AFTERWARDS, AT_ONCE, FOR_LONG, compare_html, one_at_a_time, script
-from colorflow.ui.photos import file_url
-from colorflow.ui.prepared import MOST_PLACES, Corners, OldPrint, Wish
-from colorflow.ui.runs import Run, Runs, Steps
-from colorflow.ui.session import Job
-from colorflow.ui.status import FAILURES, Updates, line, problem, progress, status_line, worked
+from colorflow.photo import Photo, Preparation, read_photo
+from colorflow.repair.fading import unfaded
+from colorflow.scan import Frame, cut_out, find_frames
+from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.photos import PhotoFile, made_photo, opened, reduced, storing, write_preview
 
 if TYPE_CHECKING:
     from colorflow.repair.repairer import Repairer
 
-_ABOUT = """
-<p>For a print that was scanned or photographed with what is around it, or that has cracks. It is
-done to the photo that is open. What was uploaded is kept, so that all of it can be taken back.</p>
-"""
-_SENSITIVITIES = {"Least": -2, "Less": -1, "Normal": 0, "More": 1, "Most": 2}
-_RADII = {"Small": 1 / 400, "Medium": 1 / 150, "Large": 1 / 50}
-"""Of what a visitor adds, divided by the photo's longer side."""
-_CORNERS = ("Upper left", "Upper right", "Lower right", "Lower left")
-_NO_WEIGHTS = "This page cannot repair: the weights for it are not installed."
-_ABOUT_REPAIR = "Finds cracks, scratches, dust and spots, and fills them in; nothing else changes."
-_ABOUT_FADES = "A pale print gets its dark and light tones again."
-_ABOUT_PLACES = """
-<p>The colored places are repaired. Click one to leave it as it is; click or draw anywhere else to
-have that repaired, too.</p>
-"""
+Corners = tuple[tuple[float, float], ...]
+"""Upper left, upper right, lower right and lower left one; or points along a stroke."""
+MOST_MARKS, MOST_POINTS = 300, 1000
+"""Changes of what is repaired, and points of each; nobody draws more."""
+_LEAST_SIDE = 16
+"""Pixels of what is cut out."""
+_LARGEST_GROWTH = 4
+"""What is cut out has at most so many times the pixels of the upload; a slanting one may grow."""
+_CLICK = 1 / 150
+"""How far from a place a click may be that means it, divided by the picture's longer side."""
+_FOUND = (230, 0, 140)
+"""Color in which the places are shown, sRGB."""
+_OPACITY = 150
+_SENSITIVITY = 1
+"""More than elsewhere: a visitor asks for repair of a print that has damage, and sees it."""
 
 
-class Preparing(Run):
-    """Makes a photo ready to be colored."""
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A change of what is repaired.
 
-
-class PreparePane:
-    """The part, made inside a `gr.Blocks`.
-
-    Args:
-        repairer: finds and fills damage; without one the switch says that it is missing.
-        session: holds the visitor's `AlbumSession`.
-        view: gives everything that the tab shows of the photo that is open.
+    Attributes:
+        points: (x, y) along a stroke; one for a click.
+        radius: of the stroke, in pixels; 0 takes the place at the point away.
     """
 
-    def __init__(
-        self,
-        repairer: Repairer | None,
-        session: gr.State,
-        view: Callable[[AlbumSession], Updates],
-    ) -> None:
-        self._repairer, self._session, self._view = repairer, session, view
-        buttons = script("prepare.js")
-        with gr.Accordion(
-            "Old print: cut out and repair", open=False, visible=False, elem_id="prepare"
-        ) as self.part:
-            gr.HTML(_ABOUT, elem_id="prepare-info")
-            self.frame = gr.HTML("", js_on_load=buttons, elem_id="prepare-frame")
-            with gr.Row():
-                self.repairs = gr.Checkbox(
-                    label="Repair cracks and spots",
-                    info=_ABOUT_REPAIR if repairer else _NO_WEIGHTS,
-                    interactive=repairer is not None,
-                    min_width=250,
-                    elem_id="prepare-repair",
-                )
-                self.fades = gr.Checkbox(
-                    label="Bring back faded tones",
-                    info=_ABOUT_FADES,
-                    min_width=250,
-                    elem_id="prepare-fades",
-                )
-            with gr.Column(visible=False, elem_id="prepare-found") as self.found:
-                self._build_places(buttons)
-            with gr.Row():
-                self.button = gr.Button(
-                    "Repair these places", visible=False, variant="primary", elem_id="prepare-go"
-                )
-                self.cancel = gr.Button("Cancel", visible=False, elem_id="prepare-cancel")
-            self.status = status_line("", "prepare-status")
-            self.compare = gr.HTML(
-                "",
-                js_on_load=script("compare.js"),
-                apply_default_css=False,
-                elem_id="prepare-compare",
-            )
-        self.runs = Runs(session, self.status, self.cancel, lambda _: {})
-        self.components = [
-            self.part, self.frame, self.repairs, self.fades, self.found, self.sensitivity,
-            self.places, self.across, self.down, self.undo_button, self.button, self.cancel,
-            self.status, self.compare,
-        ]  # fmt: skip
-
-    def _build_places(self, buttons: str) -> None:
-        self.sensitivity = gr.Radio(
-            list(_SENSITIVITIES.items()),
-            value=Wish().sensitivity,
-            label="Find",
-            info="Least finds what is surely damage, most all that may be.",
-            elem_id="prepare-sensitivity",
-        )
-        self.places = gr.HTML("", js_on_load=buttons, elem_id="prepare-places")
-        self.size = gr.Radio(
-            list(_RADII.items()),
-            value=_RADII["Medium"],
-            label="Size of what you add",
-            info="A click adds a round place, a drawn line a stroke.",
-            elem_id="prepare-size",
-        )
-        self.across, self.down, self.put_button = place_in_numbers(
-            "prepare-", "Give a place in numbers", "Add or take back this place"
-        )
-        self.undo_button = gr.Button("Undo", size="sm", interactive=False, elem_id="prepare-undo")
-
-    def connect(self, shown: list[Any]) -> None:
-        """Connect the handlers; `shown` is what `view` gives."""
-        session, edited = [self._session], self.components
-        switches = [*session, self.repairs, self.fades]
-        wish_repair = one_at_a_time(self.wish_repair)
-        for wished in (
-            self.frame.select(one_at_a_time(self.wish_frame), session, edited, **AT_ONCE),
-            self.repairs.input(wish_repair, switches, edited, **AT_ONCE),
-            self.fades.input(wish_repair, switches, edited, **AT_ONCE),
-            # Behind what was drawn just before it was pressed.
-            self.button.click(one_at_a_time(self.begin), session, edited, **AFTERWARDS),
-        ):
-            wished.then(self.work, session, shown, **FOR_LONG)
-        changes: list[tuple[Any, Any, list[Any]]] = [
-            (self.sensitivity.input, self.find, [self.sensitivity]),
-            (self.places.select, self.draw, [self.size]),
-            (self.put_button.click, self.put, [self.size, self.across, self.down]),
-            (self.undo_button.click, self.undo, []),
-        ]
-        for event, handler, values in changes:
-            event(one_at_a_time(handler), [*session, *values], edited, **AFTERWARDS)
-        self.runs.connect_cancel(edited)
-
-    # what is shown
-
-    def shown(self, session: AlbumSession) -> Updates:
-        """The part as it is for the photo that is open."""
-        photo = session.current
-        if photo is None:
-            return {self.part: gr.update(visible=False)}
-        try:
-            old = old_print_of(photo)
-            is_prepared = photo.photo is not old.scan
-            is_open = photo.chosen is None and (bool(old.frames) or is_prepared)
-            return {
-                self.part: gr.update(visible=True, open=is_open),
-                self.status: "",
-                self.cancel: gr.update(visible=False),
-                **self._wishes(old),
-            }
-        except FAILURES as error:
-            return {self.part: gr.update(visible=True), self.status: problem(error)}
-
-    def _wishes(self, old: OldPrint) -> Updates:
-        """What the visitor has wished, and what came of it."""
-        made = old.made
-        compared = ""
-        if made.repairs or made.fades:
-            base = old.base
-            before, after = base.preview, old.photo.preview
-            compared = compare_html(base, before, after, "prepared")
-        wish = old.wish
-        return {
-            self.frame: _frame_html(old),
-            self.repairs: wish.repairs,
-            self.fades: wish.fades,
-            self.compare: compared,
-            self.found: gr.update(visible=made.repairs),
-            self.across: None,
-            self.down: None,
-            self.sensitivity: wish.sensitivity,
-            self.button: gr.update(visible=old.is_stale),
-            **(self._places(old) if made.repairs else {}),
-        }
-
-    def _places(self, old: OldPrint) -> Updates:
-        """The places that are repaired."""
-        overlay, base = old.places(), old.base
-        return {
-            self.places: (
-                f"{_ABOUT_PLACES}"
-                f'<div class="prepare-stage places" style="--ratio:{base.width / base.height:.4f}">'
-                f'<img src="{file_url(base.preview)}" alt="Your photo; click it to add a place to '
-                'repair, or to take one back">'
-                f'<img src="{file_url(overlay)}" alt="The places that are repaired" '
-                'draggable="false">'
-                '<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">'
-                "<polyline/></svg></div>"
-            ),
-            self.undo_button: gr.update(interactive=bool(old.wish.marks)),
-            self.button: gr.update(visible=old.is_stale),
-        }
-
-    def _said(self, old: OldPrint) -> str:
-        """What there is to know of a photo that was prepared."""
-        if old.is_stale:
-            return "Repair these places shows the result; Colorize repairs them, too."
-        made, photo = old.made, old.photo
-        said = f"The photo to be colored has {photo.width} × {photo.height} pixels"
-        if not made.repairs:
-            return f"{said}."
-        if not old.share:
-            return "No damage was found; choose Most, or click the places that you see."
-        return f"{said}, {100 * old.share:.2g} % of which are repaired."
-
-    # wishes, each made by `prepare` afterwards
-
-    def wish_frame(self, session: AlbumSession, event: gr.SelectData) -> Updates:
-        """Take what was pressed beside the frame, and the corners as they are."""
-        _stop(session)
-
-        def wished(photo: ColoredPhoto) -> Updates:
-            old = old_print_of(photo)
-            act, number = str(event.index), str(event.index).removeprefix("print")
-            if act == "whole":
-                old.corners = old.whole
-            elif number in map(str, range(len(old.frames))):
-                old.corners = old.frames[int(number)]
-            else:
-                # Of two quick turns, the second one still has them as they were before the first.
-                seen: Any = getattr(event, "turns", None)
-                turns = int(seen) if seen in range(4) else old.wish.turns
-                old.put_corners(_points_of(event.value), turns)
-            if act in ("left", "right"):
-                old.turn(1 if act == "right" else -1)
-            elif act in ("cut", "whole"):
-                old.cut()
-            return {**self.begin(session), self.frame: _frame_html(old)}
-
-        return worked(session, self.status, wished)
-
-    def wish_repair(self, session: AlbumSession, repairs: bool, fades: bool) -> Updates:
-        """Take the switches."""
-        _stop(session)
-
-        def wished(photo: ColoredPhoto) -> Updates:
-            old = old_print_of(photo)
-            can_repair = self._repairer is not None
-            old.wish = replace(old.wish, repairs=repairs and can_repair, fades=fades)
-            return self.begin(session)
-
-        return worked(session, self.status, wished)
-
-    def begin(self, session: AlbumSession) -> Updates:
-        """Say that what is wished waits, unless it is made; what is at work goes on."""
-        return {self.status: line("Waiting for its turn ...") if _waits(session) else ""}
-
-    def work(self, session: AlbumSession) -> Iterator[Updates]:
-        """Make what is wished, when it is its turn: all photos of an album are colored before."""
-        session.catch_up()
-        if not _waits(session):
-            yield {self.status: gr.skip()}
-            return
-        yield self.runs.begin(self.prepare, session)
-        yield from self.runs.work(self.prepare, session)
-
-    def prepare(self, session: AlbumSession) -> Run:
-        """Make what is wished of the photo that is open, and show it."""
-        photo = session.require()
-        old = old_print_of(photo)
-
-        def steps(job: Job) -> Steps:
-            began = time.perf_counter()
-            try:
-                for shown in self._made(photo, old, job):
-                    # Each time: the end of the job before may come once more after the first.
-                    yield {**shown, self.cancel: gr.update(visible=True)}
-                said = "Cancelled." if job.end else f"Done in {time.perf_counter() - began:.1f} s."
-                said = line(f"{said} {self._said(old)}")
-            except FAILURES as error:
-                said = problem(error)
-            return {**self._view(session), self.part: gr.update(open=True), self.status: said}
-
-        return Preparing(steps)
-
-    def before_coloring(
-        self, session: AlbumSession, photo: ColoredPhoto, job: Job
-    ) -> Iterator[Updates]:
-        """Make what is wished and has not been made, such as places that have been changed."""
-        session.catch_up()
-        old = photo.old_print
-        if old and old.is_stale:
-            yield from self._made(photo, old, job)
-            if session.current is photo:
-                yield self._view(session)
-
-    def _made(self, photo: ColoredPhoto, old: OldPrint, job: Job) -> Iterator[Updates]:
-        with closing(old.steps(self._repairer, photo.replace_photo)) as steps:
-            for share in steps:
-                if job.end:
-                    return
-                percent = int(100 * share)
-                said = f"{percent} % of the photo is prepared."
-                yield {self.status: progress(percent, 100, said)}
-
-    # places
-
-    def find(self, session: AlbumSession, sensitivity: int) -> Updates:
-        """Find less or more, one of `_SENSITIVITIES`."""
-        return self._changed(session, lambda old: old.find(sensitivity))
-
-    def draw(self, session: AlbumSession, size: float, event: gr.SelectData) -> Updates:
-        """Add a place where the picture was clicked or drawn on, or take one back."""
-
-        def change(old: OldPrint) -> None:
-            width, height = old.base.width, old.base.height
-            points = [(x * width, y * height) for x, y in _points_of(event.value)]
-            old.mark(points, size)
-
-        return self._changed(session, change)
-
-    def put(
-        self, session: AlbumSession, size: float, across: float | None, down: float | None
-    ) -> Updates:
-        """Add or take back a place that is given in numbers."""
-        if across is None or down is None:
-            said = line("Say how far the place is across and down.", bad=True)
-            return {self.status: said}
-        return self._changed(session, lambda old: old.mark([(across, down)], size))
-
-    def undo(self, session: AlbumSession) -> Updates:
-        """Take the last change of the places back."""
-        return self._changed(session, OldPrint.undo)
-
-    def _changed(self, session: AlbumSession, change: Callable[[OldPrint], object]) -> Updates:
-        _stop(session)
-
-        def changed(photo: ColoredPhoto) -> Updates:
-            old = old_print_of(photo)
-            change(old)
-            return {**self._places(old), self.status: line(self._said(old))}
-
-        return worked(session, self.status, changed)
+    points: Corners
+    radius: float
 
 
-def _waits(session: AlbumSession) -> bool:
-    """Whether something is wished of the photo that is open, and not made."""
-    photo = session.current
-    return bool(photo and photo.old_print and photo.old_print.is_stale)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrintPlan:
+    """What a photo is to be before it is colored; by default what was uploaded."""
+
+    frame: Corners | None = None
+    """What is cut out; None for all of it."""
+    turns: int = 0
+    """Quarter turns clockwise, 0 to 3."""
+    repairs: bool = False
+    fades: bool = False
+    """Whether faded tones are brought back."""
+    sensitivity: int = _SENSITIVITY
+    marks: tuple[Mark, ...] = ()
+
+    @property
+    def shape(self) -> PrintPlan:
+        """What it says of the cut and the orientation alone."""
+        return PrintPlan(frame=self.frame, turns=self.turns)
+
+    @property
+    def plain(self) -> PrintPlan:
+        """The same without what does not matter: two plans that give one picture are equal then."""
+        return self if self.repairs else replace(self, sensitivity=_SENSITIVITY, marks=())
 
 
-def _stop(session: AlbumSession) -> None:
-    """End the preparation at work, if any, which would change what is wished at its end."""
-    if isinstance(session.job, Preparing):
-        session.stop()
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Form:
+    """What was made of an upload by a plan."""
+
+    photo: PhotoFile
+    base: PhotoFile
+    """The same before it was repaired: cut out and turned."""
+    plan: PrintPlan = PrintPlan()
+    """A plain one."""
+    share: float = 0.0
+    """How much of it is repaired, 0 to 1."""
 
 
-def old_print_of(photo: ColoredPhoto) -> OldPrint:
-    """What is wished of a photo and has been made of it; prints are looked for the first time.
+@dataclass(frozen=True, slots=True)
+class RepairPlaces:
+    """A picture of what will be repaired, to be put over a preview; transparent elsewhere."""
+
+    picture: Path
+
+
+def find_prints(upload: PhotoFile) -> tuple[Corners, ...]:
+    """The prints in a scan; none where it has no bed around them.
 
     Raises:
         ColorflowError: its preview cannot be read any more.
     """
-    if photo.old_print is None:
-        photo.old_print = OldPrint(photo.photo)
-    return photo.old_print
+    small = read_photo(upload.preview)
+    scale = np.array((upload.width / small.width, upload.height / small.height))
+    size = upload.width, upload.height
+    found = ((np.array(frame.corners) * scale).clip(0, size) for frame in find_frames(small))
+    return tuple(tuple((float(x), float(y)) for x, y in corners) for corners in found)
 
 
-def _points_of(value: object) -> Corners:
-    """Points that the page has sent.
+def whole(width: float, height: float) -> Corners:
+    """The corners of a picture."""
+    return ((0.0, 0.0), (width, 0.0), (width, height), (0.0, height))
+
+
+def turned(corners: Corners, turns: int, width: float, height: float) -> Corners:
+    """Corners in a picture that is turned clockwise, from its upper left one on."""
+    for _ in range(turns):
+        moved = tuple((height - y, x) for x, y in corners)
+        corners, width, height = (*moved[-1:], *moved[:-1]), height, width
+    return corners
+
+
+def turned_preview(upload: PhotoFile, turns: int) -> Path:
+    """A preview of an upload, turned clockwise.
 
     Raises:
-        ColorflowError: it has sent something else.
+        ColorflowError: it cannot be read or written.
     """
-    points = value if isinstance(value, list) and len(value) <= MOST_PLACES else []
-    found: list[tuple[float, float]] = []
-    for point in points:
-        x, y = point if isinstance(point, list) and len(point) == 2 else (None, None)
-        if isinstance(x, int | float) and isinstance(y, int | float) and math.isfinite(x + y):
-            found.append((float(x), float(y)))
-    if not found or len(found) < len(points):
-        raise ColorflowError("Each place is two numbers, across and down; fill in the fields.")
-    return tuple(found)
+    path = upload.folder / f"turned-{turns}.png"
+    if not turns:
+        return upload.preview
+    if not path.exists():
+        small = read_photo(upload.preview)
+        picture = cut_out(small, Frame(whole(small.width, small.height)), turns)
+        write_preview(path, picture.pixels, picture)
+    return path
 
 
-def _frame_html(old: OldPrint) -> str:
-    """HTML of the upload with the frame over it, and of what can be done; see prepare.js."""
-    (width, height), corners = old.turned_size, old.turned_corners
-    found, is_cut = len(old.frames), old.made.frame is not None
-    said = "Drag the corners to those of the print, and cut it out."
-    if found:
-        said = "A print was found. Correct its corners if they are wrong, and cut it out."
-    if found > 1:
-        said = f"{found} prints were found. Choose one, and cut it out; another one can follow."
-    if is_cut:
-        said = "This is cut out. Other corners can be cut out instead."
-    names = [f"Print {number + 1}" for number in range(found)] if found > 1 else ["Found print"]
-    prints = [_button(f"print{number}", name) for number, name in enumerate(names[:found])]
-    handles, fields = "", ""
-    for number, name in enumerate(_CORNERS):
-        handles += f'<button type="button" class="corner" aria-label="{name} corner"></button>'
-        for axis, most in (("across", width), ("down", height)):
-            fields += (
-                f'<label>{name}, {axis}<input type="number" min="0" max="{most}" step="any" '
-                f'value="{corners[number][axis == "down"]:.1f}"></label>'
+def checked_corners(seen: Corners, turns: int, upload: PhotoFile, most: int) -> Corners:
+    """Corners in pixels of the upload.
+
+    Args:
+        seen: in pixels of the upload, turned clockwise by so many quarters.
+        turns: 0 to 3.
+        upload: the photo.
+        most: pixels that a picture may have.
+
+    Raises:
+        ColorflowError: they do not enclose a print.
+    """
+    width, height = upload.width, upload.height
+    if turns % 2:
+        width, height = height, width
+    if any(not (0 <= x <= width and 0 <= y <= height) for x, y in seen):
+        raise ColorflowError(
+            f"The corners have to be on the photo: from 0 to {width} across and from 0 to "
+            f"{height} down."
+        )
+    corners = turned(seen, -turns % 4, width, height)
+    try:
+        size = Frame(corners).size
+    except ValueError as error:
+        raise ColorflowError(
+            "The corners do not enclose a picture: their sides cross, or one lies between the "
+            "others; put the upper left corner at the upper left, and so on."
+        ) from error
+    if min(size) < _LEAST_SIDE:
+        raise ColorflowError(
+            f"The corners are too close together; a picture has at least {_LEAST_SIDE} pixels "
+            "on each side."
+        )
+    most = min(_LARGEST_GROWTH * upload.pixels, most)
+    if math.prod(size) > most:
+        raise ColorflowError(
+            f"The picture between these corners would have {math.prod(size) / 1e6:.1f} "
+            f"megapixels; here it has at most {most / 1e6:.1f}."
+        )
+    return corners
+
+
+def moved(
+    points: Sequence[tuple[float, float]], plan: PrintPlan, upload: PhotoFile, *, back: bool = False
+) -> list[tuple[float, float]]:
+    """Points of an upload in its form.
+
+    Args:
+        points: (x, y) in pixels, from 0 at the outer edge of the first one.
+        plan: of the form.
+        upload: the photo.
+        back: whether they are points of the form, wanted in the upload.
+    """
+    if not points or plan.shape == PrintPlan():
+        return list(points)
+    corners = plan.frame or whole(upload.width, upload.height)
+    width, height = Frame(corners).size
+    target = whole(width, height)
+    for _ in range(plan.turns):
+        target = tuple((height - y, x) for x, y in target)
+        width, height = height, width
+    matrix = cv2.getPerspectiveTransform(
+        np.array(corners, np.float32), np.array(target, np.float32)
+    )
+    matrix = np.linalg.inv(matrix) if back else matrix
+    result = cv2.perspectiveTransform(np.array([points], np.float64), matrix)[0]
+    return [(float(x), float(y)) for x, y in result]
+
+
+def mark_of(base: PhotoFile, points: Corners, radius: float) -> Mark:
+    """What a click or a stroke over the places means.
+
+    Args:
+        base: what is repaired.
+        points: (x, y) in its pixels; one for a click.
+        radius: of what is added, divided by its longer side.
+
+    Raises:
+        ColorflowError: they are outside, or too many, or what was found has gone.
+    """
+    width, height = base.width, base.height
+    if not points or any(not (0 <= x <= width and 0 <= y <= height) for x, y in points):
+        raise ColorflowError(
+            f"The photo has {width} × {height} pixels; choose a place from 0 to {width} across "
+            f"and from 0 to {height} down."
+        )
+    if len(points) > MOST_POINTS:
+        raise ColorflowError("That line is too long; draw it in parts.")
+    near = _nearest(_load(_mask_of(base), "r"), *points[0]) if len(points) == 1 else None
+    return Mark((near,), 0) if near else Mark(points, radius * max(width, height))
+
+
+def make(
+    upload: PhotoFile,
+    plan: PrintPlan,
+    known: Mapping[PrintPlan, Form],
+    prints: Sequence[Corners],
+    repairer: Repairer | None,
+    budget: MemoryBudget,
+    folder: Path,
+) -> Iterator[float | RepairPlaces | Form]:
+    """Make what is planned: gives what share is done, and forms, of which the last is the result.
+
+    Args:
+        upload: the photo.
+        plan: a plain one.
+        known: forms that were made of the upload before, with that of no plan.
+        prints: that were found in it.
+        repairer: finds and fills damage; may be None if that is not planned.
+        budget: memory and disk.
+        folder: for what is made.
+
+    Raises:
+        ColorflowError: something cannot be read or written.
+    """
+    yield 0.0
+    form = known.get(plan.shape)
+    if form is None:
+        frame = Frame(plan.frame or whole(upload.width, upload.height))
+        said = _stated(plan, prints) if plan.frame else None
+        with opened(upload.path, budget, math.prod(frame.size)) as photo:
+            cut = cut_out(photo, frame, plan.turns)
+            base = made_photo(cut, upload, folder, budget, said)
+        form = Form(photo=base, base=base, plan=plan.shape)
+    yield form
+    if plan == plan.shape:
+        return
+    base, stated, share = form.base, replace(_stated(plan, prints), unfaded=plan.fades), 0.0
+    if plan.repairs:
+        assert repairer
+        yield from _find(base, plan, repairer, budget)
+    if plan in known:
+        yield known[plan]
+        return
+    with opened(base.path, budget) as photo:
+        if plan.repairs:
+            assert repairer
+            done = yield from repairer.steps(photo, mask=_load(_mask_of(base)) > 0)
+            photo, share = done.photo, done.share
+            stated = replace(
+                stated, model=repairer.digest, sensitivity=plan.sensitivity, share=share
             )
-    acts = (
-        _button("cut", "Cut out", "primary"),
-        _button("whole", "Use the whole scan"),
-        _button("left", "Turn left"),
-        _button("right", "Turn right"),
-    )
-    return (
-        f"<p>{html.escape(said)}</p>"
-        f'<div class="prepare-stage frame" style="--ratio:{width / height:.4f}" '
-        f'data-width="{width}" data-height="{height}" data-turns="{old.wish.turns}">'
-        f'<img src="{file_url(old.turned_preview())}" alt="What was uploaded, with the '
-        'frame that is cut out" draggable="false">'
-        f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">'
-        f'<path class="outside"/><path class="inside"/></svg>{handles}</div>'
-        f'<div class="prepare-acts">{"".join([*prints, *acts])}</div>'
-        "<details><summary>Give the corners in numbers</summary>"
-        f'<div class="prepare-corners">{fields}</div></details>'
-    )
+        if plan.fades:
+            photo = unfaded(photo)
+        result = made_photo(photo, upload, folder, budget, stated)
+    yield Form(photo=result, base=base, plan=plan, share=share)
 
 
-def _button(act: str, text: str, kind: str = "") -> str:
-    return f'<button type="button" class="{kind}" data-act="{act}">{text}</button>'
+def _find(
+    base: PhotoFile, plan: PrintPlan, repairer: Repairer, budget: MemoryBudget
+) -> Iterator[float | RepairPlaces]:
+    """Find damage, unless it is known, and decide which of it is repaired."""
+    from colorflow.repair.repairer import mask_of
+
+    found = base.folder / "odds.npy"
+    if not found.exists():
+        with opened(base.path, budget) as photo:
+            odds = yield from repairer.finding(photo)
+            _save(found, odds, budget)
+    with budget.reserve(base.pixels):
+        mask = 255 * mask_of(_load(found), plan.sensitivity).astype(np.uint8)
+        for mark in plan.marks:
+            _draw(mask, mark)
+        _save(_mask_of(base), mask, budget)
+        small = reduced(Photo(pixels=mask)).pixels
+    alpha = np.minimum(small.astype(np.uint16) * 3, _OPACITY).astype(np.uint8)
+    pixels = np.full((*alpha.shape, 3), _FOUND, np.uint8)
+    # A name of its own for each: browsers keep what they have seen.
+    path = base.folder / f"places-{time.monotonic_ns()}.png"
+    yield RepairPlaces(write_preview(path, pixels, Photo(pixels=pixels, alpha=alpha)))
+
+
+def _stated(plan: PrintPlan, prints: Sequence[Corners]) -> Preparation:
+    """What files say of the cut: which of the prints it is, or the only one, cut by hand."""
+    if plan.frame is None:
+        return Preparation()
+    away = [np.abs(np.subtract(one, plan.frame)).sum() for one in prints] or [0]
+    return Preparation(prints=len(away), number=1 + int(np.argmin(away)))
+
+
+def _mask_of(base: PhotoFile) -> Path:
+    return base.folder / "mask.npy"
+
+
+def _save(path: Path, array: NDArray[Any], budget: MemoryBudget) -> None:
+    budget.disk.check()
+    part = path.with_suffix(".part")
+    with storing():
+        with open(part, "wb") as file:
+            np.save(file, array)
+        part.replace(path)
+
+
+def _load(path: Path, mode: Any = None) -> NDArray[Any]:
+    try:
+        loaded: NDArray[Any] = np.load(path, mmap_mode=mode)
+    except (OSError, ValueError) as error:
+        raise ColorflowError("The damage has not been looked for yet; wait for it.") from error
+    return loaded
+
+
+def _nearest(mask: NDArray[np.uint8], x: float, y: float) -> tuple[float, float] | None:
+    """The pixel of a place that a click at (x, y) means, if any."""
+    radius = max(2, round(_CLICK * max(mask.shape)))
+    top, left = max(0, int(y) - radius), max(0, int(x) - radius)
+    rows, columns = np.nonzero(mask[top : int(y) + radius + 1, left : int(x) + radius + 1])
+    distance = np.hypot(rows + top - y, columns + left - x)
+    if not len(distance) or distance.min() > radius:
+        return None
+    nearest = int(distance.argmin())
+    return float(columns[nearest] + left), float(rows[nearest] + top)
+
+
+def _draw(mask: NDArray[np.uint8], mark: Mark) -> None:
+    """Change a mask, 0 or 255."""
+    points = np.array(mark.points).astype(np.int32)
+    if mark.radius:
+        radius = max(1, round(mark.radius))
+        cv2.polylines(mask, [points], False, 255, 2 * radius + 1)
+        for point in points[[0, -1]]:
+            cv2.circle(mask, point.tolist(), radius, 255, cv2.FILLED)
+    elif mask[points[0][1], points[0][0]]:
+        cv2.floodFill(mask, None, points[0].tolist(), 0, flags=8)

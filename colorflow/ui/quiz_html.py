@@ -77,11 +77,6 @@ def score_html(score: Score) -> str:
     )
 
 
-def verdict(text: str) -> str:
-    """A sentence above the pictures."""
-    return f'<p class="quiz-verdict">{html.escape(text)}</p>'
-
-
 def test_result(tally: Tally, trials: int) -> str:
     """How often a player was fooled in a test of so many trials."""
     sentences = []
@@ -106,25 +101,25 @@ def results_html(tallies: Mapping[int, Mapping[str, Tally]], own: str, origin: s
     """
     if not tallies:
         return '<div class="quiz-card"><p>Nobody has played yet.</p></div>'
-    names = ("Pictures", "Player", "Fooled", "95 % interval", "Guessing")
-    head = "".join(f'<th scope="col">{name}</th>' for name in names)
-    rows = []
+    rows = [("Pictures", "Player", "Fooled", "95 % interval", "Guessing")]
     for k, players in sorted(tallies.items()):
-        if own in players:
-            rows.append(_row(k, "You", players[own], players[own].interval))
         judges = list(players.values())
-        interval = judges[0].interval if len(judges) == 1 else bootstrap_interval(judges)
-        rows.append(_row(k, f"All ({len(judges)})", total(judges), interval))
+        everybody = judges[0].interval if len(judges) == 1 else bootstrap_interval(judges)
+        shown = [(f"All ({len(judges)})", total(judges), everybody)]
+        if mine := players.get(own):
+            shown.insert(0, ("You", mine, mine.interval))
+        for who, tally, interval in shown:
+            fooled = f"{tally.wrong} of {tally.answered} ({_percent(tally.fooling_rate)})"
+            rows.append((f"{k}", who, fooled, _between(interval), _percent(1 - 1 / k)))
+    lines = [
+        f'<th scope="row">{k}</th><td>{"</td><td>".join(cells)}</td>' for k, *cells in rows[1:]
+    ]
+    head = "".join(f'<th scope="col">{name}</th>' for name in rows[0])
+    body = "".join(f"<tr>{one}</tr>" for one in lines)
     return (
-        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         f'<p class="quiz-about">{html.escape(f"{_ABOUT} {origin}")}</p>'
     )
-
-
-def _row(k: int, who: str, tally: Tally, interval: Interval) -> str:
-    fooled = f"{tally.wrong} of {tally.answered} ({_percent(tally.fooling_rate)})"
-    cells = (who, fooled, _between(interval), _percent(1 - 1 / k))
-    return f'<tr><th scope="row">{k}</th>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
 def _percent(share: float) -> str:

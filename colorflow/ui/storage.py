@@ -3,24 +3,22 @@
     colorflow-page-.../   readable by this user alone
         lock              locked while the program runs
         files/            Gradio's folder: uploads, and everything that the server may send
-            visitors/     in a folder for each visitor:
-                session-.../    files of the tabs
-                quiz-.../       pictures of the quiz
+            visitors/
+                desk-.../       files of one visitor's desk
+                quiz-.../       pictures of one visitor's quiz
                 api-.../        results of the API
 
-A session's folder is deleted with the session, a quiz's with its game, everything else an hour
-after it was written. A killed program leaves its folder behind; the next one to start deletes it.
+A quiz's folder is deleted with its game, everything else an hour after its last change. A killed
+program leaves its folder behind; the next one to start deletes it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,8 +32,8 @@ except ImportError:  # Windows, where the folder of a killed program stays
 
 PREFIX = "colorflow-page-"
 FILES, VISITORS, LOCK = "files", "visitors", "lock"
-API_PREFIX = "api-"
-"""Of the folders with results of the API."""
+API_PREFIX, DESK_PREFIX = "api-", "desk-"
+"""Of the folders with results of the API, and of the desks."""
 _LOCK_TEXT = "colorflow removes the folder of this file when its page ends, or another begins.\n"
 """Content of the lock, without which a folder of such a name is a person's own."""
 KEEP_SECONDS = 3600.0
@@ -48,8 +46,6 @@ _MIN_FREE_BYTES = 64 * 2**20
 """Disk space that stays free, so that work that has begun can be finished."""
 _MAX_MEASURING = 0.05
 """Largest share of the time that is spent on measuring a folder."""
-_STEPS = 60
-"""Time steps within the period for which uploads count."""
 
 
 @contextmanager
@@ -78,9 +74,9 @@ def page_folder() -> Iterator[Path]:
 
 
 def sweep(files: Path, seconds: float) -> None:
-    """Delete uploads and results of the API that have not changed for some time.
+    """Delete uploads, results of the API, and desks that have not changed for some time.
 
-    Folders of sessions and games stay, those of visitors unless they are empty.
+    Folders of games stay.
 
     Args:
         files: Gradio's folder, as `page_folder` yields it.
@@ -88,30 +84,21 @@ def sweep(files: Path, seconds: float) -> None:
     """
     now = time.time()
     visitors = files / VISITORS
-    for path in (*files.iterdir(), *visitors.glob(f"*/{API_PREFIX}*")):
+    ours = (path for prefix in (API_PREFIX, DESK_PREFIX) for path in visitors.glob(f"{prefix}*"))
+    for path in (*files.iterdir(), *ours):
         if path != visitors and _last_change(path) < now - seconds:
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
                 path.unlink(missing_ok=True)
-    for path in visitors.glob("*"):
-        with suppress(OSError):  # gone, or not empty
-            if path.stat().st_mtime < now - seconds:
-                path.rmdir()
 
 
 class DiskQuota:
-    """Bounds the files on the disk: those of all visitors, and those of each.
-
-    A visitor may have as much as is then left for all others, so that none of them fills the disk.
-    What a visitor has are the uploads of the last hour, be they complete or broken off, and what
-    lies in the visitor's own folder. Thread-safe.
+    """Bounds the files of all visitors together. Thread-safe.
 
     Args:
         folder: holds all files; None for no bound.
         max_bytes: of all files in the folder.
-        keep_seconds: how long an upload counts.
-        at_work: the visitor for whom the current thread works; None for none.
         clock: returns seconds.
     """
 
@@ -119,177 +106,69 @@ class DiskQuota:
         self,
         folder: Path | None = None,
         max_bytes: int = 2**63,
-        keep_seconds: float = KEEP_SECONDS,
-        at_work: Callable[[], str | None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._max_bytes = max_bytes
-        self._step_seconds = keep_seconds / _STEPS
-        self.at_work = at_work
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._all = _Measured(folder, clock) if folder else None
-        self._own: dict[str, _Measured] = {}
-        """What each visitor's folder holds."""
-        self._uploaded: dict[str, Counter[int]] = {}
-        """Bytes by visitor and time step."""
+        self._folder, self._max_bytes, self._clock = folder, max_bytes, clock
+        self._measuring, self._counting = threading.Lock(), threading.Lock()
+        self._stored, self._measure_at = 0, clock()
+        self._arriving = 0
 
-    def folder_at_work(self, root: Path) -> Path:
-        """Make the folder, below `root`, for what the current thread makes for its visitor.
+    @contextmanager
+    def arriving(self, size: int) -> Iterator[None]:
+        """Hold room for an upload of so many bytes; it may not be entered in an event loop.
 
         Raises:
-            OSError: it cannot be made.
+            ColorflowError: there is no room, see `check`.
         """
-        visitor = self.at_work()
-        if visitor is None:
-            return root
-        folder = _folder_of(root, visitor)
-        folder.mkdir(exist_ok=True)
-        os.utime(folder)  # so that `sweep` leaves it
-        return folder
+        arrived = 0
+        with self._counting:
+            self._arriving += size
+        try:
+            self.check()
+            arrived = size
+            yield
+        finally:
+            with self._counting:
+                self._arriving -= size
+                self._stored += arrived  # until the folder is measured again
 
-    def check(self, incoming: int = 0, visitor: str | None = None) -> None:
-        """Refuse what does not fit. Not to be called in an event loop: it may measure folders.
-
-        Args:
-            incoming: bytes that are about to be stored.
-            visitor: whose they are; None for the visitor for whom this thread works.
+    def check(self) -> None:
+        """Refuse what does not fit. Not to be called in an event loop: it may measure the folder.
 
         Raises:
-            ColorflowError: the visitor or all visitors together have reached the quota, or the disk
-                is full.
+            ColorflowError: the files have reached the quota, or the disk is full.
         """
-        visitor = visitor or self.at_work()
-        if self._all:
-            self._all.update()
-            if visitor:
-                self._own_of(visitor, self._all.folder).update()
-        self._refuse(incoming, visitor)
-
-    def arrived(self, visitor: str, size: int, files: int = 0) -> None:
-        """Count a piece of an upload for `keep_seconds`, whatever becomes of it.
-
-        Args:
-            visitor: who sends it.
-            size: its bytes.
-            files: how many begin with it; each and its folder take room, however small it is.
-
-        Raises:
-            ColorflowError: they do not fit any more, see `check`.
-        """
-        size += 2 * _BLOCK_BYTES * files
-        step = int(self._clock() / self._step_seconds)
-        with self._lock:
-            self._forget_before(step - _STEPS)
-            self._uploaded.setdefault(visitor, Counter())[step] += size
-        if self._all:
-            self._all.add(size)
-        self._refuse(0, visitor)
-
-    def _refuse(self, incoming: int, visitor: str | None) -> None:
-        """Compare what is known now, without measuring."""
-        if self._all is None:
+        if self._folder is None:
             return
-        used, own = self._all.bytes + incoming, 0
-        with self._lock:
-            if visitor:
-                own += self._uploaded.get(visitor, Counter()).total()
-                own += self._own[visitor].bytes if visitor in self._own else 0
-        free = shutil.disk_usage(self._all.folder).free - incoming
-        if free < _MIN_FREE_BYTES or used > self._max_bytes:
+        self._measure(self._folder)
+        free = shutil.disk_usage(self._folder).free - self._arriving
+        if free < _MIN_FREE_BYTES or self._stored + self._arriving > self._max_bytes:
             raise ColorflowError(FULL)
-        if visitor and own + incoming > self._max_bytes - used:
-            raise ColorflowError(
-                f"You have stored as much as one visitor may: {own / 2**20:.0f} MB are yours, and "
-                "as much has to be left for others; yours are deleted within an hour."
-            )
 
-    def _own_of(self, visitor: str, folder: Path) -> _Measured:
-        with self._lock:
-            for gone in [one for one, own in self._own.items() if not own.folder.exists()]:
-                del self._own[gone]
-            own = _folder_of(folder / VISITORS, visitor)
-            return self._own.setdefault(visitor, _Measured(own, self._clock, apart=True))
-
-    def _forget_before(self, step: int) -> None:
-        for visitor, uploaded in list(self._uploaded.items()):
-            for old in [one for one in uploaded if one < step]:
-                del uploaded[old]
-            if not uploaded:
-                del self._uploaded[visitor]
-
-
-class _Measured:
-    """Bytes in a folder: measured now and then, and counted in between. Thread-safe."""
-
-    def __init__(self, folder: Path, clock: Callable[[], float], *, apart: bool = False) -> None:
-        self.folder = folder
-        self._clock = clock
-        self._apart = apart
-        self._measuring = threading.Lock()
-        self._measured, self._measure_at = 0, clock()
-        self._adding = threading.Lock()
-        self._added = 0
-        """Bytes that were stored since then."""
-
-    @property
-    def bytes(self) -> int:
-        return self._measured + self._added
-
-    def add(self, size: int) -> None:
-        with self._adding:
-            self._added += size
-
-    def update(self) -> None:
+    def _measure(self, folder: Path) -> None:
         """Measure anew, unless that would take too much of the time or another thread does it."""
         started = self._clock()
         if started < self._measure_at or not self._measuring.acquire(blocking=False):
             return
         try:
-            before = self._added
-            measured = size_of(self.folder, apart=self._apart)
-            with self._adding:
-                self._measured = measured
-                self._added -= before
+            self._stored = size_of(folder)
             now = self._clock()
             self._measure_at = now + (now - started) / _MAX_MEASURING
         finally:
             self._measuring.release()
 
 
-def size_of(folder: Path, *, apart: bool = False) -> int:
-    """Bytes of all files and folders below a folder; a file with several names counts once.
-
-    Args:
-        folder: is not counted itself.
-        apart: leave out files that have another name outside the folder.
-    """
+def size_of(folder: Path) -> int:
+    """Bytes of all files and folders below a folder; a file with several names counts once."""
     sizes: dict[int, int] = {}
-    names_elsewhere: dict[int, int] = {}
     folders = 0
     for parent, inner, names in os.walk(folder):
         folders += len(inner)
         for name in names:
-            try:
+            with suppress(OSError):  # deleted meanwhile
                 found = os.lstat(os.path.join(parent, name))
-            except OSError:  # deleted meanwhile
-                continue
-            sizes[found.st_ino] = max(found.st_size, _BLOCK_BYTES)
-            names_elsewhere.setdefault(found.st_ino, found.st_nlink)
-            names_elsewhere[found.st_ino] -= 1
-    counted = (size for one, size in sizes.items() if not (apart and names_elsewhere[one]))
-    return folders * _BLOCK_BYTES + sum(counted)
-
-
-def loose_files(files: Path) -> list[Path]:
-    """Files that lie in Gradio's folder itself: uploads under way, and what is left of others."""
-    with os.scandir(files) as entries:
-        return [Path(one.path) for one in entries if one.is_file(follow_symlinks=False)]
-
-
-def _folder_of(root: Path, visitor: str) -> Path:
-    """The folder of a visitor, which need not exist, within the folder for visitors."""
-    return root / hashlib.sha256(visitor.encode()).hexdigest()[:16]
+                sizes[found.st_ino] = max(found.st_size, _BLOCK_BYTES)
+    return folders * _BLOCK_BYTES + sum(sizes.values())
 
 
 def _last_change(path: Path) -> float:

@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +21,14 @@ from colorflow.color.grid import to_grid
 from colorflow.errors import EvaluationError, PhotoError
 from colorflow.photo import Photo, photo_from_image, read_photo
 from colorflow.quiz import trials as trials_module
+from colorflow.quiz.game import TRIALS
 from colorflow.quiz.trials import (
     MARGIN,
+    SHIPPED_PHOTOS,
     QuizPhoto,
     Trial,
-    example_photo,
     make_trial,
     open_pool,
-    packaged_photos,
     random_crop,
 )
 from tests.quiz.album import SIZE as ALBUM_SIZE
@@ -36,15 +37,21 @@ from tests.quiz.album import Painter, scanned
 # the photos
 
 
-def test_packages_bring_photos_each_of_which_is_one_picture() -> None:
-    files = packaged_photos()
-    assert all("gradio" in path.parts for path in files[:2])
-    assert example_photo().is_file()
-    assert example_photo() not in files, "which the page shows elsewhere"
-    assert not any("skimage" in path.parts for path in files), "README and the page show those"
+def test_shipped_photos_are_enough_for_a_test_small_and_described() -> None:
+    files = sorted(SHIPPED_PHOTOS.glob("*.jpg"))
+    assert sum(path.stat().st_size for path in files) <= 2_000_000
     photos = scanned(open_pool(None)).photos
-    assert [photo.path for photo in photos] == files, "one has no colors"
-    assert len({photo.digest for photo in photos}) == len(files)
+    assert sorted(one.path for one in photos) == files, "all have colors and differ"
+    assert len(photos) >= TRIALS
+    table = (SHIPPED_PHOTOS / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(.*?)` \|.*\| (CC0 1\.0|public domain) \|$", table, re.M)
+    known = [name for name, _ in rows]
+    for path in files:
+        with Image.open(path) as image:
+            assert max(image.size) <= 640
+            assert not image.getexif()
+        assert sum(fnmatch(path.stem, name) for name in known) == 1, path.name
+    assert all(any(fnmatch(path.stem, name) for path in files) for name in known)
 
 
 def test_files_that_cannot_be_shown_are_left_out(few: Path) -> None:

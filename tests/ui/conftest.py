@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,12 +15,12 @@ from skimage import data
 
 from benchmarks.page_pictures import chromium
 from colorflow.quiz.game import TRIALS
-from colorflow.ui.album import AlbumSession
-from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.limits import MemoryBudget, UploadSpace
+from colorflow.ui.desk import Desk
+from colorflow.ui.limits import UploadSpace
+from colorflow.ui.work import DeskWorker
 from tests.quiz.album import save_album
 from tests.small_weights import save_small_weights
-from tests.ui.fake_colorizer import FakeColorizer
+from tests.ui.fake_colorizer import FakeColorizer, SmallEnlarger, SmallRepairer
 from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT
 from tests.ui.page_process import Page, running_page
 
@@ -82,26 +81,9 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(scope="session")
-def built() -> tuple[FakeColorizer, ColorizeTab]:
-    """A Colorizer and its tab; building one takes a third of a second."""
-    colorizer = FakeColorizer()
-    with gr.Blocks(analytics_enabled=False):
-        return colorizer, ColorizeTab(colorizer, UploadSpace(Path()))
-
-
-@pytest.fixture
-def colorizer(built: tuple[FakeColorizer, ColorizeTab]) -> FakeColorizer:
-    """The Colorizer as if it were new."""
-    colorizer, _ = built
-    vars(colorizer).clear()
-    colorizer.__init__()  # type: ignore[misc]
-    return colorizer
-
-
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the tab may make folders."""
+    """Where a tab may make folders."""
     folder = tmp_path / "root"
     folder.mkdir()
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(folder))
@@ -109,13 +91,22 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def tab(
-    built: tuple[FakeColorizer, ColorizeTab], colorizer: FakeColorizer, root: Path
-) -> ColorizeTab:
-    """The tab for visitors who have just come."""
-    _, tab = built
-    tab.session.value = AlbumSession(root, MemoryBudget())
-    return tab
+def colorizer() -> FakeColorizer:
+    """A Colorizer that remembers its calls."""
+    return FakeColorizer()
+
+
+@pytest.fixture
+def worker(colorizer: FakeColorizer, tmp_path: Path) -> DeskWorker:
+    """What works on desks, with small weights."""
+    space = UploadSpace(tmp_path / "root")
+    return DeskWorker(colorizer, SmallEnlarger.load(), SmallRepairer.load(), space)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    """An empty desk."""
+    return Desk(tmp_path / "root" / "desk")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Collection, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from colorflow.coloring import Coloring, provenance_of
+from colorflow.coloring import Coloring, ColoringSpec, provenance_of
+from colorflow.colorizer import Hint
 from colorflow.enlarge.enlarger import Enlarger
 from colorflow.enlarge.weights import load_enlarge_weights
 from colorflow.photo import Photo
@@ -42,59 +43,24 @@ HELD_WIDTH = 77
 temporary files."""
 HOLD = "hold"
 """The same holds an enlargement after its first tile."""
-STEPPED_WIDTH = 78
-"""Coloring a photo of this width waits for a file of the name GO... there, and deletes it."""
-GO = "go-"
-
-
-@dataclass(frozen=True)
-class FakePrincipalSpec:
-    """A principal coloring: its number among how many, and the seed of the first sample."""
-
-    number: int
-    of: int
-    seed: int
-
-
-@dataclass(frozen=True)
-class FakeSpec:
-    """Seeds of the levels, None for a level of the principal coloring, and a temperature."""
-
-    seeds: tuple[int | None, ...]
-    temperature: float = 1.0
-    principal: FakePrincipalSpec | None = None
-    skin: bool = True
-    quick: bool = False
-    style_strengths: tuple[float, ...] = ()
-    strength: float = 0.0
-
-    @property
-    def seed(self) -> int:
-        own = self.seeds[0]
-        if own is not None:
-            return own
-        assert self.principal
-        return self.principal.seed
-
-    @property
-    def is_principal(self) -> bool:
-        return self.principal is not None and set(self.seeds) == {None}
 
 
 class FakeColorizer:
     """Gives each seed one chroma all over; remembers how it was called; raises `error` if set.
 
-    Principal coloring i has the chroma of seed + i. Details change the chroma by a little, a
-    reference by the share that its strength says.
+    Principal coloring i has the chroma of seed + i. Details change it by a little. The first
+    hint, if there is one, gives its own, and references give theirs by the share of the strength.
     """
 
-    takes_hints = False
+    takes_hints = True
     levels = LEVELS
 
     def __init__(self) -> None:
         self.digest = "fake"
         self.calls: list[tuple[int, float, int, bool]] = []
         self.error: BaseException | None = None
+        self.hinted: list[tuple[Hint, ...]] = []
+        """The hints of each call."""
 
     @classmethod
     def load(cls, weights: Path | None = None) -> FakeColorizer:
@@ -109,8 +75,8 @@ class FakeColorizer:
         *,
         samples: bool = False,
         force: bool = False,
-        hints: Sequence[object] = (),
-        reference: Photo | None = None,
+        hints: Sequence[Hint] = (),
+        reference: Sequence[Photo] = (),
         strength: float = 0.0,
         skin: bool = True,
     ) -> list[Coloring]:
@@ -118,50 +84,58 @@ class FakeColorizer:
         self.calls.append((n, temperature, seed, samples))
         if photo.width == HELD_WIDTH:
             _wait_while_held()
-        if photo.width == STEPPED_WIDTH:
-            _wait_for_go()
-        if samples:
-            seeds = range(seed, seed + n)
-            specs = [FakeSpec((one,) * len(LEVELS), temperature, skin=skin) for one in seeds]
-            made = self._made(photo, specs)
-        else:
-            principal = [FakePrincipalSpec(number, n, seed) for number in range(n)]
-            specs = [
-                FakeSpec((None,) * len(LEVELS), temperature, one, skin=skin) for one in principal
-            ]
-            made = self._made(photo, specs, fake_shares(n))
-        if reference is not None:
-            for one in made:
-                one.ab += strength * (_mean_chroma(reference) - one.ab)
+        plain = ColoringSpec(
+            seeds=(seed,) * len(LEVELS),
+            temperature=temperature,
+            skin=skin,
+            strength=strength if reference else 0.0,
+        )
+        shares: tuple[float | None, ...] = (None,) * n if samples else fake_shares(n)
+        specs = [
+            plain.sample_spec(seed + i) if samples else plain.principal_spec(i, n) for i in range(n)
+        ]
+        made = self._made(photo, specs, shares, hints)
+        for one in made:
+            for other in reference:
+                one.ab += strength * (_mean_chroma(other) - one.ab)
         return made
 
     def colorize_progressively(
-        self, photo: Photo, n: int, temperature: float, seed: int, *, skin: bool = True
+        self, photo: Photo, n: int, temperature: float, seed: int = 0, *, skin: bool = True
     ) -> Iterator[list[Coloring]]:
         """The first coloring, which is quick, has half of the chroma."""
         made = self.colorize(photo, n, temperature, seed, force=True, skin=skin)
-        (quick,) = self._made(photo, [replace(made[0].spec, quick=True)], [1.0])  # type: ignore[type-var]
+        (quick,) = self._made(photo, [replace(made[0].spec, quick=True)], [1.0])
         quick.ab = quick.ab / 2
         yield [quick]
         yield made
 
     def resample(
-        self, photo: Photo, spec: FakeSpec, levels: Collection[int], seed: int, n: int
+        self,
+        photo: Photo,
+        spec: ColoringSpec,
+        levels: Collection[int],
+        seed: int,
+        n: int,
+        *,
+        hints: Sequence[Hint] = (),
     ) -> list[Coloring]:
-        return self._made(
-            photo,
-            [
-                FakeSpec(
-                    tuple(
-                        seed + i if level in levels else own
-                        for level, own in zip(LEVELS, spec.seeds, strict=True)
-                    ),
-                    spec.temperature,
-                    spec.principal,
-                )
-                for i in range(n)
-            ],
-        )
+        indices = [LEVELS.index(level) for level in levels]
+        return self._made(photo, [spec.resampled(indices, seed + i) for i in range(n)], hints=hints)
+
+    def reproduce(
+        self,
+        photo: Photo,
+        specs: Sequence[ColoringSpec],
+        *,
+        hints: Sequence[Hint] = (),
+        reference: Sequence[Photo] = (),
+    ) -> list[Coloring]:
+        return self._made(photo, specs, hints=hints)
+
+    def likeness(self, photo: Photo, reference: Sequence[Photo]) -> np.ndarray:
+        """The left half is alike."""
+        return np.repeat(np.arange(64)[None] < 32, 64, axis=0).astype(np.float32)
 
     def decode_by_level(self, photo: Photo, seed: int) -> Any:
         """Grids that fill with the seed's chroma, and latents that say their level."""
@@ -193,7 +167,11 @@ class FakeColorizer:
         )
 
     def _made(
-        self, photo: Photo, specs: Sequence[Any], shares: Sequence[float] = ()
+        self,
+        photo: Photo,
+        specs: Sequence[ColoringSpec],
+        shares: Sequence[float | None] = (),
+        hints: Sequence[Hint] = (),
     ) -> list[Coloring]:
         if self.error:
             raise self.error
@@ -201,11 +179,14 @@ class FakeColorizer:
         ab += np.array(
             [[((one.seeds[-1] or one.seed) - one.seed) % 7] for one in specs], np.float32
         )
+        if hints:
+            ab[:] = hints[0].a, hints[0].b
+        self.hinted.append(tuple(hints))
         return [
             Coloring(
                 photo,
                 spec,
-                own[:, None, None],
+                own[:, None, None].copy(),
                 model_ab=own[:, None, None],
                 share=share,
                 provenance=provenance_of(spec, share, self.digest),
@@ -221,7 +202,7 @@ def fake_shares(n: int) -> tuple[float, ...]:
     return (1.0, *modes[:-1], *([2 * modes[-1]] if n > 1 else []))
 
 
-def _colors_of(spec: FakeSpec) -> int:
+def _colors_of(spec: ColoringSpec) -> int:
     """The number of the colors of a spec in `AB`, before the modulo."""
     return spec.seed + (spec.principal.number if spec.principal else 0)
 
@@ -280,12 +261,6 @@ def _mean_chroma(photo: Photo) -> np.ndarray:
     from colorflow.color.grid import to_grid
 
     return to_grid(photo.pixels).mean(axis=(1, 2), keepdims=True)
-
-
-def _wait_for_go() -> None:
-    while not (files := sorted(Path(tempfile.gettempdir()).glob(f"{GO}*"))):
-        threading.Event().wait(0.05)
-    files[0].unlink()
 
 
 def _tell_of_other_machines(event: str, arguments: tuple[object, ...]) -> None:

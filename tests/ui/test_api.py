@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError, ValidationError
-from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
 from skimage import data
 from skimage.color import rgb2lab
@@ -34,7 +33,7 @@ _PATIENT = f"""
 import functools, gradio_client
 gradio_client.Client = functools.partial(gradio_client.Client, httpx_kwargs={WAITING})
 """
-ENDPOINTS = ("/colorize", "/hints", "/quiz_round", "/quiz_answer")
+ENDPOINTS = ("/colorize", "/enlarge")
 
 
 @pytest.fixture(scope="module")
@@ -115,8 +114,8 @@ def test_the_examples_in_python_run(server: Page, folder: Path, tmp_path: Path) 
         assert provenance.seed == 8
     digits = r"\d\.\d\d bits per dimension, model [0-9a-f]{16}"
     assert re.fullmatch(rf"colored-0\.jpg: 100%, {digits}", said[1])
-    assert re.fullmatch(r"Right!|No, it is number [012]\.", said[3])
-    assert said[4] == "n: expected a whole number from 1 to 8, got 99."
+    assert read_photo(tmp_path / "larger.jpg").pixels.shape == (1024, 1024, 3)
+    assert said[-1] == "n: expected a whole number from 1 to 8, got 99."
     lab = rgb2lab(read_photo(tmp_path / "hinted.png").pixels)
     for row, column, sign in ((20, 200, (-1, -1)), (300, 220, (1, 1))):
         assert (np.sign(lab[row, column, 1:]) == sign).all()
@@ -126,10 +125,8 @@ def test_the_examples_in_python_run(server: Page, folder: Path, tmp_path: Path) 
 def test_the_examples_with_curl_run(server: Page, folder: Path, tmp_path: Path) -> None:
     shutil.copy(folder / "photo.jpg", tmp_path)
     run_example(["bash", "-eu"], server, blocks("sh"), tmp_path)
-    for name in ("photo_a.jpg", "photo_b.jpg", "hinted.png"):
+    for name in ("photo_a.jpg", "photo_b.jpg", "hinted.jpg"):
         assert read_photo(tmp_path / name).pixels.shape == (512, 512, 3), name
-    assert read_photo(tmp_path / "sheet.png").width > 0
-    assert '"truth": ' in (tmp_path / "answer.txt").read_text()
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine")
@@ -207,7 +204,7 @@ def test_every_endpoint_says_what_it_does_and_takes(server: Page) -> None:
         assert len(endpoint["description"]) > 80, name
         for parameter in endpoint["parameters"]:
             known = (name, parameter["parameter_name"])
-            assert name == "/hints" or known[1] in endpoint["description"], known
+            assert name == "/enlarge" or known[1] in endpoint["description"], known
             assert parameter["python_type"]["type"] != "Any", name
 
 
@@ -228,19 +225,15 @@ def test_formats(client: Client, folder: Path, format: str, suffix: str) -> None
     assert 0 < about["bits_per_dim"][0] < 20
 
 
-def test_a_preview_is_the_same_coloring_in_small(client: Client, folder: Path) -> None:
-    path = folder / "large.png"
-    Image.fromarray(data.camera().repeat(2, axis=0).repeat(3, axis=1)).save(path)
-    options = {"n": 1, "seed": 3, "api_name": "/colorize"}
-    (small,), about = client.predict(handle_file(path), preview=True, **options)
-    (large,), _ = client.predict(handle_file(path), **options)
-    assert Path(small).name == "large_a.jpg"
-    assert (about["shares"], about["bits_per_dim"]) == ([1], [None])
-    colors = read_photo(small).pixels
-    assert colors.shape == (683, 1024, 3)
-    expected = np.asarray(Image.open(large).resize((1024, 683), Image.Resampling.BOX), int)
-    assert np.abs(colors - expected).mean() < 3
-    assert read_provenance(small).seed == 3
+@pytest.mark.parametrize(("scale", "format"), [(2, "same"), (4, "jpeg")])
+def test_a_photo_is_enlarged(client: Client, folder: Path, scale: int, format: str) -> None:
+    """Its average over squares is the photo."""
+    photo = handle_file(folder / "small.png")
+    file = client.predict(photo, scale, format, api_name="/enlarge")
+    assert Path(file).name == f"small_x{scale}_mean.{'png' if format == 'same' else 'jpg'}"
+    large = read_photo(file).pixels.astype(float)
+    small = large.reshape(128, scale, 128, scale).mean(axis=(1, 3))
+    assert np.abs(small - read_photo(folder / "small.png").pixels).mean() < 2
 
 
 def test_the_same_seed_gives_the_same_and_another_another(client: Client, folder: Path) -> None:
@@ -269,8 +262,8 @@ def test_a_hint_changes_the_color_at_its_point(client: Client, folder: Path) -> 
     photo = handle_file(folder / "small.png")
     for a, b in ((30, 30), (-30, 30)):
         hint = {"row": 110, "column": 100, "a": a, "b": b}
-        file, _ = client.predict(photo, [hint], api_name="/hints")
-        at = rgb2lab(read_photo(file).pixels)[110, 100]
+        files, _ = client.predict(photo, 1, hints=[hint], api_name="/colorize")
+        at = rgb2lab(read_photo(files[0]).pixels)[110, 100]
         assert np.abs(at[1:] - (a, b)).max() < 6
 
 
@@ -308,11 +301,8 @@ def test_bad_inputs(client: Client, bad: BadInput, tmp_path: Path) -> None:
 def test_no_file_of_the_server_can_be_had(client: Client, server: Page, folder: Path) -> None:
     """Neither others' files, nor results, nor what else the user of the server may read."""
     client.predict(handle_file(folder / "small.png"), 1, api_name="/colorize")
-    sheet = client.predict(api_name="/quiz_round")[1]
-    assert sheet
     made = [path for path in server.temporary.rglob("*.png") if "api-" in path.parent.name]
-    quiz, *_ = server.temporary.glob("*/files/visitors/*/quiz-*/*.png")
-    for path in (folder / "photo.jpg", ROOT / "docs" / "hints.png", made[0], quiz):
+    for path in (folder / "photo.jpg", ROOT / "docs" / "hints.png", made[0]):
         assert path.exists()
         said = refusal(client, {"path": str(path)}, api_name="/colorize")
         assert said.startswith("photo: expected a file that was uploaded")
@@ -343,63 +333,6 @@ def test_the_server_fetches_nothing_from_elsewhere(client: Client, server: Page)
             f"{server.address}gradio_api/proxy={address}", trust_env=False, timeout=PATIENCE
         )
         assert answer.status_code >= 400
-
-
-# the quiz
-
-
-def distance(crop: np.ndarray, photo: np.ndarray) -> float:
-    """Mean difference between a crop and the same part of a photo, wherever that is nearest."""
-    height, width, _ = crop.shape
-    windows = sliding_window_view(photo, (height, width), axis=(0, 1)).transpose(0, 1, 3, 4, 2)
-    return float(np.abs(windows - crop).mean(axis=(2, 3, 4)).min())
-
-
-def test_rounds_are_counted_and_kept(client: Client, server: Page, folder: Path) -> None:
-    album = [np.asarray(Image.open(path), np.float32) for path in (folder / "album").iterdir()]
-    before, player, rights = len(rows(server)), "", 0
-    for number, k in enumerate((2, 3, 4, 5), 1):
-        sheet, asked = client.predict(k, player, api_name="/quiz_round")
-        player = asked["player"]
-        pixels = np.asarray(Image.open(sheet), np.float32)
-        pictures = [pixels[top:bottom, left:right] for left, top, right, bottom in asked["boxes"]]
-        assert {picture.shape for picture in pictures} == {pictures[0].shape}, "one crop for all"
-        distances = [min(distance(one, photo) for photo in album) for one in pictures]
-        truth = int(np.argmin(distances))
-        chosen = truth if number != 3 else (truth + 1) % k
-        told = client.predict(asked["round"], chosen, api_name="/quiz_answer")
-        rights += number != 3
-        assert told == {
-            "right": number != 3,
-            "truth": truth,
-            "rounds": number,
-            "rights": rights,
-            "streak": (1, 2, 0, 1)[number - 1],
-            "problem": None,
-        }
-    new = rows(server)[before:]
-    assert [(row["k"], row["chosen"] == row["truth"]) for row in new] == [
-        (2, True), (3, True), (4, False), (5, True),
-    ]  # fmt: skip
-    assert len({row["player"] for row in new}) == 1
-    assert player not in {row["player"] for row in new}, "the export would tell it"
-
-
-def test_an_answer_counts_once_and_a_round_waits(client: Client, server: Page) -> None:
-    _, asked = client.predict(api_name="/quiz_round")
-    _, again = client.predict(5, asked["player"], api_name="/quiz_round")
-    assert again == asked
-    for chosen in (-1, 5, 1.5, "0", None, True):
-        assert "chosen: expected" in refusal(
-            client, asked["round"], chosen, api_name="/quiz_answer"
-        )
-    assert "no such round waits" in refusal(client, asked["round"], 3, api_name="/quiz_answer")
-    before = len(rows(server))
-    client.predict(asked["round"], 0, api_name="/quiz_answer")
-    for chosen in range(3):
-        said = refusal(client, asked["round"], chosen, api_name="/quiz_answer")
-        assert "no such round waits" in said
-    assert len(rows(server)) == before + 1
 
 
 def test_handlers_of_the_page_are_not_offered(server: Page) -> None:

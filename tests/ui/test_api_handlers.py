@@ -1,8 +1,7 @@
-"""The API without a server: memory of results, what the quiz tells, who is remembered."""
+"""The API without a server: memory of results, wrong arguments, and what stays."""
 
 from __future__ import annotations
 
-import json
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -14,157 +13,44 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from colorflow.errors import ColorflowError
-from colorflow.photo import photo_from_image
-from colorflow.quiz import trials as trials_module
-from colorflow.quiz.game import Game, Players, Quiz, open_quiz
-from colorflow.quiz.trials import MAX_PICTURES, MIN_PICTURES
+from colorflow.photo import Provenance
 from colorflow.ui.api import Api
-from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.storage import VISITORS
-from tests.quiz.album import Painter, damage_answers, save_album, scanned
+from colorflow.ui.work import DeskWorker
 from tests.ui.fake_colorizer import FakeColorizer
 
 
 @pytest.fixture
-def painter() -> Painter:
-    return Painter(12)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The page's folder of files."""
+    (tmp_path / VISITORS).mkdir()
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    return tmp_path
 
 
 @pytest.fixture
-def quiz(painter: Painter, tmp_path: Path) -> Quiz:
-    save_album(tmp_path / "album", 4)
-    quiz = open_quiz(painter, tmp_path / "album", tmp_path / "quiz.sqlite")  # type: ignore[arg-type]
-    scanned(quiz.pool)
-    return quiz
-
-
-@pytest.fixture
-def api(painter: Painter, quiz: Quiz, root: Path) -> Api:
-    (root / VISITORS).mkdir()
+def api(root: Path, worker: DeskWorker) -> Api:
     with gr.Blocks(analytics_enabled=False):
-        return Api(painter, root, MemoryBudget(), quiz)  # type: ignore[arg-type]
+        return Api(worker, root)
 
 
-@pytest.fixture
-def players(quiz: Quiz, tmp_path: Path) -> Players:
-    return Players(quiz, lambda: tmp_path, 3, 2)
-
-
-def test_results_are_rendered_without_a_float_plane_of_lightness(quiz: Quiz, root: Path) -> None:
-    """Beside the result itself, memory for strips of rows alone."""
+def test_results_are_rendered_without_a_float_plane_of_lightness(
+    worker: DeskWorker, tmp_path: Path
+) -> None:
+    """Beside the photo and the result itself, memory for strips of rows alone."""
     side = 2048
     gradient = np.arange(side, dtype=np.float32)[:, None] + np.arange(side, dtype=np.float32)
-    photo = photo_from_image((gradient / 16).astype(np.uint8), "large.png")
-    colorizer = FakeColorizer()
-    (root / VISITORS).mkdir()
-    with gr.Blocks(analytics_enabled=False):
-        api = Api(colorizer, root, MemoryBudget(), quiz)  # type: ignore[arg-type]
-    colorings = colorizer.colorize(photo, 1, force=True)
-    api._write(photo, colorings, "jpeg")  # what is allocated once
-    tracemalloc.start()
-    try:
-        api._write(photo, colorings, "jpeg")
+    path = tmp_path / "large.png"
+    Image.fromarray((gradient / 16).astype(np.uint8)).save(path)
+    colors = np.full((2, 1, 1), 20, np.float32), Provenance(0, 1.0, "fake")
+    for _ in range(2):  # the first allocates what is allocated once
+        tracemalloc.start()
+        for _ in worker.write(path, tmp_path / "colored.jpg", colors):
+            pass
         _, peak = tracemalloc.get_traced_memory()
-    finally:
         tracemalloc.stop()
-    result, plane = 3 * side**2, 4 * side**2
-    assert peak < result + 0.75 * plane
-
-
-def asked(api: Api, k: int = 2, player: str = "") -> tuple[Path, dict[str, Any], str]:
-    """The sheet, what is told, and all of the answer as text without what is random by intent."""
-    sheet, about = api.quiz_round(k, player)
-    path = str(sheet["path"])  # type: ignore[index]
-    said = json.dumps([sheet, about])
-    for secret in (about["round"], about["player"], path, Path(path).name):
-        assert secret in said
-        said = said.replace(secret, "SECRET")
-    return Path(path), about, said
-
-
-def test_nothing_that_is_told_depends_on_where_the_truth_stands(
-    api: Api, painter: Painter, quiz: Quiz, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Predictions that look like the truth: with the truth at either position, all is the same."""
-    painter.shift = 0
-    monkeypatch.setattr(Game, "_choose", lambda _: quiz.pool.photos[0])
-    monkeypatch.setattr(trials_module.secrets, "randbits", lambda _: 7)  # crop and grain
-    sheets, said, truths = set(), set(), []
-    for index in (0, 1):
-        monkeypatch.setattr(trials_module.secrets, "randbelow", lambda _, index=index: index)
-        sheet, about, text = asked(api)
-        sheets.add(sheet.read_bytes())
-        said.add(text)
-        truths.append(api.quiz_answer(about["round"], 0)["truth"])
-    assert truths == [0, 1]
-    assert len(sheets) == 1
-    assert len(said) == 1
-
-
-def test_neither_photo_nor_seed_nor_the_kept_name_is_told(api: Api) -> None:
-    _, about, said = asked(api)
-    (game,) = api._players._games.values()
-    trial = game.trial("play", 2)
-    secrets = (str(trial.seed), trial.photo.digest, trial.photo.path.name, game.player)
-    for secret in secrets:
-        assert secret not in said
-        assert secret not in json.dumps(about)
-
-
-def test_answers_that_are_not_kept_are_told(api: Api, tmp_path: Path) -> None:
-    _, about, _ = asked(api)
-    damage_answers(tmp_path / "quiz.sqlite")
-    assert "--quiz-db" in api.quiz_answer(about["round"], 0)["problem"]
-
-
-def test_unexpected_errors_are_not_made_sentences(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(Players, "next_trial", fail)
-    with pytest.raises(ZeroDivisionError):
-        api.quiz_round()
-
-
-def test_the_most_idle_player_makes_room(players: Players, tmp_path: Path) -> None:
-    """Of the same visitor, once that has as many as it may; otherwise of all."""
-    (ada, first), (bob, second) = (players.next_trial("", 2, "greedy") for _ in range(2))
-    other, _ = players.next_trial("", 2, "other")
-    players.next_trial(ada, 2, "greedy")
-    players.next_trial("", 2, "greedy")
-    with pytest.raises(ColorflowError, match="nobody of that name"):
-        players.next_trial(bob, 2, "greedy")
-    with pytest.raises(ColorflowError, match="no such round"):
-        players.answer(second.token, 0)
-    assert not second.sheet.exists()
-    assert players.answer(first.token, 0)[1].answered == 1
-    players.next_trial("", 2, "new")
-    with pytest.raises(ColorflowError, match="nobody of that name"):
-        players.next_trial(other, 2, "other")
-    assert players.next_trial(ada, 2, "greedy")[0] == ada
-    assert len(list(tmp_path.glob("quiz-*"))) == 3
-
-
-def test_idle_players_are_forgotten(players: Players, tmp_path: Path) -> None:
-    """An answer is a doing."""
-    (ada, first), (bob, _), (eve, last) = (
-        players.next_trial("", 2, visitor) for visitor in ("ada", "bob", "eve")
-    )
-    for name in (ada, bob):
-        players._games[name].used -= 3601
-    players.answer(first.token, 0)
-    players.forget_idle(3600)
-    with pytest.raises(ColorflowError, match="nobody of that name"):
-        players.next_trial(bob, 2, "bob")
-    assert players.next_trial(eve, 3, "eve") == (eve, last)
-    assert players.next_trial(ada, 3, "ada")[0] == ada
-    assert len(list(tmp_path.glob("quiz-*"))) == 2
-
-
-# misuse
+    own, result, plane = side**2, 3 * side**2, 4 * side**2
+    assert peak < 2 * own + result + 0.75 * plane
 
 
 @pytest.fixture
@@ -197,14 +83,13 @@ WRONG = (
     ({"n": "4" * 9999}, "n: expected"),
     ({"n": None}, "n: expected"),
     ({"n": [4]}, "n: expected"),
-    ({"vividness": -0.1}, "vividness: expected a number from 0 to 1.5, got -0.1"),
-    ({"vividness": 1e300}, "vividness: expected"),
-    ({"vividness": "bold"}, "vividness: expected"),
+    ({"temperature": -0.1}, "temperature: expected a number from 0 to 1.5, got -0.1"),
+    ({"temperature": 1e300}, "temperature: expected"),
+    ({"temperature": "bold"}, "temperature: expected"),
     ({"samples": "yes"}, "samples: expected true or false, got 'yes'"),
-    ({"preview": 1}, "preview: expected true or false, got 1"),
     ({"seed": -1}, "seed: expected a whole number from 0 to 4294967295"),
     ({"seed": 2**32}, "seed: expected"),
-    ({"format": "gif"}, "format: expected one of same, png, jpeg, tiff, webp, got 'gif'"),
+    ({"format": "gif"}, "format: expected same or png or jpeg or tiff or webp, got 'gif'"),
     ({"format": {"png": 1}}, "format: expected"),
     ({"format": "../../x"}, "format: expected"),
     ({"hints": "x"}, "hints: expected a list of hints"),
@@ -222,15 +107,20 @@ WRONG = (
 
 def test_wrong_arguments(api: Api, photo: dict[str, str]) -> None:
     for arguments, words in WRONG:
-        call = api.hints if "hints" in arguments else api.colorize
-        assert words in refusal(call, **{"photo": photo, **arguments})
+        assert words in refusal(api.colorize, **{"photo": photo, **arguments})
+    for arguments, words in (
+        ({"scale": 3}, "scale: expected 2 or 4, got 3"),
+        ({"scale": True}, "scale: expected"),
+        ({"restore": 1}, "restore: expected true or false, got 1"),
+        ({"format": "gif"}, "format: expected"),
+        ({"photo": None}, "photo: expected a file that was uploaded"),
+    ):
+        assert words in refusal(api.enlarge, **{"photo": photo, **arguments})
 
 
-def test_wrong_rounds_players_and_numbers_of_pictures(api: Api) -> None:
-    for token in ("", "0" * 32, "é", None, 3, ["a"]):
-        assert refusal(api.quiz_answer, token, 0).startswith("round: ")
-    for pictures in (MIN_PICTURES - 1, MAX_PICTURES + 1, "3", None):
-        said = refusal(api.quiz_round, pictures)
-        assert "pictures: expected a whole number from 2 to 5" in said
-    for player in ("nobody", 3, None):
-        assert refusal(api.quiz_round, 3, player).startswith("player: ")
+def test_nothing_stays_of_what_fails(
+    api: Api, photo: dict[str, str], colorizer: FakeColorizer, root: Path
+) -> None:
+    colorizer.error = MemoryError()
+    assert refusal(api.colorize, photo) == "There is not enough memory; choose a smaller photo."
+    assert list((root / VISITORS).iterdir()) == []

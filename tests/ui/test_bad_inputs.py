@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 
-import gradio as gr
 import pytest
 
-from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.limits import Limits, MemoryBudget, UploadSpace
+from colorflow.ui.desk import Desk
+from colorflow.ui.limits import Limits, UploadSpace
+from colorflow.ui.render import render
+from colorflow.ui.work import DeskWorker
 from tests.ui.bad_inputs import BAD_INPUTS, MEGABYTES, MEGAPIXELS, BadInput
-from tests.ui.fake_colorizer import FakeColorizer
-from tests.ui.handling import drop, is_problem, text, value
+from tests.ui.handling import fulfil
 
 LIMITS = Limits(megabytes=MEGABYTES, megapixels=MEGAPIXELS)
 
@@ -23,28 +24,20 @@ def test_the_list_is_long_enough_and_says_what_it_claims() -> None:
     assert heavy == ["heavy.png"]
 
 
-@pytest.fixture
-def limited(colorizer: FakeColorizer, root: Path) -> ColorizeTab:
-    with gr.Blocks(analytics_enabled=False):
-        return ColorizeTab(
-            colorizer, UploadSpace(root, LIMITS.megabytes, MemoryBudget(LIMITS.pixels))
-        )
-
-
 @pytest.mark.parametrize(
     "bad", [bad for bad in BAD_INPUTS if bad.says != "size"], ids=lambda bad: bad.label
 )
-def test_it_is_told_or_works(
-    limited: ColorizeTab, bad: BadInput, tmp_path: Path, root: Path
-) -> None:
+def test_it_is_told_or_works(worker: DeskWorker, desk: Desk, bad: BadInput, tmp_path: Path) -> None:
+    worker.budget.pixels = LIMITS.pixels
+    worker.space = UploadSpace(tmp_path, LIMITS.megabytes, worker.budget)
     path = tmp_path / bad.name
     path.write_bytes(bad.content)
-    updates = drop(limited, [path])
-    said = text(updates, limited.about)
-    assert is_problem(updates, limited.about) == (bad.says is not None)
-    assert updates[limited.button]["interactive"] == (bad.says is None)
-    assert (bad.says or "pixels.") in said
+    worker.open(desk, [path])
+    fulfil(desk)
+    assert len(desk.photos) == (bad.says is None)
+    status = html.unescape(render(desk)["status"])
+    assert str(tmp_path) not in status
     if bad.says:
-        assert said.startswith(f"{bad.name}: ")
-        assert str(tmp_path) not in value(updates, limited.about)
-        assert not list(root.glob("session-*/photo-*")), "what could not be read leaves nothing"
+        assert f"{bad.name}: " in status
+        assert bad.says in status
+        assert not list(desk.folder.glob("photo-*")), "what could not be read leaves nothing"

@@ -7,15 +7,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from benchmarks.page_pictures import loaded
-from colorflow.ui.flow_pictures import STEPS
+from colorflow.ui.how import STEPS
 from tests.ui.fake_colorizer import LEVELS
 from tests.ui.page_process import Page
 from tests.ui.visitor import Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-LAST = len(LEVELS) + 1
+LAST = len(LEVELS)
 """Step at which the picture is done."""
 
 
@@ -35,12 +34,14 @@ def expect_step(section: Locator, step: int, said: str) -> None:
     assert said in str(slider.get_attribute("aria-valuetext"))
 
 
-def test_step_by_step_with_the_keyboard_and_played(browser: Browser, server: Page) -> None:
-    """Who wants nothing to move has the slider alone."""
+def test_step_by_step_played_and_with_other_noise(
+    browser: Browser, server: Page, gray: Path
+) -> None:
+    """On a phone; who wants nothing to move has the slider alone."""
     visitor = Visitor(browser, server, 390, "dark")
     go_there(visitor)
     visitor.expect_text("#how-status", "This is an example")
-    levels = visitor.one("#how-levels")
+    levels, walk = visitor.one("#how-levels"), visitor.one("#how-walk")
     expect(levels.locator("figure")).to_have_count(LAST + 1)
     expect_step(levels, 0, "Nothing is decided yet")
     slider = levels.get_by_label("Step")
@@ -48,12 +49,12 @@ def test_step_by_step_with_the_keyboard_and_played(browser: Browser, server: Pag
         slider.press("ArrowRight")
         expect_step(levels, step, f"{side} × {side}")
     slider.press("End")
-    expect_step(levels, LAST, "the picture is done")
+    expect_step(levels, LAST, f"{LEVELS[-1]} ×")
 
     slider.evaluate("one => { one.dataset.pace = 30; }")
     levels.get_by_role("button").click()  # from the end it starts anew
     expect(levels.get_by_role("button")).to_have_text("Play")
-    expect_step(levels, LAST, "the picture is done")
+    expect_step(levels, LAST, f"{LEVELS[-1]} ×")
     slider.evaluate("one => { one.dataset.pace = 600000; }")
     levels.get_by_role("button").click()
     expect(levels.get_by_role("button")).to_have_text("Pause")
@@ -61,43 +62,21 @@ def test_step_by_step_with_the_keyboard_and_played(browser: Browser, server: Pag
     slider.press("ArrowRight")
     expect(levels.get_by_role("button")).to_have_text("Play")
 
-    walk = visitor.one("#how-walk")
     walk.get_by_label("Way").press("ArrowRight")
     expect_step(walk, 1, "of the way from seed 0 to seed 1")
     expect_step(levels, 1, "4 × 4")
     visitor.page.wait_for_function("[...document.images].every(one => one.alt !== '')")
-    visitor.page.wait_for_function(
-        "[...document.querySelectorAll('#how img')].every(one => one.naturalWidth > 0)"
-    )
     assert visitor.width_of_content() == 390
-
     visitor.page.emulate_media(reduced_motion="reduce")
     expect(levels.locator("button")).to_be_hidden()
-    levels.get_by_label("Step").press("End")
-    expect_step(levels, LAST, "the picture is done")
-    visitor.close()
 
-
-def test_the_visitor_s_own_photo_and_other_seeds(
-    browser: Browser, server: Page, gray: Path
-) -> None:
-    visitor = Visitor(browser, server)
-    visitor.colorize(gray)
-    visitor.one("#view").get_by_label("Single samples").check()
-    expect(visitor.one("#gallery .selected")).to_have_text("Sample 1")
-    visitor.expect_text("#status", "4 colorings in")
-    visitor.choose(2)
-    go_there(visitor)
-    visitor.expect_text("#how-status", "that you look at in Colorize")
-    expect(visitor.one("#how-seed input")).to_have_value("2")
-    size = loaded(visitor.one("#how-levels img >> nth=0")).evaluate(
-        "one => one.naturalWidth / one.naturalHeight"
-    )
-    assert size == pytest.approx(1.5, abs=0.01)
-    visitor.fill("#how-other input", 9)
-    with visitor.renewed(visitor.one("#how-walk img >> nth=0")):
-        visitor.one("#how-go").click()
-    walk = visitor.one("#how-walk")
+    visitor.one("#how-other").click()
+    visitor.expect_text("#how-status", "that of seed 1")
     walk.get_by_label("Way").press("End")
-    expect_step(walk, STEPS - 1, "Seed 9.")
+    expect_step(walk, STEPS - 1, "100% of the way from seed 1 to seed 2.")
+    visitor.page.get_by_role("tab", name="Colorize").click()
+    visitor.upload(gray)
+    expect(visitor.one("#go")).to_be_enabled()
+    visitor.page.get_by_role("tab", name="How it works").click()
+    visitor.expect_text("#how-status", "This is your photo")
     visitor.close()

@@ -33,14 +33,15 @@ def visitor(browser: Browser, server: Page, tmp_path_factory: pytest.TempPathFac
     path = tmp_path_factory.mktemp("photo") / "small.png"
     Image.fromarray(data.camera()[::8, ::8]).save(path)
     visitor = Visitor(browser, server)
-    visitor.colorize(path)
+    visitor.put(path)
+    visitor.color()
     return visitor
 
 
 def test_no_request_leaves_the_machine_on_any_tab(visitor: Visitor) -> None:
     tabs = visitor.page.locator("#tabs > .tab-wrapper button[role=tab]")
     names = [tab for tab in tabs.all_inner_texts() if tab]
-    assert {"Colorize", "Hints", "Reference", "Quiz"} <= set(names)
+    assert {"Colorize", "Quiz", "How it works"} == set(names)
     for name in names:
         visitor.page.get_by_role("tab", name=name, exact=True).first.click()
         expect(visitor.page.get_by_role("tab", name=name, exact=True).first).to_have_attribute(
@@ -48,7 +49,7 @@ def test_no_request_leaves_the_machine_on_any_tab(visitor: Visitor) -> None:
         )
     assert visitor.faults == []
     visitor.one("footer button").first.click()  # what it lists may be asked for in vain
-    visitor.expect_text("body", "/quiz_round")
+    visitor.expect_text("body", "/colorize")
     assert {urlsplit(url).hostname for url in visitor.requests} <= {"127.0.0.1", None}
 
 
@@ -57,17 +58,15 @@ def test_reload_in_the_middle_of_coloring(
 ) -> None:
     visitor = Visitor(browser, server)
     (server.temporary / HOLD).touch()
-    visitor.upload(held_photo)
-    expect(visitor.one("#go")).to_be_enabled()
+    visitor.put(held_photo)
     visitor.one("#go").click()
-    visitor.expect_text("#status", "0 of 4 colorings are here.")
+    visitor.expect_text("#status", "Coloring")
     visitor.page.reload()
-    expect(visitor.one("#go")).to_be_disabled()
-    expect(visitor.one("#welcome")).to_be_visible()
+    expect(visitor.one(".samples button")).to_have_count(3)
     (server.temporary / HOLD).unlink()
-    visitor.colorize(small)
-    expect(visitor.one("#gallery .thumbnail-item")).to_have_count(4)
-    assert "Traceback" not in visitor.page.content()
+    visitor.put(small)
+    visitor.color()
+    expect(visitor.one("#gallery button")).to_have_count(5)
     visitor.page.close()
 
 
@@ -76,7 +75,8 @@ def test_names_of_files_cannot_be_guessed(
 ) -> None:
     """Two visitors do the same; what one knows does not lead to the other's files."""
     second = Visitor(browser, server)
-    second.colorize(small)
+    second.put(small)
+    second.color()
     own, other = (
         {url for url in one.requests if "gradio_api/file=" in url} for one in (visitor, second)
     )
@@ -84,8 +84,8 @@ def test_names_of_files_cannot_be_guessed(
     assert other
     assert not own & other
     for url in other:
-        assert re.search(r"/(session|hints|reference|quiz)-\w{8}/photo-\w{8}/", url), url
-    folders = [re.sub(r"/session-.*", "/", url) for url in sorted(other)]
+        assert re.search(r"/desk-\w{16}/photo-\w{8}/", url), url
+    folders = [re.sub(r"/desk-.*", "/", url) for url in sorted(other)]
     for address in {*folders, f"{folders[0]}..", f"{folders[0]}../../lock"}:
         assert visitor.page.request.get(address, max_retries=2).status in (403, 404), address
     second.close()
@@ -114,15 +114,17 @@ def test_passwords_and_what_the_page_says_of_deletion(
             if word == "wrong":
                 visitor.expect_text("body", "Incorrect Credentials")
         visitor.expect_text("#privacy", "deleted there an hour after you last did something here")
-        visitor.colorize(small)
-        files = [f"{temporary}/*/files/{own}" for own in ("visitors/*/session-*", "*/small.png")]
+        visitor.put(small)
+        visitor.color()
+        files = [f"{temporary}/*/files/{own}" for own in ("visitors/desk-*", "*/small.png")]
         wait_until(lambda: all(map(glob, files)))
         wait_until(lambda: not any(map(glob, files)))
-        visitor.one("#gallery .thumbnail-item").nth(1).click()
-        visitor.expect_text("#status .bad", "choose the photo again")
-        visitor.colorize(small)
+        visitor.one("#gallery button").nth(1).click()
+        visitor.expect_text("#status .bad", "There is no photo here")
+        visitor.put(small)
+        visitor.color()
         assert {urlsplit(url).hostname for url in visitor.requests} <= {"127.0.0.1", None}
-        visitor.one("#log-out button").click()
+        visitor.one("#log-out a").click()
         expect(password).to_be_visible()
         assert visitor.one("#upload").count() == 0
         visitor.page.close()

@@ -1,370 +1,161 @@
-"""Clicks of one visitor that follow each other within a second, as Gradio would handle them."""
+"""Clicks in any order, on handlers that go on and end in any order: the page shows the desk."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from inspect import isgeneratorfunction
+import random
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
-import numpy as np
 import pytest
-from PIL import Image
 
-from colorflow.color.full_resolution import render
-from colorflow.quiz.game import Quiz
-from colorflow.quiz.store import AnswerStore
-from colorflow.quiz.trials import PhotoPool
-from colorflow.ui.colorings import ShownColoring
 from colorflow.ui.colorize import ColorizeTab
-from colorflow.ui.controls import SAMPLES, SUMMARY
-from colorflow.ui.hints import HintsTab
-from colorflow.ui.limits import MemoryBudget, UploadSpace
-from colorflow.ui.panes import one_at_a_time
-from colorflow.ui.prepared import OldPrint
-from colorflow.ui.quiz import QuizTab
-from colorflow.ui.reference import ReferenceTab
-from colorflow.ui.session import Session
-from colorflow.ui.status import Updates
-from tests.ui.cracked_print import cracked_print
+from colorflow.ui.desk import Desk, WishKind
+from colorflow.ui.render import render
+from colorflow.ui.work import Options
+from tests.ui.cracked_print import save_scan
 from tests.ui.fake_colorizer import FakeColorizer, SmallEnlarger, SmallRepairer
-from tests.ui.handling import (
-    click,
-    colorize,
-    everything,
-    new,
-    opened,
-    running,
-    text,
-    value,
-)
 
-_MOMENT = 0.3
-"""Seconds for which something waits that must not come."""
+Act = tuple[Callable[..., Any], tuple[WishKind, ...]]
+"""What a click does to a desk, and the kinds of wishes that are worked on afterwards."""
+SESSION = "ada"
 
 
-@pytest.fixture
-def page(root: Path) -> tuple[gr.Blocks, ColorizeTab]:
-    space = UploadSpace(root, budget=MemoryBudget(1_000_000))
-    with gr.Blocks(analytics_enabled=False) as blocks:
-        tab = ColorizeTab(FakeColorizer(), space, SmallEnlarger.load(), SmallRepairer.load())
-    return blocks, tab
+class BrowserPage:
+    """What a browser shows: each message replaces what it is about, in the order of sending.
+
+    Gradio asks a handler for its next message only after it has sent the one before, sends the last
+    one again when the handler has ended, and then calls what follows it.
+    """
+
+    def __init__(self, tab: ColorizeTab) -> None:
+        self.tab = tab
+        self.shown: dict[Any, Any] = {}
+        self.running: list[tuple[Iterator[Any], tuple[WishKind, ...], list[Any]]] = []
+
+    def click(self, act: Act) -> None:
+        """Begin a handler."""
+        change, works = act
+        desk = self.tab.desks.of(SESSION)
+        self.running.append((self.tab.acted(desk, change), works, []))
+
+    def go_on(self, index: int) -> None:
+        """Let one of the handlers send its next message."""
+        handler, works, last = self.running[index]
+        message = next(handler, None)
+        if message is None:
+            self._show(last[-1])
+            del self.running[index]
+            request = SimpleNamespace(session_hash=SESSION)
+            for kind in works:
+                worker = self.tab._worker_of(kind)(request)  # type: ignore[arg-type]
+                self.running.append((worker, (), []))
+            return
+        last.append(message)
+        self._show(message)
+
+    def _show(self, message: dict[Any, Any]) -> None:
+        for component, value in message.items():
+            if value != gr.skip():
+                self.shown[component] = value
 
 
-class HintPainter(FakeColorizer):
-    takes_hints = True
-
-
-def connected(blocks: gr.Blocks, name: str) -> Callable[..., Updates]:
-    """A handler as Gradio calls it; what it shows."""
-    handlers = {one.fn for one in blocks.fns.values() if getattr(one.fn, "__name__", "") == name}
-    (handler,) = handlers
-    return lambda *values: everything(handler(*values))
-
-
-def quiz_tab(root: Path) -> QuizTab:
-    store = AnswerStore(root / "quiz.sqlite")
-    quiz = Quiz(pool=PhotoPool([], ""), colorizer=FakeColorizer(), store=store)  # type: ignore[arg-type]
-    return QuizTab(quiz, UploadSpace(root))
-
-
-class Thread(threading.Thread):
-    """A handler that is at work beside others."""
-
-    def __init__(self, handler: Callable[..., Any], *values: Any) -> None:
-        super().__init__(daemon=True)
-        self.handler, self.values, self.updates = handler, values, {}
-        self.start()
-
-    def run(self) -> None:
-        self.updates = self.handler(*self.values)
-
-    def is_done(self, seconds: float = 30) -> bool:
-        self.join(seconds)
-        return not self.is_alive()
-
-
-def test_a_handler_begins_after_the_one_before_has_been_shown(root: Path) -> None:
-    session, said = Session[Any](root, MemoryBudget()), gr.HTML(render=False)
-    begun: list[str] = []
-
-    def handler(name: str, session: Session[Any]) -> Updates:
-        begun.append(name)
-        return {said: name}
-
-    first, second = (one_at_a_time(handler)(name, session) for name in ("first", "second"))
-    assert next(first) == {said: "first"}
-    other = Thread(list, second)
-    assert not other.is_done(_MOMENT)
-    assert begun == ["first"]
-    assert list(first) == [{said: gr.skip()}], "Gradio sends the last one twice"
-    assert other.is_done()
-    assert other.updates == [{said: "second"}, {said: gr.skip()}]
-
-
-# Colorize
-
-
-def test_what_changes_something_waits_for_what_was_clicked_before(
-    page: tuple[gr.Blocks, ColorizeTab], root: Path
-) -> None:
-    blocks, _ = page
-    with gr.Blocks(analytics_enabled=False) as others:
-        HintsTab(HintPainter(), UploadSpace(root))  # type: ignore[arg-type]
-        ReferenceTab(FakeColorizer(), UploadSpace(root))  # type: ignore[arg-type]
-        quiz_tab(root)
-    handlers = {one.fn for one in (*blocks.fns.values(), *others.fns.values()) if one.fn}
-    waiting = {
-        one.__name__
-        for one in handlers
-        if getattr(one, "__name__", "") and isgeneratorfunction(one)
-    }
-    assert waiting >= {
-        "look_at", "choose", "bring_back", "keep", "press_kept", "treat_as_gray", "change",
-        "wish_frame", "wish_repair", "begin", "find", "draw", "put", "undo",
-        "click", "magnify", "press", "spread", "pick_freely", "other_colors", "load_hints", "carry",
-        "handler",
-    }  # fmt: skip
-
-
-def test_of_two_changes_of_saturation_the_last_one_stays(
-    page: tuple[gr.Blocks, ColorizeTab], small: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    blocks, tab = page
-    session = opened(tab, small)
-    colorize(tab, session)
-    painted, is_first_done = ShownColoring.painted, threading.Event()
-
-    def slowly(coloring: ShownColoring, *arguments: Any) -> ShownColoring:
-        if coloring.saturation == 0.5:
-            is_first_done.wait(_MOMENT)
-        return painted(coloring, *arguments)
-
-    monkeypatch.setattr(ShownColoring, "painted", slowly)
-    change = connected(blocks, "change")
-
-    def first() -> None:
-        change(session, 1.5, 1.0)
-        is_first_done.set()
-
-    one = Thread(first)
-    one.is_done(0.02)
-    two = Thread(change, session, 0.5, 1.0)
-    assert one.is_done()
-    assert two.is_done()
-    assert session.require().chosen.saturation == 0.5
-
-
-@pytest.mark.parametrize("what", ["keep", "download", "enlarge", "colorize"])
-def test_what_is_pressed_after_a_change_of_saturation_has_it(
-    page: tuple[gr.Blocks, ColorizeTab],
-    small: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    what: str,
-) -> None:
-    blocks, tab = page
-    session = opened(tab, small)
-    colorize(tab, session)
-    painted, go_on, is_begun = ShownColoring.painted, threading.Event(), threading.Event()
-
-    def slowly(coloring: ShownColoring, *arguments: Any) -> ShownColoring:
-        is_begun.set()
-        go_on.wait(30)
-        return painted(coloring, *arguments)
-
-    monkeypatch.setattr(ShownColoring, "painted", slowly)
-    changed = Thread(connected(blocks, "change"), session, 0.0, 1.0)
-    assert is_begun.wait(30)
-    larger = tab.larger
-    pressed = {
-        "keep": lambda: connected(blocks, "keep")(session),
-        "download": lambda: tab.result.download.save(session, "PNG"),
-        "enlarge": lambda: larger.runs.begin(larger.enlarge, session, "×2", False, "PNG"),
-        "colorize": lambda: tab.runs.begin(tab.one, session, 2, 1.0, 0, SUMMARY),
-    }
-    other = Thread(pressed[what])
-    assert not other.is_done(_MOMENT)
-    go_on.set()
-    assert changed.is_done()
-    assert other.is_done()
-    if what == "keep":
-        assert [one.saturation for one in session.current.kept] == [0.0]
-    if what == "download":
-        with Image.open(value(other.updates, tab.result.download.file)) as image:
-            assert np.ptp(np.asarray(image).astype(int), axis=-1).max() < 4
-    if what == "enlarge":
-        # What follows the change on the page comes after this, and ends it no more.
-        shown = larger.recolored(session, "×2", False, 9, 9)
-        assert set(shown) == {larger.picture}
-        assert session.job.shown.coloring is session.current.chosen
-        made = everything(larger.runs.work(larger.enlarge, session))
-        assert made[larger.download]["visible"]
-
-
-def test_a_choice_leaves_sliders_alone_that_are_as_they_should_be(
-    tab: ColorizeTab, small: Path
-) -> None:
-    """They may be moved before the choice is answered."""
-    session = opened(tab, small)
-    colorize(tab, session, n=3)
-    sliders = set(tab.saturation.components)
-    assert not sliders & set(click(tab, session, 1))
-    tab.saturation.change(session, 1.5, 1.0)
-    assert sliders <= set(click(tab, session, 0))
-    assert not sliders & set(click(tab, session, 2))
-    assert click(tab, session, 1)[tab.saturation.saturation] == 1.5
-
-
-def test_a_first_picture_that_was_changed_is_replaced_by_one_like_it(
-    tab: ColorizeTab, small: Path
-) -> None:
-    session = opened(tab, small)
-    run = running(tab, tab.one, session, 2, 1.0, 0, SUMMARY)
-    next(run), next(run)
-    assert session.require().chosen.spec.quick
-    tab.saturation.change(session, 1.5, 2.0)
-    everything(run)
-    first, second = session.require().colorings
-    assert not first.spec.quick
-    assert not second.spec.quick
-    assert [(one.saturation, one.pale) for one in (first, second)] == [(1.5, 2.0), (1.0, 1.0)]
-
-
-def test_another_choice_is_not_saved_in_the_place_of_the_one_whose_download_was_pressed(
-    tab: ColorizeTab, small: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    session, download = opened(tab, small), tab.result.download
-    colorize(tab, session)
-
-    def meanwhile(what: Callable[[], object]) -> Updates:
-        def interrupted(*arguments: Any, **options: Any) -> np.ndarray:
-            what()
-            return render(*arguments, **options)
-
-        with monkeypatch.context() as patch:
-            patch.setattr("colorflow.ui.photos.render", interrupted)
-            return download.save(session, "PNG")
-
-    saved = meanwhile(lambda: click(tab, session, 1))
-    assert Path(value(saved, download.file)).name == "small_a.png"
-    assert meanwhile(lambda: session.current.replace_photo(session.current.photo)) == {
-        download.file: None
-    }
-
-
-def test_a_run_that_is_cancelled_while_the_one_before_ends_is_not_begun(
-    tab: ColorizeTab, small: Path
-) -> None:
-    session = opened(tab, small)
-    run = running(tab, tab.one, session, 4, 1.0, 0, SAMPLES)
-    next(run), next(run)
-    begun = Thread(tab.runs.begin, tab.one, session, 4, 1.0, 9, SAMPLES)
-    assert not begun.is_done(_MOMENT)
-    tab.runs.cancel(session)
-    everything(run)
-    assert begun.is_done()
-    assert text(begun.updates, tab.status) == "Cancelled; nothing was made."
-    assert not begun.updates[tab.cancel_button]["visible"]
-    assert list(tab.runs.work(tab.one, session)) == [{tab.status: gr.skip()}]
-
-
-def test_of_two_runs_begun_at_once_the_last_one_is_made(tab: ColorizeTab, small: Path) -> None:
-    """And not before the end of what goes on."""
-    session = opened(tab, small)
-    run = running(tab, tab.one, session, 4, 1.0, 0, SAMPLES)
-    next(run), next(run)
-    for_seeds = []
-    for seed in (8, 9):
-        for_seeds.append(Thread(tab.runs.begin, tab.one, session, 1, 1.0, seed, SAMPLES))
-        assert not for_seeds[-1].is_done(_MOMENT)
-    everything(run)
-    assert all(one.is_done() for one in for_seeds)
-    everything(tab.runs.work(tab.one, session))
-    assert [one.spec.seed for one in session.require().colorings] == [9]
-
-
-# an old print
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A cracked print on a bed, two of them, and a small photo."""
+    folder = tmp_path_factory.mktemp("photos")
+    for name, tilts in (("one.jpg", (3.0,)), ("two.jpg", (1.0, -2.0)), ("three.jpg", (0.0,))):
+        save_scan(folder / name, *tilts)
+    return sorted(map(str, folder.iterdir()))
 
 
 @pytest.fixture
-def plain(tmp_path: Path) -> Path:
-    path = tmp_path / "print.png"
-    Image.fromarray(cracked_print()).save(path)
-    return path
+def tab(tmp_path: Path) -> ColorizeTab:
+    from colorflow.ui.limits import UploadSpace
 
-
-def test_of_two_places_drawn_at_once_none_is_lost(
-    page: tuple[gr.Blocks, ColorizeTab], plain: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And what is pressed then has both: the button below them, and Colorize."""
-    blocks, tab = page
-    session = opened(tab, plain)
-    pane = tab.prepare
-    everything(iter([pane.wish_repair(session, True, False), *pane.work(session)]))
-    old = session.current.old_print
-    load, together = OldPrint._load, threading.Barrier(2)
-
-    def slowly(*arguments: Any) -> Any:
-        loaded = load(*arguments)
-        try:
-            together.wait(_MOMENT)
-        except threading.BrokenBarrierError:
-            together.reset()
-        return loaded
-
-    monkeypatch.setattr(OldPrint, "_load", slowly)
-    events = [SimpleNamespace(index=0, value=[[x, 0.5]]) for x in (0.3, 0.7)]
-    draw, begin = connected(blocks, "draw"), connected(blocks, "begin")
-    drawn = [Thread(draw, session, 1 / 50, one) for one in events]
-    drawn[1].is_done(0.05)
-    begun = Thread(begin, session)
-    coloring = Thread(lambda: everything(running(tab, tab.one, session, 1, 1.0, 0, SUMMARY)))
-    for one in (*drawn, begun):
-        assert one.is_done()
-    monkeypatch.undo()
-    assert coloring.is_done()
-    assert len(old.made.marks) == 2
-    mask = load(old, old._mask)
-    height, width = mask.shape
-    assert all(mask[height // 2, int(x * width)] for x in (0.3, 0.7))
-
-
-def test_two_quick_turns_are_two(page: tuple[gr.Blocks, ColorizeTab], tmp_path: Path) -> None:
-    """The second one sends the corners as the page still has them, of a photo on its side."""
-    _, tab = page
-    wide = tmp_path / "wide.png"
-    Image.fromarray(cracked_print()[:100]).save(wide)
-    session = opened(tab, wide)
-    old = session.current.old_print
-    corners = [list(corner) for corner in old.turned_corners]
-    event = SimpleNamespace(index="right", value=corners, turns=0)
-    for _ in range(2):
-        tab.prepare.wish_frame(session, event)  # type: ignore[arg-type]
-    assert old.wish.turns == 2
-    assert np.allclose(old.corners, old.whole)
-
-
-# the quiz
-
-
-def test_events_before_the_first_round_is_there_are_of_one_game(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
     with gr.Blocks(analytics_enabled=False):
-        tab = quiz_tab(root)
-    new_game, games = tab._new_game, []
+        return ColorizeTab(
+            FakeColorizer(),  # type: ignore[arg-type]
+            UploadSpace(tmp_path / "root"),
+            SmallEnlarger.load(),
+            SmallRepairer.load(),
+        )
 
-    def slowly(request: Any) -> Any:
-        threading.Event().wait(_MOMENT)
-        games.append(new_game(request))
-        return games[-1]
 
-    monkeypatch.setattr(tab, "_new_game", slowly)
-    session, request = new(tab.session), SimpleNamespace(username=None, client=None)
-    handler = one_at_a_time(tab.handled(lambda game: {}, tab.status))
-    threads = [Thread(lambda: list(handler(request, session))) for _ in range(2)]
-    assert all(one.is_done() for one in threads)
-    assert games == [session.game]
+def acts_of(tab: ColorizeTab, photos: list[str], random_: random.Random) -> list[Act]:
+    """Everything that can be clicked, with values by chance, some of which are wrong."""
+    work, index, share = tab.worker, random_.randrange(4), random_.random()
+
+    def prepared(change: Callable[[Desk], Any]) -> Act:
+        return lambda desk: (change(desk), work.prepare(desk)), ("prepare",)
+
+    def colored(change: Callable[[Desk], Any]) -> Act:
+        return lambda desk: (change(desk), work.recolor(desk), work.offer(desk)), ("color", "ask")
+
+    def corners(desk: Desk) -> list[tuple[float, float]]:
+        return list(desk.photo.corners)
+
+    def slide(desk: Desk) -> None:
+        desk.page_has({"saturation": round(2 * share, 2)})
+        desk.saturate(round(2 * share, 2))
+
+    act = random_.choice(("cut", "whole", "left", "right", "print0", "print1"))
+    options = Options(n=1 + index, samples=share < 0.5)
+    kinds: tuple[WishKind, ...] = ("open", "prepare", "color", "ask", "album", "finish")
+    return [
+        (partial(work.open, uploads=photos[: 1 + index % 3]), ("open",)),
+        (lambda desk: desk.look_at(index), ()),
+        (lambda desk: desk.choose(index - 1), ()),
+        (slide, ()),
+        (lambda desk: desk.look_for(random_.choice(("photo", "frame", "places", "points"))), ()),
+        prepared(lambda desk: desk.put_corners(act, corners(desk), desk.photo.plan.turns)),
+        prepared(lambda desk: desk.repair(repairs=share < 0.7, fades=share > 0.5)),
+        prepared(lambda desk: desk.mark([(100 * share, 50)], 1 / 50)),
+        prepared(lambda desk: desk.find(index - 2)),
+        (partial(work.color, options=options), ("color",)),
+        (partial(work.more, n=2), ("color",)),
+        (lambda desk: (desk.click(share, 1 - share), work.offer(desk)), ("ask",)),
+        colored(lambda desk: desk.press_point("pick", index)),
+        colored(lambda desk: desk.press_point("delete", 0)),
+        colored(Desk.undo_point),
+        (work.unsure, ("ask",)),
+        (partial(work.color_all, options=options), ("album",)),
+        (partial(work.same_colors, options=options), ("album",)),
+        (lambda desk: work.zip(desk, "JPEG", every=False), ("album",)),
+        (lambda desk: work.finish(desk, 1 + index % 2, False, "PNG"), ("finish",)),
+        (lambda desk: desk.cancel(random_.choice(kinds)), ()),
+    ]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_page_shows_the_last_state_of_the_desk(
+    tab: ColorizeTab, photos: list[str], seed: int
+) -> None:
+    """And nothing of a photo is lost by what is done to another, or later."""
+    random_, page, desk = random.Random(seed), BrowserPage(tab), tab.desks.of(SESSION)
+    page.click((lambda desk: desk.page_has(), ()))
+    page.click((partial(tab.worker.open, uploads=photos), ("open",)))
+    while len(desk.photos) < 3:
+        page.go_on(0)
+    before: dict[Any, tuple[Any, ...]] = {}
+    for _ in range(40):
+        page.click(random_.choice(acts_of(tab, photos, random_)))
+        for _ in range(random_.randrange(6)):
+            if page.running:
+                page.go_on(random_.randrange(len(page.running)))
+            for photo in desk.photos:
+                kept = tuple(one for one in photo.colorings if not one.spec.quick)
+                assert set(before.get(photo.upload, ())) <= set(kept)
+                before[photo.upload] = kept
+    while page.running:
+        page.go_on(random_.randrange(len(page.running)))
+    assert desk.wishes == {}
+    assert not any(one.is_stale for one in desk.photos)
+    shown = {name: page.shown[part] for name, part in tab.parts.items()}
+    assert shown == render(desk)
+    fields = {name: page.shown.get(tab.fields[name]) for name in desk.fields}
+    fields["saturation"] = desk.photo.saturation  # may be what the visitor's own hand has set
+    assert fields == desk.fields

@@ -21,8 +21,8 @@ from colorflow.quiz.statistics import Tally, bootstrap_interval
 from colorflow.quiz.store import AnswerStore
 from colorflow.quiz.trials import PhotoPool, Trial, open_pool
 from colorflow.ui import quiz as quiz_module
-from colorflow.ui.limits import MemoryBudget, UploadSpace
-from colorflow.ui.quiz import PLAY, TEST, QuizSession, QuizTab
+from colorflow.ui.limits import UploadSpace
+from colorflow.ui.quiz import PLAY, TEST, QuizTab
 from colorflow.ui.quiz_html import results_html
 from colorflow.ui.quiz_html import test_result as result_of_test
 from tests.quiz.album import Clock, Painter, clock_of_games, damage_answers, save_album, scanned
@@ -86,29 +86,21 @@ def started(
     tab: QuizTab, k: int = 3, mode: str = PLAY, address: str = "203.0.113.1"
 ) -> tuple[Game, dict[Any, Any]]:
     updates = call(tab, tab.go_on, None, mode, k, address=address)
-    return updates[tab.session].game, updates
+    return updates[tab.game], updates
 
 
 def call(
     tab: QuizTab,
     act: Any,
-    game: QuizSession | Game | None,
+    game: Game | None,
     *values: Any,
     address: str = "203.0.113.1",
+    **event: Any,
 ) -> dict[Any, Any]:
     """What the handler of a method gives."""
     request = SimpleNamespace(username=None, client=SimpleNamespace(host=address))
     told = {"take_in": tab.about, "show_results": tab.results}.get(act.__name__, tab.status)
-    return tab.handled(act, told)(request, seated(game), *values)
-
-
-def seated(game: QuizSession | Game | None) -> QuizSession:
-    """The visitor's place, with a game if there is one."""
-    if isinstance(game, QuizSession):
-        return game
-    seat = QuizSession(Path(), MemoryBudget())
-    seat.game = game
-    return seat
+    return tab.handled(act, told)(request, SimpleNamespace(**event), game, *values)
 
 
 def waiting(game: Game) -> Trial:
@@ -116,9 +108,10 @@ def waiting(game: Game) -> Trial:
     return trial
 
 
-def choose(tab: QuizTab, game: Game | None, token: Any, chosen: Any) -> dict[Any, Any]:
-    event = SimpleNamespace(token=token, chosen=chosen)
-    return tab.choose(seated(game), event)  # type: ignore[arg-type]
+def choose(
+    tab: QuizTab, game: Game | None, token: Any, chosen: Any, mode: str = PLAY
+) -> dict[Any, Any]:
+    return call(tab, tab.choose, game, mode, 3, token=token, chosen=chosen)
 
 
 def answer(tab: QuizTab, game: Game, *, right: bool) -> dict[Any, Any]:
@@ -189,11 +182,11 @@ def test_a_trial_cannot_be_answered_twice_or_by_others(tab: QuizTab) -> None:
     ):
         updates = choose(tab, who, token, chosen)
         assert is_problem(updates, tab.status)
-        assert list(updates) == [tab.status]
+        assert list(updates) == [tab.game, tab.status]
     choose(tab, game, trial.token, trial.truth)
     assert is_problem(choose(tab, game, trial.token, trial.truth), tab.status)
     assert (game.score.answered, game.score.right, other.score.answered) == (1, 1, 0)
-    assert is_problem(tab.choose(seated(game), gr.EventData(None, {})), tab.status)
+    assert is_problem(call(tab, tab.choose, game, PLAY, 3), tab.status)
 
 
 def test_problems_are_told(make: Any, tmp_path: Path) -> None:
@@ -214,29 +207,6 @@ def test_problems_are_told(make: Any, tmp_path: Path) -> None:
 
 
 # photos of the player's own
-
-
-def test_a_page_with_few_photos_offers_to_play_with_ones_own() -> None:
-    for number in (TRIALS, TRIALS + 1):
-        one, few = built_with(PhotoPool([Path()] * number, "")), number == TRIALS
-        (column,) = [block for block in page_of(one).blocks.values() if block.elem_id == "quiz-own"]
-        assert column.visible == few
-        assert ("Best is to begin with your own photos" in one.stage.value) == few
-
-
-def test_the_test_is_offered_with_as_many_photos_as_it_needs(
-    tab: QuizTab, album: Path, few: PhotoPool
-) -> None:
-    page = built_with(few)
-    assert (page.mode.visible, page.no_test.visible) == (False, True)
-    assert "This page has 4 itself" in page.stage.value
-    files = [str(path) for path in sorted(album.iterdir())]
-    for mode, uploads, offered in ((PLAY, files, True), (TEST, files, True), (TEST, None, False)):
-        updates = call(tab, tab.take_in, None, mode, 3, uploads)
-        want = {"value": mode if offered else PLAY, "visible": offered}
-        assert {name: updates[tab.mode][name] for name in want} == want
-        assert updates[tab.no_test]["visible"] is not offered
-        assert updates[tab.k]["interactive"] is (updates[tab.mode]["value"] == PLAY)
 
 
 def page_of(tab: QuizTab) -> Any:
@@ -271,26 +241,23 @@ def test_own_photos_that_are_few_or_none_are_told(
     assert is_problem(updates, tab.about)
     assert "None of these files is a photo" in text(updates, tab.about)
     assert "HEIC" in text(updates, tab.about)
-    updates = call(tab, tab.take_in, updates[tab.session], PLAY, 3, [str(album / "000.png")])
+    updates = call(tab, tab.take_in, updates[tab.game], PLAY, 3, [str(album / "000.png")])
     assert text(updates, tab.about) == "1 of 1 files are color photos."
 
 
 def test_of_too_many_own_photos_the_first_are_taken(
     tab: QuizTab, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By their number, and by their size; a single file that is too large is refused."""
+    """A zip that is too large is refused."""
     files = [str(path) for path in save_album(tmp_path / "own", 4)]
     monkeypatch.setattr(quiz_module, "MOST_PHOTOS", 3)
     updates = call(tab, tab.take_in, None, PLAY, 3, files)
-    assert text(updates, tab.about).startswith("3 of the first 3 files are color photos.")
-    monkeypatch.setattr(quiz_module, "MOST_PHOTOS", 200)
-    for path in map(Path, files):  # what follows the picture is not read
-        path.write_bytes(path.read_bytes() + bytes(900_000))
-    monkeypatch.setattr(tab, "_space", replace(tab._space, megabytes=2))
-    updates = call(tab, tab.take_in, updates[tab.session], PLAY, 3, files)
-    assert text(updates, tab.about).startswith("2 of the first 2 files are color photos.")
+    assert text(updates, tab.about) == "3 of the first 3 files are color photos."
+    with zipfile.ZipFile(tmp_path / "large.zip", "w") as archive:
+        archive.write(files[0])
     monkeypatch.setattr(tab, "_space", replace(tab._space, megabytes=0))
-    assert is_problem(call(tab, tab.take_in, updates[tab.session], PLAY, 3, files), tab.about)
+    uploads = [str(tmp_path / "large.zip")]
+    assert is_problem(call(tab, tab.take_in, updates[tab.game], PLAY, 3, uploads), tab.about)
 
 
 # nothing tells
@@ -347,7 +314,7 @@ def test_a_test_says_what_is_lacking(tab: QuizTab) -> None:
     stage = value(updates, tab.stage)
     assert "4 are here, so 36 are missing" in stage
     assert "<button" not in stage
-    back = call(tab, tab.change_mode, updates[tab.session], PLAY, 3)
+    back = call(tab, tab.change_mode, updates[tab.game], PLAY, 3)
     assert "Start" in value(back, tab.stage)
     assert "36 are missing" in text(call(tab, tab.go_on, None, TEST, 3), tab.status)
 
@@ -416,7 +383,7 @@ def test_a_closed_page_leaves_nothing(tab: QuizTab, root: Path) -> None:
     game, _ = started(tab)
     call(tab, tab.show_results, game)
     assert any(root.rglob("*.png"))
-    tab.session.delete_callback(seated(game))
+    tab.game.delete_callback(game)
     assert not any(root.rglob("*.png"))
     assert not any(root.rglob("*.csv"))
-    tab.session.delete_callback(QuizSession(Path(), MemoryBudget()))  # a visitor who never played
+    tab.game.delete_callback(None)  # a visitor who never played

@@ -146,28 +146,22 @@ def test_a_folder_of_another_user_stays(temporary: Path, monkeypatch: pytest.Mon
 # what is removed while the page runs
 
 
-def test_old_uploads_and_results_go_and_visitors_stay(tmp_path: Path) -> None:
+def test_old_uploads_and_results_go_and_sessions_stay(tmp_path: Path) -> None:
     old, new = tmp_path / ("a" * 64), tmp_path / ("b" * 64)
-    ada = tmp_path / VISITORS / "ada"
-    results, visitor = ada / "api-1", ada / "session-1"
-    nobody, newcomer = tmp_path / VISITORS / "bob", tmp_path / VISITORS / "eve"
-    for folder in (old, new, results, visitor):
+    results, session = (tmp_path / VISITORS / name for name in ("api-1", "session-1"))
+    for folder in (old, new, results, session):
         folder.mkdir(parents=True)
         aged(_touched(folder / "photo.jpg"), HOUR + 60)
-    nobody.mkdir()
-    newcomer.mkdir()
     half = aged(_touched(tmp_path / "tmp123"), HOUR + 60)
     again = _touched(new / "again.jpg")
-    for folder in (old, new, results, visitor, ada, nobody, tmp_path / VISITORS):
+    for folder in (old, new, results, session, tmp_path / VISITORS):
         aged(folder, HOUR + 60)
     sweep(tmp_path, HOUR)
     assert not old.exists()
     assert not results.exists()
     assert not half.exists()
     assert again.exists()
-    assert (visitor / "photo.jpg").exists()
-    assert not nobody.exists()
-    assert newcomer.exists(), "it is about to be used"
+    assert (session / "photo.jpg").exists()
 
 
 def test_what_is_young_stays(tmp_path: Path) -> None:
@@ -216,122 +210,34 @@ def test_small_files_count_by_what_they_take_on_the_disk(tmp_path: Path) -> None
 
 
 def test_a_disk_that_is_almost_full_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ColorflowError, match=FULL):
-        DiskQuota(tmp_path).check(2**60)
+    quota = DiskQuota(tmp_path)
+    with pytest.raises(ColorflowError, match=FULL), quota.arriving(2**60):
+        pass
 
 
-def test_measuring_takes_a_small_part_of_the_time(
+def test_uploads_count_while_they_arrive_and_until_the_folder_is_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Measuring takes a small part of the time."""
     clock, measured = Clock(), []
 
-    def measure(_: Path, *, apart: bool) -> int:
-        if not apart:
-            clock.now += 1
-            measured.append(clock.now)
-        return 0 if apart else 50
+    def measure(_: Path) -> int:
+        clock.now += 1
+        measured.append(clock.now)
+        return 50
 
     monkeypatch.setattr(storage, "size_of", measure)
     quota = DiskQuota(tmp_path, 100, clock=clock)
-    quota.check(50)
-    upload(quota, "ada", 20)
-    quota.check(30)
-    with pytest.raises(ColorflowError, match=FULL):
-        quota.check(31)
+    with quota.arriving(49):
+        with pytest.raises(ColorflowError, match=FULL), quota.arriving(2):
+            pass
+        quota.check()
+    with quota.arriving(1), pytest.raises(ColorflowError, match=FULL), quota.arriving(1):
+        pass
     clock.now += 100
-    quota.check(50)
+    quota.check()
     measured.clear()
     for _ in range(100):
         quota.check()
         clock.now += 1
     assert 4 <= len(measured) <= 7
-
-
-def upload(quota: DiskQuota, visitor: str, size: int, path: Path | None = None) -> None:
-    """Send bytes in two pieces, without saying how many; they are written to a file."""
-    quota.check(0, visitor)
-    quota.arrived(visitor, size - size // 2)
-    quota.arrived(visitor, size // 2)
-    if path:
-        path.write_bytes(bytes(size))
-
-
-def test_a_visitor_may_have_as_much_as_is_left_for_others(tmp_path: Path) -> None:
-    quota = DiskQuota(tmp_path, 80 * KIB, clock=Clock())
-    upload(quota, "ada", 30 * KIB, tmp_path / "1")
-    with pytest.raises(ColorflowError, match="as much as one visitor may: 0 MB are yours"):
-        quota.check(11 * KIB, "ada")
-    upload(quota, "ada", 10 * KIB, tmp_path / "2")
-    upload(quota, "bob", 20 * KIB, tmp_path / "3")
-    with pytest.raises(ColorflowError, match="as one visitor may"):
-        upload(quota, "bob", 1 * KIB)
-    upload(quota, "eve", 9 * KIB, tmp_path / "4")
-    with pytest.raises(ColorflowError, match=FULL):
-        quota.check(12 * KIB)
-
-
-def test_bytes_count_while_they_arrive_whatever_becomes_of_them(tmp_path: Path) -> None:
-    quota = DiskQuota(tmp_path, 80 * KIB, clock=Clock())
-    upload(quota, "ada", 30 * KIB, tmp_path / "whole")
-    with pytest.raises(ColorflowError, match="as one visitor may"):
-        upload(quota, "ada", 21 * KIB, tmp_path / "half")
-    (tmp_path / "whole").unlink()
-    with pytest.raises(ColorflowError, match="as one visitor may"):
-        quota.check(40 * KIB, "ada")
-    quota.check(40 * KIB, "bob")
-
-
-def test_uploads_count_for_an_hour(tmp_path: Path) -> None:
-    clock = Clock()
-    quota = DiskQuota(tmp_path, 8 * KIB, clock=clock)
-    upload(quota, "ada", 4 * KIB, tmp_path / "old")
-    clock.now = 3500
-    with pytest.raises(ColorflowError):
-        upload(quota, "ada", 1)
-    (tmp_path / "old").unlink()
-    clock.now = 3800
-    upload(quota, "ada", 3 * KIB)
-
-
-def test_tiny_uploads_count_by_what_they_take_on_the_disk(tmp_path: Path) -> None:
-    quota = DiskQuota(tmp_path, 2**20, clock=Clock())
-    quota.arrived("ada", 0, files=60)
-    with pytest.raises(ColorflowError, match="as one visitor may: 1 MB are yours"):
-        quota.arrived("ada", 0, files=60)
-
-
-def test_results_count_for_their_visitor_alone(tmp_path: Path) -> None:
-    clock, at_work = Clock(), ["ada"]
-    (tmp_path / VISITORS).mkdir()
-    quota = DiskQuota(tmp_path, 200 * KIB, at_work=lambda: at_work[0], clock=clock)
-    folder = quota.folder_at_work(tmp_path / VISITORS)
-    assert folder.parent == tmp_path / VISITORS
-    (folder / "result.png").write_bytes(bytes(90 * KIB))
-    clock.now = 1
-    with pytest.raises(ColorflowError, match="as one visitor may"):
-        quota.check(10 * KIB)
-    at_work[0] = "bob"
-    assert quota.folder_at_work(tmp_path / VISITORS) != folder
-    quota.check(10 * KIB)
-    (folder / "result.png").unlink()
-    at_work[0], clock.now = "ada", 2
-    quota.check(50 * KIB)
-
-
-def test_nobody_s_work_is_in_no_visitor_s_folder(tmp_path: Path) -> None:
-    assert DiskQuota(tmp_path).folder_at_work(tmp_path) == tmp_path
-
-
-def test_an_upload_that_is_open_in_a_tab_counts_once(tmp_path: Path) -> None:
-    clock = Clock()
-    (tmp_path / VISITORS).mkdir()
-    quota = DiskQuota(tmp_path, 200 * KIB, at_work=lambda: "ada", clock=clock)
-    upload_, own = tmp_path / "upload", quota.folder_at_work(tmp_path / VISITORS)
-    upload_.write_bytes(bytes(60 * KIB))
-    upload(quota, "ada", 60 * KIB)
-    os.link(upload_, own / "photo")
-    os.link(upload_, own / "photo of another tab")
-    clock.now = 1
-    quota.check(30 * KIB)
-    upload_.unlink()  # after an hour
-    assert size_of(own, apart=True) == 60 * KIB

@@ -8,12 +8,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
-    Download,
     Locator,
     Request,
     expect,
@@ -94,54 +92,43 @@ class Visitor:
         yield
         expect(picture).not_to_have_attribute("src", before or "")
 
-    def upload(self, path: Path) -> None:
-        self.one("#upload input[type=file]").set_input_files(path)
+    def upload(self, *paths: Path) -> None:
+        self.one("#upload input[type=file]").set_input_files(list(paths))
 
-    def choose(self, index: int) -> None:
-        """Choose one of the colorings, and wait until it is the chosen one on the server, too."""
-        tile = self.one("#gallery .thumbnail-item").nth(index)
-        tile.click()
-        source = tile.locator("img").evaluate("one => one.src")
-        expect(self.one("#compare img").first).to_have_js_property("src", source)
-
-    def colorize(self, photo: Path) -> None:
-        """Upload a photo and wait for its colorings."""
-        with self.renewed(self.one("#preview img")):
-            self.upload(photo)
-        expect(self.one("#go")).to_be_enabled()
-        self.one("#go").click()
-        self.expect_text("#status", "colorings in")
-        expect(self.one("#compare img")).to_have_count(2)
-
-    def set_advanced(self, *, seed: int | str) -> None:
-        """Say another seed, which stands among what few need."""
-        if not self.one("#seed input").is_visible():
-            self.one("#advanced > button").click()
-        self.fill("#seed input", seed)
-
-    def fill(self, selector: str, value: int | str) -> None:
-        """Fill in a field once nothing comes that would give it its first value once more."""
-        field = self.one(selector)
-        expect(field).to_be_visible()
+    def put(self, *paths: Path) -> None:
+        """Put photos on the desk, and wait until all are there."""
+        before = self.one("#strip [data-act=look]").count()
+        self.upload(*paths)
+        expect(self.one("#strip [data-act=look]")).to_have_count(before + len(paths))
         self.settle()
-        field.fill(str(value))
-        field.blur()
-        expect(field).to_have_value(str(value))
 
-    def download(self) -> Download:
-        """Download the chosen coloring, which is made meanwhile."""
-        with self.page.expect_download() as download:
-            self.one("#download").click()
-        return download.value
+    def open_tool(self, name: str) -> None:
+        """Open one of the tools beside the picture, unless it is open."""
+        closed = self.one(f"#{name} > button .icon[style*='90deg']")
+        if closed.count():
+            closed.click()
+        self.settle()
 
-    def saved(self, button: str, folder: Path) -> tuple[str, int, int]:
-        """Press a button that is a link to a picture; the file's name, width and height."""
+    def color(self) -> None:
+        """Color the photo, and wait for its colorings."""
+        self.one("#go").click()
+        self.expect_text("#status", "coloring")
+        expect(self.one("#status .wish")).to_have_count(0)
+        expect(self.one("#gallery [data-act=choose]").nth(1)).to_be_visible()
+
+    def saved(self, button: str, folder: Path) -> Path:
+        """Press a button that brings a file; the file."""
         with self.page.expect_download() as download:
             self.one(button).click()
-        name = download.value.suggested_filename
-        download.value.save_as(folder / name)
-        with Image.open(folder / name) as image:
-            return name, *image.size
+        path = folder / download.value.suggested_filename
+        download.value.save_as(path)
+        return path
+
+    def fill(self, selector: str, value: str) -> None:
+        """Fill in a field once nothing comes that would give it another value."""
+        self.settle()
+        self.one(selector).fill(value)
+        self.one(selector).blur()
 
     def expect_text(self, selector: str, text: str) -> None:
         expect(self.one(selector)).to_contain_text(text)

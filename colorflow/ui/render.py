@@ -1,0 +1,424 @@
+"""What the page shows of a desk: every part whole, as HTML. Knows nothing of Gradio.
+
+Buttons carry `data-act` and `data-index`, which listen.js and stage.js send. `page.css` shows and
+hides controls by the classes of the part "state".
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Sequence
+from pathlib import Path
+
+from colorflow.batch.task import left_out_text, share_text
+from colorflow.colorizer import Hint
+from colorflow.photo import Kind
+from colorflow.ui.desk import Desk, DeskPhoto
+from colorflow.ui.hints import MATERIALS, REACHES, Swatch
+from colorflow.ui.photos import file_url
+from colorflow.ui.prepare import turned, turned_preview
+from colorflow.ui.status import line
+from colorflow.ui.work import STOPS
+
+SAMPLE_PHOTOS = Path(__file__).with_name("sample_photos")
+EXAMPLES = {"portrait.jpg": "Portrait", "cat.jpg": "Cat", "coffee.jpg": "Coffee"}
+"""Photos to try: names of the files, and what they show. They are gray versions of pictures that
+scikit-image ships: `astronaut` (NASA, public domain), `chelsea` (Stéfan van der Walt, CC0) and
+`coffee` (Rachel Michetti, CC0). The buttons have the colors that the shipped weights give them
+(`benchmarks.page_pictures.color_samples`)."""
+PARTS = (
+    "state", "status", "strip", "stage", "gallery", "prepare", "points", "unsure", "references",
+    "file",
+)  # fmt: skip
+"""Names of what `render` gives."""
+_MOST_SAID = 5
+"""Files with which something is wrong and that are named on the page."""
+_CORNERS = ("Upper left", "Upper right", "Lower right", "Lower left")
+_ABOUT_KIND = {
+    Kind.GRAY: "a gray photo",
+    Kind.TINTED: "a toned photo (sepia or the like), colored as if it were gray",
+    Kind.COLORED: "its own colors are left out",
+}
+_STILL = 'draggable="false"'
+_MAPS = {
+    "unsure": (
+        "Sure",
+        "Unsure",
+        "Where it is dark, the photo shows which colors it had; where it is bright, many colors "
+        "would suit it.",
+    ),
+    "reference": (
+        "Nothing alike",
+        "Alike",
+        "Where it is bright, something alike was found, and has given its colors.",
+    ),
+}
+"""What dark and bright mean on maps."""
+_LEFT_ALONE = (
+    "This photo already has colors. If it is the scan of a gray photo, or to see it in other "
+    "colors, treat it as gray."
+)
+_WELCOME = """
+<ol class="welcome">
+<li><h2>Put a photo on the desk</h2>A scan, or a picture of the print taken with a phone; sepia is
+fine. It may be a whole album, too.</li>
+<li><h2>Color it</h2>First comes the average of all colorings that suit the photo, then other kinds
+with their shares: the dress may be red in 41 of 100, and blue in the others.</li>
+<li><h2>Say what you know</h2>Click the coat and choose its color. Then take the picture home in its
+own size, or larger.</li>
+</ol>
+"""
+
+
+def render(desk: Desk) -> dict[str, str]:
+    """Everything that the page shows of a desk, by the names of `PARTS`."""
+    photo = desk.at
+    return {
+        "state": _state(desk),
+        "status": _status(desk),
+        "strip": _strip(desk),
+        "stage": _stage(desk, photo) if photo else f"{_WELCOME}{_examples()}",
+        "gallery": _gallery(photo) if photo else "",
+        "prepare": _prepare(desk, photo) if photo else "",
+        "points": _points(desk, photo) if photo else "",
+        "unsure": _map(photo, "unsure") if photo else "",
+        "references": _references(photo) if photo else "",
+        "file": _file(desk),
+    }
+
+
+def _state(desk: Desk) -> str:
+    """Classes by which page.css shows what can be done."""
+    photo, photos = desk.at, desk.photos
+    has: dict[str, object] = {
+        "album": len(photos) + len(desk.waiting) > 1,
+        "colorings": any(one.colorings for one in photos),
+        "several-left-alone": sum(one.is_left_alone for one in photos) > 1,
+        "unsaved": any(one.is_unsaved for one in photos),
+    }
+    if photo:
+        has |= {
+            "photo": True,
+            "coloring": photo.chosen,
+            "own-colors": photo.has_colors,
+            "left-alone": photo.is_left_alone,
+            "repairs": photo.plan.repairs,
+            "point": photo.points.target,
+            "points": photo.points.hints,
+            "references": photo.references,
+        }
+    return f'<span hidden class="{" ".join(f"has-{name}" for name in has if has[name])}"></span>'
+
+
+def _status(desk: Desk) -> str:
+    said = []
+    for kind, wish in desk.wishes.items():
+        text = wish.said if wish.is_begun else "Waiting for its turn ..."
+        share = "" if wish.share is None else f' value="{wish.share:.3f}"'
+        bar = f'<progress max="1"{share} aria-hidden="true"></progress>'
+        cancel = _button("cancel", "Cancel", kind, aria_label=f"Cancel: {text}")
+        said.append(f'<div class="wish">{line(text)}{bar}{cancel}</div>')
+    if desk.said:
+        said.append(line(desk.said, bad=desk.is_bad))
+    named = [f"{one.name}: {one.reason}" for one in desk.problems if not one.is_left_out]
+    said += [line(one, bad=True) for one in named[:_MOST_SAID]]
+    if (more := len(named) - _MOST_SAID) > 0:
+        said.append(line(f"{more} more; the contact sheet in the zip names all.", bad=True))
+    if left_out := [one.name for one in desk.problems if one.is_left_out]:
+        said.append(line(f"{left_out_text(left_out)}."))
+    if desk.at and desk.at.is_left_alone and not desk.at.colorings:
+        said.append(line(_LEFT_ALONE))
+    return "".join(said)
+
+
+def _strip(desk: Desk) -> str:
+    """Small pictures of the photos as buttons."""
+    tiles = []
+    for index, one in enumerate(desk.photos):
+        picture = _image(one.form.photo.thumbnail, one.name, 'loading="lazy"')
+        tick = '<span class="tick" role="img" aria-label="colored">✓</span>'
+        inside, is_at = f"{picture}{tick if one.colorings else ''}", one is desk.at
+        look = _button("look", inside, index, title=one.name, aria_pressed=is_at)
+        remove = _button("remove", "×", index, aria_label=f"Take {one.name} away")
+        tiles.append(f"<span>{look}{remove if is_at else ''}</span>")
+    return _group("Your photos", "strip", tiles)
+
+
+# the large picture
+
+
+def _stage(desk: Desk, photo: DeskPhoto) -> str:
+    if desk.view == "frame":
+        return _frame(photo)
+    if desk.view == "places" and photo.plan.repairs:
+        return _places(photo)
+    form, after, before = photo.shown_form, photo.shown, photo.shown_form.photo.preview
+    if photo.chosen is None:
+        after, before = before, form.base.preview
+    elif photo.has_colors and desk.compares_gray:
+        before = form.photo.gray
+    assert after
+    inside = _image(after, f"Your photo, {'colored' if photo.chosen else 'as it is'}", _STILL)
+    if before != after:
+        inside += (
+            f"{_image(before, 'Your photo before', f'{_STILL} class=before')}"
+            '<span class="handle"></span><input type="range" min="0" max="100" step="2" '
+            'value="50" aria-label="Percent of the photo before">'
+        )
+    kind = "has its own colors" if photo.is_left_alone else _ABOUT_KIND[photo.upload.kind]
+    said = f"{photo.name}: {form.photo.width} × {form.photo.height} pixels, {kind}."
+    if desk.view == "points":
+        said = "Click a point whose color you know, then choose its color."
+        inside += _marks(photo)
+    return _picture(desk.view, said, inside, form.photo.width, form.photo.height)
+
+
+def _picture(view: str, said: str, inside: str, width: int, height: int, *, turns: int = 0) -> str:
+    return (
+        f'<p class="stage-hint">{html.escape(said)}</p><div class="stage-frame">'
+        f'<div class="stage" data-view="{view}" style="--ratio:{width / height:.4f}" '
+        f'data-width="{width}" data-height="{height}" data-turns="{turns}">{inside}'
+        '<button type="button" class="full" aria-label="Full screen">'
+        '<svg viewBox="0 0 24 24" aria-hidden="true">'
+        '<path d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"/></svg></button></div></div>'
+    )
+
+
+def _marks(photo: DeskPhoto) -> str:
+    """Buttons at the points, in their colors."""
+    form, points, marks = photo.shown_form, photo.points, ""
+    shown = list(enumerate(points.hints))
+    if points.new:
+        shown.append((-1, Hint(*points.new, 0, 0)))
+    for number, hint in shown:
+        if not (places := photo.hints_on(form, (hint,))):
+            continue
+        x, y = (
+            (places[0].column + 0.5) / form.photo.width,
+            (places[0].row + 0.5) / form.photo.height,
+        )
+        at = f"left:{100 * x:.3f}%;top:{100 * y:.3f}%"
+        if number < 0:
+            marks += f'<span class="mark current" style="{at}"></span>'
+            continue
+        color, current = _color_of(photo, hint), " current" if number == points.current else ""
+        marks += _button(
+            "hold",
+            f"{number + 1}",
+            number,
+            aria_label=f"Point {number + 1}: {color.name}",
+            class_=f"mark{current}",
+            style=f"{at};background:{color.hex}",
+        )
+    return marks
+
+
+def _frame(photo: DeskPhoto) -> str:
+    """The upload with the corners of what is cut out, and what can be done; see stage.js."""
+    upload, turns, found = photo.upload, photo.plan.turns, len(photo.prints)
+    corners = turned(photo.corners, turns, upload.width, upload.height)
+    width, height = (upload.width, upload.height)[:: -1 if turns % 2 else 1]
+    said = "Drag the corners to those of the print, and cut it out."
+    if found:
+        said = "A print was found. Correct its corners if they are wrong, and cut it out."
+    if found > 1:
+        said = f"{found} prints were found. Choose one, and cut it out; another one can follow."
+    if photo.form.plan.frame:
+        said = "This is cut out. Other corners can be cut out instead."
+    inside = _image(turned_preview(upload, turns), "What was uploaded, with the frame", _STILL)
+    inside += (
+        f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">'
+        '<path class="outside"/><path class="inside"/></svg>'
+    )
+    fields = ""
+    for number, name in enumerate(_CORNERS):
+        inside += f'<button type="button" class="corner" aria-label="{name} corner"></button>'
+        for axis, most in (("across", width), ("down", height)):
+            fields += (
+                f'<label>{name}, {axis}<input type="number" min="0" max="{most}" step="any" '
+                f'value="{corners[number][axis == "down"]:.1f}"></label>'
+            )
+    names = [f"Print {number + 1}" for number in range(found)] if found > 1 else ["Found print"]
+    acts = [_button(f"print{number}", name) for number, name in enumerate(names[:found])]
+    acts.append(_button("cut", "Cut out", class_="primary"))
+    for act, text in (
+        ("whole", "Use the whole scan"),
+        ("left", "Turn left"),
+        ("right", "Turn right"),
+    ):
+        acts.append(_button(act, text))
+    return (
+        f"{_picture('frame', said, inside, width, height, turns=turns)}"
+        f'<div class="acts">{"".join(acts)}</div><details><summary>Give the corners in numbers'
+        f'</summary><div class="corners">{fields}</div></details>'
+    )
+
+
+def _places(photo: DeskPhoto) -> str:
+    """What is cut out with what is repaired of it."""
+    base, said = photo.form.base, "Damage is being looked for ..."
+    inside = _image(base.preview, "Your photo; click it to add or take back a place", _STILL)
+    if photo.places:
+        inside += _image(photo.places, "What is repaired", _STILL)
+        said = (
+            "The colored places are repaired. Click one to leave it as it is; click or draw "
+            "anywhere else to have that repaired, too."
+        )
+    inside += (
+        '<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true"><polyline/></svg>'
+    )
+    return _picture("places", said, inside, base.width, base.height)
+
+
+# beside it
+
+
+def _gallery(photo: DeskPhoto) -> str:
+    """The photo itself, and its colorings."""
+    tiles = [(photo.form.photo.preview, "As it is", photo.chosen is None)]
+    tiles += [(one.preview, one.caption, one is photo.chosen) for one in photo.gallery]
+    buttons = [
+        _button(
+            "choose",
+            f"{_image(picture, '', 'loading=lazy')}<span>{html.escape(caption)}</span>",
+            index - 1,
+            aria_pressed=is_chosen,
+        )
+        for index, (picture, caption, is_chosen) in enumerate(tiles)
+    ]
+    return _group("Its colorings", "gallery", buttons if len(buttons) > 1 else [])
+
+
+def _prepare(desk: Desk, photo: DeskPhoto) -> str:
+    """What of the print is seen large."""
+    views = {"photo": "The result", "frame": "The corners"}
+    if photo.plan.repairs:
+        views["places"] = "The damage"
+    shown = "photo" if desk.view == "points" else desk.view
+    buttons = [_button("view", views[one], one, aria_pressed=one == shown) for one in views]
+    said = ""
+    if photo.form.plan.repairs:
+        said = line("No damage was found; choose Most, or click the places that you see.")
+        if photo.form.share:
+            said = line(f"{share_text(photo.form.share)} of the photo is repaired.")
+    return _group("Show large", "acts", buttons) + said
+
+
+def _points(desk: Desk, photo: DeskPhoto) -> str:
+    """Colors for the point that gets the next one, and all points."""
+    points, parts = photo.points, ""
+    if points.target:
+        swatches = desk.swatches(photo)
+        materials, found = swatches[: len(MATERIALS)], swatches[len(MATERIALS) :]
+        likely = _swatches("Likely colors of this point", found, len(MATERIALS))
+        if photo.likely is None:
+            likely = "<p>Looking for likely colors ...</p>"
+        parts += likely + _swatches("What it may be", materials, 0)
+    if points.hints:
+        rows = "".join(_point(photo, index) for index in range(len(points.hints)))
+        parts += f'<h2>Your points</h2><ul class="points">{rows}</ul>'
+    if points.held and points.current is not None:
+        parts += line(f"Point {points.current + 1}: click its new place, or choose a color.")
+    return parts or "<p>Click a point of the photo whose color you know.</p>"
+
+
+def _swatches(label: str, swatches: Sequence[Swatch], first: int) -> str:
+    buttons = []
+    for index, one in enumerate(swatches, first):
+        share = "" if one.share is None else f"<small>{max(1, round(100 * one.share))} %</small>"
+        inside = f"{_chip(one)}<span>{one.material or one.name}</span>{share}"
+        buttons.append(_button("pick", inside, index, class_="swatch"))
+    return f"<h2>{label}</h2>{_group(label, 'swatches', buttons)}"
+
+
+def _point(photo: DeskPhoto, index: int) -> str:
+    points, hint = photo.points, photo.points.hints[index]
+    color = _color_of(photo, hint)
+    reach = next(name for name, reach in REACHES.items() if reach == hint.reach)
+    said = "" if hint.reach == "thing" else f"; {reach.lower()}"
+    is_current = index == points.current
+    place = f"<small>{hint.column:.0f} across, {hint.row:.0f} down{said}</small>"
+    hold = _button(
+        "hold",
+        f"{_chip(color)}<span>{index + 1}. {color.name}</span>{place}",
+        index,
+        class_="point",
+        title="Move it, or change its color",
+        aria_pressed=is_current and points.held,
+    )
+    delete = _button("delete", "×", index, aria_label=f"Delete point {index + 1}")
+    return f"<li{' class=current' if is_current else ''}>{hold}{delete}</li>"
+
+
+def _color_of(photo: DeskPhoto, hint: Hint) -> Swatch:
+    return Swatch(photo.lightness_at(hint.row, hint.column), hint.a, hint.b)
+
+
+def _chip(swatch: Swatch) -> str:
+    return f'<span class="chip" style="background: {swatch.hex}"></span>'
+
+
+def _references(photo: DeskPhoto) -> str:
+    """The photos whose colors this one gets, and where they had something to say."""
+    tiles = []
+    for index, one in enumerate(photo.references):
+        remove = _button("unrefer", "×", index, aria_label=f"Take {one.name} away")
+        tiles.append(f"<span>{_image(one.picture, one.name)}{remove}</span>")
+    return _group("Photos in color", "strip", tiles) + _map(photo, "reference")
+
+
+def _map(photo: DeskPhoto, name: str) -> str:
+    """A picture of where the model is unsure, or found the reference's colors."""
+    if name not in photo.maps:
+        return ""
+    low, high, said = _MAPS[name]
+    stops = ", ".join("rgb({}, {}, {})".format(*stop) for stop in STOPS)
+    return (
+        f"{_image(photo.maps[name], f'Your photo; bright is: {high}', 'class=map')}"
+        f'<div class="scale"><span>{low}</span><span class="bar" style="background: '
+        f'linear-gradient(90deg, {stops})"></span><span>{high}</span></div><p>{said}</p>'
+    )
+
+
+def _file(desk: Desk) -> str:
+    """The last file that was made, as a link; listen.js follows it once."""
+    if desk.finished is None:
+        return ""
+    path, name = desk.finished.path, html.escape(desk.finished.path.name)
+    return (
+        f'<a download="{name}" href="{file_url(path)}" data-number="{desk.finished.number}">'
+        f"Save {name} again</a>"
+    )
+
+
+def _examples() -> str:
+    """The photos to try as buttons: half in gray, and half in color."""
+    buttons = []
+    for index, (name, said) in enumerate(EXAMPLES.items()):
+        data = base64.b64encode((SAMPLE_PHOTOS / "colored" / name).read_bytes()).decode("ascii")
+        picture = f'<img src="data:image/jpeg;base64,{data}" alt="Photo to try:">'
+        buttons.append(_button("try", f"{picture}<span>{said}</span>", index))
+    return f"<h2>Or try one of these</h2>{_group('Photos to try', 'samples', buttons)}"
+
+
+# HTML
+
+
+def _group(label: str, kind: str, things: Sequence[str]) -> str:
+    inside = "".join(things)
+    return inside and f'<div role="group" aria-label="{label}" class="{kind}">{inside}</div>'
+
+
+def _image(path: Path, alt: str, more: str = "") -> str:
+    return f'<img src="{file_url(path)}" alt="{html.escape(alt)}" {more}>'
+
+
+def _button(act: str, inside: str, index: object = 0, **attributes: object) -> str:
+    """A button that sends its act and index; names of attributes have underscores for hyphens."""
+    attributes |= {"data-act": act, "data-index": index}
+    said = ""
+    for name, value in attributes.items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        said += f' {name.rstrip("_").replace("_", "-")}="{html.escape(text)}"'
+    return f'<button type="button"{said}>{inside}</button>'

@@ -1,0 +1,128 @@
+// For the large picture, `element`. Its view says what it is for: to compare the photo before and
+// after, to click points, to drag corners of a frame, or to draw strokes over places. Gradio's
+// slider has no keys, and its pictures take no strokes. Places go to the server as shares of the
+// picture's sides, corners in pixels of the upload.
+const one = (selector) => element.querySelector(selector);
+const all = (selector) => [...element.querySelectorAll(selector)];
+const stage = () => one(".stage");
+const view = () => stage()?.dataset.view;
+let at = "50";
+let corners = [];
+let acted = null;
+let dragged = null;
+let stroke = null;
+
+const place = (event) => {
+    const box = stage().getBoundingClientRect();
+    const share = (to, from, size) => Math.min(Math.max((to - from) / size, 0), 1);
+    return [share(event.clientX, box.left, box.width), share(event.clientY, box.top, box.height)];
+};
+const pixel = (event) => {
+    const [x, y] = place(event);
+    return [x * stage().dataset.width, y * stage().dataset.height];
+};
+const compare = () => {
+    const input = one("input[type=range]");
+    if (input) input.value = at;
+    stage()?.style.setProperty("--at", at);
+};
+const show = () => {
+    const { width, height } = stage().dataset;
+    const path = corners.map((corner) => corner.join(" ")).join("L");
+    one(".outside").setAttribute("d", `M0 0H${width}V${height}H0ZM${path}Z`);
+    one(".inside").setAttribute("d", `M${path}Z`);
+    all(".corner").forEach((corner, i) => {
+        corner.style.left = `${(100 * corners[i][0]) / width}%`;
+        corner.style.top = `${(100 * corners[i][1]) / height}%`;
+    });
+};
+const put = (index, x, y) => {
+    const { width, height } = stage().dataset;
+    corners[index] = [Math.min(Math.max(x, 0), width), Math.min(Math.max(y, 0), height)];
+    corners[index].forEach((to, axis) => {
+        all("input[type=number]")[2 * index + axis].value = to.toFixed(1);
+    });
+    show();
+};
+const read = () => {
+    const numbers = all("input[type=number]").map((input) => parseFloat(input.value));
+    corners = [0, 2, 4, 6].map((i) => numbers.slice(i, i + 2));
+    if (numbers.every(Number.isFinite)) show();
+};
+const update = () => {
+    compare();
+    if (view() === "frame") read();
+    if (one(".full")) one(".full").hidden = !document.fullscreenEnabled;
+    if (acted) one(`[data-act="${acted}"]`)?.focus({ preventScroll: true });
+    acted = null;
+};
+
+element.addEventListener("pointerdown", (event) => {
+    if (!stage()?.contains(event.target) || event.button) return;
+    if (view() === "places") stroke = [place(event)];
+    if (event.target.matches(".corner")) {
+        event.preventDefault(); // or it is no drag
+        event.target.focus({ preventScroll: true });
+        const index = all(".corner").indexOf(event.target);
+        const [x, y] = pixel(event);
+        dragged = { index, x: corners[index][0] - x, y: corners[index][1] - y };
+    }
+    if (stroke || dragged) stage().setPointerCapture(event.pointerId);
+});
+element.addEventListener("pointermove", (event) => {
+    if (dragged) {
+        const [x, y] = pixel(event);
+        put(dragged.index, x + dragged.x, y + dragged.y);
+    }
+    if (!stroke || stroke.length >= 1000) return;
+    const [[x, y], [beforeX, beforeY]] = [place(event), stroke.at(-1)];
+    const { clientWidth: width, clientHeight: height } = stage();
+    if (Math.hypot((x - beforeX) * width, (y - beforeY) * height) < 4) return;
+    stroke.push([x, y]);
+    const points = stroke.map(([x, y]) => `${100 * x},${100 * y}`);
+    one("polyline").setAttribute("points", points.join(" "));
+});
+element.addEventListener("pointerup", () => {
+    if (stroke) trigger("select", { index: 0, value: "stroke", points: stroke });
+    stroke = null;
+});
+element.addEventListener("pointercancel", () => {
+    dragged = stroke = null;
+    one("polyline")?.removeAttribute("points");
+});
+element.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button?.matches(".full")) {
+        if (document.fullscreenElement) document.exitFullscreen();
+        else one(".stage-frame").requestFullscreen();
+    } else if (button?.dataset.act) {
+        const { act, index } = button.dataset;
+        acted = act;
+        const turns = Number(stage()?.dataset.turns ?? 0);
+        trigger("select", { index, value: act, points: corners, turns });
+    } else if (view() === "points" && stage().contains(event.target)) {
+        trigger("select", { index: 0, value: "point", points: [place(event)] });
+    } else if (view() === "frame" && stage().contains(event.target) && !dragged && event.detail) {
+        const [x, y] = pixel(event);
+        const far = corners.map((corner) => Math.hypot(corner[0] - x, corner[1] - y));
+        put(far.indexOf(Math.min(...far)), x, y);
+    }
+    dragged = null;
+});
+element.addEventListener("keydown", (event) => {
+    const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    const index = all(".corner").indexOf(event.target);
+    const move = moves[event.key];
+    if (index < 0 || !move) return;
+    event.preventDefault();
+    // a step is a pixel of what is seen, ten with Shift
+    const step = (event.shiftKey ? 10 : 1) * (stage().dataset.width / stage().clientWidth);
+    put(index, corners[index][0] + step * move[0], corners[index][1] + step * move[1]);
+});
+element.addEventListener("input", (event) => {
+    if (event.target.type === "number") return read();
+    at = event.target.value;
+    compare();
+});
+watch("value", update);
+update();

@@ -1,0 +1,704 @@
+"""What can be done to a desk, without a server."""
+
+from __future__ import annotations
+
+import json
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+from skimage.color import rgb2lab
+
+from colorflow.errors import ColorflowError
+from colorflow.photo import read_provenance, read_statements
+from colorflow.ui import desk as desk_module
+from colorflow.ui.colorize import Desks
+from colorflow.ui.desk import Desk
+from colorflow.ui.render import render
+from colorflow.ui.work import DeskWorker, Options, run
+from tests.ui.cracked_print import CRACK, HEIGHT, SPOT, WIDTH, cracked_print, save_scan
+from tests.ui.fake_colorizer import AB, FakeColorizer
+from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT, file_of, fulfil, pixels
+
+
+def chroma_of(path: Path) -> np.ndarray:
+    """Mean a and b of a picture, CIELAB units, where it is neither dark nor bright."""
+    lab = rgb2lab(pixels(path)[..., :3])
+    return np.asarray(lab[(lab[..., 0] > 30) & (lab[..., 0] < 70), 1:].mean(axis=0))
+
+
+def put(desk: Desk, worker: DeskWorker, *paths: Path) -> None:
+    """Put photos on a desk."""
+    worker.open(desk, list(paths))
+    fulfil(desk)
+
+
+def color(desk: Desk, worker: DeskWorker, **options: object) -> None:
+    """Color the photo."""
+    worker.color(desk, Options(**options))  # type: ignore[arg-type]
+    fulfil(desk)
+
+
+@pytest.fixture
+def in_color(tmp_path: Path) -> Path:
+    """A photo that has colors."""
+    path = tmp_path / "in color.png"
+    Image.fromarray(data.coffee()[:300, :400]).save(path)
+    return path
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    """Of a cracked print on a bed."""
+    path = tmp_path / "scan.jpg"
+    save_scan(path, 2.0)
+    return path
+
+
+# photos
+
+
+def test_photos_come_as_files_and_zips_and_bad_ones_are_named(
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path, tmp_path: Path
+) -> None:
+    broken, archive = tmp_path / "broken.jpg", tmp_path / "1962.zip"
+    broken.write_bytes(gray.read_bytes()[:3000])
+    with zipfile.ZipFile(archive, "w") as file:
+        file.write(small, "may/a.png")
+        file.write(small, "may/b.png")
+        file.writestr("may/notes.txt", "June, too")
+    put(desk, worker, gray, broken, archive)
+    assert [one.name for one in desk.photos] == [gray.name, "1962/may/a.png", "1962/may/b.png"]
+    assert desk.at is desk.photos[0]
+    problems = {one.name: one.is_left_out for one in desk.problems}
+    assert problems == {"broken.jpg": False, "1962/may/notes.txt": True}
+    assert "broken.jpg: the picture is damaged" in render(desk)["status"]
+    put(desk, worker, gray, archive)
+    assert len(desk.photos) == 3, "they are here already"
+
+
+def test_what_is_opened_when_more_comes_is_not_lost(
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path
+) -> None:
+    worker.open(desk, [gray])
+    first = run(desk, "open")
+    next(first)
+    worker.open(desk, [small])
+    fulfil(desk)
+    assert list(first) == []
+    assert [one.name for one in desk.photos] == [gray.name, small.name]
+
+
+def test_a_desk_takes_so_many_photos(
+    desk: Desk, worker: DeskWorker, small: Path, gray: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("colorflow.ui.work.MOST_PHOTOS", 1)
+    put(desk, worker, small, gray)
+    assert [one.name for one in desk.photos] == [small.name]
+    assert "a desk takes 1 photos" in desk.problems[0].reason
+
+
+def test_a_photo_that_is_taken_away_takes_its_files_along(
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path
+) -> None:
+    put(desk, worker, gray, small)
+    color(desk, worker, n=2)
+    gone, stays = desk.photos
+    desk.remove(0)
+    assert desk.at is stays
+    assert (gone.folder.exists(), stays.folder.exists()) == (False, True)
+    put(desk, worker, gray)
+    assert [one.name for one in desk.photos] == [small.name, gray.name], "it may come again"
+
+
+def test_a_desk_goes_after_its_last_action(tmp_path: Path, worker: DeskWorker, small: Path) -> None:
+    desks = Desks(tmp_path, keep_seconds=100)
+    desk, other = desks.of("a"), desks.of("b")
+    assert desks.of("a") is desk
+    assert desk.folder != other.folder
+    put(desk, worker, small)
+    desk.used -= 101
+    assert desks.of("b") is other
+    assert not desk.folder.exists()
+    assert desks.of("a").photos == []
+
+
+# colorings
+
+
+def test_colorings_stay_in_their_order(desk: Desk, worker: DeskWorker, gray: Path) -> None:
+    put(desk, worker, gray)
+    color(desk, worker, n=3)
+    photo = desk.photo
+    assert [one.caption for one in photo.gallery] == ["A: average of all", "B: 50 %", "C: 50 %"]
+    assert not any(one.spec.quick for one in photo.colorings)
+    assert photo.chosen is photo.gallery[0]
+    color(desk, worker, n=2, samples=True)
+    color(desk, worker, n=1, samples=True)
+    assert [one.caption for one in photo.gallery][3:] == ["Sample 1", "Sample 2", "Sample 3"]
+    color(desk, worker, n=3)
+    assert len(photo.gallery) == 6, "the same are not made again"
+    assert photo.chosen is photo.gallery[0]
+    desk.choose(1)
+    worker.more(desk, 2)
+    fulfil(desk)
+    assert [one.caption.split(",")[0] for one in photo.gallery][6:] == ["B", "B"]
+    assert photo.chosen is photo.gallery[1]
+    desk.choose(-1)
+    assert photo.chosen is None
+    color(desk, worker, n=1, temperature=0.5)
+    assert photo.gallery[-1].caption == "A: average of all, temperature 0.5"
+
+
+def test_the_quick_first_coloring_is_replaced(desk: Desk, worker: DeskWorker, gray: Path) -> None:
+    put(desk, worker, gray)
+    worker.color(desk, Options(n=2))
+    steps, seen = run(desk, "color"), []
+    for _ in steps:
+        seen.append([one.spec.quick for one in desk.photo.gallery])
+    assert [True] in seen
+    assert seen[-1] == [False, False]
+    assert desk.photo.chosen is desk.photo.gallery[0]
+
+
+def test_results_of_an_old_wish_are_not_applied(
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path
+) -> None:
+    put(desk, worker, gray, small)
+    worker.color(desk, Options(n=5, samples=True))
+    old = run(desk, "color")
+    while not desk.photos[0].colorings:
+        next(old)
+    desk.look_at(1)
+    worker.color(desk, Options(n=2))
+    new = run(desk, "color")
+    next(new)
+    made = len(desk.photos[0].colorings)
+    assert list(old) == []
+    assert len(desk.photos[0].colorings) == made, "and what was there stays"
+    list(new)
+    assert len(desk.photos[1].gallery) == 2
+
+
+def test_cancel_ends_its_own_kind(desk: Desk, worker: DeskWorker, gray: Path, small: Path) -> None:
+    put(desk, worker, gray)
+    worker.open(desk, [small])
+    worker.color(desk, Options(n=3))
+    coloring = run(desk, "color")
+    next(coloring)
+    desk.cancel("color")
+    assert list(coloring) == []
+    assert desk.photo.colorings == []
+    assert list(desk.wishes) == ["open"]
+    desk.cancel("color")
+    desk.cancel("nothing")
+    fulfil(desk)
+    assert len(desk.photos) == 2
+
+
+def test_a_failure_is_told_and_ends_the_wish(
+    desk: Desk, worker: DeskWorker, colorizer: FakeColorizer, gray: Path
+) -> None:
+    put(desk, worker, gray)
+    colorizer.error = MemoryError()
+    color(desk, worker)
+    assert (desk.is_bad, desk.said) == (True, "There is not enough memory; choose a smaller photo.")
+    colorizer.error = None
+    color(desk, worker)
+    assert len(desk.photo.gallery) == 4
+
+
+def test_a_fault_of_the_program_leaves_no_wish(
+    desk: Desk, worker: DeskWorker, colorizer: FakeColorizer, gray: Path
+) -> None:
+    put(desk, worker, gray)
+    colorizer.error = ZeroDivisionError()
+    with pytest.raises(ZeroDivisionError):
+        color(desk, worker)
+    assert desk.wishes == {}
+
+
+def test_a_photo_with_colors_is_left_alone_until_it_is_treated_as_gray(
+    desk: Desk, worker: DeskWorker, in_color: Path, gray: Path
+) -> None:
+    put(desk, worker, gray, in_color)
+    worker.color_all(desk, Options(n=1))
+    fulfil(desk)
+    assert [len(one.colorings) for one in desk.photos] == [1, 0]
+    desk.treat_as_gray(everything=True)
+    worker.color_all(desk, Options(n=1))
+    fulfil(desk)
+    assert [len(one.colorings) for one in desk.photos] == [1, 1]
+    desk.look_at(1)
+    own = render(desk)["stage"]
+    desk.compares_gray = True
+    assert (
+        desk.photo.upload.gray.name in own,
+        desk.photo.upload.gray.name in render(desk)["stage"],
+    ) == (
+        False,
+        True,
+    )
+
+
+# saturation and files
+
+
+@pytest.mark.parametrize("saturation", [0.0, 0.6, 1.3])
+def test_saturation_of_what_is_shown_and_saved(
+    desk: Desk, worker: DeskWorker, gray: Path, saturation: float
+) -> None:
+    put(desk, worker, gray)
+    color(desk, worker, n=2)
+    desk.saturate(saturation)
+    desk.choose(1)
+    worker.finish(desk, 1, False, "PNG")
+    fulfil(desk)
+    expected = saturation * np.array(AB[1])
+    assert desk.photo.shown
+    for path in (desk.photo.shown, file_of(desk)):
+        np.testing.assert_allclose(chroma_of(path), expected, atol=2)
+    stated = read_provenance(file_of(desk))
+    assert stated
+    assert (stated.saturation, stated.seed) == (saturation, 0)
+    desk.saturate(1.0)
+    assert desk.photo.shown == desk.photo.gallery[1].preview
+
+
+def test_a_file_has_the_photos_own_size_name_and_metadata(
+    desk: Desk, worker: DeskWorker, gray: Path
+) -> None:
+    put(desk, worker, gray)
+    color(desk, worker, n=1)
+    assert desk.photo.is_unsaved
+    worker.finish(desk, 1, False, "Its own")
+    fulfil(desk)
+    assert not desk.photo.is_unsaved
+    assert file_of(desk).name == "grandma (1931)_a.jpg"
+    with Image.open(gray) as before, Image.open(file_of(desk)) as after:
+        assert after.size == before.size
+        assert after.getexif()[IMAGE_DESCRIPTION].startswith(SUBJECT)
+        assert after.info["dpi"] == (300, 300)
+    desk.saturate(0.5)
+    assert desk.photo.is_unsaved
+
+
+@pytest.mark.parametrize("is_colored", [True, False])
+def test_larger_sizes_of_photos_that_are_colored_or_not(
+    desk: Desk, worker: DeskWorker, small: Path, *, is_colored: bool
+) -> None:
+    put(desk, worker, small)
+    with pytest.raises(ColorflowError, match="as it came"):
+        worker.finish(desk, 1, False, "Its own")
+    if is_colored:
+        color(desk, worker, n=1)
+    worker.finish(desk, 2, False, "JPEG")
+    fulfil(desk)
+    name = "small_a_x2_mean.jpg" if is_colored else "small_x2_mean.jpg"
+    assert file_of(desk).name == name
+    assert pixels(file_of(desk)).shape[:2] == (128, 128)
+    stated = read_statements(file_of(desk))
+    assert stated.detail
+    assert (stated.detail.scale, stated.colors is not None) == (2, is_colored)
+
+
+def test_what_is_too_large_is_refused(desk: Desk, worker: DeskWorker, gray: Path) -> None:
+    put(desk, worker, gray)
+    worker.budget.pixels = 10_000_000
+    with pytest.raises(ColorflowError, match="would have 25 megapixels"):
+        worker.finish(desk, 4, False, "PNG")
+
+
+# the print
+
+
+def test_a_print_is_cut_out_turned_and_repaired(desk: Desk, worker: DeskWorker, scan: Path) -> None:
+    put(desk, worker, scan)
+    photo = desk.photo
+    assert desk.view == "frame"
+    assert len(photo.prints) == 1
+    desk.put_corners("cut", list(photo.corners), 0)
+    worker.prepare(desk)
+    fulfil(desk)
+    assert (photo.form.photo.width, photo.form.photo.height) == pytest.approx(
+        (WIDTH, HEIGHT), abs=4
+    )
+    desk.repair(repairs=True, fades=False)
+    worker.prepare(desk)
+    fulfil(desk)
+    assert desk.view == "places"
+    assert 0.01 < photo.form.share < 0.2
+    repaired = pixels(photo.form.photo.path)
+    assert pixels(photo.form.base.path).max() > 240 > repaired.max(), "what was white is filled"
+    desk.put_corners("right", list(photo.corners), 0)
+    worker.prepare(desk)
+    fulfil(desk)
+    assert photo.form.photo.width == pytest.approx(HEIGHT, abs=4)
+    color(desk, worker, n=1)
+    worker.finish(desk, 1, False, "PNG")
+    fulfil(desk)
+    stated = read_statements(file_of(desk))
+    assert stated.prepared
+    assert (stated.prepared.prints, stated.prepared.repaired) == (1, True)
+
+
+def test_colorings_belong_to_the_form_that_they_were_made_on(
+    desk: Desk, worker: DeskWorker, scan: Path
+) -> None:
+    put(desk, worker, scan)
+    photo = desk.photo
+    color(desk, worker, n=2)
+    first = photo.gallery
+    desk.put_corners("cut", list(photo.corners), 0)
+    worker.prepare(desk)
+    fulfil(desk)
+    assert (photo.gallery, photo.chosen) == ([], None)
+    color(desk, worker, n=1)
+    (cut,) = photo.gallery
+    desk.repair(repairs=False, fades=True)
+    worker.prepare(desk)
+    fulfil(desk)
+    assert photo.gallery == [cut], "it has the same shape"
+    assert photo.chosen is None
+    desk.choose(0)
+    assert photo.shown_form is cut.form, "and is shown on what it was made on"
+    desk.put_corners("whole", list(photo.corners), 0)
+    worker.prepare(desk)
+    fulfil(desk)
+    assert photo.gallery == first, "they are back"
+    assert photo.colorings == [*first, cut]
+
+
+def test_places_of_a_repair(desk: Desk, worker: DeskWorker, tmp_path: Path) -> None:
+    path = tmp_path / "print.png"
+    Image.fromarray(cracked_print()).save(path)
+    put(desk, worker, path)
+    photo = desk.photo
+
+    def repaired() -> np.ndarray:
+        worker.prepare(desk)
+        fulfil(desk)
+        return pixels(photo.form.photo.path)
+
+    with pytest.raises(ColorflowError, match="wait for it"):
+        desk.mark([SPOT], 1 / 50)
+    desk.repair(repairs=True, fades=False)
+    both = repaired()
+    (x, y), (crack_x, crack_y) = SPOT, CRACK[1]
+    assert both[y, x] < 240 > both[crack_y, crack_x]
+    desk.mark([SPOT], 1 / 50)
+    assert (repaired()[y, x], repaired()[crack_y, crack_x] < 240) == (255, True)
+    desk.mark([[5, 5], [30, 5]], 1 / 100)
+    share = photo.form.share
+    repaired()
+    assert photo.form.share > share, "a stroke is repaired, too"
+    desk.undo_mark()
+    desk.undo_mark()
+    np.testing.assert_array_equal(repaired(), both)
+    with pytest.raises(ColorflowError, match="choose a place from 0 to 300 across"):
+        desk.mark([(WIDTH + 5, 3)], 1 / 50)
+    desk.repair(repairs=False, fades=False)
+    worker.prepare(desk)
+    assert photo.form.photo is photo.upload, "at once"
+
+
+@pytest.mark.parametrize(
+    ("corners", "said"),
+    [
+        ([(0, 0), (420, 0), (420, 500), (0, 420)], "have to be on the photo"),
+        ([(0, 0), (400, 400), (400, 0), (0, 400)], "sides cross"),
+        ([(0, 0), (9, 0), (9, 9), (0, 9)], "too close"),
+        ("nothing", "two numbers"),
+        ([(0, 0), (float("nan"), 0), (9, 9), (0, 9)], "two numbers"),
+    ],
+)
+def test_corners_that_enclose_nothing(
+    desk: Desk, worker: DeskWorker, scan: Path, corners: object, said: str
+) -> None:
+    put(desk, worker, scan)
+    before = desk.photo.plan
+    with pytest.raises(ColorflowError, match=said):
+        desk.put_corners("cut", corners, 0)
+    assert desk.photo.plan == before
+
+
+def test_a_preparation_is_not_lost_by_one_of_another_photo(
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path
+) -> None:
+    put(desk, worker, gray, small)
+    for index in range(2):
+        desk.look_at(index)
+        desk.put_corners("right", list(desk.photo.corners), 0)
+        worker.prepare(desk)
+    fulfil(desk)
+    assert [one.form.plan.turns for one in desk.photos] == [1, 1]
+
+
+def test_coloring_prepares_first(desk: Desk, worker: DeskWorker, gray: Path) -> None:
+    put(desk, worker, gray)
+    desk.put_corners("left", list(desk.photo.corners), 0)
+    worker.prepare(desk)
+    worker.color(desk, Options(n=1))
+    for _ in run(desk, "color"):
+        pass
+    assert [one.form.plan.turns for one in desk.photo.gallery] == [3]
+
+
+# hints
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_hints_keep_the_coordinates_of_the_upload(
+    desk: Desk, worker: DeskWorker, colorizer: FakeColorizer, scan: Path, turns: int
+) -> None:
+    put(desk, worker, scan)
+    photo = desk.photo
+    desk.click(0.5, 0.4)
+    desk.color_point((20.0, 10.0))
+    (hint,) = photo.points.hints
+    assert (hint.row, hint.column) == (168, 210)
+    desk.put_corners("cut", list(photo.corners), 0)
+    for _ in range(turns):
+        desk.put_corners("right", list(photo.corners), photo.plan.turns)
+        desk.put_corners("cut", desk_corners(desk), photo.plan.turns)
+    worker.prepare(desk)
+    fulfil(desk)
+    worker.recolor(desk)
+    fulfil(desk)
+    (given,) = colorizer.hinted[-1]
+    form = photo.form.photo
+    lightness = pixels(photo.form.photo.path)[int(given.row), int(given.column)]
+    assert abs(int(lightness) - int(pixels(scan)[168, 210])) <= 12, "it is the same thing"
+    desk.click((given.column + 0.5) / form.width, (given.row + 0.5) / form.height)
+    assert photo.points.current == 0, "a click there means it"
+    assert photo.points.hints == (hint,)
+
+
+def desk_corners(desk: Desk) -> list[tuple[float, float]]:
+    """The corners as the page shows them."""
+    from colorflow.ui.prepare import turned
+
+    photo = desk.photo
+    size = photo.upload.width, photo.upload.height
+    return list(turned(photo.corners, photo.plan.turns, *size))
+
+
+def test_points_color_the_photo_and_undo_brings_back_what_was_there(
+    desk: Desk, worker: DeskWorker, gray: Path
+) -> None:
+    put(desk, worker, gray)
+    photo = desk.photo
+    worker.recolor(desk)
+    fulfil(desk)
+    (plain,) = photo.gallery
+    desk.click(0.3, 0.3)
+    worker.offer(desk)
+    fulfil(desk)
+    assert photo.likely
+    assert sum(one.share or 0 for one in photo.likely) <= 1.001
+    likely = next(i for i, one in enumerate(desk.swatches(photo)) if one.share)
+    desk.press_point("pick", likely)
+    worker.recolor(desk)
+    fulfil(desk)
+    assert photo.gallery[1].caption == "A: average of all, 1 hint"
+    assert photo.chosen is photo.gallery[1]
+    desk.press_point("hold", 0)
+    desk.click(0.6, 0.6)
+    worker.recolor(desk)
+    fulfil(desk)
+    assert len(photo.gallery) == 3
+    desk.undo_point()
+    worker.recolor(desk)
+    assert (desk.wishes, photo.chosen) == ({}, photo.gallery[1]), "without any work"
+    desk.undo_point()
+    worker.recolor(desk)
+    assert photo.chosen is plain
+    with pytest.raises(ColorflowError, match="nothing to undo"):
+        desk.undo_point()
+    with pytest.raises(ColorflowError, match="Click a point"):
+        desk.color_point((1.0, 1.0))
+    with pytest.raises(ColorflowError, match="no color"):
+        desk.color_point(None)
+    with pytest.raises(ColorflowError, match="from 0 to 1535 across"):
+        desk.put_point(1536, 0)
+
+
+def test_a_reach_is_for_the_next_points_but_not_everything_alike(
+    desk: Desk, worker: DeskWorker, gray: Path
+) -> None:
+    put(desk, worker, gray)
+    for reach in ("around", "alike"):
+        desk.put_point(5, 5 if reach == "around" else 300)
+        desk.spread(reach)  # type: ignore[arg-type]
+        desk.color_point((10.0, 10.0))
+    assert [one.reach for one in desk.photo.points.hints] == ["around", "alike"]
+    desk.put_point(600, 600)
+    assert desk.photo.points.reach == "thing"
+
+
+def test_hints_are_saved_for_another_day_with_their_coloring(
+    desk: Desk, worker: DeskWorker, gray: Path, tmp_path: Path
+) -> None:
+    put(desk, worker, gray)
+    with pytest.raises(ColorflowError, match="no points"):
+        worker.save_hints(desk)
+    color(desk, worker, n=3)
+    desk.choose(2)
+    desk.saturate(0.5)
+    desk.put_point(700, 500)
+    desk.color_point((30.0, -20.0))
+    worker.recolor(desk)
+    fulfil(desk)
+    worker.save_hints(desk)
+    saved = json.loads(file_of(desk).read_text())
+    assert saved[gray.name]["hints"] == [{"row": 500, "column": 700, "a": 30, "b": -20}]
+    other = Desk(tmp_path / "root" / "other")
+    put(other, worker, gray)
+    worker.load_hints(other, file_of(desk))
+    fulfil(other)
+    chosen, again = desk.require_chosen(), other.require_chosen()
+    assert (again.spec, again.hints) == (chosen.spec, chosen.hints)
+    assert other.photo.saturation == 0.5
+    bad = tmp_path / "bad.json"
+    bad.write_text("{")
+    with pytest.raises(ColorflowError, match=r"bad\.json: is not a JSON file"):
+        worker.load_hints(other, bad)
+
+
+# references and maps
+
+
+def test_colors_of_a_reference(
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path, in_color: Path
+) -> None:
+    put(desk, worker, gray)
+    worker.add_references(desk, [small])
+    fulfil(desk)
+    assert "has no colors that could be carried over" in desk.said
+    with pytest.raises(ColorflowError, match="Choose a photo in color"):
+        worker.where_referred(desk)
+    worker.add_references(desk, [in_color])
+    fulfil(desk)
+    color(desk, worker, n=1, strength=1.0)
+    (coloring,) = desk.photo.gallery
+    assert coloring.caption == "A: average of all, like in color"
+    true = rgb2lab(data.coffee()[:300, :400])[..., 1:].mean(axis=(0, 1))
+    np.testing.assert_allclose(coloring.ab.ravel(), true, atol=1)
+    worker.where_referred(desk)
+    fulfil(desk)
+    glow = pixels(desk.photo.maps["reference"]).mean(axis=(0, 2))
+    assert glow[:500].mean() > glow[-500:].mean() + 20, "its left half is alike"
+    desk.remove_reference(0)
+    color(desk, worker, n=1)
+    assert [one.references for one in desk.photo.gallery][1:] == [()]
+
+
+def test_where_the_model_is_unsure(desk: Desk, worker: DeskWorker, gray: Path) -> None:
+    put(desk, worker, gray)
+    worker.unsure(desk)
+    fulfil(desk)
+    assert desk.photo.maps["unsure"].name in render(desk)["unsure"]
+    desk.put_corners("right", list(desk.photo.corners), 0)
+    worker.prepare(desk)
+    fulfil(desk)
+    assert render(desk)["unsure"] == ""
+
+
+# the album
+
+
+def test_an_album_is_colored_and_comes_back_in_a_zip(
+    desk: Desk, worker: DeskWorker, small: Path, in_color: Path, tmp_path: Path
+) -> None:
+    archive = tmp_path / "1962.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for name in ("may/beach.png", "june/beach.png"):
+            file.write(small, name)
+        file.write(in_color, "june/colored.png")
+        file.writestr("broken.png", b"nothing")
+    worker.open(desk, [archive])
+    worker.color_all(desk, Options(n=2))
+    with pytest.raises(ColorflowError, match="no coloring here yet"):
+        worker.zip(desk, "PNG", every=False)
+    fulfil(desk)
+    desk.look_at(0)
+    desk.choose(1)
+    for every, count in ((False, 2), (True, 4)):
+        worker.zip(desk, "PNG", every=every)
+        fulfil(desk)
+        assert file_of(desk).name == "1962-colored.zip"
+        with zipfile.ZipFile(file_of(desk)) as file:
+            names = [one for one in file.namelist() if one.endswith(".png")]
+            sheet = file.read("contact-sheet.html").decode()
+        assert len(names) == count
+        assert {Path(one).parent.as_posix() for one in names} == {
+            "colored/1962/may",
+            "colored/1962/june",
+        }
+        for said in ("left as it is", "1962/broken.png", "the file is not a"):
+            assert said in sheet
+    assert not any(one.is_unsaved for one in desk.photos)
+
+
+def test_same_colors_for_the_album(
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path, in_color: Path
+) -> None:
+    put(desk, worker, gray, small, in_color)
+    with pytest.raises(ColorflowError, match="Choose a coloring first"):
+        worker.same_colors(desk, Options())
+    color(desk, worker, n=2)
+    desk.choose(1)
+    desk.saturate(0.7)
+    worker.same_colors(desk, Options())
+    fulfil(desk)
+    first, second, third = desk.photos
+    assert (len(first.colorings), len(third.colorings)) == (2, 0)
+    (made,) = second.colorings
+    assert second.chosen is made
+    np.testing.assert_allclose(made.ab.ravel(), 0.7 * np.array(AB[1]), atol=3)
+    assert made.caption == "A: average of all, like grandma (1931)"
+
+
+def test_an_album_goes_on_after_a_photo_that_fails(
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path
+) -> None:
+    put(desk, worker, gray, small)
+    desk.photos[0].upload.path.unlink()
+    worker.color_all(desk, Options(n=1))
+    fulfil(desk)
+    assert [len(one.colorings) for one in desk.photos] == [0, 1]
+    assert desk.problems[0].name == gray.name
+
+
+# the view
+
+
+def test_two_hundred_photos_are_shown_within_50_ms(
+    desk: Desk, worker: DeskWorker, small: Path, tmp_path: Path
+) -> None:
+    put(desk, worker, small)
+    color(desk, worker, n=8)
+    desk.photos = [desk.photo] * desk_module.MOST_PHOTOS
+    desk.look_for("points")
+    desk.click(0.5, 0.5)
+    render(desk)
+    began = time.thread_time()
+    for _ in range(5):
+        render(desk)
+    assert (time.thread_time() - began) / 5 < 0.05
+
+
+def test_names_are_shown_as_text(
+    desk: Desk, worker: DeskWorker, small: Path, tmp_path: Path
+) -> None:
+    name = tmp_path / "<b>&'.png"
+    name.write_bytes(small.read_bytes())
+    put(desk, worker, name)
+    color(desk, worker, n=1)
+    shown = "".join(render(desk).values())
+    assert "<b>" not in shown
+    assert "&lt;b&gt;&amp;" in shown
