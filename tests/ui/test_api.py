@@ -20,7 +20,7 @@ from skimage import data
 from skimage.color import rgb2lab
 
 from colorflow.photo import read_photo, read_provenance
-from tests.quiz.album import save_album, stored_answers
+from tests.quiz.album import save_album
 from tests.small_weights import save_small_weights
 from tests.ui.bad_inputs import BAD_INPUTS, OPTIONS, BadInput
 from tests.ui.page_process import PATIENCE, ROOT, WAITING, Page, running_page
@@ -96,10 +96,6 @@ def refusal(client: Client, *arguments: Any, **named: Any) -> str:
     return said
 
 
-def rows(server: Page) -> list[dict[str, Any]]:
-    return stored_answers(server.temporary.parent / "quiz.sqlite")
-
-
 # as documented
 
 
@@ -114,8 +110,7 @@ def test_the_examples_in_python_run(server: Page, folder: Path, tmp_path: Path) 
         assert provenance.seed == 8
     digits = r"\d\.\d\d bits per dimension, model [0-9a-f]{16}"
     assert re.fullmatch(rf"colored-0\.jpg: 100%, {digits}", said[1])
-    assert re.fullmatch(r"Right!|No, it is number [012]\.", said[3])
-    assert said[4] == "n: expected a whole number from 1 to 8, got 99."
+    assert said[3] == "n: expected a whole number from 1 to 8, got 99."
     lab = rgb2lab(read_photo(tmp_path / "hinted.png").pixels)
     for row, column, sign in ((20, 200, (-1, -1)), (300, 220, (1, 1))):
         assert (np.sign(lab[row, column, 1:]) == sign).all()
@@ -127,8 +122,6 @@ def test_the_examples_with_curl_run(server: Page, folder: Path, tmp_path: Path) 
     run_example(["bash", "-eu"], server, blocks("sh"), tmp_path)
     for name in ("photo_a.jpg", "photo_b.jpg", "hinted.png"):
         assert read_photo(tmp_path / name).pixels.shape == (512, 512, 3), name
-    assert read_photo(tmp_path / "sheet.png").width > 0
-    assert '"truth": ' in (tmp_path / "answer.txt").read_text()
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine")
@@ -161,12 +154,9 @@ def test_the_examples_with_a_password_run(folder: Path, tmp_path: Path) -> None:
         foreign = {**cookie, "Origin": "http://127.0.0.1:3000"}
         for method, path, headers, expected in (
             ("GET", "config", {}, 401),
-            ("GET", "gradio_api/heartbeat/abc", {}, 401),
-            ("GET", "gradio_api/heartbeat/abc", cookie, 200),
-            ("GET", "logout", cookie, 404),
-            ("POST", "logout", foreign, 403),
+            ("GET", "config", foreign, 403),
             ("GET", "gradio_api/info", cookie, 200),
-            ("POST", "logout", cookie, 302),
+            ("GET", "logout", cookie, 302),
             ("GET", "gradio_api/info", cookie, 401),
         ):
             assert status(page, method, path, headers=headers) == expected, (method, path)
