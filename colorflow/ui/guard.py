@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -27,6 +28,7 @@ from colorflow.ui.storage import DiskQuota
 MAX_BODY_BYTES = 2**20
 """Of a request that uploads nothing; 1,000 files of an upload are named in half of it."""
 _PREFIX = "/gradio_api"
+_EVENTS = (f"{_PREFIX}/queue/join", f"{_PREFIX}/call/")
 _NAMES = ("session_hash", "upload_id")
 """What a client may name itself in the address of a request."""
 _CLOSED = "There is nothing at this address; docs/api.md shows what programs may ask for."
@@ -41,6 +43,10 @@ _NO_UPLOAD = (
 )
 _UNFIT = {"__type__": "validate", "is_valid": False, "message": _NO_UPLOAD}
 """As Gradio answers what a validator refuses, so that its client shows the sentence."""
+MOST_SESSIONS, SESSION_SECONDS = 1000, 600.0
+"""Sessions that ask for something within so many seconds: Gradio 6.31 keeps messages for 2,000, and
+its queue stops for everybody where it has forgotten one that still waits."""
+_MANY_SESSIONS = "Too many visitors have come in the last ten minutes; try again later."
 _NO_LENGTH = "An upload has to say its size (Content-Length)."
 
 
@@ -62,6 +68,7 @@ class Guard:
     ) -> None:
         self._app, self._hosts, self._quota = app, hosts, quota
         self._routes = open_routes(files, calls)
+        self._sessions: dict[object, float] = {}
         self._folders = tuple(f"{one}{os.sep}" for one in (files, files.resolve()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -120,11 +127,21 @@ class Guard:
         session = asked.get("session_hash") if isinstance(asked, dict) else None
         if session is not None and not is_id(session):  # an empty one would stop Gradio's queue
             raise HTTPException(400, _BAD_NAME)
+        if request.scope["path"].startswith(_EVENTS):
+            self._count(object() if session is None else session)  # a call without one is a new one
         if not all(
             one.startswith(self._folders) for one in _paths_in(asked)
         ):  # Gradio looks closer
             raise HTTPException(422, [_UNFIT])  # type: ignore[arg-type]
         return bytes(body)
+
+    def _count(self, session: object) -> None:
+        """Count a session that asks for something, or refuse it."""
+        now = time.monotonic()
+        recent = {one: at for one, at in self._sessions.items() if now - at < SESSION_SECONDS}
+        if session not in recent and len(recent) >= MOST_SESSIONS:
+            raise HTTPException(503, _MANY_SESSIONS)
+        self._sessions = {**recent, session: now}
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -17,8 +17,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from colorflow.ui import guard
 from colorflow.ui.access import LONGEST_ID, Hosts, open_routes
-from colorflow.ui.guard import MAX_BODY_BYTES, Guard
+from colorflow.ui.guard import MAX_BODY_BYTES, MOST_SESSIONS, Guard
 from colorflow.ui.storage import FULL, DiskQuota
 from tests.ui.page_process import PATIENCE
 
@@ -253,6 +254,27 @@ async def test_others_are_answered_while_one_waits(files: Path) -> None:
         assert await served.made(await served.call("quick"))
         served.goes_on.set()
         assert await served.made(held)
+
+
+@pytest.mark.anyio
+async def test_many_sessions_do_not_stop_the_queue(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gradio forgets the oldest of 2,000 and fails where that one still waits."""
+
+    async def asked(served: Served, name: str) -> int:
+        body = {"data": [], "fn_index": QUICK, "session_hash": name}
+        return (await served.client.post(f"{API}queue/join", json=body)).status_code
+
+    async with serving(files) as served:
+        held = await served.call("held")
+        codes = [await asked(served, f"s{number}") for number in range(2010)]
+        assert codes == [200] * (MOST_SESSIONS - 1) + [503] * (2011 - MOST_SESSIONS)
+        assert await asked(served, "s0") == 200
+        served.goes_on.set()
+        assert await served.made(held)
+        monkeypatch.setattr(guard, "SESSION_SECONDS", 0.0)
+        assert await served.made(await served.call("quick"))
 
 
 @pytest.mark.anyio
