@@ -52,7 +52,9 @@ const read = () => {
 const update = () => {
     compare();
     if (view() === "frame") read();
-    if (one(".full")) one(".full").hidden = !document.fullscreenEnabled;
+    const full = one(".full");
+    if (full) full.hidden = !document.fullscreenEnabled;
+    full?.setAttribute("aria-label", document.fullscreenElement ? "Exit full screen" : "Full screen");
     if (acted) one(`[data-act="${acted}"]`)?.focus({ preventScroll: true });
     acted = null;
 };
@@ -94,7 +96,7 @@ element.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (button?.matches(".full")) {
         if (document.fullscreenElement) document.exitFullscreen();
-        else one(".stage-frame").requestFullscreen();
+        else element.requestFullscreen(); // which stays when other pictures come
     } else if (button?.dataset.act) {
         const { act, index } = button.dataset;
         acted = act;
@@ -124,5 +126,6 @@ element.addEventListener("input", (event) => {
     at = event.target.value;
     compare();
 });
+element.addEventListener("fullscreenchange", update);
 watch("value", update);
 update();

@@ -17,14 +17,25 @@ from tests.ui.visitor import Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.long]
 
-_LAST = ("Clear", "Remove", "Cancel", "Delete", "Take ", "Upload", "Drop")
+_LAST = (
+    "Clear",
+    "Remove",
+    "Cancel",
+    "Delete",
+    "Upload",
+    "Drop",
+    "remove",
+    "cancel",
+    "delete",
+    "unrefer",
+)
 """How labels of buttons begin that are pressed last: others go with what these take away."""
 _NOT_HERE = {"quiz-folder", "treat-all"}
 """The quiz's folder is on pages with few photos; the other one comes with two photos in color."""
 _NAMES = """
 all => all.map(one => {
-    const label = one.getAttribute("aria-label") || one.getAttribute("title") || one.innerText;
-    const place = one.dataset.choice ?? one.dataset.index ?? "";
+    const label = one.dataset.act || one.getAttribute("aria-label") || one.getAttribute("title") || one.innerText;
+    const place = one.dataset.choice ?? "";
     const component = one.closest("[id]:not([id^=html-])")?.id ?? "";
     return component + "|" + label.trim().split("\\n")[0] + place;
 })
@@ -60,6 +71,8 @@ class Presser(Visitor):
     def succeed(self, after: str) -> None:
         """Wait for the answer, and for what follows from it; an error fails the test."""
         self.settle()
+        if after.endswith("remove"):  # pictures on their way are gone then
+            self.faults = [one for one in self.faults if "403 (Forbidden)" not in one]
         toasts = self.one("[data-testid=toast-body]").all_inner_texts()
         assert (toasts, self.faults) == ([], []), f"after {after}"
 
@@ -128,6 +141,8 @@ def test_every_button_of_every_tab(
     visitor.open_tool("hints")
     visitor.one(".stage").click(position={"x": 30, "y": 30})
     visitor.succeed("point")
+    # Closing a tool would hide its buttons.
+    visitor.pressed |= set(visitor.one(".label-wrap.open").evaluate_all(_NAMES))
     visitor.press_all("Colorize")
     visitor.press_all("Quiz")
     visitor.page.get_by_label("Test", exact=True).check()

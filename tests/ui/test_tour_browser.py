@@ -241,7 +241,7 @@ def test_cancel_ends_the_work_and_who_stays_has_lost_nothing(
     visitor.put(path)
     visitor.color()
     (server.temporary / HOLD).touch()
-    visitor.one("#view").get_by_text("Single samples").click()
+    visitor.one("#view").get_by_text("Single samples", exact=True).click()
     visitor.one("#go").click()
     visitor.one("#status [data-act=cancel]").click()
     visitor.expect_text("#status", "Cancelled")
