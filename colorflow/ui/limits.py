@@ -21,8 +21,11 @@ from colorflow.photo import DEFAULT_MAX_PIXELS
 from colorflow.ui.storage import DiskQuota
 
 WORKED_ON = 2
-"""Handlers of `WORK_QUEUE` that compute at the same time."""
-WORK_QUEUE: dict[str, Any] = {"concurrency_id": "work", "concurrency_limit": WORKED_ON}
+"""Photos that are worked on at the same time."""
+AT_WORK = 8
+"""Handlers of `WORK_QUEUE` that have begun; those that read a file, which may take long, or wait
+for room let the others compute (`MemoryBudget.computing`)."""
+WORK_QUEUE: dict[str, Any] = {"concurrency_id": "work", "concurrency_limit": AT_WORK}
 """Options of every event whose handler works on photos or files: they share one queue."""
 LONG_QUEUE: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 1}
 """The same for handlers that take minutes: one at a time, of all visitors together."""
@@ -66,7 +69,7 @@ class MemoryBudget:
         self.disk = disk or DiskQuota()
         self._large, self._small = _Share(pixels), _Share(pixels // 3)
         self._changed = threading.Condition()
-        self._is_closed = False
+        self._computing, self._is_closed = 0, False
 
     @contextmanager
     def reserve(self, pixels: int) -> Iterator[None]:
@@ -93,6 +96,23 @@ class MemoryBudget:
         finally:
             with self._changed:
                 share.left += taken
+                self._changed.notify_all()
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Wait until fewer than `WORKED_ON` others compute, and compute within the context.
+
+        Raises:
+            ColorflowError: the page ends.
+        """
+        with self._changed:
+            self._wait(lambda: self._computing < WORKED_ON)
+            self._computing += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._computing -= 1
                 self._changed.notify_all()
 
     def close(self) -> None:

@@ -59,7 +59,7 @@ class PhotoFile:
 
 @contextmanager
 def opened(path: Path, budget: MemoryBudget, pixels: int = 0) -> Iterator[Photo]:
-    """Read a photo in a child with limits, and hold room for its pixels.
+    """Read a photo in a child with limits, and hold room for its pixels and its work.
 
     Args:
         path: the file.
@@ -71,7 +71,9 @@ def opened(path: Path, budget: MemoryBudget, pixels: int = 0) -> Iterator[Photo]
     """
     own = count_pixels(path, max_pixels=budget.pixels, isolated=True)
     with budget.reserve(max(own, pixels, _LEAST_PIXELS)):
-        yield read_photo(path, max_pixels=budget.pixels, isolated=True)
+        photo = read_photo(path, max_pixels=budget.pixels, isolated=True)
+        with budget.computing():
+            yield photo
 
 
 def open_photo(upload: Path, parent: Path, budget: MemoryBudget) -> PhotoFile:

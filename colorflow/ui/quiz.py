@@ -166,7 +166,8 @@ class QuizTab:
 
     def go_on(self, game: Game, _: object, mode: str, k: int) -> Updates:
         """Show the trial that waits for an answer, or the next one."""
-        with self._space.budget.reserve(_ROUND_PIXELS):
+        budget = self._space.budget
+        with budget.reserve(_ROUND_PIXELS), budget.computing():
             trial = game.trial(_MODES[mode], k)
         where = f"{game.tested + 1} of {TRIALS}: which one is the photo?"
         return {

@@ -34,7 +34,8 @@ _NOT_HERE = {"quiz-folder", "treat-all"}
 """The quiz's folder is on pages with few photos; the other one comes with two photos in color."""
 _NAMES = """
 all => all.map(one => {
-    const label = one.dataset.act || one.getAttribute("aria-label") || one.getAttribute("title") || one.innerText;
+    const said = one.getAttribute("aria-label") || one.getAttribute("title");
+    const label = one.dataset.act || said || one.innerText;
     const place = one.dataset.choice ?? "";
     const component = one.closest("[id]:not([id^=html-])")?.id ?? "";
     return component + "|" + label.trim().split("\\n")[0] + place;
