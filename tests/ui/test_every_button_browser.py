@@ -108,7 +108,9 @@ class Presser(Visitor):
 
 def _turn(label: str) -> int:
     """When a button is pressed: what leaves full screen at once, what takes others away last."""
-    return 0 if label.startswith("Exit") else 2 if label.startswith(_LAST) else 1
+    if label.startswith("Exit"):
+        return 0
+    return 3 if label == "remove" else 2 if label.startswith(_LAST) else 1
 
 
 def test_every_button_of_every_tab(
