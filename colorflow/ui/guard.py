@@ -17,7 +17,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from colorflow.errors import ColorflowError
@@ -39,6 +39,8 @@ _NO_UPLOAD = (
     "Expected a file that was uploaded in the last hour; docs/api.md shows how. This page fetches "
     "nothing from other addresses."
 )
+_UNFIT = {"__type__": "validate", "is_valid": False, "message": _NO_UPLOAD}
+"""As Gradio answers what a validator refuses, so that its client shows the sentence."""
 _NO_LENGTH = "An upload has to say its size (Content-Length)."
 
 
@@ -121,7 +123,7 @@ class Guard:
         if not all(
             one.startswith(self._folders) for one in _paths_in(asked)
         ):  # Gradio looks closer
-            raise HTTPException(422, _NO_UPLOAD)
+            raise HTTPException(422, [_UNFIT])  # type: ignore[arg-type]
         return bytes(body)
 
 
@@ -151,8 +153,10 @@ def _paths_in(asked: Any) -> Iterator[str]:
 async def _answer(request: Request, send: Send, refusal: HTTPException) -> None:
     """Answer in the way of the request: Gradio's script and client look for `detail` in JSON."""
     said, status = refusal.detail, refusal.status_code
-    is_json = request.headers.get("content-type", "").startswith("application/json")
-    answer = JSONResponse({"detail": said}, status) if is_json else PlainTextResponse(said, status)
+    if request.headers.get("content-type", "").startswith("application/json"):
+        answer: Response = JSONResponse({"detail": said}, status)
+    else:
+        answer = PlainTextResponse(f"{said}", status)
     await answer(request.scope, request.receive, send)
 
 

@@ -24,27 +24,15 @@ if TYPE_CHECKING:
 
 SIDE = 480
 """Longest side of the pictures of the photo, in pixels."""
-STEPS = 9
-"""Pictures of a walk, with both ends."""
-_PACE = 900
-"""Milliseconds a picture."""
-_GRAY, _PER_STD = 128, 42
-"""A latent of 0 is gray; 3 standard deviations are black or white."""
+STEPS = 9  # pictures of a walk, with both ends
+_GRAY, _PER_STD = 128, 42  # a latent of 0 is gray; 3 standard deviations are black or white
 _HEADING = """
 <h2>How a gray photo gets its colors</h2>
 <p>colorflow has learned a chain of steps that can be walked both ways. One way it turns the colors
 of a photo into noise, and nothing is lost. The other way it turns noise into colors; the gray photo
-steers each step. So new noise gives new colors, which is why there are always several.</p>
+steers each step. So new noise gives new colors, which is why there are always several, and halfway
+between two noises there is another coloring. Move the sliders, or press Play.</p>
 """
-_LEVELS = """
-<h2>From noise to picture</h2>
-<p>The flow works on a small grid, coarse levels first. Move the slider, or press Play.</p>
-"""
-_WALK = """
-<h2>From one coloring to another</h2>
-<p>Halfway between two noises there is noise again, and so a coloring.</p>
-"""
-_BEGIN = "Nothing is decided yet: there is the gray photo."
 _LEVEL = (
     "{0} × {0} patches: noise decides how the colors of the level before differ within each patch; "
     "their mean stays as it was."
@@ -62,16 +50,13 @@ class HowTab:
 
     def __init__(self, colorizer: Colorizer, budget: MemoryBudget, sample: Path) -> None:
         self._colorizer, self._budget, self._sample = colorizer, budget, sample
-        self.shown = gr.State((None, 0))
-        """The photo's file and the seed of the noise."""
+        self.shown = gr.State((None, 0))  # the photo's file, and the seed of the noise
         gr.HTML(_HEADING, elem_id="how-heading")
         self.other = gr.Button("Other noise", elem_id="how-other")
         self.status = status_line("", "how-status")
         script = Path(__file__).with_name("player.js").read_text(encoding="utf-8")
         options: dict[str, Any] = {"js_on_load": script, "apply_default_css": False}
-        gr.HTML(_LEVELS, elem_id="how-levels-heading")
         self.levels = gr.HTML("", elem_id="how-levels", **options)
-        gr.HTML(_WALK, elem_id="how-walk-heading")
         self.walk = gr.HTML("", elem_id="how-walk", **options)
 
     def connect(self, tab: gr.Tab, photo_of: Callable[[gr.Request], Path | None]) -> None:
@@ -103,22 +88,22 @@ class HowTab:
         except FAILURES as error:
             return {self.status: problem(error)}
         whose = "This is an example" if path == self._sample else "This is your photo"
-        said = line(f"{whose}; the noise is that of seed {seed}.")
-        return {self.shown: (path, seed), self.status: said, self.levels: levels, self.walk: walk}
+        shown = {self.shown: (path, seed), self.levels: levels, self.walk: walk}
+        return {**shown, self.status: line(f"{whose}; the noise is that of seed {seed}.")}
 
     def _levels(self, photo: Photo, seed: int) -> str:
-        frames = [(NO_CHROMA, _BEGIN, "")]
+        frames = [(NO_CHROMA, "Nothing is decided yet: there is the gray photo.", "")]
         outputs = self._colorizer.decode_by_level(photo, seed)
         for side, output in zip(self._colorizer.levels, outputs, strict=True):
             noise = _image(noise_picture(output.latents), "how-small", "Noise of this level")
             frames.append((output.ab, _LEVEL.format(side), noise))
-        return _player(photo, frames, "Step")
+        return _player(photo, frames, "From noise to picture", "Step")
 
     def _walk(self, photo: Photo, seed: int) -> str:
         way = enumerate(self._colorizer.interpolate(photo, seed, seed + 1, STEPS))
         text = "{:.0%} of the way from seed {} to seed {}."
         frames = [(ab, text.format(i / (STEPS - 1), seed, seed + 1), "") for i, ab in way]
-        return _player(photo, frames, "Way")
+        return _player(photo, frames, "From one coloring to another", "Way")
 
 
 def noise_picture(latents: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -137,13 +122,14 @@ def _image(pixels: NDArray[np.uint8], kind: str, alt: str) -> str:
 
 
 def _player(
-    photo: Photo, frames: Sequence[tuple[NDArray[np.float32], str, str]], label: str
+    photo: Photo, frames: Sequence[tuple[NDArray[np.float32], str, str]], title: str, label: str
 ) -> str:
     """HTML of a photo in several colors, with a slider and Play, for player.js.
 
     Args:
         photo: the photo.
         frames: chroma (2, h, w), a sentence, and what is beside the photo, as HTML.
+        title: above it.
         label: of the slider.
     """
     lightness = LightnessRows(photo.pixels)
@@ -154,9 +140,9 @@ def _player(
         for index, (ab, text, beside) in enumerate(frames)
     )
     return (
-        f'<div class="player" style="--ratio:{photo.width / photo.height:.4f}">'
+        f'<h2>{title}</h2><div class="player" style="--ratio:{photo.width / photo.height:.4f}">'
         '<div class="player-controls"><button type="button" data-play>Play</button>'
         f'<label><span>{label}</span><input type="range" min="0" max="{len(frames) - 1}" step="1" '
-        f'value="0" data-pace="{_PACE}" aria-valuetext="{frames[0][1]}"></label></div>'
+        f'value="0" data-pace="900" aria-valuetext="{frames[0][1]}"></label></div>'
         f"{figures}</div>"
     )

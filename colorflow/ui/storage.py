@@ -132,8 +132,11 @@ class DiskQuota:
                 self._arriving -= size
                 self._stored += arrived  # until the folder is measured again
 
-    def check(self) -> None:
+    def check(self, incoming: int = 0) -> None:
         """Refuse what does not fit. Not to be called in an event loop: it may measure the folder.
+
+        Args:
+            incoming: bytes that are about to be stored.
 
         Raises:
             ColorflowError: the files have reached the quota, or the disk is full.
@@ -141,8 +144,9 @@ class DiskQuota:
         if self._folder is None:
             return
         self._measure(self._folder)
-        free = shutil.disk_usage(self._folder).free - self._arriving
-        if free < _MIN_FREE_BYTES or self._stored + self._arriving > self._max_bytes:
+        incoming += self._arriving
+        free = shutil.disk_usage(self._folder).free - incoming
+        if free < _MIN_FREE_BYTES or self._stored + incoming > self._max_bytes:
             raise ColorflowError(FULL)
 
     def _measure(self, folder: Path) -> None:

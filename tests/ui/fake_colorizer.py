@@ -289,7 +289,11 @@ if __name__ == "__main__":
         colorizer.Colorizer = FakeColorizer  # type: ignore[assignment, misc]
     enlarger.Enlarger = SmallEnlarger  # type: ignore[misc]
     repairer.Repairer = SmallRepairer  # type: ignore[misc]
-    server.KEEP_SECONDS = float(os.environ.get("KEEP_SECONDS", server.KEEP_SECONDS))
+    if "KEEP_SECONDS" in os.environ:
+        from colorflow.ui import panes, quiz
+
+        for module in (panes, quiz, server):
+            module.KEEP_SECONDS = float(os.environ["KEEP_SECONDS"])  # type: ignore[attr-defined]
     if "QUIZ_TRIALS" in os.environ:
         from colorflow.ui import quiz  # imports Gradio, which then chooses its folder
 

@@ -13,13 +13,12 @@ from urllib.parse import unquote
 import cv2
 import numpy as np
 import pytest
-from gradio_client import Client
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from colorflow.quiz.trials import MARGIN, MIN_PICTURES
 from tests.quiz.album import save_album, stored_answers
-from tests.ui.page_process import WAITING, Page, running_page
+from tests.ui.page_process import Page, running_page
 from tests.ui.visitor import Visitor
 
 TRIALS = 5
@@ -131,7 +130,7 @@ def test_rounds_with_the_score_right(browser: Browser, server: Page, tmp_path: P
     assert [row["chosen"] == row["truth"] for row in new] == [False, True]
     assert len({row["player"] for row in new}) == 1
 
-    player.page.get_by_role("tab", name="Results").click()
+    player.one("#quiz-results-part > button").click()
     own = r"\s*1 of 2 \(50 %\)\s*9 to 91 %\s*67 %" if not before else ""
     expect(player.one("#quiz-results tbody tr").first).to_have_text(re.compile(rf"3\s*You{own}"))
     assert player.width_of_content() == 390
@@ -186,8 +185,8 @@ def test_nothing_that_is_sent_tells(browser: Browser, server: Page) -> None:
 
     config = player.page.request.get(f"{server.address}config", max_retries=2).text()
     info = player.page.request.get(f"{server.address}gradio_api/info", max_retries=2).json()
-    documented = {"/colorize", "/hints", "/quiz_round", "/quiz_answer"}
-    assert (set(info["named_endpoints"]), info["unnamed_endpoints"]) == (documented, {})
+    assert not [name for name in info["named_endpoints"] if "quiz" in name]
+    assert info["unnamed_endpoints"] == {}
     token = player.one("#quiz-stage [data-token]").get_attribute("data-token")
     assert token
     assert token not in config
@@ -221,10 +220,10 @@ def test_a_test_goes_on_until_its_end(browser: Browser, server: Page) -> None:
 
 
 def test_visitors_are_told_apart_by_their_address(browser: Browser, server: Page) -> None:
-    """On the page and through the interface for programs; a proxy of this machine says it."""
+    """A proxy of this machine says it."""
     names = []
     player = Player(browser, server)
-    for address in ("203.0.113.1", "203.0.113.2"):
+    for address in ("203.0.113.1", "203.0.113.2", "203.0.113.1"):
         player.page.set_extra_http_headers({"X-Forwarded-For": address})
         player.page.reload()
         player.page.get_by_role("tab", name="Quiz").click()
@@ -232,17 +231,8 @@ def test_visitors_are_told_apart_by_their_address(browser: Browser, server: Page
         player.choose(0)
         player.verdict()
         names.append(rows(server)[-1]["player"])
-        program = Client(
-            server.address,
-            httpx_kwargs=WAITING,
-            verbose=False,
-            headers={"X-Forwarded-For": address},
-        )
-        _, asked = program.predict(pictures=2, api_name="/quiz_round")
-        program.predict(round=asked["round"], chosen=0, api_name="/quiz_answer")
-        names.append(rows(server)[-1]["player"])
     player.close()
-    assert names[0] == names[1] != names[2] == names[3]
+    assert names[0] == names[2] != names[1]
 
 
 @pytest.mark.long
@@ -253,6 +243,7 @@ def test_own_photos_on_a_page_that_has_few(browser: Browser, tmp_path: Path) -> 
     own = save_album(tmp_path / "album", 5)[3:]
     with running_page(tmp_path / "temporary", *arguments) as page:
         player = Player(browser, page, 390)
+        player.one("#quiz-own > button").click()
         player.one("#quiz-upload input[type=file]").set_input_files(own)
         player.expect_text("#quiz-about-own", "2 of 2 files are color photos.")
         assert player.width_of_content() == 390

@@ -98,8 +98,8 @@ def test_a_full_queue_is_told_and_the_others_are_answered(
     with pytest.raises(QueueError, match="Queue is full! Please try again"):
         clients[0].predict(handle_file(photo), 3, api_name="/colorize")
     answer = httpx.post(
-        f"{held.address}gradio_api/call/hints",
-        json={"data": [None, [], 1, 0, "same", False]},
+        f"{held.address}gradio_api/call/colorize",
+        json={"data": [None, 1, 1, 0, "same", False, []]},
         trust_env=False,
         timeout=PATIENCE,
     )

@@ -228,6 +228,9 @@ def test_uploads_count_while_they_arrive_and_until_the_folder_is_measured(
 
     monkeypatch.setattr(storage, "size_of", measure)
     quota = DiskQuota(tmp_path, 100, clock=clock)
+    quota.check(50)
+    with pytest.raises(ColorflowError, match=FULL):
+        quota.check(51)
     with quota.arriving(49):
         with pytest.raises(ColorflowError, match=FULL), quota.arriving(2):
             pass
