@@ -20,9 +20,10 @@ from colorflow.errors import ColorflowError
 from colorflow.photo import DEFAULT_MAX_PIXELS
 from colorflow.ui.storage import DiskQuota
 
-WORKED_ON = 2
-"""Handlers of `WORK_QUEUE` that compute at the same time."""
-WORK_QUEUE: dict[str, Any] = {"concurrency_id": "work", "concurrency_limit": WORKED_ON}
+WORKED_ON, BEGUN = 2, 8
+"""Handlers of `WORK_QUEUE` that compute at the same time, and that have begun: those beside them
+read a photo, in a child, or wait for its pixels."""
+WORK_QUEUE: dict[str, Any] = {"concurrency_id": "work", "concurrency_limit": BEGUN}
 """Options of every event whose handler works on photos or files: they share one queue."""
 LONG_QUEUE: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 1}
 """The same for handlers that take minutes: one at a time, of all visitors together."""
@@ -64,6 +65,8 @@ class MemoryBudget:
     def __init__(self, pixels: int = DEFAULT_MAX_PIXELS, disk: DiskQuota | None = None) -> None:
         self.pixels = pixels
         self.disk = disk or DiskQuota()
+        self.computing = threading.Semaphore(WORKED_ON)
+        """Is held by who computes with a photo that was read, but for what takes minutes."""
         self._large, self._small = _Share(pixels), _Share(pixels // 3)
         self._changed = threading.Condition()
         self._is_closed = False

@@ -16,7 +16,7 @@ from skimage import data
 
 from benchmarks.hostile_kinds import jpeg_of_many_scans
 from benchmarks.measuring import family_of
-from colorflow.ui.limits import WORKED_ON
+from colorflow.ui.limits import BEGUN, WORKED_ON
 from colorflow.ui.storage import FILES, VISITORS
 from tests.quiz.album import save_album
 from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
@@ -87,7 +87,7 @@ def test_a_full_queue_is_told_and_the_others_are_answered(
         Client(
             held.address, httpx_kwargs=WAITING, verbose=False, download_files=tmp_path / "downloads"
         )
-        for _ in range(WORKED_ON + 2)
+        for _ in range(BEGUN + 2)
     ]
     running = []
     for one in clients[2:]:  # in turn: the queue has room for one that has not begun
@@ -106,7 +106,7 @@ def test_a_full_queue_is_told_and_the_others_are_answered(
     assert answer.status_code == 503
     assert answer.json()["detail"].startswith("Queue is full.")
     (held.temporary / HOLD).unlink()
-    assert [len(one.result(PATIENCE)[0]) for one in running] == WORKED_ON * [1]
+    assert [len(one.result(PATIENCE)[0]) for one in running] == BEGUN * [1]
     assert len(waiting.result(PATIENCE)[0]) == 2
     assert len(clients[0].predict(handle_file(photo), 3, api_name="/colorize")[0]) == 3
 
