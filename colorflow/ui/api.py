@@ -25,7 +25,7 @@ from colorflow.errors import BatchError, ColorflowError
 from colorflow.limits import LARGEST_SEED, SCALES
 from colorflow.photo import Photo
 from colorflow.ui.hints import Hints, check_points
-from colorflow.ui.limits import WORK_QUEUE
+from colorflow.ui.limits import LONG_QUEUE, WORK_QUEUE
 from colorflow.ui.photos import new_folder, opened
 from colorflow.ui.status import sentence
 from colorflow.ui.storage import API_PREFIX, VISITORS
@@ -79,8 +79,8 @@ class Api:
 
     def __init__(self, worker: DeskWorker, files: Path) -> None:
         self._worker, self._files = worker, files
-        for name in ENDPOINTS:
-            api(getattr(self, name), api_name=name, **WORK_QUEUE)
+        for name, queue in zip(ENDPOINTS, (WORK_QUEUE, LONG_QUEUE), strict=True):
+            api(getattr(self, name), api_name=name, **queue)
 
     @_in_sentences
     def colorize(

@@ -20,12 +20,10 @@ from colorflow.errors import ColorflowError
 from colorflow.photo import DEFAULT_MAX_PIXELS
 from colorflow.ui.storage import DiskQuota
 
-WORKED_ON = 2
-"""Photos that are worked on at the same time."""
-AT_WORK = 8
-"""Handlers of `WORK_QUEUE` that have begun; those that read a file, which may take long, or wait
-for room let the others compute (`MemoryBudget.computing`)."""
-WORK_QUEUE: dict[str, Any] = {"concurrency_id": "work", "concurrency_limit": AT_WORK}
+WORKED_ON, BEGUN = 2, 8
+"""Handlers of `WORK_QUEUE` that compute at the same time, and that have begun: those beside them
+read a photo, in a child, or wait for its pixels."""
+WORK_QUEUE: dict[str, Any] = {"concurrency_id": "work", "concurrency_limit": BEGUN}
 """Options of every event whose handler works on photos or files: they share one queue."""
 LONG_QUEUE: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 1}
 """The same for handlers that take minutes: one at a time, of all visitors together."""
@@ -67,9 +65,11 @@ class MemoryBudget:
     def __init__(self, pixels: int = DEFAULT_MAX_PIXELS, disk: DiskQuota | None = None) -> None:
         self.pixels = pixels
         self.disk = disk or DiskQuota()
+        self.computing = threading.Semaphore(WORKED_ON)
+        """Is held by who computes with a photo that was read, but for what takes minutes."""
         self._large, self._small = _Share(pixels), _Share(pixels // 3)
         self._changed = threading.Condition()
-        self._computing, self._is_closed = 0, False
+        self._is_closed = False
 
     @contextmanager
     def reserve(self, pixels: int) -> Iterator[None]:
@@ -96,23 +96,6 @@ class MemoryBudget:
         finally:
             with self._changed:
                 share.left += taken
-                self._changed.notify_all()
-
-    @contextmanager
-    def computing(self) -> Iterator[None]:
-        """Wait until fewer than `WORKED_ON` others compute, and compute within the context.
-
-        Raises:
-            ColorflowError: the page ends.
-        """
-        with self._changed:
-            self._wait(lambda: self._computing < WORKED_ON)
-            self._computing += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._computing -= 1
                 self._changed.notify_all()
 
     def close(self) -> None:

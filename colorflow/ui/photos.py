@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -58,13 +58,16 @@ class PhotoFile:
 
 
 @contextmanager
-def opened(path: Path, budget: MemoryBudget, pixels: int = 0) -> Iterator[Photo]:
-    """Read a photo in a child with limits, and hold room for its pixels and its work.
+def opened(
+    path: Path, budget: MemoryBudget, pixels: int = 0, *, for_long: bool = False
+) -> Iterator[Photo]:
+    """Read a photo in a child with limits, and hold room for its pixels.
 
     Args:
         path: the file.
         budget: is reserved for the photo within the context.
         pixels: of what is made of it, if these are more.
+        for_long: whether the context takes minutes, and its queue bounds how many there are.
 
     Raises:
         ColorflowError: it cannot be read, or there is no room.
@@ -72,7 +75,7 @@ def opened(path: Path, budget: MemoryBudget, pixels: int = 0) -> Iterator[Photo]
     own = count_pixels(path, max_pixels=budget.pixels, isolated=True)
     with budget.reserve(max(own, pixels, _LEAST_PIXELS)):
         photo = read_photo(path, max_pixels=budget.pixels, isolated=True)
-        with budget.computing():
+        with nullcontext() if for_long else budget.computing:
             yield photo
 
 

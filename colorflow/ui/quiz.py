@@ -166,8 +166,7 @@ class QuizTab:
 
     def go_on(self, game: Game, _: object, mode: str, k: int) -> Updates:
         """Show the trial that waits for an answer, or the next one."""
-        budget = self._space.budget
-        with budget.reserve(_ROUND_PIXELS), budget.computing():
+        with self._space.budget.reserve(_ROUND_PIXELS):
             trial = game.trial(_MODES[mode], k)
         where = f"{game.tested + 1} of {TRIALS}: which one is the photo?"
         return {

@@ -700,7 +700,7 @@ class DeskWorker:
         """
         stated: Any = None
         size = count_pixels(source, max_pixels=self.budget.pixels, isolated=True)
-        with opened(source, self.budget, scale**2 * size) as photo:
+        with opened(source, self.budget, scale**2 * size, for_long=scale > 1) as photo:
             if scale > 1:
                 assert self.enlarger
                 lightness: Any = yield from self.enlarger.steps(

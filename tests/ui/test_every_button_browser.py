@@ -18,24 +18,16 @@ from tests.ui.visitor import Visitor
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.long]
 
 _LAST = (
-    "Clear",
-    "Remove",
-    "Cancel",
-    "Delete",
-    "Upload",
-    "Drop",
-    "remove",
-    "cancel",
-    "delete",
-    "unrefer",
+    *("Clear", "Remove", "Cancel", "Delete", "Upload", "Drop"),
+    *("remove", "cancel", "delete", "unrefer"),
 )
 """How labels of buttons begin that are pressed last: others go with what these take away."""
 _NOT_HERE = {"quiz-folder", "treat-all"}
 """The quiz's folder is on pages with few photos; the other one comes with two photos in color."""
 _NAMES = """
 all => all.map(one => {
-    const said = one.getAttribute("aria-label") || one.getAttribute("title");
-    const label = one.dataset.act || said || one.innerText;
+    const own = one.dataset.act || one.getAttribute("aria-label");
+    const label = own || one.getAttribute("title") || one.innerText;
     const place = one.dataset.choice ?? "";
     const component = one.closest("[id]:not([id^=html-])")?.id ?? "";
     return component + "|" + label.trim().split("\\n")[0] + place;

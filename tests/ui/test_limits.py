@@ -7,8 +7,7 @@ import threading
 import pytest
 
 from colorflow.errors import ColorflowError
-from colorflow.ui.limits import WORKED_ON, MemoryBudget
-from tests.ui.page_process import PATIENCE, wait_until
+from colorflow.ui.limits import MemoryBudget
 
 LONG = 30.0
 
@@ -98,31 +97,4 @@ def test_pixels_are_given_back_after_an_error() -> None:
     with pytest.raises(KeyError), budget.reserve(100):
         raise KeyError
     with budget.reserve(100):
-        pass
-
-
-def test_two_compute_at_a_time_and_a_page_that_ends_lets_nobody_wait() -> None:
-    budget, inside, most = MemoryBudget(), [], []
-    lock, go_on = threading.Lock(), threading.Event()
-
-    def work() -> None:
-        with budget.computing():
-            with lock:
-                inside.append(1)
-                most.append(len(inside))
-            go_on.wait(PATIENCE)
-            with lock:
-                inside.pop()
-
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for one in threads:
-        one.start()
-    wait_until(lambda: len(inside) == WORKED_ON)
-    go_on.set()
-    for one in threads:
-        one.join(PATIENCE)
-    assert len(most) == 6
-    assert max(most) == WORKED_ON
-    budget.close()
-    with pytest.raises(ColorflowError, match="being ended"), budget.computing():
         pass

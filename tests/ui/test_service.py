@@ -16,7 +16,7 @@ from skimage import data
 
 from benchmarks.hostile_kinds import jpeg_of_many_scans
 from benchmarks.measuring import family_of
-from colorflow.ui.limits import AT_WORK, WORKED_ON
+from colorflow.ui.limits import BEGUN, WORKED_ON
 from colorflow.ui.storage import FILES, VISITORS
 from tests.quiz.album import save_album
 from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
@@ -87,7 +87,7 @@ def test_a_full_queue_is_told_and_the_others_are_answered(
         Client(
             held.address, httpx_kwargs=WAITING, verbose=False, download_files=tmp_path / "downloads"
         )
-        for _ in range(AT_WORK + 2)
+        for _ in range(BEGUN + 2)
     ]
     running = []
     for one in clients[2:]:  # in turn: the queue has room for one that has not begun
@@ -98,15 +98,15 @@ def test_a_full_queue_is_told_and_the_others_are_answered(
     with pytest.raises(QueueError, match="Queue is full! Please try again"):
         clients[0].predict(handle_file(photo), 3, api_name="/colorize")
     answer = httpx.post(
-        f"{held.address}gradio_api/call/enlarge",
-        json={"data": [None, 2, "same", False]},
+        f"{held.address}gradio_api/call/colorize",
+        json={"data": [None, 1, 1, 0, "same", False, []]},
         trust_env=False,
         timeout=PATIENCE,
     )
     assert answer.status_code == 503
     assert answer.json()["detail"].startswith("Queue is full.")
     (held.temporary / HOLD).unlink()
-    assert [len(one.result(PATIENCE)[0]) for one in running] == AT_WORK * [1]
+    assert [len(one.result(PATIENCE)[0]) for one in running] == BEGUN * [1]
     assert len(waiting.result(PATIENCE)[0]) == 2
     assert len(clients[0].predict(handle_file(photo), 3, api_name="/colorize")[0]) == 3
 
