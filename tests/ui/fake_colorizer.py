@@ -290,9 +290,9 @@ if __name__ == "__main__":
     enlarger.Enlarger = SmallEnlarger  # type: ignore[misc]
     repairer.Repairer = SmallRepairer  # type: ignore[misc]
     if "KEEP_SECONDS" in os.environ:
-        from colorflow.ui import panes, quiz
+        from colorflow.ui import quiz
 
-        for module in (panes, quiz, server):
+        for module in (quiz, server):
             module.KEEP_SECONDS = float(os.environ["KEEP_SECONDS"])  # type: ignore[attr-defined]
     if "QUIZ_TRIALS" in os.environ:
         from colorflow.ui import quiz  # imports Gradio, which then chooses its folder
