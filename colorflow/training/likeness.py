@@ -139,11 +139,11 @@ class PairPack(PixelPack):
             same_split = np.flatnonzero(self._dev == self._dev[photo])
             other = int(rng.choice(same_split))
         return [
-            self._view(photo, rng, old=view != WHOLE.index("whole")),
-            self._view(other, rng, old=False),
+            self._seen(photo, rng, old=view != WHOLE.index("whole")),
+            self._seen(other, rng, old=False),
         ]
 
-    def _view(self, photo: int, rng: np.random.Generator, *, old: bool) -> tuple[Array, Array]:
+    def _seen(self, photo: int, rng: np.random.Generator, *, old: bool) -> tuple[Array, Array]:
         box, mirrored = random_box(rng, rng.uniform(LEAST_AREA, 1)), rng.random() < 0.5
         lightness = self._arrays["lightness"][photo].astype(np.float32) / L_STEPS
         chroma = self._arrays["ab"][photo].astype(np.float32).transpose(1, 2, 0)
