@@ -1,4 +1,4 @@
-"""The tab that carries the colors of one photo over to another."""
+"""The tab that gives what looks alike in two photos the colors of the second."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 _WELCOME = """
 <ol>
 <li><h2>Choose your photo</h2>The one without colors.</li>
-<li><h2>Choose one in color</h2>Of a similar scene: the same beach years later, the house as it is
-today, another garden in June.</li>
-<li><h2>Choose how strongly</h2>At strength 0 the second photo changes nothing; at 1 the colors are
-as much like its colors as the shapes allow.</li>
+<li><h2>Choose one in color</h2>That shows the same people, clothes, house or garden. What looks
+alike gets its colors there, wherever it is in the picture; nothing else changes.</li>
+<li><h2>Choose how strongly</h2>At strength 0 the second photo changes nothing; at 1 what looks
+alike has its colors.</li>
 </ol>
 """
 
