@@ -92,6 +92,35 @@ def save_weights(
     write_tensors(path, pyramid, FORMAT, header, dtype)
 
 
+def save_with_head(
+    path: Path, loaded: LoadedWeights, name: str, head: nn.Module, training: dict[str, Any]
+) -> None:
+    """Writes a weights file: a model with another head, all else as it was.
+
+    Args:
+        path: NAME.safetensors.
+        loaded: the model.
+        name: of the head, `skin_head` or `likeness_head`.
+        head: the module.
+        training: of the head, goes into the header under its name.
+
+    Raises:
+        WeightsError: if the file cannot be written.
+    """
+    shape = loaded.pyramid.config.to_dict() | {name: True}
+    pyramid = ChromaPyramid(PyramidConfig.from_dict(shape))
+    state = {f"{name}.{key}": x for key, x in head.state_dict().items()}
+    pyramid.load_state_dict({**loaded.pyramid.state_dict(), **state})
+    save_weights(
+        path,
+        pyramid,
+        loaded.temperatures,
+        {**loaded.training, name: training},
+        interval_factors=loaded.interval_factors,
+        gain=loaded.gain,
+    )
+
+
 def load_weights(path: Path) -> LoadedWeights:
     """Reads a weights file.
 

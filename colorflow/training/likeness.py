@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +34,7 @@ from colorflow.errors import TrainingError
 from colorflow.model.condition import LATE_BLOCKS_INPUT, Condition, Features, coarse_lightness
 from colorflow.model.likeness import CELLS_GRID, LikenessHead
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.weights import FORMAT, check_weights_destination, load_weights, save_weights
+from colorflow.model.weights import FORMAT, check_weights_destination, load_weights, save_with_head
 from colorflow.training.objective import Objective
 from colorflow.training.pixels import (
     L_STEPS,
@@ -292,16 +292,6 @@ def export_likeness(
     loaded, mixture = load_weights(model), _Mixture()
     command = f"colorflow train-likeness PACK -o {run_folder}"
     training = load_best(run_folder, NAME, mixture, command)
-    pyramid = ChromaPyramid(replace(loaded.pyramid.config, likeness_head=True))
-    state = {f"likeness_head.{name}": x for name, x in mixture.head.state_dict().items()}
-    pyramid.load_state_dict({**loaded.pyramid.state_dict(), **state})
-    save_weights(
-        weights,
-        pyramid,
-        loaded.temperatures,
-        {**loaded.training, "likeness_head": training},
-        interval_factors=loaded.interval_factors,
-        gain=loaded.gain,
-    )
+    save_with_head(weights, loaded, "likeness_head", mixture.head, training)
     say(f"likeness head: {training}")
     say(f"{weights}: {weights.stat().st_size / 1e6:.1f} MB")

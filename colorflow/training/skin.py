@@ -8,7 +8,7 @@ alone, half of the time degraded like that of old prints.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -36,7 +36,7 @@ from colorflow.model.weights import (
     load_tensors,
     load_weights,
     read_header,
-    save_weights,
+    save_with_head,
     write_tensors,
 )
 from colorflow.training.objective import Objective
@@ -219,17 +219,7 @@ def export_skin(
         )
     head.fit_tones(tones)
     training |= {"photos_with_skin": len(tones)}
-    pyramid = ChromaPyramid(replace(loaded.pyramid.config, skin_head=True))
-    state = {f"skin_head.{name}": x for name, x in head.state_dict().items()}
-    pyramid.load_state_dict({**loaded.pyramid.state_dict(), **state})
-    save_weights(
-        weights,
-        pyramid,
-        loaded.temperatures,
-        {**loaded.training, "skin_head": training},
-        interval_factors=loaded.interval_factors,
-        gain=loaded.gain,
-    )
+    save_with_head(weights, loaded, "skin_head", head, training)
     say(f"skin head: {training}")
     say(f"{weights}: {weights.stat().st_size / 1e6:.1f} MB")
 
