@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.desk import Desk, WishKind
+from colorflow.ui.limits import MemoryBudget, UploadSpace
 from colorflow.ui.render import render
 from colorflow.ui.work import Options
 from tests.ui.cracked_print import save_scan
@@ -74,12 +76,12 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.fixture
 def tab(tmp_path: Path) -> ColorizeTab:
-    from colorflow.ui.limits import UploadSpace
-
+    space = UploadSpace(tmp_path / "root", budget=MemoryBudget(10**9))
+    space.budget.computing = threading.Semaphore(10**9)  # one thread goes on with all handlers
     with gr.Blocks(analytics_enabled=False):
         return ColorizeTab(
             FakeColorizer(),  # type: ignore[arg-type]
-            UploadSpace(tmp_path / "root"),
+            space,
             SmallEnlarger.load(),
             SmallRepairer.load(),
         )
