@@ -78,7 +78,8 @@ _BYTES = {
     "JPEG2000": (12, 40), "AVIF": (30, 30), "HEIF": (31, 31), "BMP": (13, 13), "PPM": (16, 16),
 }  # fmt: skip
 """Memory that a pixel takes while it is read, its part of the file included: of one channel, and of
-several. It is what honest files take at most, with a tenth more (`benchmarks.reading_needs`)."""
+several. It is what honest files take at most, with a tenth more: `git show
+c495ddd:benchmarks/reading_needs.py` measures it."""
 MOST_BYTES = max(largest for _, largest in _BYTES.values())
 
 _AVIF_BRANDS = {b"avif", b"avis"}

@@ -1,4 +1,4 @@
-"""Damaged pictures of every format: a short form of `benchmarks/fuzz_decode.py`, and its finds."""
+"""Damaged pictures of every format: a short form of `benchmarks/bad_files.py`, and its finds."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import fuzz_decode
+from benchmarks import bad_files
+from benchmarks.bad_files import FIND, READ, REFUSED, Readers, main, outcome_of
 from benchmarks.damaged_files import corpus, damaged
-from benchmarks.fuzz_decode import FIND, READ, REFUSED, Readers, main, outcome_of
 from colorflow.errors import PhotoTooLargeError
 from colorflow.photo import read_photo
 
@@ -38,24 +38,23 @@ def test_damaged_files_are_read_or_refused_and_show_nothing_of_the_memory(
     assert min(statuses.count(READ), statuses.count(REFUSED)) > INPUTS / 10
 
 
-def test_every_file_of_a_folder_is_read_instead(
-    files: dict[str, bytes],
+def test_the_campaign_counts_what_becomes_of_its_inputs(
     readers: Readers,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(fuzz_decode, "Readers", lambda _: nullcontext(readers))
-    (tmp_path / "pictures" / "deep").mkdir(parents=True)
-    (tmp_path / "pictures" / "deep" / "a.PNG").write_bytes(files["PNG"])
-    (tmp_path / "pictures" / "b").write_bytes(b"not a picture")
-    monkeypatch.setattr(sys, "argv", ["fuzz_decode", "--files", str(tmp_path / "pictures")])
+    outcomes = iter([(READ, "", 0.1), (FIND, "a traceback", 2.0), (REFUSED, "", 0.1)])
+    monkeypatch.setattr(bad_files, "Readers", lambda _: nullcontext(readers))
+    monkeypatch.setattr(Readers, "outcome_of", lambda *_: next(outcomes))
+    finds = str(tmp_path / "finds")
+    arguments = ["bad_files", "damaged", "--inputs", "3", "--finds", finds]
+    monkeypatch.setattr(sys, "argv", arguments)
     with pytest.raises(SystemExit) as end:
         main()
-    assert not end.value.code
-    table = capsys.readouterr().out
-    assert "| .png | 1 | 1 | 0 | 0 | 0 | 0 |" in table
-    assert "| no suffix | 1 | 0 | 1 | 0 | 0 | 0 |" in table
+    assert end.value.code
+    assert "| all | 3 | 1 | 1 | 0 | 0 | 1 | 2.0 |" in capsys.readouterr().out
+    assert (tmp_path / "finds" / "1-JPEG-progressive.txt").read_text() == "a traceback\n"
 
 
 # Finds
