@@ -14,11 +14,10 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, Jpeg2KImagePlugin, JpegImagePlugin, TiffImagePlugin
+from PIL import Image, ImageFile, JpegImagePlugin, TiffImagePlugin
 
 from colorflow.errors import UnreadablePhotoError
 from colorflow.files import digest_of_open
-from colorflow.photo.cut import ends_early, lacks_tiles
 from colorflow.photo.exif import DAMAGE
 from colorflow.photo.formats import DEFAULT_MAX_PIXELS, Allow, open_file, open_image, photo_errors
 from colorflow.photo.isolated import IS_POSSIBLE, file_of, read_header_in_child, read_photo_in_child
@@ -133,8 +132,6 @@ def read_open(
     with photo_errors(source):
         image = open_image(file, source, max_pixels, allow, page)
         photo = _photo_of(image, source)
-        if _is_cut(image, file):
-            raise OSError("its data ends too early")
         if page is None and _holds_several(image):
             photo = replace(photo, remarks=(*photo.remarks, _FIRST_OF_SEVERAL))
         return photo
@@ -265,13 +262,6 @@ def _converted(
         converted = apply_profile(values, icc)
         values = values if converted is None else converted  # None: the profile is no use
     return values, alpha
-
-
-def _is_cut(image: ImageFile.ImageFile, file: IO[bytes]) -> bool:
-    """Whether data of a loaded image is missing, which its reader has not told."""
-    if isinstance(image, JpegImagePlugin.JpegImageFile):
-        return ends_early(image, file)
-    return isinstance(image, Jpeg2KImagePlugin.Jpeg2KImageFile) and lacks_tiles(file)
 
 
 def _holds_several(image: ImageFile.ImageFile) -> bool:

@@ -1,8 +1,8 @@
 """TIFF files, read by tifffile with the decoders of imagecodecs.
 
-The libraries return a picture where data is missing. tifffile fills strips that have no place in
-the file with zeros, and JPEG data that is cut off turns gray, so both are checked here. Fax data,
-which has no grays, floats, whose white is not known, and YCbCr other than JPEG's are refused.
+tifffile fills strips that have no place in the file with zeros, so their places are checked here.
+Fax data, which has no grays, floats, whose white is not known, and YCbCr other than JPEG's are
+refused.
 
 Reference: TIFF 6.0.
 """
@@ -18,11 +18,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageFile
 from PIL.ExifTags import Base
-from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import IFDRational
 
 from colorflow.errors import UnreadablePhotoError
-from colorflow.photo.cut import ends_early
 from colorflow.photo.exif import TIFF_DESCRIPTION, Block
 
 if TYPE_CHECKING:
@@ -175,8 +173,6 @@ class TiffFile(ImageFile.ImageFile):
         page, file = self.page, self.fp
         assert file is not None
         _check_pieces(page, file)
-        if page.compression == _JPEG:
-            _check_jpeg(page, file)
         stored = page.asarray(maxworkers=max(1, cv2.getNumThreads()))
         in_planes = page.planarconfig == _SEPARATE and stored.ndim == 3
         return np.moveaxis(stored, 0, -1) if in_planes else stored
@@ -287,25 +283,3 @@ def _check_pieces(page: TiffPage, file: IO[bytes]) -> None:
         end = sys.maxsize  # the size may be wrong: tifffile reads what it needs
     if len(extents) < count or any(0 in one or sum(one) > end for one in extents):
         raise OSError(_TOO_EARLY)
-
-
-def _check_jpeg(page: TiffPage, file: IO[bytes]) -> None:
-    """Check that the JPEG pictures that a page is made of are whole and of the right size.
-
-    Raises:
-        OSError: one of them is not.
-        Exception: whatever Pillow raises on damaged files.
-    """
-    tables = (page.jpegtables or b"").removesuffix(b"\xff\xd9")
-    down, across = page.chunks[:2]
-    heights = down, page.imagelength % down
-    for start, size in zip(page.dataoffsets, page.databytecounts, strict=False):
-        file.seek(start)
-        data = file.read(size)
-        content = io.BytesIO(tables + data[2:] if tables else data)
-        picture = JpegImageFile(content)
-        if picture.width != across or picture.height not in heights:
-            raise OSError("its JPEG data is of another size")
-        picture.load()
-        if ends_early(picture, content):
-            raise OSError(_TOO_EARLY)

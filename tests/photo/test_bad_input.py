@@ -65,33 +65,6 @@ def test_a_large_jpeg_cut_at_pillows_block_size_is_an_error(saved: Saved) -> Non
                 read_photo(saved(content[:cut], "cut.jpg"))
 
 
-def end_of_headers(jpeg: bytes) -> int:
-    return jpeg.index(b"\xff\xda") + 20
-
-
-@pytest.mark.parametrize("kind", JPEGS)
-def test_a_truncated_jpeg_that_was_closed_is_an_error_too(saved: Saved, kind: str) -> None:
-    content = FILES[kind]
-    start, stop = end_of_headers(content), len(content) - 60  # but for the last block
-    for cut in range(start, stop, max(1, (stop - start) // 10)):
-        if 0xFF in content[cut - 3 : cut + 3]:
-            continue  # perhaps between two scans, or within the marker
-        with pytest.raises(UnreadablePhotoError, match="damaged, incomplete, or of a kind"):
-            read_photo(saved(content[:cut] + b"\xff\xd9", "closed.jpg"))
-
-
-@pytest.mark.parametrize("mode", ["RGB", "L"])
-@pytest.mark.parametrize("progressive", [False, True])
-def test_a_jpeg_that_really_ends_in_gray_is_read(
-    picture: Image.Image, saved: Saved, mode: str, progressive: bool
-) -> None:
-    image = picture.convert(mode)
-    image.paste((128, 128, 128) if mode == "RGB" else 128, (0, 24, 96, 64))
-    content = by_pillow(image, "JPEG", progressive=progressive, restart_marker_rows=2)
-    photo = read_photo(saved(content + b"trailing data \xff\xd9", "gray.jpg"))
-    assert photo.pixels[-1, -1].tolist() == np.asarray(image)[-1, -1].tolist()
-
-
 @pytest.mark.parametrize(
     "fault",
     [
