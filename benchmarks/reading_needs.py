@@ -4,7 +4,7 @@
     python -m benchmarks.reading_needs --megapixels 60 tiff   kinds with these words in their name
 
 The limits of the child that reads a file follow from it (`colorflow.photo.formats`,
-`colorflow.photo.answer`). The pictures are scans with much grain, stored without loss or nearly
+`colorflow.photo.isolated`). The pictures are scans with much grain, stored without loss or nearly
 so, which takes most. Each is read under the limits, and again in a process without limits, which
 measures the address space that is mapped at the most, the file's and the result's included. Exits
 with 1 if a file is refused (Linux).
@@ -33,8 +33,8 @@ from benchmarks.measuring import SEED, print_machine, print_table
 from benchmarks.photos import size_of
 from colorflow.errors import PhotoError
 from colorflow.photo import isolated, read_photo, reader
-from colorflow.photo.answer import seconds_for, write_photo
 from colorflow.photo.decode import read_open
+from colorflow.photo.isolated import seconds_for
 
 _GRAIN = 1500
 """Standard deviation, of 65,535."""
@@ -159,7 +159,7 @@ def measure(path: str) -> None:
     answer = os.memfd_create("answer")
     before, busy = _mapped("VmSize"), _busy()
     with open(path, "rb") as file:
-        write_photo(answer, read_open(file, "", 1 << 30, lambda *one: allowed.append(one)))
+        reader.write_photo(answer, read_open(file, "", 1 << 30, lambda *one: allowed.append(one)))
     (pixels, limit), mapped = allowed[-1], _mapped("VmPeak") - before
     took = {"pixels": pixels, "limit": limit, "mapped": mapped, "seconds": _busy() - busy}
     print(json.dumps(took))

@@ -13,7 +13,7 @@ from colorflow.photo.formats import DEFAULT_MAX_PIXELS, KINDS, PHOTO_SUFFIXES, T
 from colorflow.photo.isolated import end_reader, start_reader
 from colorflow.photo.kind import Kind
 from colorflow.photo.metadata import Metadata
-from colorflow.photo.pages import is_own_page, read_pages
+from colorflow.photo.pages import read_pages
 from colorflow.photo.photo import Photo
 from colorflow.photo.provenance import (
     COLORING,
@@ -53,7 +53,6 @@ __all__ = [
     "count_pixels",
     "end_reader",
     "find_photos",
-    "is_own_page",
     "is_own_picture",
     "names_colorflow",
     "photo_from_image",

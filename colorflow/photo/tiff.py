@@ -56,8 +56,8 @@ _ASSOCIATED_ALPHA, _ALPHA = 1, 2
 _MOST_BYTES = 8
 """Of a stored pixel with all extra samples. One strip may hold the whole picture, so that three
 copies of it are in memory: compressed, decompressed, and without its predictor."""
-_REDUCED, _MASK = 1, 4
-"""Bits of NewSubfileType: a smaller version of another picture, or its transparency."""
+_REDUCED = 1
+"""Bit of NewSubfileType: a smaller version of another picture."""
 _XMP = 700
 _TOO_EARLY = "its data ends too early"
 _INCHES = {2: 1.0, 3: 2.54}
@@ -108,11 +108,6 @@ class TiffFile(ImageFile.ImageFile):
     def has_more_pages(self) -> bool:
         """Whether pages follow the first one."""
         return self._tiff.pages.is_multipage
-
-    @property
-    def is_part(self) -> bool:
-        """Whether the page says that it belongs to another: as a smaller version, or as a mask."""
-        return bool(self.page.subfiletype & (_REDUCED | _MASK))
 
     @property
     def bits(self) -> int:
