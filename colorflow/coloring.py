@@ -162,7 +162,7 @@ class Coloring:
 
     def __repr__(self) -> str:
         principal = self.provenance.principal
-        kind = principal.statement if principal else "sample"
+        kind = f"principal coloring {principal.letter} of {principal.of}" if principal else "sample"
         return f"<Coloring of {self.photo.source}: {kind}, seed {self.seed}>"
 
     @property

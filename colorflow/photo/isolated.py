@@ -53,8 +53,8 @@ LARGE_SECONDS, MOST_SECONDS = 0.83, 90
 """For a million pixels of a picture that gets more so; and for any picture."""
 PATIENCE = 4
 """Seconds by the clock for a second of the processor, since the machine may be busy."""
-TOO_LITTLE_MEMORY = 2
-"""Exit code of a child."""
+TOO_LITTLE_MEMORY, TOO_SMALL_FILES = 2, 3
+"""Exit codes of a child with too little memory, or with more to answer than a file may hold."""
 STATUS_BYTES = 4
 """Of a child's exit status, in the order of this machine."""
 LARGEST_TEXT = 4 << 20
@@ -168,6 +168,8 @@ def _check(status: int, source: str) -> None:
     reasons = {
         TOO_LITTLE_MEMORY: "reading it needs more memory than a picture of its size; "
         "save it as JPEG or PNG",
+        TOO_SMALL_FILES: "it has more pixels than a file may have bytes here; "
+        "raise that limit (ulimit -f)",
         -signal.SIGXCPU: "reading it takes too many seconds; save it as JPEG or PNG",
         -signal.SIGALRM: "reading it takes too long while the machine is so busy; try again later",
         -signal.SIGKILL: "the process that read it was killed, perhaps for memory",

@@ -12,6 +12,7 @@ A child is forked from a process that has read nothing, so its memory holds no o
 from __future__ import annotations
 
 import ctypes
+import errno
 import gc
 import io
 import json
@@ -38,6 +39,7 @@ from colorflow.photo.isolated import (
     PATIENCE,
     STATUS_BYTES,
     TOO_LITTLE_MEMORY,
+    TOO_SMALL_FILES,
     aligned,
     seconds_for,
 )
@@ -154,6 +156,8 @@ def _be_a_child(
         code = 0
     except MemoryError:
         code = TOO_LITTLE_MEMORY
+    except OSError as error:
+        code = TOO_SMALL_FILES if error.errno == errno.EFBIG else code
     finally:
         os._exit(code)
 
