@@ -57,7 +57,7 @@ def read_photo(
             it for files of people whom you do not know: a file can be made so that a decoder
             crashes, hangs, or takes all memory of the process that reads it. The first such file
             of a process takes about half a second more. Only on Linux; elsewhere it is ignored.
-        page: of a TIFF file, counted from 1, see `pages.read_pages`. None for the first one, with a
+        page: of a TIFF file, counted from 1, see `find.read_pages`. None for the first one, with a
             remark if there are others; files of other formats ignore it.
 
     Raises:

@@ -14,12 +14,11 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from colorflow.color.saturation import check_saturation
+from colorflow.color.cie import check_saturation
 from colorflow.errors import PhotoError
-from colorflow.files import STATEMENT, FileKind, holds_text
+from colorflow.files import STATEMENT, FileKind
 from colorflow.limits import check_range
 from colorflow.photo.decode import read_header
 from colorflow.photo.photo import Photo
@@ -78,7 +77,7 @@ class Provenance:
     skin: bool = False
     """Whether skin got its own color; earlier versions gave it none."""
     saturation: float = 1.0
-    """Factor on the chroma afterwards, see `colorflow.color.saturation`."""
+    """Factor on the chroma afterwards, see `colorflow.color.cie`."""
     pale: float = 1.0
     """The same on that of pale colors."""
     references: tuple[str, ...] = ()
@@ -318,16 +317,6 @@ def is_own_picture(picture: Photo | str | os.PathLike[str], kind: FileKind) -> b
     """
     stated = _stated_in(picture)
     return _is_stated(kind, stated) or STATEMENT in stated
-
-
-def names_colorflow(path: Path) -> bool:
-    """Whether a file contains the opening of a statement, without reading it as a picture.
-
-    Raises:
-        OSError: the file cannot be read.
-        ValueError: it is empty.
-    """
-    return holds_text(path, *_OPENINGS.values())
 
 
 def _stated_in(picture: Photo | str | os.PathLike[str]) -> str:

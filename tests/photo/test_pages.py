@@ -13,7 +13,7 @@ from PIL import Image
 
 from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo import read_pages, read_photo
-from colorflow.photo.pages import MOST_PAGES
+from colorflow.photo.find import MOST_PAGES
 
 Page = tuple[np.ndarray, dict[str, object]]
 
