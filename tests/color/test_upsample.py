@@ -83,14 +83,6 @@ def test_a_smaller_photo_gets_averages_of_the_grid() -> None:
     np.testing.assert_allclose(upsample_ab(ab_grid, even), expected, atol=1e-3)
 
 
-def test_both_axes_are_treated_alike() -> None:
-    ab_grid, lightness = random_inputs(150, 230)
-    turned = upsample_ab(ab_grid.transpose(0, 2, 1), np.ascontiguousarray(lightness.T))
-    np.testing.assert_allclose(
-        turned.transpose(0, 2, 1), upsample_ab(ab_grid, lightness), atol=1e-3
-    )
-
-
 def test_slope_follows_lightness_and_is_bounded() -> None:
     generator = np.random.default_rng(0)
     lightness = generator.uniform(20, 80, (64, 64)).astype(np.float32)

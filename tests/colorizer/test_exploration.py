@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from torch import Tensor
 
-from colorflow.color.grid import to_grid
 from colorflow.colorizer import ColoringSpec, Colorizer, Hint
 from colorflow.errors import WeightsError
-from colorflow.model.pyramid import ChromaPyramid
 from colorflow.photo import Photo
 from tests.colorizer.made import chroma, model_chroma, sample_spec, seeds, specs
 from tests.small_weights import save_small_weights
@@ -89,16 +85,6 @@ def test_specs_that_do_not_fit(colorizer: Colorizer, photo: Photo) -> None:
 # walk
 
 
-def test_a_walk_begins_and_ends_with_the_samples(colorizer: Colorizer, photo: Photo) -> None:
-    walk = colorizer.interpolate(photo, 3, 8, 4)
-    assert walk.shape == (4, 2, 64, 64)
-    for seed, end in ((3, walk[0]), (8, walk[-1])):
-        np.testing.assert_array_equal(
-            end, colorizer.colorize(photo, n=1, seed=seed, samples=True, force=True)[0].ab
-        )
-    assert np.array_equal(colorizer.interpolate(photo, 3, 8, 2), walk[[0, -1]])
-
-
 def test_a_walk_between_specs(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
     start = sample_spec(3, temperature=0.5)
     end = replace(sample_spec(3, style=0.9, strength=0.7).resampled([2], 11), temperature=0.0)
@@ -146,19 +132,6 @@ def test_stages_hold_the_chroma_and_the_latents_of_their_level(
     assert [one.ab.shape for one in outputs] == [(2, side, side) for side in colorizer.levels]
     for output, z in zip(outputs, encode(photo, outputs[-1].ab[None]), strict=True):
         np.testing.assert_allclose(output.latents, z[0], atol=0.02)
-
-
-def test_later_stages_keep_the_means_of_earlier_ones(
-    colorizer: Colorizer, photo: Photo, pyramid: ChromaPyramid
-) -> None:
-    u = [
-        pyramid.bounded(torch.from_numpy(one.ab)[None])[0]
-        for one in colorizer.decode_by_level(photo, 3)
-    ]
-    for coarse, fine in itertools.pairwise(u):
-        means = torch.nn.functional.avg_pool2d(fine, 2)
-        np.testing.assert_allclose(means.detach(), coarse.detach(), atol=1e-3)
-        assert (fine - coarse.repeat_interleave(2, 2).repeat_interleave(2, 3)).abs().max() > 0.01
 
 
 # resample
@@ -223,14 +196,3 @@ def test_weights_without_hints_refuse_them_everywhere(photo: Photo, tmp_path: Pa
 
 
 # the shipped weights
-
-
-@pytest.fixture(scope="module")
-def shipped() -> Colorizer:
-    return Colorizer.load()
-
-
-def test_shipped_weights_give_a_photo_its_own_colors(shipped: Colorizer, cup: Photo) -> None:
-    spec = ColoringSpec(seeds=(0,) * 5, style_strengths=ALL)
-    (ab,) = model_chroma(shipped.reproduce(cup, [spec], style=cup))
-    assert np.abs(ab - to_grid(cup.pixels)).max() <= 1e-2

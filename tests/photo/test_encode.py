@@ -12,13 +12,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import tifffile
-from PIL import Image, ImageCms, JpegImagePlugin
+from PIL import Image, ImageCms
 from PIL.ExifTags import IFD, Base
 
 from colorflow.errors import WritePhotoError
 from colorflow.photo import Metadata, Photo, photo_from_image, read_photo, write_image
-from colorflow.photo.encode import srgb_profile
 
 Saved = Callable[..., Path]
 
@@ -50,30 +48,6 @@ def test_pixels_may_be_a_view_of_others(photo: Photo, tmp_path: Path, name: str)
         write_image(tmp_path / name, view, photo)
         written = cv2.imread(str(tmp_path / name), cv2.IMREAD_UNCHANGED)
         np.testing.assert_array_equal(written, view if view.ndim == 2 else view[..., ::-1])
-
-
-def test_tiff_is_read_by_tifffile(see_through: Photo, tmp_path: Path) -> None:
-    tall = Photo(
-        pixels=np.tile(see_through.pixels, (3, 1, 1)), alpha=np.tile(see_through.alpha, (3, 1))
-    )
-    write_image(tmp_path / "out.tif", tall.pixels, tall)
-    with tifffile.TiffFile(tmp_path / "out.tif") as tiff:
-        (page,) = tiff.pages
-        assert page.compression.name == "ADOBE_DEFLATE"
-        assert len(page.dataoffsets) == 3
-        assert [sample.name for sample in page.extrasamples] == ["UNASSALPHA"]
-    with Image.open(tmp_path / "out.tif") as image:
-        np.testing.assert_array_equal(np.asarray(image), np.dstack([tall.pixels, tall.alpha]))
-
-
-def test_jpeg_is_of_quality_95_without_subsampling(photo: Photo, tmp_path: Path) -> None:
-    write_image(tmp_path / "out.jpg", photo.pixels, photo)
-    Image.fromarray(photo.pixels).save(tmp_path / "ref.jpg", quality=95)
-    with Image.open(tmp_path / "out.jpg") as image, Image.open(tmp_path / "ref.jpg") as reference:
-        assert JpegImagePlugin.get_sampling(image) == 0
-        assert image.quantization == reference.quantization
-        error = np.abs(np.asarray(image).astype(int) - photo.pixels)
-    assert error.mean() < 2
 
 
 @pytest.mark.parametrize("name", ["out.png", "out.webp", "out.tif"])
@@ -118,14 +92,6 @@ def test_colors_say_that_they_are_srgb_and_grays_say_nothing(
     write_image(tmp_path / name, np.ascontiguousarray(pixels[..., 0]), photo)
     with Image.open(tmp_path / name) as image:
         assert "icc_profile" not in image.info
-
-
-def test_the_profile_of_a_tiff_is_where_others_look(photo: Photo, tmp_path: Path) -> None:
-    write_image(tmp_path / "out.tif", photo.pixels, photo)
-    with tifffile.TiffFile(tmp_path / "out.tif") as tiff:
-        tag = tiff.pages.first.tags["InterColorProfile"]
-        assert (tag.dtype.name, tag.count) == ("UNDEFINED", len(srgb_profile()))
-        assert tiff.pages.first.iccprofile == srgb_profile()
 
 
 @pytest.mark.parametrize("name", ["out.jpg", "out.webp"])

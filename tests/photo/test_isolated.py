@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -31,14 +30,10 @@ from colorflow.errors import PhotoError, PhotoTooLargeError, UnreadablePhotoErro
 from colorflow.files import digest_of
 from colorflow.photo import (
     Photo,
-    Provenance,
     count_pixels,
     isolated,
-    photo_from_image,
     read_photo,
     read_picture,
-    read_provenance,
-    write_image,
 )
 from colorflow.photo.isolated import seconds_for
 
@@ -113,13 +108,6 @@ def test_a_child_answers_what_this_process_reads(tmp_path: Path) -> None:
     assert count_pixels(path) == count_pixels(path, isolated=True)
 
 
-def test_what_a_picture_says_of_itself_is_read_there(tmp_path: Path) -> None:
-    stated = Provenance(seed=7, temperature=0.5, model="0123456789abcdef")
-    picture = photo_from_image(np.zeros((8, 8), np.uint8))
-    write_image(tmp_path / "a.png", picture.pixels, picture, provenance=stated)
-    assert read_provenance(tmp_path / "a.png", isolated=True) == stated
-
-
 def test_pictures_of_any_kind_are_read_there(photo: Path) -> None:
     pixels, digest = read_photo(photo).pixels, digest_of(photo)
     with photo.open("rb") as file:
@@ -141,12 +129,6 @@ def test_refusals_are_the_same(tmp_path: Path, content: bytes) -> None:
             read_photo(path, isolated=elsewhere)
         refusals.append(str(refused.value))
     assert refusals[0] == refusals[1]
-
-
-def test_the_limit_of_pixels_is_the_same(photo: Path) -> None:
-    for read in (read_photo, count_pixels):
-        with pytest.raises(PhotoTooLargeError, match="64 x 48"):
-            read(photo, max_pixels=64 * 48 - 1, isolated=True)
 
 
 def test_a_file_that_crashes_its_reader_is_refused(tmp_path: Path, photo: Path) -> None:
@@ -426,35 +408,3 @@ def test_the_library_reads_in_its_own_process_unless_asked(
     monkeypatch.setattr(isolated, "_running", None)
     read_photo(photo)
     count_pixels(photo)
-
-
-def test_an_interrupted_thread_leaves_the_server_usable(photo: Path) -> None:
-    """Ctrl-C in the middle of a read: the next one is answered with its own photo."""
-    done = threading.Event()
-
-    def interrupt() -> None:
-        time.sleep(0.02)
-        if not done.is_set():
-            os.kill(os.getpid(), signal.SIGUSR1)
-
-    class StoppedError(Exception):
-        pass
-
-    def raise_it(*_: object) -> None:
-        raise StoppedError
-
-    before = signal.signal(signal.SIGUSR1, raise_it)
-    try:
-        for _ in range(5):
-            done.clear()
-            thread = threading.Thread(target=interrupt)
-            try:
-                thread.start()  # on a busy machine it may take longer than the interruption
-                read_photo(photo, isolated=True)
-                done.set()
-                thread.join()  # it may interrupt this
-            except StoppedError:
-                thread.join()
-    finally:
-        signal.signal(signal.SIGUSR1, before)
-    assert read_photo(photo, isolated=True).width == 64

@@ -17,7 +17,6 @@ from PIL.ExifTags import IFD, Base
 
 from colorflow.errors import UnreadablePhotoError, WritePhotoError
 from colorflow.files import FileKind, check_replaceable, picture_kind
-from colorflow.limits import MOST_PRINCIPAL
 from colorflow.photo import (
     COLORING,
     ENLARGED,
@@ -37,8 +36,6 @@ from colorflow.photo import (
     read_statements,
     write_image,
 )
-from colorflow.photo.exif import block_of
-from colorflow.photo.formats import silent_codecs
 from colorflow.photo.provenance import statements_in
 
 Saved = Callable[..., Path]
@@ -164,13 +161,6 @@ def test_a_comment_that_is_illegible_is_left_alone(photo: Photo, tmp_path: Path)
     with Image.open(tmp_path / "out.jpg") as image:
         assert image.getexif().get_ifd(IFD.Exif)[Base.UserComment] == stored
     assert read_provenance(tmp_path / "out.jpg") == GIVEN
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_damaged_exif_does_not_stop_it(photo: Photo, tmp_path: Path, name: str) -> None:
-    bad = Photo(pixels=photo.pixels, metadata=Metadata(exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x05junk"))
-    write_image(tmp_path / name, bad.pixels, bad, provenance=GIVEN)
-    assert read_provenance(tmp_path / name) == GIVEN
 
 
 def test_long_exif_is_not_pushed_over_the_limit_of_jpeg(photo: Photo, tmp_path: Path) -> None:
@@ -342,10 +332,6 @@ def test_what_cannot_be_is_refused(said: Any, changes: dict[str, Any]) -> None:
         replace(said, **changes)
 
 
-def test_how_many_letters_there_are_is_how_many_principal_colorings_there_are() -> None:
-    assert len(LETTERS) == MOST_PRINCIPAL
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_the_second_step_keeps_what_the_first_one_says(
     photo: Photo, tmp_path: Path, name: str
@@ -414,14 +400,3 @@ def test_files_that_cannot_be_read(tmp_path: Path, saved: Saved) -> None:
     for path in (tmp_path / "missing.png", saved(b"not a picture", "p.png")):
         with pytest.raises(UnreadablePhotoError, match=f"^{path}: "):
             read_provenance(path)
-
-
-@given(st.binary(max_size=300), st.booleans())
-@settings(max_examples=50)
-def test_damaged_blocks_never_raise(junk: bytes, begins_well: bool) -> None:
-    with silent_codecs():
-        block = block_of((b"Exif\0\0II*\0\x08\0\0\0" if begins_well else b"") + junk)
-    block.put_text(Base.ImageDescription, "a")
-    block.put_comment("c")
-    again = block_of(block.to_exif())
-    assert (again.text(Base.ImageDescription), again.comment) == ("a", "c")

@@ -209,8 +209,3 @@ def test_arrays_and_pillow_images_of_16_bits_keep_them() -> None:
     np.testing.assert_array_equal(with_alpha.alpha, np.rint(ALPHA / 257))
     np.testing.assert_array_equal(photo_from_image(Image.fromarray(GRAY)).full_depth, GRAY)
     assert photo_from_image((COLOR >> 8).astype(np.uint8)).bits == 8
-
-
-def test_photos_that_cannot_be_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"pixels16: expected uint16 of shape \(43, 57, 3\)"):
-        Photo(pixels=np.zeros((43, 57, 3), np.uint8), pixels16=GRAY)
