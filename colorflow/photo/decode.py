@@ -32,8 +32,6 @@ Picture = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | NDArray[Any
 _ARRAYS = (
     "an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, uint16, bool or floats in [0, 1]"
 )
-_AMBIGUOUS_MODES = ("I", "F")
-"""Pillow's modes that do not say what is white."""
 _ROUNDING = 1e-3
 """How far floats may lie outside [0, 1]; they are clipped."""
 _FIRST_OF_SEVERAL = "the file holds several pictures (pages or frames); the first was taken"
@@ -210,9 +208,8 @@ def photo_from_image(image: Image.Image | np.ndarray, source: str = "<image>") -
         image: a Pillow image of any mode, whose EXIF orientation and profile are applied as for a
             file; or an array (H, W), (H, W, 1), (H, W, 3) or, with alpha last, (H, W, 4), sRGB, of
             uint8, uint16 (65535 is white), bool, or floats in [0, 1].
-            Pillow's gray modes I and F do not say what is white, so the largest value decides: up
-            to 1 (mode F only) white is 1, up to 255 it is 255, up to 65535 it is 65535.
-            Arrays of uint16 and Pillow's mode I;16 keep their 16 bits in `Photo.pixels16`.
+            Arrays of uint16 and Pillow's modes I and I;16, in which 65535 is white, keep their 16
+            bits in `Photo.pixels16`; mode F is an array of floats.
         source: name of the picture in messages.
 
     Raises:
@@ -230,7 +227,7 @@ def _photo_of(image: Image.Image, source: str) -> Photo:
     """Make a photo of an image; to be called within `photo_errors`.
 
     Args:
-        image: from one of the readers, or made in memory and then not of mode ``I`` or ``F``.
+        image: from one of the readers, or made in memory and then not of mode ``F``.
         source: for messages.
     """
     may_be_deep = not isinstance(image, JpegImagePlugin.JpegImageFile)
@@ -279,26 +276,10 @@ def _from_pillow(image: Image.Image, source: str) -> Photo:
         raise ValueError(f"image: expected at least one pixel, got a size of {image.size}")
     with photo_errors(source):
         image.load()
-    if image.mode in _AMBIGUOUS_MODES:
-        narrow = Image.fromarray(_narrowed(image))
-        narrow.info = dict(image.info)
-        narrow.info.pop("transparency", None)  # a value of the wide range
-        image = narrow
+    if image.mode == "F":
+        return _from_array(np.asarray(image), source)
     with photo_errors(source):
         return _photo_of(image, source)
-
-
-def _narrowed(image: Image.Image) -> np.ndarray:
-    """Reduce a Pillow image of an ambiguous gray mode to 8 bits, uint8 (H, W)."""
-    values = np.asarray(image).astype(np.float64)
-    low, high = float(values.min()), float(values.max())
-    if not (low >= 0 and high <= 65535):  # NaN fails too
-        raise ValueError(
-            f"image: expected gray values in [0, 65535] in mode {image.mode}, "
-            f"got {low:g} to {high:g}"
-        )
-    white = 65535 if high > 255 else 1 if image.mode == "F" and high <= 1 else 255
-    return np.rint(values * (255 / white)).astype(np.uint8)
 
 
 def _from_array(array: np.ndarray, source: str) -> Photo:

@@ -56,12 +56,12 @@ TIFF_SUFFIXES = frozenset(_SUFFIXES["TIFF"].split())
 PHOTO_SUFFIXES = frozenset(" ".join(_SUFFIXES.values()).split())
 """Suffixes in lower case; a file in a folder with one of them counts as a photo."""
 
-_PNG = rb"\x89PNG\r\n\x1a\n"
 _WEBP = rb"(?s)RIFF....WEBP"
 _TIFF = rb"II[*+]\0|MM\0[*+]"
 _CONTAINER = rb"(?s)....ftyp"
 _READERS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
     (rb"\xff\xd8\xff", JpegImagePlugin.JpegImageFile),
+    (rb"\x89PNG\r\n\x1a\n", PngImagePlugin.PngImageFile),
     (_WEBP, WebPImagePlugin.WebPImageFile),
     (rb"GIF8[79]a", GifImagePlugin.GifImageFile),
     (rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", Jpeg2KImagePlugin.Jpeg2KImageFile),
@@ -70,9 +70,6 @@ _READERS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
 )
 """Pattern of the first bytes, and the reader of such files."""
 _SIGNATURE_BYTES = 64
-_SCALES = {"L;2": 255 // 3, "L;4": 255 // 15}
-"""Factor by which Pillow multiplies the grays of PNG, by its name of how they are stored."""
-
 _BYTES = {
     "JPEG": (12, 28), "PNG": (16, 34), "TIFF": (44, 44), "WEBP": (28, 28), "GIF": (12, 12),
     "JPEG2000": (12, 40), "AVIF": (30, 30), "HEIF": (31, 31), "BMP": (13, 13), "PPM": (16, 16),
@@ -181,8 +178,6 @@ def bytes_for(image: ImageFile.ImageFile) -> int:
 def _reader_for(
     start: bytes, file: IO[bytes], source: str, page: int | None
 ) -> ImageFile.ImageFile:
-    if re.match(_PNG, start):
-        return _png(file)
     if re.match(_TIFF, start):
         return open_tiff(file, source, page)
     if re.match(_CONTAINER, start):
@@ -191,15 +186,6 @@ def _reader_for(
         if re.match(pattern, start):
             return reader(file)
     raise UnreadablePhotoError(source, f"the file is not a {KINDS} picture")
-
-
-def _png(file: IO[bytes]) -> ImageFile.ImageFile:
-    """Scale the transparent value, too, where Pillow scales gray of 2 or 4 bits to 8."""
-    image = PngImagePlugin.PngImageFile(file)
-    scale = _SCALES.get(str(image.tile[0].args)) if image.tile else None
-    if scale is not None and isinstance(image.info.get("transparency"), int):
-        image.info["transparency"] *= scale
-    return image
 
 
 def _from_container(start: bytes, file: IO[bytes], source: str) -> ImageFile.ImageFile:

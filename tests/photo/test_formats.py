@@ -103,7 +103,7 @@ def test_png_of_every_depth(
         np.testing.assert_array_equal(photo.pixels, seen)
 
 
-@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize("bits", [1, 8, 16])
 def test_one_transparent_gray_of_every_depth(saved: Saved, bits: int) -> None:
     samples = np.array([[0, 1, 2**bits - 1]])[..., None]
     content = png(samples, GRAY, bits, tRNS=struct.pack(">H", 1))
