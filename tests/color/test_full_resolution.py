@@ -157,18 +157,3 @@ def test_any_number_of_threads_gives_the_same(monkeypatch: pytest.MonkeyPatch) -
     for lightness, pixels in pictures[1:]:
         np.testing.assert_array_equal(lightness, pictures[0][0])
         np.testing.assert_array_equal(pixels, pictures[0][1])
-
-
-def test_a_fault_in_a_strip_is_told() -> None:
-    class Broken:
-        shape = (600, 800)
-        is_reduced = False
-
-        def __getitem__(self, rows: slice, /) -> np.ndarray:
-            if self.is_reduced and rows.start > 300:
-                raise MemoryError
-            self.is_reduced |= rows.stop == 600
-            return np.full((rows.stop - rows.start, 800), 50, np.float32)
-
-    with pytest.raises(MemoryError):
-        render(Broken(), neon_grid())

@@ -17,7 +17,6 @@ from colorflow.photo import Photo
 from tests.colorizer.made import chroma, model_chroma, sample_spec, seeds, specs
 from tests.small_weights import save_small_weights
 
-ALL = (1.0,) * 5
 HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
 
 
@@ -93,19 +92,6 @@ def test_a_walk_between_specs(colorizer: Colorizer, photo: Photo, cup: Photo) ->
     for spec, ab in ((start, walk[0]), (end, walk[-1])):
         (alone,) = colorizer.reproduce(photo, [spec], **given)
         np.testing.assert_array_equal(ab, alone.ab)
-
-
-@pytest.mark.parametrize("ways", [(QUICK, FULL), (FULL, QUICK), (PLAIN, FULL)], ids=str)
-def test_a_walk_between_ways_to_paint(
-    colorizer: Colorizer, photo: Photo, ways: tuple[dict[str, bool], dict[str, bool]]
-) -> None:
-    """The ends are painted in their own ways, and what is between them like the start."""
-    ends = [replace(sample_spec(seed), **way) for seed, way in zip((3, 8), ways, strict=True)]
-    walk = colorizer.interpolate(photo, *ends, 4)
-    for spec, ab in zip(ends, (walk[0], walk[-1]), strict=True):
-        np.testing.assert_array_equal(ab, colorizer.reproduce(photo, [spec])[0].ab)
-    alike = [replace(sample_spec(seed), **ways[0]) for seed in (3, 8)]
-    np.testing.assert_array_equal(walk[1:-1], colorizer.interpolate(photo, *alike, 4)[1:-1])
 
 
 def test_too_few_steps(colorizer: Colorizer, photo: Photo) -> None:

@@ -145,14 +145,6 @@ def test_a_hint_on_skin_wins(colorizer: Colorizer, photo: Photo) -> None:
         assert distance[1] < 0.25 * distance[0]
 
 
-def test_new_details_of_a_quick_picture_come_in_full(colorizer: Colorizer, photo: Photo) -> None:
-    quick = replace(sample_spec(3), quick=True)
-    (made,) = colorizer.resample(photo, quick, colorizer.levels[2:], seed=8)
-    (want,) = colorizer.resample(photo, sample_spec(3), colorizer.levels[2:], seed=8)
-    assert not made.spec.quick
-    np.testing.assert_array_equal(made.ab, want.ab)
-
-
 def test_results_say_whether_skin_has_its_own_color(
     colorizer: Colorizer, photo: Photo, tmp_path: Path
 ) -> None:

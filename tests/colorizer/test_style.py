@@ -58,25 +58,6 @@ def test_coarse_latents_are_the_references_and_fine_ones_are_sampled(
     assert np.abs(ab[0] - ab[1]).max() > 1
 
 
-def test_strength_goes_from_the_sample_to_the_reference_on_the_arc(
-    colorizer: Colorizer, photo: Photo, cup: Photo, encode: Callable[..., list[Tensor]]
-) -> None:
-    strengths = (0.0, 0.3, 0.6, 1.0)
-    ab = [
-        model_chroma(sampled(colorizer, photo, 1, 0.5, 3, style=cup, style_strength=s))
-        for s in strengths
-    ]
-    steps = encode(photo, np.concatenate(ab))
-    for level in (0, 1):
-        first, *between, other = (z.double().flatten() for z in steps[level])
-        whole = torch.arccos(first @ other / first.norm() / other.norm())
-        for strength, z in zip(strengths[1:], between, strict=False):
-            turned = torch.arccos(first @ z / first.norm() / z.norm())
-            assert float(turned / whole) == pytest.approx(strength, abs=0.01)
-            length = (1 - strength) * first.norm() + strength * other.norm()
-            assert float(z.norm()) == pytest.approx(float(length), rel=0.01)
-
-
 def test_hints_are_of_the_photo_and_not_of_its_reference(
     colorizer: Colorizer,
     cup: Photo,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.ExifTags import IFD, Base
 
-from colorflow.errors import UnreadablePhotoError, WritePhotoError
+from colorflow.errors import WritePhotoError
 from colorflow.files import FileKind, check_replaceable, picture_kind
 from colorflow.photo import (
     COLORING,
@@ -394,9 +394,3 @@ def test_a_picture_replaces_only_one_of_its_own_kind(
                 with pytest.raises(WritePhotoError, match=f"it is no {kind.name} that colorflow"):
                     write_image(path, photo.pixels, photo, **other)
         assert path.read_bytes() == before
-
-
-def test_files_that_cannot_be_read(tmp_path: Path, saved: Saved) -> None:
-    for path in (tmp_path / "missing.png", saved(b"not a picture", "p.png")):
-        with pytest.raises(UnreadablePhotoError, match=f"^{path}: "):
-            read_provenance(path)
