@@ -24,7 +24,6 @@ from colorflow.photo.isolated import IS_POSSIBLE, file_of, read_header_in_child,
 from colorflow.photo.metadata import exif_of, metadata_of, orientation_of, profile_of, stated_in
 from colorflow.photo.photo import TRANSPOSED, Header, Photo, pixels_and_alpha, upright
 from colorflow.photo.sixteen_bits import Samples16, apply_profile, samples16_of, to_8_bits
-from colorflow.photo.tiff import TiffFile
 
 Picture = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | NDArray[Any] | Photo
 """One picture: a file's path, its content or the open file, a Pillow image, an array, a photo."""
@@ -263,8 +262,6 @@ def _converted(
 
 def _holds_several(image: ImageFile.ImageFile) -> bool:
     """Whether more pages or frames follow the one that was read."""
-    if isinstance(image, TiffFile):
-        return image.has_more_pages
     try:
         return bool(getattr(image, "is_animated", False))
     except DAMAGE:  # GIF's reader looks for a second frame here

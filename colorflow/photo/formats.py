@@ -33,7 +33,7 @@ from PIL import (
 from colorflow.device import Shared
 from colorflow.errors import PhotoError, PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo.exif import DAMAGE
-from colorflow.photo.tiff import KindNotReadError, open_tiff
+from colorflow.photo.tiff import open_tiff
 
 DEFAULT_MAX_PIXELS = 200_000_000
 """Room for a 4 x 5 inch negative at 3,000 dpi (180 million); 0.6 GB as RGB."""
@@ -83,7 +83,7 @@ _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b
 """Brands of the file type box (ISO/IEC 23008-12, AV1 Image File Format)."""
 
 Allow = Callable[[int, int], None]
-"""Is told how many pixels a picture has, and `bytes_for` each, before memory is reserved."""
+"""Is told how many pixels a picture has, and the bytes for each, before memory is reserved."""
 
 
 @contextmanager
@@ -98,12 +98,6 @@ def photo_errors(source: str) -> Iterator[None]:
         raise PhotoTooLargeError(source, "the picture does not fit into memory") from error
     except Image.DecompressionBombError as error:  # GIF's reader has a limit of its own
         raise PhotoTooLargeError(source, "the picture is too large; make it smaller") from error
-    except KindNotReadError as error:
-        raise UnreadablePhotoError(
-            source,
-            f"TIFF of this kind ({error}) is not read; "
-            "save it as gray or RGB with LZW or deflate compression",
-        ) from error
     except DAMAGE as error:
         detail = " ".join(str(error).split()) or type(error).__name__
         raise UnreadablePhotoError(
@@ -165,14 +159,9 @@ def open_image(
             f"{max_pixels / 1e6:g} million; make it smaller",
         )
     if allow:
-        allow(width * height, bytes_for(image))
+        one, several = _BYTES[str(image.format)]
+        allow(width * height, one if len(image.getbands()) == 1 else several)
     return image
-
-
-def bytes_for(image: ImageFile.ImageFile) -> int:
-    """Memory for a pixel of an image while it is read."""
-    one, several = _BYTES[str(image.format)]
-    return one if len(image.getbands()) == 1 else several
 
 
 def _reader_for(

@@ -64,10 +64,6 @@ _INCHES = {2: 1.0, 3: 2.54}
 """Inches or centimeters per inch, by resolution unit."""
 
 
-class KindNotReadError(Exception):
-    """The file may be sound, but such files are not read; the message names the kind."""
-
-
 class TiffFile(ImageFile.ImageFile):
     """A page of a TIFF file, the first by default, as an image of Pillow's that tifffile decodes.
 
@@ -105,8 +101,8 @@ class TiffFile(ImageFile.ImageFile):
         }
 
     @property
-    def has_more_pages(self) -> bool:
-        """Whether pages follow the first one."""
+    def is_animated(self) -> bool:
+        """Whether pages follow the first one; Pillow's name for it."""
         return self._tiff.pages.is_multipage
 
     @property
@@ -143,7 +139,6 @@ class TiffFile(ImageFile.ImageFile):
 
         Raises:
             OSError: data is missing or damaged.
-            KindNotReadError: the data is of a kind that is not read.
             Exception: whatever tifffile raises on damaged files.
         """
         page = self.page
@@ -207,7 +202,6 @@ def open_tiff(file: Any, source: str, number: int | None = None) -> TiffFile:
 
     Raises:
         UnreadablePhotoError: no such page, a preview, a volume, or of a kind that is not read.
-        KindNotReadError: its compression is not read.
         Exception: whatever tifffile and Pillow raise on damaged files.
     """
     image = TiffFile(file)
@@ -235,7 +229,11 @@ def open_tiff(file: Any, source: str, number: int | None = None) -> TiffFile:
         )
     if page.compression not in _COMPRESSIONS:
         kind = "fax, " if page.compression in _FAX else ""
-        raise KindNotReadError(f"{kind}compression {page.compression:d}")
+        raise UnreadablePhotoError(
+            source,
+            f"TIFF of this kind ({kind}compression {page.compression:d}) is not read; "
+            "save it as gray or RGB with LZW or deflate compression",
+        )
     return image
 
 
