@@ -5,14 +5,11 @@ from __future__ import annotations
 import logging
 import random
 import struct
-import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from benchmarks import bad_files
-from benchmarks.bad_files import FIND, READ, REFUSED, Readers, main, outcome_of
+from benchmarks.bad_files import FIND, READ, REFUSED, Readers, outcome_of
 from benchmarks.damaged_files import corpus, damaged
 from colorflow.errors import PhotoTooLargeError
 from colorflow.photo import read_photo
@@ -36,25 +33,6 @@ def test_damaged_files_are_read_or_refused_and_show_nothing_of_the_memory(
         assert status != FIND, f"{name}: {reason}"
         statuses.append(status)
     assert min(statuses.count(READ), statuses.count(REFUSED)) > INPUTS / 10
-
-
-def test_the_campaign_counts_what_becomes_of_its_inputs(
-    readers: Readers,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    outcomes = iter([(READ, "", 0.1), (FIND, "a traceback", 2.0), (REFUSED, "", 0.1)])
-    monkeypatch.setattr(bad_files, "Readers", lambda _: nullcontext(readers))
-    monkeypatch.setattr(Readers, "outcome_of", lambda *_: next(outcomes))
-    finds = str(tmp_path / "finds")
-    arguments = ["bad_files", "damaged", "--inputs", "3", "--finds", finds]
-    monkeypatch.setattr(sys, "argv", arguments)
-    with pytest.raises(SystemExit) as end:
-        main()
-    assert end.value.code
-    assert "| all | 3 | 1 | 1 | 0 | 0 | 1 | 2.0 |" in capsys.readouterr().out
-    assert (tmp_path / "finds" / "1-JPEG-progressive.txt").read_text() == "a traceback\n"
 
 
 # Finds
