@@ -24,7 +24,8 @@ from skimage import data
 from benchmarks.measuring import SEED, memory, print_machine, print_table
 from benchmarks.photos import size_of
 from colorflow.photo import Preparation, read_photo, write_image
-from colorflow.repair.repairer import Repairer, mask_of
+from colorflow.repair.places import mask_of
+from colorflow.repair.repairer import Repairer
 from colorflow.scan import find_frames
 
 _CRACKS, _WIDEST = 40, 15

@@ -23,11 +23,12 @@ from benchmarks.measuring import SEED, print_machine, print_table
 from colorflow.color import cie
 from colorflow.color.full_resolution import lightness_of
 from colorflow.evaluation.evaluate import photos_of
-from colorflow.limits import DETAIL_TEMPERATURE
+from colorflow.limits import DETAIL_TEMPERATURE, SENSITIVITIES
 from colorflow.photo import Photo, read_photo, read_picture
 from colorflow.repair import wear as wear_module
 from colorflow.repair.fill import RADIUS
-from colorflow.repair.repairer import SENSITIVITIES, Repairer, mask_of
+from colorflow.repair.places import mask_of
+from colorflow.repair.repairer import Repairer
 
 Lightness = NDArray[np.float32]
 RIM = 2

@@ -131,7 +131,7 @@ def _negative(x: Lightness, rng: np.random.Generator) -> Lightness:
 
 def _net(x: Lightness, rng: np.random.Generator) -> Lightness:
     """A net of fine cracks, over all or a part: borders of the cells of random points (Voronoi)."""
-    cell = rng.uniform(10, 60)
+    cell = rng.uniform(16, 60)
     shape = np.array(x.shape[::-1])
     points = rng.uniform(-0.2, 1.2, (max(4, int(2 * shape.prod() / cell**2)), 2)) * shape
     rows, columns = np.mgrid[: x.shape[0], : x.shape[1]].astype(np.float32)
@@ -139,7 +139,7 @@ def _net(x: Lightness, rng: np.random.Generator) -> Lightness:
     places = np.stack([columns, rows], -1)
     places += jitter * np.stack([field(x.shape, cell / 3 / max(x.shape), rng) for _ in "xy"], -1)
     near, _ = KDTree(points * (1, stretch)).query(places * (1, stretch), k=2)
-    width = rng.uniform(0.7, 3.0)
+    width = rng.uniform(0.7, min(3.0, cell / 8))
     layer = np.clip(width / 2 + 0.5 - (near[..., 1] - near[..., 0]) / 2, 0, min(1, width))
     layer = _ragged(layer.astype(np.float32), 2 * width, rng)
     if rng.random() < 0.6:
