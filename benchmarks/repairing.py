@@ -30,11 +30,12 @@ from skimage.metrics import structural_similarity
 from benchmarks.measuring import SEED, print_machine, print_table
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.evaluation.evaluate import photos_of
-from colorflow.limits import DETAIL_TEMPERATURE
+from colorflow.limits import DETAIL_TEMPERATURE, SENSITIVITIES
 from colorflow.photo import Photo, read_photo, read_picture
 from colorflow.repair import wear as wear_module
 from colorflow.repair.fill import RADIUS
-from colorflow.repair.repairer import SENSITIVITIES, Repairer, mask_of
+from colorflow.repair.places import mask_of
+from colorflow.repair.repairer import Repairer
 
 Lightness = NDArray[np.float32]
 CLASSICAL = {"telea": cv2.INPAINT_TELEA, "navier_stokes": cv2.INPAINT_NS}
