@@ -234,7 +234,7 @@ def _enlarging(options: argparse.Namespace) -> Work:
 def _repairing(options: argparse.Namespace) -> Work:
     from colorflow.photo import Preparation, read_photo, write_image
     from colorflow.repair.places import mask_of
-from colorflow.repair.repairer import Repairer
+    from colorflow.repair.repairer import Repairer
     from colorflow.scan import find_frames
 
     repairer = Repairer.load(options.weights, device="cpu")
