@@ -34,15 +34,21 @@ class Points:
     One of them may be current: it gets the next color that is chosen. A current point may also be
     held: the next click moves it. Otherwise a click begins a new point, which joins the others when
     it gets a color.
+
+    Args:
+        hints: the points that have colors.
+        current: index of the current one.
+        held: whether it is held.
+        new: row and column of a new point that has no color yet.
+        before: the points before each change.
+        next_reach: what a new point will color.
     """
 
     hints: Hints = ()
     current: int | None = None
     held: bool = False
     new: tuple[float, float] | None = None
-    """Row and column of a new point that has no color yet."""
     before: list[Hints] = field(default_factory=list)
-    """The points before each change."""
     next_reach: Reach = "thing"
 
     @property
@@ -257,18 +263,21 @@ eye. A material that differs from another in lightness alone would be the same c
 
 @dataclass(frozen=True, slots=True)
 class Swatch:
-    """A color that a point of a photo can have."""
+    """A color that a point of a photo can have.
+
+    Args:
+        lightness: L* of the point, in [0, 100].
+        a: CIELAB units.
+        b: likewise.
+        share: of a likely color: the share of the samples that have it, in [0, 1].
+        material: of the color of a material: its name.
+    """
 
     lightness: float
-    """L* of the point, in [0, 100]."""
     a: float
-    """CIELAB units."""
     b: float
-    """CIELAB units."""
     share: float | None = None
-    """Of a likely color: the share of the samples that have it, in [0, 1]."""
     material: str | None = None
-    """Of the color of a material: its name."""
 
     @property
     def hex(self) -> str:

@@ -399,12 +399,9 @@ def test_an_answer_cannot_change_any_more() -> None:
 
 # Files that colorflow ships or has just written are read in the process itself.
 _OWN_FILES = {
-    "colorflow/ui/album_zip.py": 2,
-    "colorflow/ui/colorings.py": 1,
-    "colorflow/ui/enlarge.py": 1,
-    "colorflow/ui/hinted_photo.py": 3,
-    "colorflow/ui/how.py": 2,
-    "colorflow/ui/prepared.py": 2,
+    "colorflow/ui/coloring.py": 3,
+    "colorflow/ui/files.py": 2,
+    "colorflow/ui/prepare.py": 1,
 }
 
 

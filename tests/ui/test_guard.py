@@ -18,9 +18,15 @@ import pytest
 from fastapi import FastAPI
 
 from colorflow.ui import guard
-from colorflow.ui.access import LONGEST_ID, Hosts, open_routes
-from colorflow.ui.guard import MAX_BODY_BYTES, MOST_SESSIONS, Guard
-from colorflow.ui.storage import FULL, DiskQuota
+from colorflow.ui.guard import (
+    LONGEST_ID,
+    MAX_BODY_BYTES,
+    MOST_SESSIONS,
+    Guard,
+    Hosts,
+    open_routes,
+)
+from colorflow.ui.limits import FULL, DiskQuota
 from tests.ui.page_process import PATIENCE
 
 pytestmark = pytest.mark.filterwarnings(  # of pandas, for what Gradio does

@@ -22,9 +22,8 @@ from colorflow.quiz.store import AnswerStore
 from colorflow.quiz.trials import PhotoPool, Trial, open_pool
 from colorflow.ui import quiz as quiz_module
 from colorflow.ui.limits import UploadSpace
-from colorflow.ui.quiz import PLAY, TEST, QuizTab
-from colorflow.ui.quiz_html import results_html
-from colorflow.ui.quiz_html import test_result as result_of_test
+from colorflow.ui.quiz import PLAY, TEST, QuizTab, results_html
+from colorflow.ui.quiz import test_result as result_of_test
 from tests.quiz.album import Clock, Painter, clock_of_games, damage_answers, save_album, scanned
 from tests.ui.handling import is_problem, text, value
 

@@ -16,8 +16,8 @@ from skimage import data
 
 from benchmarks.hostile_kinds import jpeg_of_many_scans
 from benchmarks.measuring import family_of
-from colorflow.ui.limits import BEGUN, WORKED_ON
-from colorflow.ui.storage import FILES, VISITORS
+from colorflow.ui.limits import BEGUN, VISITORS, WORKED_ON
+from colorflow.ui.server import FILES
 from tests.quiz.album import save_album
 from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
 from tests.ui.page_process import PATIENCE, WAITING, Page, running_page, wait_until

@@ -13,19 +13,9 @@ from typing import Any
 import pytest
 
 from colorflow.errors import ColorflowError
-from colorflow.ui import storage
-from colorflow.ui.limits import MemoryBudget
-from colorflow.ui.storage import (
-    FILES,
-    FULL,
-    LOCK,
-    PREFIX,
-    VISITORS,
-    DiskQuota,
-    page_folder,
-    size_of,
-    sweep,
-)
+from colorflow.ui import limits
+from colorflow.ui.limits import FULL, VISITORS, DiskQuota, MemoryBudget, size_of
+from colorflow.ui.server import FILES, LOCK, PREFIX, page_folder, sweep
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX rights and locks")
 
@@ -77,7 +67,7 @@ def test_what_a_killed_program_left_is_removed_and_what_a_living_one_has_is_not(
     code = f"""
 import tempfile
 tempfile.tempdir = {str(temporary)!r}
-from colorflow.ui.storage import page_folder
+from colorflow.ui.server import page_folder
 with page_folder() as files:
     (files / "photo.jpg").touch()
     print(files, flush=True)
@@ -226,7 +216,7 @@ def test_uploads_count_while_they_arrive_and_until_the_folder_is_measured(
         measured.append(clock.now)
         return 50
 
-    monkeypatch.setattr(storage, "size_of", measure)
+    monkeypatch.setattr(limits, "size_of", measure)
     quota = DiskQuota(tmp_path, 100, clock=clock)
     quota.check(50)
     with pytest.raises(ColorflowError, match=FULL):
