@@ -7,6 +7,7 @@
                         any grid to full resolution, guided by lightness
     full_resolution.py  photo -> lightness; lightness and ab of the grid -> sRGB photo
     saturation.py       stronger or weaker colors, all of them or the pale ones
+    swatches.py         colors to choose from for a point: likely ones, materials, names
     degrade.py          lightness as an old or badly kept print would show it
 
 Nothing here needs torch.

@@ -1,10 +1,10 @@
 """The web page, made with Gradio.
 
-    page.py       the tabs, the theme, and page.css; page.js names things for screen readers. Also the
-                  tab that shows how it works; player.js plays its pictures
+    page.py       the tabs, the theme, and page.css; page.js names things for screen readers; the
+                  tab that shows how it works, whose pictures player.js plays
     colorize.py   the tab that colors photos: components, and what each event does to a desk
     desk.py       everything of one visitor, and the rules that make quick clicks safe
-    work.py       what takes time, as wishes of a desk: photos are opened, prepared, colored, written
+    work.py       what takes time, as wishes of a desk: opening, preparing, coloring, writing
     coloring.py   a photo on a desk with its colorings, and how they are made
     files.py      files in full size, and the zip of an album
     render.py     what the page shows of a desk, as HTML; stage.js is for the large picture,

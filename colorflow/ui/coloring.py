@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.saturation import saturated
+from colorflow.color.swatches import Swatch, likely
 from colorflow.colorizer import ColoringSpec, Hint
 from colorflow.photo import LETTERS, Kind, Photo, Provenance, read_photo
-from colorflow.ui.hints import Hints, Points, Swatch, likely
+from colorflow.ui.hints import Hints, Points
 from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.photos import (
     NO_CHROMA,

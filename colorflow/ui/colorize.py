@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from colorflow.color.swatches import ab_of
 from colorflow.errors import ColorflowError
 from colorflow.limits import LARGEST_SATURATION
 from colorflow.photo import KINDS
 from colorflow.ui.coloring import Options
 from colorflow.ui.desk import MOST_PHOTOS, Desk, WishKind, points_of
 from colorflow.ui.files import SUFFIXES
-from colorflow.ui.hints import REACHES, ab_of
-from colorflow.ui.limits import DESK_PREFIX, KEEP_SECONDS, LONG_QUEUE, WORK_QUEUE, UploadSpace
+from colorflow.ui.hints import REACHES
+from colorflow.ui.limits import DESK_PREFIX, LONG_QUEUE, WORK_QUEUE, UploadSpace
 from colorflow.ui.photos import FAILURES, new_folder, sentence, storing
 from colorflow.ui.render import EXAMPLES, SAMPLE_PHOTOS, STATUS, Updates, render
 from colorflow.ui.work import NO_REPAIR, DeskWorker, run
@@ -71,30 +70,23 @@ class Desks:
     """The desks of all visitors, by the names of their sessions. Thread-safe.
 
     Args:
-        root: for their folders.
+        root: for their folders; a desk goes when its folder is swept.
         most_pixels: that a picture may have.
-        keep_seconds: after the last action, for which a desk stays.
     """
 
-    def __init__(
-        self, root: Path, most_pixels: int = 10**9, keep_seconds: float = KEEP_SECONDS
-    ) -> None:
-        self._root, self._most_pixels, self._keep = root, most_pixels, keep_seconds
-        self._desks: dict[str, Desk] = {}
+    def __init__(self, root: Path, most_pixels: int = 10**9) -> None:
+        self._root, self._most_pixels = root, most_pixels
+        self._desks: dict[str | None, Desk] = {}
         self._lock = threading.Lock()
 
     def of(self, session: str | None) -> Desk:
-        """The desk of a session; an empty one if the session is new, or idle for too long."""
+        """The desk of a session; an empty one if the session is new, or was idle for too long."""
         with self._lock:
-            now = time.monotonic()
-            for name, desk in list(self._desks.items()):
-                is_swept = bool(desk.photos) and not desk.folder.exists()
-                if is_swept or now - desk.used > self._keep:
-                    shutil.rmtree(self._desks.pop(name).folder, ignore_errors=True)
+            self._desks = {one: desk for one, desk in self._desks.items() if desk.folder.exists()}
             if session not in self._desks:
-                folder = self._root / f"{DESK_PREFIX}{secrets.token_hex(8)}"
-                self._desks[session or ""] = Desk(folder, self._most_pixels)
-            return self._desks[session or ""]
+                folder = new_folder(self._root, DESK_PREFIX)
+                self._desks[session] = Desk(folder, self._most_pixels)
+            return self._desks[session]
 
 
 class ColorizeTab:

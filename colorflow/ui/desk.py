@@ -24,7 +24,8 @@ last value is sent once more when it has ended, so handlers end with a `gr.skip(
 and `.then` is called after a handler has succeeded, whatever was clicked meanwhile.
 
 A desk goes an hour after its last action, whether or not the page was left: who stays after the
-browser's question has lost nothing. Its folder is touched by every action, and swept by its age.
+browser's question has lost nothing. Its folder is touched by every action, and swept by its age
+(`server.sweep`); the desk goes with it.
 """
 
 from __future__ import annotations
@@ -41,9 +42,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
+from colorflow.color.swatches import Swatch, material_swatches
 from colorflow.errors import ColorflowError
 from colorflow.ui.coloring import DeskPhoto, PhotoColoring, ReferencePhoto
-from colorflow.ui.hints import Swatch, material_swatches
 from colorflow.ui.prepare import (
     MOST_MARKS,
     Corners,
@@ -147,7 +148,7 @@ class Desk:
     """Everything of one visitor; see the module for the rules.
 
     Args:
-        folder: for its files; is made with the first of them.
+        folder: for its files.
         most_pixels: that a picture may have.
         photos: in their order.
         at: the one that the visitor looks at.
@@ -161,7 +162,6 @@ class Desk:
         is_bad: whether it is about something that failed.
         version: is counted up by every change.
         lock: is held by whoever looks at the desk or changes it.
-        used: when its visitor last did something.
     """
 
     folder: Path
@@ -178,7 +178,6 @@ class Desk:
     is_bad: bool = False
     version: int = 0
     lock: threading.Condition = field(default_factory=threading.Condition)
-    used: float = field(default_factory=time.monotonic)
     _page_has: dict[str, Any] = field(default_factory=dict)
     _sent: dict[str, float] = field(default_factory=dict)
 
@@ -190,7 +189,6 @@ class Desk:
 
     def touch(self) -> None:
         """Note an action of the visitor: the desk stays for an hour from now on."""
-        self.used = time.monotonic()
         if self.folder.exists():
             os.utime(self.folder)
 

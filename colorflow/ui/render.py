@@ -14,11 +14,12 @@ from typing import Any
 from urllib.parse import quote
 
 from colorflow.batch.task import left_out_text, share_text
+from colorflow.color.swatches import MATERIALS, Swatch
 from colorflow.colorizer import Hint
 from colorflow.photo import Kind
 from colorflow.ui.coloring import STOPS, DeskPhoto
 from colorflow.ui.desk import Desk
-from colorflow.ui.hints import MATERIALS, REACHES, Swatch
+from colorflow.ui.hints import REACHES
 
 SAMPLE_PHOTOS = Path(__file__).with_name("sample_photos")
 EXAMPLES = {"portrait.jpg": "Portrait", "cat.jpg": "Cat", "coffee.jpg": "Coffee"}

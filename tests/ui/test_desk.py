@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import zipfile
 from pathlib import Path
@@ -19,7 +20,9 @@ from colorflow.ui import desk as desk_module
 from colorflow.ui.coloring import Options
 from colorflow.ui.colorize import Desks
 from colorflow.ui.desk import Desk
+from colorflow.ui.limits import VISITORS
 from colorflow.ui.render import render
+from colorflow.ui.server import sweep
 from colorflow.ui.work import DeskWorker, run
 from tests.ui.cracked_print import CRACK, HEIGHT, SPOT, WIDTH, cracked_print, save_scan
 from tests.ui.fake_colorizer import AB, FakeColorizer
@@ -117,12 +120,14 @@ def test_a_photo_that_is_taken_away_takes_its_files_along(
 
 
 def test_a_desk_goes_after_its_last_action(tmp_path: Path, worker: DeskWorker, small: Path) -> None:
-    desks = Desks(tmp_path, keep_seconds=100)
+    root = tmp_path / VISITORS
+    desks = Desks(root)
     desk, other = desks.of("a"), desks.of("b")
     assert desks.of("a") is desk
-    assert desk.folder != other.folder
     put(desk, worker, small)
-    desk.used -= 101
+    for path in (desk.folder, *desk.folder.rglob("*")):
+        os.utime(path, (time.time() - 101, time.time() - 101))
+    sweep(tmp_path, 100)
     assert desks.of("b") is other
     assert not desk.folder.exists()
     assert desks.of("a").photos == []
