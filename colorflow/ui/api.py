@@ -25,15 +25,19 @@ from colorflow.limits import LARGEST_SEED, SCALES
 from colorflow.photo import Photo
 from colorflow.ui.coloring import name_of
 from colorflow.ui.hints import Hints, check_points
-from colorflow.ui.limits import API_PREFIX, LONG_QUEUE, VISITORS, WORK_QUEUE
+from colorflow.ui.limits import (
+    API_PREFIX,
+    LONG_QUEUE,
+    MOST_VIVID,
+    MOST_WISHED,
+    VISITORS,
+    WORK_QUEUE,
+)
 from colorflow.ui.photos import FAILURES, new_folder, opened, sentence
 from colorflow.ui.work import DeskWorker
 
 ENDPOINTS = ("colorize", "enlarge")
 """Names of the calls."""
-MOST_COLORINGS = 8
-MOST_VIVID = 1.5
-"""The largest factor on the shipped temperatures."""
 
 _UPLOAD_FOLDER = re.compile("[0-9a-f]{64}")
 """Gradio's folder for an upload is named by the SHA-256 of the file."""
@@ -104,7 +108,7 @@ class Api:
             samples: single samples instead of averages.
             hints: colors of points.
         """
-        n = _whole("n", n, 1, MOST_COLORINGS)
+        n = _whole("n", n, 1, MOST_WISHED)
         temperature = _number("temperature", temperature, 0, MOST_VIVID)
         seed = _whole("seed", seed, 0, LARGEST_SEED)
         _check_choice("format", format, get_args(Format))

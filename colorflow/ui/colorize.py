@@ -18,7 +18,14 @@ from colorflow.ui.coloring import Options
 from colorflow.ui.desk import MOST_PHOTOS, Desk, WishKind, points_of
 from colorflow.ui.files import SUFFIXES
 from colorflow.ui.hints import REACHES
-from colorflow.ui.limits import DESK_PREFIX, LONG_QUEUE, WORK_QUEUE, UploadSpace
+from colorflow.ui.limits import (
+    DESK_PREFIX,
+    LONG_QUEUE,
+    MOST_VIVID,
+    MOST_WISHED,
+    WORK_QUEUE,
+    UploadSpace,
+)
 from colorflow.ui.photos import FAILURES, new_folder, sentence, storing
 from colorflow.ui.render import EXAMPLES, SAMPLE_PHOTOS, STATUS, Updates, render
 from colorflow.ui.work import NO_REPAIR, DeskWorker, run
@@ -28,10 +35,6 @@ if TYPE_CHECKING:
     from colorflow.enlarge.enlarger import Enlarger
     from colorflow.repair.repairer import Repairer
 
-MOST_WISHED = 8
-"""Colorings that are asked for at once."""
-MOST_VIVID = 1.5
-"""The largest factor on the shipped temperatures."""
 SIZES = {"As it is": 1, "×2": 2, "×4": 4}
 _KINDS = {"Summary": False, "Single samples": True}
 _BESIDE = {"Its own colors": False, "Its gray": True}
@@ -52,15 +55,11 @@ QUICK: dict[str, Any] = {
 """Options of events that change a desk at once."""
 _FIELD: dict[str, Any] = {**QUICK, "trigger_mode": "always_last"}
 """The same for fields, of whose values the last one counts."""
-_LONG: dict[WishKind, dict[str, Any]] = {
-    "open": WORK_QUEUE,
-    "prepare": WORK_QUEUE,
-    "color": WORK_QUEUE,
-    "ask": WORK_QUEUE,
+_QUEUES: dict[WishKind, dict[str, Any]] = {
     "album": LONG_QUEUE,
     "finish": {"concurrency_id": "finish", "concurrency_limit": 2},
 }
-"""The queues of wishes: how many of each are worked on at the same time."""
+"""The queues of wishes, by which few are worked on at the same time; `WORK_QUEUE` for others."""
 
 Act = Callable[..., Any]
 Works = tuple[WishKind, ...]
@@ -420,7 +419,8 @@ class ColorizeTab:
         options = _FIELD if names.keys() - {self.upload} else QUICK
         done = listen(handler, list(inputs), self.outputs, **options)
         for kind in works:
-            done.then(self._worker_of(kind), None, self.outputs, **{**QUICK, **_LONG[kind]})
+            queue = _QUEUES.get(kind, WORK_QUEUE)
+            done.then(self._worker_of(kind), None, self.outputs, **{**QUICK, **queue})
 
     def _worker_of(self, kind: WishKind) -> Callable[[gr.Request], Iterator[Updates]]:
         def work(request: gr.Request) -> Iterator[Updates]:

@@ -334,7 +334,7 @@ class Desk:
         """
         if view == "places" and not (self.at and self.at.plan.repairs):
             raise ColorflowError("Tick Repair cracks and spots first.")
-        self.view = next(one for one in get_args(View) if one == view)
+        self.view = next((one for one in get_args(View) if one == view), "photo")
 
     # the print
 

@@ -43,6 +43,8 @@ _MIN_FREE_BYTES = 64 * 2**20
 """Disk space that stays free, so that work that has begun can be finished."""
 _MAX_MEASURING = 0.05
 """Largest share of the time that is spent on measuring a folder."""
+MOST_WISHED, MOST_VIVID = 8, 1.5
+"""Colorings that are asked for at once, and the largest factor on the shipped temperatures."""
 WORKED_ON, BEGUN = 2, 8
 """Handlers of `WORK_QUEUE` that compute at the same time, and that have begun: those beside them
 read a photo, in a child, or wait for its pixels."""

@@ -287,13 +287,11 @@ def _last_change(path: Path) -> float:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Hold the folder's lock, which the system releases when a program is killed."""
-    new = folder / f"{LOCK}.new"
-    with open(new, "x", encoding="ascii") as file:
-        file.write(_LOCK_TEXT)
-        file.flush()
+    with open(folder / LOCK, "x", encoding="ascii") as file:
         if fcntl:
             fcntl.flock(file, fcntl.LOCK_EX)
-        new.rename(folder / LOCK)  # no other program ever finds it unlocked
+        file.write(_LOCK_TEXT)  # until it has this text, no other program takes the folder away
+        file.flush()
         yield
 
 

@@ -332,9 +332,7 @@ class DeskWorker:
 
     def _map(self, desk: Desk, task: ColoringTask, name: MapName) -> None:
         def steps() -> Steps:
-            picture = self.colorist.map(task, name)
-            if task.photo.form is task.form:
-                yield partial(task.photo.maps.__setitem__, name, picture)
+            yield partial(_take_map, task, name, self.colorist.map(task, name))
 
         desk.want("ask", "Asking the model ...", steps())
 
@@ -521,6 +519,11 @@ def _take_form(desk: Desk, photo: DeskPhoto, form: Form, plan: PrintPlan) -> Non
     known = photo.forms.setdefault(form.plan, form)
     if known is not photo.form and (plan == form.plan or plan.shape != photo.form.plan.shape):
         desk.take_form(photo, known)
+
+
+def _take_map(task: ColoringTask, name: MapName, picture: Path) -> None:
+    if task.photo.form is task.form:
+        task.photo.maps[name] = picture
 
 
 def _give_up(desk: Desk, photo: DeskPhoto, said: str) -> None:

@@ -41,6 +41,25 @@ def put(desk: Desk, worker: DeskWorker, *paths: Path) -> None:
     fulfil(desk)
 
 
+def prepare(desk: Desk, worker: DeskWorker) -> None:
+    """Make of the photos what they are to be."""
+    worker.prepare(desk)
+    fulfil(desk)
+
+
+def recolor(desk: Desk, worker: DeskWorker) -> None:
+    """Color the photo by its points."""
+    worker.recolor(desk)
+    fulfil(desk)
+
+
+def finish(desk: Desk, worker: DeskWorker, scale: int, format_: str) -> Path:
+    """The file in full size, or larger."""
+    worker.finish(desk, scale, False, format_)
+    fulfil(desk)
+    return file_of(desk)
+
+
 def color(desk: Desk, worker: DeskWorker, **options: object) -> None:
     """Color the photo."""
     worker.color(desk, Options(**options))  # type: ignore[arg-type]
@@ -213,19 +232,13 @@ def test_a_failure_is_told_and_ends_the_wish(
     colorizer.error = MemoryError()
     color(desk, worker)
     assert (desk.is_bad, desk.said) == (True, "There is not enough memory; choose a smaller photo.")
-    colorizer.error = None
-    color(desk, worker)
-    assert len(desk.photo.gallery) == 4
-
-
-def test_a_fault_of_the_program_leaves_no_wish(
-    desk: Desk, worker: DeskWorker, colorizer: FakeColorizer, gray: Path
-) -> None:
-    put(desk, worker, gray)
     colorizer.error = ZeroDivisionError()
     with pytest.raises(ZeroDivisionError):
         color(desk, worker)
-    assert desk.wishes == {}
+    assert desk.wishes == {}, "a fault of the program leaves none"
+    colorizer.error = None
+    color(desk, worker)
+    assert len(desk.photo.gallery) == 4
 
 
 def test_a_photo_with_colors_is_left_alone_until_it_is_treated_as_gray(
@@ -262,13 +275,12 @@ def test_saturation_of_what_is_shown_and_saved(
     color(desk, worker, n=2)
     desk.saturate(saturation)
     desk.choose(1)
-    worker.finish(desk, 1, False, "PNG")
-    fulfil(desk)
+    path = finish(desk, worker, 1, "PNG")
     expected = saturation * np.array(AB[1])
     assert desk.photo.shown
-    for path in (desk.photo.shown, file_of(desk)):
-        np.testing.assert_allclose(chroma_of(path), expected, atol=2)
-    stated = read_provenance(file_of(desk))
+    for one in (desk.photo.shown, path):
+        np.testing.assert_allclose(chroma_of(one), expected, atol=2)
+    stated = read_provenance(path)
     assert stated
     assert (stated.saturation, stated.seed) == (saturation, 0)
     desk.saturate(1.0)
@@ -281,11 +293,10 @@ def test_a_file_has_the_photos_own_size_name_and_metadata(
     put(desk, worker, gray)
     color(desk, worker, n=1)
     assert desk.photo.is_unsaved
-    worker.finish(desk, 1, False, "Its own")
-    fulfil(desk)
+    path = finish(desk, worker, 1, "Its own")
     assert not desk.photo.is_unsaved
-    assert file_of(desk).name == "grandma (1931)_a.jpg"
-    with Image.open(gray) as before, Image.open(file_of(desk)) as after:
+    assert path.name == "grandma (1931)_a.jpg"
+    with Image.open(gray) as before, Image.open(path) as after:
         assert after.size == before.size
         assert after.getexif()[IMAGE_DESCRIPTION].startswith(SUBJECT)
         assert after.info["dpi"] == (300, 300)
@@ -302,12 +313,11 @@ def test_larger_sizes_of_photos_that_are_colored_or_not(
         worker.finish(desk, 1, False, "Its own")
     if is_colored:
         color(desk, worker, n=1)
-    worker.finish(desk, 2, False, "JPEG")
-    fulfil(desk)
+    path = finish(desk, worker, 2, "JPEG")
     name = "small_a_x2_mean.jpg" if is_colored else "small_x2_mean.jpg"
-    assert file_of(desk).name == name
-    assert pixels(file_of(desk)).shape[:2] == (128, 128)
-    stated = read_statements(file_of(desk))
+    assert path.name == name
+    assert pixels(path).shape[:2] == (128, 128)
+    stated = read_statements(path)
     assert stated.detail
     assert (stated.detail.scale, stated.colors is not None) == (2, is_colored)
 
@@ -328,26 +338,22 @@ def test_a_print_is_cut_out_turned_and_repaired(desk: Desk, worker: DeskWorker, 
     assert desk.view == "frame"
     assert len(photo.prints) == 1
     desk.put_corners("cut", list(photo.corners))
-    worker.prepare(desk)
-    fulfil(desk)
+    prepare(desk, worker)
     assert (photo.form.photo.width, photo.form.photo.height) == pytest.approx(
         (WIDTH, HEIGHT), abs=4
     )
     desk.repair(True)
-    worker.prepare(desk)
-    fulfil(desk)
+    prepare(desk, worker)
     assert desk.view == "places"
     assert 0.01 < photo.form.share < 0.2
     repaired = pixels(photo.form.photo.path)
     assert pixels(photo.form.base.path).max() > 240 > repaired.max(), "what was white is filled"
     desk.turn(1)
-    worker.prepare(desk)
-    fulfil(desk)
+    prepare(desk, worker)
     assert photo.form.photo.width == pytest.approx(HEIGHT, abs=4)
     color(desk, worker, n=1)
-    worker.finish(desk, 1, False, "PNG")
-    fulfil(desk)
-    stated = read_statements(file_of(desk))
+    path = finish(desk, worker, 1, "PNG")
+    stated = read_statements(path)
     assert stated.prepared
     assert (stated.prepared.prints, stated.prepared.repaired) == (1, True)
 
@@ -360,21 +366,18 @@ def test_colorings_belong_to_the_form_that_they_were_made_on(
     color(desk, worker, n=2)
     first = photo.gallery
     desk.put_corners("cut", list(photo.corners))
-    worker.prepare(desk)
-    fulfil(desk)
+    prepare(desk, worker)
     assert (photo.gallery, photo.chosen) == ([], None)
     color(desk, worker, n=1)
     (cut,) = photo.gallery
     desk.unfade(True)
-    worker.prepare(desk)
-    fulfil(desk)
+    prepare(desk, worker)
     assert photo.gallery == [cut], "it has the same shape"
     assert photo.chosen is None
     desk.choose(0)
     assert photo.shown_form is cut.form, "and is shown on what it was made on"
     desk.put_corners("whole", list(photo.corners))
-    worker.prepare(desk)
-    fulfil(desk)
+    prepare(desk, worker)
     assert photo.gallery == first, "they are back"
     assert photo.colorings == [*first, cut]
 
@@ -386,8 +389,7 @@ def test_places_of_a_repair(desk: Desk, worker: DeskWorker, tmp_path: Path) -> N
     photo = desk.photo
 
     def repaired() -> np.ndarray:
-        worker.prepare(desk)
-        fulfil(desk)
+        prepare(desk, worker)
         return pixels(photo.form.photo.path)
 
     with pytest.raises(ColorflowError, match="wait for it"):
@@ -439,8 +441,7 @@ def test_a_preparation_is_not_lost_by_one_of_another_photo(
     for index in range(2):
         desk.look_at(index)
         desk.turn(1)
-        worker.prepare(desk)
-    fulfil(desk)
+        prepare(desk, worker)
     assert [one.form.plan.turns for one in desk.photos] == [1, 1]
 
 
@@ -470,10 +471,8 @@ def test_hints_keep_the_coordinates_of_the_upload(
     desk.put_corners("cut", list(photo.corners))
     for _ in range(turns):
         desk.turn(1)
-    worker.prepare(desk)
-    fulfil(desk)
-    worker.recolor(desk)
-    fulfil(desk)
+    prepare(desk, worker)
+    recolor(desk, worker)
     (given,) = colorizer.hinted[-1]
     form = photo.form.photo
     lightness = pixels(photo.form.photo.path)[int(given.row), int(given.column)]
@@ -488,8 +487,7 @@ def test_points_color_the_photo_and_undo_brings_back_what_was_there(
 ) -> None:
     put(desk, worker, gray)
     photo = desk.photo
-    worker.recolor(desk)
-    fulfil(desk)
+    recolor(desk, worker)
     (plain,) = photo.gallery
     desk.click(0.3, 0.3)
     worker.offer(desk)
@@ -498,14 +496,12 @@ def test_points_color_the_photo_and_undo_brings_back_what_was_there(
     assert sum(one.share or 0 for one in photo.likely) <= 1.001
     likely = next(i for i, one in enumerate(desk.swatches(photo)) if one.share)
     desk.press_point("pick", likely)
-    worker.recolor(desk)
-    fulfil(desk)
+    recolor(desk, worker)
     assert photo.gallery[1].caption == "A: average of all, 1 hint"
     assert photo.chosen is photo.gallery[1]
     desk.press_point("hold", 0)
     desk.click(0.6, 0.6)
-    worker.recolor(desk)
-    fulfil(desk)
+    recolor(desk, worker)
     assert len(photo.gallery) == 3
     desk.undo_point()
     worker.recolor(desk)
@@ -523,19 +519,6 @@ def test_points_color_the_photo_and_undo_brings_back_what_was_there(
         desk.put_point(1536, 0)
 
 
-def test_a_reach_is_for_the_next_points_but_not_everything_alike(
-    desk: Desk, worker: DeskWorker, gray: Path
-) -> None:
-    put(desk, worker, gray)
-    for reach in ("around", "alike"):
-        desk.put_point(5, 5 if reach == "around" else 300)
-        desk.spread(reach)  # type: ignore[arg-type]
-        desk.color_point((10.0, 10.0))
-    assert [one.reach for one in desk.photo.points.hints] == ["around", "alike"]
-    desk.put_point(600, 600)
-    assert desk.photo.points.reach == "thing"
-
-
 def test_hints_are_saved_for_another_day_with_their_coloring(
     desk: Desk, worker: DeskWorker, gray: Path, tmp_path: Path
 ) -> None:
@@ -547,8 +530,7 @@ def test_hints_are_saved_for_another_day_with_their_coloring(
     desk.saturate(0.5)
     desk.put_point(700, 500)
     desk.color_point((30.0, -20.0))
-    worker.recolor(desk)
-    fulfil(desk)
+    recolor(desk, worker)
     worker.save_hints(desk)
     saved = json.loads(file_of(desk).read_text())
     assert saved[gray.name]["hints"] == [{"row": 500, "column": 700, "a": 30, "b": -20}]
@@ -599,8 +581,7 @@ def test_where_the_model_is_unsure(desk: Desk, worker: DeskWorker, gray: Path) -
     fulfil(desk)
     assert desk.photo.maps["unsure"].name in render(desk)["unsure"]
     desk.turn(1)
-    worker.prepare(desk)
-    fulfil(desk)
+    prepare(desk, worker)
     assert render(desk)["unsure"] == ""
 
 
@@ -698,3 +679,27 @@ def test_names_are_shown_as_text(
     shown = "".join(render(desk).values())
     assert "<b>" not in shown
     assert "&lt;b&gt;&amp;" in shown
+
+
+def test_a_field_that_crossed_a_message_is_sent_again(
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path
+) -> None:
+    """Otherwise the page would show the desk's old value, and the desk have the visitor's."""
+    put(desk, worker, gray, small)
+    desk.begin_page()
+    assert desk.edits() == desk.fields
+    desk.page_has({"repairs": True})
+    desk.repair(True)
+    assert desk.edits() == {}, "the page has it, and nothing was on its way"
+    desk.look_at(1)
+    assert desk.edits() == {"repairs": False}
+    desk.page_has({"repairs": True})  # ticked before the message came, which unticks it
+    desk.repair(True)
+    assert desk.edits() == {"repairs": True}
+    desk.page_has({"repairs": False})
+    desk.repair(False)
+    assert desk.edits() == {"repairs": False}
+    desk._sent["repairs"] -= 10
+    desk.page_has({"repairs": True})
+    desk.repair(True)
+    assert desk.edits() == {}

@@ -27,12 +27,9 @@ def points() -> Points:
     return points
 
 
-def test_a_point_gets_its_color(points: Points) -> None:
+def test_a_held_point_moves_once(points: Points) -> None:
     assert points.hints == (Hint(10, 20, 1, 2), Hint(200, 300, 3, 4))
     assert points.current == 1
-
-
-def test_a_held_point_moves_once(points: Points) -> None:
     points.hold(0)
     points.click(100, 110, radius=5)
     assert points.hints == (Hint(100, 110, 1, 2), Hint(200, 300, 3, 4))

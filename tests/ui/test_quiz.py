@@ -154,18 +154,6 @@ def test_four_rounds_with_the_score_right(tab: QuizTab) -> None:
     )
 
 
-def test_the_outcome_names_the_truth_and_the_choice(tab: QuizTab) -> None:
-    game, _ = started(tab, 2)
-    truth = waiting(game).truth
-    stage = value(answer(tab, game, right=False), tab.stage)
-    captions = re.findall("<figcaption[^>]*>(.*?)</figcaption>", stage)
-    assert "the photo as it was taken" in captions[truth]
-    assert captions[1 - truth].endswith("colored by the computer; your choice")
-    assert stage.count("the photo as it was taken") == 2, "caption and alternative text"
-    assert "data-choice" not in stage
-    assert "data-next data-focus>Next" in stage
-
-
 def test_a_trial_cannot_be_answered_twice_or_by_others(tab: QuizTab) -> None:
     game, first = started(tab)
     trial = waiting(game)
