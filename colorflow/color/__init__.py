@@ -6,6 +6,7 @@
     upsample.py         ab of the 64x64 grid on 256x256 cells, where it stops at outlines, and from
                         any grid to full resolution, guided by lightness
     full_resolution.py  photo -> lightness; lightness and ab of the grid -> sRGB photo
+    swatches.py         colors to choose from for a point: likely ones, materials, names
     degrade.py          lightness as an old or badly kept print would show it
 
 Nothing here needs torch.

@@ -10,7 +10,6 @@ Dimensions: H, W pixels of the photo, s the scale (2 or 4).
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -194,84 +193,12 @@ class Enlarger:
             yield from self._doublings(names, lightness_of(photo.full_depth), temperature, seed)
         )
 
-    def piece(
-        self,
-        photo: Photo,
-        scale: int,
-        temperature: float,
-        seed: int,
-        rows: slice,
-        columns: slice,
-        *,
-        restore: bool = False,
-    ) -> NDArray[np.float32]:
-        """A piece of what `lightness` would give, without making the rest.
-
-        Args:
-            photo: the whole photo.
-            scale: as of `enlarge`, like the other arguments.
-            temperature: likewise.
-            seed: likewise.
-            rows: of the photo, start and stop.
-            columns: likewise.
-            restore: as of `enlarge`.
-
-        Returns:
-            (s h, s w) L* in [0, 100] of the h rows and w columns.
-        """
-        names = self._names(scale, restore=restore)
-        self._check(photo, scale, temperature, seed)
-        reach = self._reach(names)
-        top, left = (max(0, side.start - reach) // 2 * 2 for side in (rows, columns))
-        seen = photo.full_depth[top : rows.stop + reach + 1, left : columns.stop + reach + 1]
-        low = lightness_of(np.ascontiguousarray(seen))
-        lightness = result_of(self._doublings(names, low, temperature, seed, (top, left)))
-        inner = (
-            slice(scale * (side.start - first), scale * (side.stop - first))
-            for side, first in ((rows, top), (columns, left))
-        )
-        return np.ascontiguousarray(lightness[tuple(inner)])
-
-    def work(
-        self,
-        height: int,
-        width: int,
-        scale: int,
-        *,
-        restore: bool = False,
-        piece: int | None = None,
-    ) -> float:
-        """Megapixels that are computed, to which time is proportional: tiles see around themselves.
-
-        Args:
-            height: of the photo, in pixels.
-            width: likewise.
-            scale: as of `enlarge`.
-            restore: likewise.
-            piece: pixels of the photo on each side of what `piece` makes; None for all of it.
-        """
-        names, pixels = self._names(scale, restore=restore), 0
-        sides = [height, width]
-        if piece is not None:
-            sides = [min(side, piece + 2 * self._reach(names)) for side in sides]
-        for name in names:
-            margin = 2 * self.weights.models[name].config.reach
-            pixels += 4 * math.prod(side + margin * math.ceil(side / TILE) for side in sides)
-            sides = [2 * side for side in sides]
-        return pixels / 1e6
-
-    def _reach(self, names: Sequence[str]) -> int:
-        """Pixels of the photo around a piece on which it depends."""
-        # The second doubling sees half as far in the photo.
-        return sum(self.weights.models[name].config.reach >> i for i, name in enumerate(names))
-
     def _doublings(
         self,
         names: Sequence[str],
         lightness: NDArray[np.float32],
         temperature: float,
         seed: int,
-        origin: tuple[int, int] = (0, 0),
     ) -> Generator[float, None, NDArray[np.float32]]:
         """Doubles lightness once or twice; yields the share that is done."""
         done, total = 0.0, sum(4**i for i in range(len(names)))
@@ -283,7 +210,6 @@ class Enlarger:
                 stream=stream,
                 temperature=temperature,
                 tile=TILE,
-                origin=(2**stream * origin[0], 2**stream * origin[1]),
             )
             for tile in doubling.run():
                 yield (done + 4**stream * tile / doubling.tiles) / total

@@ -33,7 +33,6 @@ class Doubling:
         stream: of the noise; each doubling of a photo has its own.
         temperature: factor on the difference from the mean.
         tile: side of a tile.
-        origin: row and column of the first pixel in the photo that this is a piece of, both even.
 
     Attributes:
         tiles: how many there are.
@@ -48,7 +47,6 @@ class Doubling:
         stream: int,
         temperature: float,
         tile: int = TILE,
-        origin: tuple[int, int] = (0, 0),
     ) -> None:
         self.model, self.seed, self.stream, self.temperature = model, seed, stream, temperature
         self.height, self.width = lightness.shape
@@ -56,7 +54,7 @@ class Doubling:
         # Whole cells and a margin on all sides: borders are treated as the inside is.
         below, right = self.height % 2 + margin, self.width % 2 + margin
         self._low = np.pad(lightness, ((margin, below), (margin, right)), mode="symmetric")
-        self._origin, self._tiles = origin, list(tiles_of(lightness.shape, tile))
+        self._tiles = list(tiles_of(lightness.shape, tile))
         self.tiles = len(self._tiles)
         self.lightness: NDArray[np.float32] = np.empty(
             (2 * self.height, 2 * self.width), np.float32
@@ -80,9 +78,8 @@ class Doubling:
         region = self._low[top : bottom + 2 * margin, left : right + 2 * margin]
         device = next(self.model.parameters()).device
         low = torch.from_numpy(np.ascontiguousarray(region))[None, None].to(device)
-        first_row, first_column = self._origin
-        rows = slice((first_row + top - margin) // 2, (first_row + bottom + margin) // 2)
-        columns = slice((first_column + left - margin) // 2, (first_column + right + margin) // 2)
+        rows = slice((top - margin) // 2, (bottom + margin) // 2)
+        columns = slice((left - margin) // 2, (right + margin) // 2)
         channels = 4 * self.model.config.channels
         latents = noise_at(self.seed, self.stream, channels, rows, columns)
         high = self.model.decode(latents.to(device), low, self.temperature)

@@ -7,11 +7,11 @@ where nothing is to be found.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 from colorflow.repair.aging import Lightness, aged, blurred, field, line, over, scanned
 
@@ -126,22 +126,25 @@ def _negative(x: Lightness, rng: np.random.Generator) -> Lightness:
         middle = rng.uniform(0, 1, 2) * x.shape[::-1]
         line(layer, middle - along, middle + along, rng.uniform(0.6, 2.2))
     broken = np.clip(1 + rng.uniform(0, 1) * field(x.shape, rng.uniform(0.05, 0.3), rng), 0, 1)
-    return over(x, layer * broken * rng.uniform(0.4, 1.0), _value(x, rng))
+    return over(x, layer * np.float32(rng.uniform(0.4, 1.0)) * broken, _value(x, rng))
 
 
 def _net(x: Lightness, rng: np.random.Generator) -> Lightness:
     """A net of fine cracks, over all or a part: borders of the cells of random points (Voronoi)."""
     cell = rng.uniform(16, 60)
-    shape = np.array(x.shape[::-1])
-    points = rng.uniform(-0.2, 1.2, (max(4, int(2 * shape.prod() / cell**2)), 2)) * shape
-    rows, columns = np.mgrid[: x.shape[0], : x.shape[1]].astype(np.float32)
-    stretch, jitter = rng.uniform(0.5, 1.0), rng.uniform(0, 0.15) * cell
-    places = np.stack([columns, rows], -1)
-    places += jitter * np.stack([field(x.shape, cell / 3 / max(x.shape), rng) for _ in "xy"], -1)
-    near, _ = KDTree(points * (1, stretch)).query(places * (1, stretch), k=2)
-    width = rng.uniform(0.7, min(3.0, cell / 8))
-    layer = np.clip(width / 2 + 0.5 - (near[..., 1] - near[..., 0]) / 2, 0, min(1, width))
-    layer = _ragged(layer.astype(np.float32), 2 * width, rng)
+    height, width = x.shape
+    cells = cv2.Subdiv2D((-width, -height, 3 * width, 3 * height))
+    for point in rng.uniform(-0.2, 1.2, (max(4, int(2 * x.size / cell**2)), 2)) * (width, height):
+        cells.insert((float(point[0]), float(point[1])))
+    layer, thick = np.zeros(x.shape, np.float32), float(rng.uniform(0.7, min(3.0, cell / 8)))
+    for facet in cells.getVoronoiFacetList([])[0]:
+        for start, end in pairwise([*facet, facet[0]]):
+            line(layer, np.asarray(start, float), np.asarray(end, float), thick)
+    places = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
+    jitter, scale = np.float32(rng.uniform(0, 0.15) * cell), cell / 3 / max(x.shape)
+    places += jitter * np.stack([field(x.shape, scale, rng) for _ in "xy"], -1)
+    layer = np.asarray(cv2.remap(layer, places, np.empty(0), cv2.INTER_LINEAR), np.float32)
+    layer = _ragged(layer, 2 * thick, rng)
     if rng.random() < 0.6:
         layer *= np.clip(2 * field(x.shape, rng.uniform(0.2, 0.6), rng), 0, 1)
     return over(x, layer * rng.uniform(0.5, 1.0), _value(x, rng))
@@ -168,7 +171,8 @@ def _tape(x: Lightness, rng: np.random.Generator) -> Lightness:
     along = rng.uniform(0.15, 1.2) * max(x.shape) * np.array([np.cos(angle), np.sin(angle)])
     line(layer, place - along, place + along, float(rng.uniform(8, 30)))
     uneven = 1 + rng.uniform(0, 0.15) * field(x.shape, rng.uniform(0.05, 0.3), rng)
-    return over(x, np.clip(layer * uneven, 0, 1) * rng.uniform(0.5, 0.95), rng.uniform(60, 98))
+    alpha = np.clip(layer * uneven, 0, 1) * np.float32(rng.uniform(0.5, 0.95))
+    return over(x, alpha.astype(np.float32), rng.uniform(60, 98))
 
 
 def _fold(x: Lightness, rng: np.random.Generator) -> Lightness:

@@ -5,15 +5,14 @@ functions themselves. So their annotations must not be strings, which is why the
 `from __future__ import annotations`, and their first paragraphs address the callers.
 """
 
-import functools
 import math
 import re
 import reprlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, NotRequired, ParamSpec, TypedDict, TypeVar, cast, get_args
+from typing import Any, Literal, NotRequired, TypedDict, cast, get_args
 
 import gradio as gr
 from gradio.data_classes import FileData
@@ -24,26 +23,27 @@ from colorflow.enlarge.draws import MEAN
 from colorflow.errors import BatchError, ColorflowError
 from colorflow.limits import LARGEST_SEED, SCALES
 from colorflow.photo import Photo
+from colorflow.ui.coloring import name_of
 from colorflow.ui.hints import Hints, check_points
-from colorflow.ui.limits import LONG_QUEUE, WORK_QUEUE
-from colorflow.ui.photos import new_folder, opened
-from colorflow.ui.status import sentence
-from colorflow.ui.storage import API_PREFIX, VISITORS
-from colorflow.ui.work import DeskWorker, name_of
+from colorflow.ui.limits import (
+    API_PREFIX,
+    LONG_QUEUE,
+    MOST_VIVID,
+    MOST_WISHED,
+    VISITORS,
+    WORK_QUEUE,
+)
+from colorflow.ui.photos import FAILURES, new_folder, opened, sentence
+from colorflow.ui.work import DeskWorker
 
 ENDPOINTS = ("colorize", "enlarge")
 """Names of the calls."""
-MOST_COLORINGS = 8
-MOST_VIVID = 1.5
-"""The largest factor on the shipped temperatures."""
 
 _UPLOAD_FOLDER = re.compile("[0-9a-f]{64}")
 """Gradio's folder for an upload is named by the SHA-256 of the file."""
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg", "tiff": ".tif", "webp": ".webp"}
 
 Format = Literal["same", "png", "jpeg", "tiff", "webp"]
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
 
 
 class HintFields(TypedDict):
@@ -56,17 +56,13 @@ class HintFields(TypedDict):
     reach: NotRequired[Literal["thing", "around", "alike"]]
 
 
-def _in_sentences(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+@contextmanager
+def _in_sentences() -> Iterator[None]:
     """Send errors that are written for people to the caller."""
-
-    @functools.wraps(function)
-    def wrapper(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        try:
-            return function(*args, **kwargs)
-        except (ColorflowError, MemoryError) as error:
-            raise gr.Error(sentence(error), print_exception=False) from error
-
-    return wrapper
+    try:
+        yield
+    except FAILURES as error:
+        raise gr.Error(sentence(error), print_exception=False) from error
 
 
 class Api:
@@ -82,7 +78,7 @@ class Api:
         for name, queue in zip(ENDPOINTS, (WORK_QUEUE, LONG_QUEUE), strict=True):
             api(getattr(self, name), api_name=name, **queue)
 
-    @_in_sentences
+    @_in_sentences()
     def colorize(
         self,
         photo: FileData,
@@ -112,7 +108,7 @@ class Api:
             samples: single samples instead of averages.
             hints: colors of points.
         """
-        n = _whole("n", n, 1, MOST_COLORINGS)
+        n = _whole("n", n, 1, MOST_WISHED)
         temperature = _number("temperature", temperature, 0, MOST_VIVID)
         seed = _whole("seed", seed, 0, LARGEST_SEED)
         _check_choice("format", format, get_args(Format))
@@ -128,7 +124,7 @@ class Api:
             paths = []
             for one in made:
                 paths.append(folder / f"{path.stem}_{name_of(one.spec)}{suffix}")
-                for _ in self._worker.write(path, paths[-1], (one.ab, one.provenance)):
+                for _ in self._worker.files.write(path, paths[-1], (one.ab, one.provenance)):
                     pass
         return [_file(one) for one in paths], {
             "seeds": [one.seed for one in made],
@@ -138,7 +134,7 @@ class Api:
             "model": colorizer.digest,
         }
 
-    @_in_sentences
+    @_in_sentences()
     def enlarge(
         self, photo: FileData, scale: int = 2, format: Format = "same", restore: bool = False
     ) -> FileData:
@@ -152,21 +148,21 @@ class Api:
             format: format of the file.
             restore: whether an old photo is cleared up.
         """
-        worker = self._worker
-        if worker.enlarger is None:
+        files, budget = self._worker.files, self._worker.budget
+        if files.enlarger is None:
             raise ColorflowError("This page cannot enlarge: the weights for it are not installed.")
         _check_choice("scale", scale, SCALES)
         _check_choice("format", format, get_args(Format))
         _check_choice("restore", restore, (True, False))
-        if restore and not worker.enlarger.can_restore:
+        if restore and not files.enlarger.can_restore:
             raise ColorflowError("This page cannot restore: its weights do not do that.")
         path = self._uploaded(photo)
-        with opened(path, worker.budget) as read:
-            worker.check_size(read.width * read.height, scale)
+        with opened(path, budget) as read:
+            files.check_size(read.width * read.height, scale)
             suffix = _suffix(format, read)
         with self._folder() as folder:
             file = folder / f"{path.stem}_{MEAN.label_of(scale, restored=restore)}{suffix}"
-            for _ in worker.write(path, file, None, scale, restore=restore):
+            for _ in files.write(path, file, None, scale, restore=restore):
                 pass
         return _file(file)
 

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from colorflow.color.swatches import ab_of
 from colorflow.errors import ColorflowError
 from colorflow.limits import LARGEST_SATURATION
 from colorflow.photo import KINDS
+from colorflow.ui.coloring import Options
 from colorflow.ui.desk import MOST_PHOTOS, Desk, WishKind, points_of
-from colorflow.ui.hints import REACHES, ab_of
-from colorflow.ui.limits import LONG_QUEUE, WORK_QUEUE, UploadSpace
-from colorflow.ui.photos import new_folder, storing
-from colorflow.ui.render import EXAMPLES, PARTS, SAMPLE_PHOTOS, render
-from colorflow.ui.status import FAILURES, Updates, sentence
-from colorflow.ui.storage import DESK_PREFIX, KEEP_SECONDS
-from colorflow.ui.work import NO_REPAIR, SUFFIXES, DeskWorker, Options, run
+from colorflow.ui.files import SUFFIXES
+from colorflow.ui.hints import REACHES
+from colorflow.ui.limits import (
+    DESK_PREFIX,
+    LONG_QUEUE,
+    MOST_VIVID,
+    MOST_WISHED,
+    WORK_QUEUE,
+    UploadSpace,
+)
+from colorflow.ui.photos import FAILURES, new_folder, sentence, storing
+from colorflow.ui.render import EXAMPLES, SAMPLE_PHOTOS, STATUS, Updates, render
+from colorflow.ui.work import NO_REPAIR, DeskWorker, run
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
     from colorflow.enlarge.enlarger import Enlarger
     from colorflow.repair.repairer import Repairer
 
-MOST_WISHED = 8
-"""Colorings that are asked for at once."""
-MOST_VIVID = 1.5
-"""The largest factor on the shipped temperatures."""
 SIZES = {"As it is": 1, "×2": 2, "×4": 4}
 _KINDS = {"Summary": False, "Single samples": True}
 _BESIDE = {"Its own colors": False, "Its gray": True}
@@ -51,17 +53,13 @@ QUICK: dict[str, Any] = {
     "api_visibility": "private",
 }
 """Options of events that change a desk at once."""
-_LAST: dict[str, Any] = {**QUICK, "trigger_mode": "always_last"}
-"""The same for sliders, of whose values the last one counts."""
-_LONG: dict[WishKind, dict[str, Any]] = {
-    "open": WORK_QUEUE,
-    "prepare": WORK_QUEUE,
-    "color": WORK_QUEUE,
-    "ask": WORK_QUEUE,
+_FIELD: dict[str, Any] = {**QUICK, "trigger_mode": "always_last"}
+"""The same for fields, of whose values the last one counts."""
+_QUEUES: dict[WishKind, dict[str, Any]] = {
     "album": LONG_QUEUE,
     "finish": {"concurrency_id": "finish", "concurrency_limit": 2},
 }
-"""The queues of wishes: how many of each are worked on at the same time."""
+"""The queues of wishes, by which few are worked on at the same time; `WORK_QUEUE` for others."""
 
 Act = Callable[..., Any]
 Works = tuple[WishKind, ...]
@@ -71,30 +69,23 @@ class Desks:
     """The desks of all visitors, by the names of their sessions. Thread-safe.
 
     Args:
-        root: for their folders.
+        root: for their folders; a desk goes when its folder is swept.
         most_pixels: that a picture may have.
-        keep_seconds: after the last action, for which a desk stays.
     """
 
-    def __init__(
-        self, root: Path, most_pixels: int = 10**9, keep_seconds: float = KEEP_SECONDS
-    ) -> None:
-        self._root, self._most_pixels, self._keep = root, most_pixels, keep_seconds
-        self._desks: dict[str, Desk] = {}
+    def __init__(self, root: Path, most_pixels: int = 10**9) -> None:
+        self._root, self._most_pixels = root, most_pixels
+        self._desks: dict[str | None, Desk] = {}
         self._lock = threading.Lock()
 
     def of(self, session: str | None) -> Desk:
-        """The desk of a session; an empty one if the session is new, or idle for too long."""
+        """The desk of a session; an empty one if the session is new, or was idle for too long."""
         with self._lock:
-            now = time.monotonic()
-            for name, desk in list(self._desks.items()):
-                is_swept = bool(desk.photos) and not desk.folder.exists()
-                if is_swept or now - desk.used > self._keep:
-                    shutil.rmtree(self._desks.pop(name).folder, ignore_errors=True)
+            self._desks = {one: desk for one, desk in self._desks.items() if desk.folder.exists()}
             if session not in self._desks:
-                folder = self._root / f"{DESK_PREFIX}{secrets.token_hex(8)}"
-                self._desks[session or ""] = Desk(folder, self._most_pixels)
-            return self._desks[session or ""]
+                folder = new_folder(self._root, DESK_PREFIX)
+                self._desks[session] = Desk(folder, self._most_pixels)
+            return self._desks[session]
 
 
 class ColorizeTab:
@@ -149,11 +140,9 @@ class ColorizeTab:
 
     def _part(self, name: str, script: str = "listen.js") -> None:
         """A part of the page whose buttons send what was pressed."""
-        template = '<div role="status">${value}</div>' if name == "status" else "${value}"
         code = Path(__file__).with_name(script).read_text(encoding="utf-8")
-        options: dict[str, Any] = {"html_template": template, "js_on_load": code}
-        elem_id = "prepare-views" if name == "prepare" else name
-        self.parts[name] = gr.HTML("", apply_default_css=False, elem_id=elem_id, **options)
+        options = {**(STATUS if name == "status" else {}), "js_on_load": code}
+        self.parts[name] = gr.HTML("", apply_default_css=False, elem_id=name, **options)
 
     def _build_photos(self, space: UploadSpace) -> None:
         self.upload = gr.File(
@@ -186,10 +175,10 @@ class ColorizeTab:
             with gr.Accordion("Reference", open=False, elem_id="reference"):
                 self._build_reference()
             with gr.Accordion("Finish", open=True, elem_id="finish"):
-                self._build_finish(worker.enlarger)
+                self._build_finish(worker.files.enlarger)
 
     def _build_prepare(self) -> None:
-        self._part("prepare")
+        self._part("prepare-views")
         about = "Finds cracks, scratches, dust and spots, and fills them in; nothing else changes."
         can_repair = self.worker.repairer is not None
         about = about if can_repair else NO_REPAIR
@@ -286,7 +275,7 @@ class ColorizeTab:
         works: Works = ("open", "prepare", "ask", "color")
         on(parts["stage"].select, self._on_stage, [self.radius], event=True, works=works)
 
-    def _on_stage(self, desk: Desk, event: gr.SelectData, radius: float) -> None:
+    def _on_stage(self, desk: Desk, event: gr.EventData, radius: float) -> None:
         """Do what was pressed, clicked or drawn in the large picture."""
         act, points = str(event.value), getattr(event, "points", None)
         if act == "try":
@@ -302,7 +291,7 @@ class ColorizeTab:
             desk.mark([(x * base.width, y * base.height) for x, y in points_of(points)], radius)
             self.worker.prepare(desk)
         else:
-            desk.put_corners(act, points, getattr(event, "turns", None))
+            desk.put_corners(act, points)
             self.worker.prepare(desk)
 
     def _connect_prepare(self) -> None:
@@ -313,17 +302,27 @@ class ColorizeTab:
 
             self.on(listen, act, inputs, works=("prepare",))
 
-        for switch in (self.repairs, self.fades):
-            prepared(switch.input, Desk.repair, self.repairs, self.fades)
+        def mark(desk: Desk, across: int | None, down: int | None, radius: float) -> None:
+            desk.mark([(across, down)], radius)
+
         across, down, button = self.mark_place
+        prepared(self.repairs.input, Desk.repair, self.repairs)
+        prepared(self.fades.input, Desk.unfade, self.fades)
         prepared(self.sensitivity.input, Desk.find, self.sensitivity)
-        prepared(button.click, Desk.mark_place, across, down, self.radius)
+        prepared(button.click, mark, across, down, self.radius)
         prepared(self.undo_mark.click, Desk.undo_mark)
-        view = self.parts["prepare"].select
-        self.on(view, lambda desk, e: desk.look_for(e.index), event=True)
+        views = self.parts["prepare-views"].select
+        self.on(views, self._on_prepare, event=True, works=("prepare",))
         for tool, its_view in ((self.print, "frame"), (self.hinting, "points")):
             self.on(tool.expand, lambda desk, view=its_view: desk.look_for(view))
             self.on(tool.collapse, lambda desk: desk.look_for("photo"))
+
+    def _on_prepare(self, desk: Desk, event: gr.EventData) -> None:
+        if event.value == "turn":
+            desk.turn(int(event.index))
+            self.worker.prepare(desk)
+        else:
+            desk.look_for(event.index)
 
     def _connect_color(self) -> None:
         work, on = self.worker, self.on
@@ -360,7 +359,7 @@ class ColorizeTab:
 
             self.on(listen, act, inputs, event=event, works=("color", "ask"))
 
-        def pressed(desk: Desk, event: gr.SelectData) -> None:
+        def pressed(desk: Desk, event: gr.EventData) -> None:
             desk.press_point(str(event.value), int(event.index))
 
         across, down, put = self.point_place
@@ -374,7 +373,7 @@ class ColorizeTab:
 
     def _connect_others(self) -> None:
         work, choices = self.worker, [self.size, self.restore, self.format]
-        self.on(self.saturation.input, Desk.saturate, [self.saturation], options=_LAST)
+        self.on(self.saturation.input, Desk.saturate, [self.saturation])
         self.on(self.beside.input, Desk.compare_with, [self.beside])
         self.on(self.download.click, work.finish, choices, works=("finish",))
         self.on(self.zip.click, work.zip, [self.format, self.every], works=("album",))
@@ -386,7 +385,7 @@ class ColorizeTab:
 
     def load(self, page: gr.Blocks) -> None:
         """Show the desk when a page comes, which has nothing yet."""
-        self.on(page.load, Desk.page_has)
+        self.on(page.load, Desk.begin_page)
 
     def on(
         self,
@@ -396,7 +395,6 @@ class ColorizeTab:
         *,
         event: bool = False,
         works: Works = (),
-        options: dict[str, Any] = QUICK,
     ) -> None:
         """Connect an event.
 
@@ -406,25 +404,23 @@ class ColorizeTab:
             inputs: components.
             event: whether `act` takes the event's data before the values.
             works: kinds of wishes that it may make, which are worked on afterwards.
-            options: of the event.
         """
-        names = [next((n for n, one in self.fields.items() if one is own), "") for own in inputs]
+        names = {own: name for name, own in self.fields.items() if own in inputs}
 
-        def change(desk: Desk, data: tuple[Any, ...], values: tuple[Any, ...]) -> None:
-            given = zip(names, values, strict=True)
-            desk.page_has({name: value for name, value in given if name})
-            act(desk, *data, *values)
+        def change(desk: Desk, data: gr.EventData, values: tuple[Any, ...]) -> None:
+            given = zip(inputs, values, strict=True)
+            desk.page_has({names[own]: value for own, value in given if own in names})
+            act(desk, *((data,) if event else ()), *values)
 
-        # Gradio gives requests and event data to arguments with these annotations.
-        def handler(request: gr.Request, *values: Any) -> Iterator[Updates]:
-            yield from self.acted(self.desks.of(request.session_hash), change, (), values)
+        # Gradio gives the request and the event's data to arguments with these annotations.
+        def handler(request: gr.Request, data: gr.EventData, *values: Any) -> Iterator[Updates]:
+            yield from self.acted(self.desks.of(request.session_hash), change, data, values)
 
-        def of_event(request: gr.Request, data: gr.SelectData, *values: Any) -> Iterator[Updates]:
-            yield from self.acted(self.desks.of(request.session_hash), change, (data,), values)
-
-        done = listen(of_event if event else handler, list(inputs), self.outputs, **options)
+        options = _FIELD if names.keys() - {self.upload} else QUICK
+        done = listen(handler, list(inputs), self.outputs, **options)
         for kind in works:
-            done.then(self._worker_of(kind), None, self.outputs, **{**QUICK, **_LONG[kind]})
+            queue = _QUEUES.get(kind, WORK_QUEUE)
+            done.then(self._worker_of(kind), None, self.outputs, **{**QUICK, **queue})
 
     def _worker_of(self, kind: WishKind) -> Callable[[gr.Request], Iterator[Updates]]:
         def work(request: gr.Request) -> Iterator[Updates]:
@@ -465,7 +461,7 @@ class ColorizeTab:
             parts = render(desk)
         edits = desk.edits()
         return {
-            **{self.parts[name]: parts[name] for name in PARTS},
+            **{self.parts[name]: html for name, html in parts.items()},
             **{one: edits.get(name, gr.skip()) for name, one in self.fields.items()},
         }
 
@@ -505,7 +501,7 @@ def _place(prefix: str, action: str) -> tuple[gr.Number, gr.Number, gr.Button]:
         return across, down, _small(action, f"{prefix}-put")
 
 
-def _on_strip(desk: Desk, event: gr.SelectData) -> None:
+def _on_strip(desk: Desk, event: gr.EventData) -> None:
     act = desk.remove if event.value == "remove" else desk.look_at
     act(int(event.index))
 

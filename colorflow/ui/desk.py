@@ -12,7 +12,9 @@ clicks and long work safe:
    outside of it; a result is applied, under the lock, only if the desk still has that wish. A new
    wish, or Cancel, is all it takes to end one, and ends no other kind.
 3. A field that the visitor edits is sent only if its value is not what the page has (`edits`), so
-   that a slider never jumps back under the hand.
+   that a slider never jumps back under the hand. If the desk sent a value just before, the page may
+   have got it after the visitor's: then the field is sent once more (`page_has`). A field's event
+   has the value of this field alone, and waits until the one before is answered ("always_last").
 4. What is sent are texts, numbers and switches, each whole: never a part of a component's
    properties, which the next message might overtake.
 
@@ -22,29 +24,27 @@ last value is sent once more when it has ended, so handlers end with a `gr.skip(
 and `.then` is called after a handler has succeeded, whatever was clicked meanwhile.
 
 A desk goes an hour after its last action, whether or not the page was left: who stays after the
-browser's question has lost nothing. Its folder is touched by every action, and swept by its age.
+browser's question has lost nothing. Its folder is touched by every action, and swept by its age
+(`server.sweep`); the desk goes with it.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-from colorflow.color.cie import saturated
-from colorflow.color.full_resolution import lightness_of
+from colorflow.color.swatches import Swatch, material_swatches
 from colorflow.errors import ColorflowError
-from colorflow.photo import Kind, Provenance, read_photo
-from colorflow.ui.hints import Hints, Points, Swatch, material_swatches
-from colorflow.ui.photos import PhotoFile, write_colored
+from colorflow.ui.coloring import DeskPhoto, PhotoColoring, ReferencePhoto
 from colorflow.ui.prepare import (
     MOST_MARKS,
     Corners,
@@ -57,7 +57,6 @@ from colorflow.ui.prepare import (
 )
 
 if TYPE_CHECKING:
-    from colorflow.coloring import ColoringSpec
     from colorflow.colorizer import Reach
 
 WishKind = Literal["open", "prepare", "color", "ask", "album", "finish"]
@@ -73,201 +72,58 @@ MOST_COLORINGS = 200
 """Colorings that a photo may have."""
 MARK_RADIUS = 1 / 50
 """How near a click is to a point that it means, divided by the longer side of the photo."""
+_ON_ITS_WAY = 2.0
+"""Seconds for which a message to the page may be on its way."""
 _NO_PHOTO = "There is no photo here; choose one first."
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ReferencePhoto:
-    """A photo whose colors another one gets."""
-
-    name: str
-    picture: Path
-    """Small, and in color."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PhotoColoring:
-    """One coloring of a photo on a desk."""
-
-    form: Form
-    """What it was made on."""
-    spec: ColoringSpec
-    hints: Hints
-    """In pixels of the upload."""
-    references: tuple[ReferencePhoto, ...]
-    ab: NDArray[np.float32]
-    """Its colors as the model made them, CIELAB (2, h, w), on a small grid."""
-    provenance: Provenance
-    """What its files say."""
-    preview: Path
-    caption: str
-    stem: str
-    """Name of its file in full size, without the suffix."""
-
-    @property
-    def key(self) -> tuple[object, ...]:
-        """Tells it from other colorings of the photo."""
-        return self.form.plan, self.spec, self.hints, self.references
-
-    def painted(self, saturation: float) -> Path:
-        """A preview with stronger or weaker colors.
-
-        Args:
-            saturation: as of `colorflow.color.cie.saturated`.
-
-        Raises:
-            ColorflowError: it cannot be written.
-        """
-        path = self.preview.with_stem(f"saturated-{saturation:.2f}")
-        if saturation == 1:
-            return self.preview
-        if not path.exists():
-            small = read_photo(self.form.photo.preview)
-            write_colored(path.with_suffix(""), saturated(self.ab, saturation), small)
-        return path
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class DeskPhoto:
-    """A photo on a desk."""
-
-    name: str
-    """Of its file, with the folders of its album."""
-    source: Path
-    """The file or archive as it was uploaded."""
-    upload: PhotoFile
-    form: Form
-    """What is colored: the upload, or what was made of it."""
-    prints: tuple[Corners, ...] = ()
-    """That were found in it."""
-    plan: PrintPlan = field(default_factory=PrintPlan)
-    """What it is to be; `form` follows."""
-    corners: Corners = ()
-    """Of the frame as it is shown, in pixels of the upload."""
-    forms: dict[PrintPlan, Form] = field(default_factory=dict)
-    """All that were made, with that of the upload."""
-    places: Path | None = None
-    """A picture of what is repaired."""
-    points: Points = field(default_factory=Points)
-    likely: tuple[Swatch, ...] | None = None
-    """Colors that the point may have which gets the next color; None until they are known."""
-    references: tuple[ReferencePhoto, ...] = ()
-    colorings: list[PhotoColoring] = field(default_factory=list)
-    """In the order in which they were made; they stay until the photo goes."""
-    picked: PhotoColoring | None = None
-    saturation: float = 1.0
-    shown: Path | None = None
-    """The chosen coloring with its saturation."""
-    maps: dict[str, Path] = field(default_factory=dict)
-    """Pictures of the form that tell where the model is unsure, or found the reference's colors."""
-    treated_as_gray: bool = False
-    """Whether the visitor wants its lightness colored even if it has colors."""
-    saved: object = None
-    """What of it has been downloaded last: a coloring and its saturation."""
-    lightness: dict[tuple[float, float], float] = field(default_factory=dict)
-    """L* at rows and columns of the upload that were asked for."""
-
-    @property
-    def folder(self) -> Path:
-        """Holds everything that is made of it."""
-        return self.upload.folder
-
-    @property
-    def has_colors(self) -> bool:
-        """Whether it has colors of its own."""
-        return self.upload.kind is Kind.COLORED
-
-    @property
-    def is_left_alone(self) -> bool:
-        """Whether it has colors that the visitor has not asked to leave out."""
-        return self.has_colors and not self.treated_as_gray
-
-    @property
-    def gallery(self) -> list[PhotoColoring]:
-        """The colorings of its present form: cut and turned as it is, repaired or not."""
-        shape = self.plan.shape
-        return [one for one in self.colorings if one.form.plan.shape == shape]
-
-    @property
-    def chosen(self) -> PhotoColoring | None:
-        """The coloring that is shown; None if the photo itself is."""
-        return self.picked if self.picked in self.gallery else None
-
-    @property
-    def shown_form(self) -> Form:
-        """What the chosen coloring was made on; without one, what would be colored."""
-        return self.chosen.form if self.chosen else self.form
-
-    @property
-    def is_stale(self) -> bool:
-        """Whether the plan has not been made yet."""
-        return self.plan.plain != self.form.plan
-
-    @property
-    def state(self) -> object:
-        """What a download would save; None where that is nothing new."""
-        return (self.chosen.key, self.saturation) if self.chosen else None
-
-    @property
-    def is_unsaved(self) -> bool:
-        """Whether there are colorings, and what is chosen has not been downloaded."""
-        return bool(self.colorings) and (self.state or self.colorings[0].key) != self.saved
-
-    def hints_on(self, form: Form, hints: Hints) -> Hints:
-        """Hints of the upload in pixels of a form, without those that are not on it."""
-        places = [(hint.column + 0.5, hint.row + 0.5) for hint in hints]
-        found = zip(hints, moved(places, form.plan, self.upload), strict=True)
-        size = form.photo.width, form.photo.height
-        return tuple(
-            replace(hint, row=y - 0.5 if y >= 0.5 else 0.0, column=max(0.0, x - 0.5))
-            for hint, (x, y) in found
-            if 0 <= x < size[0] and 0 <= y < size[1]
-        )
-
-    def lightness_at(self, row: float, column: float) -> float:
-        """L* at a pixel of the upload: the mean of 3x3 of the preview, to leave grain out."""
-        if (known := self.lightness.get((row, column))) is not None:
-            return known
-        small = read_photo(self.upload.preview)
-        top = int((int(row) + 0.5) * small.height / self.upload.height)
-        left = int((int(column) + 0.5) * small.width / self.upload.width)
-        around = small.pixels[max(top - 1, 0) : top + 2, max(left - 1, 0) : left + 2]
-        mean = float(lightness_of(np.ascontiguousarray(around)).mean())
-        return self.lightness.setdefault((row, column), mean)
-
-
-Change = Callable[[], None]
-"""Applies a result, under the lock."""
+Steps = Generator[Callable[[], object] | float, None, None]
+"""Long work: gives what applies a result, under the lock, or what share is done, 0 to 1."""
 
 
 @dataclass(slots=True, eq=False)
 class Wish:
-    """Long work that a desk wants."""
+    """Long work that a desk wants.
+
+    Args:
+        kind: of the wish.
+        said: what is being done.
+        steps: computes on `next`, outside of the lock.
+        share: how much of it is done, 0 to 1; None where that is not known.
+        is_begun: whether somebody works on it.
+    """
 
     kind: WishKind
     said: str
-    """What is being done."""
-    steps: Iterator[Change] = field(init=False)
-    """Computes on `next`, outside of the lock."""
+    steps: Steps
     share: float | None = None
-    """How much of it is done, 0 to 1; None where that is not known."""
     is_begun: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An uploaded file that is no photo."""
+    """An uploaded file that is no photo.
+
+    Args:
+        name: of the file, with its folders in the upload.
+        reason: what is wrong.
+        is_left_out: whether nothing is wrong but that it is not named like a photo.
+    """
 
     name: str
-    """Of the file, with its folders in the upload."""
     reason: str
     is_left_out: bool = False
-    """Whether nothing is wrong but that it is not named like a photo."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A file that has been uploaded and is not open yet."""
+    """A file that has been uploaded and is not open yet.
+
+    Args:
+        path: of the file.
+        source: the file or archive as it was uploaded.
+        name: of the file, with its folders in the upload.
+    """
 
     path: Path
     source: Path
@@ -276,11 +132,15 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A file for the visitor, which the browser saves as soon as it is there."""
+    """A file for the visitor, which the browser saves as soon as it is there.
+
+    Args:
+        path: of the file.
+        number: of all that this desk has made.
+    """
 
     path: Path
     number: int
-    """Of all that this desk has made."""
 
 
 @dataclass(slots=True, eq=False)
@@ -288,30 +148,38 @@ class Desk:
     """Everything of one visitor; see the module for the rules.
 
     Args:
-        folder: for its files; is made with the first of them.
+        folder: for its files.
         most_pixels: that a picture may have.
+        photos: in their order.
+        at: the one that the visitor looks at.
+        view: what the large picture is for.
+        compares_gray: whether colorings are compared with the photo's gray even if it has colors.
+        waiting: files that are opened next.
+        problems: files with which something is wrong.
+        wishes: long work that is wanted, one of a kind.
+        finished: the last file that was made for the visitor.
+        said: a sentence for the visitor.
+        is_bad: whether it is about something that failed.
+        version: is counted up by every change.
+        lock: is held by whoever looks at the desk or changes it.
     """
 
     folder: Path
     most_pixels: int = 10**9
     photos: list[DeskPhoto] = field(default_factory=list)
     at: DeskPhoto | None = None
-    """The one that the visitor looks at."""
     view: View = "photo"
     compares_gray: bool = False
-    """Whether colorings are compared with the photo's gray even if it has colors."""
     waiting: list[Waiting] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     wishes: dict[WishKind, Wish] = field(default_factory=dict)
     finished: Finished | None = None
     said: str = ""
     is_bad: bool = False
-    """Whether what is said is about something that failed."""
     version: int = 0
     lock: threading.Condition = field(default_factory=threading.Condition)
-    used: float = field(default_factory=time.monotonic)
-    """When its visitor last did something."""
     _page_has: dict[str, Any] = field(default_factory=dict)
+    _sent: dict[str, float] = field(default_factory=dict)
 
     # the lock
 
@@ -321,7 +189,6 @@ class Desk:
 
     def touch(self) -> None:
         """Note an action of the visitor: the desk stays for an hour from now on."""
-        self.used = time.monotonic()
         if self.folder.exists():
             os.utime(self.folder)
 
@@ -331,17 +198,9 @@ class Desk:
         self.touch()
         self.lock.notify_all()
 
-    def want(self, kind: WishKind, said: str, steps: Callable[[Wish], Iterator[Change]]) -> None:
-        """Wish for something in the place of what was wished of that kind.
-
-        Args:
-            kind: of the wish.
-            said: what is being done, until the steps say more.
-            steps: gives what `Wish.steps` is.
-        """
-        wish = Wish(kind, said)
-        wish.steps = steps(wish)
-        self.wishes[kind] = wish
+    def want(self, kind: WishKind, said: str, steps: Steps) -> None:
+        """Wish for something, in the place of what was wished of that kind; see `Wish`."""
+        self.wishes[kind] = Wish(kind, said, steps)
 
     def cancel(self, kind: str) -> None:
         """Wish for something no longer; what is done of it stays."""
@@ -375,13 +234,27 @@ class Desk:
     def edits(self) -> dict[str, Any]:
         """The fields that the page shows otherwise, as it will have them from now on."""
         now = self.fields
-        edits = {name: value for name, value in now.items() if self._page_has.get(name) != value}
+        has = self._page_has
+        edits = {name: now[name] for name in now if name not in has or has[name] != now[name]}
+        self._sent |= dict.fromkeys(edits.keys() & has.keys(), time.monotonic())
         self._page_has = now
         return edits
 
-    def page_has(self, fields: dict[str, Any] | None = None) -> None:
-        """Note what the visitor has put into fields; by default, that the page is new."""
-        self._page_has = {} if fields is None else {**self._page_has, **fields}
+    def page_has(self, fields: dict[str, Any]) -> None:
+        """Note what the visitor has put into fields.
+
+        What the page shows is not known, and is sent again, if the desk's own value may have been
+        on its way to a field meanwhile.
+        """
+        for name, value in fields.items():
+            if time.monotonic() - self._sent.get(name, -math.inf) < _ON_ITS_WAY:
+                self._page_has.pop(name, None)
+            else:
+                self._page_has[name] = value
+
+    def begin_page(self) -> None:
+        """Note that the page is new, and shows nothing yet."""
+        self._page_has.clear()
 
     # photos
 
@@ -401,6 +274,21 @@ class Desk:
         self.photos.append(photo)
         if look or self.at is None:
             self._show(photo)
+
+    def take_photo(self, file: Waiting, photo: DeskPhoto, *, look: bool) -> None:
+        """Put a photo on the desk that has been opened; the first one of an upload is shown."""
+        self.waiting.remove(file)
+        self.add(photo, look=look)
+        if photo.prints and look:
+            self.view = "frame"
+
+    def take_found(
+        self, file: Waiting, found: Sequence[Waiting], problems: Sequence[Problem]
+    ) -> None:
+        """Put what an upload holds in its place; nothing if it is no photo."""
+        at = self.waiting.index(file)
+        self.waiting[at : at + 1] = found
+        self.problems += problems
 
     def look_at(self, index: int) -> None:
         """Show another photo; what is at work goes on.
@@ -446,50 +334,53 @@ class Desk:
         """
         if view == "places" and not (self.at and self.at.plan.repairs):
             raise ColorflowError("Tick Repair cracks and spots first.")
-        self.view = next(one for one in get_args(View) if one == view)
+        self.view = next((one for one in get_args(View) if one == view), "photo")
 
     # the print
 
-    def put_corners(self, act: str, seen: object, turns: object) -> None:
+    def put_corners(self, act: str, corners: object) -> None:
         """Take the corners as they are on the page, and do what was pressed beside them.
 
         Args:
-            act: "cut" to cut out what they enclose, "whole" to take the whole scan, "left" or
-                "right" to turn it, or "print0", "print1", ... for a print that was found.
-            seen: the corners in pixels of the upload, turned as it was on the page.
-            turns: quarters by which it was turned there.
+            act: "cut" to cut out what they enclose, "whole" to take the whole scan, or "print0",
+                "print1", ... for a print that was found.
+            corners: in pixels of the upload.
 
         Raises:
             ColorflowError: they do not enclose a print.
         """
         photo, number = self.photo, act.removeprefix("print")
-        if act == "whole":
-            photo.corners = whole(photo.upload.width, photo.upload.height)
-        elif number in map(str, range(len(photo.prints))):
+        if number in map(str, range(len(photo.prints))):
             photo.corners = photo.prints[int(number)]
-        else:
-            # Of two quick turns, the second one still has them as they were before the first.
-            quarters = turns if isinstance(turns, int) and turns in range(4) else photo.plan.turns
-            corners = points_of(seen)
-            photo.corners = checked_corners(corners, quarters, photo.upload, self.most_pixels)
-        plan = photo.plan
-        if act in ("left", "right"):
-            plan = replace(plan, turns=(plan.turns + (1 if act == "right" else -1)) % 4)
-        if act in ("cut", "whole"):
-            is_whole = photo.corners == whole(photo.upload.width, photo.upload.height)
-            plan = replace(plan, frame=None if is_whole else photo.corners)
-            self.view = "photo"
-        if plan.shape != photo.plan.shape:  # marks are on what was cut out
-            photo.plan, photo.places = replace(plan, marks=()), None
+            return
+        everything = whole(photo.upload.width, photo.upload.height)
+        given = everything if act == "whole" else points_of(corners)
+        photo.corners = checked_corners(given, photo.upload, self.most_pixels)
+        self._reshape(frame=None if photo.corners == everything else photo.corners)
 
-    def repair(self, repairs: bool, fades: bool) -> None:
-        """Take the switches of the repair."""
+    def turn(self, quarters: int) -> None:
+        """Turn what is cut out, clockwise."""
+        self._reshape(turns=(self.photo.plan.turns + quarters) % 4)
+
+    def _reshape(self, **changes: Any) -> None:
+        """Cut or turn otherwise, without the marks, which are on what was cut out before."""
         photo = self.photo
-        photo.plan = replace(photo.plan, repairs=repairs, fades=fades)
+        plan = replace(photo.plan, **changes)
+        if plan.shape != photo.plan.shape:
+            photo.plan, photo.places = replace(plan, marks=()), None
+        self.view = "photo"
+
+    def repair(self, repairs: bool) -> None:
+        """Repair cracks and spots, or leave them."""
+        self.photo.plan = replace(self.photo.plan, repairs=repairs)
         if repairs:
             self.view = "places"
         elif self.view == "places":
             self.view = "photo"
+
+    def unfade(self, fades: bool) -> None:
+        """Bring faded tones back, or leave them."""
+        self.photo.plan = replace(self.photo.plan, fades=fades)
 
     def find(self, sensitivity: int) -> None:
         """Find less or more damage, from -2 to 2."""
@@ -512,10 +403,6 @@ class Desk:
             raise ColorflowError(f"A photo takes {MOST_MARKS} changes; undo some first.")
         mark = mark_of(photo.form.base, points_of(points), radius)
         photo.plan = replace(photo.plan, marks=(*photo.plan.marks, mark))
-
-    def mark_place(self, across: int | None, down: int | None, radius: float) -> None:
-        """Do the same at a place that is given in numbers."""
-        self.mark([(across, down)], radius)
 
     def undo_mark(self) -> None:
         """Take the last change of the places back."""
@@ -624,6 +511,10 @@ class Desk:
 
     # references
 
+    def add_reference(self, photo: DeskPhoto, reference: ReferencePhoto) -> None:
+        """Let a photo get the colors of another one."""
+        photo.references = (*photo.references, reference)
+
     def remove_reference(self, index: int) -> None:
         """Take a reference away.
 
@@ -654,20 +545,16 @@ class Desk:
         Raises:
             ColorflowError: there are too many.
         """
-        plain = replace(coloring.spec, quick=False)
-        full, quick = (
-            self.known(photo, replace(coloring, spec=replace(plain, quick=is_quick)).key)
-            for is_quick in (False, True)
-        )
-        before = full or (quick if coloring.spec.quick else None)
-        if before is None and quick:
-            photo.colorings[photo.colorings.index(quick)] = coloring
-            choose = choose or photo.picked is quick
-        elif before is None:
+        before = self.known(photo, coloring.key)
+        if before is None:
             if len(photo.colorings) >= MOST_COLORINGS:
                 raise ColorflowError(f"A photo has {MOST_COLORINGS} colorings at most.")
             photo.colorings.append(coloring)
-        coloring = before or coloring
+        elif before.spec.quick and not coloring.spec.quick:
+            photo.colorings[photo.colorings.index(before)] = coloring
+            choose = choose or photo.picked is before
+        else:
+            coloring = before
         if choose or photo.chosen is None:
             self.pick(photo, coloring)
 
@@ -701,6 +588,11 @@ class Desk:
         """Compare colorings with the photo's own colors, or with its gray."""
         self.compares_gray = is_gray
 
+    def take_file(self, path: Path, said: str) -> None:
+        """Give the visitor a file."""
+        self.finished = Finished(path, self.finished.number + 1 if self.finished else 1)
+        self.say(said)
+
     def require_chosen(self) -> PhotoColoring:
         """The coloring that is shown.
 
@@ -723,13 +615,10 @@ def points_of(value: object) -> Corners:
     Raises:
         ColorflowError: it has sent something else.
     """
-    sent = value if isinstance(value, list | tuple) and len(value) <= 1000 else []
-    found: list[tuple[float, float]] = []
-    for point in sent:
-        if isinstance(point, list | tuple) and len(point) == 2:
-            x, y = point
-            if isinstance(x, int | float) and isinstance(y, int | float) and np.isfinite(x + y):
-                found.append((float(x), float(y)))
-    if not found or len(found) < len(sent):
+    try:
+        points = np.array(value, np.float64)
+    except (TypeError, ValueError):
+        points = np.empty(0)
+    if points.shape[1:] != (2,) or not 0 < len(points) <= 1000 or not np.isfinite(points).all():
         raise ColorflowError("Each place is two numbers, across and down; fill in the fields.")
-    return tuple(found)
+    return tuple((float(x), float(y)) for x, y in points)

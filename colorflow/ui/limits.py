@@ -1,25 +1,50 @@
-"""How much work the page's server does at the same time.
+"""How much the page's server works on at the same time, and how much it stores.
 
-These bounds are for all visitors together, as are `storage.DiskQuota`, `server.MAX_OPEN` and
-`guard.MAX_BODY_BYTES`; what one visitor may have of them is for a proxy (docs/deploy.md). Every
-handler that reads a photo, computes or writes a file joins one queue, `WORK_QUEUE`, or `LONG_QUEUE`
-if it takes minutes. Each reserves the pixels of its photo from one `MemoryBudget`.
+These bounds are for all visitors together, as are `server.MAX_OPEN` and `guard.MAX_BODY_BYTES`;
+what one visitor may have of them is for a proxy (docs/deploy.md). Every handler that reads a photo,
+computes or writes a file joins one queue, `WORK_QUEUE`, or `LONG_QUEUE` if it takes minutes. Each
+reserves the pixels of its photo from one `MemoryBudget`. The page's folder:
+
+    colorflow-page-.../   readable by this user alone
+        lock              locked while the program runs
+        files/            Gradio's folder: uploads, and everything that the server may send
+            visitors/
+                desk-.../       files of one visitor's desk
+                quiz-.../       pictures of one visitor's quiz
+                api-.../        results of the API
+
+A quiz's folder is deleted with its game, everything else an hour after its last change.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from colorflow.errors import ColorflowError
 from colorflow.photo import DEFAULT_MAX_PIXELS
-from colorflow.ui.storage import DiskQuota
 
+VISITORS, API_PREFIX, DESK_PREFIX = "visitors", "api-", "desk-"
+"""The folder in Gradio's, and how those in it begin that have results of the API, and desks."""
+KEEP_SECONDS = 3600.0
+"""How long files are kept after their visitor's last action."""
+FULL = "There is no room left on the server for more photos; try again in an hour."
+_BLOCK_BYTES = 4096
+"""The least that a file or folder takes on the disk; even an empty one takes an inode."""
+_MIN_FREE_BYTES = 64 * 2**20
+"""Disk space that stays free, so that work that has begun can be finished."""
+_MAX_MEASURING = 0.05
+"""Largest share of the time that is spent on measuring a folder."""
+MOST_WISHED, MOST_VIVID = 8, 1.5
+"""Colorings that are asked for at once, and the largest factor on the shipped temperatures."""
 WORKED_ON, BEGUN = 2, 8
 """Handlers of `WORK_QUEUE` that compute at the same time, and that have begun: those beside them
 read a photo, in a child, or wait for its pixels."""
@@ -31,23 +56,109 @@ LONG_QUEUE: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 1}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The bounds that whoever runs the page may set."""
+    """The bounds that whoever runs the page may set.
+
+    Args:
+        megabytes: size of one uploaded file, in units of 1024² bytes; a lossless 60-megapixel scan
+            fits.
+        megapixels: size of one photo, and of all large photos in memory at the same time; smaller
+            ones have a third of that besides. The most expensive kind of usual files, 16-bit color,
+            takes 24 bytes a pixel while it is rendered: with the model this fits in 4 GB.
+        waiting: requests that may wait in the queue; more are refused.
+        stored_megabytes: size of all uploads and results on the disk, in units of 1024² bytes.
+    """
 
     megabytes: int = 200
-    """Size of one uploaded file, in units of 1024² bytes; a lossless 60-megapixel scan fits."""
     megapixels: float = 80
-    """Size of one photo, and of all large photos in memory at the same time; smaller ones have a
-    third of that besides. The most expensive kind of usual files, 16-bit color, takes 24 bytes a
-    pixel while it is rendered: with the model this fits in 4 GB."""
     waiting: int = 64
-    """Requests that may wait in the queue; more are refused."""
     stored_megabytes: int = 4000
-    """Size of all uploads and results on the disk, in units of 1024² bytes."""
 
     @property
     def pixels(self) -> int:
         """Largest width times height of one photo."""
         return round(1e6 * self.megapixels)
+
+
+class DiskQuota:
+    """Bounds the files of all visitors together. Thread-safe.
+
+    Args:
+        folder: holds all files; None for no bound.
+        max_bytes: of all files in the folder.
+        clock: returns seconds.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        max_bytes: int = 2**63,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._folder, self._max_bytes, self._clock = folder, max_bytes, clock
+        self._measuring, self._counting = threading.Lock(), threading.Lock()
+        self._stored, self._measure_at = 0, clock()
+        self._arriving = 0
+
+    @contextmanager
+    def arriving(self, size: int) -> Iterator[None]:
+        """Hold room for an upload of so many bytes; it may not be entered in an event loop.
+
+        Raises:
+            ColorflowError: there is no room, see `check`.
+        """
+        arrived = 0
+        with self._counting:
+            self._arriving += size
+        try:
+            self.check()
+            arrived = size
+            yield
+        finally:
+            with self._counting:
+                self._arriving -= size
+                self._stored += arrived  # until the folder is measured again
+
+    def check(self, incoming: int = 0) -> None:
+        """Refuse what does not fit. Not to be called in an event loop: it may measure the folder.
+
+        Args:
+            incoming: bytes that are about to be stored.
+
+        Raises:
+            ColorflowError: the files have reached the quota, or the disk is full.
+        """
+        if self._folder is None:
+            return
+        self._measure(self._folder)
+        incoming += self._arriving
+        free = shutil.disk_usage(self._folder).free - incoming
+        if free < _MIN_FREE_BYTES or self._stored + incoming > self._max_bytes:
+            raise ColorflowError(FULL)
+
+    def _measure(self, folder: Path) -> None:
+        """Measure anew, unless that would take too much of the time or another thread does it."""
+        started = self._clock()
+        if started < self._measure_at or not self._measuring.acquire(blocking=False):
+            return
+        try:
+            self._stored = size_of(folder)
+            now = self._clock()
+            self._measure_at = now + (now - started) / _MAX_MEASURING
+        finally:
+            self._measuring.release()
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all files and folders below a folder; a file with several names counts once."""
+    sizes: dict[int, int] = {}
+    folders = 0
+    for parent, inner, names in os.walk(folder):
+        folders += len(inner)
+        for name in names:
+            with suppress(OSError):  # deleted meanwhile
+                found = os.lstat(os.path.join(parent, name))
+                sizes[found.st_ino] = max(found.st_size, _BLOCK_BYTES)
+    return folders * _BLOCK_BYTES + sum(sizes.values())
 
 
 class MemoryBudget:
@@ -120,11 +231,14 @@ class _Share:
 
 @dataclass(frozen=True, slots=True)
 class UploadSpace:
-    """Where the tabs of a page put uploads, and how much they may take; shared by all visitors."""
+    """Where the tabs of a page put uploads, and how much they may take; shared by all visitors.
+
+    Args:
+        root: folder in which the sessions make theirs.
+        megabytes: size of the largest upload, in units of 1024² bytes.
+        budget: memory and disk for photos.
+    """
 
     root: Path
-    """Folder in which the sessions make theirs."""
     megabytes: int = 200
-    """Size of the largest upload, in units of 1024² bytes."""
     budget: MemoryBudget = field(default_factory=MemoryBudget)
-    """Memory and disk for photos."""

@@ -1,4 +1,4 @@
-"""Photos as files of a desk: what was uploaded or made of it, and small pictures of it."""
+"""Photos as files: uploads, zips of them, what is made of them, and small pictures."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import quote
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from colorflow.batch.archive import ArchiveLimits, Unpacked, archive_kind, unpack
+from colorflow.batch.task import Note
 from colorflow.color.full_resolution import LightnessRows, render
-from colorflow.errors import ColorflowError
-from colorflow.photo import Kind, Photo, Preparation, count_pixels, read_photo, write_image
-from colorflow.ui.access import FILE_ROUTE
+from colorflow.errors import ColorflowError, PhotoError
+from colorflow.photo import KINDS, Kind, Photo, Preparation, count_pixels, read_photo, write_image
+from colorflow.photo.find import is_photo
 from colorflow.ui.limits import MemoryBudget
 
 PREVIEW_SIDE = 1024
@@ -27,13 +28,29 @@ THUMBNAIL_SIDE = 160
 """Longest side of a picture in the strip of the album, in pixels."""
 _LEAST_PIXELS = 4_000_000
 """That any file takes of the budget: as much memory as a child that reads a small one may have."""
+FAILURES = (ColorflowError, MemoryError)
+"""What a visitor is told; anything else is a fault of the program."""
+_HEAD = 512
+"""Bytes from which the kind of an archive is known."""
+_NO_PHOTO = f"its name does not end like that of a {KINDS} picture"
 NO_CHROMA = np.zeros((2, 1, 1), np.float32)
 """Chroma of a photo without colors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PhotoFile:
-    """A photo that could be read: its file in full size, and small pictures of it."""
+    """A photo that could be read: its file in full size, and small pictures of it.
+
+    Args:
+        path: of the file in full size.
+        kind: whether it has colors.
+        width: in pixels.
+        height: likewise.
+        preview: of at most `PREVIEW_SIDE` pixels on a side.
+        thumbnail: of at most `THUMBNAIL_SIDE`.
+        gray: a preview of the lightness alone; `preview` unless the photo has colors.
+        suffix: of its colorings in full size: .jpg for a JPEG, otherwise .png.
+    """
 
     path: Path
     kind: Kind
@@ -42,9 +59,7 @@ class PhotoFile:
     preview: Path
     thumbnail: Path
     gray: Path
-    """A preview of the lightness alone; the same as `preview` unless the photo has colors."""
     suffix: str
-    """Of its colorings in full size: .jpg for a JPEG, otherwise .png."""
 
     @property
     def pixels(self) -> int:
@@ -171,9 +186,54 @@ def as_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 
-def file_url(path: Path) -> str:
-    """URL of a file in the page's folder, relative to the page."""
-    return f"{FILE_ROUTE}{quote(path.as_posix())}"
+def unpack_photos(archive: Path, folder: Path, most: int, size: int) -> Unpacked:
+    """Unpack a zip archive of photos.
+
+    Args:
+        archive: the upload.
+        folder: is made here.
+        most: number of files.
+        size: of all files, in bytes.
+
+    Returns:
+        What came out; `files` are those with a photo's name, and `unreadable` has all others.
+
+    Raises:
+        ColorflowError: there is too much, the archive is refused, or nothing can be stored.
+    """
+    limits = ArchiveLimits(entries=most, entry_bytes=size, total_bytes=size)
+    with storing():
+        unpacked = unpack(archive, folder, limits)
+    files, unpacked.files = sorted(unpacked.files), []
+    for path in files:
+        hidden = any(part.startswith(".") for part in path.parts)
+        if is_photo(path) and not hidden:
+            unpacked.files.append(path)
+        else:
+            reason = "it is hidden, since a name begins with a dot" if hidden else _NO_PHOTO
+            unpacked.unreadable.append(Note(path=path, reason=reason))
+    return unpacked
+
+
+def kind_of_archive(upload: Path) -> str | None:
+    """The kind of an archive, such as "zip"; None for what is no archive.
+
+    Raises:
+        ColorflowError: the file has gone.
+    """
+    if upload.suffix.lower() == ".zip":
+        return "zip"
+    with storing(), open(upload, "rb") as file:
+        return archive_kind(file.read(_HEAD), PurePosixPath(upload.name))
+
+
+def sentence(error: ColorflowError | MemoryError) -> str:
+    """What a visitor is told of an error; it names a file without the server's folders."""
+    if isinstance(error, PhotoError):
+        return f"{Path(error.source).name}: {error.reason}."
+    if isinstance(error, MemoryError):
+        return "There is not enough memory; choose a smaller photo."
+    return str(error)
 
 
 @contextmanager

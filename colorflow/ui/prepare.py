@@ -62,15 +62,21 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrintPlan:
-    """What a photo is to be before it is colored; by default what was uploaded."""
+    """What a photo is to be before it is colored; by default what was uploaded.
+
+    Args:
+        frame: what is cut out; None for all of it.
+        turns: quarter turns clockwise, 0 to 3.
+        repairs: whether damage is filled.
+        fades: whether faded tones are brought back.
+        sensitivity: how much is damage, -2 to 2.
+        marks: changes of what is repaired.
+    """
 
     frame: Corners | None = None
-    """What is cut out; None for all of it."""
     turns: int = 0
-    """Quarter turns clockwise, 0 to 3."""
     repairs: bool = False
     fades: bool = False
-    """Whether faded tones are brought back."""
     sensitivity: int = _SENSITIVITY
     marks: tuple[Mark, ...] = ()
 
@@ -87,22 +93,19 @@ class PrintPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Form:
-    """What was made of an upload by a plan."""
+    """What was made of an upload by a plan.
+
+    Args:
+        photo: the result.
+        base: the same before it was repaired: cut out and turned.
+        plan: a plain one.
+        share: how much of it is repaired, 0 to 1.
+    """
 
     photo: PhotoFile
     base: PhotoFile
-    """The same before it was repaired: cut out and turned."""
     plan: PrintPlan = PrintPlan()
-    """A plain one."""
     share: float = 0.0
-    """How much of it is repaired, 0 to 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class RepairPlaces:
-    """A picture of what will be repaired, to be put over a preview; transparent elsewhere."""
-
-    picture: Path
 
 
 def find_prints(upload: PhotoFile) -> tuple[Corners, ...]:
@@ -123,36 +126,11 @@ def whole(width: float, height: float) -> Corners:
     return ((0.0, 0.0), (width, 0.0), (width, height), (0.0, height))
 
 
-def turned(corners: Corners, turns: int, width: float, height: float) -> Corners:
-    """Corners in a picture that is turned clockwise, from its upper left one on."""
-    for _ in range(turns):
-        moved = tuple((height - y, x) for x, y in corners)
-        corners, width, height = (*moved[-1:], *moved[:-1]), height, width
-    return corners
-
-
-def turned_preview(upload: PhotoFile, turns: int) -> Path:
-    """A preview of an upload, turned clockwise.
-
-    Raises:
-        ColorflowError: it cannot be read or written.
-    """
-    path = upload.folder / f"turned-{turns}.png"
-    if not turns:
-        return upload.preview
-    if not path.exists():
-        small = read_photo(upload.preview)
-        picture = cut_out(small, Frame(whole(small.width, small.height)), turns)
-        write_preview(path, picture.pixels, picture)
-    return path
-
-
-def checked_corners(seen: Corners, turns: int, upload: PhotoFile, most: int) -> Corners:
-    """Corners in pixels of the upload.
+def checked_corners(corners: Corners, upload: PhotoFile, most: int) -> Corners:
+    """The corners, if they enclose a print.
 
     Args:
-        seen: in pixels of the upload, turned clockwise by so many quarters.
-        turns: 0 to 3.
+        corners: in pixels of the upload.
         upload: the photo.
         most: pixels that a picture may have.
 
@@ -160,14 +138,11 @@ def checked_corners(seen: Corners, turns: int, upload: PhotoFile, most: int) -> 
         ColorflowError: they do not enclose a print.
     """
     width, height = upload.width, upload.height
-    if turns % 2:
-        width, height = height, width
-    if any(not (0 <= x <= width and 0 <= y <= height) for x, y in seen):
+    if any(not (0 <= x <= width and 0 <= y <= height) for x, y in corners):
         raise ColorflowError(
             f"The corners have to be on the photo: from 0 to {width} across and from 0 to "
             f"{height} down."
         )
-    corners = turned(seen, -turns % 4, width, height)
     try:
         size = Frame(corners).size
     except ValueError as error:
@@ -247,8 +222,10 @@ def make(
     repairer: Repairer | None,
     budget: MemoryBudget,
     folder: Path,
-) -> Iterator[float | RepairPlaces | Form]:
-    """Make what is planned: gives what share is done, and forms, of which the last is the result.
+) -> Iterator[float | Path | Form]:
+    """Make what is planned: gives what share is done, and forms; the last one is the result.
+
+    Where something is repaired, also a picture of the places, to be put over a preview.
 
     Args:
         upload: the photo.
@@ -297,8 +274,8 @@ def make(
 
 def _find(
     base: PhotoFile, plan: PrintPlan, repairer: Repairer, budget: MemoryBudget
-) -> Iterator[float | RepairPlaces]:
-    """Find damage, unless it is known, and decide which of it is repaired."""
+) -> Iterator[float | Path]:
+    """Find damage, unless it is known, and decide which of it is repaired: gives the picture."""
     from colorflow.repair.places import mask_of
 
     found = base.folder / "odds.npy"
@@ -316,7 +293,7 @@ def _find(
     pixels = np.full((*alpha.shape, 3), _FOUND, np.uint8)
     # A name of its own for each: browsers keep what they have seen.
     path = base.folder / f"places-{time.monotonic_ns()}.png"
-    yield RepairPlaces(write_preview(path, pixels, Photo(pixels=pixels, alpha=alpha)))
+    yield write_preview(path, pixels, Photo(pixels=pixels, alpha=alpha))
 
 
 def _stated(plan: PrintPlan, prints: Sequence[Corners]) -> Preparation:

@@ -1,8 +1,13 @@
-"""The quiz tab: which picture is the photo as it was taken?"""
+"""The quiz tab: which picture is the photo as it was taken?
+
+Nothing that is shown before the answer depends on the position of the true picture: `Trial.truth`
+is read only from an `Outcome`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import html
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,23 +15,21 @@ import gradio as gr
 
 from colorflow.errors import ColorflowError
 from colorflow.photo import KINDS
-from colorflow.quiz.game import TRIALS, Game, Outcome, Quiz
+from colorflow.quiz.game import TRIALS, Game, Outcome, Quiz, Score
+from colorflow.quiz.statistics import Interval, Tally, bootstrap_interval, total
 from colorflow.quiz.store import Mode
-from colorflow.quiz.trials import LARGEST_SIDE, MAX_PICTURES, MIN_PICTURES, PhotoPool
-from colorflow.ui.album import kind_of_archive, unpack_photos
-from colorflow.ui.limits import WORK_QUEUE, UploadSpace
-from colorflow.ui.photos import link_or_copy, new_folder, storing
-from colorflow.ui.quiz_html import (
-    LETTERS,
-    intro,
-    outcome_html,
-    results_html,
-    score_html,
-    test_result,
-    trial_html,
+from colorflow.quiz.trials import LARGEST_SIDE, MARGIN, MAX_PICTURES, MIN_PICTURES, PhotoPool, Trial
+from colorflow.ui.limits import KEEP_SECONDS, WORK_QUEUE, UploadSpace
+from colorflow.ui.photos import (
+    FAILURES,
+    kind_of_archive,
+    link_or_copy,
+    new_folder,
+    sentence,
+    storing,
+    unpack_photos,
 )
-from colorflow.ui.status import FAILURES, Updates, line, problem, status_line
-from colorflow.ui.storage import KEEP_SECONDS
+from colorflow.ui.render import STATUS, Updates, file_url, line
 
 PLAY, TEST = "Free play", "Test"
 _MODES: dict[str, Mode] = {PLAY: "play", TEST: "test"}
@@ -39,6 +42,17 @@ _OPTIONS: dict[str, Any] = {
     **WORK_QUEUE,
 }
 
+LETTERS = "ABCDE"
+"""Names and keys of pictures."""
+
+_ABOUT = (
+    "Fooled means that a coloring was taken for the photo as it was taken. Your first answer to "
+    "each photo counts, in free play and in the test; a test that was not finished, answers within "
+    "half a second or after ten minutes, and colorings of other weights do not. Visitors who share "
+    "a network address count as one. Colorings that nobody can tell from the truth come close to "
+    "what guessing gives. The interval is Wilson's for one player; for several it is a bootstrap "
+    "over players and their answers."
+)
 _HEADING = """
 <h2>Which one is the truth?</h2>
 <p>One of the pictures is the photo as it was taken. The others were gray, and the computer made up
@@ -80,7 +94,7 @@ class QuizTab:
         self.game = gr.State(None, time_to_live=KEEP_SECONDS, delete_callback=_close)
         gr.HTML(_HEADING, elem_id="quiz-heading")
         with gr.Column(elem_id="quiz-round"):
-            self.status = status_line("", "quiz-status")
+            self.status = gr.HTML("", elem_id="quiz-status", **STATUS)
             self.stage = gr.HTML(
                 intro(_PLAY_INTRO, "Start"),
                 js_on_load=Path(__file__).with_name("quiz.js").read_text(encoding="utf-8"),
@@ -113,7 +127,7 @@ class QuizTab:
             self.folder = gr.UploadButton(
                 "Choose a whole folder", file_count="directory", elem_id="quiz-folder"
             )
-            self.about = status_line(line(_OWN_PHOTOS), "quiz-about-own")
+            self.about = gr.HTML(line(_OWN_PHOTOS), elem_id="quiz-about-own", **STATUS)
         with gr.Accordion("Results", open=False, elem_id="quiz-results-part") as self.results_part:
             self.results = gr.HTML("", elem_id="quiz-results")
             self.export = gr.DownloadButton("Answers as CSV", elem_id="quiz-export")
@@ -160,7 +174,7 @@ class QuizTab:
                 game = game or self._new_game(request)
                 return {self.game: game, **act(game, event, *values)}
             except FAILURES as error:
-                return {self.game: game, told: problem(error)}
+                return {self.game: game, told: line(sentence(error), bad=True)}
 
         return handler
 
@@ -187,9 +201,9 @@ class QuizTab:
         try:
             updates = self._after(game, outcome, k)
         except FAILURES as error:
-            return {self.status: problem(error), self.stage: intro("", "Go on")}
+            return {self.status: line(sentence(error), bad=True), self.stage: intro("", "Go on")}
         if outcome.problem:
-            updates[self.status] = problem(outcome.problem)
+            updates[self.status] = line(sentence(outcome.problem), bad=True)
         return updates
 
     def change_mode(self, game: Game, _: object, mode: str, k: int) -> Updates:
@@ -277,3 +291,133 @@ def _close(game: Game | None) -> None:
     """Delete the files of a visitor who has gone."""
     if game:
         game.close()
+
+
+# HTML
+
+
+def intro(text: str, button: str | None) -> str:
+    """What comes before the first picture, with a button unless there is nothing to start."""
+    start = _next_button(button) if button else ""
+    return f'<div class="quiz-card">{text}{start}</div>'
+
+
+def trial_html(trial: Trial) -> str:
+    """A trial: pictures to choose from."""
+    choices = "".join(
+        f'<button type="button" class="quiz-choice" data-choice="{index}" '
+        f'data-key="{LETTERS[index]}">{_picture(trial, index, f"Picture {LETTERS[index]}")}'
+        "</button>"
+        for index in range(trial.k)
+    )
+    label = f"{trial.k} pictures, one of which is the photo as it was taken"
+    return _grid(
+        trial,
+        choices,
+        f'data-token="{trial.token}" data-focus tabindex="-1" role="group" aria-label="{label}"',
+    )
+
+
+def outcome_html(outcome: Outcome) -> str:
+    """The same pictures, and which one is true."""
+    trial = outcome.trial
+    figures = []
+    for index, letter in enumerate(LETTERS[: trial.k]):
+        true, chosen = index == trial.truth, index == outcome.chosen
+        origin = "the photo as it was taken" if true else "colored by the computer"
+        kind = "true" if true else "false" if chosen else "other"
+        mark = '<span aria-hidden="true">✓</span> ' if true else ""
+        figures.append(
+            f'<figure class="quiz-choice {kind}">'
+            f"{_picture(trial, index, f'Picture {letter}, {origin}')}"
+            f'<figcaption class="quiz-caption">{mark}{letter}: {origin}'
+            f"{'; your choice' if chosen else ''}</figcaption></figure>"
+        )
+    return _grid(trial, "".join(figures), "") + _next_button("Next")
+
+
+def score_html(score: Score) -> str:
+    """The score of a game; nothing before the first answer."""
+    if not score.answered:
+        return ""
+    return (
+        f'<p class="quiz-score"><strong>{score.right} of {score.answered} right</strong>; guessing '
+        f"gives {score.guessed:.1f}. Right in a row: {score.streak}, at best {score.best}.</p>"
+    )
+
+
+def test_result(tally: Tally, trials: int) -> str:
+    """How often a player was fooled in a test of so many trials."""
+    sentences = []
+    if tally.answered:
+        sentences.append(
+            f"In {tally.wrong} of {tally.answered} trials you took the computer's colors for the "
+            f"photo's: {_percent(tally.fooling_rate)}, 95 % interval {_between(tally.interval)}. "
+            "Guessing gives 50 %."
+        )
+    if missed := trials - tally.answered:
+        sentences.append(f"{missed} answers came too soon or too late to count.")
+    return f"<h3>That was the test</h3><p>{' '.join(sentences)}</p>"
+
+
+def results_html(tallies: Mapping[int, Mapping[str, Tally]], own: str, origin: str) -> str:
+    """Fooling rates as a table.
+
+    Args:
+        tallies: of all players, by number of pictures and player.
+        own: the player who sees the results.
+        origin: a sentence on where the photos are from.
+    """
+    if not tallies:
+        return '<div class="quiz-card"><p>Nobody has played yet.</p></div>'
+    rows = [("Pictures", "Player", "Fooled", "95 % interval", "Guessing")]
+    for k, players in sorted(tallies.items()):
+        judges = list(players.values())
+        everybody = judges[0].interval if len(judges) == 1 else bootstrap_interval(judges)
+        shown = [(f"All ({len(judges)})", total(judges), everybody)]
+        if mine := players.get(own):
+            shown.insert(0, ("You", mine, mine.interval))
+        for who, tally, interval in shown:
+            fooled = f"{tally.wrong} of {tally.answered} ({_percent(tally.fooling_rate)})"
+            rows.append((f"{k}", who, fooled, _between(interval), _percent(1 - 1 / k)))
+    lines = [
+        f'<th scope="row">{k}</th><td>{"</td><td>".join(cells)}</td>' for k, *cells in rows[1:]
+    ]
+    head = "".join(f'<th scope="col">{name}</th>' for name in rows[0])
+    body = "".join(f"<tr>{one}</tr>" for one in lines)
+    return (
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        f'<p class="quiz-about">{html.escape(f"{_ABOUT} {origin}")}</p>'
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _between(interval: Interval) -> str:
+    """An interval such as 12 to 65 %."""
+    return f"{100 * interval.low:.0f} to {_percent(interval.high)}"
+
+
+def _grid(trial: Trial, inside: str, attributes: str) -> str:
+    ratio = f"--ratio:{trial.width / trial.height:.4f}"
+    return f'<div class="quiz-grid of{trial.k}" style="{ratio}" {attributes}>{inside}</div>'
+
+
+def _picture(trial: Trial, index: int, alt: str) -> str:
+    """One picture of the sheet, with its key in the corner; the others are outside of the frame."""
+    step = trial.height + 2 * MARGIN
+    position = 100 * (index * step + MARGIN) / (trial.k * step - trial.height)
+    return (
+        f'<span class="quiz-picture"><img src="{file_url(trial.sheet)}" alt="{html.escape(alt)}" '
+        f'draggable="false" style="object-position:0 {position:.4f}%">'
+        f'<kbd aria-hidden="true">{LETTERS[index]}</kbd></span>'
+    )
+
+
+def _next_button(text: str) -> str:
+    return (
+        f'<p class="quiz-next"><button type="button" data-next data-focus>'
+        f"{html.escape(text)}</button></p>"
+    )

@@ -10,16 +10,16 @@ import base64
 import html
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 from colorflow.batch.task import left_out_text, share_text
+from colorflow.color.swatches import MATERIALS, Swatch
 from colorflow.colorizer import Hint
 from colorflow.photo import Kind
-from colorflow.ui.desk import Desk, DeskPhoto
-from colorflow.ui.hints import MATERIALS, REACHES, Swatch
-from colorflow.ui.photos import file_url
-from colorflow.ui.prepare import turned, turned_preview
-from colorflow.ui.status import line
-from colorflow.ui.work import STOPS
+from colorflow.ui.coloring import STOPS, DeskPhoto
+from colorflow.ui.desk import Desk
+from colorflow.ui.hints import REACHES
 
 SAMPLE_PHOTOS = Path(__file__).with_name("sample_photos")
 EXAMPLES = {"portrait.jpg": "Portrait", "cat.jpg": "Cat", "coffee.jpg": "Coffee"}
@@ -27,11 +27,13 @@ EXAMPLES = {"portrait.jpg": "Portrait", "cat.jpg": "Cat", "coffee.jpg": "Coffee"
 scikit-image ships: `astronaut` (NASA, public domain), `chelsea` (Stéfan van der Walt, CC0) and
 `coffee` (Rachel Michetti, CC0). The buttons have the colors that the shipped weights give them
 (`benchmarks.page_pictures.color_samples`)."""
-PARTS = (
-    "state", "status", "strip", "stage", "gallery", "prepare", "points", "unsure", "references",
-    "file",
-)  # fmt: skip
-"""Names of what `render` gives."""
+STATUS: dict[str, Any] = {
+    "html_template": '<div role="status">${value}</div>',
+    "js_on_load": None,
+}
+"""Options of a `gr.HTML` of status lines, which screen readers read out when they change."""
+Updates = dict[Any, Any]
+"""What a handler gives: new values by component."""
 _MOST_SAID = 5
 """Files with which something is wrong and that are named on the page."""
 _CORNERS = ("Upper left", "Upper right", "Lower right", "Lower left")
@@ -72,7 +74,7 @@ own size, or larger.</li>
 
 
 def render(desk: Desk) -> dict[str, str]:
-    """Everything that the page shows of a desk, by the names of `PARTS`."""
+    """Everything that the page shows of a desk, by the names of its parts."""
     photo = desk.at
     return {
         "state": _state(desk),
@@ -80,7 +82,7 @@ def render(desk: Desk) -> dict[str, str]:
         "strip": _strip(desk),
         "stage": _stage(desk, photo) if photo else f"{_WELCOME}{_examples()}",
         "gallery": _gallery(photo) if photo else "",
-        "prepare": _prepare(desk, photo) if photo else "",
+        "prepare-views": _prepare(desk, photo) if photo else "",
         "points": _points(desk, photo) if photo else "",
         "unsure": _map(photo, "unsure") if photo else "",
         "references": _references(photo) if photo else "",
@@ -114,8 +116,9 @@ def _state(desk: Desk) -> str:
 def _status(desk: Desk) -> str:
     said = []
     for kind, wish in desk.wishes.items():
-        text = wish.said if wish.is_begun else "Waiting for its turn ..."
-        share = "" if wish.share is None else f' value="{wish.share:.3f}"'
+        text, share = wish.said if wish.is_begun else "Waiting for its turn ...", ""
+        if wish.share is not None:
+            text, share = f"{text} {wish.share:.0%}", f' value="{wish.share:.3f}"'
         bar = f'<progress max="1"{share} aria-hidden="true"></progress>'
         cancel = _button("cancel", "Cancel", kind, aria_label=f"Cancel: {text}")
         said.append(f'<div class="wish">{line(text)}{bar}{cancel}</div>')
@@ -174,11 +177,11 @@ def _stage(desk: Desk, photo: DeskPhoto) -> str:
     return _picture(desk.view, said, inside, form.photo.width, form.photo.height)
 
 
-def _picture(view: str, said: str, inside: str, width: int, height: int, *, turns: int = 0) -> str:
+def _picture(view: str, said: str, inside: str, width: int, height: int) -> str:
     return (
         f'<p class="stage-hint">{html.escape(said)}</p><div class="stage-frame">'
         f'<div class="stage" data-view="{view}" style="--ratio:{width / height:.4f}" '
-        f'data-width="{width}" data-height="{height}" data-turns="{turns}">{inside}'
+        f'data-width="{width}" data-height="{height}">{inside}'
         '<button type="button" class="full" aria-label="Full screen">'
         '<svg viewBox="0 0 24 24" aria-hidden="true">'
         '<path d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"/></svg></button></div></div>'
@@ -216,9 +219,8 @@ def _marks(photo: DeskPhoto) -> str:
 
 def _frame(photo: DeskPhoto) -> str:
     """The upload with the corners of what is cut out, and what can be done; see stage.js."""
-    upload, turns, found = photo.upload, photo.plan.turns, len(photo.prints)
-    corners = turned(photo.corners, turns, upload.width, upload.height)
-    width, height = (upload.width, upload.height)[:: -1 if turns % 2 else 1]
+    upload, found = photo.upload, len(photo.prints)
+    width, height = upload.width, upload.height
     said = "Drag the corners to those of the print, and cut it out."
     if found:
         said = "A print was found. Correct its corners if they are wrong, and cut it out."
@@ -226,7 +228,7 @@ def _frame(photo: DeskPhoto) -> str:
         said = f"{found} prints were found. Choose one, and cut it out; another one can follow."
     if photo.form.plan.frame:
         said = "This is cut out. Other corners can be cut out instead."
-    inside = _image(turned_preview(upload, turns), "What was uploaded, with the frame", _STILL)
+    inside = _image(upload.preview, "What was uploaded, with the frame", _STILL)
     inside += (
         f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">'
         '<path class="outside"/><path class="inside"/></svg>'
@@ -237,19 +239,14 @@ def _frame(photo: DeskPhoto) -> str:
         for axis, most in (("across", width), ("down", height)):
             fields += (
                 f'<label>{name}, {axis}<input type="number" min="0" max="{most}" step="any" '
-                f'value="{corners[number][axis == "down"]:.1f}"></label>'
+                f'value="{photo.corners[number][axis == "down"]:.1f}"></label>'
             )
     names = [f"Print {number + 1}" for number in range(found)] if found > 1 else ["Found print"]
     acts = [_button(f"print{number}", name) for number, name in enumerate(names[:found])]
     acts.append(_button("cut", "Cut out", class_="primary"))
-    for act, text in (
-        ("whole", "Use the whole scan"),
-        ("left", "Turn left"),
-        ("right", "Turn right"),
-    ):
-        acts.append(_button(act, text))
+    acts.append(_button("whole", "Use the whole scan"))
     return (
-        f"{_picture('frame', said, inside, width, height, turns=turns)}"
+        f"{_picture('frame', said, inside, width, height)}"
         f'<div class="acts">{"".join(acts)}</div><details><summary>Give the corners in numbers'
         f'</summary><div class="corners">{fields}</div></details>'
     )
@@ -297,12 +294,13 @@ def _prepare(desk: Desk, photo: DeskPhoto) -> str:
         views["places"] = "The damage"
     shown = "photo" if desk.view == "points" else desk.view
     buttons = [_button("view", views[one], one, aria_pressed=one == shown) for one in views]
+    buttons += [_button("turn", "Turn left", 3), _button("turn", "Turn right", 1)]
     said = ""
     if photo.form.plan.repairs:
         said = line("No damage was found; choose Most, or click the places that you see.")
         if photo.form.share:
             said = line(f"{share_text(photo.form.share)} of the photo is repaired.")
-    return _group("Show large", "acts", buttons) + said
+    return _group("The print", "acts", buttons) + said
 
 
 def _points(desk: Desk, photo: DeskPhoto) -> str:
@@ -403,6 +401,16 @@ def _examples() -> str:
 
 
 # HTML
+
+
+def line(text: str, *, bad: bool = False) -> str:
+    """A sentence for the visitor; it may contain a file's name."""
+    return f'<p class="{"bad" if bad else "good"}">{html.escape(text)}</p>'
+
+
+def file_url(path: Path) -> str:
+    """URL of a file in the page's folder, relative to the page."""
+    return f"gradio_api/file={quote(path.as_posix())}"
 
 
 def _group(label: str, kind: str, things: Sequence[str]) -> str:

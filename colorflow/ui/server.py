@@ -1,12 +1,18 @@
-"""Start the page's server, and clean up after it."""
+"""Start the page's server, and clean up after it.
+
+A killed program leaves its folder behind; the next one to start deletes it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
+import shutil
 import signal
 import socket
+import tempfile
+import time
 import warnings
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
@@ -19,9 +25,21 @@ from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import ColorflowError
 from colorflow.files import ENLARGE_WEIGHTS, REPAIR_WEIGHTS, default_weights
 from colorflow.photo import end_reader, photo_from_image, start_reader
-from colorflow.ui.access import Hosts
-from colorflow.ui.limits import WORKED_ON, Limits, MemoryBudget
-from colorflow.ui.storage import KEEP_SECONDS, DiskQuota, page_folder, sweep
+from colorflow.ui.limits import (
+    API_PREFIX,
+    DESK_PREFIX,
+    KEEP_SECONDS,
+    VISITORS,
+    WORKED_ON,
+    DiskQuota,
+    Limits,
+    MemoryBudget,
+)
+
+try:
+    import fcntl
+except ImportError:  # Windows, where the folder of a killed program stays
+    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -31,6 +49,10 @@ if TYPE_CHECKING:
 MAX_OPEN = 500
 """Connections at the same time; an open page has two or three."""
 _SWEEPS_PER_KEEPING = 60
+PREFIX, FILES, LOCK = "colorflow-page-", "files", "lock"
+"""Names of the page's folder, of Gradio's in it, and of its lock."""
+_LOCK_TEXT = "colorflow removes the folder of this file when its page ends, or another begins.\n"
+"""Content of the lock, without which a folder of such a name is a person's own."""
 
 
 def serve(
@@ -85,7 +107,7 @@ def serve(
         from colorflow.quiz.game import open_quiz
         from colorflow.repair.repairer import Repairer
         from colorflow.ui.api import ENDPOINTS
-        from colorflow.ui.guard import Guard
+        from colorflow.ui.guard import Guard, Hosts
         from colorflow.ui.page import SCRIPT, STYLE, build_page, theme
 
         quota = DiskQuota(files, limits.stored_megabytes * 2**20)
@@ -204,3 +226,87 @@ def _ended_by_signals() -> Iterator[None]:
     finally:
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
+
+
+# the page's folder
+
+
+@contextmanager
+def page_folder() -> Iterator[Path]:
+    """Make the folder, and delete it at the end; first delete those of killed programs.
+
+    Yields:
+        Gradio's folder inside it, which holds the folder for visitors.
+
+    Raises:
+        ColorflowError: the folder cannot be made.
+    """
+    _remove_stale(Path(tempfile.gettempdir()))
+    try:
+        # A handler may still be writing at the end; that is no error to report.
+        folder = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise ColorflowError(
+            f"{tempfile.gettempdir()}: no folder for uploads can be made ({error.strerror}); "
+            "set TMPDIR to a folder with free space"
+        ) from error
+    with folder as name, _locked(Path(name)):
+        files = Path(name) / FILES
+        (files / VISITORS).mkdir(parents=True)
+        yield files
+
+
+def sweep(files: Path, seconds: float) -> None:
+    """Delete uploads, results of the API, and desks that have not changed for some time.
+
+    Folders of games stay.
+
+    Args:
+        files: Gradio's folder, as `page_folder` yields it.
+        seconds: age from which files are deleted.
+    """
+    now = time.time()
+    visitors = files / VISITORS
+    ours = (path for prefix in (API_PREFIX, DESK_PREFIX) for path in visitors.glob(f"{prefix}*"))
+    for path in (*files.iterdir(), *ours):
+        if path != visitors and _last_change(path) < now - seconds:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _last_change(path: Path) -> float:
+    """Time of the last change in a file or folder; now, if it has just been deleted."""
+    try:
+        return max(one.stat().st_mtime for one in (path, *path.rglob("*")))
+    except OSError:
+        return time.time()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock, which the system releases when a program is killed."""
+    with open(folder / LOCK, "x", encoding="ascii") as file:
+        if fcntl:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(_LOCK_TEXT)  # until it has this text, no other program takes the folder away
+        file.flush()
+        yield
+
+
+def _remove_stale(parent: Path) -> None:
+    """Delete our folders whose lock nobody holds."""
+    if not fcntl:
+        return
+    for folder in parent.glob(f"{PREFIX}*"):
+        try:
+            if folder.lstat().st_uid != os.getuid():
+                continue
+            with open(folder / LOCK, "r+", encoding="ascii") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                ours = {path.name for path in folder.iterdir()} <= {LOCK, FILES}
+                if ours and file.read(len(_LOCK_TEXT)) == _LOCK_TEXT:
+                    shutil.rmtree(folder, ignore_errors=True)  # does not follow links
+        except (OSError, ValueError):  # locked, without a lock, or gone; no ASCII
+            continue

@@ -100,8 +100,7 @@ element.addEventListener("click", (event) => {
     } else if (button?.dataset.act) {
         const { act, index } = button.dataset;
         acted = act;
-        const turns = Number(stage()?.dataset.turns ?? 0);
-        trigger("select", { index, value: act, points: corners, turns });
+        trigger("select", { index, value: act, points: corners });
     } else if (view() === "points" && stage().contains(event.target)) {
         trigger("select", { index: 0, value: "point", points: [place(event)] });
     } else if (view() === "frame" && stage().contains(event.target) && !dragged && event.detail) {

@@ -18,7 +18,6 @@ from torch.nn import functional
 
 from colorflow.color.full_resolution import lightness_of
 from colorflow.enlarge.enlarger import Enlarger, paint
-from colorflow.enlarge.model import in_range
 from colorflow.enlarge.weights import (
     FIRST,
     LAST,
@@ -106,23 +105,6 @@ def test_transparency_and_16_bits(enlarger: Enlarger) -> None:
     (result,) = enlarger.enlarge(deep, temperature=0)
     (plain,) = enlarger.enlarge(GRAY, temperature=0)
     assert np.abs(np.asarray(result).astype(int) - np.asarray(plain)).max() <= 1
-
-
-@pytest.mark.parametrize("scale", [2, 4])
-@pytest.mark.parametrize(
-    ("rows", "columns"),
-    [(slice(0, 9), slice(0, 11)), (slice(71, 91), slice(70, 79))],
-)
-def test_a_piece_is_that_of_the_whole(
-    enlarger: Enlarger, scale: int, rows: slice, columns: slice
-) -> None:
-    photo = photo_from_image(data.camera()[100:191, 180:271])
-    whole = enlarger.lightness(photo, scale, 0.8, 3)
-    piece = enlarger.piece(photo, scale, 0.8, 3, rows, columns)
-    want = whole[
-        scale * rows.start : scale * rows.stop, scale * columns.start : scale * columns.stop
-    ]
-    assert np.abs(piece - want).max() < 1e-2
 
 
 def test_progress_rises_to_1(enlarger: Enlarger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,25 +236,3 @@ def test_a_header_that_asks_for_more_than_the_file_holds(weights: Path) -> None:
     save_file(tensors, weights, header)
     with pytest.raises(WeightsError, match="asks for"):
         load_enlarge_weights(weights)
-
-
-@pytest.mark.parametrize(("scale", "piece"), [(2, None), (4, None), (2, 8), (4, 8)])
-def test_work_is_what_is_computed(
-    enlarger: Enlarger, monkeypatch: pytest.MonkeyPatch, scale: int, piece: int | None
-) -> None:
-    """Counted in the results of all tiles."""
-    computed = []
-
-    def counted(high: Tensor) -> Tensor:
-        computed.append(high.numel())
-        return in_range(high)
-
-    monkeypatch.setattr("colorflow.enlarge.tiles.in_range", counted)
-    monkeypatch.setattr("colorflow.enlarge.enlarger.TILE", 32)
-    photo = photo_from_image(data.camera()[:70, :96])
-    if piece is None:
-        enlarger.lightness(photo, scale, 0, 0)
-    else:
-        enlarger.piece(photo, scale, 0, 0, slice(30, 30 + piece), slice(40, 40 + piece))
-    expected = enlarger.work(photo.height, photo.width, scale, piece=piece)
-    assert sum(computed) / 1e6 == pytest.approx(expected, rel=0.12)

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from colorflow.ui.desk import Desk
-from colorflow.ui.status import Updates
+from colorflow.ui.render import Updates
 from colorflow.ui.work import run
 
 SUBJECT = "Ada, 1931"

@@ -22,6 +22,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import torch
+from gradio_client import Client
 
 from benchmarks.page_server import free_port
 
@@ -56,6 +57,12 @@ class Page:
     def log(self) -> str:
         """What the process has printed, for whoever asks why a test failed."""
         return "".join(self.printed)
+
+    def client(self, downloads: Path | None = None) -> Client:
+        """A program that asks the page, and waits for its answers as long as they take."""
+        return Client(
+            self.address, httpx_kwargs=WAITING, verbose=False, download_files=downloads or False
+        )
 
     def end(self, number: signal.Signals) -> str:
         """Send a signal and wait for the end; what the process has printed."""

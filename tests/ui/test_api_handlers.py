@@ -15,7 +15,7 @@ from skimage import data
 
 from colorflow.photo import Provenance
 from colorflow.ui.api import Api
-from colorflow.ui.storage import VISITORS
+from colorflow.ui.limits import VISITORS
 from colorflow.ui.work import DeskWorker
 from tests.ui.fake_colorizer import FakeColorizer
 
@@ -45,7 +45,7 @@ def test_results_are_rendered_without_a_float_plane_of_lightness(
     colors = np.full((2, 1, 1), 20, np.float32), Provenance(0, 1.0, "fake")
     for _ in range(2):  # the first allocates what is allocated once
         tracemalloc.start()
-        for _ in worker.write(path, tmp_path / "colored.jpg", colors):
+        for _ in worker.files.write(path, tmp_path / "colored.jpg", colors):
             pass
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()

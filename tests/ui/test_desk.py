@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import zipfile
 from pathlib import Path
@@ -16,10 +17,13 @@ from skimage.color import rgb2lab
 from colorflow.errors import ColorflowError
 from colorflow.photo import read_provenance, read_statements
 from colorflow.ui import desk as desk_module
+from colorflow.ui.coloring import Options
 from colorflow.ui.colorize import Desks
 from colorflow.ui.desk import Desk
+from colorflow.ui.limits import VISITORS
 from colorflow.ui.render import render
-from colorflow.ui.work import DeskWorker, Options, run
+from colorflow.ui.server import sweep
+from colorflow.ui.work import DeskWorker, run
 from tests.ui.cracked_print import CRACK, HEIGHT, SPOT, WIDTH, cracked_print, save_scan
 from tests.ui.fake_colorizer import AB, FakeColorizer
 from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT, file_of, fulfil, pixels
@@ -35,6 +39,25 @@ def put(desk: Desk, worker: DeskWorker, *paths: Path) -> None:
     """Put photos on a desk."""
     worker.open(desk, list(paths))
     fulfil(desk)
+
+
+def prepare(desk: Desk, worker: DeskWorker) -> None:
+    """Make of the photos what they are to be."""
+    worker.prepare(desk)
+    fulfil(desk)
+
+
+def recolor(desk: Desk, worker: DeskWorker) -> None:
+    """Color the photo by its points."""
+    worker.recolor(desk)
+    fulfil(desk)
+
+
+def finish(desk: Desk, worker: DeskWorker, scale: int, format_: str) -> Path:
+    """The file in full size, or larger."""
+    worker.finish(desk, scale, False, format_)
+    fulfil(desk)
+    return file_of(desk)
 
 
 def color(desk: Desk, worker: DeskWorker, **options: object) -> None:
@@ -89,7 +112,7 @@ def test_what_is_opened_when_more_comes_is_not_lost(
     next(first)
     worker.open(desk, [small])
     fulfil(desk)
-    assert list(first) == []
+    list(first)
     assert [one.name for one in desk.photos] == [gray.name, small.name]
 
 
@@ -116,12 +139,14 @@ def test_a_photo_that_is_taken_away_takes_its_files_along(
 
 
 def test_a_desk_goes_after_its_last_action(tmp_path: Path, worker: DeskWorker, small: Path) -> None:
-    desks = Desks(tmp_path, keep_seconds=100)
+    root = tmp_path / VISITORS
+    desks = Desks(root)
     desk, other = desks.of("a"), desks.of("b")
     assert desks.of("a") is desk
-    assert desk.folder != other.folder
     put(desk, worker, small)
-    desk.used -= 101
+    for path in (desk.folder, *desk.folder.rglob("*")):
+        os.utime(path, (time.time() - 101, time.time() - 101))
+    sweep(tmp_path, 100)
     assert desks.of("b") is other
     assert not desk.folder.exists()
     assert desks.of("a").photos == []
@@ -207,19 +232,13 @@ def test_a_failure_is_told_and_ends_the_wish(
     colorizer.error = MemoryError()
     color(desk, worker)
     assert (desk.is_bad, desk.said) == (True, "There is not enough memory; choose a smaller photo.")
-    colorizer.error = None
-    color(desk, worker)
-    assert len(desk.photo.gallery) == 4
-
-
-def test_a_fault_of_the_program_leaves_no_wish(
-    desk: Desk, worker: DeskWorker, colorizer: FakeColorizer, gray: Path
-) -> None:
-    put(desk, worker, gray)
     colorizer.error = ZeroDivisionError()
     with pytest.raises(ZeroDivisionError):
         color(desk, worker)
-    assert desk.wishes == {}
+    assert desk.wishes == {}, "a fault of the program leaves none"
+    colorizer.error = None
+    color(desk, worker)
+    assert len(desk.photo.gallery) == 4
 
 
 def test_a_photo_with_colors_is_left_alone_until_it_is_treated_as_gray(
@@ -256,13 +275,12 @@ def test_saturation_of_what_is_shown_and_saved(
     color(desk, worker, n=2)
     desk.saturate(saturation)
     desk.choose(1)
-    worker.finish(desk, 1, False, "PNG")
-    fulfil(desk)
+    path = finish(desk, worker, 1, "PNG")
     expected = saturation * np.array(AB[1])
     assert desk.photo.shown
-    for path in (desk.photo.shown, file_of(desk)):
-        np.testing.assert_allclose(chroma_of(path), expected, atol=2)
-    stated = read_provenance(file_of(desk))
+    for one in (desk.photo.shown, path):
+        np.testing.assert_allclose(chroma_of(one), expected, atol=2)
+    stated = read_provenance(path)
     assert stated
     assert (stated.saturation, stated.seed) == (saturation, 0)
     desk.saturate(1.0)
@@ -275,11 +293,10 @@ def test_a_file_has_the_photos_own_size_name_and_metadata(
     put(desk, worker, gray)
     color(desk, worker, n=1)
     assert desk.photo.is_unsaved
-    worker.finish(desk, 1, False, "Its own")
-    fulfil(desk)
+    path = finish(desk, worker, 1, "Its own")
     assert not desk.photo.is_unsaved
-    assert file_of(desk).name == "grandma (1931)_a.jpg"
-    with Image.open(gray) as before, Image.open(file_of(desk)) as after:
+    assert path.name == "grandma (1931)_a.jpg"
+    with Image.open(gray) as before, Image.open(path) as after:
         assert after.size == before.size
         assert after.getexif()[IMAGE_DESCRIPTION].startswith(SUBJECT)
         assert after.info["dpi"] == (300, 300)
@@ -296,12 +313,11 @@ def test_larger_sizes_of_photos_that_are_colored_or_not(
         worker.finish(desk, 1, False, "Its own")
     if is_colored:
         color(desk, worker, n=1)
-    worker.finish(desk, 2, False, "JPEG")
-    fulfil(desk)
+    path = finish(desk, worker, 2, "JPEG")
     name = "small_a_x2_mean.jpg" if is_colored else "small_x2_mean.jpg"
-    assert file_of(desk).name == name
-    assert pixels(file_of(desk)).shape[:2] == (128, 128)
-    stated = read_statements(file_of(desk))
+    assert path.name == name
+    assert pixels(path).shape[:2] == (128, 128)
+    stated = read_statements(path)
     assert stated.detail
     assert (stated.detail.scale, stated.colors is not None) == (2, is_colored)
 
@@ -321,27 +337,23 @@ def test_a_print_is_cut_out_turned_and_repaired(desk: Desk, worker: DeskWorker, 
     photo = desk.photo
     assert desk.view == "frame"
     assert len(photo.prints) == 1
-    desk.put_corners("cut", list(photo.corners), 0)
-    worker.prepare(desk)
-    fulfil(desk)
+    desk.put_corners("cut", list(photo.corners))
+    prepare(desk, worker)
     assert (photo.form.photo.width, photo.form.photo.height) == pytest.approx(
         (WIDTH, HEIGHT), abs=4
     )
-    desk.repair(repairs=True, fades=False)
-    worker.prepare(desk)
-    fulfil(desk)
+    desk.repair(True)
+    prepare(desk, worker)
     assert desk.view == "places"
     assert 0.01 < photo.form.share < 0.2
     repaired = pixels(photo.form.photo.path)
     assert pixels(photo.form.base.path).max() > 240 > repaired.max(), "what was white is filled"
-    desk.put_corners("right", list(photo.corners), 0)
-    worker.prepare(desk)
-    fulfil(desk)
+    desk.turn(1)
+    prepare(desk, worker)
     assert photo.form.photo.width == pytest.approx(HEIGHT, abs=4)
     color(desk, worker, n=1)
-    worker.finish(desk, 1, False, "PNG")
-    fulfil(desk)
-    stated = read_statements(file_of(desk))
+    path = finish(desk, worker, 1, "PNG")
+    stated = read_statements(path)
     assert stated.prepared
     assert (stated.prepared.prints, stated.prepared.repaired) == (1, True)
 
@@ -353,22 +365,19 @@ def test_colorings_belong_to_the_form_that_they_were_made_on(
     photo = desk.photo
     color(desk, worker, n=2)
     first = photo.gallery
-    desk.put_corners("cut", list(photo.corners), 0)
-    worker.prepare(desk)
-    fulfil(desk)
+    desk.put_corners("cut", list(photo.corners))
+    prepare(desk, worker)
     assert (photo.gallery, photo.chosen) == ([], None)
     color(desk, worker, n=1)
     (cut,) = photo.gallery
-    desk.repair(repairs=False, fades=True)
-    worker.prepare(desk)
-    fulfil(desk)
+    desk.unfade(True)
+    prepare(desk, worker)
     assert photo.gallery == [cut], "it has the same shape"
     assert photo.chosen is None
     desk.choose(0)
     assert photo.shown_form is cut.form, "and is shown on what it was made on"
-    desk.put_corners("whole", list(photo.corners), 0)
-    worker.prepare(desk)
-    fulfil(desk)
+    desk.put_corners("whole", list(photo.corners))
+    prepare(desk, worker)
     assert photo.gallery == first, "they are back"
     assert photo.colorings == [*first, cut]
 
@@ -380,13 +389,12 @@ def test_places_of_a_repair(desk: Desk, worker: DeskWorker, tmp_path: Path) -> N
     photo = desk.photo
 
     def repaired() -> np.ndarray:
-        worker.prepare(desk)
-        fulfil(desk)
+        prepare(desk, worker)
         return pixels(photo.form.photo.path)
 
     with pytest.raises(ColorflowError, match="wait for it"):
         desk.mark([SPOT], 1 / 50)
-    desk.repair(repairs=True, fades=False)
+    desk.repair(True)
     both = repaired()
     (x, y), (crack_x, crack_y) = SPOT, CRACK[1]
     assert both[y, x] < 240 > both[crack_y, crack_x]
@@ -401,7 +409,7 @@ def test_places_of_a_repair(desk: Desk, worker: DeskWorker, tmp_path: Path) -> N
     np.testing.assert_array_equal(repaired(), both)
     with pytest.raises(ColorflowError, match="choose a place from 0 to 300 across"):
         desk.mark([(WIDTH + 5, 3)], 1 / 50)
-    desk.repair(repairs=False, fades=False)
+    desk.repair(False)
     worker.prepare(desk)
     assert photo.form.photo is photo.upload, "at once"
 
@@ -422,7 +430,7 @@ def test_corners_that_enclose_nothing(
     put(desk, worker, scan)
     before = desk.photo.plan
     with pytest.raises(ColorflowError, match=said):
-        desk.put_corners("cut", corners, 0)
+        desk.put_corners("cut", corners)
     assert desk.photo.plan == before
 
 
@@ -432,15 +440,14 @@ def test_a_preparation_is_not_lost_by_one_of_another_photo(
     put(desk, worker, gray, small)
     for index in range(2):
         desk.look_at(index)
-        desk.put_corners("right", list(desk.photo.corners), 0)
-        worker.prepare(desk)
-    fulfil(desk)
+        desk.turn(1)
+        prepare(desk, worker)
     assert [one.form.plan.turns for one in desk.photos] == [1, 1]
 
 
 def test_coloring_prepares_first(desk: Desk, worker: DeskWorker, gray: Path) -> None:
     put(desk, worker, gray)
-    desk.put_corners("left", list(desk.photo.corners), 0)
+    desk.turn(3)
     worker.prepare(desk)
     worker.color(desk, Options(n=1))
     for _ in run(desk, "color"):
@@ -461,14 +468,11 @@ def test_hints_keep_the_coordinates_of_the_upload(
     desk.color_point((20.0, 10.0))
     (hint,) = photo.points.hints
     assert (hint.row, hint.column) == (168, 210)
-    desk.put_corners("cut", list(photo.corners), 0)
+    desk.put_corners("cut", list(photo.corners))
     for _ in range(turns):
-        desk.put_corners("right", list(photo.corners), photo.plan.turns)
-        desk.put_corners("cut", desk_corners(desk), photo.plan.turns)
-    worker.prepare(desk)
-    fulfil(desk)
-    worker.recolor(desk)
-    fulfil(desk)
+        desk.turn(1)
+    prepare(desk, worker)
+    recolor(desk, worker)
     (given,) = colorizer.hinted[-1]
     form = photo.form.photo
     lightness = pixels(photo.form.photo.path)[int(given.row), int(given.column)]
@@ -478,22 +482,12 @@ def test_hints_keep_the_coordinates_of_the_upload(
     assert photo.points.hints == (hint,)
 
 
-def desk_corners(desk: Desk) -> list[tuple[float, float]]:
-    """The corners as the page shows them."""
-    from colorflow.ui.prepare import turned
-
-    photo = desk.photo
-    size = photo.upload.width, photo.upload.height
-    return list(turned(photo.corners, photo.plan.turns, *size))
-
-
 def test_points_color_the_photo_and_undo_brings_back_what_was_there(
     desk: Desk, worker: DeskWorker, gray: Path
 ) -> None:
     put(desk, worker, gray)
     photo = desk.photo
-    worker.recolor(desk)
-    fulfil(desk)
+    recolor(desk, worker)
     (plain,) = photo.gallery
     desk.click(0.3, 0.3)
     worker.offer(desk)
@@ -502,14 +496,12 @@ def test_points_color_the_photo_and_undo_brings_back_what_was_there(
     assert sum(one.share or 0 for one in photo.likely) <= 1.001
     likely = next(i for i, one in enumerate(desk.swatches(photo)) if one.share)
     desk.press_point("pick", likely)
-    worker.recolor(desk)
-    fulfil(desk)
+    recolor(desk, worker)
     assert photo.gallery[1].caption == "A: average of all, 1 hint"
     assert photo.chosen is photo.gallery[1]
     desk.press_point("hold", 0)
     desk.click(0.6, 0.6)
-    worker.recolor(desk)
-    fulfil(desk)
+    recolor(desk, worker)
     assert len(photo.gallery) == 3
     desk.undo_point()
     worker.recolor(desk)
@@ -527,19 +519,6 @@ def test_points_color_the_photo_and_undo_brings_back_what_was_there(
         desk.put_point(1536, 0)
 
 
-def test_a_reach_is_for_the_next_points_but_not_everything_alike(
-    desk: Desk, worker: DeskWorker, gray: Path
-) -> None:
-    put(desk, worker, gray)
-    for reach in ("around", "alike"):
-        desk.put_point(5, 5 if reach == "around" else 300)
-        desk.spread(reach)  # type: ignore[arg-type]
-        desk.color_point((10.0, 10.0))
-    assert [one.reach for one in desk.photo.points.hints] == ["around", "alike"]
-    desk.put_point(600, 600)
-    assert desk.photo.points.reach == "thing"
-
-
 def test_hints_are_saved_for_another_day_with_their_coloring(
     desk: Desk, worker: DeskWorker, gray: Path, tmp_path: Path
 ) -> None:
@@ -551,8 +530,7 @@ def test_hints_are_saved_for_another_day_with_their_coloring(
     desk.saturate(0.5)
     desk.put_point(700, 500)
     desk.color_point((30.0, -20.0))
-    worker.recolor(desk)
-    fulfil(desk)
+    recolor(desk, worker)
     worker.save_hints(desk)
     saved = json.loads(file_of(desk).read_text())
     assert saved[gray.name]["hints"] == [{"row": 500, "column": 700, "a": 30, "b": -20}]
@@ -602,9 +580,8 @@ def test_where_the_model_is_unsure(desk: Desk, worker: DeskWorker, gray: Path) -
     worker.unsure(desk)
     fulfil(desk)
     assert desk.photo.maps["unsure"].name in render(desk)["unsure"]
-    desk.put_corners("right", list(desk.photo.corners), 0)
-    worker.prepare(desk)
-    fulfil(desk)
+    desk.turn(1)
+    prepare(desk, worker)
     assert render(desk)["unsure"] == ""
 
 
@@ -702,3 +679,27 @@ def test_names_are_shown_as_text(
     shown = "".join(render(desk).values())
     assert "<b>" not in shown
     assert "&lt;b&gt;&amp;" in shown
+
+
+def test_a_field_that_crossed_a_message_is_sent_again(
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path
+) -> None:
+    """Otherwise the page would show the desk's old value, and the desk have the visitor's."""
+    put(desk, worker, gray, small)
+    desk.begin_page()
+    assert desk.edits() == desk.fields
+    desk.page_has({"repairs": True})
+    desk.repair(True)
+    assert desk.edits() == {}, "the page has it, and nothing was on its way"
+    desk.look_at(1)
+    assert desk.edits() == {"repairs": False}
+    desk.page_has({"repairs": True})  # ticked before the message came, which unticks it
+    desk.repair(True)
+    assert desk.edits() == {"repairs": True}
+    desk.page_has({"repairs": False})
+    desk.repair(False)
+    assert desk.edits() == {"repairs": False}
+    desk._sent["repairs"] -= 10
+    desk.page_has({"repairs": True})
+    desk.repair(True)
+    assert desk.edits() == {}

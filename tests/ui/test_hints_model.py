@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from colorflow.batch import Settings, make_plan, read_hints, run_in_process
+from colorflow.color.swatches import MATERIALS, material_swatches
 from colorflow.colorizer import Colorizer, Hint
 from colorflow.photo import read_photo
+from colorflow.ui.coloring import Options
 from colorflow.ui.desk import Desk
-from colorflow.ui.hints import MATERIALS, material_swatches
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.render import SAMPLE_PHOTOS
-from colorflow.ui.work import DeskWorker, Options
+from colorflow.ui.work import DeskWorker
 from tests.small_weights import save_small_weights
 from tests.ui.handling import file_of, fulfil, pixels
 

@@ -14,10 +14,10 @@ from PIL import Image
 from skimage import color
 
 from colorflow.errors import WeightsError
-from colorflow.ui import how as how_module
-from colorflow.ui.how import STEPS, HowTab, noise_picture
+from colorflow.ui import page as page_module
 from colorflow.ui.limits import MemoryBudget
-from colorflow.ui.status import Updates
+from colorflow.ui.page import STEPS, HowTab, noise_picture
+from colorflow.ui.render import Updates
 from tests.ui.fake_colorizer import AB, LEVELS, FakeColorizer
 from tests.ui.handling import is_problem, text, value
 
@@ -27,7 +27,7 @@ SIDE = 150
 
 @pytest.fixture
 def how(colorizer: FakeColorizer, small: Path, monkeypatch: pytest.MonkeyPatch) -> HowTab:
-    monkeypatch.setattr(how_module, "SIDE", SIDE)
+    monkeypatch.setattr(page_module, "SIDE", SIDE)
     with gr.Blocks(analytics_enabled=False):
         return HowTab(colorizer, MemoryBudget(), small)  # type: ignore[arg-type]
 

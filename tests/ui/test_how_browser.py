@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
-from colorflow.ui.how import STEPS
+from colorflow.ui.page import STEPS
 from tests.ui.fake_colorizer import LEVELS
 from tests.ui.page_process import Page
 from tests.ui.visitor import Visitor

@@ -12,19 +12,10 @@ from PIL import Image
 from playwright.sync_api import Browser, expect
 from skimage import data
 
-from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
 from tests.ui.page_process import Page, running_page, wait_until
 from tests.ui.visitor import Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.long]
-
-
-@pytest.fixture
-def held_photo(tmp_path: Path) -> Path:
-    """A photo whose coloring can be held up."""
-    path = tmp_path / "held.png"
-    Image.fromarray(data.camera()[:HELD_WIDTH, :HELD_WIDTH]).save(path)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -53,23 +44,6 @@ def test_no_request_leaves_the_machine_on_any_tab(visitor: Visitor) -> None:
     assert {urlsplit(url).hostname for url in visitor.requests} <= {"127.0.0.1", None}
 
 
-def test_reload_in_the_middle_of_coloring(
-    browser: Browser, server: Page, held_photo: Path, small: Path
-) -> None:
-    visitor = Visitor(browser, server)
-    (server.temporary / HOLD).touch()
-    visitor.put(held_photo)
-    visitor.one("#go").click()
-    visitor.expect_text("#status", "Coloring")
-    visitor.page.reload()
-    expect(visitor.one(".samples button")).to_have_count(3)
-    (server.temporary / HOLD).unlink()
-    visitor.put(small)
-    visitor.color()
-    expect(visitor.one("#gallery button")).to_have_count(5)
-    visitor.page.close()
-
-
 def test_names_of_files_cannot_be_guessed(
     visitor: Visitor, browser: Browser, server: Page, small: Path
 ) -> None:
@@ -84,7 +58,7 @@ def test_names_of_files_cannot_be_guessed(
     assert other
     assert not own & other
     for url in other:
-        assert re.search(r"/desk-\w{16}/photo-\w{8}/", url), url
+        assert re.search(r"/desk-\w{8}/photo-\w{8}/", url), url
     folders = [re.sub(r"/desk-.*", "/", url) for url in sorted(other)]
     for address in {*folders, f"{folders[0]}..", f"{folders[0]}../../lock"}:
         assert visitor.page.request.get(address, max_retries=2).status in (403, 404), address

@@ -13,11 +13,11 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from colorflow.ui.coloring import Options
 from colorflow.ui.colorize import ColorizeTab
 from colorflow.ui.desk import Desk, WishKind
 from colorflow.ui.limits import MemoryBudget, UploadSpace
 from colorflow.ui.render import render
-from colorflow.ui.work import Options
 from tests.ui.cracked_print import save_scan
 from tests.ui.fake_colorizer import FakeColorizer, SmallEnlarger, SmallRepairer
 
@@ -104,7 +104,7 @@ def acts_of(tab: ColorizeTab, photos: list[str], random_: random.Random) -> list
         desk.page_has({"saturation": round(2 * share, 2)})
         desk.saturate(round(2 * share, 2))
 
-    act = random_.choice(("cut", "whole", "left", "right", "print0", "print1"))
+    act = random_.choice(("cut", "whole", "print0", "print1"))
     options = Options(n=1 + index, samples=share < 0.5)
     kinds: tuple[WishKind, ...] = ("open", "prepare", "color", "ask", "album", "finish")
     return [
@@ -113,8 +113,9 @@ def acts_of(tab: ColorizeTab, photos: list[str], random_: random.Random) -> list
         (lambda desk: desk.choose(index - 1), ()),
         (slide, ()),
         (lambda desk: desk.look_for(random_.choice(("photo", "frame", "places", "points"))), ()),
-        prepared(lambda desk: desk.put_corners(act, corners(desk), desk.photo.plan.turns)),
-        prepared(lambda desk: desk.repair(repairs=share < 0.7, fades=share > 0.5)),
+        prepared(lambda desk: desk.put_corners(act, corners(desk))),
+        prepared(lambda desk: desk.turn(1 + index % 3)),
+        prepared(lambda desk: (desk.repair(share < 0.7), desk.unfade(share > 0.5))),
         prepared(lambda desk: desk.mark([(100 * share, 50)], 1 / 50)),
         prepared(lambda desk: desk.find(index - 2)),
         (partial(work.color, options=options), ("color",)),
@@ -138,7 +139,7 @@ def test_the_page_shows_the_last_state_of_the_desk(
 ) -> None:
     """And nothing of a photo is lost by what is done to another, or later."""
     random_, page, desk = random.Random(seed), BrowserPage(tab), tab.desks.of(SESSION)
-    page.click((lambda desk: desk.page_has(), ()))
+    page.click((lambda desk: desk.begin_page(), ()))
     page.click((partial(tab.worker.open, uploads=photos), ("open",)))
     while len(desk.photos) < 3:
         page.go_on(0)

@@ -22,9 +22,8 @@ from colorflow.quiz.store import AnswerStore
 from colorflow.quiz.trials import PhotoPool, Trial, open_pool
 from colorflow.ui import quiz as quiz_module
 from colorflow.ui.limits import UploadSpace
-from colorflow.ui.quiz import PLAY, TEST, QuizTab
-from colorflow.ui.quiz_html import results_html
-from colorflow.ui.quiz_html import test_result as result_of_test
+from colorflow.ui.quiz import PLAY, TEST, QuizTab, results_html
+from colorflow.ui.quiz import test_result as result_of_test
 from tests.quiz.album import Clock, Painter, clock_of_games, damage_answers, save_album, scanned
 from tests.ui.handling import is_problem, text, value
 
@@ -153,18 +152,6 @@ def test_four_rounds_with_the_score_right(tab: QuizTab) -> None:
     assert text(updates, tab.score) == (
         "3 of 4 right; guessing gives 1.3. Right in a row: 1, at best 2."
     )
-
-
-def test_the_outcome_names_the_truth_and_the_choice(tab: QuizTab) -> None:
-    game, _ = started(tab, 2)
-    truth = waiting(game).truth
-    stage = value(answer(tab, game, right=False), tab.stage)
-    captions = re.findall("<figcaption[^>]*>(.*?)</figcaption>", stage)
-    assert "the photo as it was taken" in captions[truth]
-    assert captions[1 - truth].endswith("colored by the computer; your choice")
-    assert stage.count("the photo as it was taken") == 2, "caption and alternative text"
-    assert "data-choice" not in stage
-    assert "data-next data-focus>Next" in stage
 
 
 def test_a_trial_cannot_be_answered_twice_or_by_others(tab: QuizTab) -> None:

@@ -233,30 +233,3 @@ def test_visitors_are_told_apart_by_their_address(browser: Browser, server: Page
         names.append(rows(server)[-1]["player"])
     player.close()
     assert names[0] == names[2] != names[1]
-
-
-@pytest.mark.long
-def test_own_photos_on_a_page_that_has_few(browser: Browser, tmp_path: Path) -> None:
-    save_album(tmp_path / "few", 3)
-    (tmp_path / "temporary").mkdir()
-    arguments = ("--photos", tmp_path / "few", "--quiz-db", tmp_path / "quiz.sqlite")
-    own = save_album(tmp_path / "album", 5)[3:]
-    with running_page(tmp_path / "temporary", *arguments) as page:
-        player = Player(browser, page, 390)
-        player.one("#quiz-own > button").click()
-        player.one("#quiz-upload input[type=file]").set_input_files(own)
-        player.expect_text("#quiz-about-own", "2 of 2 files are color photos.")
-        assert player.width_of_content() == 390
-        for _ in own:
-            player.next()
-            player.choose(player.truth())
-            assert player.verdict().startswith("Right")
-        player.one("#quiz-stage button[data-next]").click()
-        player.expect_text("#quiz-status", "You have seen all 2 photos")
-        with player.page.expect_file_chooser() as chooser:
-            player.one("#quiz-folder").click()
-        chooser.value.set_files(tmp_path / "album")
-        player.expect_text("#quiz-about-own", "5 of 5 files are color photos.")
-        player.choose(player.truth())
-        assert player.verdict().startswith("Right")
-        player.close()

@@ -11,10 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.page_server import free_port
-from colorflow.cli import main
 from colorflow.ui.server import _ended_by_signals
-from tests.ui.fake_colorizer import FakeColorizer
 from tests.ui.page_process import ROOT, START_SECONDS, Page, running_page, start
 
 pytestmark = pytest.mark.slow
@@ -52,31 +49,6 @@ def test_app_py_starts_the_page_with_the_real_colorizer(tmp_path: Path) -> None:
     assert done.stderr.startswith(f"colorflow: {missing}")
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "message"),
-    [
-        ("--photos", "missing", "missing: there is no such file or folder"),
-        ("--quiz-db", "", "--quiz-db"),
-        ("--max-stored", "199", "--max-stored is 199 MB"),  # files have up to 200 MB
-    ],
-)
-def test_options_that_cannot_work_are_one_line(
-    option: str,
-    value: str,
-    message: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setattr("colorflow.colorizer.Colorizer", FakeColorizer)
-    monkeypatch.setattr(os, "environ", dict(os.environ))
-    value = value if value.isdecimal() else str(tmp_path / value)
-    assert main(["app", "--port", f"{free_port()}", option, value]) == 1
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("colorflow: ")
-    assert message in line
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

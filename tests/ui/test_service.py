@@ -9,18 +9,18 @@ from pathlib import Path
 
 import httpx
 import pytest
-from gradio_client import Client, handle_file
+from gradio_client import handle_file
 from gradio_client.utils import QueueError, Status
 from PIL import Image
 from skimage import data
 
 from benchmarks.hostile_kinds import jpeg_of_many_scans
 from benchmarks.measuring import family_of
-from colorflow.ui.limits import BEGUN, WORKED_ON
-from colorflow.ui.storage import FILES, VISITORS
+from colorflow.ui.limits import BEGUN, VISITORS, WORKED_ON
+from colorflow.ui.server import FILES
 from tests.quiz.album import save_album
 from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
-from tests.ui.page_process import PATIENCE, WAITING, Page, running_page, wait_until
+from tests.ui.page_process import PATIENCE, Page, running_page, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -61,9 +61,7 @@ def test_uploads_and_results_go_after_their_time(
 ) -> None:
     monkeypatch.setenv("KEEP_SECONDS", "20")
     with running_page(temporary, *quiz) as page:
-        client = Client(
-            page.address, httpx_kwargs=WAITING, verbose=False, download_files=tmp_path / "downloads"
-        )
+        client = page.client(tmp_path / "downloads")
         client.predict(handle_file(photo), api_name="/colorize")
         assert [path.name.partition("-")[0] for path in inside(page, VISITORS)] == ["api"]
         assert len(inside(page)) >= 2
@@ -83,12 +81,7 @@ def held(temporary: Path, quiz: tuple[str | Path, ...]) -> Iterator[Page]:
 def test_a_full_queue_is_told_and_the_others_are_answered(
     held: Page, photo: Path, tmp_path: Path
 ) -> None:
-    clients = [
-        Client(
-            held.address, httpx_kwargs=WAITING, verbose=False, download_files=tmp_path / "downloads"
-        )
-        for _ in range(BEGUN + 2)
-    ]
+    clients = [held.client(tmp_path / "downloads") for _ in range(BEGUN + 2)]
     running = []
     for one in clients[2:]:  # in turn: the queue has room for one that has not begun
         running.append(one.submit(handle_file(photo), 1, api_name="/colorize"))
@@ -117,9 +110,7 @@ def test_reading_keeps_nobody_waiting_and_no_page_from_its_end(
     large = tmp_path / "scans.jpg"
     large.write_bytes(jpeg_of_many_scans(5500, 8000))  # takes its 26 s of the processor
     with running_page(temporary, *quiz) as page:
-        client = Client(
-            page.address, httpx_kwargs=WAITING, verbose=False, download_files=tmp_path / "downloads"
-        )
+        client = page.client(tmp_path / "downloads")
         given = handle_file(large)
         running = [client.submit(given, 1, api_name="/colorize") for _ in range(WORKED_ON + 2)]
         wait_until(lambda: all(one.status().code == Status.PROCESSING for one in running))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -93,13 +90,6 @@ class Visitor:
             self.page.wait_for_timeout(_QUIET_MS)
             self.page.evaluate(_IDLE)
 
-    @contextmanager
-    def renewed(self, picture: Locator) -> Iterator[None]:
-        """What is done inside brings another picture, which is waited for."""
-        before = picture.get_attribute("src") if picture.count() else None
-        yield
-        expect(picture).not_to_have_attribute("src", before or "")
-
     def upload(self, *paths: Path) -> None:
         self.one("#upload input[type=file]").set_input_files(list(paths))
 
@@ -143,9 +133,3 @@ class Visitor:
 
     def width_of_content(self) -> int:
         return int(self.page.evaluate("document.documentElement.scrollWidth"))
-
-    def lightness_of(self, selector: str, name: str) -> float:
-        """Mean of red, green and blue, in [0, 1], of a color in an element's style."""
-        style = self.one(selector).evaluate(f"one => getComputedStyle(one).{name}")
-        numbers = style[style.index("(") + 1 : -1].split(",")
-        return float(np.mean([float(number) for number in numbers[:3]])) / 255

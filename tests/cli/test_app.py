@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks.page_server import free_port
 from colorflow import ui
 from colorflow.cli import main
 from colorflow.photo import DEFAULT_MAX_PIXELS
 from colorflow.ui.limits import Limits
 from colorflow.ui.server import serve
+from tests.ui.fake_colorizer import FakeColorizer
 
 PASSWORD = "correct: horse"
 
@@ -144,3 +147,28 @@ def test_passwords_that_others_may_read_are_refused(
     path.chmod(0o400)
     main(["app", "--auth", str(path)])
     assert served["accounts"] == {"ada": PASSWORD}
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--photos", "missing", "missing: there is no such file or folder"),
+        ("--quiz-db", "", "--quiz-db"),
+        ("--max-stored", "199", "--max-stored is 199 MB"),  # files have up to 200 MB
+    ],
+)
+def test_options_that_cannot_work_are_one_line(
+    option: str,
+    value: str,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("colorflow.colorizer.Colorizer", FakeColorizer)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    value = value if value.isdecimal() else str(tmp_path / value)
+    assert main(["app", "--port", f"{free_port()}", option, value]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("colorflow: ")
+    assert message in line

@@ -14,7 +14,7 @@ from PIL import Image
 from benchmarks.page_pictures import MOST_WIDTH, VIEWS, View, take_pictures
 from tests.small_weights import save_small_weights
 
-DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
 MOST_BYTES = 1_500_000
 
 

@@ -1,0 +1,426 @@
+"""A photo on a desk with its colorings, and how they are made.
+
+Also what else the model is asked: likely colors of a point, and maps. Nothing here knows of wishes:
+`work` puts into a desk what is made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from colorflow.color.cie import saturated
+from colorflow.color.full_resolution import lightness_of, render
+from colorflow.color.swatches import Swatch, likely
+from colorflow.colorizer import ColoringSpec, Hint
+from colorflow.photo import LETTERS, Kind, Photo, Provenance, read_photo
+from colorflow.ui.hints import Hints, Points
+from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.photos import (
+    NO_CHROMA,
+    PhotoFile,
+    new_folder,
+    opened,
+    reduced,
+    write_colored,
+    write_preview,
+)
+from colorflow.ui.prepare import Corners, Form, PrintPlan, moved
+
+if TYPE_CHECKING:
+    from colorflow.coloring import Coloring
+    from colorflow.colorizer import Colorizer
+
+_LIKELY_SAMPLES, _LIKELY_COLORS = 24, 6
+"""Samples among which likely colors are looked for, and how many are offered."""
+_COARSE_GRID = 8
+"""Side of the chroma grid up to which levels decide the colors of objects."""
+_MOST_UNSURE = 60
+"""CIELAB units at which the glow is full; few points of a photo are more uncertain than that."""
+STOPS = ((60, 60, 120), (150, 60, 130), (225, 100, 75), (250, 190, 70), (255, 240, 150))
+"""Colors of the glow: sRGB, ever lighter, so that color-blind people can tell them apart."""
+_OPACITY = 0.6
+MapName = Literal["unsure", "reference"]
+"""Where the model is unsure, and where it found something like the references."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReferencePhoto:
+    """A photo whose colors another one gets.
+
+    Args:
+        name: of its file.
+        picture: small, and in color.
+    """
+
+    name: str
+    picture: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PhotoColoring:
+    """One coloring of a photo on a desk.
+
+    Args:
+        form: what it was made on.
+        spec: of the coloring.
+        hints: in pixels of the upload.
+        references: whose colors it has.
+        ab: its colors as the model made them, CIELAB (2, h, w), on a small grid.
+        provenance: what its files say.
+        preview: a small picture, in a folder of its own.
+        caption: what the gallery says.
+        stem: name of its file in full size, without the suffix.
+    """
+
+    form: Form
+    spec: ColoringSpec
+    hints: Hints
+    references: tuple[ReferencePhoto, ...]
+    ab: NDArray[np.float32]
+    provenance: Provenance
+    preview: Path
+    caption: str
+    stem: str
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Tells it from other colorings of the photo; a quick one is the same as in full."""
+        return self.form.plan, replace(self.spec, quick=False), self.hints, self.references
+
+    def painted(self, saturation: float) -> Path:
+        """A preview with stronger or weaker colors.
+
+        Args:
+            saturation: as of `colorflow.color.cie.saturated`.
+
+        Raises:
+            ColorflowError: it cannot be written.
+        """
+        path = self.preview.with_stem(f"saturated-{saturation:.2f}")
+        if saturation == 1:
+            return self.preview
+        if not path.exists():
+            small = read_photo(self.form.photo.preview)
+            write_colored(path.with_suffix(""), saturated(self.ab, saturation), small)
+        return path
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class DeskPhoto:
+    """A photo on a desk.
+
+    Args:
+        name: of its file, with the folders of its album.
+        source: the file or archive as it was uploaded.
+        upload: the photo as it came.
+        form: what is colored: the upload, or what was made of it.
+        prints: that were found in it.
+        plan: what it is to be; `form` follows.
+        corners: of the frame as it is shown, in pixels of the upload.
+        forms: all that were made, with that of the upload.
+        places: a picture of what is repaired.
+        points: what the visitor knows of its colors.
+        likely: colors that the point may have which gets the next color; None until they are known.
+        references: whose colors its next colorings get.
+        colorings: in the order in which they were made; they stay until the photo goes.
+        picked: the coloring that was chosen last; see `chosen`.
+        saturation: as of `colorflow.color.cie.saturated`.
+        shown: a picture of the chosen coloring with the saturation.
+        maps: pictures of the form that tell where the model is unsure, or found the reference's
+            colors.
+        treated_as_gray: whether the visitor wants its lightness colored even if it has colors.
+        saved: what of it has been downloaded last: a coloring and its saturation.
+        lightness: L* at rows and columns of the upload that were asked for.
+    """
+
+    name: str
+    source: Path
+    upload: PhotoFile
+    form: Form
+    prints: tuple[Corners, ...] = ()
+    plan: PrintPlan = field(default_factory=PrintPlan)
+    corners: Corners = ()
+    forms: dict[PrintPlan, Form] = field(default_factory=dict)
+    places: Path | None = None
+    points: Points = field(default_factory=Points)
+    likely: tuple[Swatch, ...] | None = None
+    references: tuple[ReferencePhoto, ...] = ()
+    colorings: list[PhotoColoring] = field(default_factory=list)
+    picked: PhotoColoring | None = None
+    saturation: float = 1.0
+    shown: Path | None = None
+    maps: dict[str, Path] = field(default_factory=dict)
+    treated_as_gray: bool = False
+    saved: object = None
+    lightness: dict[tuple[float, float], float] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Holds everything that is made of it."""
+        return self.upload.folder
+
+    @property
+    def has_colors(self) -> bool:
+        """Whether it has colors of its own."""
+        return self.upload.kind is Kind.COLORED
+
+    @property
+    def is_left_alone(self) -> bool:
+        """Whether it has colors that the visitor has not asked to leave out."""
+        return self.has_colors and not self.treated_as_gray
+
+    @property
+    def gallery(self) -> list[PhotoColoring]:
+        """The colorings of its present form: cut and turned as it is, repaired or not."""
+        shape = self.plan.shape
+        return [one for one in self.colorings if one.form.plan.shape == shape]
+
+    @property
+    def chosen(self) -> PhotoColoring | None:
+        """The coloring that is shown; None if the photo itself is."""
+        return self.picked if self.picked in self.gallery else None
+
+    @property
+    def shown_form(self) -> Form:
+        """What the chosen coloring was made on; without one, what would be colored."""
+        return self.chosen.form if self.chosen else self.form
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the plan has not been made yet."""
+        return self.plan.plain != self.form.plan
+
+    @property
+    def state(self) -> object:
+        """What a download would save; None where that is nothing new."""
+        return (self.chosen.key, self.saturation) if self.chosen else None
+
+    @property
+    def is_unsaved(self) -> bool:
+        """Whether there are colorings, and what is chosen has not been downloaded."""
+        return bool(self.colorings) and (self.state or self.colorings[0].key) != self.saved
+
+    def hints_on(self, form: Form, hints: Hints) -> Hints:
+        """Hints of the upload in pixels of a form, without those that are not on it."""
+        places = [(hint.column + 0.5, hint.row + 0.5) for hint in hints]
+        found = zip(hints, moved(places, form.plan, self.upload), strict=True)
+        size = form.photo.width, form.photo.height
+        return tuple(
+            replace(hint, row=y - 0.5 if y >= 0.5 else 0.0, column=max(0.0, x - 0.5))
+            for hint, (x, y) in found
+            if 0 <= x < size[0] and 0 <= y < size[1]
+        )
+
+    def lightness_at(self, row: float, column: float) -> float:
+        """L* at a pixel of the upload: the mean of 3x3 of the preview, to leave grain out."""
+        if (known := self.lightness.get((row, column))) is not None:
+            return known
+        small = read_photo(self.upload.preview)
+        top = int((int(row) + 0.5) * small.height / self.upload.height)
+        left = int((int(column) + 0.5) * small.width / self.upload.width)
+        around = small.pixels[max(top - 1, 0) : top + 2, max(left - 1, 0) : left + 2]
+        mean = float(lightness_of(np.ascontiguousarray(around)).mean())
+        return self.lightness.setdefault((row, column), mean)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Which colorings are wanted; arguments as those of `Colorizer.colorize`.
+
+    Args:
+        n: how many.
+        temperature: as there.
+        samples: whether they are single samples.
+        skin: as there.
+        strength: how far colors go towards those of the references, in [0, 1].
+        quick: whether somebody waits for the first picture.
+    """
+
+    n: int = 4
+    temperature: float = 1.0
+    samples: bool = False
+    skin: bool = True
+    strength: float = 1.0
+    quick: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ColoringTask:
+    """What is colored, and what is known of its colors."""
+
+    photo: DeskPhoto
+    form: Form
+    hints: Hints = ()
+    references: tuple[ReferencePhoto, ...] = ()
+
+    def known(self) -> dict[str, Any]:
+        """The arguments of `Colorizer` that say what is known."""
+        pictures = [read_photo(one.picture) for one in self.references]
+        hints = self.photo.hints_on(self.form, self.hints)
+        return {"hints": hints, **({"reference": pictures} if pictures else {})}
+
+
+class Colorist:
+    """Colors photos of desks; its iterators compute on `next`.
+
+    Args:
+        colorizer: the model.
+        budget: memory and disk.
+    """
+
+    def __init__(self, colorizer: Colorizer, budget: MemoryBudget) -> None:
+        self.colorizer, self._budget = colorizer, budget
+
+    def several(self, task: ColoringTask, options: Options) -> Iterator[PhotoColoring]:
+        """Colorings: samples come one by one; of others, a quick first one comes at once."""
+        n, temperature, skin = options.n, options.temperature, options.skin
+
+        def made(read: Photo) -> Iterator[Coloring]:
+            given = {"skin": skin, "strength": options.strength, "force": True, **task.known()}
+            colorize = self.colorizer.colorize
+            if options.samples:
+                first = _next_seed(task.photo)
+                for seed in range(first, first + n):
+                    yield from colorize(read, 1, temperature, seed, samples=True, **given)
+            elif options.quick and not task.hints and not task.references:
+                progress = self.colorizer.colorize_progressively(read, n, temperature, skin=skin)
+                for some in progress:
+                    yield from some
+            else:
+                yield from colorize(read, n, temperature, **given)
+
+        return self._previewed(task, made)
+
+    def varied(self, task: ColoringTask, spec: ColoringSpec, n: int) -> Iterator[PhotoColoring]:
+        """Colorings with the colors of one and n other details."""
+        fine = [level for level in self.colorizer.levels if level > _COARSE_GRID]
+        seed, resample = _next_seed(task.photo), self.colorizer.resample
+        return self._previewed(
+            task, lambda read: resample(read, spec, fine, seed, n, **task.known())
+        )
+
+    def again(self, task: ColoringTask, spec: ColoringSpec) -> Iterator[PhotoColoring]:
+        """One coloring once more, with what is known now."""
+        reproduce = self.colorizer.reproduce
+        return self._previewed(task, lambda read: reproduce(read, [spec], **task.known()))
+
+    def _previewed(
+        self, task: ColoringTask, make: Callable[[Photo], Iterable[Coloring]]
+    ) -> Iterator[PhotoColoring]:
+        """Colorings with their previews, each in a folder of its own."""
+        photo, hints, references = task.photo, task.hints, task.references
+        with opened(task.form.photo.path, self._budget) as read:
+            small = reduced(read)
+            for made in make(read):
+                self._budget.disk.check()
+                caption, stem = _caption(made.spec, made.share), photo.upload.path.stem
+                stem = f"{stem}_{'hints' if hints else name_of(made.spec)}"  # as of the command
+                if hints:
+                    caption += f", {len(hints)} hint{'' if len(hints) == 1 else 's'}"
+                if references:
+                    name = Path(references[0].name).stem
+                    caption, stem = f"{caption}, like {name}", f"{stem}_like_{name[:40]}"
+                path = new_folder(photo.folder, "coloring-") / "preview"
+                yield PhotoColoring(
+                    form=task.form,
+                    spec=made.spec,
+                    hints=hints,
+                    references=references,
+                    ab=made.ab,
+                    provenance=made.provenance,
+                    preview=write_colored(path, made.ab, small),
+                    caption=caption,
+                    stem=stem,
+                )
+
+    def likely(self, task: ColoringTask, row: float, column: float) -> tuple[Swatch, ...]:
+        """Likely colors of a point of the upload; none if it is not on the form."""
+        photo, size = task.photo, task.form.photo
+        places = photo.hints_on(task.form, (Hint(row, column, 0, 0),))
+        if not places:
+            return ()
+        with opened(size.path, self._budget) as read:
+            samples = self.colorizer.colorize(
+                read, _LIKELY_SAMPLES, samples=True, force=True, **task.known()
+            )
+        ab = np.stack([one.ab for one in samples])
+        y = int(places[0].row) * ab.shape[2] // size.height
+        x = int(places[0].column) * ab.shape[3] // size.width
+        return tuple(likely(ab[:, :, y, x], photo.lightness_at(row, column), _LIKELY_COLORS))
+
+    def map(self, task: ColoringTask, name: MapName) -> Path:
+        """A picture of the photo, bright where what the map tells of is."""
+        path = new_folder(task.photo.folder, "map-") / "map.png"
+        with opened(task.form.photo.path, self._budget) as read:
+            small = reduced(read)
+            lightness = lightness_of(small.pixels)
+            if name == "reference":
+                shares = self.colorizer.likeness(read, task.known()["reference"])
+            else:
+                unsure = self.colorizer.uncertainty(read).at_full_size(lightness)
+                shares = unsure / np.float32(_MOST_UNSURE)
+        return write_preview(path, _glowing(lightness, shares), small)
+
+
+# names and pictures
+
+
+def name_of(spec: ColoringSpec) -> str:
+    """The part of a file's name that tells a coloring from others of its photo.
+
+    The letter of a principal coloring, or `s` and the seed of a sample; then, after a hyphen, the
+    seed of details that were sampled again.
+    """
+    name = f"s{spec.seed}" if spec.principal is None else LETTERS[spec.principal.number]
+    details = spec.seeds[-1]
+    is_varied = details is not None and (spec.principal is not None or details != spec.seed)
+    return f"{name}-{details}" if is_varied else name
+
+
+def _caption(spec: ColoringSpec, share: float | None) -> str:
+    """What the gallery says of a coloring."""
+    which, (_, _, details) = spec.principal, name_of(spec).partition("-")
+    if which is None:
+        said = f"Sample {spec.seed + 1}"
+    elif which.number == 0:
+        said = "A: average of all"
+    else:
+        letter = LETTERS[which.number].upper()
+        said = letter if share is None else f"{letter}: {100 * share:.0f} %"
+    if details:
+        said = f"{said.partition(':')[0]}, variation {details}"
+    return said if spec.temperature == 1 else f"{said}, temperature {spec.temperature:g}"
+
+
+def _next_seed(photo: DeskPhoto) -> int:
+    """A seed larger than all that samples of the photo use."""
+    specs = [one.spec for one in photo.colorings]
+    seeds = [seed for spec in specs for seed in spec.seeds if seed is not None]
+    return 1 + max(seeds, default=-1)
+
+
+def _glowing(lightness: NDArray[np.float32], shares: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Lay a map over a gray picture.
+
+    Args:
+        lightness: (H, W), L* in [0, 100].
+        shares: (h, w), from 0, dark, to 1, bright; what is beyond counts as that.
+
+    Returns:
+        (H, W, 3) uint8 sRGB.
+    """
+    height, width = lightness.shape
+    plane = np.asarray(shares, np.float32).clip(0, 1)
+    share = cv2.resize(plane, (width, height), interpolation=cv2.INTER_CUBIC).clip(0, 1)
+    stops = np.array(STOPS, np.float32)
+    positions = np.linspace(0, 1, len(stops))
+    glow = np.stack([np.interp(share, positions, channel) for channel in stops.T], axis=-1)
+    gray = render(lightness, NO_CHROMA)
+    return np.rint((1 - _OPACITY) * gray + _OPACITY * glow).astype(np.uint8)

@@ -1,0 +1,273 @@
+"""Files for the visitor: photos in full size or larger, and the zip of an album.
+
+The zip has the folders of the album, with the colorings in full size and a contact sheet of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorflow.batch.archive import pack
+from colorflow.batch.sheet import ContactSheet, SheetPicture, in_gray, thumbnail
+from colorflow.color.cie import saturated
+from colorflow.color.full_resolution import LightnessRows, render
+from colorflow.enlarge.draws import MEAN
+from colorflow.enlarge.enlarger import MAX_RESULT_PIXELS, paint
+from colorflow.errors import ColorflowError, UnreadablePhotoError
+from colorflow.photo import (
+    Enlargement,
+    count_pixels,
+    read_photo,
+    read_statements,
+    write_image,
+)
+from colorflow.ui.coloring import DeskPhoto, PhotoColoring
+from colorflow.ui.desk import Problem
+from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.photos import link_or_copy, new_folder, opened, storing
+from colorflow.ui.prepare import Form
+
+if TYPE_CHECKING:
+    from colorflow.enlarge.enlarger import Enlarger
+
+SUFFIXES = {"Its own": None, "JPEG": ".jpg", "PNG": ".png"}
+"""Formats of downloads; its own is JPEG for a JPEG, and PNG for all others."""
+_RESULTS, _SHEET = "colored", "contact-sheet.html"
+"""Names in the zip."""
+_LONGEST_NAME = 60
+"""Letters of an upload's name that the name of the zip keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class FullSize:
+    """A file of a photo.
+
+    Args:
+        form: the photo.
+        coloring: its colors; None for its own.
+        saturation: of the coloring.
+        format: one of `SUFFIXES`.
+        scale: 1, 2 or 4.
+        restore: whether blur, noise and compression are taken out; for a larger size.
+    """
+
+    form: Form
+    coloring: PhotoColoring | None
+    saturation: float
+    format: str
+    scale: int = 1
+    restore: bool = False
+
+    @property
+    def path(self) -> Path:
+        """Where it is written, once."""
+        one, photo = self.coloring, self.form.photo
+        home, name = (one.preview.parent, one.stem) if one else (photo.folder, photo.path.stem)
+        if self.scale > 1:
+            name += f"_{MEAN.label_of(self.scale, restored=self.restore)}"
+        suffix = SUFFIXES.get(self.format) or photo.suffix
+        return home / f"saturation-{self.saturation:.2f}" / f"{name}{suffix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What the zip has of one photo.
+
+    Args:
+        photo: the photo.
+        colorings: of it.
+        saturation: of all of them.
+        state: `DeskPhoto.state` of what is in the zip.
+    """
+
+    photo: DeskPhoto
+    colorings: Sequence[PhotoColoring]
+    saturation: float
+    state: object
+
+    @property
+    def remark(self) -> str:
+        """Why there is nothing, where that is so."""
+        if self.colorings:
+            return ""
+        return "left as it is" if self.photo.is_left_alone else "not colored"
+
+
+def pages_of(photos: Sequence[DeskPhoto], *, every: bool) -> list[Page]:
+    """What a zip of photos has: the chosen coloring of each, and all others if that is wanted."""
+    pages = []
+    for photo in photos:
+        gallery = photo.gallery
+        chosen = [photo.chosen] if photo.chosen else gallery[:1]
+        wanted = gallery if every else chosen
+        pages.append(
+            Page(photo, () if photo.is_left_alone else wanted, photo.saturation, photo.state)
+        )
+    return pages
+
+
+class FileWriter:
+    """Writes files in full size.
+
+    Args:
+        enlarger: makes them larger; None if there is none.
+        budget: memory and disk.
+    """
+
+    def __init__(self, enlarger: Enlarger | None, budget: MemoryBudget) -> None:
+        self.enlarger, self._budget = enlarger, budget
+
+    def make(self, file: FullSize) -> Iterator[float]:
+        """Write a file, unless it is there: gives what share is done."""
+        path, one, colors = file.path, file.coloring, None
+        if path.exists():
+            return
+        with storing():
+            path.parent.mkdir(exist_ok=True)
+        if one:
+            said = replace(one.provenance, saturation=file.saturation)
+            colors = saturated(one.ab, file.saturation), said
+        source = file.form.photo.path
+        yield from self.write(source, path, colors, file.scale, restore=file.restore)
+
+    def write(
+        self,
+        source: Path,
+        path: Path,
+        colors: tuple[NDArray[np.float32], Any] | None,
+        scale: int = 1,
+        *,
+        restore: bool = False,
+    ) -> Iterator[float]:
+        """Write a photo in full size or larger: gives what share is done.
+
+        Args:
+            source: the photo's file.
+            path: of the new file.
+            colors: CIELAB (2, h, w) on a small grid, and what the file says of them; None for those
+                of the photo.
+            scale: 1, 2 or 4.
+            restore: whether blur, noise and compression are taken out; for a larger size.
+
+        Raises:
+            ColorflowError: the photo cannot be read, or the file not written.
+        """
+        stated: Any = None
+        size = count_pixels(source, max_pixels=self._budget.pixels, isolated=True)
+        with opened(source, self._budget, scale**2 * size, for_long=scale > 1) as photo:
+            if scale > 1:
+                assert self.enlarger
+                lightness: Any = yield from self.enlarger.steps(
+                    photo, scale, MEAN.temperature, MEAN.seed, restore=restore
+                )
+                stated = Enlargement(
+                    scale=scale,
+                    seed=MEAN.seed,
+                    temperature=MEAN.temperature,
+                    model=self.enlarger.digest,
+                    restored=restore,
+                )
+            else:
+                lightness = LightnessRows(photo.full_depth)
+            yield 1.0  # who cancels during the last step gets no file
+            if colors:
+                pixels, provenance = render(lightness, colors[0], bits=photo.bits), colors[1]
+            else:
+                pixels = paint(photo, lightness, bits=photo.bits) if scale > 1 else photo.full_depth
+                provenance = read_statements(source, isolated=True).colors
+            like = photo.enlarged(pixels) if scale > 1 else photo
+            self._budget.disk.check()
+            write_image(path, pixels, like, provenance=provenance, enlargement=stated)
+
+    def check_size(self, pixels: int, scale: int) -> None:
+        """Refuse what would be too large.
+
+        Raises:
+            ColorflowError: it would have more pixels than this page makes.
+        """
+        result, most = scale**2 * pixels, min(self._budget.pixels, MAX_RESULT_PIXELS)
+        if result > most:
+            raise ColorflowError(
+                f"The result would have {result / 1e6:.0f} megapixels; this page makes at most "
+                f"{most / 1e6:.0f}. Choose a smaller size."
+            )
+
+    def zip(
+        self, pages: Sequence[Page], problems: Sequence[Problem], format_: str, folder: Path
+    ) -> Iterator[float | Path]:
+        """Write the zip: gives what share is done, and at the end the file.
+
+        Args:
+            pages: what is in it.
+            problems: files that were no photos.
+            format_: one of `SUFFIXES`.
+            folder: of the desk.
+
+        Raises:
+            ColorflowError: nothing can be stored.
+        """
+        with storing(), TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as temporary:
+            inside, taken = Path(temporary), set[str]()
+            sheet = ContactSheet(inside / _SHEET)
+            for done, page in enumerate(pages, 1):
+                pictures: list[SheetPicture] = []
+                remark = page.remark
+                try:
+                    made = []
+                    for one in page.colorings:
+                        file = FullSize(one.form, one, page.saturation, format_)
+                        list(self.make(file))
+                        made.append((one, file.path))
+                    if made:
+                        pictures = list(_placed(page, made, inside, taken, is_full=sheet.is_full))
+                except UnreadablePhotoError as error:
+                    remark = f"{error.reason}."
+                sheet.add(page.photo.name, pictures, remark)
+                yield done / len(pages)
+            for problem in problems:
+                sheet.add(problem.name, (), problem.reason)
+            sheet.write()
+            self._budget.disk.check()
+            sources = {page.photo.source for page in pages}
+            stem = sources.pop().stem if len(sources) == 1 else "photos"
+            archive = new_folder(folder, "zip-") / f"{stem[:_LONGEST_NAME]}-colored.zip"
+            pack(inside, archive)
+            yield archive
+
+
+def _placed(
+    page: Page,
+    made: Sequence[tuple[PhotoColoring, Path]],
+    inside: Path,
+    taken: set[str],
+    *,
+    is_full: bool,
+) -> Iterator[SheetPicture]:
+    """Put colorings and their files into the folder; the photo's part of the contact sheet."""
+    yield in_gray(thumbnail(read_photo(made[0][0].form.photo.preview).pixels))
+    for one, file in made:
+        name = f"{one.stem}{file.suffix}"
+        path = inside / _free_name(Path(_RESULTS) / Path(page.photo.name).parent / name, taken)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        link_or_copy(file, path)
+        picture = one.painted(page.saturation)
+        yield SheetPicture(
+            None if is_full else thumbnail(read_photo(picture).pixels), one.caption, path
+        )
+
+
+def _free_name(path: Path, taken: set[str]) -> Path:
+    """The path, with a number after its stem if another file has that stem there."""
+    free, number = path, 1
+    while str(free.with_suffix("")).casefold() in taken:
+        number += 1
+        free = path.with_name(f"{path.stem} ({number}){path.suffix}")
+    taken.add(str(free.with_suffix("")).casefold())
+    return free
