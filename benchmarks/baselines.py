@@ -34,12 +34,12 @@ from colorflow.training.objective import Objective
 from colorflow.training.pixels import PixelPack
 from colorflow.training.run_folder import RunFolder, has_state, load_best
 from colorflow.training.schedule import Budget
-from colorflow.training.targets import paint, with_noise
+from colorflow.training.targets import with_noise
 from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory, processor_seconds
-from colorflow.training.tuning import SAMPLES, energy_score
+from colorflow.training.tuning import energy_score
 from colorflow.training.until_budget import train_to_budget
 
-TEMPERATURES = (0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
+SAMPLES, TEMPERATURES = 8, (0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
 DEV_PHOTOS = 40
 """Dev photos that choose the temperature."""
 
@@ -58,11 +58,6 @@ class RegressionObjective(Objective[nn.Module, Condition]):
     def loss(self, module: nn.Module, ab: Tensor, condition: Condition, noise: object) -> Tensor:
         """Mean squared error of ab, squared CIELAB units, (B,)."""
         return F.mse_loss(module(condition), ab, reduction="none").mean((1, 2, 3))
-
-    def preview(self, module: nn.Module, ab: Tensor, condition: Condition, noise: object) -> Tensor:
-        """Gray, the truth, and the result."""
-        shown = torch.stack([torch.zeros_like(ab), ab, module(condition)], 1)
-        return paint(condition.lightness, shown)
 
 
 class DensityObjective(Objective[nn.Module, Condition]):
@@ -92,15 +87,6 @@ class DensityObjective(Objective[nn.Module, Condition]):
     ) -> Tensor:
         """Negative log-likelihood, nats a photo, (B,)."""
         return -module(self.target(ab, noise), condition)
-
-    def preview(
-        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
-    ) -> Tensor:
-        """Gray, the truth on the grid, and samples."""
-        truth = F.avg_pool2d(ab, FINEST_GRID // self.grid)[:, None]
-        samples = module.sample(condition, 4, noise)
-        shown = torch.cat([torch.zeros_like(truth), truth, samples], 1)
-        return paint(condition.lightness, shown)
 
 
 OBJECTIVES = {

@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from torch import Generator, Tensor
-from torch.nn import functional as F
 
 from colorflow.device import best_device
 from colorflow.enlarge.model import DEQUANTIZATION_STD, DetailModel, MeanDoubling, StepConfig
@@ -39,28 +38,16 @@ MEAN = "{}-mean"
 
 
 class PatchObjective(Objective[ModuleT, Tensor]):
-    """What learns from patches; the module has `sample(low, temperature, generator)`.
+    """What learns from patches.
 
     Args:
         name: of what is trained, in messages and as the folder's name.
     """
 
     stream = 200
-    temperatures: tuple[float, ...]
-    """Of the samples in a preview."""
 
     def __init__(self, name: str) -> None:
         self.name = self.folder = name
-
-    def preview(self, module: ModuleT, high: Tensor, low: Tensor, noise: Generator) -> Tensor:
-        """Low resolution, truth, and samples."""
-        from kornia.color import lab_to_rgb
-
-        sample: Callable[..., Tensor] = module.sample  # type: ignore[assignment]
-        samples = [sample(low, temperature, noise) for temperature in self.temperatures]
-        shown = torch.stack([F.interpolate(low, scale_factor=2), high, *samples], 1).clamp(0, 100)
-        rgb: Tensor = lab_to_rgb(F.pad(shown.flatten(0, 1), (0, 0, 0, 0, 0, 2)))  # ab is zero
-        return rgb.unflatten(0, shown.shape[:2])
 
 
 class DetailObjective(PatchObjective[DetailModel]):
@@ -72,7 +59,6 @@ class DetailObjective(PatchObjective[DetailModel]):
     """
 
     unit = "bits/dim"
-    temperatures = (0.0, 0.8, 1.0)
 
     def __init__(self, name: str, numbers: int) -> None:
         super().__init__(name)
@@ -92,7 +78,6 @@ class MeanObjective(PatchObjective[MeanDoubling]):
     """Squared error of a mean."""
 
     unit = "squared L* units"
-    temperatures = (0.0,)
 
     def fit(self, module: MeanDoubling, high: Tensor, low: Tensor, noise: Generator) -> None:
         """Takes the linear prediction."""
@@ -164,7 +149,7 @@ def train_doubling(
     Args:
         name: `LAST`, `FIRST` or `RESTORE`.
         pack_folder: made by `python -m data_prep PHOTOS -o PACK --patches`.
-        run_folder: gets a folder for each of both with checkpoint, curve and samples.
+        run_folder: gets a folder for each of both with checkpoint and curve.
         start: weights file to start from: its doubling of that name, or `LAST` if it has none; a
             doubling's flow for a flow, its mean for all else; the context network alone where the
             shapes differ. None for new weights.

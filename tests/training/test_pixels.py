@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -134,21 +133,6 @@ def test_a_crop_shows_the_same_part_in_lightness_and_ab(
 
 
 # which pack it is
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells of its maps on Linux")
-def test_nothing_is_read_ahead_or_written(own_pack: Path) -> None:
-    """Rows come in random order: what follows one on disk is read for nothing."""
-    arrays = PixelPack(own_pack)._arrays
-    assert not any(array.flags.writeable for array in arrays.values())
-    advice: dict[str, bool] = {}
-    name = ""
-    for line in Path("/proc/self/smaps").read_text(errors="replace").splitlines():
-        if "-" in line.split()[0]:
-            name = line.split(maxsplit=5)[-1]
-        elif line.startswith("VmFlags:") and name.startswith(str(own_pack)):
-            advice[Path(name).stem] = "rr" in line.split()  # random read
-    assert advice == dict.fromkeys(arrays, True)
 
 
 def test_a_copy_is_the_same_pack_and_a_changed_one_another(

@@ -160,27 +160,6 @@ def test_the_average_is_the_average(make_trainer: MakeTrainer) -> None:
     assert not torch.allclose(averaged, trainer.module.state_dict()[name], atol=1e-6)
 
 
-def test_every_step_has_noise_of_its_own(
-    make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def seeds(index: int) -> list[int]:
-        trainer = make_trainer(index)
-        seen = []
-        loss = trainer.objective.loss
-
-        def watched(*given: Any) -> Tensor:
-            seen.append(given[-1].initial_seed())
-            return loss(*given)
-
-        monkeypatch.setattr(trainer.objective, "loss", watched)
-        trainer.train(LONG, 3)
-        return seen
-
-    own = [*seeds(0), *seeds(1)]
-    assert len(set(own)) == 6
-    assert seeds(0) == own[:3]
-
-
 # evaluation
 
 
@@ -204,28 +183,6 @@ def test_evaluation_is_of_the_averaged_weights(make_trainer: MakeTrainer) -> Non
     assert trainer.evaluate() == before
     trainer.ema.load_state_dict(trainer.module.state_dict())
     assert trainer.evaluate() != before
-
-
-def test_evaluation_is_the_mean_of_the_photos(make_trainer: MakeTrainer) -> None:
-    """In parts of 250 or all at once, and of the whole large photos alone."""
-    trainer = make_trainer(0)
-    seen: list[int] = []
-    batch = trainer.pack.batch
-
-    def watch(rows: np.ndarray, *more: Any) -> Any:
-        seen.extend(rows)
-        return batch(rows, *more)
-
-    trainer.pack.batch = watch  # type: ignore[method-assign]
-    mean = trainer.evaluate()
-    assert sorted(seen) == list(trainer.pack.rows("dev", variant="whole", larger_than=128))
-    assert 0 < mean < 1000
-
-    few = make_trainer(0, dev_photos=3)
-    seen.clear()
-    few.pack.batch = watch  # type: ignore[method-assign]
-    few.evaluate()
-    assert len(seen) == 3
 
 
 def test_only_the_best_weights_are_kept(make_trainer: MakeTrainer) -> None:
