@@ -13,7 +13,7 @@ Gray and tinted photos have no original to show. `--examples` uses photos that s
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +23,15 @@ from PIL import Image, ImageDraw, ImageFont
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.grid import resized
 from colorflow.colorizer import Coloring, Colorizer
-from colorflow.evaluation.sheet import row_of, write_contact_sheet
-from colorflow.photo import LETTERS, Kind, Photo, find_photos, photo_from_image, read_photo
+from colorflow.photo import (
+    LETTERS,
+    Kind,
+    Photo,
+    find_photos,
+    photo_from_image,
+    read_photo,
+    write_image,
+)
 
 GAP = 4
 _VIEW = 0.75
@@ -54,7 +61,9 @@ def main() -> None:
     colorizer = Colorizer.load(options.weights)
     row = _alike_row if options.alike else _row
     rows = [row(colorizer, photo, options) for photo in _photos(options)]
-    write_contact_sheet(options.output, rows, GAP)
+    width = max(row.shape[1] for row in rows)
+    sheet = np.concatenate([_padded(row, width - row.shape[1], GAP) for row in rows])
+    write_image(options.output, sheet, photo_from_image(sheet))
 
 
 def _photos(options: argparse.Namespace) -> Iterator[Photo]:
@@ -83,7 +92,7 @@ def _alike_row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) 
         "With it": render(lightness, given),
         "Original": small,
     }
-    return row_of([_captioned(cell, text) for text, cell in cells.items()], GAP)
+    return _row_of([_captioned(cell, text) for text, cell in cells.items()])
 
 
 def _small(photo: Photo, width: int) -> np.ndarray:
@@ -106,7 +115,16 @@ def _row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) -> np.
         cells.append(_captioned(render(lightness, one.ab), _caption(one, index)))
     if photo.kind is Kind.COLORED:
         cells.append(_captioned(small, "Original"))
-    return row_of(cells, GAP)
+    return _row_of(cells)
+
+
+def _row_of(cells: Sequence[np.ndarray]) -> np.ndarray:
+    """Pictures of one height side by side, with a white gap to the right of each."""
+    return np.concatenate([_padded(cell, GAP) for cell in cells], axis=1)
+
+
+def _padded(pixels: np.ndarray, right: int, below: int = 0) -> np.ndarray:
+    return np.pad(pixels, ((0, below), (0, right), (0, 0)), constant_values=255)
 
 
 def _caption(coloring: Coloring, index: int) -> str:

@@ -38,11 +38,6 @@ BASELINES = "baselines"
 @seed_option("seed of samples and of the degradation")
 @WEIGHTS
 @file_option("--markdown", "markdown_file", help="the same as a table")
-@file_option(
-    "--sheet",
-    "sheet_file",
-    help="contact sheet (.jpg, .png): gray, truth, six samples, their mean and their spread",
-)
 @click.option(
     "--degrade",
     "degraded",

@@ -5,16 +5,13 @@ As users write them:
     truth              the photo's own chroma, through the grid and upsampling of every coloring
     principal          the first principal coloring, of samples with the pair's own seed
     samples            one sample at the shipped temperatures, with the pair's own seed
-    temperature=0.8    an option of the usual method; several parts are joined by commas
+    temperature=0.8    of the usual method; several parts are joined by commas
     new.safetensors    the usual method with these weights
     FOLDER             finished pictures that have the photos' names
-
-A new method is one function and its line in `METHODS`.
 """
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,11 +21,12 @@ import numpy as np
 
 from colorflow.colorizer import Colorizer
 from colorflow.errors import EvaluationError
-from colorflow.limits import LARGEST_TEMPERATURE, MOST_PRINCIPAL
+from colorflow.limits import LARGEST_TEMPERATURE
 from colorflow.photo import Kind, Photo, find_photos, read_photo
-from colorflow.quiz.pictures import Pixels, sampled_pictures, true_picture
+from colorflow.quiz.pictures import Pixels, true_picture
 
 TRUTH = "truth"
+_TEMPERATURE = "temperature="
 
 _MAX_STRETCH = 1.02
 """How far the aspect ratio of a finished picture may differ from the photo's, due to rounding."""
@@ -52,33 +50,9 @@ class Method:
     refusal: Callable[[Photo, str], str | None] = lambda *_: None
 
 
-def _principal(
-    colorizer: Colorizer,
-    photo: Photo,
-    seed: int,
-    *,
-    temperature: float = 1.0,
-    of: float = 1,
-    number: float = 0,
-) -> Pixels:
-    """One of `of` principal colorings, by default the first."""
-    if of not in range(1, MOST_PRINCIPAL + 1):
-        raise EvaluationError(f"of={of:g}: expected a whole number from 1 to {MOST_PRINCIPAL}")
-    if number not in range(int(of)):
-        raise EvaluationError(f"number={number:g}: expected a whole number from 0 to {of - 1:g}")
-    return colorizer.colorize(photo, int(of), temperature, seed, force=True)[int(number)].render()
-
-
-def _sample(colorizer: Colorizer, photo: Photo, seed: int, *, temperature: float = 1.0) -> Pixels:
-    """The first sample that `Colorizer.colorize` gives for the seed."""
-    return sampled_pictures(colorizer, photo, seed, temperature=temperature)[0]
-
-
-METHODS: dict[str, Callable[..., Pixels]] = {"principal": _principal, "samples": _sample}
-"""By name: from a `Colorizer`, a photo and a seed to a picture. Keyword arguments are options,
-numbers from 0 to `LARGEST_TEMPERATURE`."""
-USUAL_METHOD = "principal"
-"""Used where a text names weights or options alone."""
+SAMPLES, USUAL_METHOD = "samples", "principal"
+"""Ways of coloring; the second is used where a text names weights or a temperature alone."""
+METHODS = (USUAL_METHOD, SAMPLES)
 
 
 def parse_method(
@@ -101,44 +75,40 @@ def parse_method(
         )
     if text and text not in METHODS and Path(text).is_dir():
         return _finished(text)
-    name, options = USUAL_METHOD, {}
+    name, temperature = USUAL_METHOD, 1.0
     for part in text.split(","):
-        key, equals, value = part.partition("=")
         if part in METHODS:
             name = part
         elif Path(part).is_file():
             weights = Path(part)
-        elif equals:
-            options[key] = _number(text, key, value)
+        elif part.startswith(_TEMPERATURE):
+            temperature = _number(text, part.removeprefix(_TEMPERATURE))
         else:
             raise EvaluationError(
                 f"{text}: there is no way of coloring, weights file, or folder {part!r}; "
-                f"choose one of {', '.join([TRUTH, *METHODS])}, or a file or folder that is there"
-            )
-    color = METHODS[name]
-    parameters = inspect.signature(color).parameters.values()
-    known = [one.name for one in parameters if one.kind is one.KEYWORD_ONLY]
-    for key in options:
-        if key not in known:
-            raise EvaluationError(
-                f"{text}: {name} has no option {key!r}; its options are: {', '.join(known)}"
+                f"choose one of {', '.join([TRUTH, *METHODS])}, temperature=NUMBER, or a file or "
+                "folder that is there"
             )
     colorizer = load(weights)
-    return Method(
-        text=text,
-        weights=colorizer.digest,
-        picture=lambda photo, _, seed: color(colorizer, photo, seed, **options),
-    )
+
+    def picture(photo: Photo, _: str, seed: int) -> Pixels:
+        samples = name == SAMPLES
+        (one,) = colorizer.colorize(photo, 1, temperature, seed, samples=samples, force=True)
+        return one.render()
+
+    return Method(text=text, weights=colorizer.digest, picture=picture)
 
 
-def _number(text: str, key: str, value: str) -> float:
+def _number(text: str, value: str) -> float:
     try:
         number = float(value)
     except ValueError:
         number = math.nan
     most = LARGEST_TEMPERATURE
     if not 0 <= number <= most:
-        raise EvaluationError(f"{text}: {key} must be a number from 0 to {most:g}, got {value!r}")
+        raise EvaluationError(
+            f"{text}: temperature must be a number from 0 to {most:g}, got {value!r}"
+        )
     return number
 
 

@@ -21,7 +21,6 @@ from colorflow.quiz.store import AnswerStore, Mode
 from colorflow.quiz.trials import Trial, open_pool
 from tests.quiz.album import (
     TRIALS,
-    Clock,
     Painter,
     damage_answers,
     scanned,
@@ -206,16 +205,6 @@ def test_only_photos_that_were_not_seen_are_in_a_test(
         "color photos of your own, or start the page with --photos and a folder that holds enough."
     )
     assert "4 are here, so 4 are missing" in str(play(few).missing_for_test())
-
-
-def test_answers_that_come_too_soon_are_left_out_of_the_result(
-    play: Callable[..., Game], album: Path, clock: Clock
-) -> None:
-    game = play(album)
-    for number in range(TRIALS):
-        clock.seconds = 0.4 if number % 2 else 0.6
-        _, outcome = answered(game, right=False, mode="test")
-    assert outcome.test == Tally(TRIALS // 2, TRIALS // 2)
 
 
 # who counts
