@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,13 +98,6 @@ class TestBadInput:
         line = message([str(tmp_path / "none"), "-o", str(tmp_path / "pack")], capsys)
         assert str(tmp_path / "none") in line
 
-    def test_no_photo_in_the_folder(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        (tmp_path / "empty").mkdir()
-        line = message([str(tmp_path / "empty"), "-o", str(tmp_path / "pack")], capsys)
-        assert f"{tmp_path / 'empty'}: no photo found" in line
-
     def test_no_photo_that_can_be_used(
         self, photos: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -157,15 +148,6 @@ class TestBadInput:
         else:
             assert str(tmp_path) in message(arguments(tmp_path), capsys)
 
-    @pytest.mark.parametrize("option", ["--dev=-1", "--workers=x"])
-    def test_numbers_out_of_range_are_wrong_usage(
-        self, option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        with pytest.raises(SystemExit) as end:
-            command.main([str(tmp_path), "-o", str(tmp_path / "pack"), option])
-        assert end.value.code == 2
-        assert option.partition("=")[0] in capsys.readouterr().err
-
 
 @pytest.mark.slow
 def test_a_photo_that_is_gone_or_damaged_since_the_scan_is_named(
@@ -200,18 +182,3 @@ def test_names_need_not_be_unicode(photos: Any, tmp_path: Path) -> None:
     assert PhotoTable.read(tmp_path / "pack").files == [
         str(folder.resolve() / os.fsdecode(b"caf\xe9.jpg"))
     ]
-
-
-@pytest.mark.slow
-def test_the_module_runs_and_fails_without_a_traceback(tmp_path: Path) -> None:
-    root = Path(command.__file__).parent.parent
-    done = subprocess.run(
-        [sys.executable, "-m", "data_prep", str(tmp_path / "none"), "-o", str(tmp_path / "pack")],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"data_prep: {tmp_path / 'none'}: ")
-    assert len(done.stderr.splitlines()) == 1

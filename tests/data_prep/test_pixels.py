@@ -114,22 +114,6 @@ def test_photos_of_other_collections_choose(
     assert len(rows) == len(photos.kept) - 2 + 2
 
 
-@pytest.mark.usefixtures("no_arrays")
-def test_the_mirror_image_of_an_excluded_photo_is_excluded(
-    photos: Any, hash_of: Callable[[Path], int], tmp_path: Path,
-    report: Callable[[Path], dict[str, Any]],
-) -> None:  # fmt: skip
-    ImageOps.mirror(Image.open(photos.folder / "motorcycle.png")).save(tmp_path / "mirrored.png")
-    exclude = tmp_path / "exclude.txt"
-    exclude.write_text(f"{hash_of(tmp_path / 'mirrored.png'):x}\n")
-    given = [str(photos.folder), "-o", str(tmp_path / "pack"), "--exclude", str(exclude)]
-    assert command.main([*given, "--workers", "0"]) == 0
-    dropped = report(tmp_path / "pack")["dropped"]
-    assert [Path(file).name for file, why in dropped.items() if why == "excluded"] == [
-        "motorcycle.png"
-    ]
-
-
 # borders
 
 
@@ -145,15 +129,6 @@ def test_uniform_borders_are_cut_off(tmp_path: Path) -> None:
     (row,) = table(tmp_path / "pack")
     # JPEG smears the edge of the picture over the block of 16x16 pixels that it lies in.
     assert 200 <= int(row["short_side"]) < 200 + 2 * 16
-
-
-@pytest.mark.parametrize("shape", [(200, 200, 3), (200, 200)])
-def test_pictures_with_nothing_inside_a_border_stay(shape: tuple[int, ...]) -> None:
-    flat = np.full(shape, 99, np.uint8)
-    dot = flat.copy()
-    dot[100, 100] = 0
-    assert without_borders(flat) is flat
-    assert without_borders(dot) is dot
 
 
 # what is refused

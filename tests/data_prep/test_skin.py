@@ -81,12 +81,6 @@ def test_a_mask_says_what_is_skin_and_what_is_unsure(photo: Path, masks: Path) -
     assert (weight[:, 49:] == 0).all()
 
 
-def test_a_photo_without_a_mask_counts_nothing(photo: Path, tmp_path: Path) -> None:
-    for masks in (None, tmp_path / "empty"):
-        _, weight = marks_of(SkinRows(files=[photo], masks=masks))
-        assert not weight.any()
-
-
 def test_photos_without_people_show_no_skin(photo: Path, masks: Path, teacher: Path) -> None:
     rows = SkinRows(
         files=[photo], masks=masks, teacher=teacher, without_people=[photo.parent.resolve()]
@@ -119,13 +113,6 @@ def test_a_mask_is_believed_before_the_teacher(photo: Path, masks: Path, teacher
     assert (share[:30, 26:46] == 1).all(), "blue, but drawn as skin"
     assert (weight[[0, 95], :46] == 1).all()
     assert not weight[36:60].any(), "where the mask is unsure, nobody is asked"
-
-
-def test_a_gray_photo_has_no_skin_for_the_teacher(photo: Path, teacher: Path) -> None:
-    Image.open(photo).convert("L").save(photo)
-    share, weight = marks_of(SkinRows(files=[photo], teacher=teacher))
-    assert not (weight * (share > 0.5)).any()
-    assert weight.any()
 
 
 def test_a_broken_mask_is_named(photo: Path, masks: Path) -> None:

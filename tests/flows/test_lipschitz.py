@@ -64,17 +64,6 @@ def test_linear_has_its_coefficient(shape: tuple[int, int]) -> None:
     assert norm(layer, (shape[0],)) == pytest.approx(COEFFICIENT, rel=1e-12)
 
 
-def test_bound_holds_while_training() -> None:
-    layer = convolution((2, 3), (5, 6)).train()
-    optimizer = torch.optim.Adam(layer.parameters(), lr=0.3)
-    target = torch.randn(3, 2, 5, 6, dtype=torch.float64)
-    for _ in range(6):
-        optimizer.zero_grad()
-        (-(layer(target) ** 2).sum()).backward()
-        optimizer.step()
-        assert norm(layer, (2, 5, 6)) <= COEFFICIENT * (1 + 1e-9)
-
-
 def test_an_overtaken_stretch_is_left() -> None:
     """The directions found for one weight are the worst start for another."""
     layer = convolution((2, 2), (6, 6))

@@ -86,19 +86,3 @@ def test_completed_and_pulled_is_decoded(listening: ChromaPyramid, hinted: Condi
     torch.testing.assert_close(pulled, want, rtol=0, atol=0.02)
     assert (free - want)[:REPEATS].abs().amax((1, 2, 3)).min() > 5
     torch.testing.assert_close(free[REPEATS:], want[REPEATS:], rtol=0, atol=0.02)
-
-
-def test_chroma_is_pulled_to_the_hints_of_its_photo(
-    listening: ChromaPyramid, hinted: Condition, ab: Tensor
-) -> None:
-    """By all but r / (1 + r) of what it misses them by, near them alone, and not elsewhere."""
-    given = torch.cat([ab, ab.flip(0)])[: BATCH * REPEATS]
-    with torch.no_grad():
-        pulled = listening.pull_to_hints(given, hinted)
-    row, column, *color = SPOT
-    want = unbounded(torch.tensor(color))
-    missed, left = (want - unbounded(x[:REPEATS, :, row, column]) for x in (given, pulled))
-    assert missed.abs().amax(1).min() > 5
-    torch.testing.assert_close(left, missed * 0.2 / 1.2, rtol=0, atol=0.01)
-    torch.testing.assert_close(pulled[:REPEATS, :, 30:], given[:REPEATS, :, 30:], rtol=0, atol=1e-3)
-    torch.testing.assert_close(pulled[REPEATS:], given[REPEATS:], rtol=0, atol=1e-3)

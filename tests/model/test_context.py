@@ -105,22 +105,6 @@ def test_a_plane_acts_on_all_of_a_coarse_grid_and_near_by_on_a_fine_one(
     assert torch.equal(moved, torch.ones_like(near) if config.attention else near)
 
 
-def test_planes_are_refused_where_the_model_takes_none(config: LevelConfig) -> None:
-    plain = LevelContext(config, coarse=False, extra_planes=0)
-    with pytest.raises(ValueError, match="condition: this model takes no extra planes"):
-        plain.of_photo(random_condition(2, planes=PLANES))
-
-
-def test_coarser_chroma_is_required_but_on_the_first_level(
-    config: LevelConfig, context: LevelContext, condition: Condition
-) -> None:
-    photo = context.of_photo(condition)
-    with pytest.raises(ValueError, match="coarse: "):
-        context.of_sample(photo, None)
-    first = LevelContext(config, coarse=False, extra_planes=PLANES)
-    assert first.of_sample(first.of_photo(condition), None).shape == photo.shape
-
-
 def test_fit_standardizes_features_and_cuts_their_tails(config: LevelConfig) -> None:
     """The scale and offset of the features do not matter after `fit`; outliers are cut."""
     plain = LevelContext(config, coarse=False, extra_planes=0).eval()

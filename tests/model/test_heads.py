@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 
@@ -134,36 +133,3 @@ def test_the_tones_of_training_photos_are_kept() -> None:
     np.testing.assert_allclose(factor @ factor.T, np.cov(tones.T), rtol=1e-4, atol=1e-5)
     assert factor[0, 1] == 0
     assert {"tone_mean", "tone_factor"} <= head.state_dict().keys()
-
-
-def mean_error(head: MeanHead, photos: Condition) -> Tensor:
-    return (head(photos) - 10 * photos.features[64][:, :2]).square().mean()
-
-
-def skin_error(head: SkinHead, photos: Condition) -> Tensor:
-    log_odds, chroma = head(photos)
-    truth = (photos.features[64][:, :1] > 3).float()
-    error = (chroma - 10 * photos.features[64][:, 1:3]).square().mean()
-    return F.binary_cross_entropy_with_logits(log_odds, truth) + error / 1000
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("kind", "error_of"), [(MeanHead, mean_error), (SkinHead, skin_error)], ids=["mean", "skin"]
-)
-def test_it_learns_what_features_tell(
-    kind: type[MeanHead | SkinHead], error_of: Callable[..., Tensor]
-) -> None:
-    torch.manual_seed(0)
-    head, photos = kind(dropout=0.0), condition(8)
-    head.fit(photos)
-    optimizer = torch.optim.Adam(head.parameters(), 3e-3)
-    first = last = math.nan
-    for step in range(60):
-        loss = error_of(head, photos)
-        value = float(loss.detach())
-        first, last = (value, last) if step == 0 else (first, value)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    assert last < 0.4 * first

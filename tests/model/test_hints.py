@@ -16,7 +16,6 @@ from benchmarks.hints import hint_errors
 from colorflow.model.condition import Condition
 from colorflow.model.config import HINT_PLANES
 from colorflow.model.hints import SRGB_REACH, Hint, hint_planes
-from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
 from tests.model.conftest import random_condition, small_config
 
@@ -138,31 +137,6 @@ def test_one_hint_changes_the_density_of_every_level_and_the_samples_of_its_phot
     moved = (samples(pyramid, hinted) - samples(pyramid, condition)).abs().amax((1, 2, 3, 4))
     assert moved[1] > 0.1
     assert not moved[[0, 2]].any()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("hints", [(), (Hint(5, 5, 0, 0), Hint(50, 9, 60, 30))])
-def test_the_density_sums_to_one_whatever_the_hints(
-    hints: tuple[Hint, ...],
-    randomize: Callable[..., Level],
-) -> None:
-    """A level of one cell, two numbers: integrated over the plane by the rectangle rule."""
-    config = dataclasses.replace(small_config().levels[3], grid=1)
-    level = randomize(Level(config, first=True, extra_planes=HINT_PLANES), gain=0.35).double()
-    condition = with_hints(random_condition(1), *hints).map(Tensor.double)
-    with torch.no_grad():
-        photo = level.context.of_photo(condition)
-        axis = torch.linspace(-24, 24, 481, dtype=torch.float64)
-        x = torch.cartesian_prod(axis, axis)[:, :, None, None]
-        latent, ladj = level.encode(x, photo.expand(len(x), -1, -1, -1), None)
-    log_normal = -0.5 * latent.square().flatten(1).sum(1) - math.log(2 * math.pi)
-    density = (log_normal + ladj).exp()
-    cell = float(axis[1] - axis[0]) ** 2
-    assert float(density.sum()) * cell == pytest.approx(1, abs=5e-3)
-    with torch.no_grad():
-        few = torch.arange(0, len(x), 20000)
-        alone = level(x[few], condition.map(lambda v: v.expand(len(few), *v.shape[1:])), None)
-    torch.testing.assert_close(alone.exp(), density[few])
 
 
 # the distance of a colored photo from a hint

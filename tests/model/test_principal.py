@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 from colorflow.model.principal import (
     LARGEST_GAIN,
     LARGEST_TINT,
-    MODE_GAIN,
     VIVIDNESS,
-    _enlarged,
     modes_of,
     vivid_mean,
 )
@@ -98,19 +96,6 @@ def test_a_mode_is_hardly_a_cast(operator: SpatialOperator, size: float) -> None
     tints = modes.mean((2, 3))
     assert 0.01 * size < np.linalg.norm(tints, axis=1).max() <= LARGEST_TINT + 1e-4
     assert np.abs(modes - tints[..., None, None]).max() < 0.1
-
-
-def test_modes_are_as_strong_as_their_samples_within_bounds(operator: SpatialOperator) -> None:
-    """The mean of a few samples that have nothing in common is weaker than each."""
-    samples = 20 * normal(64, 2, 8, 8, seed=4)
-    modes, _ = modes_of(samples, operator, 3)
-    things = operator.assigned(_enlarged(samples - samples.mean(0)))
-    strongest = MODE_GAIN * float(contrast_of(things).max())
-    for mode in modes:
-        assert 0.2 * float(np.median(contrast_of(things))) < float(contrast_of(mode)) < strongest
-    pair = np.concatenate([samples[:1], -samples[:1]])
-    _, shares = modes_of(pair, operator, 2)
-    np.testing.assert_allclose(shares, [0.5, 0.5])
 
 
 def test_one_spoiled_sample_makes_no_mode(operator: SpatialOperator) -> None:

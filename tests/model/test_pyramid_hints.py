@@ -138,39 +138,6 @@ def test_samples_are_pulled_to_the_hints_and_no_others_are(
     assert moved[0, 30:35, 5:10].max() < 1e-3, "far from every hint"
 
 
-def test_coarse_latents_alone_are_not_pulled(listening: ChromaPyramid, hinted: Condition) -> None:
-    latents, other = sample_latents(listening, BATCH), without_pull(listening)
-    with torch.no_grad():
-        for count in range(1, LEVELS):
-            coarse = listening.decode(latents[:count], hinted)
-            assert torch.equal(coarse, other.decode(latents[:count], hinted))
-        assert not torch.allclose(
-            listening.decode(latents, hinted), other.decode(latents, hinted), atol=1
-        )
-
-
-def test_colors_that_meet_their_hints_are_left_as_they_are(
-    listening: ChromaPyramid, ab: Tensor
-) -> None:
-    """Their latents are those without the pull, and their density the contraction's share more."""
-    mask = torch.zeros(BATCH, 1, 64, 64)
-    mask[:2, :, 5::9, 7::13] = 1
-    condition = dataclasses.replace(random_condition(BATCH), planes=torch.cat([mask, mask * ab], 1))
-    other = without_pull(listening)
-    with torch.no_grad():
-        for latent, free in zip(
-            listening.encode(ab, condition), other.encode(ab, condition), strict=True
-        ):
-            assert torch.equal(latent, free)
-        gained = listening.log_prob(ab, condition)
-        gained -= other.log_prob(ab, condition)
-        gained += other.pull(ab, other._hints(condition))[1]
-    each = -2 * np.log(listening.config.hint_looseness / (1 + listening.config.hint_looseness))
-    assert gained[2].abs() < 0.02
-    count = int(mask[0].sum())
-    assert (gained[:2] > 0.9 * count * each).all()
-
-
 def test_planes_that_are_no_hints_do_not_pull(
     make_pyramid: Callable[..., ChromaPyramid],
 ) -> None:

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from colorflow.errors import WeightsError
 from colorflow.model import weights
 from colorflow.model.weights import FORMAT, load_weights
-from tests.model.weights.files import TEMPERATURES, error_of, parts
+from tests.model.weights.files import error_of, parts
 
 # files that are none
 
@@ -133,19 +133,6 @@ def test_interval_factors_that_are_none(path: Path, stored: str) -> None:
     tensors, header = parts(path)
     save_file(tensors, path, header | {"interval_factors": stored})
     assert "the header" in error_of(path)
-
-
-@pytest.mark.parametrize(
-    "key", ["config", "temperatures", "gain", "training", "interval_factors", "more"]
-)
-@pytest.mark.parametrize("nested", ["[", '{"a":'])
-def test_a_header_that_is_nested_without_end(path: Path, key: str, nested: str) -> None:
-    tensors, header = parts(path)
-    save_file(tensors, path, header | {key: nested * 100_000})
-    if key == "more":
-        assert load_weights(path).temperatures == TEMPERATURES
-    else:
-        assert "the header is damaged" in error_of(path)
 
 
 @pytest.mark.parametrize(
