@@ -16,7 +16,7 @@ from PIL import Image
 
 from colorflow.training.pack import PhotoTable
 from data_prep import __main__ as command
-from data_prep import photo_pack
+from data_prep import pack as pack_module
 
 # Python 3.12 and later warn of forks when numeric libraries have threads; the children use none.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
@@ -159,7 +159,7 @@ def test_a_photo_that_is_gone_or_damaged_since_the_scan_is_named(
         shutil.copy(photos.folder / name, folder)
     given = [str(folder), "-o", str(tmp_path / "pack"), "--workers", "1"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(photo_pack, "fill_arrays", lambda *_, **__: iter([0]))
+        patch.setattr(pack_module, "fill_arrays", lambda *_, **__: iter([0]))
         assert command.main(given) == 0
     (folder / "cat.jpeg").write_bytes(b"")
     line = message(given, capsys)

@@ -15,7 +15,7 @@ from PIL import Image
 from colorflow.color.full_resolution import lightness_of
 from colorflow.enlarge.patches import PatchPack
 from data_prep import __main__ as command
-from data_prep.patches import patches_of
+from data_prep.kinds import patches_of
 from data_prep.scan import LEAST_SHARPNESS, reduced, sharpness
 
 PICTURES = ("astronaut", "coffee", "chelsea")

@@ -18,14 +18,15 @@ from PIL import Image, ImageOps
 
 from colorflow.training.pixels import LAYOUT, PixelPack
 from data_prep import __main__ as command
-from data_prep import arrays, pixels
+from data_prep import kinds
+from data_prep import pack as pack_module
 from data_prep.scan import without_borders
 
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrays, "BATCH", 2)
-    monkeypatch.setattr(arrays, "FLUSH_EVERY", 2)
+    monkeypatch.setattr(pack_module, "BATCH", 2)
+    monkeypatch.setattr(pack_module, "FLUSH_EVERY", 2)
 
 
 def table(folder: Path) -> list[dict[str, str]]:
@@ -63,7 +64,7 @@ def test_it_goes_on_where_it_was_interrupted(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    read = pixels.read_pixels
+    read = kinds.read_pixels
     count = itertools.count(1)
 
     def stopped(path: Path) -> np.ndarray:
@@ -72,12 +73,12 @@ def test_it_goes_on_where_it_was_interrupted(
         return read(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pixels, "read_pixels", stopped)
+        patch.setattr(kinds, "read_pixels", stopped)
         assert command.main(arguments(tmp_path / "resumed")) == 130
     assert json.loads((tmp_path / "resumed" / "pixels.json").read_text())["filled"] == 4
     seen: list[Path] = []
     with monkeypatch.context() as patch:
-        patch.setattr(pixels, "read_pixels", lambda path: seen.append(path) or read(path))
+        patch.setattr(kinds, "read_pixels", lambda path: seen.append(path) or read(path))
         assert command.main(arguments(tmp_path / "resumed")) == 0
     files = [Path(row["file"]) for row in table(tmp_path / "resumed")]
     assert seen == files[4:]

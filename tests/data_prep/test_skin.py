@@ -15,8 +15,8 @@ from PIL import Image
 from colorflow.errors import PhotoError
 from colorflow.training.skin_pack import LAYOUT, MARKS_SIDE, SkinPack
 from data_prep import __main__ as command
-from data_prep import skin
-from data_prep.skin import SkinRows
+from data_prep import kinds
+from data_prep.kinds import SkinRows
 
 
 class BrightIsSkin:
@@ -58,7 +58,7 @@ def masks(photo: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def teacher(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setattr(skin, "Teacher", BrightIsSkin)
+    monkeypatch.setattr(kinds, "Teacher", BrightIsSkin)
     path = tmp_path / "teacher.safetensors"
     path.write_bytes(b"weights")
     return path

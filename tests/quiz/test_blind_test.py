@@ -17,8 +17,7 @@ from colorflow.cli import main
 from colorflow.colorizer import Colorizer
 from colorflow.photo import read_photo
 from colorflow.quiz import blind_test as blind_test_module
-from colorflow.quiz.methods import parse_method
-from colorflow.quiz.pictures import GAP, write_pair
+from colorflow.quiz.pictures import GAP, parse_method, write_pair
 from tests.evaluation.conftest import save_photos
 from tests.quiz.album import Painter
 

@@ -15,7 +15,7 @@ from skimage.transform import downscale_local_mean
 from colorflow.colorizer import Colorizer
 from colorflow.errors import EvaluationError
 from colorflow.photo import Photo, photo_from_image
-from colorflow.quiz.methods import Method, parse_method
+from colorflow.quiz.pictures import Method, parse_method
 from tests.small_weights import save_small_weights
 
 
