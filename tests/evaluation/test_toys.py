@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from scipy import stats
 
-from colorflow import cli
-from colorflow.errors import EvaluationError
-from colorflow.evaluation import toys
-from colorflow.evaluation.toys import (
+from benchmarks import toys
+from benchmarks.toys import (
     CELLS,
     DATA,
     LIMIT,
@@ -23,7 +23,6 @@ from colorflow.evaluation.toys import (
     eight_gaussians,
     nats_of_test_points,
     train_toy,
-    write_toys,
 )
 from colorflow.flows import (
     Affine,
@@ -37,7 +36,6 @@ from colorflow.flows import (
 )
 from colorflow.training import schedule
 from colorflow.zoo import Architecture
-from tests.evaluation.conftest import error_of, recorded, usage_error_of
 
 COUNT = 20_000
 
@@ -65,6 +63,7 @@ def _small_zoo() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(toys, "ARCHITECTURES", {one.name: one for one in small})
         patch.setattr(schedule, "WARM_UP_STEPS", 5)
+        patch.setattr(torch, "set_num_threads", lambda _: None)
         yield
 
 
@@ -121,51 +120,26 @@ def test_training_tells_the_data_sets_apart() -> None:
     assert not flow.training
 
 
-def test_all_are_trained_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_are_trained_and_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def refuses(*_: object) -> Bijection:
         raise ValueError("shape: expected more cells")
 
     broken = Architecture(name="B", build=refuses, reduced="")
     monkeypatch.setitem(toys.ARCHITECTURES, "broken", broken)
     monkeypatch.setattr(toys, "TEST_POINTS", 200)
-    said: list[str] = []
-    results = write_toys(tmp_path / "docs" / "toys.jpg", steps=2, seed=1, say=said.append)
+    figure = tmp_path / "toys.jpg"
+    monkeypatch.setattr(sys, "argv", ["toys", "-o", str(figure), "--steps", "2", "--seed", "1"])
+    toys.main()
+    results = json.loads((tmp_path / "toys.json").read_text())
     assert [item["key"] for item in results] == ["small", "flat"]
-    assert json.loads((tmp_path / "docs" / "toys.json").read_text()) == results
     for item in results:
         assert set(item["nats"]) == set(DATA)
         assert all(2 < value < 8 for value in item["nats"].values())
-        assert item["command"] == "colorflow zoo toys -o toys.jpg --steps 2 --seed 1"
-    assert said[-1] == ("broken: not for data in the plane, left out (shape: expected more cells)")
-    with Image.open(tmp_path / "docs" / "toys.jpg") as picture:
+        assert item["command"].endswith(f"benchmarks.toys -o {figure} --steps 2 --seed 1")
+    assert "broken: not for data in the plane, left out (shape:" in capsys.readouterr().out
+    with Image.open(figure) as picture:
         assert picture.format == "JPEG"
         assert picture.height > 3 * 100, "the truth and two architectures"
         assert np.asarray(picture).std() > 10
-    assert {path.name for path in (tmp_path / "docs").iterdir()} == {"toys.jpg", "toys.json"}
-
-
-def test_what_a_person_may_get_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Another kind of file, a folder that is a file, and files of others, which stay."""
-    message = error_of(["zoo", "toys", "-o", tmp_path / "toys.gif"], capsys)
-    assert "expected the name of a JPEG" in message
-    (tmp_path / "file").write_text("mine")
-    message = error_of(["zoo", "toys", "-o", tmp_path / "file" / "toys.jpg"], capsys)
-    assert "cannot be written" in message
-    for name in ("toys.json", "toys.jpg"):
-        (tmp_path / name).write_bytes(b"mine")
-        with pytest.raises(EvaluationError, match=f"{name}: cannot be written .* colorflow made"):
-            write_toys(tmp_path / "toys.jpg", steps=1)
-        assert (tmp_path / name).read_bytes() == b"mine"
-        (tmp_path / name).unlink()
-
-
-def test_the_command_passes_its_options_on(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    calls = recorded(monkeypatch, toys, "write_toys")
-    assert cli.main(["zoo", "toys", "-o", "toys.jpg", "--steps", "9"]) == 0
-    ((given, named),) = calls
-    assert given == (Path("toys.jpg"),)
-    assert (named["steps"], named["seed"]) == (9, 0)
-    for wrong in ([], ["toys"], ["toys", "-o", "toys.jpg", "--steps", "0"]):
-        usage_error_of(["zoo", *wrong], capsys)
