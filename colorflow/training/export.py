@@ -17,7 +17,7 @@ from colorflow.model.weights import FORMAT, check_weights_destination, save_weig
 from colorflow.training.pixels import PixelPack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE, with_noise
 from colorflow.training.trained import HEADS, Trained, read_start
-from colorflow.training.tuning import blow_ups, calibrate, training_colors
+from colorflow.training.tuning import calibrate, training_colors
 
 
 def export(
@@ -81,11 +81,6 @@ def export(
     for split, bits in training["bits_per_dim"].items():
         text = ", ".join(f"{name} {value:.3f}" for name, value in bits.items())
         say(f"bits/dim, {split}: {text}")
-    training["blow_ups"] = {
-        "schedule": blow_ups(shipped, pack, temperatures, gain),
-        "std1": blow_ups(shipped, pack, [1.0] * len(names)),
-    }
-    say(f"share of blow-ups: {training['blow_ups']}")
     training["colors"] = asdict(training_colors(pack))
     say(f"colors of the training photos: {training['colors']}")
     factors = calibrate(shipped, pack, say=say)

@@ -1,12 +1,12 @@
 """What weights are shipped with: interval factors chosen on dev photos, and measurements.
 
-Interval factors make the coverage nominal; the share of blow-ups is measured. Statistics of the
-training photos' colors go along for the evaluation.
+Interval factors make the coverage nominal. Statistics of the training photos' colors go along for
+the evaluation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,37 +45,6 @@ def energy_score(samples: Tensor, truth: Tensor) -> Tensor:
     pairs = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist")  # exact
     between = pairs.sum((1, 2)) / (n * (n - 1))
     return (to_truth - between / 2) / scale
-
-
-@torch.no_grad()
-def blow_ups(
-    pyramid: ChromaPyramid,
-    pack: PixelPack,
-    temperatures: Sequence[float],
-    gain: float = 1.0,
-    photos: int = 200,
-    samples: int = 10,
-) -> float:
-    """Share of blow-ups among samples for dev photos.
-
-    A sample is a blow-up if its mean chroma exceeds the 99.9th percentile of the training photos'.
-
-    Args:
-        pyramid: trained model.
-        pack: whose dev split is used, whole photos, clean.
-        temperatures: std of the latents, one a level.
-        gain: factor of the chroma on the coarsest grid.
-        photos: number of dev photos.
-        samples: samples of each photo.
-    """
-    limit = blow_up_chroma(pack)
-    rows = np.random.default_rng(2).permutation(pack.rows("dev", variant="whole"))[:photos]
-    generator = torch.Generator().manual_seed(6)
-    count = 0
-    for part in np.array_split(rows, -(-len(rows) // 20)):
-        ab = pyramid.sample(pack.batch(part)[1], samples, temperatures, generator, gain)
-        count += int((ab.norm(dim=2).mean((2, 3)) > limit).sum())
-    return count / (len(rows) * samples)
 
 
 @torch.no_grad()

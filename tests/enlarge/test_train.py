@@ -16,8 +16,6 @@ from colorflow.enlarge.model import DEQUANTIZATION_STD, DetailModel, MeanDoublin
 from colorflow.enlarge.patches import PatchPack
 from colorflow.enlarge.train import (
     DetailObjective,
-    Trainee,
-    doubling_of,
     export_doublings,
     noisy,
     train_doubling,
@@ -41,21 +39,16 @@ pytestmark = pytest.mark.slow
 CONFIG = TrainConfig(batch=4, peak_rate=0.01, evaluate_every=4, dev_photos=8, autocast=False)
 
 
-def small(name: str, *, restores: bool = False, reduced: int = 0) -> dict[str, Trainee]:
-    shape = StepConfig(
+def small(*, restores: bool = False) -> StepConfig:
+    return StepConfig(
         restores=restores, width=12, blocks=1, own_blocks=1, couplings=2, coupling_width=8, bins=4
     )
-    return doubling_of(name, shape, reduced=reduced)
 
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Small ones, one thread, and malloc as other tests expect it."""
-    found = {
-        **small(LAST),
-        **small(FIRST, reduced=1),
-        **small(RESTORE, restores=True),
-    }
+    found = {LAST: small(), FIRST: small(), RESTORE: small(restores=True)}
     monkeypatch.setattr(train_module, "DOUBLINGS", found)
     monkeypatch.setattr(train_module, "keep_freed_memory", lambda: None)
     monkeypatch.setattr(schedule, "WARM_UP_STEPS", 2)
@@ -103,7 +96,8 @@ def test_it_learns_and_resumes(patches_folder: Path, tmp_path: Path) -> None:
 
 
 def best_of(run: Path, name: str) -> MeanDoubling | DetailModel:
-    module = train_module.DOUBLINGS[name].build()
+    build = MeanDoubling if name.endswith("-mean") else DetailModel
+    module = build(train_module.DOUBLINGS[name.removesuffix("-mean")])
     load_best(run, name, module, "")
     return module
 
@@ -125,7 +119,7 @@ def test_the_flow_learns_what_the_mean_leaves(patches_folder: Path, tmp_path: Pa
 def test_the_loss_is_bits_per_modeled_number(patches_folder: Path) -> None:
     pack = PatchPack(patches_folder)
     high, low = pack.batch(pack.rows("dev"))
-    model, objective = small(LAST)[LAST].build(), DetailObjective(LAST, 3)
+    model, objective = DetailModel(small()), DetailObjective(LAST, 3)
     objective.fit(model, high, low, torch.Generator().manual_seed(1))
     loss = objective.loss(model, high, low, torch.Generator().manual_seed(2))
     with_noise = noisy(high, torch.Generator().manual_seed(2))

@@ -1,4 +1,4 @@
-"""Energy score, blow-ups, interval factors, statistics of colors."""
+"""Energy score, interval factors, statistics of colors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import csv
 import dataclasses
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from colorflow.errors import PackError
 from colorflow.training.pixels import PixelPack
 from colorflow.training.tuning import (
     TrainingColors,
-    blow_ups,
     calibrate,
     energy_score,
     training_colors,
@@ -65,48 +63,6 @@ def test_the_energy_score_is_proper() -> None:
     right = expected_score(0, 1)
     for mean, std in [(0, 0), (0, 0.6), (0, 1.6), (0.5, 1), (-0.5, 0.8)]:
         assert expected_score(mean, std) > right + 0.01, (mean, std)
-
-
-# blow-ups
-
-
-class OnePack:
-    """What counting blow-ups needs of a pack."""
-
-    train_chroma = np.arange(1001.0)
-
-    def rows(self, split: str, *, variant: str) -> np.ndarray:
-        assert (split, variant) == ("dev", "whole")
-        return np.arange(300)
-
-    def batch(self, rows: np.ndarray) -> tuple[None, np.ndarray]:
-        return None, rows
-
-
-@pytest.mark.parametrize(("chroma", "share"), [(0.0, 0.0), (998.0, 0.0), (1001.0, 1.0)])
-def test_samples_beyond_the_chroma_of_training_are_blow_ups(chroma: float, share: float) -> None:
-    """The 99.9th percentile of 0, 1, ..., 1000 is 999."""
-
-    def sample(condition: Any, n: int, *_: Any) -> Tensor:
-        ab = torch.zeros(len(condition), n, 2, 8, 8)
-        ab[:, :, 0], ab[:, :, 1] = 0.6 * chroma, -0.8 * chroma
-        return ab
-
-    pyramid: Any = SimpleNamespace(sample=sample)
-    pack: Any = OnePack()
-    assert blow_ups(pyramid, pack, [1.0], photos=50, samples=3) == share
-
-
-def test_the_share_of_blow_ups_counts_samples() -> None:
-    def sample(condition: Any, n: int, *_: Any) -> Tensor:
-        ab = torch.zeros(len(condition), n, 2, 8, 8)
-        ab[:, 0, 0] = 5000  # the first of every photo's samples
-        ab[:, 1, 0, 0, 0] = 5000  # one cell of 64 is no blow-up
-        return ab
-
-    pyramid: Any = SimpleNamespace(sample=sample)
-    pack: Any = OnePack()
-    assert blow_ups(pyramid, pack, [1.0], photos=45, samples=4) == 0.25
 
 
 # interval factors
