@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 
 from colorflow.device import best_device
 from colorflow.enlarge.model import DEQUANTIZATION_STD, DetailModel, MeanDoubling, StepConfig
-from colorflow.enlarge.patches import PatchPack, damage
+from colorflow.enlarge.patches import PatchPack
 from colorflow.enlarge.weights import (
     FIRST,
     FORMAT,
@@ -123,9 +123,7 @@ def train_doubling(
     keep_freed_memory()
     trained = load_enlarge_weights(start).models if start else None
     mean, shape = MEAN.format(name), DOUBLINGS[name]
-    pack = PatchPack(
-        pack_folder, reduced=int(name == FIRST), damage=damage if shape.restores else None
-    )
+    pack = PatchPack(pack_folder, reduced=int(name == FIRST), damaged=shape.restores)
     build: Callable[[StepConfig], MeanDoubling | DetailModel]
     objective: Objective[Any, Tensor]
     for part, build, objective in (

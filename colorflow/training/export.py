@@ -16,7 +16,7 @@ from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import FORMAT, check_weights_destination, save_weights
 from colorflow.training.pixels import PixelPack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE, with_noise
-from colorflow.training.trained import HEADS, Trained, read_start
+from colorflow.training.trained import Trained, read_start
 from colorflow.training.tuning import calibrate, training_colors
 
 
@@ -58,9 +58,7 @@ def export(
     heads = run.heads()
     if other is not None and run.late_blocks() is None:
         heads = other.heads() | heads  # they do not fit late blocks that the run has trained
-    shape = _shape(run, other)
-    shape = replace(shape, **{name: name in heads for name in HEADS})
-    pyramid = ChromaPyramid(shape)
+    pyramid = ChromaPyramid(_shape(run, other).with_heads(heads))
     names = pyramid.config.chroma_grids
     if len(temperatures) != len(names):
         raise TrainingError(
@@ -137,9 +135,8 @@ def _shape(run: Trained, other: Trained | None) -> PyramidConfig:
         theirs,
         levels=shape.levels,
         late_blocks=theirs.late_blocks or shape.late_blocks,
-        **{name: getattr(shape, name) for name in HEADS},
     )
-    if same != shape or theirs.chroma_grids != shape.chroma_grids:
+    if same.with_heads(()) != shape.with_heads(()) or theirs.chroma_grids != shape.chroma_grids:
         raise TrainingError(
             f"{other.path}: a model of other grids, planes or hint settings, or with other "
             f"late blocks, than {run.path}"

@@ -15,13 +15,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from colorflow.errors import TrainingError
-from colorflow.model.config import PyramidConfig
+from colorflow.model.config import HEADS, PyramidConfig
 from colorflow.model.weights import load_weights
 from colorflow.training.run_folder import has_state, read_best, read_state
 from colorflow.training.targets import JOINT, MEAN_HEAD, level_folder
 
-HEADS = ("mean_head", "skin_head", "likeness_head")
-"""Names of a model's heads, in its configuration too."""
 State = dict[str, Tensor]
 """Weights of a module, by their names in it."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import cv2
@@ -120,15 +119,6 @@ def test_a_broken_mask_is_named(photo: Path, masks: Path) -> None:
     mask.write_bytes(b"no picture")
     with pytest.raises(PhotoError, match=f"{mask}.*is no mask that can be read"):
         marks_of(SkinRows(files=[photo], masks=masks))
-
-
-def test_workers_load_the_teacher_themselves(photo: Path, teacher: Path) -> None:
-    rows = SkinRows(files=[photo], teacher=teacher)
-    assert isinstance(rows._teacher, BrightIsSkin)
-    sent = pickle.loads(pickle.dumps(rows))
-    assert "_teacher" not in vars(sent)
-    assert (sent.files, sent.teacher) == ([photo], teacher)
-    np.testing.assert_array_equal(marks_of(sent), marks_of(rows))
 
 
 # the command

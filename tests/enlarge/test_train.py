@@ -222,15 +222,3 @@ def test_export_takes_what_the_run_lacks_from_a_file(patches_folder: Path, tmp_p
     trained(patches_folder, more, FIRST, steps=4)
     export_doublings(more, file, others=file)
     assert "doubling" not in load_enlarge_weights(file).training[FIRST]
-
-
-def test_a_run_of_another_recipe_is_refused(patches_folder: Path, tmp_path: Path) -> None:
-    trained(patches_folder, tmp_path / "run", steps=4)
-    with pytest.raises(TrainingError, match="another shape or with other settings"):
-        train_doubling(
-            LAST,
-            patches_folder,
-            tmp_path / "run",
-            config=TrainConfig(batch=2),
-            budget=Budget(steps=4),
-        )

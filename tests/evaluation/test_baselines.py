@@ -63,12 +63,6 @@ def test_damaged_header(path: Path, key: str, value: str | None) -> None:
     assert "the header is damaged" in error_of(path)
 
 
-def test_the_name_of_another_baseline(path: Path) -> None:
-    tensors, header = parts(path)
-    save_file(tensors, path, header | {"baseline": "cinn2019"})
-    assert "header and tensors do not fit" in error_of(path)
-
-
 def test_the_pyramids_weights_are_no_baseline_and_a_baseline_is_no_pyramid(
     path: Path, tmp_path: Path
 ) -> None:

@@ -20,7 +20,6 @@ from torch.nn import functional as F
 
 from colorflow import colorizer
 from colorflow.cli import main
-from colorflow.errors import EvaluationError
 from colorflow.evaluation import columns as columns_module
 from colorflow.evaluation import measure as measure_module
 from colorflow.evaluation import run as run_module
@@ -272,29 +271,6 @@ def test_files_that_cannot_be_written(
         message = refused([*common, str(tmp_path / "e.json"), option, str(mine)], capsys)
         assert "mine: cannot be written (a file is there already, and it is no " in message
     assert mine.read_bytes() == b"mine"
-
-
-def test_all_models_compute_with_one_thread(
-    photos: Path,
-    weights: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    seen = []
-
-    def evaluating(*_: object, **__: object) -> None:
-        seen.append(torch.get_num_threads())
-        raise EvaluationError("nothing to measure")
-
-    monkeypatch.setattr(run_module, "evaluate", evaluating)
-    torch.set_num_threads(2)
-    try:
-        arguments = [str(photos), "--json", str(tmp_path / "e.json"), "--weights", str(weights)]
-        assert refused(arguments, capsys) == "nothing to measure"
-        assert (seen, torch.get_num_threads()) == ([1], 2)
-    finally:
-        torch.set_num_threads(1)
 
 
 def test_the_extra_is_missing(

@@ -211,13 +211,6 @@ def test_likelihood_and_inverse_are_of_the_noisy_truth(photos: Path) -> None:
     assert abs(noise.std() - 1) < 4 / np.sqrt(2 * noise.size)
 
 
-def test_another_number_of_samples_is_in_the_names(cat: Path) -> None:
-    values = alone(cat, NORMAL, n=3)
-    assert {"rmse_best3_photo", "rmse_best3_pixel", "rmse_mean3", "rmse_mean64"} <= set(values)
-    with pytest.raises(ValueError, match="at least 2, got 1"):
-        run([cat], [NORMAL], n=1)
-
-
 # degraded lightness
 
 

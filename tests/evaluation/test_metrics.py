@@ -13,7 +13,6 @@ import skimage.data
 import skimage.metrics
 import torch
 
-from colorflow.color.grid import resize_by_area, square_lightness, to_grid
 from colorflow.evaluation.metrics import (
     colorfulness,
     colors,
@@ -36,15 +35,6 @@ def pictures(n: int, side: int = 5) -> np.ndarray:
 
 
 # colors on the grid
-
-
-def test_true_chroma_on_its_lightness_is_the_photo() -> None:
-    photo = skimage.data.astronaut()[:256, 128:384]
-    truth = np.moveaxis(resize_by_area(photo, 64, 64) / 255, -1, 0)
-    ab = torch.from_numpy(to_grid(photo))
-    rgb = colors(square_lightness(photo, 64), ab[None])
-    assert rgb.shape == (1, 3, 64, 64)
-    assert np.abs(rgb[0] - truth).max() < 1e-4
 
 
 def test_colors_are_scikit_images_where_srgb_has_them() -> None:
@@ -80,17 +70,6 @@ def test_squared_errors_by_hand() -> None:
     assert squared_errors(rgb, truth) == pytest.approx([0.06, 0.25])
     # The first sample is right everywhere but at one number, where the second is nearer: 0.25 / 6.
     assert squared_error_of_best_pixels(rgb, truth) == pytest.approx(0.25 / 6)
-
-
-def test_best_pixels_against_brute_force() -> None:
-    rgb, truth = pictures(4), pictures(1)[0]
-    best = [
-        min((float(sample[index]) - float(truth[index])) ** 2 for sample in rgb)
-        for index in itertools.product(range(3), range(5), range(5))
-    ]
-    found = squared_error_of_best_pixels(rgb, truth)
-    assert found == pytest.approx(np.mean(best), rel=1e-5)
-    assert found < squared_errors(rgb, truth).min()
 
 
 def test_variance_has_no_bias() -> None:

@@ -168,46 +168,6 @@ def test_bound_of_the_ideal_noise_is_the_mass_at_every_sample() -> None:
     torch.testing.assert_close(weights, exact, rtol=0, atol=1e-9)
 
 
-class Recorder(nn.Module):
-    """Passes its second argument on and remembers both."""
-
-    def forward(self, x: Tensor, context: Tensor) -> Tensor:
-        self.seen = x, context
-        return context
-
-
-def test_noise_is_conditioned_on_scaled_x_and_on_what_a_network_makes_of_the_context() -> None:
-    recorder = Recorder()
-    variational = VariationalDequantization(noise_flow(), LEVELS, recorder).double()
-    context = torch.ones(LEVELS**2, 1, 1, 2, dtype=torch.float64)
-    variational(every_pair(), context)
-    seen, seen_context = recorder.seen
-    assert seen.unique().tolist() == [-0.75, -0.25, 0.25, 0.75]
-    torch.testing.assert_close(seen, (every_pair() + 0.5) / 2 - 1, rtol=0, atol=1e-15)
-    assert torch.equal(seen_context, context)
-
-
-def test_extreme_noise_stays_in_its_cell_with_finite_gradients() -> None:
-    flow = Flow(ContextTransform(1, Extreme(), AffineSpline(2, 1.0, 1.0, 1e4)), (1, 1, 2))
-    x = every_pair().float()
-    u, bound = VariationalDequantization(flow, LEVELS)(x)
-    assert torch.equal(UniformDequantization(LEVELS).inverse(u).float(), x)
-    assert bound.isfinite().all()
-    (gradient,) = torch.autograd.grad(u.sum() + bound.sum(), list(flow.parameters()))
-    assert gradient.isfinite().all()
-
-
-class Extreme(nn.Module):
-    """Parameters that push the noise into a corner of its cell."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.raw = nn.Parameter(torch.full((1, 7, 1, 1), 1e3))
-
-    def forward(self, kept: None, context: Tensor) -> Tensor:
-        return self.raw * context.sign()
-
-
 @pytest.mark.parametrize("value", [-1.0, 4.0, 0.5, math.nan])
 def test_refuses_what_is_no_level(value: float) -> None:
     with pytest.raises(ValueError, match=r"x: expected whole numbers in 0\.\.3"):

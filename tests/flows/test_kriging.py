@@ -118,18 +118,6 @@ def test_nothing_known_is_the_identity(update: KrigingUpdate, flat: Tensor) -> N
             assert torch.equal(ladj, torch.zeros(2, dtype=torch.float64))
 
 
-def test_some_samples_of_a_batch_know_nothing(update: KrigingUpdate, uneven: Tensor) -> None:
-    x = numbers(3, CHANNELS, HEIGHT, WIDTH)
-    known = torch.cat([context(k, uneven) for k in (FIVE, {}, {(0, 3): (9.0, 9.0)})])
-    y, ladj = update.inverse(x, known)
-    assert torch.equal(y[1], x[1])
-    assert ladj[1] == 0
-    for i in (0, 2):
-        alone, own_ladj = update.inverse(x[i : i + 1], known[i : i + 1])
-        assert torch.equal(y[i], alone[0])
-        assert ladj[i] == own_ladj[0] != 0
-
-
 # numbers
 
 

@@ -172,11 +172,3 @@ def test_split_refuses() -> None:
         split(torch.zeros(2, 4, 2, 4))
     with pytest.raises(ValueError, match=r"z: expected \(B, 16\), got \(2, 4, 2, 2\)"):
         split.inverse(torch.zeros(2, 4, 2, 2))
-
-
-def test_split_refuses_parts_that_make_other_shapes() -> None:
-    x = torch.zeros(2, 4, 2, 2)
-    with pytest.raises(ValueError, match=r"latents of kept: expected \(B, 4\), got \(2, 4, 1, 1\)"):
-        Split((4, 2, 2), 1, Squeeze())(x)
-    with pytest.raises(ValueError, match=r"latents of dropped: expected \(B, 3, 2, 2\)"):
-        Split((4, 2, 2), 1, Flatten((1, 2, 2)), Squeeze())(x)

@@ -59,28 +59,6 @@ def test_pretrained_blocks_make_the_frozen_maps_exactly(
         assert made.std() > 0.1
 
 
-def test_autocast(late: LateBlocks, features: Features, lightness: Tensor) -> None:
-    """Pointwise convolutions in bfloat16, depthwise ones and the result in float32."""
-    x, seen = features(lightness)[late.input_grid], []
-    for module in late.modules():
-        if isinstance(module, nn.Conv2d):
-            module.register_forward_hook(lambda m, _, y: seen.append((m.groups > 1, y.dtype)))
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        y = late(x)[8]
-    assert {(True, torch.float32), (False, torch.bfloat16)} == set(seen)
-    assert y.dtype == torch.float32
-    exact = late(x)[8]
-    assert (y - exact).abs().mean() < 0.03 * exact.abs().mean()
-
-
-@pytest.mark.parametrize(
-    "shape", [(24, 32, 32), (40, 8, 8), (320, 16, 16), (40, 32, 64), (40, 40, 40)]
-)
-def test_they_refuse_other_maps(late: LateBlocks, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"map: expected .*, got \("):
-        late(torch.zeros(1, *shape))
-
-
 def test_the_conditioner_uses_the_models_own(
     late_pyramid: ChromaPyramid, lightness: Tensor
 ) -> None:

@@ -98,18 +98,6 @@ def test_a_mode_is_hardly_a_cast(operator: SpatialOperator, size: float) -> None
     assert np.abs(modes - tints[..., None, None]).max() < 0.1
 
 
-def test_one_spoiled_sample_makes_no_mode(operator: SpatialOperator) -> None:
-    """The middle of a cluster decides, and what is far from it does not count."""
-    good = np.stack([thing(1, 30, 0)] * 20 + [thing(3, 0, 30)] * 20)
-    good += normal(*good.shape, seed=1)
-    spoiled = good.copy()
-    spoiled[5] += 40 * normal(2, 8, 8, seed=2)
-    (first, second), _ = modes_of(good, operator, 2)
-    found, _ = modes_of(spoiled, operator, 2)
-    for mode in (first, second):
-        assert min(float(np.abs(mode - other).mean()) for other in found) < 2
-
-
 @pytest.mark.parametrize("k", [1, 3, 15])
 def test_equal_samples_have_no_modes(operator: SpatialOperator, k: int) -> None:
     modes, shares = modes_of(20 * normal(1, 2, 8, 8, seed=1).repeat(20, 0), operator, k)

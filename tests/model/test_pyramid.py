@@ -14,7 +14,7 @@ from torch import Tensor
 from colorflow.model.condition import Condition
 from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
-from tests.model.conftest import analysis, random_condition, small_config
+from tests.model.conftest import random_condition, small_config
 from tests.model.pyramids import (
     BATCH,
     LEVELS,
@@ -156,16 +156,6 @@ def test_every_level_depends_on_lightness_and_on_its_own_feature_maps(
         assert changed.tolist() == [grid in level.maps for level in pyramid.config.levels]
 
 
-def test_gradient_reaches_every_parameter(
-    pyramid: ChromaPyramid, ab: Tensor, condition: Condition
-) -> None:
-    pyramid.log_prob(ab, condition).mean().backward()
-    for name, parameter in pyramid.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.isfinite().all(), name
-        assert parameter.grad.abs().max() > 0, name
-
-
 def test_chroma_at_and_beyond_the_box_has_finite_density_and_gradient(
     pyramid: ChromaPyramid, condition: Condition
 ) -> None:
@@ -177,37 +167,3 @@ def test_chroma_at_and_beyond_the_box_has_finite_density_and_gradient(
     (gradient,) = torch.autograd.grad(log_prob.sum(), ab)
     assert log_prob.isfinite().all()
     assert gradient.isfinite().all()
-
-
-def test_fit_standardizes_a_levels_numbers(ab: Tensor, condition: Condition) -> None:
-    pyramid = ChromaPyramid(small_config()).eval()
-    for level, part in zip(pyramid.levels, analysis(pyramid, ab), strict=True):
-        level.fit(part, condition)
-    with torch.no_grad():
-        latents = pyramid.encode(ab, condition)  # couplings are the identity
-    for latent in latents:
-        mean, std = latent.mean((0, 2, 3)), latent.std((0, 2, 3))
-        torch.testing.assert_close(mean, torch.zeros_like(mean), rtol=0, atol=1e-4)
-        torch.testing.assert_close(std, torch.ones_like(std), rtol=0, atol=1e-4)
-
-
-@pytest.mark.parametrize(
-    "shape",
-    [(2, 2, 64, 64), (3, 2, 32, 32), (3, 3, 64, 64), (3, 64, 64)],
-    ids=["batch", "grid", "channels", "dimensions"],
-)
-def test_refuses_ab_of_another_shape(
-    pyramid: ChromaPyramid, condition: Condition, shape: tuple[int, ...]
-) -> None:
-    for function in (pyramid.log_prob, pyramid.encode):
-        with pytest.raises(ValueError, match=r"ab: expected .*got \("):
-            function(torch.zeros(shape), condition)
-
-
-def test_refuses_latents_of_no_level_or_of_too_many(
-    pyramid: ChromaPyramid, condition: Condition
-) -> None:
-    latents = sample_latents(pyramid, BATCH)
-    for wrong in ([], [*latents, latents[-1]]):
-        with pytest.raises(ValueError, match="latents: expected those of 1 to 5 levels"):
-            pyramid.decode(wrong, condition)

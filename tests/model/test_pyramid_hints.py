@@ -136,13 +136,3 @@ def test_samples_are_pulled_to_the_hints_and_no_others_are(
     moved = (pulled - free).abs().amax((1, 2))
     assert moved[0, 10, 20] > 5
     assert moved[0, 30:35, 5:10].max() < 1e-3, "far from every hint"
-
-
-def test_planes_that_are_no_hints_do_not_pull(
-    make_pyramid: Callable[..., ChromaPyramid],
-) -> None:
-    pyramid = make_pyramid(small_config(extra_planes=2))
-    condition, latents = random_condition(BATCH, planes=2), sample_latents(pyramid, BATCH)
-    with torch.no_grad():
-        ab = pyramid.decode(latents, condition)
-        assert torch.equal(ab, without_pull(pyramid).decode(latents, condition))

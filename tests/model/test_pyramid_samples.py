@@ -75,22 +75,3 @@ def test_samples_depend_on_lightness_and_features_of_their_photo_alone(
         difference = (after - before).abs().amax((1, 2, 3, 4))
         assert difference[1] > 1
         assert torch.equal(difference[[0, 2]], torch.zeros(2))
-
-
-@pytest.mark.parametrize("temperatures", [[], [1.0] * 4, [1.0] * 6])
-def test_refuses_temperatures_of_other_levels(
-    pyramid: ChromaPyramid, condition: Condition, temperatures: list[float]
-) -> None:
-    with pytest.raises(ValueError, match="temperatures: expected 5"):
-        pyramid.sample(condition, 1, temperatures)
-
-
-def test_samples_repeat_by_generator(pyramid: ChromaPyramid, condition: Condition) -> None:
-    schedule = [0.9, 0.5, 0.3, 0.1, 0.1]
-    torch.manual_seed(1)
-    first = sample(pyramid, condition, 2, schedule, seed=5)
-    torch.manual_seed(2)  # the global source plays no part
-    assert torch.equal(sample(pyramid, condition, 2, schedule, seed=5), first)
-    other = sample(pyramid, condition, 2, schedule, seed=6)
-    assert (other - first).abs().amax((2, 3, 4)).min() > 1
-    assert (first[:, 0] - first[:, 1]).abs().amax((1, 2, 3)).min() > 1

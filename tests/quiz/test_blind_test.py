@@ -188,16 +188,6 @@ def test_what_cannot_be_shown_is_named(
     assert f"9 were asked for, but only {shown} photos can be shown" in printed.out
 
 
-def test_several_folders_and_a_test_among_the_photos(grays: str, tmp_path: Path) -> None:
-    """Pictures of an empty folder's own test are no photos; a folder given twice counts once."""
-    save_photos(tmp_path, ("one/a.png", "two/b.png", "two/c.png"))
-    test = tmp_path / "two" / "test"
-    test.mkdir()
-    folders = [str(tmp_path / name) for name in ("one", "two", "two")]
-    assert main(["blind", "compare", "truth", grays, *folders, "-o", str(test)]) == 0
-    assert len(key_of(test)["pairs"]) == 3
-
-
 # files
 
 

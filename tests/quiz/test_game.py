@@ -128,17 +128,6 @@ def test_own_photos_count_in_the_score_alone(
     assert len(kept(tmp_path)) == 1
 
 
-def test_old_sheets_and_at_last_all_files_go(play: Callable[[Path], Game], few: Path) -> None:
-    """No trial is made before it is requested, and none that waits is deleted."""
-    game = play(few)
-    assert list(game.folder.glob("*.png")) == []
-    for _ in range(3):
-        trial, _ = answered(game, right=True)
-        assert list(game.folder.glob("*.png")) == [trial.sheet], "the outcome shows it still"
-    game.close()
-    assert not game.folder.exists()
-
-
 def test_photos_that_went_away_are_passed_over(play: Callable[[Path], Game], few: Path) -> None:
     game = play(few)
     kept, *others = few.iterdir()

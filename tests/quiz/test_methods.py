@@ -143,16 +143,3 @@ def test_a_finished_picture_of_another_shape_is_refused(finished: Path, astronau
         f"{finished / 'cut.png'}: has 66 x 30 pixels, another shape"
     )
     assert "astronaut.png with 512 x 256" in str(caught.value)
-
-
-def test_a_folder_with_the_name_of_a_method(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, colorizer: Colorizer
-) -> None:
-    """The name means the method; ./ before it means the folder."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("truth", "samples"):
-        (tmp_path / name).mkdir()
-    photo = photo_from_image(skimage.data.astronaut()[:64, :64])
-    assert parse_method("truth", None, no_weights).refusal(photo, "p/a.png") is None
-    assert parse_method("samples", None, lambda _: colorizer).weights == colorizer.digest
-    assert parse_method("./truth", None, no_weights).refusal(photo, "p/a.png") is not None

@@ -252,17 +252,3 @@ def test_a_damaged_key(directory: Path, capsys: pytest.CaptureFixture[str]) -> N
         path.write_text(text.replace(old, new, 1))
         message = refused([str(directory), one], capsys)
         assert f"{path}: is not the key of a blind test" in message
-
-
-def test_a_file_of_others_stays(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    sheet, mine = directory / "a.csv", directory / "mine.json"
-    sheet.write_text(f"{HEADER}\n001,left,0,0\n")
-    mine.write_text('{"command": "colorflow evaluate photos"}')
-    arguments = ["blind", "score", str(directory), str(sheet), "--json"]
-    assert main([*arguments, str(mine)]) == 1
-    assert "mine.json: cannot be written (a file is there already" in capsys.readouterr().err
-    assert mine.read_text() == '{"command": "colorflow evaluate photos"}'
-    assert main([*arguments, str(sheet / "score.json")]) == 1
-    assert "score.json: cannot be written" in capsys.readouterr().err
-    for _ in range(2):
-        assert main([*arguments, str(directory / "own.json")]) == 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import sqlite3
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, replace
@@ -14,7 +13,7 @@ import pytest
 
 from colorflow.errors import EvaluationError
 from colorflow.quiz.statistics import Tally
-from colorflow.quiz.store import COLUMNS, AnswerRow, AnswerStore, default_path
+from colorflow.quiz.store import COLUMNS, AnswerRow, AnswerStore
 from tests.quiz.album import stored_answers
 
 PHOTO, OTHER_PHOTO = "a" * 16, "b" * 16
@@ -152,14 +151,3 @@ def test_a_folder_in_its_place_is_one_sentence(tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         with pytest.raises(EvaluationError, match="--quiz-db"):
             AnswerStore(path).check()
-
-
-def test_the_default_is_in_the_users_data_folder(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert default_path() == tmp_path / "colorflow" / "quiz.sqlite"
-    monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
-    assert default_path() == tmp_path / "local" / "colorflow" / "quiz.sqlite"

@@ -15,7 +15,6 @@ import pytest
 import torch
 
 from colorflow.errors import PackError, TrainingError
-from colorflow.files import temporary_name
 from colorflow.training.run_folder import STATE, RunFolder, read_state
 from colorflow.training.trained import read_config
 from colorflow.training.trainer import Trainer
@@ -55,13 +54,6 @@ def test_damaged_settings(text: str, go: Train, tmp_path: Path) -> None:
     assert str(caught.value).startswith(f"{tmp_path}: ")
     with pytest.raises(TrainingError, match="no training run here"):
         read_config(tmp_path)
-
-
-def test_a_file_in_place_of_the_folder(go: Train, tmp_path: Path) -> None:
-    (tmp_path / "run").write_text("mine")
-    with pytest.raises(TrainingError, match="not a folder for a training run"):
-        go(tmp_path / "run", steps=1)
-    assert (tmp_path / "run").read_text() == "mine"
 
 
 @pytest.fixture(scope="module")
@@ -170,15 +162,6 @@ def test_files_of_another_origin_stay(name: str, tmp_path: Path) -> None:
         RunFolder(tmp_path, {})
     assert str(caught.value).startswith(f"{tmp_path / 'joint' / name}: ")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "joint" / name]
-
-
-def test_what_a_killed_training_left_goes_with_the_next(tmp_path: Path) -> None:
-    run = RunFolder(tmp_path, {})
-    left = [run.part(name) / temporary_name() for name in ("joint", "mean")]
-    for path in left:
-        path.touch()
-    with run.locked("joint"):
-        assert [path.exists() for path in left] == [False, True]
 
 
 @pytest.mark.parametrize("broken", ["save", "replace"])

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -124,27 +123,6 @@ def test_bits_per_dim_are_those_of_log_prob(
     assert bits["all"] == pytest.approx(float(-log_prob.mean()) / 8192 / math.log(2), rel=1e-5)
 
 
-def test_bits_per_dim_have_unit_noise_on_every_pixel(
-    shape: PyramidConfig, pack_folder: Path
-) -> None:
-    pyramid, pack = ChromaPyramid(shape).eval(), PixelPack(pack_folder)
-    noisy: list[torch.Tensor] = []
-
-    def watch(ab: torch.Tensor, _: Any) -> list[torch.Tensor]:
-        noisy.append(ab)
-        return [torch.zeros(len(ab))] * 5
-
-    pyramid.level_log_probs = watch  # type: ignore[method-assign]
-    bits_per_dim(pyramid, pack, "train", 8)
-    rows = pack.rows("train", variant="whole", larger_than=128)
-    clean = pack.batch(rows)[0]
-    assert len(noisy[0]) == 8
-    noise = [min((ab - other for other in clean), key=lambda d: float(d.norm())) for ab in noisy[0]]
-    values = torch.stack(noise)
-    assert abs(values.mean()) < 4 / math.sqrt(values.numel())
-    assert abs(values.std() - 1) < 4 / math.sqrt(2 * values.numel())
-
-
 # runs that cannot be exported
 
 
@@ -225,14 +203,6 @@ def test_a_pack_without_dev_photos(
     (own_pack / "photos.csv").write_text(text.replace("dev", "train"))
     message = refused(PackError, weights, run=run, pack_folder=own_pack)
     assert message.startswith(f"{own_pack}: no large photo among dev")
-
-
-def test_a_file_that_cannot_be_written(run: Path, pack_folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("mine")
-    weights = tmp_path / "file" / "tiny.safetensors"
-    with pytest.raises(ColorflowError, match="cannot be written"):
-        export(run, weights, pack_folder=pack_folder, say=str, **SHIPPED)
-    assert np.array_equal([path.name for path in tmp_path.iterdir()], ["file"])
 
 
 def test_a_file_of_others_stays_and_is_named_at_once(pack_folder: Path, tmp_path: Path) -> None:

@@ -14,9 +14,7 @@ from colorflow.model.condition import Condition
 from colorflow.model.config import HINT_PLANES, PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.pixels import PixelPack
-from colorflow.training.run_folder import CURVE
 from colorflow.training.targets import LevelObjective, random_hints, true_points
-from tests.training.runs import Train
 
 pytestmark = pytest.mark.slow
 
@@ -143,33 +141,3 @@ def test_training_has_random_hints_and_evaluation_none_or_points(
     for numbers in module.numbers[1:3]:
         assert torch.equal(numbers, module.numbers[0])
     assert condition.planes is None
-
-
-def test_a_model_without_planes_has_no_hints(shape: PyramidConfig, pack_folder: Path) -> None:
-    pyramid, pack, module = ChromaPyramid(shape), PixelPack(pack_folder), Watch()
-    batch = pack.batch(pack.rows("dev"))
-    noise = generator(1)
-    LevelObjective(pyramid, 0, points=4).loss(module.train(), *batch, noise)
-    assert module.planes == [None]
-    plain = generator(1)
-    torch.randn(module.numbers[0].shape, generator=plain)
-    assert torch.equal(noise.get_state(), plain.get_state()), "nothing more is sampled"
-
-
-@pytest.fixture(scope="module")
-def hinted_run(go: Train, start: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of 2 steps of a fine level, evaluated at 1 and 2. Read it only."""
-    folder = tmp_path_factory.mktemp("run")
-    options = {"peak_rate": 0.5, "evaluate_every": 1.0, "start": start, "hints": True}
-    go(folder, steps=2, levels=(32,), **options)
-    assert go(folder, steps=2, levels=(32,), **options) == ["level 32: goes on at step 2"]
-    return folder
-
-
-def test_a_run_with_hints_has_a_column_more_and_chooses_by_both(hinted_run: Path) -> None:
-    rows = np.genfromtxt(hinted_run / "level32" / "curve.csv", delimiter=",", names=True)
-    assert rows.dtype.names == (*CURVE, "dev_hints_nats")
-    assert np.isfinite(rows["dev_hints_nats"]).all()
-    assert rows["dev_hints_nats"][-1] != rows["dev_nats"][-1]
-    mean = (rows["dev_nats"] + rows["dev_hints_nats"]) / 2
-    np.testing.assert_allclose(rows["best_dev"], np.minimum.accumulate(mean), atol=2e-4)

@@ -67,36 +67,11 @@ def test_the_loss_is_the_weighted_sum_of_the_levels_own(
     assert list(SHARE_OF_LOSS.values()) == [1, 1 / 2, 1 / 4]
 
 
-def test_late_blocks_and_levels_learn_and_nothing_else(joint_run: Path, pack_folder: Path) -> None:
-    state = raw_state(joint_run)
-    learned = state["level"]
-    assert {name.split(".")[0] for name in learned} == {"late_blocks", "levels"}
-    joint = {name.split(".")[1] for name in learned if name.startswith("levels.")}
-    assert joint == {"4", "8", "16"}
-    for name, value in learned.items():
-        if name.endswith("weight") and not name.startswith("levels.16.flow"):
-            assert not torch.equal(value, state["ema"][name]), name
-    assert read_config(joint_run).late_blocks
-    assert state["pack"] == PixelPack(pack_folder).digest
-
-
 def test_the_curve_has_the_coarse_levels_and_hints_besides(joint_run: Path) -> None:
     (row,) = curve(joint_run)
     assert list(row)[7:] == ["dev4_nats", "dev8_nats", "dev_hints_nats"]
     mean = sum(float(row[name]) for name in ("dev_nats", *list(row)[7:])) / 4
     assert math.isclose(float(row["best_dev"]), mean, abs_tol=1e-3)
-
-
-def test_weights_with_late_blocks_are_a_start(
-    go: Train, joint_run: Path, late_weights: Path, tmp_path: Path
-) -> None:
-    """Of a run, or of a file; what moves in one step of warm-up is little."""
-    best = raw_state(joint_run)["best"]
-    for name, origin in (("a", joint_run), ("b", late_weights)):
-        go(tmp_path / name, steps=1, levels=GRIDS, start=origin)
-        learned = raw_state(tmp_path / name)["best"]
-        assert learned.keys() == best.keys()
-        assert all(torch.allclose(x, best[key], atol=5e-3) for key, x in learned.items())
 
 
 def test_a_finer_level_learns_on_the_late_blocks_as_they_are(

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from colorflow.cli import main
 from colorflow.color.grid import to_grid
-from colorflow.errors import TrainingError, WeightsError
+from colorflow.errors import TrainingError
 from colorflow.model.condition import Condition
 from colorflow.model.heads import SkinHead
 from colorflow.model.pyramid import ChromaPyramid
@@ -169,16 +169,6 @@ def test_tones_are_those_of_complex_numbers(
 
 
 @pytest.mark.slow
-def test_the_student_learns_and_nothing_else(student_run: Path, start: Path) -> None:
-    learned = raw_state(student_run, STUDENT)["level"]
-    assert learned.keys() == SkinHead().state_dict().keys()
-    assert {path.name for path in student_run.iterdir()} == {"config.json", "student"}
-    assert learned["standardize.16.std"].std() > 0
-    assert learned["out.weight"].abs().max() > 0
-    assert pyramid_of(start).skin_head is None
-
-
-@pytest.mark.slow
 def test_export_puts_the_student_into_the_file(
     exported: Path, student_run: Path, start: Path
 ) -> None:
@@ -298,13 +288,6 @@ def test_a_run_without_weights(skin_folder: Path, start: Path, tmp_path: Path) -
     with pytest.raises(TrainingError, match="colorflow train-skin student PACK -o"):
         export_skin(tmp_path, path, model=start, pack_folder=skin_folder, say=str)
     assert not path.exists()
-
-
-def test_a_file_that_is_no_teacher(start: Path, tmp_path: Path) -> None:
-    with pytest.raises(WeightsError):
-        Teacher(start)
-    with pytest.raises(WeightsError, match="absent"):
-        Teacher(tmp_path / "absent.safetensors")
 
 
 @pytest.mark.slow

@@ -57,24 +57,6 @@ def test_what_is_degraded_differs_in_lightness_alone(skin_folder: Path) -> None:
     assert all((x[0] - x[1]).abs().max() > 0 for x in condition.features.values())
 
 
-def test_half_of_the_students_views_are_degraded(
-    skin_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    degraded = []
-    monkeypatch.setattr(
-        skin_pack, "degrade", lambda rgb, _: degraded.append(1) or rgb[..., 0].astype(np.float32)
-    )
-    pack = SkinPack(skin_folder)
-    rows = pack.rows("train")
-    pack.batch(rows)
-    assert 0.25 < len(degraded) / len(rows) < 0.75
-    degraded.clear()
-    colored = SkinPack(skin_folder, in_color=True)
-    colored.batch(rows)
-    colored.batch(np.arange(N, 2 * N))
-    assert not degraded
-
-
 def test_views_are_parts_of_all_sizes_and_the_same_again(skin_folder: Path) -> None:
     pack, again = SkinPack(skin_folder), SkinPack(skin_folder)
     rows = pack.rows("train")

@@ -90,15 +90,6 @@ def test_training_begins_there(old_run: Path, go: Train, tmp_path: Path) -> None
     assert json.loads((tmp_path / "run" / "config.json").read_text())["start"] == old_run.name
 
 
-def test_dropout_may_be_another_than_that_of_the_start(
-    old_run: Path, go: Train, tmp_path: Path
-) -> None:
-    go(tmp_path, start=old_run, steps=1, levels=FINE, dropout=0.0)
-    own = read_config(old_run)
-    assert all(level.dropout > 0 for level in own.levels)
-    assert own.with_levels(own.chroma_grids, dropout=0.0) == read_config(tmp_path)
-
-
 # what cannot be a start
 
 

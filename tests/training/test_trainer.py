@@ -129,23 +129,6 @@ def test_the_schedule_reaches_the_optimizer(
     assert trainer.optimizer.param_groups[0]["lr"] == pytest.approx(expected, rel=1e-3)
 
 
-def test_the_gradient_is_clipped(
-    make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trainer = make_trainer(0, clip=5.0)
-    level, loss = trainer.module, trainer.objective.loss
-    monkeypatch.setattr(trainer.objective, "loss", lambda *given: 1e4 * loss(*given))
-    norms = []
-
-    def step(*_: object) -> None:
-        gradients = [p.grad.flatten() for p in level.parameters() if p.grad is not None]
-        norms.append(float(torch.cat(gradients).norm()))
-
-    monkeypatch.setattr(trainer.optimizer, "step", step)
-    trainer.train(LONG, 3)
-    assert norms == pytest.approx([5.0] * 3, rel=1e-3)
-
-
 def test_the_average_is_the_average(make_trainer: MakeTrainer) -> None:
     """By its definition: decay (1 + t) / (10 + t) at step t = 0, 1, ..."""
     trainer = make_trainer(0)
@@ -222,24 +205,6 @@ def test_a_state_resumes_to_the_same_bits(
     second.train(Budget(steps=6), 6)
     assert same(without_clock(second.state_dict()), without_clock(straight.state_dict()))
     assert second.seconds > state["seconds"]
-
-
-@pytest.mark.parametrize("own", [True, False])
-def test_autocast_only_where_the_processor_has_bfloat16(
-    own: bool, make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One that imitates it takes twenty times as long."""
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": own, "avx2": True})
-    trainer = make_trainer(0, autocast=True)
-    seen, loss = [], trainer.objective.loss
-
-    def watch(*given: Any) -> Any:
-        seen.append(torch.is_autocast_enabled("cpu"))
-        return loss(*given)
-
-    monkeypatch.setattr(trainer.objective, "loss", watch)
-    trainer.train(LONG, 1)
-    assert seen == [own]
 
 
 def rows_of(trainer: Trainer, steps: int) -> list[list[int]]:

@@ -77,19 +77,6 @@ def test_safetensors_of_others(tmp_path: Path, header: dict[str, str] | None) ->
 # header and tensors that do not fit
 
 
-@pytest.mark.parametrize("key", ["config", "temperatures", "training"])
-@pytest.mark.parametrize("value", [None, "{", "7", "[1]"])
-def test_damaged_header(path: Path, key: str, value: str | None) -> None:
-    tensors, header = parts(path)
-    if value is None:
-        del header[key]
-    else:
-        header[key] = value
-    save_file(tensors, path, header)
-    message = error_of(path)
-    assert "the header" in message
-
-
 @pytest.mark.parametrize(
     ("field", "value"),
     [
