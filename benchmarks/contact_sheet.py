@@ -11,6 +11,7 @@ in gray, without it, with it, and as it is.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,7 @@ from PIL import Image, ImageDraw, ImageFont
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.grid import resized
 from colorflow.colorizer import Coloring, Colorizer
-from colorflow.evaluation.sheet import row_of, write_contact_sheet
-from colorflow.photo import LETTERS, Photo, photo_from_image
+from colorflow.photo import LETTERS, Photo, photo_from_image, write_image
 
 GAP = 4
 _COLORINGS = 4
@@ -45,7 +45,9 @@ def main() -> None:
     row = _alike_row if options.alike else _row
     photos = (photo_from_image(getattr(skimage.data, x)(), x) for x in options.examples)
     rows = [row(colorizer, photo, options.width) for photo in photos]
-    write_contact_sheet(options.output, rows, GAP)
+    width = max(row.shape[1] for row in rows)
+    sheet = np.concatenate([_padded(row, width - row.shape[1], GAP) for row in rows])
+    write_image(options.output, sheet, photo_from_image(sheet))
 
 
 def _alike_row(colorizer: Colorizer, photo: Photo, across: int) -> np.ndarray:
@@ -65,7 +67,7 @@ def _alike_row(colorizer: Colorizer, photo: Photo, across: int) -> np.ndarray:
         "With it": render(lightness, given),
         "Original": small,
     }
-    return row_of([_captioned(cell, text) for text, cell in cells.items()], GAP)
+    return _row_of([_captioned(cell, text) for text, cell in cells.items()])
 
 
 def _small(photo: Photo, width: int) -> np.ndarray:
@@ -79,7 +81,16 @@ def _row(colorizer: Colorizer, photo: Photo, across: int) -> np.ndarray:
     cells = [_captioned(render(lightness, np.zeros_like(colorings[0].ab)), "Gray")]
     for index, one in enumerate(colorings):
         cells.append(_captioned(render(lightness, one.ab), _caption(one, index)))
-    return row_of([*cells, _captioned(small, "Original")], GAP)
+    return _row_of([*cells, _captioned(small, "Original")])
+
+
+def _row_of(cells: Sequence[np.ndarray]) -> np.ndarray:
+    """Pictures of one height side by side, with a white gap to the right of each."""
+    return np.concatenate([_padded(cell, GAP) for cell in cells], axis=1)
+
+
+def _padded(pixels: np.ndarray, right: int, below: int = 0) -> np.ndarray:
+    return np.pad(pixels, ((0, below), (0, right), (0, 0)), constant_values=255)
 
 
 def _caption(coloring: Coloring, index: int) -> str:

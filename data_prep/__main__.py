@@ -18,10 +18,8 @@ from colorflow.training.pack import DAMAGE
 from colorflow.training.skin import Teacher
 from colorflow.training.skin_pack import LAYOUT as SKIN_LAYOUT
 from colorflow.training.trainer import keep_freed_memory
-from data_prep.patches import PATCHES
-from data_prep.pixels import PIXELS
+from data_prep.kinds import PATCHES, PIXELS, skin_kind
 from data_prep.select import select
-from data_prep.skin import skin_kind
 
 LAYOUTS = (PIXELS.layout, PATCHES.layout, SKIN_LAYOUT)
 

@@ -1,7 +1,7 @@
 """Makes an environment with the oldest dependencies: `python -m tests.oldest_versions FOLDER`.
 
-It gets the oldest release series of each dependency that pyproject.toml admits. torch and
-torchvision, which take gigabytes, and the tools of the tests are those of the running environment.
+It gets the oldest release series of each dependency that pyproject.toml admits. torch,
+which takes gigabytes, and the tools of the tests are those of the running environment.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from tests.borrowing import borrow_packages
 
 ROOT = Path(__file__).resolve().parent.parent
-BORROWED = {"torch", "torchvision"}
+BORROWED = {"torch"}
 EXTRAS = ("train", "eval")
 """What the package itself uses, without Ray, whose tests are too slow to be done twice."""
 

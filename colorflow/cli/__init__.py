@@ -1,7 +1,6 @@
 """The command line, on click: ``colorflow colorize | enlarge | repair | app | train | export |
-evaluate | blind | zoo | train-enlarge | export-enlarge | train-repair | export-repair |
-train-skin | export-skin |
-train-likeness | export-likeness``.
+evaluate | blind | train-enlarge | export-enlarge | train-repair | export-repair | train-skin |
+export-skin | train-likeness | export-likeness``.
 
 Only the module of the command in use is imported, and it imports what it needs when it runs, so
 that ``--help`` answers at once.
@@ -31,7 +30,6 @@ COMMANDS = {
     "export": "training",
     "evaluate": "evaluation",
     "blind": "blind",
-    "zoo": "evaluation",
     "train-enlarge": "training",
     "export-enlarge": "training",
     "train-repair": "training",

@@ -86,7 +86,7 @@ def _make(
 
     from colorflow.colorizer import Colorizer
     from colorflow.quiz.blind_test import make_blind_test
-    from colorflow.quiz.methods import parse_method
+    from colorflow.quiz.pictures import parse_method
 
     if first == second:
         raise EvaluationError(f"{first}: is compared with itself; give two ways")

@@ -1,9 +1,8 @@
-"""`colorflow evaluate`, which measures colorings, and `colorflow zoo`, architectures compared."""
+"""`colorflow evaluate`, which measures colorings."""
 
 from __future__ import annotations
 
 import shlex
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from colorflow.cli.options import (
     WEIGHTS,
     Whole,
     file_option,
-    output_option,
     path_argument,
     seed_option,
 )
@@ -38,11 +36,6 @@ BASELINES = "baselines"
 @seed_option("seed of samples and of the degradation")
 @WEIGHTS
 @file_option("--markdown", "markdown_file", help="the same as a table")
-@file_option(
-    "--sheet",
-    "sheet_file",
-    help="contact sheet (.jpg, .png): gray, truth, six samples, their mean and their spread",
-)
 @click.option(
     "--degrade",
     "degraded",
@@ -75,23 +68,3 @@ def evaluate(folder: Path, weights: Path | None, degraded: bool, **options: Any)
         **options,
     )
     return int(any(item.why != "not colored" for item in evaluation.left_out))
-
-
-@click.group(short_help="train and compare published architectures", no_args_is_help=False)
-def zoo() -> None:
-    """Train published architectures on densities in the plane and compare them."""
-
-
-@zoo.command(short_help="train every architecture on densities in the plane")
-@output_option("FIGURE", "NAME.jpg")
-@click.option("--steps", type=Whole(1), default=1500, help="training steps of each architecture")
-@seed_option("seed of weights and points")
-def toys(output: Path, steps: int, seed: int) -> None:
-    """Train every architecture on two moons, eight Gaussians and a pinwheel. Write a figure of
-    densities and samples, and the numbers beside it as JSON."""
-    import torch
-
-    from colorflow.evaluation.toys import write_toys
-
-    torch.set_num_threads(1)
-    write_toys(output, steps=steps, seed=seed, say=partial(print, flush=True))

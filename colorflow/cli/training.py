@@ -141,20 +141,21 @@ def train(pack: Path, **options: Any) -> None:
     "pack_folder",
     required=True,
     metavar="PACK",
-    help="pack to measure bits/dim and temperatures on",
+    help="pack to measure bits/dim on",
 )
 @click.option(
     "--temperatures",
     type=numbers(float),
     metavar="0.9,0.5,...",
-    help="std of each level's latents, coarse to fine (default: tuned on the dev photos)",
+    default="0.85,0.8,0.7,0.5,0.2",
+    help="std of each level's latents, coarse to fine (default: those of the shipped weights)",
 )
 @click.option(
     "--gain",
     type=POSITIVE,
-    default=1.0,
+    default=1.18,
     help="factor of the chroma of samples on the coarsest grid; more than 1 restores the vividness "
-    "that temperatures below 1 take away",
+    "that temperatures below 1 take away (default: that of the shipped weights)",
 )
 @file_option(
     "--other-levels",

@@ -111,12 +111,6 @@ class MeanDoubling(nn.Module):
         """Mean squared error of the modeled numbers, squared L* units, (B,)."""
         return (self.predict(low)[0] - self.unknowns(high, low)).square().flatten(1).mean(1)
 
-    def sample(
-        self, low: Tensor, temperature: float, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """The one result, (B, 1, 2H, 2W), whatever the temperature; it may leave [0, 100]."""
-        return self.photo(self.predict(low)[0], low)
-
     def predict(self, low: Tensor) -> tuple[Tensor, Tensor]:
         """The mean (B, 4C, H/2, W/2) and the features behind it (B, width, H/2, W/2)."""
         features = self.context(low)

@@ -13,7 +13,7 @@ scans and the web make small pictures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -45,9 +45,6 @@ LARGEST_NOISE = 6.0
 """Std of the noise in L* units."""
 JPEG_QUALITY = (30, 95)
 
-Damage = Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32]]
-"""From lightness (H, W), L* in [0, 100], to what is left of it."""
-
 
 class PatchPack:
     """Reads a finished or partly filled pack of patches, as the trainer wants it.
@@ -57,7 +54,7 @@ class PatchPack:
     Args:
         folder: the pack's folder.
         reduced: how many times each patch is halved first; 1 gives a doubling coarser patches.
-        damage: done to the low resolution.
+        damaged: whether the low resolution is, see `damage`.
 
     Attributes:
         digest: digest of the filled photos and their split.
@@ -66,8 +63,8 @@ class PatchPack:
         PackError: if the folder is not such a pack, is damaged, or has no filled photo.
     """
 
-    def __init__(self, folder: Path, *, reduced: int = 0, damage: Damage | None = None) -> None:
-        self.folder, self._reduced, self._damage = folder, reduced, damage
+    def __init__(self, folder: Path, *, reduced: int = 0, damaged: bool = False) -> None:
+        self.folder, self._reduced, self._damaged = folder, reduced, damaged
         photos, arrays = LAYOUT.open(folder)
         self._patches = arrays["patches"]
         self._dev = np.repeat(photos.dev, PATCHES_PER_PHOTO)
@@ -108,9 +105,9 @@ class PatchPack:
         high = torch.from_numpy(np.stack([self._patch(int(row)) for row in rows]))[:, None]
         high = F.avg_pool2d(high, 2**self._reduced)
         low = F.avg_pool2d(high, 2)
-        if self._damage is not None:
+        if self._damaged:
             damaged = [
-                self._damage(one, np.random.default_rng(int(row)))
+                damage(one, np.random.default_rng(int(row)))
                 for one, row in zip(low[:, 0].numpy(), rows, strict=True)
             ]
             low = torch.from_numpy(np.stack(damaged))[:, None]

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
-from torch.nn import functional as F
 
 from colorflow.device import best_device
 from colorflow.enlarge.model import DEQUANTIZATION_STD, DetailModel, MeanDoubling, StepConfig
-from colorflow.enlarge.patches import Damage, PatchPack, damage
+from colorflow.enlarge.patches import PatchPack
 from colorflow.enlarge.weights import (
     FIRST,
     FORMAT,
@@ -28,7 +27,7 @@ from colorflow.enlarge.weights import (
     save_enlarge_weights,
 )
 from colorflow.model.weights import check_weights_destination
-from colorflow.training.objective import ModuleT, Objective
+from colorflow.training.objective import Objective
 from colorflow.training.run_folder import RunFolder, has_state, load_best
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory, processor_seconds
@@ -38,32 +37,7 @@ MEAN = "{}-mean"
 """Name of the network that predicts the mean for a doubling, and its folder in a run."""
 
 
-class PatchObjective(Objective[ModuleT, Tensor]):
-    """What learns from patches; the module has `sample(low, temperature, generator)`.
-
-    Args:
-        name: of what is trained, in messages and as the folder's name.
-    """
-
-    stream = 200
-    temperatures: tuple[float, ...]
-    """Of the samples in a preview."""
-
-    def __init__(self, name: str) -> None:
-        self.name = self.folder = name
-
-    def preview(self, module: ModuleT, high: Tensor, low: Tensor, noise: Generator) -> Tensor:
-        """Low resolution, truth, and samples."""
-        from kornia.color import lab_to_rgb
-
-        sample: Callable[..., Tensor] = module.sample  # type: ignore[assignment]
-        samples = [sample(low, temperature, noise) for temperature in self.temperatures]
-        shown = torch.stack([F.interpolate(low, scale_factor=2), high, *samples], 1).clamp(0, 100)
-        rgb: Tensor = lab_to_rgb(F.pad(shown.flatten(0, 1), (0, 0, 0, 0, 0, 2)))  # ab is zero
-        return rgb.unflatten(0, shown.shape[:2])
-
-
-class DetailObjective(PatchObjective[DetailModel]):
+class DetailObjective(Objective[DetailModel, Tensor]):
     """Maximum likelihood of patches with noise.
 
     Args:
@@ -72,10 +46,10 @@ class DetailObjective(PatchObjective[DetailModel]):
     """
 
     unit = "bits/dim"
-    temperatures = (0.0, 0.8, 1.0)
+    stream = 200
 
     def __init__(self, name: str, numbers: int) -> None:
-        super().__init__(name)
+        self.name = self.folder = name
         self.numbers = numbers
 
     def fit(self, module: DetailModel, high: Tensor, low: Tensor, noise: Generator) -> None:
@@ -88,11 +62,14 @@ class DetailObjective(PatchObjective[DetailModel]):
         return -log_prob / (self.numbers * low[0].numel() * math.log(2))
 
 
-class MeanObjective(PatchObjective[MeanDoubling]):
-    """Squared error of a mean."""
+class MeanObjective(Objective[MeanDoubling, Tensor]):
+    """Squared error of a mean; `name` as of `DetailObjective`."""
 
     unit = "squared L* units"
-    temperatures = (0.0,)
+    stream = 200
+
+    def __init__(self, name: str) -> None:
+        self.name = self.folder = name
 
     def fit(self, module: MeanDoubling, high: Tensor, low: Tensor, noise: Generator) -> None:
         """Takes the linear prediction."""
@@ -108,43 +85,9 @@ def noisy(high: Tensor, generator: Generator) -> Tensor:
     return high + DEQUANTIZATION_STD * torch.randn(high.shape, generator=generator).to(high)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Trainee:
-    """Something that learns from patches.
-
-    Attributes:
-        build: makes the untrained module.
-        objective: makes its objective.
-        reduced: how many times the patches are halved first.
-        damage: done to the low resolution.
-    """
-
-    build: Callable[[], MeanDoubling | DetailModel]
-    objective: PatchObjective[Any]
-    reduced: int = 0
-    damage: Damage | None = None
-
-
-def doubling_of(name: str, config: StepConfig, *, reduced: int = 0) -> dict[str, Trainee]:
-    """A doubling and its mean, by name."""
-    flow = Trainee(
-        build=lambda: DetailModel(config),
-        objective=DetailObjective(name, config.channels),
-        reduced=reduced,
-        damage=damage if config.restores else None,
-    )
-    mean = MEAN.format(name)
-    network = replace(flow, build=lambda: MeanDoubling(config), objective=MeanObjective(mean))
-    return {mean: network, name: flow}
-
-
-DOUBLINGS = {
-    **doubling_of(LAST, StepConfig()),
-    **doubling_of(FIRST, StepConfig(), reduced=1),
-    **doubling_of(RESTORE, StepConfig(restores=True)),
-}
-"""The doublings of a weights file and their means: what they learn from is all that they differ in,
-but for the means of cells that one which restores also models."""
+DOUBLINGS = {LAST: StepConfig(), FIRST: StepConfig(), RESTORE: StepConfig(restores=True)}
+"""The doublings of a weights file. They learn from patches as they are, halved once more, and with
+damage at the low resolution."""
 
 
 def train_doubling(
@@ -164,7 +107,7 @@ def train_doubling(
     Args:
         name: `LAST`, `FIRST` or `RESTORE`.
         pack_folder: made by `python -m data_prep PHOTOS -o PACK --patches`.
-        run_folder: gets a folder for each of both with checkpoint, curve and samples.
+        run_folder: gets a folder for each of both with checkpoint and curve.
         start: weights file to start from: its doubling of that name, or `LAST` if it has none; a
             doubling's flow for a flow, its mean for all else; the context network alone where the
             shapes differ. None for new weights.
@@ -179,20 +122,24 @@ def train_doubling(
     """
     keep_freed_memory()
     trained = load_enlarge_weights(start).models if start else None
-    mean = MEAN.format(name)
-    for part in (mean, name):
-        trainee = DOUBLINGS[part]
-        pack = PatchPack(pack_folder, reduced=trainee.reduced, damage=trainee.damage)
+    mean, shape = MEAN.format(name), DOUBLINGS[name]
+    pack = PatchPack(pack_folder, reduced=int(name == FIRST), damaged=shape.restores)
+    build: Callable[[StepConfig], MeanDoubling | DetailModel]
+    objective: Objective[Any, Tensor]
+    for part, build, objective in (
+        (mean, MeanDoubling, MeanObjective(mean)),
+        (name, DetailModel, DetailObjective(name, shape.channels)),
+    ):
         run = RunFolder(run_folder, {"enlarge": asdict(StepConfig()), "train": asdict(config)})
         torch.manual_seed(config.seed)
-        module, device = trainee.build(), torch.device(best_device())
+        module, device = build(shape), torch.device(best_device())
         if isinstance(module, DetailModel):
             load_best(run_folder, mean, module.mean, _command(name, run_folder))
         is_whole = False
         if trained and not has_state(run_folder, part):
             is_whole = _start(module, trained.get(name, trained[LAST]))
         trainer = Trainer(
-            module.to(device), trainee.objective, pack, config, device,
+            module.to(device), objective, pack, config, device,
             clock=processor_seconds, fit=not is_whole,
         )  # fmt: skip
         train_to_budget(trainer, run, budget.share(0.5), say)
@@ -230,8 +177,7 @@ def export_doublings(
     if not models or not names:
         names = list(dict.fromkeys([LAST, *names]))  # whose absence is an error
     for name in names:
-        model = DOUBLINGS[name].build()
-        assert isinstance(model, DetailModel)
+        model = DetailModel(DOUBLINGS[name])
         training[name] = load_best(run_folder, name, model, _command(name, run_folder))
         models[name] = model
     if FIRST not in models:

@@ -1,4 +1,4 @@
-"""Colorings and architectures, measured and compared.
+"""Colorings, measured and compared.
 
 subject.py    one photo of the folder, prepared for coloring and comparison
 columns.py    the ways of coloring that are compared
@@ -9,7 +9,5 @@ measure.py    all measurements of one photo
 bootstrap.py  values over photos with standard errors
 evaluate.py   all photos of a folder -> the table
 report.py     tables, JSON, and how they were made
-sheet.py      the contact sheet
 run.py        `colorflow evaluate`
-toys.py       `colorflow zoo toys`: published architectures on densities in the plane
 """

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from torch import Tensor
 
 from colorflow.errors import EvaluationError, PhotoError
 from colorflow.evaluation.bootstrap import (
@@ -27,7 +26,7 @@ from colorflow.evaluation.columns import Column, constant
 from colorflow.evaluation.judge import Judge
 from colorflow.evaluation.measure import NotFiniteError, PhotoMeasures, measure
 from colorflow.evaluation.metrics import kernel_terms, share_differences
-from colorflow.evaluation.subject import NotColoredError, Subject, SubjectReader
+from colorflow.evaluation.subject import NotColoredError, SubjectReader
 from colorflow.photo import find_photos
 
 Statistics = dict[str, dict[str, Statistic]]
@@ -90,7 +89,6 @@ def evaluate(
     degraded: bool = False,
     progress: Progress = iter,
     say: Callable[[str], None] = print,
-    show: Callable[[Subject, Tensor], None] | None = None,
 ) -> Evaluation:
     """Measures columns, gray and the truth on photos.
 
@@ -107,7 +105,6 @@ def evaluate(
             with the photo as it is.
         progress: shows how far the run is.
         say: gets a line for each file that is left out.
-        show: gets each photo with the first column's samples (n, 2, 64, 64).
 
     Raises:
         EvaluationError: if no photo can be measured, or the judge is not installed.
@@ -121,12 +118,10 @@ def evaluate(
     for path in progress(files):
         try:
             subject = reader.read(path)
-            measures, samples = measure(
+            measures = measure(
                 subject, columns, judge, n=n, seed=seed, blow_up_chroma=blow_up_chroma
             )
             records.append((subject.digest, measures))
-            if show is not None:
-                show(subject, samples)
             continue
         except PhotoError as error:
             left_out.append(LeftOut(str(path), "unreadable", error.reason))

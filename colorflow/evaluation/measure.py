@@ -82,7 +82,7 @@ def measure(
     n: int,
     seed: int,
     blow_up_chroma: float,
-) -> tuple[PhotoMeasures, Tensor]:
+) -> PhotoMeasures:
     """Measures the columns on one photo, and the truth as a further column.
 
     Args:
@@ -92,9 +92,6 @@ def measure(
         n: samples for the best of n and the like, at least 2.
         seed: of all random choices, together with the photo.
         blow_up_chroma: mean chroma above which a sample is a blow-up, CIELAB units.
-
-    Returns:
-        The numbers, and the first column's samples, (n, 2, 64, 64).
 
     Raises:
         NotFiniteError: if a column gives a value that is not finite.
@@ -132,7 +129,7 @@ def measure(
         found[name].thing_steps = metrics.thing_steps(ab[0], subject.ab[0])
         found[name].skin_sums = metrics.skin_sums(ab[0], subject.ab[0], skin)
     features = _judge(judge, subject, torch.stack([ab[0] for ab in samples.values()]), found)
-    return PhotoMeasures(columns=found, features=features), samples[columns[0].name]
+    return PhotoMeasures(columns=found, features=features)
 
 
 def error_of_mean(ab: Tensor, subject: Subject) -> float:

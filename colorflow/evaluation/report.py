@@ -43,8 +43,16 @@ def check_destination(path: Path | None, kind: FileKind) -> None:
 
 
 def write_text(path: Path, text: str, kind: FileKind | None) -> None:
-    """Writes a text file, as `write_bytes` does."""
-    write_bytes(path, text.encode(), kind)
+    """Writes a text file in one step and makes its folder; `kind` as in `write_whole`.
+
+    Raises:
+        EvaluationError: if it cannot or must not be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text.encode(), kind)
+    except OSError as error:
+        raise EvaluationError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def json_text(values: Any) -> str:
@@ -52,36 +60,16 @@ def json_text(values: Any) -> str:
     return json.dumps(values, indent=1, allow_nan=False) + "\n"
 
 
-def write_bytes(path: Path, data: bytes, kind: FileKind | None) -> None:
-    """Writes a file in one step and makes its folder; `kind` as in `write_whole`.
-
-    Raises:
-        EvaluationError: if it cannot or must not be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, data, kind)
-    except OSError as error:
-        raise EvaluationError(f"{path}: cannot be written ({error.strerror})") from error
-
-
 # how numbers were made
 
 
-def about_run(command: str) -> dict[str, Any]:
-    """Says how numbers were made: command, date and hardware."""
+def about_measurement(digest: str, command: str) -> dict[str, Any]:
+    """Says how numbers were made; call it when the measurement has ended."""
     return {
+        "weights": digest,
         "command": command,
         "date": datetime.date.today().isoformat(),
         "hardware": hardware(),
-    }
-
-
-def about_measurement(digest: str, command: str) -> dict[str, Any]:
-    """Adds weights, threads and memory to `about_run`; call it when the measurement has ended."""
-    return {
-        "weights": digest,
-        **about_run(command),
         "threads": torch.get_num_threads(),
         "peak_megabytes": _peak_megabytes(),
     }

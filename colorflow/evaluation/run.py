@@ -1,4 +1,4 @@
-"""`colorflow evaluate`: measures a weights file on a folder; writes JSON, a table and a sheet."""
+"""`colorflow evaluate`: measures a weights file on a folder; writes JSON and a table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from colorflow.device import one_thread
-from colorflow.errors import EvaluationError, printable
+from colorflow.errors import printable
 from colorflow.evaluation.bootstrap import RESAMPLES, Table
 from colorflow.evaluation.columns import (
     MANY,
@@ -30,7 +30,6 @@ from colorflow.evaluation.report import (
     table_lines,
     write_text,
 )
-from colorflow.evaluation.sheet import SHEET, Sheet
 from colorflow.files import json_kind, text_kind
 from colorflow.model.weights import load_weights
 from colorflow.training.trainer import keep_freed_memory
@@ -41,8 +40,6 @@ TABLE_OPENING = "<!-- Written by `colorflow evaluate`, which replaces this file 
 MARKDOWN = text_kind("table of an evaluation", TABLE_OPENING)
 """Kind of the Markdown file."""
 
-_SHEET_SUFFIXES = (".jpg", ".jpeg", ".png")
-
 
 @one_thread()
 def run_evaluation(
@@ -50,7 +47,6 @@ def run_evaluation(
     *,
     json_file: Path,
     markdown_file: Path | None,
-    sheet_file: Path | None,
     weights: Path,
     baselines: Path,
     limit: int | None,
@@ -65,7 +61,6 @@ def run_evaluation(
         folder: color photos.
         json_file: for the numbers.
         markdown_file: for the table, or None.
-        sheet_file: for the contact sheet, or None.
         weights: a weights file.
         baselines: folder of the baselines' weights files.
         limit: largest number of photos, or None for all.
@@ -80,14 +75,11 @@ def run_evaluation(
         WeightsError: if the weights cannot be read.
     """
     keep_freed_memory()
-    if sheet_file and sheet_file.suffix.lower() not in _SHEET_SUFFIXES:
-        raise EvaluationError(f"{sheet_file}: choose one of {', '.join(_SHEET_SUFFIXES)}")
-    for path, kind in ((json_file, EVALUATION), (markdown_file, MARKDOWN), (sheet_file, SHEET)):
+    for path, kind in ((json_file, EVALUATION), (markdown_file, MARKDOWN)):
         check_destination(path, kind)  # before the long work
     loaded = load_weights(weights)
     files = photos_of(folder, limit)
     others = baseline_columns(baselines, say_above)
-    sheet = Sheet(len(files)) if sheet_file else None
     evaluation = evaluate(
         files,
         [*columns_of(loaded), *others],
@@ -97,15 +89,12 @@ def run_evaluation(
         degraded=degraded,
         progress=partial(tqdm, unit="photo", desc="evaluate"),
         say=say_above,
-        show=sheet.add if sheet else None,
     )
     about = about_measurement(loaded.digest, command)
     text = report_text(evaluation, about)
     write_text(json_file, as_json(evaluation, about), EVALUATION)
     if markdown_file:
         write_text(markdown_file, TABLE_OPENING + text, MARKDOWN)
-    if sheet and sheet_file:
-        sheet.write(sheet_file)
     reasons = count_reasons(evaluation.left_out)
     print(text)
     print(f"{evaluation.photos} photos measured" + (f"; left out: {reasons}" if reasons else ""))

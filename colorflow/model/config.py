@@ -13,6 +13,8 @@ from colorflow.model.condition import FEATURE_CHANNELS, LATE_BLOCKS_INPUT, LATE_
 FINEST_GRID = 64
 """Side of the chroma grid. A level on 128x128 could remove 0.34 of an error of six to nine
 (docs/experiments.md, "A finer grid")."""
+HEADS = ("mean_head", "skin_head", "likeness_head")
+"""Names of a model's heads, and of their fields in `PyramidConfig`."""
 HINT_PLANES = 3
 """Extra planes of a model that takes color hints: mask, a, b."""
 SRGB_REACH = 108.0
@@ -159,6 +161,11 @@ class PyramidConfig:
             for grid, level in zip(self.chroma_grids, self.levels, strict=True)
         )
         return replace(self, levels=tuple(levels))
+
+    def with_heads(self, heads: Collection[str]) -> PyramidConfig:
+        """A copy that has these heads, named as their fields, and no others."""
+        mean, skin, likeness = (name in heads for name in HEADS)
+        return replace(self, mean_head=mean, skin_head=skin, likeness_head=likeness)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -1,11 +1,11 @@
 """Can people tell our colors from a photo's own? A blind test for judges, and a quiz for visitors.
 
-    pictures.py       pictures in true and in sampled colors, for both; two of them side by side
+    pictures.py       pictures in true and in sampled colors, for both; two of them side by side;
+                      coloring methods that are compared, the truth among them
     statistics.py     fooling rates and their intervals
 
 A blind test, which is a folder of files:
 
-    methods.py        coloring methods that are compared, the truth among them
     sheets.py         the key; instructions for judges, and their answers
     blind_test.py     photos and two methods -> the folder, and the key beside it
     score.py          answers and the key -> which method was chosen, and what is broken

@@ -26,11 +26,11 @@ from colorflow.evaluation.subject import digest_of, seed_for
 from colorflow.files import whole_folder
 from colorflow.limits import LARGEST_SEED
 from colorflow.photo import read_photo
-from colorflow.quiz.methods import Method
 from colorflow.quiz.pictures import (
     HEIGHT,
     SIDES,
     WIDTH,
+    Method,
     Side,
     balanced_sides,
     write_pair,

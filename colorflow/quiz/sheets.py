@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from colorflow.errors import EvaluationError
-from colorflow.quiz.methods import TRUTH
-from colorflow.quiz.pictures import SIDES, Side
+from colorflow.quiz.pictures import SIDES, TRUTH, Side
 
 FORMAT = "colorflow-blind-2"
 

@@ -1,8 +1,7 @@
-"""`colorflow export`: the best weights of a run's levels, measured, with a tuned schedule."""
+"""`colorflow export`: the best weights of a run's levels, measured as they are stored."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 from colorflow.errors import PackError, TrainingError
 from colorflow.model.config import PyramidConfig
@@ -19,10 +17,7 @@ from colorflow.model.weights import FORMAT, check_weights_destination, save_weig
 from colorflow.training.pixels import PixelPack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE, with_noise
 from colorflow.training.trained import Trained, read_start
-from colorflow.training.tuning import blow_ups, calibrate, training_colors, tune_temperatures
-
-LARGEST_LOSS_OF_HALF = 0.002
-"""Weights are stored in float16 if that costs less than this in bits/dim on dev."""
+from colorflow.training.tuning import calibrate, training_colors
 
 
 def export(
@@ -30,8 +25,8 @@ def export(
     weights: Path,
     *,
     pack_folder: Path,
-    temperatures: Sequence[float] | None = None,
-    gain: float = 1.0,
+    temperatures: Sequence[float],
+    gain: float,
     fallback: Path | None = None,
     photos: int = 500,
     say: Callable[[str], None] = print,
@@ -42,8 +37,8 @@ def export(
         run_folder: of `colorflow train`; every level must have been evaluated at least once, or be
             in `fallback`.
         weights: NAME.safetensors.
-        pack_folder: the pack, for bits/dim and for the temperatures.
-        temperatures: one a level, or None to tune them on dev.
+        pack_folder: the pack to measure on.
+        temperatures: std of the latents, one a level, coarse to fine.
         gain: factor of the chroma of samples on the coarsest grid.
         fallback: weights file with the same grids, planes and hint settings, for the levels and the
             late blocks that the run has not trained.
@@ -60,72 +55,38 @@ def export(
     if not run_folder.is_dir():
         raise TrainingError(f"{run_folder}: no training run here")
     run, other = Trained(run_folder), Trained(fallback) if fallback else None
-    head, skin_head, likeness_head = run.mean_head(), None, None
+    heads = run.heads()
     if other is not None and run.late_blocks() is None:
-        # Its heads do not fit late blocks that the run has trained.
-        head, skin_head = head or other.mean_head(), other.skin_head()
-        likeness_head = other.likeness_head()
-    shape = _shape(run, other)
-    shape = replace(
-        shape,
-        mean_head=head is not None,
-        skin_head=skin_head is not None,
-        likeness_head=likeness_head is not None,
-    )
-    pyramid = ChromaPyramid(shape)
+        heads = other.heads() | heads  # they do not fit late blocks that the run has trained
+    pyramid = ChromaPyramid(_shape(run, other).with_heads(heads))
     names = pyramid.config.chroma_grids
-    if temperatures is not None and len(temperatures) != len(names):
+    if len(temperatures) != len(names):
         raise TrainingError(
             f"--temperatures: expected {len(names)} numbers, one a level, got {len(temperatures)}"
         )
     _load_late_blocks(run, pyramid, other)
-    if pyramid.mean_head is not None and head is not None:
-        pyramid.mean_head.load_state_dict(head)
-    if pyramid.skin_head is not None and skin_head is not None:
-        pyramid.skin_head.load_state_dict(skin_head)
-    if pyramid.likeness_head is not None and likeness_head is not None:
-        pyramid.likeness_head.load_state_dict(likeness_head)
+    for name, weights_of_head in heads.items():
+        getattr(pyramid, name).load_state_dict(weights_of_head)
     training: dict[str, Any] = {"levels": _load_levels(run, pyramid, other)}
     if start := read_start(run_folder):
         training["start"] = start
-    pyramid.eval().requires_grad_(False)
-    shipped, dtype, dev_bits = _stored(pyramid, pack, photos, say)
+    shipped = pyramid.eval().requires_grad_(False).half().float()
     training["bits_per_dim"] = {
-        "dev": dev_bits,
+        "dev": bits_per_dim(shipped, pack, "dev", photos),
         "train": bits_per_dim(shipped, pack, "train", photos),
         "dev_degraded": bits_per_dim(shipped, pack, "dev", photos, "whole_degraded"),
     }
     for split, bits in training["bits_per_dim"].items():
         text = ", ".join(f"{name} {value:.3f}" for name, value in bits.items())
         say(f"bits/dim, {split}: {text}")
-    training["coarsest_nats"] = coarsest_nats(shipped, pack, photos=2 * photos)
-    say(f"coarsest level: {training['coarsest_nats']:.2f} nats a photo on dev")
-    chosen = tuple(temperatures or tune_temperatures(shipped, pack, gain, say=say))
-    training["blow_ups"] = {
-        "schedule": blow_ups(shipped, pack, chosen, gain),
-        "std1": blow_ups(shipped, pack, [1.0] * len(names)),
-    }
-    say(f"share of blow-ups: {training['blow_ups']}")
     training["colors"] = asdict(training_colors(pack))
     say(f"colors of the training photos: {training['colors']}")
     factors = calibrate(shipped, pack, say=say)
-    save_weights(weights, shipped, chosen, training, dtype, factors, gain)
+    save_weights(
+        weights, shipped, tuple(temperatures), training, interval_factors=factors, gain=gain
+    )
     size = weights.stat().st_size / 1e6
-    say(f"{weights}: {size:.1f} MB, temperatures {chosen}, gain {gain:g}")
-
-
-def _stored(
-    pyramid: ChromaPyramid, pack: PixelPack, photos: int, say: Callable[[str], None]
-) -> tuple[ChromaPyramid, torch.dtype, dict[str, float]]:
-    """The model as the file stores it, its dtype, and its bits/dim on dev."""
-    half = copy.deepcopy(pyramid).half().float()
-    full_bits = bits_per_dim(pyramid, pack, "dev", photos)
-    half_bits = bits_per_dim(half, pack, "dev", photos)
-    loss = half_bits["all"] - full_bits["all"]
-    say(f"float16 costs {loss:+.5f} bits/dim on dev")
-    if loss < LARGEST_LOSS_OF_HALF:
-        return half, torch.float16, half_bits
-    return pyramid, torch.float32, full_bits
+    say(f"{weights}: {size:.1f} MB, temperatures {tuple(temperatures)}, gain {gain:g}")
 
 
 @torch.no_grad()
@@ -163,26 +124,6 @@ def bits_per_dim(
     return pyramid.bits_by_level(list(totals / len(rows)))
 
 
-@torch.no_grad()
-def coarsest_nats(pyramid: ChromaPyramid, pack: PixelPack, photos: int) -> float:
-    """Negative log-likelihood of the coarsest chroma means on dev, nats a photo.
-
-    The density is that of the means of ab on the 4x4 grid, in CIELAB units, with Gaussian noise of
-    std 1 on each: 32 dimensions, comparable between models that parametrize ab differently.
-    """
-    rows = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)[:photos]
-    noise = torch.Generator().manual_seed(1)
-    level = pyramid.levels[0]
-    total = 0.0
-    for part in np.array_split(rows, -(-len(rows) // 250)):
-        ab, condition = pack.batch(part)
-        means = F.avg_pool2d(ab, ab.shape[-1] // pyramid.config.levels[0].grid)
-        means = with_noise(means, noise)
-        u, ladj = pyramid.bounded(means)
-        total -= float((level(u, pyramid.refine(condition), None) + ladj).sum())
-    return total / len(rows)
-
-
 def _shape(run: Trained, other: Trained | None) -> PyramidConfig:
     """The run's configuration, with the other model's for levels that the run has not begun."""
     shape = run.shape
@@ -193,12 +134,9 @@ def _shape(run: Trained, other: Trained | None) -> PyramidConfig:
     same = replace(
         theirs,
         levels=shape.levels,
-        mean_head=shape.mean_head,
-        skin_head=shape.skin_head,
-        likeness_head=shape.likeness_head,
         late_blocks=theirs.late_blocks or shape.late_blocks,
     )
-    if same != shape or theirs.chroma_grids != shape.chroma_grids:
+    if same.with_heads(()) != shape.with_heads(()) or theirs.chroma_grids != shape.chroma_grids:
         raise TrainingError(
             f"{other.path}: a model of other grids, planes or hint settings, or with other "
             f"late blocks, than {run.path}"

@@ -48,7 +48,6 @@ from colorflow.training.pixels import (
 from colorflow.training.run_folder import RunFolder, load_best
 from colorflow.training.schedule import Budget
 from colorflow.training.skin_pack import LAYOUT
-from colorflow.training.targets import paint
 from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory, processor_seconds
 from colorflow.training.until_budget import train_to_budget
 
@@ -198,25 +197,6 @@ class LikenessObjective(Objective["_Mixture", Pair]):
         density = -away / log_scale.exp() - 2 * log_scale - math.log(2 * math.pi)
         return -torch.logsumexp(shares + density, 2).mean(1)
 
-    def preview(
-        self, module: _Mixture, target: Tensor, condition: Pair, noise: Generator
-    ) -> Tensor:
-        """The truth, the reference, and the colors that it gives, gray where it has none."""
-        pair = condition.refined(self.pyramid)
-        own, other = target.unbind(1)
-        cells, nothing = module.head(pair.own, pair.own_large)
-        log_odds = cells.mT @ module.head(pair.other, pair.other_large)[0]
-        shares = torch.cat([log_odds, nothing[..., None]], 2).softmax(2)[..., :-1]
-        carried = (shares @ other.flatten(2).mT).mT.reshape(own.shape)
-        columns = torch.stack([own, carried], 1)
-        shown = paint(pair.own.lightness, _on_grid(columns))
-        return torch.cat([shown, paint(pair.other.lightness, _on_grid(other[:, None]))], 1)
-
-
-def _on_grid(ab: Tensor) -> Tensor:
-    """(B, N, 2, q, q) -> (B, N, 2, 64, 64)."""
-    return ab.repeat_interleave(2, -1).repeat_interleave(2, -2)
-
 
 class _Mixture(nn.Module):
     """The head, and the scales b and c of the mixture, which training alone needs."""
@@ -240,7 +220,7 @@ def train_likeness(
 
     Args:
         pack_folder: made by `python -m data_prep PHOTOS -o PACK --skin`.
-        run_folder: gets a folder with checkpoint, curve and pictures.
+        run_folder: gets a folder with checkpoint and curve.
         start: weights file with the model whose features describe photos; a likeness head in it is
             trained on.
         config: settings, the same for all of a run.

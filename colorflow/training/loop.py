@@ -31,7 +31,6 @@ from colorflow.training.targets import (
     LevelObjective,
     MeanHeadObjective,
     level_target,
-    preview_of_levels,
     with_hints,
 )
 from colorflow.training.trained import Trained, read_late_blocks
@@ -63,7 +62,7 @@ def train(
 
     Args:
         pack_folder: made by `python -m data_prep`.
-        run_folder: for checkpoints, curves and previews; an existing run goes on.
+        run_folder: for checkpoints and curves; an existing run goes on.
         hints: whether the pyramid also takes color hints.
         dropout: share of units dropped in every level, None for that of the start or of new
             weights.
@@ -105,7 +104,7 @@ def train(
     if mean_head:
         _give_late_blocks(pyramid, run_folder, origin)
         assert pyramid.mean_head is not None
-        given = origin.mean_head() if origin else None
+        given = origin.heads().get("mean_head") if origin else None
         if origin and given:
             with origin.must_fit("the mean head"):
                 pyramid.mean_head.load_state_dict(given)
@@ -263,13 +262,6 @@ class JointObjective(Objective[JointModule, Condition]):
         condition = with_hints(condition, self.pyramid, module, ab, noise, self.points)
         log_probs: Tensor = module(parts, condition)
         return -(log_probs.new_tensor(list(self.shares.values())) @ log_probs)
-
-    def preview(
-        self, module: JointModule, ab: Tensor, condition: Condition, noise: Generator
-    ) -> Tensor:
-        """As of `preview_of_levels`."""
-        condition = condition.refined_by(module.late_blocks)
-        return preview_of_levels(self.pyramid, self._levels(module), ab, condition, noise)
 
     def _levels(self, module: JointModule) -> dict[int, Level]:
         return {grid: cast(Level, module.levels[str(grid)]) for grid in self.shares}

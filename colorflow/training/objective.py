@@ -96,19 +96,3 @@ class Objective(ABC, Generic[ModuleT, ConditionT]):
         Returns:
             (B,), differentiable, in the objective's unit.
         """
-
-    @abstractmethod
-    def preview(
-        self, module: ModuleT, target: Tensor, condition: ConditionT, noise: Generator, /
-    ) -> Tensor:
-        """Makes the pictures of an evaluation, the truth among them.
-
-        Args:
-            module: the averaged weights.
-            target: (B, ...).
-            condition: of the B rows.
-            noise: source of randomness.
-
-        Returns:
-            (B, N, 3, H, W) sRGB in [0, 1].
-        """

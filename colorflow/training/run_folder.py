@@ -1,10 +1,9 @@
-"""The folder of a run: checkpoints, curves and previews of everything trained in it.
+"""The folder of a run: checkpoints and curves of everything trained in it.
 
     config.json            what is trained, such as the shape of the pyramid, and the settings
     level4/state.pt        training state of the level that completes chroma on the 4x4 grid
     level4/curve.csv       step, seconds, train and dev negative log-likelihood, skipped steps, and
                            where the model takes color hints dev with some of them
-    level4/grid.png        gray, truth, and samples
     joint/                 the same for levels that learned together, with the late blocks
     mean/                  the same for the mean head
 
@@ -16,7 +15,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,7 +34,7 @@ STATE = frozenset(
     ("level", "ema", "optimizer", "step", "seconds", "skipped", "best_dev", "best", "pack"),
 )
 """Keys of a training state (`Trainer.state_dict`)."""
-_CHANGED = ("state.pt", "curve.csv", "grid.png")
+_CHANGED = ("state.pt", "curve.csv")
 """Files in the folder of an objective that further training replaces or continues."""
 _DAMAGE = (
     OSError, RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError,
@@ -149,7 +147,8 @@ def read_state(folder: Path, name: str) -> dict[str, Any] | None:
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        problem = _problem_of(state)
+        missing = STATE - state.keys()
+        problem = f"no {', '.join(sorted(missing))}" if missing else ""
     except _DAMAGE as error:
         problem = type(error).__name__
     if problem:
@@ -157,24 +156,6 @@ def read_state(folder: Path, name: str) -> dict[str, Any] | None:
             f"{path}: the checkpoint is damaged ({problem}); delete it to start over"
         )
     return state
-
-
-def _problem_of(state: dict[str, Any]) -> str | None:
-    """Describes what is wrong with a training state, None if it looks valid."""
-    if missing := STATE - state.keys():
-        return f"no {', '.join(sorted(missing))}"
-    for name in ("step", "skipped"):
-        if type(state[name]) is not int or state[name] < 0:
-            return f"{name} is {state[name]!r}"
-    if not (isinstance(state["seconds"], int | float) and 0 <= state["seconds"] < math.inf):
-        return f"seconds is {state['seconds']!r}"
-    if not isinstance(state["best_dev"], int | float) or math.isnan(state["best_dev"]):
-        return f"best_dev is {state['best_dev']!r}"
-    for name in ("level", "ema", "best"):
-        weights = state[name]
-        if not (isinstance(weights, dict) and all(map(torch.is_tensor, weights.values()))):
-            return f"{name} holds no weights"
-    return None
 
 
 def read_best(folder: Path, name: str, what: str, command: str) -> dict[str, Any]:

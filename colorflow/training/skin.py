@@ -44,7 +44,6 @@ from colorflow.training.pixels import frozen_maps
 from colorflow.training.run_folder import RunFolder, load_best
 from colorflow.training.schedule import Budget
 from colorflow.training.skin_pack import MARKS_SIDE, SkinPack
-from colorflow.training.targets import paint
 from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory, processor_seconds
 from colorflow.training.until_budget import train_to_budget
 
@@ -102,17 +101,6 @@ class SkinObjective(Objective[SkinHead, Condition]):
         error = (sure * (chroma - ab).square()).mean((1, 2, 3))
         return loss + error / CHROMA_ERROR**2
 
-    def preview(
-        self, module: SkinHead, target: Tensor, condition: Condition, noise: Generator
-    ) -> Tensor:
-        """The truth, marked skin, found skin, and the chroma of what is found."""
-        log_odds, chroma = self.found(module, condition)
-        red = log_odds.new_tensor([60.0, 40.0])[:, None, None]
-        marked = (target[:, :1] * target[:, 1:2] - 0.3 * (1 - target[:, 1:2])) * red
-        found = log_odds.sigmoid()
-        columns = [target[:, 2:], marked, found * red, found * chroma]
-        return paint(condition.lightness, torch.stack(columns, 1))
-
     def found(self, module: SkinHead, condition: Condition) -> tuple[Tensor, Tensor]:
         """Log odds and chroma of skin, as of `SkinHead`."""
         found: tuple[Tensor, Tensor] = module(self._seen(condition))
@@ -137,7 +125,7 @@ def train_skin(
     Args:
         name: `TEACHER` or `STUDENT`.
         pack_folder: made by `python -m data_prep PHOTOS -o PACK --skin`.
-        run_folder: gets a folder with checkpoint, curve and pictures.
+        run_folder: gets a folder with checkpoint and curve.
         start: weights file with the model whose late blocks the student reads; a skin head in it is
             trained on.
         config: settings, the same for all of a run.

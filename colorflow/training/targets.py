@@ -7,7 +7,6 @@ true colors. They are random patches in training, and single cells in evaluation
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -38,9 +37,6 @@ MOST_HINTS = 16
 """Hints of a photo in training."""
 LARGEST_PATCH = 5
 """Side of the largest patch, in cells of the 64x64 grid."""
-
-PREVIEW_TEMPERATURES = (1.0, 0.8, 0.6, 0.3, 0.0)
-"""Std of the latents of the samples in a preview."""
 
 
 JOINT, MEAN_HEAD = "joint", "mean"
@@ -196,11 +192,6 @@ class LevelObjective(Objective[Level, Condition]):
         log_prob: Tensor = module(x, self.pyramid.refine(condition), coarse)
         return -log_prob
 
-    def preview(self, module: Level, ab: Tensor, condition: Condition, noise: Generator) -> Tensor:
-        """As of `preview_of_levels`."""
-        condition = self.pyramid.refine(condition)
-        return preview_of_levels(self.pyramid, {self.grid: module}, ab, condition, noise)
-
 
 class MeanHeadObjective(Objective[MeanHead, Condition]):
     """The squared error of the mean, on the maps of late blocks, which stay as they are.
@@ -226,64 +217,3 @@ class MeanHeadObjective(Objective[MeanHead, Condition]):
         """Mean squared error of ab, (B,)."""
         mean: Tensor = module(self.pyramid.refine(condition))
         return (mean - ab).square().mean((1, 2, 3))
-
-    def preview(
-        self, module: MeanHead, ab: Tensor, condition: Condition, noise: Generator
-    ) -> Tensor:
-        """Gray, the truth, and the mean."""
-        mean = module(self.pyramid.refine(condition))
-        return paint(condition.lightness, torch.stack([torch.zeros_like(ab), ab, mean], 1))
-
-
-def preview_of_levels(
-    pyramid: ChromaPyramid,
-    levels: Mapping[int, Level],
-    ab: Tensor,
-    condition: Condition,
-    noise: Generator,
-) -> Tensor:
-    """Gray, truth on the finest of the levels' chroma grids, and samples of all levels.
-
-    A level whose coarser neighbor is not among them gets the true coarser chroma. From left to
-    right the std of the latents falls as in `PREVIEW_TEMPERATURES`.
-
-    Args:
-        pyramid: the model.
-        levels: by the chroma grids that they complete, ascending.
-        ab: (B, 2, 64, 64) the true colors, CIELAB units.
-        condition: of the B photos, refined.
-        noise: source of randomness.
-    """
-    truth = F.avg_pool2d(ab, FINEST_GRID // max(levels))
-    columns = [torch.zeros_like(truth), truth]
-    for temperature in PREVIEW_TEMPERATURES:
-        sampled: Tensor | None = None
-        for grid, level in levels.items():
-            x, coarse = level_target(pyramid, grid, ab, noise)
-            if sampled is not None and 2 * sampled.shape[-1] == grid:
-                coarse = sampled
-            latent = temperature * torch.randn(x.shape, generator=noise).to(x)
-            sampled, _ = level.decode(latent, level.context.of_photo(condition), coarse)
-            if coarse is not None:
-                sampled, _ = pyramid.haar.inverse(torch.cat([coarse, sampled], 1))
-        assert sampled is not None
-        columns.append(pyramid.bounded.inverse(sampled)[0])
-    return paint(condition.lightness, torch.stack(columns, 1))
-
-
-def paint(lightness: Tensor, ab: Tensor) -> Tensor:
-    """Colorings on their photos' lightness, for pictures of what has been learned.
-
-    Args:
-        lightness: (B, 1, 128, 128) CIE L* in [0, 100].
-        ab: (B, N, 2, g, g) CIELAB units, brought to the grid of lightness.
-
-    Returns:
-        (B, N, 3, 128, 128) sRGB in [0, 1].
-    """
-    from kornia.color import lab_to_rgb
-
-    smooth = F.interpolate(ab.flatten(0, 1), lightness.shape[2:], mode="bicubic")
-    lab = torch.cat([lightness.repeat_interleave(ab.shape[1], 0), smooth], 1)
-    rgb: Tensor = lab_to_rgb(lab)
-    return rgb.unflatten(0, ab.shape[:2])

@@ -15,7 +15,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from colorflow.errors import TrainingError
-from colorflow.model.config import PyramidConfig
+from colorflow.model.config import HEADS, PyramidConfig
 from colorflow.model.weights import load_weights
 from colorflow.training.run_folder import has_state, read_best, read_state
 from colorflow.training.targets import JOINT, MEAN_HEAD, level_folder
@@ -83,19 +83,13 @@ class Trained:
             return _state_of(self._file.pyramid.late_blocks)
         return read_late_blocks(self.path)
 
-    def mean_head(self) -> State | None:
-        """The mean head; None if there is none."""
-        if self._file is not None:
-            return _state_of(self._file.pyramid.mean_head)
-        return _best(self.path, MEAN_HEAD)
-
-    def skin_head(self) -> State | None:
-        """The skin head of a weights file; runs have none, see `colorflow.training.skin`."""
-        return _state_of(self._file.pyramid.skin_head) if self._file is not None else None
-
-    def likeness_head(self) -> State | None:
-        """The likeness head of a weights file; runs have none."""
-        return _state_of(self._file.pyramid.likeness_head) if self._file is not None else None
+    def heads(self) -> dict[str, State]:
+        """The heads that there are, by their names in the model; runs have a mean head at most."""
+        if self._file is None:
+            found = {"mean_head": _best(self.path, MEAN_HEAD)}
+        else:
+            found = {name: _state_of(getattr(self._file.pyramid, name)) for name in HEADS}
+        return {name: state for name, state in found.items() if state}
 
     @contextmanager
     def must_fit(self, what: str) -> Iterator[None]:

@@ -236,9 +236,6 @@ class Trainer(Generic[ConditionT]):
         self.module.load_state_dict(state["level"] | fixed)
         self.ema.load_state_dict(state["ema"] | fixed)
         self.optimizer.load_state_dict(state["optimizer"])
-        for parameter, moments in self.optimizer.state.items():
-            if any(x.ndim and x.shape != parameter.shape for x in moments.values()):
-                raise ValueError("optimizer: moments of another shape than their parameter")
         self.step, self.seconds = state["step"], state["seconds"]
         self.skipped = state["skipped"]
         self.best_dev, self.best = state["best_dev"], state["best"]

@@ -1,31 +1,25 @@
-"""What weights are shipped with: settings chosen on dev photos, and measurements.
+"""What weights are shipped with: interval factors chosen on dev photos, and measurements.
 
-Temperatures minimize a proper score; interval factors make the coverage nominal; the share of
-blow-ups is measured. Statistics of the training photos' colors go along for the evaluation.
+Interval factors make the coverage nominal. Statistics of the training photos' colors go along for
+the evaluation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from colorflow.errors import PackError
-from colorflow.model.condition import Condition
 from colorflow.model.intervals import NOMINAL_LEVELS, in_half_widths
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.pixels import PixelPack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 
-CANDIDATES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0)
-"""Temperatures to choose from. The shipped ones were chosen by hand, since the best of eight and
-the colorfulness want opposite ones (docs/experiments.md, "Temperatures")."""
-SAMPLES = 8
 BLOW_UP_QUANTILE = 0.999
 _ROWS_AT_ONCE = 256
 
@@ -51,71 +45,6 @@ def energy_score(samples: Tensor, truth: Tensor) -> Tensor:
     pairs = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist")  # exact
     between = pairs.sum((1, 2)) / (n * (n - 1))
     return (to_truth - between / 2) / scale
-
-
-@torch.no_grad()
-def tune_temperatures(
-    pyramid: ChromaPyramid,
-    pack: PixelPack,
-    gain: float = 1.0,
-    photos: int = 100,
-    say: Callable[[str], None] = print,
-) -> tuple[float, ...]:
-    """Temperatures that minimize the energy score over dev photos, level by level.
-
-    Levels follow from coarse to fine, each on the chroma grid that it completes, given the
-    temperatures of the coarser levels. All candidates use the same random numbers.
-
-    Args:
-        pyramid: trained model.
-        pack: whose dev split is used, whole photos, clean.
-        gain: factor of the chroma of samples on the coarsest grid.
-        photos: number of dev photos.
-        say: gets a line a level.
-
-    Returns:
-        One temperature a level, coarse to fine.
-    """
-    rows = np.random.default_rng(2).permutation(pack.rows("dev", variant="whole"))[:photos]
-    batches = [pack.batch(part) for part in np.array_split(rows, -(-len(rows) // 20))]
-    chosen: list[float] = []
-    for name in pyramid.config.chroma_grids:
-        scores = {t: _mean_score(pyramid, batches, [*chosen, t], name, gain) for t in CANDIDATES}
-        chosen.append(min(scores, key=lambda t: (round(scores[t], 4), t)))
-        text = ", ".join(f"{t:g}: {score:.3f}" for t, score in scores.items())
-        say(f"level {name}: energy score by temperature {text} -> {chosen[-1]:g}")
-    return tuple(chosen)
-
-
-@torch.no_grad()
-def blow_ups(
-    pyramid: ChromaPyramid,
-    pack: PixelPack,
-    temperatures: Sequence[float],
-    gain: float = 1.0,
-    photos: int = 200,
-    samples: int = 10,
-) -> float:
-    """Share of blow-ups among samples for dev photos.
-
-    A sample is a blow-up if its mean chroma exceeds the 99.9th percentile of the training photos'.
-
-    Args:
-        pyramid: trained model.
-        pack: whose dev split is used, whole photos, clean.
-        temperatures: std of the latents, one a level.
-        gain: factor of the chroma on the coarsest grid.
-        photos: number of dev photos.
-        samples: samples of each photo.
-    """
-    limit = blow_up_chroma(pack)
-    rows = np.random.default_rng(2).permutation(pack.rows("dev", variant="whole"))[:photos]
-    generator = torch.Generator().manual_seed(6)
-    count = 0
-    for part in np.array_split(rows, -(-len(rows) // 20)):
-        ab = pyramid.sample(pack.batch(part)[1], samples, temperatures, generator, gain)
-        count += int((ab.norm(dim=2).mean((2, 3)) > limit).sum())
-    return count / (len(rows) * samples)
 
 
 @torch.no_grad()
@@ -202,24 +131,3 @@ def training_colors(pack: PixelPack) -> TrainingColors:
 def blow_up_chroma(pack: PixelPack) -> float:
     """The mean chroma that one of 1,000 training photos exceeds, CIELAB units."""
     return float(np.quantile(pack.train_chroma, BLOW_UP_QUANTILE))
-
-
-def _mean_score(
-    pyramid: ChromaPyramid,
-    batches: Sequence[tuple[Tensor, Condition]],
-    temperatures: Sequence[float],
-    grid: int,
-    gain: float,
-) -> float:
-    """Mean energy score of samples of the first levels, on the grid that these complete."""
-    generator = torch.Generator().manual_seed(3)
-    scores = []
-    for ab, condition in batches:
-        latents = [
-            t * torch.randn(SAMPLES * len(ab), *shape, generator=generator)
-            for t, shape in zip(temperatures, pyramid.latent_shapes(), strict=False)
-        ]
-        samples = pyramid.decode(latents, condition, gain).unflatten(0, (len(ab), SAMPLES))
-        truth = F.avg_pool2d(ab, ab.shape[-1] // grid)
-        scores.append(energy_score(samples, truth))
-    return float(torch.cat(scores).mean())

@@ -1,28 +1,21 @@
 """Trains one objective until its budget is used up: resumes, evaluates, and records.
 
-Every evaluation appends to the curve, writes the checkpoint, and draws a picture of what has been
-learned.
+Every evaluation appends to the curve and writes the checkpoint.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from colorflow.errors import TrainingError
-from colorflow.flows import InversionError
 from colorflow.training.objective import ConditionT, Objective
 from colorflow.training.run_folder import RunFolder, read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import Trainer
-
-PHOTOS = 8
-"""Rows of the picture."""
 
 
 def train_to_budget(
@@ -36,7 +29,7 @@ def train_to_budget(
 
     Args:
         trainer: a new trainer; it gets the run's state if there is one.
-        run: folder for checkpoints, curves and previews of every evaluation.
+        run: folder for checkpoints and curves of every evaluation.
         budget: of this training.
         say: gets one line per evaluation.
         others: further objectives that help to choose the best weights, by their columns in the
@@ -104,7 +97,7 @@ def _record(
     say: Callable[[str], None],
     others: Mapping[str, Objective[Any, ConditionT]],
 ) -> None:
-    """Evaluates, keeps the best weights, and writes curve, checkpoint and preview.
+    """Evaluates, keeps the best weights, and writes curve and checkpoint.
 
     The best weights have the lowest mean, over dev photos, of the trained objective and `others`.
     """
@@ -123,11 +116,6 @@ def _record(
         **more,
     }
     run.log(trainer.objective.folder, row)
-    try:
-        write_grid(trainer, run.part(trainer.objective.folder) / "grid.png")
-        trouble = ""
-    except InversionError as error:  # of a numerical inverse; training needs none
-        trouble = f", no grid ({error})"
     run.save(trainer.objective.folder, trainer.state_dict())
     say(
         f"{trainer.objective.name}: step {trainer.step}, {trainer.seconds / 60:.1f} min, "
@@ -137,25 +125,4 @@ def _record(
         + "".join(f", {column} = {value:.2f}" for column, value in more.items())
         + (" *" if best else "")
         + (f", {trainer.skipped} skipped" if trainer.skipped else "")
-        + trouble
     )
-
-
-@torch.no_grad()
-def write_grid(trainer: Trainer[Any], path: Path) -> None:
-    """Writes the preview of the objective, one row per dev photo.
-
-    Args:
-        trainer: whose averaged weights make the pictures.
-        path: PNG file.
-    """
-    from torchvision.utils import save_image
-
-    rows = trainer.pack.rows("dev", variant="whole")[:PHOTOS]
-    if len(rows) == 0:
-        return
-    target, condition = trainer.pack.batch(rows, trainer.objective.maps)
-    target, condition = target.to(trainer.device), condition.to(trainer.device)
-    generator = torch.Generator().manual_seed(0)
-    shown = trainer.objective.preview(trainer.ema.eval(), target, condition, generator)
-    save_image(shown.flatten(0, 1), path, nrow=shown.shape[1])

@@ -17,7 +17,7 @@ import skimage.data
 from PIL import Image
 
 from data_prep import __main__ as command
-from data_prep import arrays, photo_pack
+from data_prep import pack as pack_module
 
 LARGE = {
     "astronaut/face.png": ("astronaut", (slice(0, 256), slice(128, 384))),
@@ -128,8 +128,8 @@ def arguments(photos: Photos) -> Callable[..., list[str]]:
 def _small_steps() -> Iterator[None]:
     """Many small batches, and malloc as other tests expect it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arrays, "BATCH", 4)
-        patch.setattr(arrays, "FLUSH_EVERY", 3)
+        patch.setattr(pack_module, "BATCH", 4)
+        patch.setattr(pack_module, "FLUSH_EVERY", 3)
         patch.setattr(command, "keep_freed_memory", lambda: None)
         yield
 
@@ -152,7 +152,7 @@ def small_steps() -> Iterator[None]:
 @pytest.fixture
 def no_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command ends after the first pass, which writes the selection."""
-    monkeypatch.setattr(photo_pack, "fill_arrays", lambda *_, **__: iter([0]))
+    monkeypatch.setattr(pack_module, "fill_arrays", lambda *_, **__: iter([0]))
 
 
 @pytest.fixture(scope="session")

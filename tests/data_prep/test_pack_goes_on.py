@@ -12,8 +12,8 @@ import pytest
 from colorflow.errors import PackError
 from colorflow.files import locked
 from data_prep import __main__ as command
-from data_prep import photo_pack
-from data_prep.photo_pack import PackKind
+from data_prep import pack as pack_module
+from data_prep.pack import PackKind
 
 # Python 3.12 and later warn of forks when numeric libraries have threads; the children use none.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
@@ -94,6 +94,6 @@ def test_an_interruption_of_the_scan_leaves_nothing_in_the_way(
     with monkeypatch.context() as patch:
         patch.setattr(PackKind, "_write_info", stopped)
         assert command.main(arguments(tmp_path)) == 130
-    monkeypatch.setattr(photo_pack, "fill_arrays", lambda *_, **__: iter([0]))
+    monkeypatch.setattr(pack_module, "fill_arrays", lambda *_, **__: iter([0]))
     other = ["--seed", "1"] if when == "before" else []
     assert command.main(arguments(tmp_path, *other)) == 0

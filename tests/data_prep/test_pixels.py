@@ -18,14 +18,15 @@ from PIL import Image, ImageOps
 
 from colorflow.training.pixels import LAYOUT, PixelPack
 from data_prep import __main__ as command
-from data_prep import arrays, pixels
+from data_prep import kinds
+from data_prep import pack as pack_module
 from data_prep.scan import without_borders
 
 
 @pytest.fixture(autouse=True)
 def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrays, "BATCH", 2)
-    monkeypatch.setattr(arrays, "FLUSH_EVERY", 2)
+    monkeypatch.setattr(pack_module, "BATCH", 2)
+    monkeypatch.setattr(pack_module, "FLUSH_EVERY", 2)
 
 
 def table(folder: Path) -> list[dict[str, str]]:
@@ -63,7 +64,7 @@ def test_it_goes_on_where_it_was_interrupted(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    read = pixels.read_pixels
+    read = kinds.read_pixels
     count = itertools.count(1)
 
     def stopped(path: Path) -> np.ndarray:
@@ -72,12 +73,12 @@ def test_it_goes_on_where_it_was_interrupted(
         return read(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pixels, "read_pixels", stopped)
+        patch.setattr(kinds, "read_pixels", stopped)
         assert command.main(arguments(tmp_path / "resumed")) == 130
     assert json.loads((tmp_path / "resumed" / "pixels.json").read_text())["filled"] == 4
     seen: list[Path] = []
     with monkeypatch.context() as patch:
-        patch.setattr(pixels, "read_pixels", lambda path: seen.append(path) or read(path))
+        patch.setattr(kinds, "read_pixels", lambda path: seen.append(path) or read(path))
         assert command.main(arguments(tmp_path / "resumed")) == 0
     files = [Path(row["file"]) for row in table(tmp_path / "resumed")]
     assert seen == files[4:]
@@ -114,22 +115,6 @@ def test_photos_of_other_collections_choose(
     assert len(rows) == len(photos.kept) - 2 + 2
 
 
-@pytest.mark.usefixtures("no_arrays")
-def test_the_mirror_image_of_an_excluded_photo_is_excluded(
-    photos: Any, hash_of: Callable[[Path], int], tmp_path: Path,
-    report: Callable[[Path], dict[str, Any]],
-) -> None:  # fmt: skip
-    ImageOps.mirror(Image.open(photos.folder / "motorcycle.png")).save(tmp_path / "mirrored.png")
-    exclude = tmp_path / "exclude.txt"
-    exclude.write_text(f"{hash_of(tmp_path / 'mirrored.png'):x}\n")
-    given = [str(photos.folder), "-o", str(tmp_path / "pack"), "--exclude", str(exclude)]
-    assert command.main([*given, "--workers", "0"]) == 0
-    dropped = report(tmp_path / "pack")["dropped"]
-    assert [Path(file).name for file, why in dropped.items() if why == "excluded"] == [
-        "motorcycle.png"
-    ]
-
-
 # borders
 
 
@@ -145,15 +130,6 @@ def test_uniform_borders_are_cut_off(tmp_path: Path) -> None:
     (row,) = table(tmp_path / "pack")
     # JPEG smears the edge of the picture over the block of 16x16 pixels that it lies in.
     assert 200 <= int(row["short_side"]) < 200 + 2 * 16
-
-
-@pytest.mark.parametrize("shape", [(200, 200, 3), (200, 200)])
-def test_pictures_with_nothing_inside_a_border_stay(shape: tuple[int, ...]) -> None:
-    flat = np.full(shape, 99, np.uint8)
-    dot = flat.copy()
-    dot[100, 100] = 0
-    assert without_borders(flat) is flat
-    assert without_borders(dot) is dot
 
 
 # what is refused

@@ -69,10 +69,6 @@ def test_a_file_that_is_no_photo(content: bytes, tmp_path: Path) -> None:
     assert str(path) not in problem, "the report names it anyway"
 
 
-def test_a_photo_that_is_gone(tmp_path: Path) -> None:
-    assert str(scan_one(tmp_path / "none.jpg").problem).startswith("corrupt: ")
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(select, "poll"), reason="Windows has no named pipes")
 def test_a_worker_ends_with_its_parent(tmp_path: Path) -> None:

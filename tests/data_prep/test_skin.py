@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 
 import cv2
@@ -15,8 +14,8 @@ from PIL import Image
 from colorflow.errors import PhotoError
 from colorflow.training.skin_pack import LAYOUT, MARKS_SIDE, SkinPack
 from data_prep import __main__ as command
-from data_prep import skin
-from data_prep.skin import SkinRows
+from data_prep import kinds
+from data_prep.kinds import SkinRows
 
 
 class BrightIsSkin:
@@ -58,7 +57,7 @@ def masks(photo: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def teacher(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setattr(skin, "Teacher", BrightIsSkin)
+    monkeypatch.setattr(kinds, "Teacher", BrightIsSkin)
     path = tmp_path / "teacher.safetensors"
     path.write_bytes(b"weights")
     return path
@@ -79,12 +78,6 @@ def test_a_mask_says_what_is_skin_and_what_is_unsure(photo: Path, masks: Path) -
     assert (weight[66:, :47] == 1).all()
     assert (share[66:, :47] == 0).all()
     assert (weight[:, 49:] == 0).all()
-
-
-def test_a_photo_without_a_mask_counts_nothing(photo: Path, tmp_path: Path) -> None:
-    for masks in (None, tmp_path / "empty"):
-        _, weight = marks_of(SkinRows(files=[photo], masks=masks))
-        assert not weight.any()
 
 
 def test_photos_without_people_show_no_skin(photo: Path, masks: Path, teacher: Path) -> None:
@@ -121,27 +114,11 @@ def test_a_mask_is_believed_before_the_teacher(photo: Path, masks: Path, teacher
     assert not weight[36:60].any(), "where the mask is unsure, nobody is asked"
 
 
-def test_a_gray_photo_has_no_skin_for_the_teacher(photo: Path, teacher: Path) -> None:
-    Image.open(photo).convert("L").save(photo)
-    share, weight = marks_of(SkinRows(files=[photo], teacher=teacher))
-    assert not (weight * (share > 0.5)).any()
-    assert weight.any()
-
-
 def test_a_broken_mask_is_named(photo: Path, masks: Path) -> None:
     mask = masks / "people" / f"{photo.stem}.png"
     mask.write_bytes(b"no picture")
     with pytest.raises(PhotoError, match=f"{mask}.*is no mask that can be read"):
         marks_of(SkinRows(files=[photo], masks=masks))
-
-
-def test_workers_load_the_teacher_themselves(photo: Path, teacher: Path) -> None:
-    rows = SkinRows(files=[photo], teacher=teacher)
-    assert isinstance(rows._teacher, BrightIsSkin)
-    sent = pickle.loads(pickle.dumps(rows))
-    assert "_teacher" not in vars(sent)
-    assert (sent.files, sent.teacher) == ([photo], teacher)
-    np.testing.assert_array_equal(marks_of(sent), marks_of(rows))
 
 
 # the command

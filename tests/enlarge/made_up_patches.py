@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import skimage.data
 
-from data_prep.patches import patches_of
+from data_prep.kinds import patches_of
 
 DEV, TRAIN = 2, 4
 

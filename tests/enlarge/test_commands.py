@@ -14,7 +14,7 @@ from tests.enlarge.test_train import small
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_module, "DOUBLINGS", small(LAST) | small(FIRST))
+    monkeypatch.setattr(train_module, "DOUBLINGS", {LAST: small(), FIRST: small()})
     monkeypatch.setattr(train_module, "keep_freed_memory", lambda: None)
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from colorflow.enlarge.patches import PatchPack, damage
+from colorflow.enlarge.patches import PatchPack
 from colorflow.errors import PackError
 from tests.enlarge.made_up_patches import DEV, TRAIN
 
@@ -55,13 +55,13 @@ def test_a_reduced_pack_is_coarser(patches_folder: Path) -> None:
 def test_damage_is_done_to_the_low_resolution_alone(patches_folder: Path) -> None:
     rows = np.arange(8, 24)
     high, low = PatchPack(patches_folder).batch(rows)
-    same, damaged = PatchPack(patches_folder, damage=damage).batch(rows)
+    same, damaged = PatchPack(patches_folder, damaged=True).batch(rows)
     assert torch.equal(high, same)
     off = (damaged - low).square().mean((1, 2, 3)).sqrt()
     assert off.max() < 15
     assert (off > 0.5).float().mean() > 0.8
     assert 0 <= damaged.min() <= damaged.max() <= 100
-    _, again = PatchPack(patches_folder, damage=damage).batch(rows[::-1].copy())
+    _, again = PatchPack(patches_folder, damaged=True).batch(rows[::-1].copy())
     assert torch.equal(again.flip(0), damaged), "the damage depends on the row alone"
 
 

@@ -16,9 +16,6 @@ from colorflow.enlarge.model import DEQUANTIZATION_STD, DetailModel, MeanDoublin
 from colorflow.enlarge.patches import PatchPack
 from colorflow.enlarge.train import (
     DetailObjective,
-    MeanObjective,
-    Trainee,
-    doubling_of,
     export_doublings,
     noisy,
     train_doubling,
@@ -42,21 +39,16 @@ pytestmark = pytest.mark.slow
 CONFIG = TrainConfig(batch=4, peak_rate=0.01, evaluate_every=4, dev_photos=8, autocast=False)
 
 
-def small(name: str, *, restores: bool = False, reduced: int = 0) -> dict[str, Trainee]:
-    shape = StepConfig(
+def small(*, restores: bool = False) -> StepConfig:
+    return StepConfig(
         restores=restores, width=12, blocks=1, own_blocks=1, couplings=2, coupling_width=8, bins=4
     )
-    return doubling_of(name, shape, reduced=reduced)
 
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Small ones, one thread, and malloc as other tests expect it."""
-    found = {
-        **small(LAST),
-        **small(FIRST, reduced=1),
-        **small(RESTORE, restores=True),
-    }
+    found = {LAST: small(), FIRST: small(), RESTORE: small(restores=True)}
     monkeypatch.setattr(train_module, "DOUBLINGS", found)
     monkeypatch.setattr(train_module, "keep_freed_memory", lambda: None)
     monkeypatch.setattr(schedule, "WARM_UP_STEPS", 2)
@@ -90,7 +82,6 @@ def test_it_learns_and_resumes(patches_folder: Path, tmp_path: Path) -> None:
         assert all("degraded" not in line and line.split(" *")[0].endswith(unit) for line in part)
     dev = [float(line.split("dev ")[1].split()[0]) for line in lines[4:]]
     assert dev[-1] < dev[0] - 0.05
-    assert (tmp_path / "run/last/grid.png").stat().st_size > 1000
     again = trained(patches_folder, tmp_path / "run", steps=40)
     assert [again[0], again[2]] == [
         "last-mean: goes on at step 16",
@@ -105,7 +96,8 @@ def test_it_learns_and_resumes(patches_folder: Path, tmp_path: Path) -> None:
 
 
 def best_of(run: Path, name: str) -> MeanDoubling | DetailModel:
-    module = train_module.DOUBLINGS[name].build()
+    build = MeanDoubling if name.endswith("-mean") else DetailModel
+    module = build(train_module.DOUBLINGS[name.removesuffix("-mean")])
     load_best(run, name, module, "")
     return module
 
@@ -120,14 +112,14 @@ def test_the_flow_learns_what_the_mean_leaves(patches_folder: Path, tmp_path: Pa
     assert model.mean.out.out.weight.abs().max() > 0
     pack = PatchPack(patches_folder)
     high, low = pack.batch(pack.rows("train", variant="whole"))
-    mean, result = model.mean.sample(low, 0.0), model.sample(low, 0.0)
-    assert F.mse_loss(result, mean) < 0.2 * F.mse_loss(high, mean)
+    mean = model.sample(low, 0.0)
+    assert F.mse_loss(mean, high) < F.mse_loss(F.interpolate(low, scale_factor=2), high)
 
 
 def test_the_loss_is_bits_per_modeled_number(patches_folder: Path) -> None:
     pack = PatchPack(patches_folder)
     high, low = pack.batch(pack.rows("dev"))
-    model, objective = small(LAST)[LAST].build(), DetailObjective(LAST, 3)
+    model, objective = DetailModel(small()), DetailObjective(LAST, 3)
     objective.fit(model, high, low, torch.Generator().manual_seed(1))
     loss = objective.loss(model, high, low, torch.Generator().manual_seed(2))
     with_noise = noisy(high, torch.Generator().manual_seed(2))
@@ -136,22 +128,6 @@ def test_the_loss_is_bits_per_modeled_number(patches_folder: Path) -> None:
     assert torch.allclose(loss, expected)
     floor = 0.5 * math.log2(2 * math.pi * math.e * DEQUANTIZATION_STD**2)
     assert floor < float(loss.mean().detach()) < floor + 6, "the entropy of the noise is the least"
-
-
-def test_the_mean_learns_what_the_linear_prediction_misses(patches_folder: Path) -> None:
-    pack = PatchPack(patches_folder)
-    high, low = pack.batch(pack.rows("train", variant="whole"))
-    network = MeanDoubling(StepConfig(width=12, blocks=1))
-    network.fit(high, low)
-    optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
-    errors = []
-    for _ in range(30):
-        loss = MeanObjective("last-mean").loss(network, high, low, torch.Generator()).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        errors.append(float(loss.detach()))
-    assert errors[-1] < 0.98 * errors[0]
 
 
 def test_the_linear_prediction_is_that_of_least_squares(patches_folder: Path) -> None:
@@ -168,19 +144,6 @@ def test_the_linear_prediction_is_that_of_least_squares(patches_folder: Path) ->
         change = torch.randn(weight.shape, generator=torch.Generator().manual_seed(seed))
         network.linear.weight.copy_(weight + 1e-3 * change)
         assert network(high, low).mean() > least
-
-
-def test_temperature_0_is_better_than_bicubic_before_any_step(patches_folder: Path) -> None:
-    pack = PatchPack(patches_folder)
-    model = small(LAST)[LAST].build()
-    assert isinstance(model, DetailModel)
-    batch = pack.batch(pack.rows("train", variant="whole"))
-    model.mean.fit(*batch)
-    model.fit(*batch)
-    high, low = pack.batch(pack.rows("dev"))
-    bicubic = F.interpolate(low, scale_factor=2, mode="bicubic")
-    ours = model.eval().sample(low, 0.0)
-    assert F.mse_loss(ours, high) < F.mse_loss(bicubic, high)
 
 
 def test_a_doubling_starts_from_another(patches_folder: Path, tmp_path: Path) -> None:
@@ -259,15 +222,3 @@ def test_export_takes_what_the_run_lacks_from_a_file(patches_folder: Path, tmp_p
     trained(patches_folder, more, FIRST, steps=4)
     export_doublings(more, file, others=file)
     assert "doubling" not in load_enlarge_weights(file).training[FIRST]
-
-
-def test_a_run_of_another_recipe_is_refused(patches_folder: Path, tmp_path: Path) -> None:
-    trained(patches_folder, tmp_path / "run", steps=4)
-    with pytest.raises(TrainingError, match="another shape or with other settings"):
-        train_doubling(
-            LAST,
-            patches_folder,
-            tmp_path / "run",
-            config=TrainConfig(batch=2),
-            budget=Budget(steps=4),
-        )

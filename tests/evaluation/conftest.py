@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +18,6 @@ from colorflow.evaluation import subject as subject_module
 from colorflow.evaluation.baselines import BASELINES
 from colorflow.evaluation.judge import Verdict
 from colorflow.model.condition import Condition
-from colorflow.training.run_folder import read_state
 from tests.evaluation.small_baselines import SMALL_BASELINES
 from tests.small_weights import save_small_weights
 from tests.training.made_up_pixels import write_pixels
@@ -65,11 +63,6 @@ def cat(photos: Path) -> Path:
     return photos / "below" / "cat.png"
 
 
-@pytest.fixture(scope="session")
-def cup(photos: Path) -> Path:
-    return photos / "cup.png"
-
-
 @pytest.fixture
 def small_baselines(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small modules under the names of the baselines."""
@@ -108,25 +101,6 @@ def normal_samples(_: object, n: int, generator: torch.Generator) -> Tensor:
     return 20 * torch.randn(n, 2, 64, 64, generator=generator)
 
 
-def state_of(folder: Path, name: str) -> dict[str, Any]:
-    """The training state in a run's folder."""
-    state = read_state(folder, name)
-    assert state is not None
-    return state
-
-
-def same(first: Any, second: Any) -> bool:
-    """Equal to the bit, in nested states, except for the seconds that they took."""
-    if isinstance(first, Tensor):
-        return torch.equal(first, second)
-    if isinstance(first, dict):
-        keys = first.keys() - {"seconds"}
-        return first.keys() == second.keys() and all(same(first[k], second[k]) for k in keys)
-    if isinstance(first, (list, tuple)):
-        return len(first) == len(second) and all(map(same, first, second))
-    return bool(first == second)
-
-
 # commands
 
 
@@ -146,11 +120,3 @@ def usage_error_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> 
     message = capsys.readouterr().err
     assert message.startswith(f"colorflow {arguments[0]}")
     return message
-
-
-def recorded(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> list[Any]:
-    """Replaces a function by one that records its arguments; threads stay as they are."""
-    calls: list[Any] = []
-    monkeypatch.setattr(module, name, lambda *given, **named: calls.append((given, named)))
-    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
-    return calls

@@ -98,13 +98,6 @@ def condition(both: Condition) -> Condition:
     return both.map(lambda x: x[:1])
 
 
-def test_names_and_kinds(columns: dict[str, Column]) -> None:
-    assert list(columns) == ["colorflow", "colorflow_std1", "principal", "mean_color"]
-    assert [name for name, column in columns.items() if column.one] == ["mean_color"]
-    with_density = [name for name, column in columns.items() if column.bits_per_dim]
-    assert with_density == ["colorflow", "colorflow_std1"]
-
-
 def test_samples_at_std_1_are_the_models(
     columns: dict[str, Column], loaded: LoadedWeights, condition: Condition
 ) -> None:
@@ -186,15 +179,6 @@ def test_bits_per_dim_are_those_of_log_prob(
     assert total == pytest.approx(want, rel=1e-5)
 
 
-def test_the_round_trip_comes_back(columns: dict[str, Column], condition: Condition) -> None:
-    ab = 10 * torch.randn(1, 2, 64, 64)
-    column = columns["colorflow"]
-    assert column.round_trip is not None
-    back = column.round_trip(ab, condition)
-    assert (back - ab).abs().max() < 0.01
-    assert back.data_ptr() != ab.data_ptr()
-
-
 # baselines
 
 
@@ -224,17 +208,6 @@ def no_line(line: str) -> None:
 
 def columns_by_name(folder: Path) -> dict[str, Column]:
     return {column.name: column for column in baseline_columns(folder, no_line)}
-
-
-def test_a_column_a_baseline(baselines: Path) -> None:
-    found = columns_by_name(baselines)
-    assert {name: column.one for name, column in found.items()} == {
-        "deterministic": True,
-        "cinn2019": False,
-    }
-    assert [name for name, column in found.items() if column.bits_per_dim] == ["cinn2019"]
-    assert [name for name, column in found.items() if column.round_trip] == ["cinn2019"]
-    assert not any(column.interval_factors for column in found.values())
 
 
 def test_every_sample_of_the_deterministic_network_is_its_result(
@@ -270,16 +243,6 @@ def test_the_cinns_column_is_its_own_density_at_its_temperature(
     assert bits == {"all": pytest.approx(want, rel=1e-5)}
     assert (back - noise).abs().max() < 0.01
     assert not torch.equal(back, noise)
-
-
-@pytest.mark.parametrize("missing", BASELINES)
-def test_a_missing_baseline_is_said_and_the_other_stays(missing: str, baselines: Path) -> None:
-    path = baselines / f"{missing}.safetensors"
-    path.unlink()
-    said: list[str] = []
-    (column,) = baseline_columns(baselines, said.append)
-    assert column.name != missing
-    assert said == [f"{path}: is missing, so the table has no column {missing}"]
 
 
 def test_a_file_under_the_name_of_another_baseline(baselines: Path) -> None:

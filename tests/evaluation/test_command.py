@@ -10,7 +10,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 import skimage.color
 import skimage.data
@@ -21,7 +20,6 @@ from torch.nn import functional as F
 
 from colorflow import colorizer
 from colorflow.cli import main
-from colorflow.errors import EvaluationError
 from colorflow.evaluation import columns as columns_module
 from colorflow.evaluation import measure as measure_module
 from colorflow.evaluation import run as run_module
@@ -75,7 +73,7 @@ def written(photos: Path, weights: Path, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("written") / "new"
     arguments = ["evaluate", str(photos), "--weights", str(weights)]
     arguments += ["--json", str(folder / "e.json"), "--markdown", str(folder / "e.md")]
-    assert main([*arguments, "--sheet", str(folder / "e.png")]) == 0
+    assert main(arguments) == 0
     return folder
 
 
@@ -159,29 +157,6 @@ def test_markdown_shows_the_same(written: Path, found: dict[str, Any]) -> None:
     assert found["command"] in text
     assert found["weights"] in text
     assert "bits/dim by the grid that a level completes, colorflow and colorflow_std1" in text
-
-
-@pytest.mark.slow
-def test_the_sheet(written: Path) -> None:
-    """Gray, truth, six samples, mean, spread: ten pictures in each of three rows."""
-    sheet = np.asarray(Image.open(written / "e.png"))
-    assert sheet.shape[0] == 3 * (112 + 4)
-    for top in range(0, sheet.shape[0], 116):
-        band = sheet[top : top + 112]
-        gaps = (band == 255).all((0, 2)).astype(int)
-        starts = np.flatnonzero(np.diff(np.concatenate([[1], gaps])) == -1)
-        assert len(starts) == 10
-        width = starts[1] - starts[0] - 4
-        cells = [band[:, start : start + width].astype(int) for start in starts]
-        color = [np.ptp(cell, axis=2).mean() for cell in cells]
-        assert color[0] == color[9] == 0
-        assert min(color[1:9]) > 1
-        # All but the last have the photo's lightness.
-        lightness = [skimage.color.rgb2lab(cell.astype(np.uint8))[..., 0] for cell in cells]
-        for one in lightness[1:9]:
-            assert np.abs(one - lightness[0]).max() < 1.5  # two roundings to 8 bits
-        assert np.abs(cells[1] - cells[2]).mean() > 2
-        assert np.abs(cells[2] - cells[3]).mean() > 1
 
 
 def test_the_command_passes_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,37 +265,12 @@ def test_files_that_cannot_be_written(
         [*common, str(tmp_path / "file/e.json")], capsys
     )
     assert "(Is a directory)" in refused([*common, str(tmp_path)], capsys)
-    mine = tmp_path / "mine.png"
+    mine = tmp_path / "mine"
     mine.write_bytes(b"mine")
-    for option in ("--json", "--markdown", "--sheet"):
+    for option in ("--json", "--markdown"):
         message = refused([*common, str(tmp_path / "e.json"), option, str(mine)], capsys)
-        assert "mine.png: cannot be written (a file is there already, and it is no " in message
+        assert "mine: cannot be written (a file is there already, and it is no " in message
     assert mine.read_bytes() == b"mine"
-    message = refused([*common, str(tmp_path / "e.json"), "--sheet", "sheet.gif"], capsys)
-    assert "sheet.gif: choose one of .jpg, .jpeg, .png" in message
-
-
-def test_all_models_compute_with_one_thread(
-    photos: Path,
-    weights: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    seen = []
-
-    def evaluating(*_: object, **__: object) -> None:
-        seen.append(torch.get_num_threads())
-        raise EvaluationError("nothing to measure")
-
-    monkeypatch.setattr(run_module, "evaluate", evaluating)
-    torch.set_num_threads(2)
-    try:
-        arguments = [str(photos), "--json", str(tmp_path / "e.json"), "--weights", str(weights)]
-        assert refused(arguments, capsys) == "nothing to measure"
-        assert (seen, torch.get_num_threads()) == ([1], 2)
-    finally:
-        torch.set_num_threads(1)
 
 
 def test_the_extra_is_missing(

@@ -48,14 +48,6 @@ def finer(means: np.ndarray, details: np.ndarray) -> np.ndarray:
     return result
 
 
-def test_a_new_network_says_gray() -> None:
-    network = DeterministicNetwork(CONFIG).eval()
-    with torch.no_grad():
-        ab = network(condition_of(3))
-    assert ab.shape == (3, 2, 64, 64)
-    assert not ab.any()
-
-
 def test_the_output_is_what_heads_and_haar_steps_say(randomize: Any) -> None:
     """Each head on its context's GELU, in units of 20; the context sees the chroma so far.
 
@@ -85,13 +77,3 @@ def test_the_output_is_what_heads_and_haar_steps_say(randomize: Any) -> None:
     assert details > 1
     np.testing.assert_allclose(found, chroma, rtol=0, atol=2e-3)
     assert np.ptp(found) > 10
-
-
-def test_statistics_of_the_features_are_taken_on_every_level() -> None:
-    network, condition = DeterministicNetwork(CONFIG), condition_of(4)
-    network.fit(condition)
-    for context, level in zip(network.contexts, CONFIG.levels, strict=True):
-        for side in level.maps:
-            mean = condition.features[side].double().mean((0, 2, 3))
-            found = context.standardize[str(side)].mean.flatten().double()
-            torch.testing.assert_close(found, mean, rtol=0, atol=1e-4)

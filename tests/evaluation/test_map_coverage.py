@@ -65,23 +65,6 @@ def test_stretched_intervals_cover_what_the_normal_distribution_says(
         assert found[f"map_coverage{100 * level:.0f}"] == pytest.approx(want, abs=0.02)
 
 
-def test_without_factors_there_is_none(cat: Path, truth: Tensor) -> None:
-    assert map_coverage(cat, exchangeable(truth, {})) == {}
-    assert set(map_coverage(cat, exchangeable(truth, {0.9: 1.0, 0.999: 1.0}))) == {"map_coverage90"}
-
-
-def test_sixty_four_samples_count_however_many_there_are(cat: Path, truth: Tensor) -> None:
-    """Sample 65 and those after it are far away."""
-    generator = torch.Generator().manual_seed(1)
-    ab = truth + torch.randn(2, 64, 64, generator=generator)
-    ab = ab + torch.randn(66, 2, 64, 64, generator=generator)
-    ab[MANY:] += 50
-    few, many = (map_coverage(cat, given(ab, FACTORS), n) for n in (8, 66))
-    assert few == many
-    assert all(0.4 < share < 0.95 for share in few.values())
-    assert len(few) == 2
-
-
 def given(ab: Tensor, factors: Mapping[float, float]) -> Column:
     """Predictions that are known beforehand, (n, 2, 64, 64)."""
     left = iter(ab)

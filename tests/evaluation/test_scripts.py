@@ -17,7 +17,7 @@ import skimage.data
 import torch
 from PIL import Image, ImageChops
 
-from colorflow.training import schedule, trainer, until_budget
+from colorflow.training import schedule, trainer
 from tests.evaluation.conftest import CheapJudge
 from tests.small_weights import save_small_enlarge_weights
 
@@ -26,11 +26,10 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Malloc and threads as other tests expect them; no previews, a quick start and warm-up."""
+    """Malloc and threads as other tests expect them; a quick start and warm-up."""
     monkeypatch.setattr(trainer, "FIT_ROWS", 8)
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
     monkeypatch.setattr(schedule, "WARM_UP_STEPS", 2)
-    monkeypatch.setattr(until_budget, "write_grid", lambda *_: None)
 
 
 def script(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:

@@ -41,15 +41,6 @@ def test_shares_that_say_too_much_or_too_little(power: float) -> None:
     )
 
 
-def test_shares_that_know_nothing() -> None:
-    """Cards in any order under equal shares: a quarter each; always the first: the truth knows."""
-    _, nearest = sampled()
-    equal = np.full((PHOTOS, MODES), 1 / MODES)
-    assert np.abs(share_differences(equal, nearest)).max() < 4
-    sure = np.tile([1.0, 0, 0, 0], (PHOTOS, 1))
-    assert share_differences(sure, np.full(PHOTOS, 3))[-1] == pytest.approx(-100)
-
-
 def test_few_photos_have_bins_too() -> None:
     """Six modes in five bins: 0.1 and 0.3 (no hit), 0.4 (hit), 0.6, 0.7 and 0.9."""
     shares = np.array([[0.7, 0.3], [0.6, 0.4], [0.9, 0.1]])

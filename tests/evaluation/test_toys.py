@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from scipy import stats
 
-from colorflow import cli
-from colorflow.errors import EvaluationError
-from colorflow.evaluation import toys
-from colorflow.evaluation.toys import (
+from benchmarks import toys
+from benchmarks.toys import (
     CELLS,
     DATA,
     LIMIT,
     density_on_grid,
     eight_gaussians,
     nats_of_test_points,
-    pinwheel,
     train_toy,
-    two_moons,
-    write_toys,
 )
 from colorflow.flows import (
     Affine,
@@ -39,7 +36,6 @@ from colorflow.flows import (
 )
 from colorflow.training import schedule
 from colorflow.zoo import Architecture
-from tests.evaluation.conftest import error_of, recorded, usage_error_of
 
 COUNT = 20_000
 
@@ -67,29 +63,12 @@ def _small_zoo() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(toys, "ARCHITECTURES", {one.name: one for one in small})
         patch.setattr(schedule, "WARM_UP_STEPS", 5)
+        patch.setattr(torch, "set_num_threads", lambda _: None)
         yield
 
 
 def rng() -> np.random.Generator:
     return np.random.default_rng(3)
-
-
-@pytest.mark.parametrize("name", list(DATA))
-def test_a_data_set_fits_the_figure_and_repeats(name: str) -> None:
-    points = DATA[name](COUNT, rng())
-    assert points.shape == (COUNT, 2)
-    assert (np.abs(points) < LIMIT).all(1).mean() > 0.999
-    assert np.abs(points.mean(0)).max() < 0.1
-    assert np.array_equal(points, DATA[name](COUNT, rng()))
-
-
-def test_two_moons_are_half_circles() -> None:
-    points = two_moons(COUNT, rng())
-    centers = 1.6 * np.array([[-0.5, -0.25], [0.5, 0.25]])
-    radius = np.hypot(*(points[:, None] - centers).transpose(2, 0, 1))
-    off = np.abs(radius - 1.6).min(1)
-    assert off.max() < 0.12 * 5
-    assert (points @ [0, 1] > 0.25).mean() == pytest.approx(0.5, abs=0.15)
 
 
 def test_eight_gaussians_have_eight_centers() -> None:
@@ -101,16 +80,6 @@ def test_eight_gaussians_have_eight_centers() -> None:
     assert np.bincount(nearest) / COUNT == pytest.approx(np.full(8, 1 / 8), abs=0.02)
     own = offsets[np.arange(COUNT), nearest]
     assert own.std(0) == pytest.approx([0.2, 0.2], rel=0.05)
-
-
-def test_the_pinwheel_has_five_arms() -> None:
-    """The same after a fifth of a turn, and after no other part of one."""
-    points = pinwheel(COUNT, rng())
-    angle = np.arctan2(points[:, 1], points[:, 0])
-    order = [abs(np.exp(1j * k * angle).mean()) for k in range(1, 8)]
-    assert np.argmax(order) == 4
-    assert order[4] > 0.3
-    assert max(order[:4]) < 0.03
 
 
 class Shift(Bijection):
@@ -151,51 +120,26 @@ def test_training_tells_the_data_sets_apart() -> None:
     assert not flow.training
 
 
-def test_all_are_trained_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_are_trained_and_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def refuses(*_: object) -> Bijection:
         raise ValueError("shape: expected more cells")
 
     broken = Architecture(name="B", build=refuses, reduced="")
     monkeypatch.setitem(toys.ARCHITECTURES, "broken", broken)
     monkeypatch.setattr(toys, "TEST_POINTS", 200)
-    said: list[str] = []
-    results = write_toys(tmp_path / "docs" / "toys.jpg", steps=2, seed=1, say=said.append)
+    figure = tmp_path / "toys.jpg"
+    monkeypatch.setattr(sys, "argv", ["toys", "-o", str(figure), "--steps", "2", "--seed", "1"])
+    toys.main()
+    results = json.loads((tmp_path / "toys.json").read_text())
     assert [item["key"] for item in results] == ["small", "flat"]
-    assert json.loads((tmp_path / "docs" / "toys.json").read_text()) == results
     for item in results:
         assert set(item["nats"]) == set(DATA)
         assert all(2 < value < 8 for value in item["nats"].values())
-        assert item["command"] == "colorflow zoo toys -o toys.jpg --steps 2 --seed 1"
-    assert said[-1] == ("broken: not for data in the plane, left out (shape: expected more cells)")
-    with Image.open(tmp_path / "docs" / "toys.jpg") as picture:
+        assert item["command"].endswith(f"benchmarks.toys -o {figure} --steps 2 --seed 1")
+    assert "broken: not for data in the plane, left out (shape:" in capsys.readouterr().out
+    with Image.open(figure) as picture:
         assert picture.format == "JPEG"
         assert picture.height > 3 * 100, "the truth and two architectures"
         assert np.asarray(picture).std() > 10
-    assert {path.name for path in (tmp_path / "docs").iterdir()} == {"toys.jpg", "toys.json"}
-
-
-def test_what_a_person_may_get_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Another kind of file, a folder that is a file, and files of others, which stay."""
-    message = error_of(["zoo", "toys", "-o", tmp_path / "toys.gif"], capsys)
-    assert "expected the name of a JPEG" in message
-    (tmp_path / "file").write_text("mine")
-    message = error_of(["zoo", "toys", "-o", tmp_path / "file" / "toys.jpg"], capsys)
-    assert "cannot be written" in message
-    for name in ("toys.json", "toys.jpg"):
-        (tmp_path / name).write_bytes(b"mine")
-        with pytest.raises(EvaluationError, match=f"{name}: cannot be written .* colorflow made"):
-            write_toys(tmp_path / "toys.jpg", steps=1)
-        assert (tmp_path / name).read_bytes() == b"mine"
-        (tmp_path / name).unlink()
-
-
-def test_the_command_passes_its_options_on(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    calls = recorded(monkeypatch, toys, "write_toys")
-    assert cli.main(["zoo", "toys", "-o", "toys.jpg", "--steps", "9"]) == 0
-    ((given, named),) = calls
-    assert given == (Path("toys.jpg"),)
-    assert (named["steps"], named["seed"]) == (9, 0)
-    for wrong in ([], ["toys"], ["toys", "-o", "toys.jpg", "--steps", "0"]):
-        usage_error_of(["zoo", *wrong], capsys)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from colorflow.flows import ActNorm, soft_clamp
 from tests.flows.batches import agree, photos
@@ -67,16 +66,6 @@ def test_actnorm_of_little_data_has_a_bounded_scale(x: torch.Tensor, scale: floa
     np.testing.assert_allclose(ladj.detach(), np.full(len(x), expected), rtol=1e-3, atol=1e-6)
     slope = norm(x + 1e-2)[0] - z
     torch.testing.assert_close(slope, torch.full_like(z, 1e-2 * scale), rtol=0.1, atol=1e-3)
-
-
-@pytest.mark.parametrize("extreme", [1e6, -1e6, 1e30, -1e30])
-def test_actnorm_scale_is_bounded(extreme: float) -> None:
-    norm = ActNorm(3).eval()
-    nn.init.constant_(norm.log_scale, extreme)
-    for function in (norm.forward, norm.inverse):
-        result, ladj = function(torch.ones(1, 3))
-        assert result.abs().max() < np.exp(10.001)
-        assert ladj.abs() < 3 * 10.001
 
 
 def learned_norm(randomize: Callable[..., ActNorm]) -> tuple[ActNorm, torch.Tensor, torch.Tensor]:

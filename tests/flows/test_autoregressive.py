@@ -113,20 +113,6 @@ def test_every_earlier_element_matters_and_no_other(
         assert (ordered[allowed].abs() > 1e-12).all()
 
 
-def test_context_reaches_every_element(
-    name: str, network: AutoregressiveNetwork, x: Tensor, context: Tensor
-) -> None:
-    """Also the first one: every number of its own cell, and all cells where the mean is seen."""
-    matrix = derivative(
-        lambda v: by_element(network(x[:1], v), x.shape[1])[..., 0], context[:1]
-    ).reshape(*x.shape[1:], CONTEXT, -1)
-    if name in VECTORS or name.startswith("dense"):
-        assert (matrix != 0).all()
-    else:
-        own = matrix.flatten(1, 2).diagonal(dim1=1, dim2=3)
-        assert (own != 0).all()
-
-
 @pytest.mark.parametrize("reverse", [False, True])
 def test_window_of_the_convolutions(randomize: Randomize, *, reverse: bool) -> None:
     """4 rows up, 4 columns to either side with one layer, as the docstring says; no blind spot."""

@@ -92,22 +92,6 @@ def test_logit_beyond_the_ends_counts_as_the_last_value_inside(
     assert torch.equal(gradient, torch.zeros_like(gradient))
 
 
-@pytest.mark.parametrize("alpha", ALPHAS)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_logit_of_extreme_latents_stays_in_its_range(alpha: float, dtype: torch.dtype) -> None:
-    z = torch.tensor([[-1e4, -100, -20, 20, 100, 1e4]], dtype=dtype).requires_grad_()
-    x, ladj = Logit(alpha).inverse(z)
-    beyond = alpha / (1 - 2 * alpha)
-    assert (x >= -beyond * (1 + 1e-6)).all()
-    assert (x <= 1 + beyond + 1e-6).all()
-    (gradient,) = torch.autograd.grad(x.sum() + ladj.sum(), z)
-    assert ladj.isfinite()
-    assert gradient.isfinite().all()
-    again, again_ladj = Logit(alpha)(x.detach())
-    assert again.isfinite().all()
-    assert again_ladj.isfinite()
-
-
 @pytest.mark.parametrize("alpha", [0, 0.5, -0.1, 1])
 def test_logit_refuses(alpha: float) -> None:
     with pytest.raises(ValueError, match=f"alpha: expected between 0 and 0.5, got {alpha}"):

@@ -77,16 +77,6 @@ def coupling(partition: Partition, randomize: Callable[..., Coupling]) -> Coupli
     return randomize(Coupling(partition, network, transform))
 
 
-def test_split_and_merge(name: str, partition: Partition) -> None:
-    x, keep = normal(3, *SHAPE), kept_mask(name)
-    kept, moved = partition.split(x)
-    assert kept.shape == (3, partition.kept_channels, *SHAPE[1:])
-    assert torch.equal(moved.flatten(1), x[:, ~keep])
-    assert torch.equal(partition.merge(x, moved), x)
-    replaced = partition.merge(x, moved + 10)
-    assert torch.equal(replaced, torch.where(keep, x, x + 10))
-
-
 def test_parameters_of_a_number_come_from_its_own_cell_and_channel(
     name: str, partition: Partition
 ) -> None:

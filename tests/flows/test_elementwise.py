@@ -61,18 +61,6 @@ def test_soft_clamp_has_slope_one_at_zero_and_never_reaches_its_limit() -> None:
     assert (slope > 0).all()
 
 
-def test_affine_spline_moves_first_and_bends_then() -> None:
-    both = AffineSpline(4, 2.0, 0.7, 3.0)
-    affine, spline = Affine(0.7, 3.0), RationalQuadraticSpline(4, 2.0)
-    x, parameters = 2 * normal(200, seed=1), normal(200, both.size)
-    assert both.size == 2 + 11
-    y, first = affine.forward(x, parameters[:, :2])
-    z, second = spline.forward(y, parameters[:, 2:])
-    result, ladj = both.forward(x, parameters)
-    assert torch.equal(result, z)
-    torch.testing.assert_close(ladj, first + second, rtol=1e-13, atol=1e-13)
-
-
 @pytest.mark.parametrize(
     ("name", "most"),
     [("affine", 0.7), ("bounded-affine", 0.7), ("mixture", 1.4), ("monotone", 1.4)],

@@ -15,14 +15,6 @@ from torch import Tensor, nn
 from colorflow.flows import Planar, Radial, RippelAdams, TabakTurner
 from colorflow.flows.planar import MIN_SLOPE, MIN_WIDTH, VectorBijection
 
-BUILDS: dict[str, Callable[[], VectorBijection]] = {
-    "planar": lambda: Planar(3),
-    "radial": lambda: Radial(3),
-    "tabak-turner": lambda: TabakTurner(3, 2),
-    "rippel-adams": lambda: RippelAdams(3),
-}
-every = pytest.mark.parametrize("build", BUILDS.values(), ids=BUILDS)
-
 
 def softplus(x: float) -> float:
     return math.log1p(math.exp(x))
@@ -42,23 +34,6 @@ def filled(bijection: VectorBijection, *values: float) -> VectorBijection:
 
 def column(*values: float) -> Tensor:
     return torch.tensor(values, dtype=torch.float64)[:, None]
-
-
-@every
-@pytest.mark.parametrize("factor", [-30.0, 30.0])
-def test_extreme_parameters_can_be_undone(
-    randomize: Callable[..., nn.Module], build: Callable[[], VectorBijection], factor: float
-) -> None:
-    bijection = randomize(build()).double()
-    with torch.no_grad():
-        bijection.start.mul_(factor)
-    x = 3 * torch.randn(50, 3, dtype=torch.float64)
-    z, ladj = bijection(x)
-    back, back_ladj = bijection.inverse(z)
-    # a matrix with scales of e^-10 to e^10 leaves fewer digits
-    tolerance = 1e-5 if isinstance(bijection, RippelAdams) else 1e-9
-    torch.testing.assert_close(back, x, rtol=10 * tolerance, atol=tolerance)
-    torch.testing.assert_close(back_ladj, -ladj, rtol=10 * tolerance, atol=10 * tolerance)
 
 
 def test_planar_solves_along_its_direction() -> None:

@@ -90,22 +90,6 @@ def test_sampling_is_the_update_of_kriging(update: KrigingUpdate, uneven: Tensor
     np.testing.assert_allclose(back, x, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("count", [1, 2, 5])
-def test_ladj_is_that_of_the_dense_jacobian(
-    update: KrigingUpdate, uneven: Tensor, count: int
-) -> None:
-    """The update is affine in each channel: the identity less the gain at the known locations."""
-    some = dict(itertools.islice(FIVE.items(), count))
-    jacobian = np.eye(HEIGHT * WIDTH)
-    jacobian[:, [row * WIDTH + column for row, column in some]] -= gain(some, uneven)
-    expected = CHANNELS * np.linalg.slogdet(jacobian).logabsdet
-    assert expected < -3 * count  # sampling contracts
-    x = numbers(1, CHANNELS, HEIGHT, WIDTH)
-    for function, sign in ((update.inverse, 1), (update.forward, -1)):
-        _, ladj = function(x, context(some, uneven))
-        assert ladj.item() == pytest.approx(sign * expected, abs=1e-9)
-
-
 # at known locations and around them
 
 
@@ -132,18 +116,6 @@ def test_nothing_known_is_the_identity(update: KrigingUpdate, flat: Tensor) -> N
             assert torch.equal(y, x)
             assert y.data_ptr() != x.data_ptr()
             assert torch.equal(ladj, torch.zeros(2, dtype=torch.float64))
-
-
-def test_some_samples_of_a_batch_know_nothing(update: KrigingUpdate, uneven: Tensor) -> None:
-    x = numbers(3, CHANNELS, HEIGHT, WIDTH)
-    known = torch.cat([context(k, uneven) for k in (FIVE, {}, {(0, 3): (9.0, 9.0)})])
-    y, ladj = update.inverse(x, known)
-    assert torch.equal(y[1], x[1])
-    assert ladj[1] == 0
-    for i in (0, 2):
-        alone, own_ladj = update.inverse(x[i : i + 1], known[i : i + 1])
-        assert torch.equal(y[i], alone[0])
-        assert ladj[i] == own_ladj[0] != 0
 
 
 # numbers

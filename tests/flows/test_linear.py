@@ -8,15 +8,12 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from colorflow.flows import (
     ChannelPermutation,
     Composition,
-    FullMatrix,
     Linear,
     PLUMatrix,
-    PooledNetwork,
     Standardize,
     soft_clamp,
 )
@@ -62,34 +59,6 @@ def test_permutation_refuses_other_lists(order: list[int]) -> None:
 def weight(linear: Linear, channels: int) -> torch.Tensor:
     """W, as what becomes of the unit vectors."""
     return linear(torch.eye(channels, dtype=torch.float64))[0].T
-
-
-def test_on_a_grid_linear_is_a_1x1_convolution(randomize: Callable[..., Linear]) -> None:
-    linear = randomize(Linear(FullMatrix(3))).double()
-    z, ladj = linear(photos())
-    matrix = weight(linear, 3)
-    torch.testing.assert_close(z, F.conv2d(photos(), matrix[:, :, None, None]))
-    expected = 24 * np.linalg.slogdet(matrix.detach().numpy())[1]  # 4 x 6 cells
-    np.testing.assert_allclose(ladj.detach(), np.full(16, expected), rtol=1e-12)
-
-
-def conditional(randomize: Callable[..., Linear]) -> Linear:
-    structure = PLUMatrix(3)
-    return randomize(Linear(structure, PooledNetwork(5, 8, structure.size))).double()
-
-
-def test_context_gives_one_matrix_a_sample(randomize: Callable[..., Linear]) -> None:
-    linear = conditional(randomize)
-    context = torch.randn(16, 5, 2, 2, dtype=torch.float64)
-    z, ladj = linear(photos(), context)
-    raw = linear.network(None, context)
-    assert raw.std(0).min() > 1e-3
-    for i in range(16):
-        own = Linear(linear.structure)
-        own.weight = nn.Parameter(raw[i])
-        expected, expected_ladj = own(photos()[i : i + 1])
-        torch.testing.assert_close(z[i], expected[0])
-        torch.testing.assert_close(ladj[i], expected_ladj[0])
 
 
 def test_rotation_is_restored_from_its_state_dict() -> None:

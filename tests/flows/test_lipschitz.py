@@ -64,29 +64,6 @@ def test_linear_has_its_coefficient(shape: tuple[int, int]) -> None:
     assert norm(layer, (shape[0],)) == pytest.approx(COEFFICIENT, rel=1e-12)
 
 
-def test_bound_holds_while_training() -> None:
-    layer = convolution((2, 3), (5, 6)).train()
-    optimizer = torch.optim.Adam(layer.parameters(), lr=0.3)
-    target = torch.randn(3, 2, 5, 6, dtype=torch.float64)
-    for _ in range(6):
-        optimizer.zero_grad()
-        (-(layer(target) ** 2).sum()).backward()
-        optimizer.step()
-        assert norm(layer, (2, 5, 6)) <= COEFFICIENT * (1 + 1e-9)
-
-
-def test_an_overtaken_stretch_is_left() -> None:
-    """The directions found for one weight are the worst start for another."""
-    layer = convolution((2, 2), (6, 6))
-    with torch.no_grad():
-        layer.weight.zero_()
-        layer.weight[0, 0] = 1
-        layer.bounded()
-        layer.weight[1, 1] = 2  # acts on a channel that the first weight ignored
-        layer.weight[1, 1, 0] = -2
-    assert norm(layer, (2, 6, 6)) <= COEFFICIENT * (1 + 1e-9)
-
-
 @pytest.mark.parametrize("training", [False, True])
 def test_zero_weights_have_gradients(training: bool) -> None:
     layer = convolution((2, 2), (4, 4)).train(training)
@@ -139,21 +116,6 @@ def test_networks_contract(randomize: Callable[..., nn.Module], gain: float, ima
         context = torch.randn(1, *context_shape, dtype=torch.float64)
         matrix = dense(network.given(context), shape, x)
         assert svdvals(matrix)[0] <= COEFFICIENT
-
-
-def test_networks_use_what_they_may() -> None:
-    """Parallel layers, at the steepest points of both activations, reach the coefficient."""
-    network = LipschitzDenseNetwork(3, 0, 3, COEFFICIENT).double()
-    points = torch.linspace(0, 10, 10_001, dtype=torch.float64, requires_grad=True)
-    values = network.before(points)
-    steepest = torch.autograd.grad(values.sum(), points)[0].argmax()
-    with torch.no_grad():
-        for layer in (network.first, network.middle, network.last):
-            layer.weight.copy_(5 * torch.eye(3))
-            layer.bias.fill_(points[steepest])
-        network.middle.bias.sub_(COEFFICIENT ** (1 / 3) * values[steepest])
-    matrix = dense(network, (3,), torch.zeros(3, dtype=torch.float64))
-    assert COEFFICIENT * 0.999 <= svdvals(matrix)[0] <= COEFFICIENT
 
 
 def test_wrong_arguments_raise() -> None:

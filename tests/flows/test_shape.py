@@ -76,18 +76,6 @@ def test_what_cannot_be_halved_or_doubled_is_refused(squeeze: Bijection) -> None
             squeeze.inverse(torch.zeros(shape))
 
 
-@pytest.mark.peers
-def test_squeeze_agrees_with_peers() -> None:
-    nflows = pytest.importorskip("nflows.transforms")
-    normflows = pytest.importorskip("normflows.flows")
-    x = normal(2, CHANNELS, HEIGHT, WIDTH)
-    z, _ = Squeeze()(x)
-    assert torch.equal(z, nflows.SqueezeTransform()(x)[0])
-    assert torch.equal(Squeeze().inverse(z)[0], nflows.SqueezeTransform().inverse(z)[0])
-    assert torch.equal(z, normflows.Squeeze().inverse(x)[0])  # its `forward` is our `inverse`
-    assert torch.equal(Squeeze().inverse(z)[0], normflows.Squeeze()(z)[0])
-
-
 def test_reshape_keeps_the_order() -> None:
     x = normal(2, 3, 4, 5)
     z, _ = Reshape((3, 4, 5), (6, 10))(x)
@@ -184,11 +172,3 @@ def test_split_refuses() -> None:
         split(torch.zeros(2, 4, 2, 4))
     with pytest.raises(ValueError, match=r"z: expected \(B, 16\), got \(2, 4, 2, 2\)"):
         split.inverse(torch.zeros(2, 4, 2, 2))
-
-
-def test_split_refuses_parts_that_make_other_shapes() -> None:
-    x = torch.zeros(2, 4, 2, 2)
-    with pytest.raises(ValueError, match=r"latents of kept: expected \(B, 4\), got \(2, 4, 1, 1\)"):
-        Split((4, 2, 2), 1, Squeeze())(x)
-    with pytest.raises(ValueError, match=r"latents of dropped: expected \(B, 3, 2, 2\)"):
-        Split((4, 2, 2), 1, Flatten((1, 2, 2)), Squeeze())(x)

@@ -14,8 +14,6 @@ from colorflow.flows import (
     ChannelPartition,
     Coupling,
     ElementwiseTransform,
-    LinearSpline,
-    QuadraticSpline,
     RationalQuadraticSpline,
     soft_clamp,
 )
@@ -35,41 +33,6 @@ def compare(
 ) -> None:
     for left, right in zip(ours, theirs, strict=True):
         torch.testing.assert_close(left, right, rtol=0, atol=tolerance)
-
-
-def sizes(raw: Tensor) -> Tensor:
-    """Shares of the box: at least a hundredth each, the rest by softmax."""
-    return MIN_BIN + (1 - MIN_BIN * raw.shape[-1]) * torch.softmax(raw, -1)
-
-
-@pytest.mark.parametrize("inverse", [False, True])
-def test_linear_spline_is_that_of_nflows(inverse: bool) -> None:
-    """nflows has no least height; its inverse has knots in float32 and widens the last bin."""
-    peer = pytest.importorskip("nflows.transforms.splines.linear")
-    spline, value, raw = LinearSpline(BINS, LIMIT), 2 * normal(COUNT), normal(COUNT, BINS, seed=1)
-    last = LIMIT - 2 * LIMIT * sizes(raw)[:, -1]
-    value = torch.where((value > last) & inverse, last - 1e-3, value)
-    ours = (spline.inverse if inverse else spline.forward)(value, raw)
-    theirs = peer.unconstrained_linear_spline(value, sizes(raw).log(), inverse, tail_bound=LIMIT)
-    compare(ours, theirs, 1e-6 if inverse else 1e-10)
-
-
-@pytest.mark.parametrize("inverse", [False, True])
-def test_quadratic_spline_is_that_of_nflows(inverse: bool) -> None:
-    """nflows gets the slopes at the edges too: its own do not become 1, as its comment has it."""
-    peer = pytest.importorskip("nflows.transforms.splines.quadratic")
-    spline, value = QuadraticSpline(BINS, LIMIT), LIMIT * torch.tanh(normal(COUNT))
-    raw = normal(COUNT, spline.size, seed=1)
-    ours = (spline.inverse if inverse else spline.forward)(value, raw)
-    widths, inner = sizes(raw[:, :BINS]), raw[:, BINS:].exp()
-    shares = (widths[:, 1:] + widths[:, :-1]) / 2
-    edge = (inner * shares).sum(-1, keepdim=True) / shares.sum(-1, keepdim=True)
-    heights = torch.cat([edge, inner, edge], -1)
-    heights = torch.log(torch.expm1(heights - 1e-3))  # nflows takes softplus and adds 1e-3
-    assert heights.isfinite().all()
-    box = (-LIMIT, LIMIT, -LIMIT, LIMIT)
-    theirs = peer.quadratic_spline(value, raw[:, :BINS], heights, inverse, *box, MIN_BIN, MIN_SLOPE)
-    compare(ours, theirs)
 
 
 @pytest.mark.parametrize("inverse", [False, True])

@@ -110,29 +110,6 @@ def test_value_and_slope_meet_at_the_edges_of_the_box(name: str, direction: str)
         torch.testing.assert_close(ladj, torch.zeros(2, dtype=torch.float64), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", SPLINES)
-def test_value_and_slope_between_bins(name: str) -> None:
-    """At a knot both directions use the bin on its right; beside it, the curve is continuous."""
-    spline, raw = SPLINES[name], PARAMETERS[:BINS]
-    knots = torch.tensor(knots_of([0] * BINS if name == "linear" else raw)[1:-1])
-    curve = parameters(len(knots), spline.size)
-    (z_below, ladj_below), (z, ladj), (z_above, ladj_above) = (
-        spline.forward(x, curve) for x in (knots - 1e-9, knots, knots + 1e-9)
-    )
-    torch.testing.assert_close(z_below, z, rtol=0, atol=1e-7)
-    torch.testing.assert_close(z_above, z, rtol=0, atol=1e-7)
-    if name != "linear":
-        torch.testing.assert_close(ladj_above, ladj_below, rtol=0, atol=1e-6)
-    for dtype in (torch.float32, torch.float64):
-        starts = spline._bin(curve.to(dtype), knots.to(dtype) + 1e-3, of_x=True)  # right of knots
-        z, ladj = spline.forward(starts[0], curve.to(dtype))
-        back, back_ladj = spline.inverse(z, curve.to(dtype))
-        assert torch.equal(z, starts[2])
-        assert torch.equal(back, starts[0])
-        torch.testing.assert_close(back_ladj, -ladj, rtol=0, atol=1e-6)
-        torch.testing.assert_close(ladj.double(), ladj_above, rtol=0, atol=1e-5)
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("scale", [10.0, 1e3, 1e5])
 def test_extreme_parameters_stay_finite_and_in_the_box(

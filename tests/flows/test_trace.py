@@ -155,24 +155,3 @@ def test_wrong_arguments_raise() -> None:
         RussianRoulette(-1, 0.5, 1, seeded())
     with pytest.raises(ValueError, match=r"continuing.*got 1"):
         RussianRoulette(1, 1.0, 1, seeded())
-
-
-@pytest.mark.peers
-def test_series_is_that_of_normflows(
-    network: LipschitzDenseNetwork, x: Tensor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Five terms: with exact traces, and with the same probes."""
-    peers = pytest.importorskip("normflows.flows.residual")
-    theirs = peers.iResBlock(network, n_power_series=5, exact_trace=True).double().train()
-    ladj = -theirs(x.clone(), 0)[1].flatten()
-    network.eval()
-    ours = CompletePowerSeries(5)(network, x)[1]
-    torch.testing.assert_close(ours, ladj, rtol=1e-10, atol=1e-10)
-
-    probe = PowerSeries(5, 1, seeded(4)).sample_probes(x)[0]
-    monkeypatch.setattr(peers.torch, "randn_like", lambda x: probe)
-    theirs = peers.iResBlock(network, n_power_series=5, neumann_grad=False).double().train()
-    ladj = -theirs(x.clone(), 0)[1].flatten()
-    network.eval()
-    ours = PowerSeries(5, 1, seeded(4))(network, x)[1]
-    torch.testing.assert_close(ours, ladj, rtol=1e-10, atol=1e-10)

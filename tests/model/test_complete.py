@@ -43,10 +43,6 @@ def latents_of(pyramid: ChromaPyramid, count: int, sampled: int) -> list[Tensor]
     return [z if i < sampled else torch.zeros_like(z) for i, z in enumerate(latents)]
 
 
-def unbounded(ab: Tensor) -> Tensor:
-    return 128 * torch.atanh(ab.double() / 128)
-
-
 @pytest.mark.parametrize("done", [1, 2, 3, 4, 5])
 def test_completed_chroma_is_decoded_with_fine_latents_of_zero(
     pyramid: ChromaPyramid, done: int
@@ -62,21 +58,6 @@ def test_completed_chroma_is_decoded_with_fine_latents_of_zero(
     torch.testing.assert_close(got, want, rtol=0, atol=0.02)
 
 
-@pytest.mark.parametrize("grid", [4, 8, 16, 32, 64])
-def test_completed_chroma_has_the_given_means(pyramid: ChromaPyramid, grid: int) -> None:
-    """Of chroma that no latents made, in the unbounded chroma that Haar steps split."""
-    generator = torch.Generator().manual_seed(grid)
-    ab = (25 * torch.randn(BATCH, 2, grid, grid, generator=generator)).clamp(-100, 100)
-    with torch.no_grad():
-        fine = pyramid.complete(ab, random_condition(BATCH))
-    assert fine.shape == (BATCH, 2, 64, 64)
-    factor = 64 // grid
-    cells = unbounded(fine).unflatten(2, (grid, factor)).unflatten(4, (grid, factor))
-    torch.testing.assert_close(cells.mean((3, 5)), unbounded(ab), rtol=0, atol=0.01)
-    if grid < 64:
-        assert cells.std((3, 5)).mean() > 0.1
-
-
 def test_completed_and_pulled_is_decoded(listening: ChromaPyramid, hinted: Condition) -> None:
     latents = latents_of(listening, BATCH * REPEATS, 3)
     with torch.no_grad():
@@ -86,19 +67,3 @@ def test_completed_and_pulled_is_decoded(listening: ChromaPyramid, hinted: Condi
     torch.testing.assert_close(pulled, want, rtol=0, atol=0.02)
     assert (free - want)[:REPEATS].abs().amax((1, 2, 3)).min() > 5
     torch.testing.assert_close(free[REPEATS:], want[REPEATS:], rtol=0, atol=0.02)
-
-
-def test_chroma_is_pulled_to_the_hints_of_its_photo(
-    listening: ChromaPyramid, hinted: Condition, ab: Tensor
-) -> None:
-    """By all but r / (1 + r) of what it misses them by, near them alone, and not elsewhere."""
-    given = torch.cat([ab, ab.flip(0)])[: BATCH * REPEATS]
-    with torch.no_grad():
-        pulled = listening.pull_to_hints(given, hinted)
-    row, column, *color = SPOT
-    want = unbounded(torch.tensor(color))
-    missed, left = (want - unbounded(x[:REPEATS, :, row, column]) for x in (given, pulled))
-    assert missed.abs().amax(1).min() > 5
-    torch.testing.assert_close(left, missed * 0.2 / 1.2, rtol=0, atol=0.01)
-    torch.testing.assert_close(pulled[:REPEATS, :, 30:], given[:REPEATS, :, 30:], rtol=0, atol=1e-3)
-    torch.testing.assert_close(pulled[REPEATS:], given[REPEATS:], rtol=0, atol=1e-3)

@@ -30,14 +30,6 @@ def test_way_through_json(extra_planes: int) -> None:
     assert hash(back) == hash(config)
 
 
-def test_weights_from_before_hints_pulled_have_the_settings_of_now() -> None:
-    values = small_config(extra_planes=3).to_dict()
-    assert [values.pop(name) for name in HINT_FIELDS] == [6.0, 18.0, 0.15]
-    pyramid = ChromaPyramid(PyramidConfig.from_dict(values))
-    pull = pyramid.pull
-    assert (pull.reach, pull.likeness, pull.looseness) == (6.0, 18.0, 0.15)
-
-
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -56,19 +48,6 @@ def test_level_refuses(field: str, value: Any) -> None:
     level = small_config().levels[0]
     with pytest.raises(ValueError, match=f"{field}: "):
         dataclasses.replace(level, **{field: value})
-
-
-def test_changes_of_some_levels() -> None:
-    config = small_config(extra_planes=3)
-    assert config.chroma_grids == (4, 8, 16, 32, 64)
-    changed = config.with_levels([8, 64], couplings=9, dropout=0.5)
-    for grid, old, new in zip(config.chroma_grids, config.levels, changed.levels, strict=True):
-        others = {"couplings": 9, "dropout": 0.5} if grid in (8, 64) else {}
-        assert new == dataclasses.replace(old, **others)
-    assert dataclasses.replace(changed, levels=config.levels) == config
-    assert config.with_levels([], couplings=9) == config
-    with pytest.raises(ValueError, match="couplings: "):
-        config.with_levels([8], couplings=0)
 
 
 @pytest.mark.parametrize("attention", [True, False])

@@ -89,38 +89,6 @@ def test_planes_are_pooled_to_masked_means(
     np.testing.assert_allclose(seen[0].numpy(), expected, rtol=0, atol=1e-5)
 
 
-def test_a_plane_acts_on_all_of_a_coarse_grid_and_near_by_on_a_fine_one(
-    context: LevelContext, condition: Condition, config: LevelConfig
-) -> None:
-    """Attention takes one cell's hint everywhere; a convolution of 3x3 to its neighbors."""
-    before = dataclasses.replace(condition, planes=torch.zeros_like(condition.planes))
-    planes = torch.zeros_like(condition.planes)
-    planes[:, :, 20, 44] = torch.tensor([1.0, 30.0, -30.0])
-    coarse = chroma(config)
-    after = both_parts(context, dataclasses.replace(condition, planes=planes), coarse)
-    moved = (after - both_parts(context, before, coarse)).abs().amax((0, 1)) > 1e-6
-    near = torch.zeros_like(moved)
-    row, column = 20 * config.grid // 64, 44 * config.grid // 64
-    near[row - 1 : row + 2, column - 1 : column + 2] = True
-    assert torch.equal(moved, torch.ones_like(near) if config.attention else near)
-
-
-def test_planes_are_refused_where_the_model_takes_none(config: LevelConfig) -> None:
-    plain = LevelContext(config, coarse=False, extra_planes=0)
-    with pytest.raises(ValueError, match="condition: this model takes no extra planes"):
-        plain.of_photo(random_condition(2, planes=PLANES))
-
-
-def test_coarser_chroma_is_required_but_on_the_first_level(
-    config: LevelConfig, context: LevelContext, condition: Condition
-) -> None:
-    photo = context.of_photo(condition)
-    with pytest.raises(ValueError, match="coarse: "):
-        context.of_sample(photo, None)
-    first = LevelContext(config, coarse=False, extra_planes=PLANES)
-    assert first.of_sample(first.of_photo(condition), None).shape == photo.shape
-
-
 def test_fit_standardizes_features_and_cuts_their_tails(config: LevelConfig) -> None:
     """The scale and offset of the features do not matter after `fit`; outliers are cut."""
     plain = LevelContext(config, coarse=False, extra_planes=0).eval()

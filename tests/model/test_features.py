@@ -72,23 +72,6 @@ def test_stays_frozen_and_in_evaluation_mode() -> None:
     assert not any(isinstance(module, nn.BatchNorm2d) for module in conditioner.modules())
 
 
-@pytest.mark.parametrize(
-    "shape",
-    [
-        (1, 256, 256),
-        (2, 2, 256, 256),
-        (2, 1, 224, 224),
-        (2, 1, 256, 512),
-        (2, 1, 384, 384),
-        (2, 1, 0, 0),
-        (2, 1, 256),
-    ],
-)
-def test_refuses_other_shapes(features: Features, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"photos: expected .*, got \("):
-        features(torch.zeros(shape))
-
-
 def test_conditioner(lightness: Tensor, features: Features) -> None:
     planes = torch.ones(2, 3, 64, 64)
     condition = Conditioner()(lightness, planes)

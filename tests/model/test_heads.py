@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 
@@ -13,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from colorflow.model.condition import FEATURE_CHANNELS, Condition
-from colorflow.model.heads import TYPICAL_SKIN, Decoder, MeanHead, SkinHead
+from colorflow.model.heads import Decoder, MeanHead, SkinHead
 
 HEADS: dict[str, Callable[..., MeanHead | SkinHead]] = {
     "mean": MeanHead,
@@ -52,18 +51,6 @@ def head(request: pytest.FixtureRequest) -> MeanHead | SkinHead:
             parameter.add_(0.1 * torch.randn_like(parameter))
     made.fit(condition(8, seed=5))
     return made.eval()
-
-
-@pytest.mark.parametrize("scale", [1, 2])
-@torch.no_grad()
-def test_shapes(head: MeanHead | SkinHead, scale: int) -> None:
-    side = 64 * scale
-    said = head(condition(2, scale=scale))
-    if isinstance(head, MeanHead):
-        assert said.shape == (2, 2, side, side)
-    else:
-        assert [x.shape for x in said] == [(2, 1, side, side), (2, 2, side, side)]
-    assert planes_of(head, condition(2, scale=scale)).dtype == torch.float32
 
 
 @pytest.mark.parametrize("scale", [1, 2])
@@ -117,13 +104,6 @@ def test_features_are_standardized_by_the_training_data(head: MeanHead | SkinHea
         assert head.standardize[str(grid)](1e6 * x).abs().max() <= 6
 
 
-@torch.no_grad()
-def test_a_new_skin_head_says_that_skin_is_rare_and_of_the_usual_color() -> None:
-    log_odds, chroma = SkinHead()(condition(2))
-    assert log_odds.unique().tolist() == [-2.0]
-    assert [plane.unique().tolist() for plane in chroma.unbind(1)] == [[x] for x in TYPICAL_SKIN]
-
-
 def test_the_tones_of_training_photos_are_kept() -> None:
     rng = np.random.default_rng(3)
     tones = rng.normal(size=(50, 2)) @ rng.normal(size=(2, 2)) + rng.normal(size=2)
@@ -134,36 +114,3 @@ def test_the_tones_of_training_photos_are_kept() -> None:
     np.testing.assert_allclose(factor @ factor.T, np.cov(tones.T), rtol=1e-4, atol=1e-5)
     assert factor[0, 1] == 0
     assert {"tone_mean", "tone_factor"} <= head.state_dict().keys()
-
-
-def mean_error(head: MeanHead, photos: Condition) -> Tensor:
-    return (head(photos) - 10 * photos.features[64][:, :2]).square().mean()
-
-
-def skin_error(head: SkinHead, photos: Condition) -> Tensor:
-    log_odds, chroma = head(photos)
-    truth = (photos.features[64][:, :1] > 3).float()
-    error = (chroma - 10 * photos.features[64][:, 1:3]).square().mean()
-    return F.binary_cross_entropy_with_logits(log_odds, truth) + error / 1000
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("kind", "error_of"), [(MeanHead, mean_error), (SkinHead, skin_error)], ids=["mean", "skin"]
-)
-def test_it_learns_what_features_tell(
-    kind: type[MeanHead | SkinHead], error_of: Callable[..., Tensor]
-) -> None:
-    torch.manual_seed(0)
-    head, photos = kind(dropout=0.0), condition(8)
-    head.fit(photos)
-    optimizer = torch.optim.Adam(head.parameters(), 3e-3)
-    first = last = math.nan
-    for step in range(60):
-        loss = error_of(head, photos)
-        value = float(loss.detach())
-        first, last = (value, last) if step == 0 else (first, value)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    assert last < 0.4 * first

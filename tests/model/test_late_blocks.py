@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from colorflow.model.condition import Condition, Conditioner, Features, LateBlocks
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.weights import load_weights, save_weights
 from tests.model.conftest import random_condition, small_config
 
 
@@ -64,28 +59,6 @@ def test_pretrained_blocks_make_the_frozen_maps_exactly(
         assert made.std() > 0.1
 
 
-def test_autocast(late: LateBlocks, features: Features, lightness: Tensor) -> None:
-    """Pointwise convolutions in bfloat16, depthwise ones and the result in float32."""
-    x, seen = features(lightness)[late.input_grid], []
-    for module in late.modules():
-        if isinstance(module, nn.Conv2d):
-            module.register_forward_hook(lambda m, _, y: seen.append((m.groups > 1, y.dtype)))
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        y = late(x)[8]
-    assert {(True, torch.float32), (False, torch.bfloat16)} == set(seen)
-    assert y.dtype == torch.float32
-    exact = late(x)[8]
-    assert (y - exact).abs().mean() < 0.03 * exact.abs().mean()
-
-
-@pytest.mark.parametrize(
-    "shape", [(24, 32, 32), (40, 8, 8), (320, 16, 16), (40, 32, 64), (40, 40, 40)]
-)
-def test_they_refuse_other_maps(late: LateBlocks, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"map: expected .*, got \("):
-        late(torch.zeros(1, *shape))
-
-
 def test_the_conditioner_uses_the_models_own(
     late_pyramid: ChromaPyramid, lightness: Tensor
 ) -> None:
@@ -116,21 +89,3 @@ def test_the_pyramid_refines_what_it_is_given(late_pyramid: ChromaPyramid, ab: T
     for case in cases:
         assert torch.equal(case(frozen), case(refined))
         assert not torch.allclose(case(frozen), case(chaos), rtol=1e-3)
-
-
-def test_weights_from_before_late_blocks_load(
-    pyramid: ChromaPyramid, ab: Tensor, tmp_path: Path
-) -> None:
-    path = tmp_path / "old.safetensors"
-    save_weights(path, pyramid, (0.5,) * 5, {}, torch.float32)
-    with safe_open(str(path), framework="pt") as file:
-        header = dict(file.metadata())
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    config = json.loads(header["config"])
-    assert config.pop("late_blocks") is False
-    save_file(tensors, path, {**header, "config": json.dumps(config)})
-    loaded = load_weights(path).pyramid
-    assert loaded.late_blocks is None
-    with torch.no_grad():
-        condition = random_condition(3)
-        assert torch.equal(loaded.log_prob(ab, condition), pyramid.log_prob(ab, condition))

@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 from colorflow.model.principal import (
     LARGEST_GAIN,
     LARGEST_TINT,
-    MODE_GAIN,
     VIVIDNESS,
-    _enlarged,
     modes_of,
     vivid_mean,
 )
@@ -98,31 +96,6 @@ def test_a_mode_is_hardly_a_cast(operator: SpatialOperator, size: float) -> None
     tints = modes.mean((2, 3))
     assert 0.01 * size < np.linalg.norm(tints, axis=1).max() <= LARGEST_TINT + 1e-4
     assert np.abs(modes - tints[..., None, None]).max() < 0.1
-
-
-def test_modes_are_as_strong_as_their_samples_within_bounds(operator: SpatialOperator) -> None:
-    """The mean of a few samples that have nothing in common is weaker than each."""
-    samples = 20 * normal(64, 2, 8, 8, seed=4)
-    modes, _ = modes_of(samples, operator, 3)
-    things = operator.assigned(_enlarged(samples - samples.mean(0)))
-    strongest = MODE_GAIN * float(contrast_of(things).max())
-    for mode in modes:
-        assert 0.2 * float(np.median(contrast_of(things))) < float(contrast_of(mode)) < strongest
-    pair = np.concatenate([samples[:1], -samples[:1]])
-    _, shares = modes_of(pair, operator, 2)
-    np.testing.assert_allclose(shares, [0.5, 0.5])
-
-
-def test_one_spoiled_sample_makes_no_mode(operator: SpatialOperator) -> None:
-    """The middle of a cluster decides, and what is far from it does not count."""
-    good = np.stack([thing(1, 30, 0)] * 20 + [thing(3, 0, 30)] * 20)
-    good += normal(*good.shape, seed=1)
-    spoiled = good.copy()
-    spoiled[5] += 40 * normal(2, 8, 8, seed=2)
-    (first, second), _ = modes_of(good, operator, 2)
-    found, _ = modes_of(spoiled, operator, 2)
-    for mode in (first, second):
-        assert min(float(np.abs(mode - other).mean()) for other in found) < 2
 
 
 @pytest.mark.parametrize("k", [1, 3, 15])

@@ -20,11 +20,6 @@ def condition() -> Condition:
     return random_condition(BATCH)
 
 
-def unbounded_model(pyramid: ChromaPyramid, ab: Tensor) -> Tensor:
-    limit = pyramid.config.chroma_limit
-    return limit * torch.atanh(ab / limit)
-
-
 def test_a_gain_multiplies_the_coarsest_chroma(
     pyramid: ChromaPyramid, condition: Condition
 ) -> None:
@@ -34,19 +29,6 @@ def test_a_gain_multiplies_the_coarsest_chroma(
     limit = pyramid.config.chroma_limit
     want = 1.5 * unbounded(plain.double().numpy(), limit)
     np.testing.assert_allclose(unbounded(vivid.double().numpy(), limit), want, rtol=1e-4)
-
-
-def test_finer_levels_are_given_the_chroma_after_the_gain(
-    pyramid: ChromaPyramid, condition: Condition
-) -> None:
-    latents = sample_latents(pyramid, BATCH)
-    with torch.no_grad():
-        u = 1.5 * unbounded_model(pyramid, pyramid.decode(latents[:1], condition))
-        for level, z in zip(pyramid.levels[1:], latents[1:], strict=True):
-            x, _ = level.decode(z, level.context.of_photo(condition), u)
-            u = pyramid.haar.inverse(torch.cat([u, x], 1))[0]
-        vivid = pyramid.decode(latents, condition, gain=1.5)
-    torch.testing.assert_close(vivid, pyramid.bounded.inverse(u)[0], rtol=0, atol=1e-2)
 
 
 @pytest.mark.parametrize("gain", [0.7, 1.3])
@@ -93,22 +75,3 @@ def test_samples_depend_on_lightness_and_features_of_their_photo_alone(
         difference = (after - before).abs().amax((1, 2, 3, 4))
         assert difference[1] > 1
         assert torch.equal(difference[[0, 2]], torch.zeros(2))
-
-
-@pytest.mark.parametrize("temperatures", [[], [1.0] * 4, [1.0] * 6])
-def test_refuses_temperatures_of_other_levels(
-    pyramid: ChromaPyramid, condition: Condition, temperatures: list[float]
-) -> None:
-    with pytest.raises(ValueError, match="temperatures: expected 5"):
-        pyramid.sample(condition, 1, temperatures)
-
-
-def test_samples_repeat_by_generator(pyramid: ChromaPyramid, condition: Condition) -> None:
-    schedule = [0.9, 0.5, 0.3, 0.1, 0.1]
-    torch.manual_seed(1)
-    first = sample(pyramid, condition, 2, schedule, seed=5)
-    torch.manual_seed(2)  # the global source plays no part
-    assert torch.equal(sample(pyramid, condition, 2, schedule, seed=5), first)
-    other = sample(pyramid, condition, 2, schedule, seed=6)
-    assert (other - first).abs().amax((2, 3, 4)).min() > 1
-    assert (first[:, 0] - first[:, 1]).abs().amax((1, 2, 3)).min() > 1

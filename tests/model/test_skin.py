@@ -138,16 +138,3 @@ def test_skin_is_turned_and_made_stronger_like_complex_numbers(
         own = np.exp(strength + 1j * turn) * (chroma[0] + 1j * chroma[1])
         want = (1 - skin.weight) * (before[0] + 1j * before[1]) + skin.weight * own
         np.testing.assert_allclose(one, [want.real, want.imag], rtol=1e-4, atol=1e-3)
-
-
-def test_what_is_no_skin_keeps_its_colors(
-    rng: np.random.Generator, distribution: ToneDistribution
-) -> None:
-    skin, probability = some_skin(rng, distribution)
-    ab = 20 * rng.normal(size=(2, 2, 64, 64)).astype(np.float32)
-    before = ab.copy()
-    painted = skin.painted(ab, rng.normal(size=(2, 2)).astype(np.float32))
-    outside = probability < FROM
-    np.testing.assert_array_equal(painted[..., outside], ab[..., outside])
-    assert np.abs(painted - ab)[..., ~outside].mean() > 1
-    np.testing.assert_array_equal(ab, before)

@@ -199,15 +199,3 @@ def test_everything_like_a_thing_gets_its_color_but_things_with_hints_of_their_o
     assert [got[one].mean() for one in square[:3]] == pytest.approx([40, -40, 40], abs=6)
     others = ~square[:3].any(0)
     assert np.abs((got - filled[0, 0])[others]).max() < 4
-
-
-def test_hints_share_their_thing_and_keep_their_colors() -> None:
-    lightness, _ = halves()
-    operator = SpatialOperator(lightness, np.zeros((112, 16, 16), np.float32))
-    mask, colors = np.zeros((64, 64), bool), np.zeros((2, 64, 64), np.float32)
-    for row, color in ((8, 40), (56, -40)):
-        mask[row, 10], colors[0, row, 10] = True, color
-    filled = operator.filled(np.zeros((1, 2, 64, 64), np.float32), mask, colors)[0, 0]
-    assert filled[8, 10] > 20
-    assert filled[56, 10] < -20
-    np.testing.assert_allclose(filled[:, 10], -filled[::-1, 10], atol=8)  # one is as strong

@@ -14,12 +14,10 @@ import skimage.data
 from PIL import Image
 
 from colorflow.cli import main
-from colorflow.color.grid import resized
 from colorflow.colorizer import Colorizer
 from colorflow.photo import read_photo
 from colorflow.quiz import blind_test as blind_test_module
-from colorflow.quiz.methods import parse_method
-from colorflow.quiz.pictures import GAP, write_pair
+from colorflow.quiz.pictures import GAP, parse_method, write_pair
 from tests.evaluation.conftest import save_photos
 from tests.quiz.album import Painter
 
@@ -122,22 +120,6 @@ def test_the_pictures_are_what_the_key_says(made: Path, photos: Path, tmp_path: 
         assert (made / "pairs" / expected.name).read_bytes() == expected.read_bytes()
 
 
-def test_large_and_transparent_photos_are_shown_small_and_opaque(tmp_path: Path) -> None:
-    pixels = skimage.data.astronaut()
-    opacity = np.full(pixels.shape[:2], 255, np.uint8)
-    opacity[:20] = 0
-    for folder in ("photos", "grays"):
-        (tmp_path / folder).mkdir()
-    Image.fromarray(np.dstack([pixels, opacity])).save(tmp_path / "photos" / "a.png")
-    Image.fromarray(pixels).convert("L").save(tmp_path / "grays" / "a.png")
-    ways = ("truth", str(tmp_path / "grays"))
-    assert compare(tmp_path / "photos", tmp_path / "test", ways=ways) == 0
-    (pair,) = key_of(tmp_path / "test")["pairs"]
-    half = halves(tmp_path / "test", "001")[pair["first"]]
-    assert half.shape == (420, 420, 3)
-    assert np.abs(half - resized(pixels, 420, 420)).mean() < 6
-
-
 def test_against_the_truth(photos: Path, tmp_path: Path) -> None:
     """`make` is `compare truth samples`."""
     one, two = tmp_path / "one", tmp_path / "two"
@@ -188,17 +170,6 @@ def test_a_seed_gives_the_same_test_whatever_the_names(
     assert seeds[0] == seeds[1] == seeds[2]
 
 
-def test_other_seeds_give_others(photos: Path, grays: str, tmp_path: Path) -> None:
-    keys = []
-    for seed in "123456":
-        options = ("--pairs", "1", "--seed", seed)
-        assert compare(photos, tmp_path / seed, *options, ways=("truth", grays)) == 0
-        keys += key_of(tmp_path / seed)["pairs"]
-    assert len({pair["photo"] for pair in keys}) > 1
-    assert {pair["first"] for pair in keys} == {"left", "right"}
-    assert len({pair["seed"] for pair in keys}) == 6
-
-
 def test_what_cannot_be_shown_is_named(
     grays: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -215,16 +186,6 @@ def test_what_cannot_be_shown_is_named(
     assert printed.err.count("\n") == 3
     shown = len(key_of(tmp_path / "test")["pairs"])
     assert f"9 were asked for, but only {shown} photos can be shown" in printed.out
-
-
-def test_several_folders_and_a_test_among_the_photos(grays: str, tmp_path: Path) -> None:
-    """Pictures of an empty folder's own test are no photos; a folder given twice counts once."""
-    save_photos(tmp_path, ("one/a.png", "two/b.png", "two/c.png"))
-    test = tmp_path / "two" / "test"
-    test.mkdir()
-    folders = [str(tmp_path / name) for name in ("one", "two", "two")]
-    assert main(["blind", "compare", "truth", grays, *folders, "-o", str(test)]) == 0
-    assert len(key_of(test)["pairs"]) == 3
 
 
 # files

@@ -21,7 +21,6 @@ from colorflow.quiz.store import AnswerStore, Mode
 from colorflow.quiz.trials import Trial, open_pool
 from tests.quiz.album import (
     TRIALS,
-    Clock,
     Painter,
     damage_answers,
     scanned,
@@ -129,17 +128,6 @@ def test_own_photos_count_in_the_score_alone(
     assert len(kept(tmp_path)) == 1
 
 
-def test_old_sheets_and_at_last_all_files_go(play: Callable[[Path], Game], few: Path) -> None:
-    """No trial is made before it is requested, and none that waits is deleted."""
-    game = play(few)
-    assert list(game.folder.glob("*.png")) == []
-    for _ in range(3):
-        trial, _ = answered(game, right=True)
-        assert list(game.folder.glob("*.png")) == [trial.sheet], "the outcome shows it still"
-    game.close()
-    assert not game.folder.exists()
-
-
 def test_photos_that_went_away_are_passed_over(play: Callable[[Path], Game], few: Path) -> None:
     game = play(few)
     kept, *others = few.iterdir()
@@ -206,16 +194,6 @@ def test_only_photos_that_were_not_seen_are_in_a_test(
         "color photos of your own, or start the page with --photos and a folder that holds enough."
     )
     assert "4 are here, so 4 are missing" in str(play(few).missing_for_test())
-
-
-def test_answers_that_come_too_soon_are_left_out_of_the_result(
-    play: Callable[..., Game], album: Path, clock: Clock
-) -> None:
-    game = play(album)
-    for number in range(TRIALS):
-        clock.seconds = 0.4 if number % 2 else 0.6
-        _, outcome = answered(game, right=False, mode="test")
-    assert outcome.test == Tally(TRIALS // 2, TRIALS // 2)
 
 
 # who counts

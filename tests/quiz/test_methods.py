@@ -15,7 +15,7 @@ from skimage.transform import downscale_local_mean
 from colorflow.colorizer import Colorizer
 from colorflow.errors import EvaluationError
 from colorflow.photo import Photo, photo_from_image
-from colorflow.quiz.methods import Method, parse_method
+from colorflow.quiz.pictures import Method, parse_method
 from tests.small_weights import save_small_weights
 
 
@@ -84,15 +84,6 @@ def test_a_picture_is_the_colorizers(
     assert method.refusal(gray, "a.png") is None, "a gray photo can be colored"
 
 
-def test_any_principal_coloring_of_any_number(colorizer: Colorizer, astronaut: Photo) -> None:
-    last = colorizer.colorize(astronaut, 2, seed=7, force=True)[1]
-    method = parse_method("principal,of=2,number=1", None, lambda _: colorizer)
-    assert np.array_equal(picture(method, astronaut), last.render())
-    method = parse_method("of=2,number=2", None, lambda _: colorizer)
-    with pytest.raises(EvaluationError, match=r"^number=2: expected a whole number from 0 to 1"):
-        picture(method, astronaut)
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -100,11 +91,7 @@ def test_any_principal_coloring_of_any_number(colorizer: Colorizer, astronaut: P
         ("none.safetensors", "or a file or folder that is there"),
         ("samples,truth", "folder 'truth'"),
         ("", "folder ''"),
-        (
-            "temperatur=1",
-            "principal has no option 'temperatur'; its options are: temperature, of, ",
-        ),
-        ("samples,of=1", "samples has no option 'of'; its options are: temperature"),
+        ("temperatur=1", "folder 'temperatur=1'"),
         ("temperature=warm", "temperature must be a number from 0 to 10, got 'warm'"),
         ("temperature=1e308", "temperature must be a number from 0 to 10, got '1e308'"),
         ("temperature=-1", "temperature must be a number from 0 to 10, got '-1'"),
@@ -156,16 +143,3 @@ def test_a_finished_picture_of_another_shape_is_refused(finished: Path, astronau
         f"{finished / 'cut.png'}: has 66 x 30 pixels, another shape"
     )
     assert "astronaut.png with 512 x 256" in str(caught.value)
-
-
-def test_a_folder_with_the_name_of_a_method(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, colorizer: Colorizer
-) -> None:
-    """The name means the method; ./ before it means the folder."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("truth", "samples"):
-        (tmp_path / name).mkdir()
-    photo = photo_from_image(skimage.data.astronaut()[:64, :64])
-    assert parse_method("truth", None, no_weights).refusal(photo, "p/a.png") is None
-    assert parse_method("samples", None, lambda _: colorizer).weights == colorizer.digest
-    assert parse_method("./truth", None, no_weights).refusal(photo, "p/a.png") is not None

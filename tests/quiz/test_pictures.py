@@ -11,30 +11,11 @@ import skimage.color
 import skimage.data
 from PIL import Image
 
-from colorflow.color.grid import size_within
 from colorflow.quiz.pictures import (
     GAP,
-    HEIGHT,
-    WIDTH,
     balanced_sides,
     write_pair,
 )
-
-
-@pytest.mark.parametrize(
-    ("shape", "size"),
-    [
-        ((400, 300), (400, 300)),
-        ((620, 420), (620, 420)),
-        ((1240, 420), (620, 210)),
-        ((1000, 840), (500, 420)),
-        ((3, 4200), (1, 420)),
-    ],
-)
-def test_the_whole_picture_fits_into_420_by_620(
-    shape: tuple[int, int], size: tuple[int, int]
-) -> None:
-    assert size_within(*shape, HEIGHT, WIDTH) == size
 
 
 def test_a_pair_is_one_jpeg_of_quality_92_with_nothing_but_its_pixels(tmp_path: Path) -> None:

@@ -161,24 +161,6 @@ def test_against_the_truth(against_truth: Path, capsys: pytest.CaptureFixture[st
     assert "samples  taken for true 3 of 8 (0.375, 95 % " in capsys.readouterr().out
 
 
-def test_one_judge_has_nobody_to_agree_with(
-    directory: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A second sheet without answers is no second judge."""
-    one = sheet(directory, "one", "1,R,0,1\n")
-    empty = sheet(directory, "empty", f"{HEADER}\n001,,,\n002,,,\n003,,,\n004,,,\n")
-    code, found = scored(directory, one, empty)
-    assert code == 0
-    assert (found["agreed"], found["answered_by_several"]) == (0, 0)
-    assert counts(found["all"]) == [(0, 1, 0, 1, 0), (1, 1, 1, 1, 0)]
-    assert found["judges"][1]["ways"][0]["chosen"]["interval"] is None
-    assert found["judge_note"] is None
-    printed = capsys.readouterr().out.splitlines()
-    assert "all judges" not in printed[0]
-    assert f"{empty}: 0 of 4 answered" in printed
-    assert printed[-1].startswith("001 "), "pairs without an answer are not listed"
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -248,13 +230,6 @@ def test_sheets_that_are_refused(directory: Path, capsys: pytest.CaptureFixture[
     assert "no pair has an answer" in refused([folder, empty], capsys)
 
 
-def test_no_test(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    one = sheet(tmp_path, "one", "001,L,0,0\n")
-    message = refused([str(tmp_path), one], capsys)
-    assert f"{tmp_path}: is no blind test" in message
-    assert "colorflow blind compare" in message
-
-
 def test_a_damaged_key(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = directory.with_name("test.key.json")
     text = path.read_text()
@@ -277,17 +252,3 @@ def test_a_damaged_key(directory: Path, capsys: pytest.CaptureFixture[str]) -> N
         path.write_text(text.replace(old, new, 1))
         message = refused([str(directory), one], capsys)
         assert f"{path}: is not the key of a blind test" in message
-
-
-def test_a_file_of_others_stays(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    sheet, mine = directory / "a.csv", directory / "mine.json"
-    sheet.write_text(f"{HEADER}\n001,left,0,0\n")
-    mine.write_text('{"command": "colorflow evaluate photos"}')
-    arguments = ["blind", "score", str(directory), str(sheet), "--json"]
-    assert main([*arguments, str(mine)]) == 1
-    assert "mine.json: cannot be written (a file is there already" in capsys.readouterr().err
-    assert mine.read_text() == '{"command": "colorflow evaluate photos"}'
-    assert main([*arguments, str(sheet / "score.json")]) == 1
-    assert "score.json: cannot be written" in capsys.readouterr().err
-    for _ in range(2):
-        assert main([*arguments, str(directory / "own.json")]) == 0

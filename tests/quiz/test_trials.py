@@ -19,7 +19,7 @@ from skimage import data
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.grid import to_grid
 from colorflow.errors import EvaluationError, PhotoError
-from colorflow.photo import Photo, photo_from_image, read_photo
+from colorflow.photo import Photo
 from colorflow.quiz import trials as trials_module
 from colorflow.quiz.game import TRIALS
 from colorflow.quiz.trials import (
@@ -29,9 +29,7 @@ from colorflow.quiz.trials import (
     Trial,
     make_trial,
     open_pool,
-    random_crop,
 )
-from tests.quiz.album import SIZE as ALBUM_SIZE
 from tests.quiz.album import Painter, scanned
 
 # the photos
@@ -60,15 +58,6 @@ def test_files_that_cannot_be_shown_are_left_out(few: Path) -> None:
     Image.open(few / "000.png").save(few / "the same.tif")
     pool = scanned(open_pool(few))
     assert sorted(one.path.name for one in pool.photos) == [f"00{i}.png" for i in range(4)]
-
-
-def test_large_photos_are_made_smaller(few: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trials_module, "LARGEST_SIDE", 32)
-    photo = scanned(open_pool(few)).photos[0]
-    pixels = photo.read().pixels
-    assert pixels.shape == (24, 32, 3)
-    blocks = read_photo(photo.path).pixels.reshape(24, 2, 32, 2, 3).mean((1, 3))
-    assert np.abs(pixels - blocks).max() <= 1
 
 
 def test_folders_without_photos_are_one_sentence(tmp_path: Path) -> None:
@@ -161,33 +150,6 @@ def test_a_photo_never_comes_twice_alike(trial: Callable[..., Trial]) -> None:
         assert len(own) > 1000
         assert len(own & known) < 0.01 * len(own)
         known |= own
-
-
-def test_crops_are_at_any_position() -> None:
-    """Rows and columns from the first to the last begin and end one, as the size allows."""
-    rows, columns = np.mgrid[:20, :30]
-    photo = photo_from_image(np.dstack([rows, columns, rows]).astype(np.uint8))
-    rng = np.random.default_rng(0)
-    crops = [random_crop(photo, rng).pixels for _ in range(300)]
-    for channel, side in ((0, 20), (1, 30)):
-        first = {int(crop[0, 0, channel]) for crop in crops}
-        last = {int(crop[-1, -1, channel]) for crop in crops}
-        assert (min(first), max(last)) == (0, side - 1)
-        assert len(first) == len(last) > side // 6
-
-
-def test_nobody_sees_the_grain_and_most_of_the_photo_is_shown(
-    trial: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for seed in range(4):
-        monkeypatch.setattr(trials_module.secrets, "randbits", lambda _, seed=seed: seed)
-        grainy = truth_of(trial())
-        with monkeypatch.context() as without:
-            without.setattr(trials_module, "GRAIN", 0)
-            plain = truth_of(trial())
-        assert 0 < np.abs(grainy.astype(int) - plain).mean() < 1.5  # of 255
-        shares = np.divide(plain.shape[:2], ALBUM_SIZE)
-        assert ((shares > 0.79) & (shares <= 1)).all()
 
 
 def test_every_position_is_as_likely(

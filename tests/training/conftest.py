@@ -18,7 +18,7 @@ from colorflow.model.condition import FEATURE_CHANNELS
 from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import save_weights
-from colorflow.training import likeness, loop, pixels, skin, skin_pack, trainer, until_budget
+from colorflow.training import likeness, loop, pixels, skin, skin_pack, trainer
 from colorflow.training.pixels import PixelPack
 from colorflow.training.schedule import Budget
 from colorflow.training.targets import LevelObjective
@@ -77,7 +77,6 @@ def _small_and_cheap(shape: PyramidConfig) -> Iterator[None]:
             patch.setattr(module, "Features", CheapFeatures)
         patch.setattr(pixels, "VIEWS", VIEWS)
         patch.setattr(trainer, "FIT_ROWS", 16)
-        patch.setattr(until_budget, "PHOTOS", 1)
         patch.setattr(loop, "default_config", lambda: shape)
         for module in (loop, skin, likeness):
             patch.setattr(module, "keep_freed_memory", lambda: None)

@@ -12,7 +12,7 @@ import skimage.data
 
 from colorflow.color.grid import square_lightness, to_grid
 from colorflow.training.skin_pack import LIGHTNESS_SIDE, MARKS_SIDE
-from data_prep.pixels import squares_of
+from data_prep.kinds import squares_of
 
 TRAIN, DEV = 10, 4
 

@@ -70,17 +70,6 @@ def test_train_with_a_damaged_pack(own_pack: Path, capsys: pytest.CaptureFixture
     assert line.startswith(f"{own_pack}: the pack is damaged")
 
 
-def test_an_interruption_of_train_ends_with_130(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def interrupted(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(loop, "train", interrupted)
-    assert cli.main(["train", "pack", "-o", "run", "--steps", "1"]) == 130
-    assert capsys.readouterr().err == "\ncolorflow: interrupted\n"
-
-
 @pytest.mark.slow
 def test_the_program_trains_exports_and_colors(
     pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -19,16 +18,16 @@ from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights
 from colorflow.training import export as export_module
-from colorflow.training import targets, tuning
-from colorflow.training.export import bits_per_dim, coarsest_nats, export
+from colorflow.training import targets
+from colorflow.training.export import bits_per_dim, export
 from colorflow.training.pixels import PixelPack
-from colorflow.training.run_folder import read_state
 from colorflow.training.trained import Trained
 from tests.training.runs import Train, raw_state
 
 pytestmark = pytest.mark.slow
 
 TEMPERATURES = (0.9, 0.7, 0.4, 0.1, 0.0)
+SHIPPED: dict[str, Any] = {"temperatures": TEMPERATURES, "gain": 1.5}
 FACTORS = {0.5: 1.1, 0.9: 1.2}
 NAMES = (4, 8, 16, 32, 64)
 DIMS = (32, 96, 384, 1536, 6144)
@@ -44,8 +43,6 @@ def run(go: Train, start: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 MEASURED = {
     "bits_per_dim": {"all": 1.0},
-    "coarsest_nats": 1.0,
-    "blow_ups": 0.0,
     "calibrate": FACTORS,
 }
 
@@ -83,7 +80,6 @@ def check_history(training: dict[str, Any], run: Path) -> None:
         total = sum(split[str(name)] * dims for name, dims in zip(NAMES, DIMS, strict=True))
         assert split["all"] == pytest.approx(total / sum(DIMS), rel=1e-6)
     assert training["colors"].keys() == {"mean_ab", "blow_up_chroma"}
-    assert 0 <= training["blow_ups"]["schedule"] <= training["blow_ups"]["std1"] <= 1
 
 
 # what the file holds
@@ -96,14 +92,13 @@ def test_the_file_has_the_best_averaged_weights_and_their_history(
     weights: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(export_module, "LARGEST_LOSS_OF_HALF", math.inf)
-    for function in (bits_per_dim, coarsest_nats, tuning.blow_ups):
-        monkeypatch.setattr(export_module, function.__name__, function)
+    monkeypatch.setattr(export_module, "bits_per_dim", bits_per_dim)
     said: list[str] = []
-    export(run, weights, pack_folder=pack_folder, temperatures=list(TEMPERATURES), say=said.append)
+    export(run, weights, pack_folder=pack_folder, say=said.append, **SHIPPED)
     assert stored_types(weights) == {torch.float16}
     assert [path.name for path in weights.parent.iterdir()] == [weights.name]
     loaded = load_weights(weights)
+    assert loaded.gain == 1.5
     assert loaded.temperatures == TEMPERATURES
     assert loaded.interval_factors == FACTORS
     assert loaded.pyramid.config == shape
@@ -113,52 +108,6 @@ def test_the_file_has_the_best_averaged_weights_and_their_history(
             assert torch.equal(value, best[key].half().float()), (name, key)
     assert any("bits/dim, dev: 4 " in line for line in said)
     check_history(loaded.training, run)
-
-
-def test_half_precision_is_dropped_where_it_costs_too_much(
-    run: Path, pack_folder: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bits = iter([5.0, 5.01])  # float32, float16
-
-    def measured(_: ChromaPyramid, __: PixelPack, split: str, *___: Any) -> dict[str, float]:
-        return {"all": next(bits, 5.0)} if split == "dev" else {"all": 5.0}
-
-    monkeypatch.setattr(export_module, "bits_per_dim", measured)
-    export(run, weights, pack_folder=pack_folder, temperatures=TEMPERATURES, say=str)
-    assert stored_types(weights) == {torch.float32}
-    assert load_weights(weights).training["bits_per_dim"]["dev"]["all"] == 5.0
-
-
-def test_temperatures_are_tuned_with_the_gain_that_is_shipped(
-    run: Path, pack_folder: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    gains = []
-
-    def tuned(_: ChromaPyramid, __: PixelPack, gain: float, **___: Any) -> tuple[float, ...]:
-        gains.append(gain)
-        return TEMPERATURES
-
-    monkeypatch.setattr(export_module, "tune_temperatures", tuned)
-    export(run, weights, pack_folder=pack_folder, gain=1.5, say=str)
-    assert gains == [load_weights(weights).gain] == [1.5]
-
-
-def test_interval_factors_are_measured_on_what_is_shipped(
-    run: Path, pack_folder: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(export_module, "LARGEST_LOSS_OF_HALF", -math.inf)
-    measured: list[ChromaPyramid] = []
-
-    def calibrate(pyramid: ChromaPyramid, *_: Any, **__: Any) -> dict[float, float]:
-        measured.append(pyramid)
-        return {0.9: 1.5}
-
-    monkeypatch.setattr(export_module, "calibrate", calibrate)
-    export(run, weights, pack_folder=pack_folder, temperatures=TEMPERATURES, say=str)
-    loaded, (pyramid,) = load_weights(weights), measured
-    stored = loaded.pyramid.state_dict()
-    assert all(torch.equal(stored[name], value) for name, value in pyramid.state_dict().items())
-    assert loaded.interval_factors == {0.9: 1.5}
 
 
 def test_bits_per_dim_are_those_of_log_prob(
@@ -174,48 +123,13 @@ def test_bits_per_dim_are_those_of_log_prob(
     assert bits["all"] == pytest.approx(float(-log_prob.mean()) / 8192 / math.log(2), rel=1e-5)
 
 
-def test_bits_per_dim_have_unit_noise_on_every_pixel(
-    shape: PyramidConfig, pack_folder: Path
-) -> None:
-    pyramid, pack = ChromaPyramid(shape).eval(), PixelPack(pack_folder)
-    noisy: list[torch.Tensor] = []
-
-    def watch(ab: torch.Tensor, _: Any) -> list[torch.Tensor]:
-        noisy.append(ab)
-        return [torch.zeros(len(ab))] * 5
-
-    pyramid.level_log_probs = watch  # type: ignore[method-assign]
-    bits_per_dim(pyramid, pack, "train", 8)
-    rows = pack.rows("train", variant="whole", larger_than=128)
-    clean = pack.batch(rows)[0]
-    assert len(noisy[0]) == 8
-    noise = [min((ab - other for other in clean), key=lambda d: float(d.norm())) for ab in noisy[0]]
-    values = torch.stack(noise)
-    assert abs(values.mean()) < 4 / math.sqrt(values.numel())
-    assert abs(values.std() - 1) < 4 / math.sqrt(2 * values.numel())
-
-
-def test_coarsest_nats_are_a_density_of_the_means_of_ab(
-    shape: PyramidConfig, pack_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A new level is a standard normal of 128 atanh(mean / 128): known in closed form."""
-    monkeypatch.setattr(targets, "NOISE", 0.0)
-    pyramid, pack = ChromaPyramid(shape).eval(), PixelPack(pack_folder)
-    ab = pack.batch(pack.rows("dev", variant="whole"))[0].double().numpy()
-    means = ab.reshape(-1, 2, 4, 16, 4, 16).mean((3, 5)).reshape(len(ab), 32)
-    u = 128 * np.arctanh(means / 128)
-    log_density = -(u**2) / 2 - np.log(2 * np.pi) / 2 - np.log1p(-((means / 128) ** 2))
-    want = -log_density.sum(1).mean()
-    assert coarsest_nats(pyramid, pack, 100) == pytest.approx(want, rel=1e-4)
-
-
 # runs that cannot be exported
 
 
 def refused(kind: type[ColorflowError], weights: Path, **given: Any) -> str:
     before = {path: path.read_bytes() for path in weights.parent.glob("*")}
     with pytest.raises(kind) as caught:
-        export(given.pop("run"), weights, say=str, **given)
+        export(given.pop("run"), weights, say=str, **{**SHIPPED, **given})
     assert {path: path.read_bytes() for path in weights.parent.glob("*")} == before
     return str(caught.value)
 
@@ -224,7 +138,7 @@ def refused(kind: type[ColorflowError], weights: Path, **given: Any) -> str:
 def whole_file(run: Path, pack_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights of the whole run."""
     path = tmp_path_factory.mktemp("whole") / "whole.safetensors"
-    export(run, path, pack_folder=pack_folder, temperatures=TEMPERATURES, say=str)
+    export(run, path, pack_folder=pack_folder, say=str, **SHIPPED)
     return path
 
 
@@ -244,7 +158,7 @@ def test_levels_that_the_run_lacks_come_from_a_file(
         state = torch.load(path, weights_only=True)
         state["best"] = {key: 1.5 * value for key, value in state["best"].items()}
         torch.save(state, path)
-    given = {"pack_folder": pack_folder, "temperatures": TEMPERATURES, "say": str}
+    given = {"pack_folder": pack_folder, "say": str, **SHIPPED}
     with pytest.raises(TrainingError, match="level 64 has no evaluated weights"):
         export(own, weights, **given)
     export(own, weights, fallback=whole_file, **given)
@@ -270,20 +184,9 @@ def test_a_file_with_other_hint_settings_is_no_rest(
     config["pyramid"]["hint_reach"] += 1
     (other / "config.json").write_text(json.dumps(config))
     with pytest.raises(TrainingError, match="other grids, planes or hint settings") as caught:
-        export(other, weights, pack_folder=pack_folder, fallback=whole_file, say=str)
+        export(other, weights, pack_folder=pack_folder, fallback=whole_file, say=str, **SHIPPED)
     assert str(caught.value).startswith(f"{whole_file}: ")
     assert not weights.exists()
-
-
-def test_a_level_has_never_been_evaluated(
-    run: Path, pack_folder: Path, tmp_path: Path, weights: Path
-) -> None:
-    part = shutil.copytree(run, tmp_path / "part")
-    state = read_state(part, "level32")
-    assert state is not None
-    torch.save(state | {"best": {}}, part / "level32" / "state.pt")
-    message = refused(TrainingError, weights, run=part, pack_folder=pack_folder)
-    assert "level 32 has no evaluated weights yet" in message
 
 
 def test_another_number_of_temperatures(run: Path, pack_folder: Path, weights: Path) -> None:
@@ -302,16 +205,8 @@ def test_a_pack_without_dev_photos(
     assert message.startswith(f"{own_pack}: no large photo among dev")
 
 
-def test_a_file_that_cannot_be_written(run: Path, pack_folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("mine")
-    weights = tmp_path / "file" / "tiny.safetensors"
-    with pytest.raises(ColorflowError, match="cannot be written"):
-        export(run, weights, pack_folder=pack_folder, temperatures=TEMPERATURES, say=str)
-    assert np.array_equal([path.name for path in tmp_path.iterdir()], ["file"])
-
-
 def test_a_file_of_others_stays_and_is_named_at_once(pack_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "w.safetensors").write_bytes(b"mine")
     with pytest.raises(WeightsError, match=r"w.safetensors: cannot be written \(a file is there"):
-        export(tmp_path, tmp_path / "w.safetensors", pack_folder=pack_folder)
+        export(tmp_path, tmp_path / "w.safetensors", pack_folder=pack_folder, **SHIPPED)
     assert (tmp_path / "w.safetensors").read_bytes() == b"mine"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +13,8 @@ from torch import Tensor
 from colorflow.model.condition import Condition
 from colorflow.model.config import HINT_PLANES, PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.training import targets
 from colorflow.training.pixels import PixelPack
-from colorflow.training.run_folder import CURVE
-from colorflow.training.schedule import Budget
 from colorflow.training.targets import LevelObjective, random_hints, true_points
-from colorflow.training.trainer import Trainer
-from tests.training.conftest import small_training
-from tests.training.runs import Train
 
 pytestmark = pytest.mark.slow
 
@@ -90,18 +83,6 @@ def test_half_of_the_photos_have_none_and_the_others_few_or_many_alike() -> None
     assert abs(counts.mean() - (n * expected).sum()) < 0.4
 
 
-def test_hints_are_anywhere_on_the_grid() -> None:
-    planes = random_hints(torch.zeros(3000, 2, 64, 64), generator(1))
-    where = planes[:, 0].mean(0)
-    assert (where > 0).float().mean() > 0.99
-    assert where[0].any()
-    assert where[-1].any()
-    assert where[:, 0].any()
-    assert where[:, -1].any()
-    quarters = where.unflatten(0, (2, 32)).unflatten(2, (2, 32)).mean((1, 3))
-    assert quarters.max() < 1.1 * quarters.min()
-
-
 @pytest.mark.parametrize("count", [0, 1, 4, 16])
 def test_points_are_so_many_cells_of_the_truth(count: int) -> None:
     ab = chroma(7)
@@ -160,64 +141,3 @@ def test_training_has_random_hints_and_evaluation_none_or_points(
     for numbers in module.numbers[1:3]:
         assert torch.equal(numbers, module.numbers[0])
     assert condition.planes is None
-
-
-def test_a_model_without_planes_has_no_hints(shape: PyramidConfig, pack_folder: Path) -> None:
-    pyramid, pack, module = ChromaPyramid(shape), PixelPack(pack_folder), Watch()
-    batch = pack.batch(pack.rows("dev"))
-    noise = generator(1)
-    LevelObjective(pyramid, 0, points=4).loss(module.train(), *batch, noise)
-    assert module.planes == [None]
-    plain = generator(1)
-    torch.randn(module.numbers[0].shape, generator=plain)
-    assert torch.equal(noise.get_state(), plain.get_state()), "nothing more is sampled"
-
-
-def test_hints_reach_the_weights_of_every_level(
-    hinted_shape: PyramidConfig, pack_folder: Path
-) -> None:
-    pyramid = ChromaPyramid(hinted_shape)
-    for index, level in enumerate(pyramid.levels):
-        objective, device = LevelObjective(pyramid, index), torch.device("cpu")
-        trainer = Trainer(level, objective, PixelPack(pack_folder), small_training(), device)
-        before = [x.clone() for x in level.context.from_planes.parameters()]
-        trainer.train(Budget(steps=3), 3)
-        for old, new in zip(before, level.context.from_planes.parameters(), strict=True):
-            assert (new != old).any()
-
-
-@pytest.fixture(scope="module")
-def hinted_run(go: Train, start: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of 2 steps of a fine level, evaluated at 1 and 2. Read it only."""
-    folder = tmp_path_factory.mktemp("run")
-    options = {"peak_rate": 0.5, "evaluate_every": 1.0, "start": start, "hints": True}
-    go(folder, steps=2, levels=(32,), **options)
-    assert go(folder, steps=2, levels=(32,), **options) == ["level 32: goes on at step 2"]
-    return folder
-
-
-def test_a_run_with_hints_has_a_column_more_and_chooses_by_both(hinted_run: Path) -> None:
-    rows = np.genfromtxt(hinted_run / "level32" / "curve.csv", delimiter=",", names=True)
-    assert rows.dtype.names == (*CURVE, "dev_hints_nats")
-    assert np.isfinite(rows["dev_hints_nats"]).all()
-    assert rows["dev_hints_nats"][-1] != rows["dev_nats"][-1]
-    mean = (rows["dev_nats"] + rows["dev_hints_nats"]) / 2
-    np.testing.assert_allclose(rows["best_dev"], np.minimum.accumulate(mean), atol=2e-4)
-
-
-def test_dev_with_hints_is_measured_on_the_same_noise(
-    hinted_shape: PyramidConfig,
-    pack_folder: Path,
-    randomize: Callable[..., torch.nn.Module],
-) -> None:
-    """Hints that the weights do not look at change nothing at all."""
-    pyramid = ChromaPyramid(hinted_shape)
-    objective, device = LevelObjective(pyramid, 2), torch.device("cpu")
-    trainer = Trainer(
-        pyramid.levels[2], objective, PixelPack(pack_folder), small_training(), device
-    )
-    randomize(trainer.ema, gain=0.35)
-    pointed = LevelObjective(pyramid, 2, points=targets.EVALUATED_HINTS)
-    assert trainer.evaluate(objective=pointed) != trainer.evaluate()
-    torch.nn.init.zeros_(trainer.ema.context.from_planes.out.weight)
-    assert trainer.evaluate(objective=pointed) == trainer.evaluate()

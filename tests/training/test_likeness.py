@@ -56,17 +56,6 @@ def run(
 # pairs
 
 
-def test_a_row_is_always_the_same_pair_and_rows_differ(skin_folder: Path) -> None:
-    pack = PairPack(skin_folder)
-    rows = pack.rows("train")[:6]
-    ab, pair = pack.batch(rows)
-    again, same = pack.batch(rows[::-1].copy())
-    torch.testing.assert_close(ab, again.flip(0), atol=0, rtol=0)
-    torch.testing.assert_close(pair.own_large.lightness, same.own_large.lightness.flip(0))
-    assert len({x.numpy().tobytes() for x in pair.own.lightness}) == len(rows)
-    assert pair.own_large.features[32].shape[-1] == 2 * pair.own.features[32].shape[-1] == 64
-
-
 def test_views_of_one_photo_have_its_colors_and_some_references_are_other_photos(
     skin_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

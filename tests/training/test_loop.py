@@ -7,13 +7,11 @@ import json
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from colorflow.model.config import PyramidConfig
-from colorflow.training import loop, until_budget
+from colorflow.training import loop
 from colorflow.training.run_folder import CURVE, STATE
 from colorflow.training.trained import read_config
 from colorflow.training.trainer import Trainer
@@ -25,10 +23,9 @@ pytestmark = pytest.mark.slow
 # what it leaves
 
 
-def test_a_run_leaves_curves_grids_and_checkpoints(
-    go: Train, shape: PyramidConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_run_leaves_curves_and_checkpoints(
+    go: Train, shape: PyramidConfig, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(until_budget, "PHOTOS", 8)
     said = go(tmp_path, steps=4, levels=(4, 8, 32))
     assert [line.split(",")[0] for line in said] == [
         "joint: step 3", "joint: step 4", "level 32: step 3", "level 32: step 4",
@@ -44,11 +41,6 @@ def test_a_run_leaves_curves_grids_and_checkpoints(
         assert all(0 < float(row["dev_degraded_nats"]) < 1e5 for row in rows)
         assert [row["skipped"] for row in rows] == ["0", "0"]
         assert float(rows[1]["best_dev"]) <= float(rows[0]["best_dev"])
-        with Image.open(tmp_path / name / "grid.png") as grid:
-            assert (grid.format, grid.mode) == ("PNG", "RGB")
-            assert grid.height > 4 * 128, "a row for each of 4 dev photos"
-            assert grid.width > 7 * 128, "gray, truth and 5 samples"
-            assert np.asarray(grid).std() > 10
         assert not list((tmp_path / name).glob("*.tmp"))
     assert {path.name for path in tmp_path.iterdir()} == {"config.json", "joint", "level32"}
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,12 +11,9 @@ import numpy as np
 import pytest
 import skimage.color
 import skimage.data
-import torch
 
 from colorflow.color.grid import square_lightness, to_grid
 from colorflow.errors import PackError
-from colorflow.model import condition as condition_module
-from colorflow.model.condition import Features
 from colorflow.training import pixels
 from colorflow.training.pixels import PixelPack, crop_of
 from tests.training.conftest import VIEWS
@@ -59,23 +54,6 @@ def test_a_whole_row_is_the_photo(pack_folder: Path) -> None:
     assert np.abs(lightness_of(pack, 0)[0, 0].mean() - lab[..., 0].mean()) < 0.5
     assert np.array_equal(ab_of(pack, 0), ab_of(pack, N))
     assert np.abs(lightness_of(pack, 0) - lightness_of(pack, N)).mean() > 0.5
-
-
-def test_the_condition_has_the_maps_that_are_wanted(
-    pack_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Those of the frozen network, and the finer ones that it makes on the way."""
-    monkeypatch.setattr(pixels, "Features", Features)
-    monkeypatch.setattr(condition_module, "_GRID_AFTER_BLOCK", {2: 64, 4: 32, 10: 16, 15: 8})
-    pack = PixelPack(pack_folder)
-    seen = np.stack([square_lightness(photo) for photo, _ in zip(parts(), range(4), strict=False)])
-    own = Features()(torch.from_numpy(seen[[3, 0]])[:, None])
-    for maps, sides in (((32,), {32, 64}), ((8, 32), {8, 16, 32, 64}), ((), set())):
-        _, condition = pack.batch(np.array([3, 0]), maps)
-        assert condition.features.keys() == sides
-        for side, x in condition.features.items():
-            assert (x - own[side]).abs().mean() < 0.15 * own[side].abs().mean()  # bfloat16
-            assert x.dtype == torch.float32
 
 
 def test_views_are_fresh_and_reproducible(pack_folder: Path) -> None:
@@ -136,21 +114,6 @@ def test_a_crop_shows_the_same_part_in_lightness_and_ab(
 # which pack it is
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the kernel tells of its maps on Linux")
-def test_nothing_is_read_ahead_or_written(own_pack: Path) -> None:
-    """Rows come in random order: what follows one on disk is read for nothing."""
-    arrays = PixelPack(own_pack)._arrays
-    assert not any(array.flags.writeable for array in arrays.values())
-    advice: dict[str, bool] = {}
-    name = ""
-    for line in Path("/proc/self/smaps").read_text(errors="replace").splitlines():
-        if "-" in line.split()[0]:
-            name = line.split(maxsplit=5)[-1]
-        elif line.startswith("VmFlags:") and name.startswith(str(own_pack)):
-            advice[Path(name).stem] = "rr" in line.split()  # random read
-    assert advice == dict.fromkeys(arrays, True)
-
-
 def test_a_copy_is_the_same_pack_and_a_changed_one_another(
     pack_folder: Path, own_pack: Path
 ) -> None:
@@ -200,21 +163,6 @@ def test_a_wrong_description(change: dict[str, object], own_pack: Path) -> None:
     path = own_pack / "pixels.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     refusal(own_pack)
-
-
-@pytest.mark.parametrize(
-    "change", [{"split": "test"}, {"short_side": "x"}, {"mean_chroma": "nan"}, {"hash": "z"}]
-)
-def test_a_wrong_line(change: dict[str, str], own_pack: Path) -> None:
-    path = own_pack / "photos.csv"
-    with path.open(newline="") as file:
-        table = list(csv.DictReader(file))
-    table[5] |= change
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(table[0]))
-        writer.writeheader()
-        writer.writerows(table)
-    assert "damaged" in refusal(own_pack)
 
 
 @pytest.mark.parametrize("name", ["lightness", "ab"])

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from colorflow.errors import PackError
-from colorflow.model.condition import FEATURE_CHANNELS, Condition
+from colorflow.model.condition import Condition
 from colorflow.training import skin_pack
 from colorflow.training.skin_pack import SkinPack
-from tests.training.conftest import VIEWS, CheapFeatures
+from tests.training.conftest import CheapFeatures
 from tests.training.made_up_pixels import DEV, TRAIN
 
 N = DEV + TRAIN
@@ -31,17 +31,6 @@ def stored(folder: Path, name: str, photo: int, side: int) -> np.ndarray:
     array = np.load(folder / f"{name}.npy")[photo].astype(np.float32)
     planes = array.transpose(1, 2, 0) if array.ndim == 3 else array
     return cv2.resize(planes, (side, side), interpolation=cv2.INTER_LINEAR)
-
-
-def test_rows(skin_folder: Path) -> None:
-    pack = SkinPack(skin_folder)
-    assert len(pack) == N
-    assert list(pack.rows("dev")) == [*range(DEV), *range(N, N + DEV)]
-    assert list(pack.rows("train", variant="whole", larger_than=128)) == list(range(DEV + 1, N))
-    train = pack.rows("train")
-    assert len(train) == VIEWS * TRAIN
-    assert set(train % N) == set(range(DEV, N))
-    assert train.min() >= 2 * N
 
 
 def test_a_whole_row_is_what_is_stored(skin_folder: Path) -> None:
@@ -66,31 +55,6 @@ def test_what_is_degraded_differs_in_lightness_alone(skin_folder: Path) -> None:
     np.testing.assert_array_equal(target[0], target[1])
     assert (condition.lightness[0] - condition.lightness[1]).abs().mean() > 0.5
     assert all((x[0] - x[1]).abs().max() > 0 for x in condition.features.values())
-
-
-def test_the_maps_that_are_wanted(skin_folder: Path) -> None:
-    pack = SkinPack(skin_folder)
-    for maps, sides in (((32, 64), {32, 64}), (tuple(FEATURE_CHANNELS), set(FEATURE_CHANNELS))):
-        _, condition = pack.batch(np.array([1]), maps)
-        assert condition.features.keys() == sides
-
-
-def test_half_of_the_students_views_are_degraded(
-    skin_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    degraded = []
-    monkeypatch.setattr(
-        skin_pack, "degrade", lambda rgb, _: degraded.append(1) or rgb[..., 0].astype(np.float32)
-    )
-    pack = SkinPack(skin_folder)
-    rows = pack.rows("train")
-    pack.batch(rows)
-    assert 0.25 < len(degraded) / len(rows) < 0.75
-    degraded.clear()
-    colored = SkinPack(skin_folder, in_color=True)
-    colored.batch(rows)
-    colored.batch(np.arange(N, 2 * N))
-    assert not degraded
 
 
 def test_views_are_parts_of_all_sizes_and_the_same_again(skin_folder: Path) -> None:

@@ -90,33 +90,6 @@ def test_training_begins_there(old_run: Path, go: Train, tmp_path: Path) -> None
     assert json.loads((tmp_path / "run" / "config.json").read_text())["start"] == old_run.name
 
 
-def test_a_started_run_goes_on_to_the_same_bits(old_run: Path, go: Train, tmp_path: Path) -> None:
-    """4 steps at once, and 2 + 2 with the program ended in between: no second start."""
-
-    def end_after_the_first(_: str) -> None:
-        raise KeyboardInterrupt
-
-    options = {"start": old_run, "steps": 4, "levels": FINE, "evaluate_every": 2.0}
-    go(tmp_path / "straight", **options)
-    with pytest.raises(KeyboardInterrupt):
-        go(tmp_path / "resumed", **options, say=end_after_the_first)
-    torch.manual_seed(99)
-    assert go(tmp_path / "resumed", **options)[0] == "level 32: goes on at step 2"
-    straight, resumed = (raw_state(tmp_path / name, "level32") for name in ("straight", "resumed"))
-    for part in ("level", "ema", "best"):
-        for name, value in straight[part].items():
-            assert torch.equal(resumed[part][name], value), (part, name)
-
-
-def test_dropout_may_be_another_than_that_of_the_start(
-    old_run: Path, go: Train, tmp_path: Path
-) -> None:
-    go(tmp_path, start=old_run, steps=1, levels=FINE, dropout=0.0)
-    own = read_config(old_run)
-    assert all(level.dropout > 0 for level in own.levels)
-    assert own.with_levels(own.chroma_grids, dropout=0.0) == read_config(tmp_path)
-
-
 # what cannot be a start
 
 

@@ -7,13 +7,12 @@ import math
 import numpy as np
 import pytest
 import torch
-from skimage import color
 from torch import Tensor
 
 from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training import targets
-from colorflow.training.targets import level_target, paint
+from colorflow.training.targets import level_target
 
 
 @pytest.fixture(scope="module")
@@ -75,15 +74,3 @@ def test_noise_has_std_1_on_the_own_means_and_once_more_on_the_coarse_ones(
         assert abs(coarse.std() - math.sqrt(1.25)) < std_tolerance(coarse)
         for kind in x.chunk(3, 1):  # and neither tells of the other
             assert abs((kind * coarse).mean()) < 4 * 1.2 / math.sqrt(coarse.numel())
-
-
-def test_colorings_are_painted_photo_by_photo_as_scikit_image_does() -> None:
-    lightness = torch.linspace(30, 70, 2).view(2, 1, 1, 1).expand(2, 1, 128, 128)
-    ab = torch.tensor([[10.0, -20.0], [0.0, 0.0], [-15.0, 5.0]]).view(1, 3, 2, 1, 1)
-    painted = paint(lightness, ab.expand(2, 3, 2, 4, 4))
-    assert painted.shape == (2, 3, 3, 128, 128)
-    for photo in range(2):
-        for number, coloring in enumerate(ab[0].flatten(1)):
-            lab = np.array([float(lightness[photo, 0, 0, 0]), *coloring.tolist()])
-            rgb = painted[photo, number, :, 64, 64]
-            np.testing.assert_allclose(rgb, color.lab2rgb(lab), atol=1e-4)

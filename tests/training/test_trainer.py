@@ -129,23 +129,6 @@ def test_the_schedule_reaches_the_optimizer(
     assert trainer.optimizer.param_groups[0]["lr"] == pytest.approx(expected, rel=1e-3)
 
 
-def test_the_gradient_is_clipped(
-    make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trainer = make_trainer(0, clip=5.0)
-    level, loss = trainer.module, trainer.objective.loss
-    monkeypatch.setattr(trainer.objective, "loss", lambda *given: 1e4 * loss(*given))
-    norms = []
-
-    def step(*_: object) -> None:
-        gradients = [p.grad.flatten() for p in level.parameters() if p.grad is not None]
-        norms.append(float(torch.cat(gradients).norm()))
-
-    monkeypatch.setattr(trainer.optimizer, "step", step)
-    trainer.train(LONG, 3)
-    assert norms == pytest.approx([5.0] * 3, rel=1e-3)
-
-
 def test_the_average_is_the_average(make_trainer: MakeTrainer) -> None:
     """By its definition: decay (1 + t) / (10 + t) at step t = 0, 1, ..."""
     trainer = make_trainer(0)
@@ -158,27 +141,6 @@ def test_the_average_is_the_average(make_trainer: MakeTrainer) -> None:
     averaged = trainer.ema.state_dict()[name]
     assert torch.allclose(averaged.double(), mean, atol=1e-6)
     assert not torch.allclose(averaged, trainer.module.state_dict()[name], atol=1e-6)
-
-
-def test_every_step_has_noise_of_its_own(
-    make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def seeds(index: int) -> list[int]:
-        trainer = make_trainer(index)
-        seen = []
-        loss = trainer.objective.loss
-
-        def watched(*given: Any) -> Tensor:
-            seen.append(given[-1].initial_seed())
-            return loss(*given)
-
-        monkeypatch.setattr(trainer.objective, "loss", watched)
-        trainer.train(LONG, 3)
-        return seen
-
-    own = [*seeds(0), *seeds(1)]
-    assert len(set(own)) == 6
-    assert seeds(0) == own[:3]
 
 
 # evaluation
@@ -204,28 +166,6 @@ def test_evaluation_is_of_the_averaged_weights(make_trainer: MakeTrainer) -> Non
     assert trainer.evaluate() == before
     trainer.ema.load_state_dict(trainer.module.state_dict())
     assert trainer.evaluate() != before
-
-
-def test_evaluation_is_the_mean_of_the_photos(make_trainer: MakeTrainer) -> None:
-    """In parts of 250 or all at once, and of the whole large photos alone."""
-    trainer = make_trainer(0)
-    seen: list[int] = []
-    batch = trainer.pack.batch
-
-    def watch(rows: np.ndarray, *more: Any) -> Any:
-        seen.extend(rows)
-        return batch(rows, *more)
-
-    trainer.pack.batch = watch  # type: ignore[method-assign]
-    mean = trainer.evaluate()
-    assert sorted(seen) == list(trainer.pack.rows("dev", variant="whole", larger_than=128))
-    assert 0 < mean < 1000
-
-    few = make_trainer(0, dev_photos=3)
-    seen.clear()
-    few.pack.batch = watch  # type: ignore[method-assign]
-    few.evaluate()
-    assert len(seen) == 3
 
 
 def test_only_the_best_weights_are_kept(make_trainer: MakeTrainer) -> None:
@@ -265,24 +205,6 @@ def test_a_state_resumes_to_the_same_bits(
     second.train(Budget(steps=6), 6)
     assert same(without_clock(second.state_dict()), without_clock(straight.state_dict()))
     assert second.seconds > state["seconds"]
-
-
-@pytest.mark.parametrize("own", [True, False])
-def test_autocast_only_where_the_processor_has_bfloat16(
-    own: bool, make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One that imitates it takes twenty times as long."""
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": own, "avx2": True})
-    trainer = make_trainer(0, autocast=True)
-    seen, loss = [], trainer.objective.loss
-
-    def watch(*given: Any) -> Any:
-        seen.append(torch.is_autocast_enabled("cpu"))
-        return loss(*given)
-
-    monkeypatch.setattr(trainer.objective, "loss", watch)
-    trainer.train(LONG, 1)
-    assert seen == [own]
 
 
 def rows_of(trainer: Trainer, steps: int) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""Energy score, the temperatures it chooses, blow-ups, interval factors, statistics of colors."""
+"""Energy score, interval factors, statistics of colors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import csv
 import dataclasses
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,16 +14,12 @@ import torch
 from torch import Tensor
 
 from colorflow.errors import PackError
-from colorflow.flows import Haar
-from colorflow.training import tuning
 from colorflow.training.pixels import PixelPack
 from colorflow.training.tuning import (
     TrainingColors,
-    blow_ups,
     calibrate,
     energy_score,
     training_colors,
-    tune_temperatures,
 )
 
 
@@ -68,91 +63,6 @@ def test_the_energy_score_is_proper() -> None:
     right = expected_score(0, 1)
     for mean, std in [(0, 0), (0, 0.6), (0, 1.6), (0.5, 1), (-0.5, 0.8)]:
         assert expected_score(mean, std) > right + 0.01, (mean, std)
-
-
-# temperatures
-
-
-class TwoLevels:
-    """Chroma on an 8x8 grid from normal means and details of std 10 a temperature."""
-
-    config = SimpleNamespace(chroma_grids=(4, 8))
-    haar = Haar()
-
-    def latent_shapes(self) -> list[tuple[int, int, int]]:
-        return [(2, 4, 4), (6, 4, 4)]
-
-    def decode(self, latents: list[Tensor], _: Any, gain: float = 1.0) -> Tensor:
-        if len(latents) == 1:
-            return 10 * gain * latents[0]
-        return self.haar.inverse(10 * torch.cat([gain * latents[0], latents[1]], 1))[0]
-
-
-class OnePack:
-    """What tuning needs of a pack. The truth has the temperatures 0.7 and 0.3."""
-
-    train_chroma = np.arange(1001.0)
-
-    def __init__(self) -> None:
-        coarse, fine = (torch.randn(300, c, 4, 4, generator=generator(5)) for c in (2, 6))
-        self.truth = TwoLevels().decode([0.7 * coarse, 0.3 * fine], None)
-        self.asked: list[dict[str, str]] = []
-
-    def rows(self, split: str, *, variant: str) -> np.ndarray:
-        self.asked.append({"split": split, "variant": variant})
-        return np.arange(len(self.truth))
-
-    def batch(self, rows: np.ndarray) -> tuple[Tensor, Any]:
-        return self.truth[rows], rows
-
-
-def tune(pack: Any, photos: int, gain: float = 1.0) -> tuple[tuple[float, ...], list[str]]:
-    pyramid: Any = TwoLevels()
-    said: list[str] = []
-    return tune_temperatures(pyramid, pack, gain, photos, said.append), said
-
-
-def test_tuning_finds_the_std_of_the_truth() -> None:
-    pack = OnePack()
-    chosen, said = tune(pack, 300)
-    assert chosen == (0.7, 0.3)
-    assert set(chosen) < set(tuning.CANDIDATES)
-    assert pack.asked == [{"split": "dev", "variant": "whole"}]
-    assert [line.split(":")[0] for line in said] == ["level 4", "level 8"]
-
-
-def test_tuning_takes_the_gain_into_account() -> None:
-    """With coarse chroma times 1.4, a std of 0.5 is that of the truth."""
-    assert tune(OnePack(), 300, gain=1.4)[0] == (0.5, 0.3)
-
-
-# blow-ups
-
-
-@pytest.mark.parametrize(("chroma", "share"), [(0.0, 0.0), (998.0, 0.0), (1001.0, 1.0)])
-def test_samples_beyond_the_chroma_of_training_are_blow_ups(chroma: float, share: float) -> None:
-    """The 99.9th percentile of 0, 1, ..., 1000 is 999."""
-
-    def sample(condition: Any, n: int, *_: Any) -> Tensor:
-        ab = torch.zeros(len(condition), n, 2, 8, 8)
-        ab[:, :, 0], ab[:, :, 1] = 0.6 * chroma, -0.8 * chroma
-        return ab
-
-    pyramid: Any = SimpleNamespace(sample=sample)
-    pack: Any = OnePack()
-    assert blow_ups(pyramid, pack, [1.0], photos=50, samples=3) == share
-
-
-def test_the_share_of_blow_ups_counts_samples() -> None:
-    def sample(condition: Any, n: int, *_: Any) -> Tensor:
-        ab = torch.zeros(len(condition), n, 2, 8, 8)
-        ab[:, 0, 0] = 5000  # the first of every photo's samples
-        ab[:, 1, 0, 0, 0] = 5000  # one cell of 64 is no blow-up
-        return ab
-
-    pyramid: Any = SimpleNamespace(sample=sample)
-    pack: Any = OnePack()
-    assert blow_ups(pyramid, pack, [1.0], photos=45, samples=4) == 0.25
 
 
 # interval factors

@@ -6,7 +6,6 @@ import math
 from itertools import pairwise
 
 import pytest
-import torch
 from torch import nn
 
 from colorflow.flows import (
@@ -81,18 +80,3 @@ def test_every_log_scale_is_clamped_as_published(published: Bijection) -> None:
         assert isinstance(coupling.transform, Affine)
         assert coupling.transform.max_log_scale == 1.5
         assert math.isinf(coupling.transform.max_shift)
-
-
-@pytest.mark.parametrize(
-    ("shape", "stages", "dense"), [((2, 1, 1), 0, 2), ((2, 8, 8), 1, 32), ((2, 16, 16), 2, 128)]
-)
-def test_small_grids_have_the_first_stages(
-    shape: tuple[int, int, int], stages: int, dense: int
-) -> None:
-    bijection = cinn2019(shape, 3, dense_width=8)
-    assert sum(isinstance(part, Squeeze | Haar) for part in bijection.modules()) == stages
-    permutation = next(part for part in bijection.modules() if isinstance(part, ChannelPermutation))
-    assert len(permutation.order) == dense
-    x = torch.randn(2, *shape)
-    z, _ = bijection(x, torch.randn(2, 3, *shape[1:]))
-    assert z.shape == (2, math.prod(shape))

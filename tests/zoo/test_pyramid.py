@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from colorflow.flows import Bijection, Composition
+from colorflow.flows import Bijection
 from colorflow.model.config import LevelConfig
 from colorflow.model.level import Level
 from colorflow.zoo import pyramid
@@ -80,32 +80,6 @@ def test_it_is_the_models_levels_joined(randomize: Callable[..., Bijection]) -> 
     expected_z.insert(0, latent.flatten(1))
     torch.testing.assert_close(z, torch.cat(expected_z, 1), rtol=0, atol=1e-10)
     torch.testing.assert_close(ladj, expected_ladj + norm_term + level_term, rtol=0, atol=1e-9)
-
-
-def test_coarse_latents_do_not_depend_on_details(randomize: Callable[..., Bijection]) -> None:
-    """Details sum to zero in a cell: adding some leaves the means' latents, and moves others."""
-    built = pyramid((2, 8, 8), CONTEXT_CHANNELS, width=WIDTH, couplings=2)
-    flow = randomize(built, 0.35).double()
-    x = torch.randn(2, 2, 8, 8, dtype=torch.float64)
-    context = torch.randn(2, CONTEXT_CHANNELS, 8, 8, dtype=torch.float64)
-    board = torch.tensor([[1.0, -1.0], [-1.0, 1.0]], dtype=torch.float64).repeat(4, 4)
-    before, after = flow(x, context)[0], flow(x + board, context)[0]
-    means = 2 * 4 * 4
-    torch.testing.assert_close(after[:, :means], before[:, :means], rtol=0, atol=1e-12)
-    assert (after - before)[:, means:].abs().amax() > 0.1
-
-
-@pytest.mark.parametrize(
-    ("side", "levels"), [(1, 1), (2, 1), (4, 1), (6, 2), (8, 2), (12, 3), (16, 3)]
-)
-def test_grids_are_halved_down_to_four_or_to_an_odd_one(side: int, levels: int) -> None:
-    built = pyramid((2, side, side), CONTEXT_CHANNELS, width=WIDTH, couplings=2)
-    assert isinstance(built, Composition)
-    x = torch.randn(2, 2, side, side)
-    z, _ = built(x, torch.randn(2, CONTEXT_CHANNELS, side, side))
-    assert z.shape == (2, 2 * side * side)
-    found = [name for name, _ in built.named_modules() if name.endswith(".dropped")]
-    assert len(found) == levels - 1
 
 
 def test_oblong_grids_are_refused() -> None:

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from colorflow.errors import WeightsError
 from colorflow.model import weights
 from colorflow.model.weights import FORMAT, load_weights
-from tests.model.weights.files import TEMPERATURES, error_of, parts
+from tests.model.weights.files import error_of, parts
 
 # files that are none
 
@@ -77,19 +77,6 @@ def test_safetensors_of_others(tmp_path: Path, header: dict[str, str] | None) ->
 # header and tensors that do not fit
 
 
-@pytest.mark.parametrize("key", ["config", "temperatures", "training"])
-@pytest.mark.parametrize("value", [None, "{", "7", "[1]"])
-def test_damaged_header(path: Path, key: str, value: str | None) -> None:
-    tensors, header = parts(path)
-    if value is None:
-        del header[key]
-    else:
-        header[key] = value
-    save_file(tensors, path, header)
-    message = error_of(path)
-    assert "the header" in message
-
-
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -133,19 +120,6 @@ def test_interval_factors_that_are_none(path: Path, stored: str) -> None:
     tensors, header = parts(path)
     save_file(tensors, path, header | {"interval_factors": stored})
     assert "the header" in error_of(path)
-
-
-@pytest.mark.parametrize(
-    "key", ["config", "temperatures", "gain", "training", "interval_factors", "more"]
-)
-@pytest.mark.parametrize("nested", ["[", '{"a":'])
-def test_a_header_that_is_nested_without_end(path: Path, key: str, nested: str) -> None:
-    tensors, header = parts(path)
-    save_file(tensors, path, header | {key: nested * 100_000})
-    if key == "more":
-        assert load_weights(path).temperatures == TEMPERATURES
-    else:
-        assert "the header is damaged" in error_of(path)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,8 @@ import torch
 from safetensors.torch import save, save_file
 
 from colorflow.errors import WeightsError
-from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.weights import FORMAT, load_weights, save_weights
+from colorflow.model.weights import load_weights, save_weights
 from tests.model.weights.files import TEMPERATURES, TRAINING, error_of, parts
 
 # there and back
@@ -46,15 +44,6 @@ def test_half_precision_is_half_the_size_and_loads_as_float32(
     for name, value in pyramid.state_dict().items():
         assert after[name].dtype == torch.float32
         assert torch.equal(after[name], value.half().float()), name
-
-
-def test_the_header_says_all_without_colorflow(path: Path, pyramid: ChromaPyramid) -> None:
-    tensors, header = parts(path)
-    assert header["format"] == FORMAT
-    assert PyramidConfig.from_dict(json.loads(header["config"])) == pyramid.config
-    assert json.loads(header["temperatures"]) == list(TEMPERATURES)
-    assert json.loads(header["training"]) == TRAINING
-    assert tensors.keys() == pyramid.state_dict().keys()
 
 
 def test_the_gain_comes_back_and_is_1_where_a_file_has_none(

@@ -1,5 +1,7 @@
-"""The pack that skin is learned from: color photos, and marks of where their skin is.
+"""The kinds of packs, and what each stores of a photo.
 
+Colors are learned from lightness and ab of whole photos; enlarging and repair from four squares of
+lightness of every large and sharp photo; skin from color photos and marks of where their skin is.
 Marks come from three sources: masks that people have drawn, folders of photos without people, and a
 teacher that sees color (`colorflow train-skin`), for all that is left.
 """
@@ -15,14 +17,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from colorflow.color.full_resolution import lightness_of
 from colorflow.color.grid import resize_by_area, square_lightness, to_grid
+from colorflow.enlarge.patches import LAYOUT as PATCHES_LAYOUT
+from colorflow.enlarge.patches import PATCHES_PER_PHOTO, SIDE
 from colorflow.errors import PhotoError
 from colorflow.photo import read_photo
 from colorflow.training.pixels import L_STEPS
+from colorflow.training.pixels import LAYOUT as PIXELS_LAYOUT
 from colorflow.training.skin import Teacher
-from colorflow.training.skin_pack import LAYOUT, LIGHTNESS_SIDE, MARKS_SIDE
-from data_prep.arrays import Batch
-from data_prep.photo_pack import PackKind
+from colorflow.training.skin_pack import LAYOUT as SKIN_LAYOUT
+from colorflow.training.skin_pack import LIGHTNESS_SIDE, MARKS_SIDE
+from data_prep.pack import Batch, PackKind
+from data_prep.scan import read_pixels, reduced
+
+_CANDIDATES = 3
+"""Places that are compared for each patch."""
 
 SURE, SURELY_NOT = 0.3, 0.1
 """From which likelihood on a mark of the teacher counts as skin, and up to which as something else
@@ -33,6 +43,74 @@ LEAST_CHROMA, HUES = 4.0, (5.0, 90.0)
 can be those of skin."""
 
 Array = NDArray[np.float32]
+
+
+def squares_of(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
+    """Lightness (256, 256) and ab (2, 64, 64) of a photo, as a pack stores them."""
+    lightness = np.clip(np.round(square_lightness(pixels) * L_STEPS), 0, 255)
+    ab = np.clip(np.round(to_grid(pixels)), -128, 127)
+    return lightness.astype(np.uint8), ab.astype(np.int8)
+
+
+class _PixelRows:
+    """Computes the squares of photos."""
+
+    def __init__(self, files: list[Path]) -> None:
+        self.files = files
+
+    def __call__(self, rows: range) -> Batch:
+        squares = [squares_of(read_pixels(self.files[row])) for row in rows]
+        lightness, ab = (torch.from_numpy(np.stack(part)) for part in zip(*squares, strict=True))
+        return {"lightness": lightness, "ab": ab}
+
+
+PIXELS = PackKind(layout=PIXELS_LAYOUT, rows=_PixelRows)
+
+
+def patches_of(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Patches of a photo, (4, 128, 128) uint8, L* times 2.55.
+
+    Of three random places, the one with the most contrast at half the resolution is taken: the sky
+    teaches little. What the low resolution shows may decide; the details must not, since they are
+    what is learned.
+
+    Args:
+        pixels: (H, W) or (H, W, 3), both sides at least 128 after `reduced`.
+        rng: source of the random places.
+    """
+    lightness = lightness_of(reduced(pixels))
+    height, width = lightness.shape
+    found = []
+    for _ in range(PATCHES_PER_PHOTO):
+        places = [
+            (int(rng.integers(height - SIDE + 1)), int(rng.integers(width - SIDE + 1)))
+            for _ in range(_CANDIDATES)
+        ]
+        patches = [lightness[top : top + SIDE, left : left + SIDE] for top, left in places]
+        found.append(max(patches, key=_contrast))
+    return np.clip(np.round(np.stack(found) * L_STEPS), 0, 255).astype(np.uint8)
+
+
+def _contrast(patch: NDArray[np.float32]) -> float:
+    """Std of the steps between neighbors at half the resolution."""
+    half = patch.reshape(SIDE // 2, 2, SIDE // 2, 2).mean((1, 3))
+    return float(np.diff(half, axis=0).std() + np.diff(half, axis=1).std())
+
+
+class _PatchRows:
+    """Computes the patches of photos; the places depend on the number of the photo."""
+
+    def __init__(self, files: list[Path]) -> None:
+        self.files = files
+
+    def __call__(self, rows: range) -> Batch:
+        patches = [
+            patches_of(read_pixels(self.files[row]), np.random.default_rng(row)) for row in rows
+        ]
+        return {"patches": torch.from_numpy(np.stack(patches))}
+
+
+PATCHES = PackKind(layout=PATCHES_LAYOUT, rows=_PatchRows)
 
 
 @dataclass(kw_only=True)
@@ -119,4 +197,4 @@ def skin_kind(
     """The kind of these packs, with their sources of marks; arguments as of `SkinRows`."""
     folders = [folder.resolve() for folder in without_people or []]
     rows = partial(SkinRows, masks=masks, without_people=folders, teacher=teacher)
-    return PackKind(layout=LAYOUT, rows=lambda files: rows(files=files))
+    return PackKind(layout=SKIN_LAYOUT, rows=lambda files: rows(files=files))

@@ -1,9 +1,12 @@
-"""`colorflow zoo toys`: every architecture on three densities in the plane.
+"""Trains every architecture of `colorflow.zoo` on three densities in the plane (docs/zoo.md).
 
-One flow per architecture learns all three densities, conditioned on which one is meant. A point is
-an image of two channels and one cell, so the architectures are those of docs/zoo.md; scales and
-convolutions have no effect at one cell. In the plane maximum likelihood trains even the
-inverse-autoregressive flow: its slow direction takes two evaluations per layer.
+    python -m benchmarks.toys -o docs/zoo_toys.jpg --steps 2000
+
+writes the figure, and the numbers beside it as JSON. One flow per architecture learns all three
+densities, conditioned on which one is meant. A point is an image of two channels and one cell, so
+the architectures are those of docs/zoo.md; scales and convolutions have no effect at one cell. In
+the plane maximum likelihood trains even the inverse-autoregressive flow: its slow direction takes
+two evaluations per layer.
 
 The points come without a pack, photos or a run's folder, so the training is a loop of its own.
 
@@ -12,7 +15,9 @@ The pinwheel is that of Johnson et al. 2016; two moons and a ring of Gaussians a
 
 from __future__ import annotations
 
-import io
+import argparse
+import datetime
+import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,24 +25,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from colorflow.errors import EvaluationError
-from colorflow.evaluation.report import (
-    about_run,
-    check_destination,
-    json_text,
-    write_bytes,
-    write_text,
-)
-from colorflow.files import json_kind, picture_kind, statement_of
+from colorflow.evaluation.report import hardware
 from colorflow.flows import Flow, InversionError
 from colorflow.training.schedule import learning_rate
 from colorflow.zoo import ARCHITECTURES, Architecture
 
-NUMBERS = json_kind("numbers of toys", "colorflow zoo toys")
-FIGURE = picture_kind("figure of toys")
 POINT = (2, 1, 1)
 BATCH_EACH = 128
 """Points of each data set per step."""
@@ -87,33 +83,21 @@ DATA: dict[str, Callable[[int, np.random.Generator], Points]] = {
 }
 
 
-def write_toys(
-    path: Path, *, steps: int = 1500, seed: int = 0, say: Callable[[str], None] = print
-) -> list[dict[str, Any]]:
-    """Trains all architectures and writes the figure and, beside it, the numbers as JSON.
-
-    Args:
-        path: NAME.jpg; the numbers go to NAME.json.
-        steps: training steps of each architecture.
-        seed: of weights and points.
-        say: gets one line per architecture.
-
-    Returns:
-        One object per architecture: name, nats (by data set), parameters, and more.
-
-    Raises:
-        EvaluationError: if Matplotlib is missing or a file cannot be written.
-    """
-    _figure_class()  # before the long work
-    if path.suffix.lower() not in (".jpg", ".jpeg"):
-        raise EvaluationError(f"{path}: expected the name of a JPEG file, such as zoo_toys.jpg")
-    numbers = path.with_suffix(".json")
-    check_destination(path, FIGURE)
-    check_destination(numbers, NUMBERS)
+def main() -> None:
+    """Trains all architectures, and writes the figure and the numbers."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="NAME.jpg")
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    path, steps, seed = options.output, options.steps, options.seed
     about = {
         "steps": steps,
         "seed": seed,
-        **about_run(f"colorflow zoo toys -o {path.name} --steps {steps} --seed {seed}"),
+        "command": f"python -m benchmarks.toys -o {path} --steps {steps} --seed {seed}",
+        "date": datetime.date.today().isoformat(),
+        "hardware": hardware(),
     }
     results: list[dict[str, Any]] = []
     panels: dict[str, dict[str, Panel]] = {}
@@ -122,7 +106,7 @@ def write_toys(
         try:
             flow = train_toy(architecture, steps=steps, seed=seed)
         except ValueError as error:
-            say(f"{key}: not for data in the plane, left out ({error})")
+            print(f"{key}: not for data in the plane, left out ({error})")
             continue
         nats = {name: nats_of_test_points(flow, name, seed) for name in DATA}
         result: dict[str, Any] = {
@@ -133,11 +117,10 @@ def write_toys(
             "seconds": round(time.perf_counter() - began, 1),
         }
         results.append(result | about)
-        panels[architecture.name] = {name: _panel(flow, name, seed, say) for name in DATA}
-        say(f"{key}: " + ", ".join(f"{name} {value:.3f} nats" for name, value in nats.items()))
-    write_text(numbers, json_text(results), NUMBERS)
+        panels[architecture.name] = {name: _panel(flow, name, seed) for name in DATA}
+        print(f"{key}: " + ", ".join(f"{name} {value:.3f} nats" for name, value in nats.items()))
+    path.with_suffix(".json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     _write_figure(results, panels, path, seed)
-    return results
 
 
 def train_toy(architecture: Architecture, *, steps: int, seed: int) -> Flow:
@@ -188,14 +171,14 @@ def density_on_grid(flow: Flow, name: str) -> NDArray[np.float32]:
 
 
 @torch.no_grad()
-def _panel(flow: Flow, name: str, seed: int, say: Callable[[str], None]) -> Panel:
+def _panel(flow: Flow, name: str, seed: int) -> Panel:
     """Makes the figure's part of one data set; no samples if an inverse does not converge."""
     generator = torch.Generator().manual_seed(seed)
     try:
         points = flow.sample(SHOWN_POINTS, _context(name, SHOWN_POINTS), generator=generator)
         samples = points.flatten(1).numpy()
     except InversionError as error:
-        say(f"{name}: no samples, {error}")
+        print(f"{name}: no samples, {error}")
         samples = np.empty((0, 2), np.float32)
     return density_on_grid(flow, name), samples
 
@@ -208,7 +191,7 @@ def _write_figure(
 ) -> None:
     """Plots density and samples of each data set, the truth first, one row per architecture."""
     rows = 1 + len(results)
-    figure = _figure_class()(figsize=(9.5, 1.62 * rows), layout="constrained")
+    figure = Figure(figsize=(9.5, 1.62 * rows), layout="constrained")
     axes = figure.subplots(rows, 2 * len(DATA), squeeze=False)
     for column, (name, sample) in enumerate(DATA.items()):
         truth = sample(200_000, np.random.default_rng([seed, 2]))
@@ -235,26 +218,7 @@ def _write_figure(
             for axis in (left, right):
                 axis.set_xticks([])
                 axis.set_yticks([])
-    picture = io.BytesIO()
-    options = {"quality": _JPEG_QUALITY, "comment": statement_of(FIGURE)}
-    figure.savefig(picture, dpi=100, format="jpg", pil_kwargs=options)
-    write_bytes(path, picture.getvalue(), FIGURE)
-
-
-def _figure_class() -> Any:
-    """Returns Matplotlib's `Figure`, which draws without a screen and without global state.
-
-    Raises:
-        EvaluationError: if Matplotlib is missing.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise EvaluationError(
-            "matplotlib, which draws the figure, is missing; "
-            "install it with `pip install 'colorflow-cinn[train]'`"
-        ) from error
-    return Figure
+    figure.savefig(path, dpi=100, pil_kwargs={"quality": _JPEG_QUALITY})
 
 
 def _context(name: str, count: int) -> Tensor:
@@ -267,3 +231,7 @@ def _context(name: str, count: int) -> Tensor:
 def _tensor(points: Points) -> Tensor:
     """(N, 2) -> (N, 2, 1, 1) float32."""
     return torch.from_numpy(points).float()[:, :, None, None]
+
+
+if __name__ == "__main__":
+    main()
