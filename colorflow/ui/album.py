@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 
 from colorflow.batch.archive import ArchiveLimits, Unpacked, archive_kind, pack, unpack
@@ -99,7 +99,7 @@ def kind_of_archive(upload: Path) -> str | None:
     if upload.suffix.lower() == ".zip":
         return "zip"
     with storing(), open(upload, "rb") as file:
-        return archive_kind(file.read(_HEAD), PurePosixPath(upload.name))
+        return archive_kind(file.read(_HEAD))
 
 
 @dataclass(frozen=True, slots=True)
