@@ -2,10 +2,9 @@
 
     locations.py    paths and URLs; stores that are reached by URL
     find.py         the photos that files, folders, patterns and URLs stand for
-    names.py        names of results
     hints.py        color hints of many photos
-    task.py         what is to be done with one photo, and what became of it
-    reference.py    photos whose colors are carried over
+    task.py         one photo: names of its results, what is to be done, what became of it
+    models.py       weights files, and how a worker loads them
     settings.py     settings of coloring, enlarging and repairing, and what carries them out
     plan.py         which photos become which files
     alike.py        an album in its own colors: its references first, the other photos like them
@@ -28,22 +27,20 @@ Planning, and the parent of worker processes, load no torch.
 
 from colorflow.batch.hints import PhotoHints, read_hints
 from colorflow.batch.locations import Location, Url, location_of
-from colorflow.batch.names import Naming
+from colorflow.batch.models import COLORS, DETAIL, REPAIR
 from colorflow.batch.plan import Plan, make_plan
 from colorflow.batch.processes import run, run_in_process, usual_workers
-from colorflow.batch.reference import Reference, read_reference
 from colorflow.batch.report import write_report
 from colorflow.batch.settings import (
-    COLORS,
-    DETAIL,
-    REPAIR,
     BatchSettings,
     EnlargeSettings,
+    Reference,
     RepairSettings,
     Settings,
+    read_reference,
 )
 from colorflow.batch.sheet import write_sheet
-from colorflow.batch.task import ColoredFile, Note, PhotoOutcome, PhotoTask, Remedy
+from colorflow.batch.task import ColoredFile, Naming, Note, PhotoOutcome, PhotoTask
 
 __all__ = [
     "COLORS",
@@ -60,7 +57,6 @@ __all__ = [
     "PhotoTask",
     "Plan",
     "Reference",
-    "Remedy",
     "RepairSettings",
     "Settings",
     "Url",
