@@ -4,8 +4,8 @@
     find.py         the photos that files, folders, patterns and URLs stand for
     hints.py        color hints of many photos
     task.py         one photo: names of its results, what is to be done, what became of it
-    models.py       weights files, and how a worker loads them
     settings.py     settings of coloring, enlarging and repairing, and what carries them out
+    models.py       weights files, and how a worker loads them
     plan.py         which photos become which files
     alike.py        an album in its own colors: its references first, the other photos like them
     one_photo.py    one photo, from file to files; which existing results stay
@@ -27,11 +27,13 @@ Planning, and the parent of worker processes, load no torch.
 
 from colorflow.batch.hints import PhotoHints, read_hints
 from colorflow.batch.locations import Location, Url, location_of
-from colorflow.batch.models import COLORS, DETAIL, REPAIR
 from colorflow.batch.plan import Plan, make_plan
 from colorflow.batch.processes import run, run_in_process, usual_workers
 from colorflow.batch.report import write_report
 from colorflow.batch.settings import (
+    COLORS,
+    DETAIL,
+    REPAIR,
     BatchSettings,
     EnlargeSettings,
     Reference,

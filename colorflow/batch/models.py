@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from colorflow.batch.settings import COLORS, DETAIL, REPAIR, BatchSettings, Digests, Models
 from colorflow.errors import WeightsError
 from colorflow.files import (
     COLORING_WEIGHTS,
@@ -17,35 +17,10 @@ from colorflow.files import (
 )
 from colorflow.photo import start_reader
 
-if TYPE_CHECKING:
-    from colorflow.batch.settings import BatchSettings
-    from colorflow.colorizer import Colorizer
-    from colorflow.enlarge.enlarger import Enlarger
-    from colorflow.repair.repairer import Repairer
-
-COLORS, DETAIL, REPAIR = "colors", "detail", "repair"
-"""Models that a batch may use, by what they add to a photo."""
 _SHIPPED = {COLORS: COLORING_WEIGHTS, DETAIL: ENLARGE_WEIGHTS, REPAIR: REPAIR_WEIGHTS}
 
 Files = Mapping[str, Path]
 """Weights files of the models that a batch uses."""
-Digests = Mapping[str, str]
-"""Their digests."""
-
-
-@dataclass(frozen=True, slots=True)
-class Models:
-    """Loaded models; None for one that is not used."""
-
-    colorizer: Colorizer | None = None
-    enlarger: Enlarger | None = None
-    repairer: Repairer | None = None
-
-    @property
-    def digests(self) -> Digests:
-        """The digests of their weights."""
-        loaded = {COLORS: self.colorizer, DETAIL: self.enlarger, REPAIR: self.repairer}
-        return {model: one.digest for model, one in loaded.items() if one}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

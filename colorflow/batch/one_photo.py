@@ -23,8 +23,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from colorflow.batch.locations import deliver, fetched, folder_here, is_local, make_folder
-from colorflow.batch.models import Digests, Models
-from colorflow.batch.settings import BatchSettings
+from colorflow.batch.settings import BatchSettings, Digests, Models
 from colorflow.batch.task import ColoredFile, PhotoOutcome, PhotoTask
 from colorflow.errors import BatchError, ColorflowError, PhotoError, WritePhotoError
 from colorflow.files import check_replaceable, digest_of

@@ -20,9 +20,8 @@ from pathlib import Path, PurePath
 from colorflow.batch.find import FoundPhoto, find_inputs
 from colorflow.batch.hints import PhotoHints, hints_by_photo
 from colorflow.batch.locations import Location, Url, is_local, location_of, real_folder
-from colorflow.batch.models import Digests
 from colorflow.batch.one_photo import finished
-from colorflow.batch.settings import BatchSettings, Settings
+from colorflow.batch.settings import BatchSettings, Digests, Settings
 from colorflow.batch.task import Naming, Note, PhotoOutcome, PhotoTask, too_long
 from colorflow.errors import BatchError, WritePhotoError
 from colorflow.files import digest_of

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from colorflow.batch.models import COLORS, DETAIL, REPAIR, Digests, Models
 from colorflow.batch.task import MOST_REFERENCES, AlbumReference, PhotoTask
 from colorflow.color.grid import resized, size_within
 from colorflow.coloring import check_seed, digest_of_hints, provenance_of
@@ -49,10 +48,34 @@ from colorflow.photo import (
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Coloring, Colorizer
+    from colorflow.enlarge.enlarger import Enlarger
+    from colorflow.repair.repairer import Repairer
+
+COLORS, DETAIL, REPAIR = "colors", "detail", "repair"
+"""Models that a batch may use, by what they add to a photo."""
 
 REPAIRED_LABEL = "repaired"
 _REFERENCE_SIDE = 1024
 """Pixels of the longer side of a reference at most; the model sees 512."""
+
+
+Digests = Mapping[str, str]
+"""Those of the weights of the models that a batch uses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """Loaded models; None for one that is not used."""
+
+    colorizer: Colorizer | None = None
+    enlarger: Enlarger | None = None
+    repairer: Repairer | None = None
+
+    @property
+    def digests(self) -> Digests:
+        """The digests of their weights."""
+        loaded = {COLORS: self.colorizer, DETAIL: self.enlarger, REPAIR: self.repairer}
+        return {model: one.digest for model, one in loaded.items() if one}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from scipy.spatial.distance import cdist
 
 from colorflow.batch import PhotoHints, Settings, make_plan, run, run_in_process
 from colorflow.batch.alike import MOST_MEDOIDS, medoids, stages_of
-from colorflow.batch.models import COLORS
+from colorflow.batch.settings import COLORS
 from colorflow.batch.task import MOST_REFERENCES, PhotoTask
 from colorflow.cli import main
 from colorflow.colorizer import Colorizer, Hint
