@@ -165,12 +165,6 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["new"]
 
 
-def test_a_name_of_another_is_not_temporary() -> None:
-    assert is_temporary_name(temporary_name())
-    for name in (".colorflow-notes.tmp", ".colorflow-.tmp", f"x{temporary_name()}", "a.tmp"):
-        assert not is_temporary_name(name)
-
-
 @posix
 def test_only_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     """Not what a living one writes, nor what a link of such a name leads to."""

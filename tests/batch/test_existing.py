@@ -148,16 +148,3 @@ def test_results_that_do_not_say_their_photo_are_not_trusted(
         write_image(out / "b_a.png", pixels, photo, provenance=said)
         assert words in str(color_all(album / "b.png")["b.png"].reason)
     assert color_all(album / "b.png", overwrite=True)["b.png"].status == "done"
-
-
-def test_own_results_from_another_folder_are_left_alone(
-    album: Path, out: Path, tmp_path: Path, color_all: Run, colorizer: Colorizer
-) -> None:
-    color_all(album, recursive=True)
-    plan = make_plan([out], tmp_path / "again", Settings(), recursive=True, treat_as_gray=["*"])
-    outcomes = list(run_in_process(plan, colorizer))
-    assert len(outcomes) == 3
-    assert {(r.status, r.reason) for r in outcomes} == {
-        ("skipped", "is a picture that colorflow made; it is not taken as a photo")
-    }
-    assert names(tmp_path / "again") == []
