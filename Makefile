@@ -55,8 +55,8 @@ quick: $(VENV)/.test
 # Long campaigns: a batch of 100 photos, killed 20 times; 20,000 damaged files; hostile files.
 soak: $(VENV)/.test
 	$(RUN)/python -m benchmarks.soak_kill --kills 20 --photos 100
-	$(RUN)/python -m benchmarks.fuzz_decode --inputs 20000 --seed 0
-	$(RUN)/python -m benchmarks.hostile_files
+	$(RUN)/python -m benchmarks.bad_files damaged --inputs 20000 --seed 0
+	$(RUN)/python -m benchmarks.bad_files hostile
 
 clean:
 	rm -rf $(VENV)

@@ -1,19 +1,16 @@
 """Makes a contact sheet: gray, principal colorings with their shares, and the original.
 
-    python -m benchmarks.contact_sheet PHOTOS... -o SHEET.jpg
     python -m benchmarks.contact_sheet --examples astronaut chelsea coffee rocket -o SHEET.jpg
     python -m benchmarks.contact_sheet --alike --examples astronaut coffee -o SHEET.jpg
 
-Each photo has one row. `--samples` shows samples instead of principal colorings. `--alike` takes
-two views of each photo, which share half of its width: the left one, mirrored, is the reference of
-the right one, which is shown in gray, without it, with it, and as it is.
-Gray and tinted photos have no original to show. `--examples` uses photos that scikit-image ships.
+Each photo, which scikit-image ships, has one row. `--alike` takes two views of each photo, which
+share half of its width: the left one, mirrored, is the reference of the right one, which is shown
+in gray, without it, with it, and as it is.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +21,10 @@ from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.grid import resized
 from colorflow.colorizer import Coloring, Colorizer
 from colorflow.evaluation.sheet import row_of, write_contact_sheet
-from colorflow.photo import LETTERS, Kind, Photo, find_photos, photo_from_image, read_photo
+from colorflow.photo import LETTERS, Photo, photo_from_image
 
 GAP = 4
+_COLORINGS = 4
 _VIEW = 0.75
 """Share of a photo's width that each of two views has."""
 _LINE, _FONT_SIZE = 32, 22
@@ -36,48 +34,32 @@ _LINE, _FONT_SIZE = 32, 22
 def main() -> None:
     """Writes the sheet."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("photos", nargs="*", type=Path)
     parser.add_argument(
-        "--examples", nargs="+", default=[], metavar="NAME", help="names of photos in skimage.data"
+        "--examples", nargs="+", required=True, metavar="NAME", help="of photos in skimage.data"
     )
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("-n", type=int, default=4, help="colorings of a photo (default 4)")
-    parser.add_argument("--temperature", type=float, default=1.0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--samples", action="store_true")
     parser.add_argument("--alike", action="store_true")
     parser.add_argument("--width", type=int, default=240, help="width of a picture, in pixels")
-    parser.add_argument("--limit", type=int, help="use at most so many photos, evenly spread")
     options = parser.parse_args()
-
-    colorizer = Colorizer.load(options.weights)
+    colorizer = Colorizer.load()
     row = _alike_row if options.alike else _row
-    rows = [row(colorizer, photo, options) for photo in _photos(options)]
+    photos = (photo_from_image(getattr(skimage.data, x)(), x) for x in options.examples)
+    rows = [row(colorizer, photo, options.width) for photo in photos]
     write_contact_sheet(options.output, rows, GAP)
 
 
-def _photos(options: argparse.Namespace) -> Iterator[Photo]:
-    for name in options.examples:
-        yield photo_from_image(getattr(skimage.data, name)(), name)
-    files = find_photos(options.photos)
-    limit = options.limit or max(1, len(files))
-    for path in files[:: max(1, len(files) // limit)][:limit]:
-        yield read_photo(path)
-
-
-def _alike_row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) -> np.ndarray:
+def _alike_row(colorizer: Colorizer, photo: Photo, across: int) -> np.ndarray:
     width = round(_VIEW * photo.width)
     other = np.ascontiguousarray(photo.pixels[:, :width][:, ::-1])
     view = photo_from_image(np.ascontiguousarray(photo.pixels[:, -width:]), photo.source)
-    small = _small(view, options.width)
+    small = _small(view, across)
     lightness = lightness_of(small)
     plain, given = (
-        colorizer.colorize(view, 1, seed=options.seed, force=True, reference=reference)[0].ab
+        colorizer.colorize(view, 1, force=True, reference=reference)[0].ab
         for reference in ((), other)
     )
     cells = {
-        "Reference": _small(photo_from_image(other), options.width),
+        "Reference": _small(photo_from_image(other), across),
         "Gray": render(lightness, np.zeros_like(plain)),
         "Without it": render(lightness, plain),
         "With it": render(lightness, given),
@@ -90,28 +72,17 @@ def _small(photo: Photo, width: int) -> np.ndarray:
     return resized(photo.pixels, max(1, round(width * photo.height / photo.width)), width)
 
 
-def _row(colorizer: Colorizer, photo: Photo, options: argparse.Namespace) -> np.ndarray:
-    small = _small(photo, options.width)
-    colorings = colorizer.colorize(
-        photo,
-        options.n,
-        options.temperature,
-        options.seed,
-        samples=options.samples,
-        force=True,
-    )
+def _row(colorizer: Colorizer, photo: Photo, across: int) -> np.ndarray:
+    small = _small(photo, across)
+    colorings = colorizer.colorize(photo, _COLORINGS, force=True)
     lightness = lightness_of(small)
     cells = [_captioned(render(lightness, np.zeros_like(colorings[0].ab)), "Gray")]
     for index, one in enumerate(colorings):
         cells.append(_captioned(render(lightness, one.ab), _caption(one, index)))
-    if photo.kind is Kind.COLORED:
-        cells.append(_captioned(small, "Original"))
-    return row_of(cells, GAP)
+    return row_of([*cells, _captioned(small, "Original")], GAP)
 
 
 def _caption(coloring: Coloring, index: int) -> str:
-    if coloring.share is None:
-        return f"Sample {index + 1}"
     letter = LETTERS[index].upper()
     return f"{letter}: average" if index == 0 else f"{letter}: {100 * coloring.share:.0f} %"
 

@@ -5,7 +5,6 @@ Damage flips bits, overwrites numbers, and cuts, doubles or inserts pieces.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import random
 import struct
@@ -14,6 +13,7 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+import pillow_heif
 import skimage.data
 import tifffile
 from PIL import Image
@@ -74,12 +74,9 @@ def corpus(size: tuple[int, int] = (48, 32)) -> dict[str, bytes]:
         "PNM 16 bit": by_opencv(".pgm", array16[..., 0]),
         "PNM text": b"P3\n4 4\n255\n" + b" ".join(b"%d" % v for v in array[:4, :4].ravel()) + b"\n",
     }
-    with contextlib.suppress(ImportError):
-        import pillow_heif
-
-        buffer = io.BytesIO()
-        pillow_heif.from_pillow(color).save(buffer, quality=70)
-        files["HEIC"] = buffer.getvalue()
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(color).save(buffer, quality=70)
+    files["HEIC"] = buffer.getvalue()
     return files
 
 

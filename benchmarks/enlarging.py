@@ -8,8 +8,8 @@ mean), and the photo itself. `--damaged` gives blur, noise and compression to th
 in training, and measures what restores.
 
 PSNR and SSIM are of the first sample. LR_PSNR: of the reduced result against what was given;
-LR_off_after_rounding: their largest difference in L* after rounding to 8 bits. energy_score and
-diversity: of eight samples, L* units. power_octave: power in the three highest octaves of frequency
+LR_off_after_rounding: their largest difference in L* after rounding to 8 bits. energy_score: of
+eight samples, L* units. power_octave: power in the three highest octaves of frequency
 over the photo's. kd_lite2: kernel distance of the judge's features. bits_per_dim: of the photo with
 Gaussian noise of std 0.2 on every pixel, per L* unit, at twice the resolution.
 """
@@ -17,10 +17,8 @@ Gaussian noise of std 0.2 on every pixel, per L* unit, at twice the resolution.
 from __future__ import annotations
 
 import argparse
-import ctypes
 import itertools
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,9 +31,9 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import nn
 from torch.nn import functional as F
 
-from benchmarks.measuring import SEED, forget_peak, memory, print_machine
+from benchmarks.measuring import SEED, print_machine
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.enlarge.model import DEQUANTIZATION_STD, DetailModel, in_range
+from colorflow.enlarge.model import DEQUANTIZATION_STD, in_range
 from colorflow.enlarge.patches import damage
 from colorflow.enlarge.weights import FIRST, LAST, RESTORE, load_enlarge_weights
 from colorflow.evaluation.bootstrap import Bootstrap, mean_of, mean_of_pairs, ratio_of
@@ -85,14 +83,12 @@ def main() -> None:
         "bicubic": interpolation(scale, Image.Resampling.BICUBIC),
         "Lanczos": interpolation(scale, Image.Resampling.LANCZOS),
     }
-    densities: dict[str, nn.Module] = {}
     if options.damaged:
         columns |= doublings("exact", exact, (0.0,))
         restoring = [models[RESTORE], models[LAST]][: scale // 2]
         columns |= doublings("restored", restoring, (0.0, DETAIL_TEMPERATURE, 1.0))
     else:
         columns |= doublings("ours", exact, (0.0, DETAIL_TEMPERATURE, 0.8, 0.9, 1.0))
-        densities["ours, 1"] = models[LAST]
     records: dict[str, list[Measures]] = {name: [] for name in [*columns, TRUTH]}
     for number, file in enumerate(photos_of(options.folder, options.limit)):
         lightness = lightness_of(read_photo(file, isolated=True).pixels)
@@ -105,27 +101,14 @@ def main() -> None:
         if options.damaged:
             low = damage(low, np.random.default_rng(SEED + number))
         for name, enlarge in columns.items():
-            trim_memory()
-            forget_peak()
-            before, began = memory("VmRSS"), time.perf_counter()
-            samples = enlarge(low, SAMPLES, generator)
-            seconds = time.perf_counter() - began
-            found = measures_of(samples, truth, scale, judge)
-            found.values["seconds_per_megapixel"] = 1e6 * seconds / samples.size
-            megabytes = 2**20 / 1e6 * max(0.0, memory("VmHWM") - before)
-            found.values["megabytes_per_megapixel"] = 1e6 * megabytes / samples.size
-            if scale == 2 and name in densities:
-                found.values |= measures_of_density(densities[name], truth, generator)
+            found = measures_of(enlarge(low, SAMPLES, generator), truth, scale, judge)
+            if scale == 2 and name == "ours, 1":
+                found.values |= measures_of_density(models[LAST], truth, generator)
             records[name].append(found)
         records[TRUTH].append(measures_of(truth[None], truth, scale, judge))
     print_machine()
     print(f"{len(records[TRUTH])} photos, weights {weights.digest}\n")
     print("\n".join(table_lines(f"x{scale}", table_of(records))))
-
-
-def trim_memory() -> None:
-    """Gives freed memory back, which would be used again and not be seen (glibc)."""
-    ctypes.CDLL(None).malloc_trim(0)
 
 
 def interpolation(scale: int, filter_: Image.Resampling) -> Enlarge:
@@ -149,7 +132,7 @@ def doublings(
         x = torch.from_numpy(np.ascontiguousarray(low)).expand(n, 1, *low.shape)
         for model in models:
             high = model.sample(x, temperature, generator)
-            x = in_range(high) if isinstance(model, DetailModel) else high.clamp(0, 100)
+            x = in_range(high)
         return x[:, 0].numpy()
 
     return {
@@ -189,7 +172,6 @@ def measures_of(samples: Lightness, truth: Lightness, scale: int, judge: Judge) 
     if len(samples) > 1:
         sampled, target = torch.from_numpy(inside), torch.from_numpy(true)
         values["energy_score"] = float(energy_score(sampled[None], target[None]))
-        values["diversity"] = float(sampled.std(0).mean())
         values["coverage_90"] = coverage(sampled, target, 0.9)
     features = judge.look(square_picture(gray)[None]).features[0].numpy()
     return Measures(values, octaves_of(inside[0]), features)
@@ -201,19 +183,18 @@ def measures_of_density(
 ) -> dict[str, float]:
     """Bits per pixel of the photo at twice the resolution, and the largest inverse error, in L*.
 
-    Ours does not model the means of the cells, which are given but for their noise; the density of
+    The model leaves out the means of the cells, which are given but for their noise; the density of
     that noise is known and counted.
     """
     high = torch.from_numpy(np.ascontiguousarray(truth))[None, None]
     low = F.avg_pool2d(high, 2)
     noisy = high + DEQUANTIZATION_STD * torch.randn(high.shape, generator=generator)
-    nats = -float(flow(noisy, low))
-    if isinstance(flow, DetailModel):
-        noise, std = F.avg_pool2d(noisy, 2) - low, DEQUANTIZATION_STD / 2
-        per_mean = 0.5 * (noise / std) ** 2 + math.log(std) + 0.5 * math.log(2 * math.pi)
-        nats += float((per_mean + math.log(2)).sum())  # log 2: the Haar step's
-        # What is decoded has the given means, without the noise.
-        noisy = noisy - F.interpolate(noise, scale_factor=2)
+    noise, std = F.avg_pool2d(noisy, 2) - low, DEQUANTIZATION_STD / 2
+    per_mean = 0.5 * (noise / std) ** 2 + math.log(std) + 0.5 * math.log(2 * math.pi)
+    of_means = float((per_mean + math.log(2)).sum())  # log 2: the Haar step's
+    nats = of_means - float(flow(noisy, low))
+    # What is decoded has the given means, without the noise.
+    noisy = noisy - F.interpolate(noise, scale_factor=2)
     again = flow.decode(flow.encode(noisy, low), low)
     return {
         "bits_per_dim": nats / (high.numel() * math.log(2)),

@@ -1,7 +1,6 @@
 """Lists the files whose functions run when the command colors one JPEG.
 
-    python -m benchmarks.files_of_one_photo                 # of this checkout
-    python -m benchmarks.files_of_one_photo OLD . --list    # of several, side by side
+    python -m benchmarks.files_of_one_photo [--list]
 
 A file counts if one of its functions runs after the imports; what a module's body calls does not
 count. The command and its worker process are counted apart, and together.
@@ -14,7 +13,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,32 +62,21 @@ class Calls:
 def main() -> None:
     """Prints the table, and the files if asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("trees", nargs="*", type=Path, default=[ROOT], metavar="CHECKOUT")
     parser.add_argument("--list", action="store_true", help="print the files, too")
     options = parser.parse_args()
     print_machine()
-    calls = {tree: files_of_one_photo(tree) for tree in options.trees}
-    print_table(("", *map(str, calls)), list(_rows(calls)))
-    for tree, found in calls.items() if options.list else ():
-        print(f"\n{tree}")
-        for name in sorted(found.command | found.worker):
-            roles = [role for role in ("command", "worker") if name in getattr(found, role)]
-            print(f"{name:40} {', '.join(roles)}")
+    calls = files_of_one_photo()
+    rows = {"the command": calls.command, "the worker": calls.worker}
+    rows["either"] = calls.command | calls.worker
+    print_table(("files run in", ""), [(name, str(len(files))) for name, files in rows.items()])
+    for name in sorted(rows["either"]) if options.list else ():
+        roles = [role for role in ("command", "worker") if name in getattr(calls, role)]
+        print(f"{name:40} {', '.join(roles)}")
 
 
-def _rows(calls: dict[Path, Calls]) -> Iterable[tuple[str, ...]]:
-    yield "files run in the command", *(f"{len(one.command)}" for one in calls.values())
-    yield "files run in the worker", *(f"{len(one.worker)}" for one in calls.values())
-    yield "files run in either", *(f"{len(one.command | one.worker)}" for one in calls.values())
-
-
-def files_of_one_photo(tree: Path) -> Calls:
-    """Colors one gray JPEG with a checkout's command, and notes which of its files run.
-
-    Args:
-        tree: a checkout.
-    """
-    from benchmarks.photos import gray_photo, save_gray
+def files_of_one_photo() -> Calls:
+    """Colors one gray JPEG with the command, and notes which files run."""
+    from benchmarks.measuring import gray_photo, save_gray
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -102,8 +89,8 @@ def files_of_one_photo(tree: Path) -> Calls:
             cwd=folder,
             env=os.environ
             | {
-                "PYTHONPATH": os.pathsep.join([name, str(tree.resolve())]),
-                "COLORFLOW_PACKAGE": str(tree.resolve() / "colorflow"),
+                "PYTHONPATH": os.pathsep.join([name, str(ROOT)]),
+                "COLORFLOW_PACKAGE": str(ROOT / "colorflow"),
                 "COLORFLOW_CALLS": str(calls),
             },
             check=True,

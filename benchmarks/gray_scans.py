@@ -7,7 +7,6 @@ people add: a warm-cool gradient, a yellow stain, a scanner bed with a cream mou
 a line of ink, a stamp, an oval mount, a cream border on a white bed, a yellow sepia toning, and
 some together; and a hand-colored print, which must stay colored. Of each color photo in the folder
 COLORED it also makes a faded print, an autochrome, and a print with a cream border on a white bed.
-With --keep, what it judges wrongly is written to a folder.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from benchmarks.measuring import SEED, print_machine, print_table
 from colorflow.photo import Kind, find_photos, read_photo
@@ -281,38 +279,26 @@ def _scanned(rgb: Rgb) -> Rgb:
     return np.ascontiguousarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
 
 
-def _photos(folder: Path, most: int | None) -> Iterator[tuple[int, Path, Rgb]]:
-    found = find_photos([folder])
-    if most is not None and most < len(found):
-        chosen = np.random.default_rng(SEED).permutation(len(found))[:most]
-        found = [found[index] for index in sorted(chosen)]
-    for number, path in enumerate(found):
+def _photos(folder: Path) -> Iterator[Rgb]:
+    for path in find_photos([folder]):
         pixels = read_photo(path).pixels
         scale = LONGER_SIDE / max(pixels.shape[:2])
         if scale < 1:
             pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
-        yield number, path, np.ascontiguousarray(rgb)
+        yield np.ascontiguousarray(rgb)
 
 
 def _judged(
-    cases: dict[str, Callable[[Rgb, Random], Rgb]],
-    folder: Path,
-    most: int | None,
-    wrong: Callable[[Kind], bool],
-    keep: Path | None,
+    cases: dict[str, Callable[[Rgb, Random], Rgb]], folder: Path, wrong: Callable[[Kind], bool]
 ) -> list[list[str]]:
     """Rows of the table: each case, its pictures, and how many are judged wrongly."""
     counts = {name: 0 for name in cases}
     number = -1
-    for number, path, rgb in _photos(folder, most):
+    for number, rgb in enumerate(_photos(folder)):
         for case, (name, make) in enumerate(cases.items()):
             made = _scanned(make(rgb, np.random.default_rng([SEED, number, case])))
-            if wrong(kind := kind_of(made)):
-                counts[name] += 1
-                if keep:
-                    target = keep / f"{name}_{path.stem[:40]}_{kind}.jpg".replace(" ", "-")
-                    Image.fromarray(made).save(target)
+            counts[name] += wrong(kind_of(made))
     return [[name, str(number + 1), str(count)] for name, count in counts.items()]
 
 
@@ -321,22 +307,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("gray", type=Path, metavar="GRAY", help="folder of historic gray photos")
     parser.add_argument("colored", type=Path, metavar="COLORED", help="folder of color photos")
-    parser.add_argument("--most", type=int, metavar="N", help="color photos, drawn with a seed")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="for what is judged wrongly")
     options = parser.parse_args()
-    if options.keep:
-        options.keep.mkdir(parents=True, exist_ok=True)
     print_machine()
     gray = {"as it is": lambda rgb, _: rgb, **SCANS}
-    rows = _judged(gray, options.gray, None, lambda kind: kind is Kind.COLORED, options.keep)
+    rows = _judged(gray, options.gray, lambda kind: kind is Kind.COLORED)
     print_table(["gray photos", "pictures", "refused as colored"], rows)
-    print(f"\nof the first five kinds of scans: {sum(int(row[2]) for row in rows[1:6])} refused\n")
-    colored, is_gray = options.colored, lambda kind: kind is not Kind.COLORED
-    rows = [
-        *_judged({"hand-colored print": hand_colored}, options.gray, None, is_gray, options.keep),
-        *_judged(COLOR_PRINTS, colored, options.most, is_gray, options.keep),
-    ]
+    print()
+    rows = _judged({"hand-colored print": hand_colored}, options.gray, _is_gray)
+    rows += _judged(COLOR_PRINTS, options.colored, _is_gray)
     print_table(["pictures with colors", "pictures", "gray or tinted"], rows)
+
+
+def _is_gray(kind: Kind) -> bool:
+    return kind is not Kind.COLORED
 
 
 if __name__ == "__main__":

@@ -1,55 +1,69 @@
-"""Shared by the benchmarks: description of the machine, timings in turns, tables."""
+"""Shared by the benchmarks: photos to work on, description of the machine, memory, tables."""
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import statistics
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
+import cv2
+import numpy as np
+import skimage.data
+from numpy.typing import NDArray
+from PIL import Image
+
+from colorflow.limits import QUALITY
+
 SEED = 0
+GRAIN = 4.0
+"""Std of the noise, in steps of 255. It gives JPEG data the size of a real photo's."""
 _INTERVAL = 0.02
 """Seconds between two looks at the memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timings:
-    """Seconds of each of several repetitions.
-
-    Attributes:
-        wall: wall time.
-        busy: processor time of all cores; other work on the machine changes it little.
-    """
-
-    wall: list[float]
-    busy: list[float]
+def size_of(megapixels: float) -> tuple[int, int]:
+    """Width and height of a 4:3 photo, in pixels."""
+    height = round(math.sqrt(megapixels * 1e6 * 3 / 4))
+    return round(height * 4 / 3), height
 
 
-def side_by_side(steps: dict[str, Callable[[], object]], repetitions: int) -> dict[str, Timings]:
-    """Times several steps in turns, under equal conditions; the first turn is a warm-up."""
-    timings = {name: Timings([], []) for name in steps}
-    for turn in range(repetitions + 1):
-        for name, step in steps.items():
-            began, busy = time.perf_counter(), time.process_time()
-            step()
-            if turn:
-                timings[name].wall.append(time.perf_counter() - began)
-                timings[name].busy.append(time.process_time() - busy)
-    return timings
+def gray_photo(width: int, height: int, number: int = 0) -> NDArray[np.uint8]:
+    """A different gray photo for each number: an enlarged, perhaps mirrored crop with grain."""
+    rng = np.random.default_rng(number)
+    whole = (skimage.data.coffee, skimage.data.astronaut, skimage.data.chelsea, skimage.data.rocket)
+    picture = cv2.cvtColor(whole[number % len(whole)](), cv2.COLOR_RGB2GRAY)
+    rows = round(picture.shape[0] * rng.uniform(0.7, 1))
+    columns = min(picture.shape[1], round(rows * width / height))
+    top = rng.integers(picture.shape[0] - rows + 1)
+    left = rng.integers(picture.shape[1] - columns + 1)
+    crop = picture[top : top + rows, left : left + columns]
+    if rng.random() < 0.5:
+        crop = crop[:, ::-1]
+    photo = cv2.resize(crop, (width, height), interpolation=cv2.INTER_CUBIC)
+    for strip in np.array_split(photo, max(1, photo.size >> 20)):  # one strip in floats
+        noise = GRAIN * rng.standard_normal(strip.shape, dtype=np.float32)
+        strip[:] = np.clip(strip + noise, 0, 255)
+    return photo
 
 
-def ratios(timings: Timings, baseline: Timings, *, busy: bool = False) -> list[float]:
-    """Ratio of something to the baseline in each turn."""
-    if busy:
-        return [a / b for a, b in zip(timings.busy, baseline.busy, strict=True)]
-    return [a / b for a, b in zip(timings.wall, baseline.wall, strict=True)]
+def save_gray(path: Path, photo: NDArray[np.uint8]) -> None:
+    """Writes a gray file: JPEG of quality 95, or TIFF without compression."""
+    options = {} if path.suffix == ".tif" else {"quality": QUALITY}
+    Image.fromarray(photo).save(path, **options)
+
+
+def codec_only(source: Path, colors: Image.Image, target: Path) -> None:
+    """Decodes the gray file, and encodes colors of its size with the settings of results."""
+    with Image.open(source) as gray:
+        gray.load()
+    colors.save(target, "JPEG", quality=QUALITY, subsampling=0)
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:
@@ -66,11 +80,11 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         print("| " + " | ".join(row) + " |")
 
 
-def print_machine(packages: Sequence[str] = ()) -> None:
+def print_machine() -> None:
     """Prints the date, machine, seed and versions of the numbers below it."""
     import torch
 
-    names = ("torch", "numpy", "pillow", "opencv-python-headless", *packages)
+    names = ("torch", "numpy", "pillow", "opencv-python-headless")
     versions = ", ".join(f"{name} {version(name)}" for name in names)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     print(
@@ -80,15 +94,15 @@ def print_machine(packages: Sequence[str] = ()) -> None:
     )
 
 
-def memory(name: str) -> float:
-    """Memory of this process in MB: VmRSS is the current value, VmHWM the peak (Linux)."""
-    status = Path("/proc/self/status").read_text()
+def memory(name: str, process: int | str = "self") -> float:
+    """Memory of a process in MB: VmRSS is the current value, VmHWM the peak (Linux)."""
+    status = Path(f"/proc/{process}/status").read_text()
     return int(status.partition(f"{name}:")[2].split()[0]) / 1024
 
 
-def forget_peak() -> None:
-    """Resets the peak VmHWM (Linux)."""
-    Path("/proc/self/clear_refs").write_text("5")
+def forget_peak(process: int | str = "self") -> None:
+    """Resets the peak VmHWM of a process (Linux)."""
+    Path(f"/proc/{process}/clear_refs").write_text("5")
 
 
 def family_of(process: int) -> dict[int, int]:

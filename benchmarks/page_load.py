@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,14 +24,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-import skimage.data
 from gradio_client import Client, handle_file
 from gradio_client.client import Job
 from gradio_client.utils import QueueError
 from numpy.typing import NDArray
 
+from benchmarks.measuring import forget_peak, gray_photo, memory, print_table, save_gray
 from benchmarks.page_server import page_server
 from colorflow.color.full_resolution import lightness_of
 from colorflow.photo import read_photo
@@ -41,6 +39,8 @@ _MOST_SECONDS = 600
 """Limit for the start of the server, and for each answer."""
 _PAUSE_SECONDS = 1.0
 """Pause before a client that got "busy" asks again."""
+SIZE = (1200, 900)
+"""Width and height of photos, in pixels."""
 _SAME = 1.0
 """Upper bound of the mean difference of L* that comes from rounding to bytes."""
 
@@ -49,7 +49,6 @@ _SAME = 1.0
 class LoadOutcome:
     """Result of a run."""
 
-    asked: int
     answered: int
     busy: int
     """Number of "busy" answers; the clients asked again after a second."""
@@ -57,8 +56,6 @@ class LoadOutcome:
     """Answers with a picture that has the lightness of another photo."""
     first_seconds: list[float]
     """Seconds from request to the first coloring, including upload and download."""
-    first_processor_seconds: list[float]
-    """Processor seconds of server and clients from the first request to the same moments."""
     seconds: list[float]
     """The same to the answer in full size, from the request of the first on."""
     start_megabytes: float
@@ -72,7 +69,7 @@ def load(
     clients: int,
     uploads: int,
     colorings: int = 4,
-    size: tuple[int, int] = (1200, 900),
+    size: tuple[int, int] = SIZE,
     weights: Path | None = None,
 ) -> LoadOutcome:
     """Starts a server and sends it the requests of all clients.
@@ -91,8 +88,8 @@ def load(
     photos = _make_photos(folder, clients * uploads, size)
     (folder / "answers").mkdir()
     with page_server(folder, weights) as (address, process):
-        Path(f"/proc/{process.pid}/clear_refs").write_text("5")  # resets the peak after loading
-        start = _memory(process, "VmHWM")
+        forget_peak(process.pid)  # of loading
+        start = memory("VmHWM", process.pid)
         programs = [
             Client(
                 address,
@@ -104,19 +101,17 @@ def load(
             )
             for number in range(clients)
         ]
-        clock = _ProcessorClock(process)
         with ThreadPoolExecutor(len(photos)) as threads:
             asked = [
-                threads.submit(_ask, programs[number % clients], photo, colorings, clock)
+                threads.submit(_ask, programs[number % clients], photo, colorings)
                 for number, photo in enumerate(photos)
             ]
             answers = [one.result() for one in asked]
-        peak = _memory(process, "VmHWM")
+        peak = memory("VmHWM", process.pid)
     whole = [read_photo(photo) for photo in photos]
     known = [lightness_of(photo.pixels) for photo in whole]
     told = [(number, answer) for number, answer in enumerate(answers) if answer is not None]
     return LoadOutcome(
-        asked=len(photos),
         answered=len(told),
         busy=sum(one.busy for one in answers if one),
         mixed_up=sum(
@@ -126,7 +121,6 @@ def load(
             for index, one in told
         ),
         first_seconds=[one.first_seconds for _, one in told],
-        first_processor_seconds=[one.first_processor_seconds for _, one in told],
         seconds=[one.seconds for _, one in told],
         start_megabytes=start,
         peak_megabytes=peak,
@@ -134,13 +128,9 @@ def load(
 
 
 def _make_photos(folder: Path, count: int, size: tuple[int, int]) -> list[Path]:
-    whole = [skimage.data.astronaut(), skimage.data.chelsea(), skimage.data.coffee()]
-    photos = []
-    for number in range(count):
-        gray = cv2.cvtColor(whole[number % len(whole)], cv2.COLOR_RGB2GRAY)
-        moved = np.roll(gray, (37 * number, 53 * number), (0, 1))
-        photos.append(folder / f"photo-{number:03}.png")
-        assert cv2.imwrite(str(photos[-1]), cv2.resize(moved, size))
+    photos = [folder / f"photo-{number:03}.png" for number in range(count)]
+    for number, photo in enumerate(photos):
+        save_gray(photo, gray_photo(*size, number))
     return photos
 
 
@@ -148,36 +138,17 @@ def _make_photos(folder: Path, count: int, size: tuple[int, int]) -> list[Path]:
 class _Answer:
     first: str
     first_seconds: float
-    first_processor_seconds: float
     files: list[str]
     seconds: float
     busy: int
 
 
-class _ProcessorClock:
-    """Processor seconds of the server and of this process, from now on.
-
-    Unlike the time of day, they do not depend on what else the machine does.
-    """
-
-    def __init__(self, server: subprocess.Popen[str]) -> None:
-        self._stat = Path(f"/proc/{server.pid}/stat")
-        self._start = 0.0
-        self._start = self.seconds()
-
-    def seconds(self) -> float:
-        user, system = self._stat.read_text().rpartition(")")[2].split()[11:13]
-        server = (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-        return server + time.process_time() - self._start
-
-
-def _ask(program: Client, photo: Path, colorings: int, clock: _ProcessorClock) -> _Answer | None:
+def _ask(program: Client, photo: Path, colorings: int) -> _Answer | None:
     """The first coloring and then all; None if one of them does not come."""
     started = time.perf_counter()
     try:
         (first,), busy = _colorings(program, photo, n=1)
         first_seconds = time.perf_counter() - started
-        first_processor_seconds = clock.seconds()
         files, busy_again = _colorings(program, photo, n=colorings)
     except Exception as error:  # counts as a missing answer
         print(f"{photo.name}: {type(error).__name__}: {error}", file=sys.stderr)
@@ -185,7 +156,6 @@ def _ask(program: Client, photo: Path, colorings: int, clock: _ProcessorClock) -
     return _Answer(
         first=first,
         first_seconds=first_seconds,
-        first_processor_seconds=first_processor_seconds,
         files=files,
         seconds=time.perf_counter() - started,
         busy=busy + busy_again,
@@ -216,19 +186,12 @@ def _closest(file: str, known: Sequence[NDArray[np.float32]]) -> int | None:
     return closest if distances[closest] < _SAME else None
 
 
-def _memory(process: subprocess.Popen[str], name: str) -> float:
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    return int(status.partition(f"{name}:")[2].split()[0]) / 1024
-
-
 def main() -> None:
     """Runs once and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--clients", type=int, default=5)
     parser.add_argument("--uploads", type=int, default=4, help="photos of each client")
     parser.add_argument("--colorings", type=int, default=4, help="colorings of each photo")
-    parser.add_argument("--size", type=int, nargs=2, default=(1200, 900), metavar=("W", "H"))
-    parser.add_argument("--weights", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         outcome = load(
@@ -236,32 +199,21 @@ def main() -> None:
             clients=options.clients,
             uploads=options.uploads,
             colorings=options.colorings,
-            size=tuple(options.size),
-            weights=options.weights,
         )
-    width, height = options.size
     load_now = os.getloadavg()[1]
     first, seconds = outcome.first_seconds or [0.0], outcome.seconds or [0.0]
-    processor = outcome.first_processor_seconds or [0.0]
     print(
         f"{date.today()}: {options.clients} clients, {options.uploads} photos each at once, "
-        f"{width} x {height} pixels, {options.colorings} colorings of each in full size; "
+        f"{SIZE[0]} x {SIZE[1]} pixels, {options.colorings} colorings of each in full size; "
         f"load of the machine {load_now:.0f}\n"
     )
-    print(
-        "| asked | answered | busy | mixed up | first picture, median, s | last, s "
-        "| in processor seconds, median | last "
-        "| all in full size, median, s | last, s | memory at start, MB | peak above |"
-    )
-    print(f"|{12 * '---:|'}")
-    print(
-        f"| {outcome.asked} | {outcome.answered} | {outcome.busy} | {outcome.mixed_up} "
-        f"| {statistics.median(first):.1f} | {max(first):.1f} "
-        f"| {statistics.median(processor):.1f} | {max(processor):.1f} "
-        f"| {statistics.median(seconds):.1f} | {max(seconds):.1f} "
-        f"| {outcome.start_megabytes:.0f} "
-        f"| {outcome.peak_megabytes - outcome.start_megabytes:.0f} |"
-    )
+    counts = (options.clients * options.uploads, outcome.answered, outcome.busy, outcome.mixed_up)
+    megabytes = (outcome.start_megabytes, outcome.peak_megabytes - outcome.start_megabytes)
+    times = (statistics.median(first), max(first), statistics.median(seconds), max(seconds))
+    head = ("asked", "answered", "busy", "mixed up", "first picture, median, s", "last, s")
+    head += ("all in full size, median, s", "last, s", "memory at start, MB", "peak above")
+    cells = (*map(str, counts), *(f"{x:.1f}" for x in times), *(f"{x:.0f}" for x in megabytes))
+    print_table(head, [cells])
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -54,22 +54,20 @@ MOST_WIDTH = 900
 """Largest width of a picture in docs/, in pixels."""
 _QUALITY = 62
 
-Scheme = Literal["light", "dark"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """One picture of the page.
 
     Attributes:
-        tab: key of `TABS` or `MORE`.
+        tab: key of `SCENES`.
         width: width of the window, in pixels.
         scheme: light or dark mode.
     """
 
     tab: str
     width: int
-    scheme: Scheme = "light"
+    scheme: Literal["light", "dark"] = "light"
 
     @property
     def name(self) -> str:
@@ -83,16 +81,10 @@ class View:
         return self.width < 600
 
 
-@dataclass(frozen=True, slots=True)
-class Photos:
-    """The files that are uploaded.
+class Photos(NamedTuple):
+    """The files that are uploaded: gray photos, one in color of the same garage, and an album.
 
-    Attributes:
-        portrait: a gray photo.
-        still: a gray photo.
-        garage: a gray photo.
-        garage_in_color: a color photo of the same place from another side.
-        album: a zip archive of three gray photos and a damaged file.
+    The album is a zip archive of three gray photos and a damaged file.
     """
 
     portrait: Path
@@ -147,7 +139,7 @@ def make_photos(folder: Path) -> Photos:
 
 
 def _quiz_photos(folder: Path) -> Path:
-    """Photos for the quiz's picture, so that it shows none of those that come with the page."""
+    """Photos for the quiz's picture, which gives none of those away that come with the page."""
     folder.mkdir()
     for name in ("astronaut", "coffee", "rocket"):
         Image.fromarray(getattr(skimage.data, name)()).save(folder / f"{name}.png")
@@ -191,7 +183,7 @@ def _take(browser: Browser, address: str, view: View, photos: Photos, output: Pa
     try:
         page = context.new_page()
         page.goto(address)
-        (TABS | MORE)[view.tab](page, photos)
+        SCENES[view.tab](page, photos)
         page.mouse.move(0, 0)  # so that no element shows its hover style
         _settle(page)
         _write(output / view.name, page.screenshot(full_page=True, animations="disabled"))
@@ -220,10 +212,6 @@ def _write(path: Path, screenshot: bytes) -> None:
     picture.save(path, "WEBP", quality=_QUALITY, method=6)
 
 
-def _go_to(page: Page, tab: str) -> None:
-    page.get_by_role("tab", name=tab, exact=True).click()
-
-
 def _upload(page: Page, selector: str, *paths: Path) -> None:
     page.locator(f"{selector} input[type=file]").set_input_files(list(paths))
 
@@ -231,10 +219,6 @@ def _upload(page: Page, selector: str, *paths: Path) -> None:
 def _press(page: Page, button: str) -> None:
     expect(page.locator(button)).to_be_enabled()
     page.locator(button).click()
-
-
-def _says(page: Page, selector: str, words: str) -> None:
-    expect(page.locator(selector)).to_contain_text(words)
 
 
 def _colorize(page: Page, photos: Photos) -> None:
@@ -275,7 +259,7 @@ def _hints(page: Page, photos: Photos) -> None:
         expect(page.locator("#points .swatch small").first).to_be_visible()
         page.locator("#points [data-act=pick]").nth(swatch).click()
         expect(page.locator("button.mark")).to_have_count(number)
-        _says(page, "#status", "1 coloring in")
+        expect(page.locator("#status")).to_contain_text("1 coloring in")
 
 
 def _click(picture: Locator, across: float, down: float) -> None:
@@ -299,7 +283,7 @@ def _reference(page: Page, photos: Photos) -> None:
 
 
 def _quiz(page: Page, photos: Photos) -> None:
-    _go_to(page, "Quiz")
+    page.get_by_role("tab", name="Quiz", exact=True).click()
     _press(page, "#quiz-stage button[data-next]")
     expect(page.locator("#quiz-stage [data-choice]").first).to_be_visible()
 
@@ -311,8 +295,8 @@ def _quiz_reveal(page: Page, photos: Photos) -> None:
 
 
 def _how(page: Page, photos: Photos) -> None:
-    _go_to(page, "How it works")
-    _says(page, "#how-status", "This is an example")
+    page.get_by_role("tab", name="How it works", exact=True).click()
+    expect(page.locator("#how-status")).to_contain_text("This is an example")
     slider = page.locator("#how-levels input[type=range]")
     steps = int(slider.get_attribute("max") or 0)
     for _ in range(steps // 2):
@@ -334,24 +318,22 @@ def color_samples(colorizer: Colorizer) -> None:
         Image.fromarray(picture).save(SAMPLE_PHOTOS / "colored" / name, quality=85)
 
 
-TABS: dict[str, Callable[[Page, Photos], None]] = {
+SCENES: dict[str, Callable[[Page, Photos], None]] = {
     "colorize": _colorize,
     "hints": _hints,
     "reference": _reference,
     "quiz": _quiz,
     "how": _how,
-}
-"""What a visitor does on each tab."""
-MORE: dict[str, Callable[[Page, Photos], None]] = {
     "landing": _landing,
     "several": _several,
     "quiz_reveal": _quiz_reveal,
 }
-"""What else there is to see, on a desktop."""
+"""What a visitor does."""
+ON_PHONES = ("colorize", "hints", "reference", "quiz", "how")
 VIEWS = [
-    *(View(tab=tab, width=width) for tab in TABS for width in (1280, 390)),
+    *(View(tab=name, width=1280) for name in SCENES),
+    *(View(tab=name, width=390) for name in ON_PHONES),
     View(tab="colorize", width=1280, scheme="dark"),
-    *(View(tab=name, width=1280) for name in MORE),
 ]
 
 

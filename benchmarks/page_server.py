@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,17 +23,13 @@ def page_server(
     folder: Path,
     weights: Path | None = None,
     photos: Path | None = None,
-    options: Sequence[str] = (),
-    checkout: Path | None = None,
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Starts a page; yields its address and its process, which ends with the context.
 
     Args:
         folder: folder for everything that the page writes, including the quiz's answers.
         weights: weights file; None for the shipped one.
-        photos: folder with the quiz's photos; None for those of the installed packages.
-        options: further ones of ``colorflow app``.
-        checkout: of the repository whose page is run; None for this one.
+        photos: folder with the quiz's photos; None for those that come with the page.
 
     Raises:
         AssertionError: if the page does not start.
@@ -43,13 +39,8 @@ def page_server(
     command += ["--quiz-db", str(folder / "quiz.sqlite")]
     command += ["--weights", str(weights)] if weights else []
     command += ["--photos", str(photos)] if photos else []
-    command += options
     environment = {**os.environ, "TMPDIR": str(folder)}
-    if checkout:
-        environment["PYTHONPATH"] = str(checkout)
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=environment, cwd=checkout
-    ) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
             yield _address_printed_by(process), process
         finally:

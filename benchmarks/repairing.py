@@ -1,17 +1,25 @@
 """Measures what repair finds and how well it fills, on drawn damage (docs/repair.md, "Measured").
 
     python -m benchmarks.repairing PHOTOS [--limit 100] [--weights FILE]
+    python -m benchmarks.repairing PRINTS --squares DIR [--sensitivity 0] [--most 2]
+    python -m benchmarks.repairing PHOTOS --squares DIR --drawn [--most 1]
 
 Three tables. What is found in photos that nothing has happened to: the share of pixels and of
 photos, by sensitivity. What is found of damage that `colorflow.repair.wear` draws over the same
 photos: of the pixels that differ by 10 L* units or more, how many are inside the mask, and of the
 mask, how much is within 4 pixels of damage. How well what the damage hides is filled, with the
 true mask made 2 pixels wider: PSNR and SSIM of the pixels inside it, against the print before.
+
+With --squares, squares are cut out of the repaired prints instead, for `colorflow blind compare
+DIR/ours DIR/telea`. They hold most of what was found; with --drawn, of what was drawn over photos
+that nothing has happened to. They are magnified and written to three folders, filled by ours (the
+mean) and by two classical methods in the same mask, and to a fourth as they were.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -20,76 +28,98 @@ from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
 from benchmarks.measuring import SEED, print_machine, print_table
-from colorflow.color import cie
-from colorflow.color.full_resolution import lightness_of
+from colorflow.color.full_resolution import lightness_of, render
 from colorflow.evaluation.evaluate import photos_of
-from colorflow.limits import DETAIL_TEMPERATURE
+from colorflow.limits import DETAIL_TEMPERATURE, SENSITIVITIES
 from colorflow.photo import Photo, read_photo, read_picture
 from colorflow.repair import wear as wear_module
 from colorflow.repair.fill import RADIUS
-from colorflow.repair.repairer import SENSITIVITIES, Repairer, mask_of
+from colorflow.repair.places import mask_of
+from colorflow.repair.repairer import Repairer
 
 Lightness = NDArray[np.float32]
-RIM = 2
+CLASSICAL = {"telea": cv2.INPAINT_TELEA, "navier_stokes": cv2.INPAINT_NS}
+_RIM = 2
 """Pixels by which true masks are made wider."""
 _NEAR = 4
+_SIDE, _TIMES = 160, 4
+"""Of squares: their side in pixels, and how much they are magnified."""
+_LEAST = 0.01
+"""Of a square, the share that is filled at least."""
 
 
 def main() -> None:
-    """Prints the tables."""
+    """Prints the tables, or writes the folders."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path)
-    parser.add_argument("--limit", type=int, default=100)
+    parser.add_argument("--limit", type=int, default=100, help="photos, the first ones")
     parser.add_argument("--weights", type=Path, help="weights file (default: the shipped one)")
+    parser.add_argument("--squares", type=Path, metavar="DIR", help="for squares instead of tables")
+    parser.add_argument("--sensitivity", type=int, default=0, help="of the squares")
+    parser.add_argument("--most", type=int, default=2, help="squares of a print")
+    parser.add_argument("--drawn", action="store_true", help="squares of damage that is drawn")
     options = parser.parse_args()
     print_machine()
     repairer = Repairer.load(options.weights)
     files = photos_of(options.photos)[: options.limit]
-    called: dict[int, list[float]] = {one: [] for one in SENSITIVITIES}
-    recall: dict[int, list[float]] = {one: [] for one in SENSITIVITIES}
-    precise: dict[int, list[float]] = {one: [] for one in SENSITIVITIES}
+    print(f"\n{len(files)} photos of {options.photos.name}, seed {SEED}\n")
+    if options.squares:
+        for number, file in enumerate(files):
+            write_squares(repairer, number, file, options)
+    else:
+        print_tables(repairer, files)
+
+
+def print_tables(repairer: Repairer, files: list[Path]) -> None:
+    """Prints what is found, and how well what is hidden is filled."""
+    found: dict[int, list[tuple[float, ...]]] = {one: [] for one in SENSITIVITIES}
     filled: dict[str, list[tuple[float, float]]] = {}
     for number, file in enumerate(files):
         lightness = lightness_of(read_photo(file).pixels)
         odds = repairer.find(photo_of(lightness))
         worn, unworn, plain = drawn(lightness, number)
         worn_odds = repairer.find(photo_of(worn))
+        near = wider(plain > 0, _NEAR)
         for one in SENSITIVITIES:
-            called[one].append(float(mask_of(odds, one).mean()))
-            mask = mask_of(worn_odds, one)
-            recall[one].append(float(mask[plain == 1].mean()))
-            near = wider(plain > 0, _NEAR)
-            precise[one].append(float(near[mask].mean()) if mask.any() else 1.0)
-        mask = wider(plain > 0, RIM)
+            called, mask = mask_of(odds, one).mean(), mask_of(worn_odds, one)
+            precise = near[mask].mean() if mask.any() else 1.0
+            found[one].append((called, called == 0, mask[plain == 1].mean(), precise))
+        mask = wider(plain > 0, _RIM)
         for name, result in _fills(repairer, worn, mask).items():
             filled.setdefault(name, []).append(_quality(result, unworn, mask))
-    print(f"\n{len(files)} photos of {options.photos.name}, seed {SEED}\n")
-    rows = [
-        (
-            str(one),
-            f"{100 * np.mean(called[one]):.3f} %",
-            f"{sum(share == 0 for share in called[one])} of {len(files)}",
-            f"{100 * np.mean(recall[one]):.1f} %",
-            f"{100 * np.mean(precise[one]):.1f} %",
-        )
-        for one in SENSITIVITIES
-    ]
     head = ("sensitivity", "called damaged", "unchanged", "damage found", "of the mask, damage")
+    rows = []
+    for one, values in found.items():
+        called, unchanged, recall, precise = np.mean(values, 0)
+        same = f"{round(unchanged * len(files))} of {len(files)}"
+        shares = (f"{100 * share:.1f} %" for share in (recall, precise))
+        rows.append((str(one), f"{100 * called:.3f} %", same, *shares))
     print_table(head, rows)
     print()
-    print_table(
-        ("filled by", "PSNR, dB", "SSIM"),
-        [
-            (
-                name,
-                *(
-                    f"{value:.{digits}f}"
-                    for value, digits in zip(np.mean(v, 0), (2, 3), strict=True)
-                ),
+    means = {name: np.mean(values, 0) for name, values in filled.items()}
+    rows = [(name, f"{psnr:.2f}", f"{ssim:.3f}") for name, (psnr, ssim) in means.items()]
+    print_table(("filled by", "PSNR, dB", "SSIM"), rows)
+
+
+def write_squares(repairer: Repairer, number: int, file: Path, options: argparse.Namespace) -> None:
+    """Repairs a print, and writes squares of it to a folder for each way."""
+    gray, mask = _gray(read_photo(file)), None
+    if options.drawn:
+        worn, _, plain = drawn(lightness_of(gray), number)
+        gray, mask = photo_of(worn).pixels, wider(plain > 0, _RIM)
+    repaired = repairer.repair(gray, options.sensitivity, mask=mask)
+    hidden = repaired.mask.astype(np.uint8)
+    ways = {"before": gray, "ours": repaired.photo.pixels}
+    ways |= {name: cv2.inpaint(gray, hidden, RADIUS, way) for name, way in CLASSICAL.items()}
+    for place, square in enumerate(_squares(repaired.mask, options.most)):
+        for way, pixels in ways.items():
+            folder = options.squares / way
+            folder.mkdir(parents=True, exist_ok=True)
+            large = cv2.resize(
+                pixels[square], None, fx=_TIMES, fy=_TIMES, interpolation=cv2.INTER_CUBIC
             )
-            for name, v in filled.items()
-        ],
-    )
+            cv2.imwrite(str(folder / f"{file.stem}_{place}.png"), large)
+    print(f"{file.name}: {100 * repaired.share:.2f} % filled")
 
 
 def drawn(lightness: Lightness, number: int) -> tuple[Lightness, Lightness, Lightness]:
@@ -108,7 +138,7 @@ def drawn(lightness: Lightness, number: int) -> tuple[Lightness, Lightness, Ligh
 def _fills(repairer: Repairer, worn: Lightness, mask: NDArray[np.bool_]) -> dict[str, Lightness]:
     levels, hidden = _levels(worn), mask.astype(np.uint8)
     results: dict[str, Lightness] = {"none": worn}
-    for name, method in (("Telea", cv2.INPAINT_TELEA), ("Navier-Stokes", cv2.INPAINT_NS)):
+    for name, method in CLASSICAL.items():
         guess = np.asarray(cv2.inpaint(levels, hidden, RADIUS, method))
         results[name] = lightness_of(guess.astype(np.uint8))
     photo = photo_of(worn)
@@ -132,14 +162,32 @@ def wider(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
 
 def _levels(lightness: Lightness) -> NDArray[np.uint8]:
     """Gray of 8 bits, as a scanner gives it."""
-    plain = np.zeros((2, *lightness.shape), np.float32)
-    gray = cie.linear_to_srgb(np.clip(cie.rgb_in_gamut(lightness, plain)[0], 0, 1))
-    return np.round(gray * 255).astype(np.uint8)
+    return render(lightness, np.zeros((2, 1, 1), np.float32))[..., 0]
 
 
 def photo_of(lightness: Lightness) -> Photo:
     """A gray photo of 8 bits."""
     return read_picture(_levels(lightness))[0]
+
+
+def _gray(photo: Photo) -> NDArray[np.uint8]:
+    pixels = photo.pixels
+    return pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
+
+
+def _squares(mask: NDArray[np.bool_], most: int) -> Iterator[tuple[slice, slice]]:
+    """Squares within a picture that hold the most of a mask and do not overlap."""
+    half = _SIDE // 2
+    share = cv2.boxFilter(mask.astype(np.float32), -1, (_SIDE, _SIDE))
+    inner = np.zeros_like(mask)
+    inner[half : mask.shape[0] - half + 1, half : mask.shape[1] - half + 1] = True
+    share[~inner] = 0
+    for _ in range(most):
+        row, column = (int(i) for i in np.unravel_index(share.argmax(), share.shape))
+        if share[row, column] < _LEAST:
+            return
+        yield slice(row - half, row + half), slice(column - half, column + half)
+        share[max(0, row - _SIDE) : row + _SIDE, max(0, column - _SIDE) : column + _SIDE] = 0
 
 
 if __name__ == "__main__":

@@ -1,18 +1,15 @@
-"""Cost of a photo for one core, and for the machine that hands photos out.
+"""What a photo costs the machine that hands photos out: planning, handing out, the report.
 
-    python -m benchmarks.scale                  seconds and bytes per photo, 1 and 12 megapixels
-    python -m benchmarks.scale --head           planning and handing out 100,000 photos
-    python -m benchmarks.scale --head --ray     also through Ray, started for it on this machine
+    python -m benchmarks.scale             100,000 photos
+    python -m benchmarks.scale --ray       also through Ray, started for it on this machine
 
-The photos are scikit-image's astronaut, enlarged, in gray, as JPEG of quality 90. They are colored
-with one thread and the shipped weights; processor seconds are reported, which other work on the
-machine hardly changes. Planning lists a simulated store without network.
+Processor seconds are reported, which other work on the machine hardly changes. Planning lists a
+simulated store without network.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
 import tempfile
 import threading
 import time
@@ -23,9 +20,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-import cv2
 import fsspec
-import skimage.data
 from fsspec.implementations.memory import MemoryFileSystem
 
 from colorflow.batch import (
@@ -35,65 +30,24 @@ from colorflow.batch import (
     Plan,
     Settings,
     make_plan,
-    run_in_process,
 )
 from colorflow.batch.pool import run_plan
 from colorflow.batch.report import write_report
 
-MEGAPIXELS = {1: (1155, 866), 12: (4000, 3000)}
-"""Width and height by megapixels."""
-JPEG_QUALITY = 90
 WORKERS = 16
 """Number of threads that hand photos out."""
 CALLS = 2000
 
 
 def main() -> None:
-    """Measures one of the two sides and prints a table."""
+    """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--head", action="store_true")
     parser.add_argument("--ray", action="store_true")
-    parser.add_argument("--photos", type=int, default=100_000, help="of the head's plan")
-    parser.add_argument("--repeats", type=int, default=8, help="photos of each size")
+    parser.add_argument("--photos", type=int, default=100_000, help="of the plan")
     options = parser.parse_args()
-    if options.head:
-        print_head(options.photos)
-        if options.ray:
-            print_ray()
-    else:
-        print_photos(options.repeats)
-
-
-def print_photos(repeats: int) -> None:
-    """Prints the cost of one photo."""
-    import torch
-
-    from colorflow.colorizer import Colorizer
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    colorizer = Colorizer.load()
-    print("| photo | processor seconds | seconds by the clock | MB in | MB out | peak memory, MB |")
-    print("|---|---|---|---|---|---|")
-    for megapixels, size in MEGAPIXELS.items():
-        with tempfile.TemporaryDirectory() as folder:
-            gray = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
-            gray = cv2.resize(gray, size, interpolation=cv2.INTER_CUBIC)
-            _, data = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-            for number in range(repeats + 1):
-                (Path(folder) / f"{number}.jpg").write_bytes(data.tobytes())
-            plan = make_plan([folder], Path(folder) / "out", Settings())
-            outcomes = run_in_process(plan, colorizer)
-            first = next(outcomes)  # one-time work is not counted
-            began, busy = time.perf_counter(), time.process_time()
-            assert all(outcome.status == "done" for outcome in outcomes)
-            busy, passed = time.process_time() - busy, time.perf_counter() - began
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            out = Path(str(first.colorings[0].path)).stat().st_size
-            print(
-                f"| {megapixels} megapixels | {busy / repeats:.2f} | {passed / repeats:.2f} "
-                f"| {data.nbytes / 1e6:.2f} | {out / 1e6:.2f} | {peak:.0f} |"
-            )
+    print_costs(options.photos)
+    if options.ray:
+        print_ray()
 
 
 class ManyFiles(MemoryFileSystem):
@@ -137,7 +91,7 @@ def outcome_of(task: PhotoTask) -> PhotoOutcome:
     )
 
 
-def print_head(count: int) -> None:
+def print_costs(count: int) -> None:
     """Prints what planning, handing out and the report cost."""
     fsspec.register_implementation("many", ManyFiles, clobber=True)
     ManyFiles.count = count

@@ -52,9 +52,7 @@ class Part(NamedTuple):
 
 def main() -> None:
     """Measures, and prints a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path)
     parser.add_argument("--masks", type=Path, default=MASKS)
     parser.add_argument("--weights", type=Path)

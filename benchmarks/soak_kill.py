@@ -5,7 +5,7 @@
 The command is killed with SIGKILL after a random number of photos and a random delay, alone or with
 its workers. Every file in the output folder must then be a whole picture that says how it was made.
 At last the command runs to its end, and its results must be those of an undisturbed run, within
-1/255. The photos are shifted copies of scikit-image's astronaut, in gray.
+1/255.
 """
 
 from __future__ import annotations
@@ -18,29 +18,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import cv2
 import numpy as np
-import skimage.data
 
+from benchmarks.measuring import SEED, gray_photo, save_gray
 from colorflow.photo import read_photo, read_provenance
 
 _MOST_SECONDS = 600
 """Longest wait for a result of a batch."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SoakResult:
-    """The result of a campaign."""
-
-    kills: int
-    half_written_names: int
-    """Hidden temporary files that killed runs left; a later run removes them."""
-    largest_difference: int
-    """Difference from the undisturbed run, in steps of 1/255."""
 
 
 def soak(
@@ -50,8 +37,7 @@ def soak(
     photos: int,
     size: tuple[int, int] = (400, 300),
     weights: Path | None = None,
-    seed: int = 0,
-) -> SoakResult:
+) -> tuple[int, int]:
     """Runs a campaign.
 
     Args:
@@ -60,13 +46,18 @@ def soak(
         photos: number of photos to color.
         size: width and height of each photo in pixels.
         weights: file; None for the shipped weights.
-        seed: of the random moments.
+
+    Returns:
+        How many hidden temporary files killed runs left, which a later run removes; and the largest
+        difference from the undisturbed run, in steps of 1/255.
 
     Raises:
         AssertionError: if a file is not whole, or a result differs.
     """
-    chance = random.Random(seed)
-    _make_photos(folder / "in", photos, size)
+    chance = random.Random(SEED)
+    (folder / "in").mkdir()
+    for number in range(photos):
+        save_gray(folder / "in" / f"{number:04}.png", gray_photo(*size, number))
     out = folder / "out"
     for kill in range(kills):
         if len(_results(out)) > photos - 2:  # too few are left for a kill in the middle
@@ -88,15 +79,7 @@ def soak(
         assert len(_results(result)) == photos, result
     differences = [_difference(path, folder / "undisturbed" / path.name) for path in _results(out)]
     assert max(differences) <= 1
-    return SoakResult(kills=kills, half_written_names=left, largest_difference=max(differences))
-
-
-def _make_photos(folder: Path, photos: int, size: tuple[int, int]) -> None:
-    folder.mkdir(parents=True)
-    gray = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
-    for number in range(photos):
-        shifted = np.roll(gray, (7 * number, 13 * number), (0, 1))
-        assert cv2.imwrite(str(folder / f"{number:04}.png"), cv2.resize(shifted, size))
+    return left, max(differences)
 
 
 def _start(photos: Path, out: Path, weights: Path | None) -> subprocess.Popen[bytes]:
@@ -147,21 +130,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--photos", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--weights", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        outcome = soak(
+        left, difference = soak(
             Path(folder),
             kills=options.kills,
             photos=options.photos,
-            weights=options.weights,
-            seed=options.seed,
         )
     print(
-        f"{date.today()}: {options.photos} photos, killed {outcome.kills} times; all results "
-        f"whole, at most {outcome.largest_difference}/255 from an undisturbed run; "
-        f"{outcome.half_written_names} hidden temporary files left behind"
+        f"{date.today()}: {options.photos} photos, killed {options.kills} times; all results "
+        f"whole, at most {difference}/255 from an undisturbed run; "
+        f"{left} hidden temporary files left behind"
     )
 
 

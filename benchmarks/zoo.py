@@ -27,19 +27,19 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.baselines import DensityObjective
 from benchmarks.measuring import SEED, print_machine, print_table
 from colorflow.color.grid import square_lightness, to_grid
 from colorflow.evaluation.baselines import ConditionalDensity
 from colorflow.evaluation.metrics import bits_per_dim
-from colorflow.flows import InversionError, distillation_loss
+from colorflow.flows import distillation_loss
 from colorflow.model.condition import Condition, Conditioner
-from colorflow.model.config import LevelConfig
+from colorflow.model.config import FINEST_GRID, LevelConfig
 from colorflow.model.context import LevelContext
+from colorflow.training.objective import Objective
 from colorflow.training.pixels import PixelPack
 from colorflow.training.run_folder import RunFolder, has_state, read_state
 from colorflow.training.schedule import Budget
-from colorflow.training.targets import EVALUATED_PHOTO_SIDE, paint
+from colorflow.training.targets import EVALUATED_PHOTO_SIDE, paint, with_noise
 from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory, processor_seconds
 from colorflow.training.until_budget import train_to_budget
 from colorflow.zoo import ARCHITECTURES
@@ -58,6 +58,44 @@ PHOTOS, SLOW_PHOTOS = 500, 50
 REPEATS = 9
 PICTURES = ("astronaut", "chelsea", "coffee", "rocket")
 SAMPLES = 2
+
+
+class DensityObjective(Objective[nn.Module, Condition]):
+    """Maximum likelihood of a photo's chroma means on one grid, CIELAB units with noise of std 1.
+
+    All densities see the same photos and noise.
+    """
+
+    unit = "nats a photo"
+    stream = 0
+
+    def __init__(self, name: str, grid: int, maps: tuple[int, ...]) -> None:
+        self.name = self.folder = name
+        self.grid, self.maps = grid, maps
+
+    def target(self, ab: Tensor, noise: torch.Generator) -> Tensor:
+        """The numbers whose density is learned: means with noise, (B, 2, g, g)."""
+        return with_noise(F.avg_pool2d(ab, FINEST_GRID // self.grid), noise)
+
+    def fit(
+        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
+    ) -> None:
+        module.fit(self.target(ab, noise), condition)
+
+    def loss(
+        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
+    ) -> Tensor:
+        """Negative log-likelihood, nats a photo, (B,)."""
+        return -module(self.target(ab, noise), condition)
+
+    def preview(
+        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
+    ) -> Tensor:
+        """Gray, the truth on the grid, and samples."""
+        truth = F.avg_pool2d(ab, FINEST_GRID // self.grid)[:, None]
+        samples = module.sample(condition, 4, noise)
+        shown = torch.cat([torch.zeros_like(truth), truth, samples], 1)
+        return paint(condition.lightness, shown)
 
 
 class DistillationObjective(DensityObjective):
@@ -156,7 +194,6 @@ def table(pack: PixelPack, options: argparse.Namespace) -> None:
 
 
 def cells(row: dict) -> list[str]:
-    error = row["inverse_error"]
     return [
         row["name"],
         f"{row['parameters']:,}",
@@ -164,7 +201,7 @@ def cells(row: dict) -> list[str]:
         f"{row['bits_per_dim_dev']:.3f} ± {row['standard_error_dev']:.3f}",
         f"{row['seconds_per_step']:.3f}",
         f"{row['seconds_per_sample']:.3f}",
-        "none" if error is None else f"{error:.0e}",
+        f"{row['inverse_error']:.0e}",
         f"{row['minutes']:.1f}",
         f"{row['steps']:,}",
         row["notes"],
@@ -216,25 +253,23 @@ def bits_of(
 
 
 @torch.no_grad()
-def inverse_error(density: ConditionalDensity, trainer: Trainer[Condition]) -> float | None:
-    """Largest error of ab -> latents -> ab, CIELAB units; None if an inverse does not converge."""
+def inverse_error(density: ConditionalDensity, trainer: Trainer[Condition]) -> float:
+    """Largest error of ab -> latents -> ab, CIELAB units.
+
+    Raises:
+        InversionError: if an inverse does not converge.
+    """
     rows = rows_of(trainer.pack, "dev")[:8]
     ab, condition = trainer.pack.batch(rows, CONTEXT.maps)
     x = trainer.objective.target(ab, torch.Generator().manual_seed(2))
     context, flow = density.context_of(condition), density.flow.bijection
-    try:
-        return float((flow.inverse(flow(x, context)[0], context)[0] - x).abs().max())
-    except InversionError:
-        return None
+    return float((flow.inverse(flow(x, context)[0], context)[0] - x).abs().max())
 
 
 @torch.no_grad()
-def samples_of(density: ConditionalDensity, condition: Condition, n: int) -> Tensor | None:
-    """Samples (B, n, 2, g, g); None if an inverse does not converge."""
-    try:
-        return density.sample(condition, n, torch.Generator().manual_seed(3))
-    except InversionError:
-        return None
+def samples_of(density: ConditionalDensity, condition: Condition, n: int) -> Tensor:
+    """Samples (B, n, 2, g, g)."""
+    return density.sample(condition, n, torch.Generator().manual_seed(3))
 
 
 def rows_of(pack: PixelPack, split: str) -> np.ndarray:
@@ -272,7 +307,7 @@ def write_figure(rows: list[dict], densities: dict[str, ConditionalDensity], pat
     right.set_xlabel("seconds a sample")
     for axis, row in zip(np.ravel(bottom.subplots(len(rows), 1)), rows, strict=True):
         samples = samples_of(densities[row["key"]], condition, SAMPLES)
-        shown = ab[:, None] if samples is None else torch.cat([ab[:, None], samples], 1)
+        shown = torch.cat([ab[:, None], samples], 1)
         pictures = paint(condition.lightness, shown.nan_to_num(0.0).clamp(-128, 128)).flatten(0, 1)
         axis.imshow(torch.cat(list(pictures.clamp(0, 1)), 2).permute(1, 2, 0).numpy())
         axis.set_ylabel(row["name"], fontsize=8)

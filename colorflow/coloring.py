@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from colorflow.color.cie import saturated
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.color.grid import Rows
-from colorflow.color.saturation import saturated
 from colorflow.color.upsample import upsample_ab
 from colorflow.files import digest_of_open
 from colorflow.limits import LARGEST_SEED, LARGEST_TEMPERATURE, check_range
@@ -162,7 +162,7 @@ class Coloring:
 
     def __repr__(self) -> str:
         principal = self.provenance.principal
-        kind = principal.statement if principal else "sample"
+        kind = f"principal coloring {principal.letter} of {principal.of}" if principal else "sample"
         return f"<Coloring of {self.photo.source}: {kind}, seed {self.seed}>"
 
     @property

@@ -3,8 +3,9 @@
     find     frames = find_frames(photo)            corners of each print, if there are any
     cut      prints = [cut_out(photo, frame) ...]   each a photo of its own, with the metadata
 
-The bed shows along the edges of the scan. What differs from it and fills a quadrilateral with
-straight sides is a print; what does not is left as it is.
+The bed shows along most of the edges of the scan. What differs from it and fills a quadrilateral
+with straight sides is a print; what does not is left as it is. A print may lie over one edge of the
+scan, or over a corner: it is cut out there.
 
 Dimensions: H, W pixels of the scan. Coordinates are (x, y) in pixels, from 0 at the outer edge of
 the first pixel to W or H at that of the last.
@@ -34,6 +35,8 @@ _LEAST_CONTENT = 0.6
 """Of what an outline encloses, how much differs from the bed at least."""
 _MOST_VARIED = 12.0
 """What differences within the bed there may be, in CIELAB units."""
+_BED_SHARE = 0.6
+"""Of what lies along the edges, how much is the bed's at least; prints may lie over the rest."""
 _MOST_OTHER = 0.1
 """Of what is beside the prints, how much may differ from the bed."""
 _DIFFERENCES = (3.0, 6.0, 12.0, 20.0)
@@ -82,7 +85,7 @@ def find_frames(photo: Photo) -> list[Frame]:
     """
     scale = min(1.0, _SIDE / max(photo.width, photo.height))
     sides = (_reduced(side, scale) for side in _sides(photo.pixels))
-    if _bed_of(sides)[1] > _MOST_VARIED:  # most photos, which cost milliseconds then
+    if np.isinf(_bed_of(sides)[1]):  # most photos, which cost milliseconds then
         return []
     lab = _reduced(photo.pixels, scale)
     height, width = lab.shape[:2]
@@ -158,7 +161,10 @@ def _bed_of(sides: Iterable[NDArray[np.float32]]) -> tuple[NDArray[np.float32], 
     """The color of a bed, (3,) CIELAB, from what lies along the edges, and how far that varies."""
     ring = np.concatenate([side.reshape(-1, 3) for side in sides])
     bed = np.median(ring, 0)
-    return bed, float(np.quantile(np.linalg.norm(ring - bed, axis=-1), 0.9))
+    distance = np.linalg.norm(ring - bed, axis=-1)
+    if np.quantile(distance, _BED_SHARE) > _MOST_VARIED / 2:
+        return bed, np.inf
+    return bed, float(np.quantile(distance[distance <= _MOST_VARIED], 0.9))
 
 
 def _found(lab: NDArray[np.float32]) -> list[NDArray[np.float64]]:
@@ -171,7 +177,7 @@ def _print_masks(lab: NDArray[np.float32]) -> Iterator[NDArray[np.uint8]]:
     bed, usual = _bed_of(_sides(lab))
     offset = lab - bed
     distance = np.sqrt(np.einsum("hwc,hwc->hw", offset, offset))
-    if usual > _MOST_VARIED:
+    if np.isinf(usual):
         return
     kernel = np.ones((3, 3), np.uint8)
     for difference in _DIFFERENCES:
@@ -187,7 +193,7 @@ def _area(found: list[NDArray[np.float64]]) -> float:
 def _quadrilaterals(mask: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
     """The corners of each print that a mask holds, clockwise from the upper left."""
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    found = (_quadrilateral(np.asarray(outline, np.int32), mask.size) for outline in outlines)
+    found = (_quadrilateral(np.asarray(outline, np.int32), mask.shape) for outline in outlines)
     prints = [corners for corners in found if corners is not None]
     bed = np.ones_like(mask)
     for corners in prints:  # what surrounds a print closely is its shadow
@@ -197,12 +203,20 @@ def _quadrilaterals(mask: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
     return prints if other < _MOST_OTHER else []
 
 
-def _quadrilateral(outline: NDArray[np.int32], scan: int) -> NDArray[np.float64] | None:
-    """The corners of a print, or None if an outline is of none."""
+def _quadrilateral(outline: NDArray[np.int32], scan: tuple[int, ...]) -> NDArray[np.float64] | None:
+    """The corners of a print, or None if an outline is of none.
+
+    Args:
+        outline: (N, 1, 2), of (x, y).
+        scan: (H, W).
+    """
     hull = cv2.convexHull(outline)
     area = cv2.contourArea(hull)
-    if not _LEAST_AREA * scan <= area <= _LARGEST_AREA * scan:
+    if not _LEAST_AREA * scan[0] * scan[1] <= area <= _LARGEST_AREA * scan[0] * scan[1]:
         return None
+    at_edge = _at_edges(outline.reshape(-1, 2), scan)
+    if (at_edge[0] and at_edge[2]) or (at_edge[1] and at_edge[3]):
+        return None  # a horizon or a wall, more likely than a print
     around, (width, height), angle = cv2.minAreaRect(hull)
     tilt = (angle + 45) % 90 - 45
     if abs(tilt) > _LARGEST_TILT or min(width, height) < 0.2 * max(width, height):
@@ -212,7 +226,13 @@ def _quadrilateral(outline: NDArray[np.int32], scan: int) -> NDArray[np.float64]
         return None
     box = cv2.boxPoints((around, (width, height), angle)).astype(np.float64)
     points = _along(np.asarray(hull, np.float64).reshape(-1, 2))
-    return _fitted(points + 0.5, _clockwise(box + 0.5), max(width, height))
+    return _fitted(points + 0.5, _clockwise(box + 0.5), max(width, height), at_edge)
+
+
+def _at_edges(points: NDArray[np.int32], scan: tuple[int, ...]) -> tuple[bool, ...]:
+    """Whether an outline lies at the upper, right, lower and left edge of a scan."""
+    (left, top), (right, bottom) = points.min(0), points.max(0)
+    return top < 2, right > scan[1] - 3, bottom > scan[0] - 3, left < 2
 
 
 def _along(corners: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -233,9 +253,15 @@ def _clockwise(box: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _fitted(
-    points: NDArray[np.float64], box: NDArray[np.float64], length: float
+    points: NDArray[np.float64],
+    box: NDArray[np.float64],
+    length: float,
+    at_edge: tuple[bool, ...],
 ) -> NDArray[np.float64] | None:
-    """Sides through the outline's own points, met at the corners; None if it is not straight."""
+    """Sides through the outline's own points, met at the corners; None if it is not straight.
+
+    A side where the scan ends is not the print's: it is cut off in parallel to the opposite one.
+    """
     lines = []
     near = 0
     for first, second in zip(box, np.roll(box, -1, 0), strict=True):
@@ -252,8 +278,22 @@ def _fitted(
         lines.append((np.array([x, y]) + _INWARD * normal, np.array([vx, vy])))
     if near < 0.85 * len(points):
         return None
+    for side, is_cut in enumerate(at_edge):
+        if is_cut:
+            neighbors = lines[side - 1], lines[(side + 1) % 4]
+            ends = [_meeting(*lines[side], *one) for one in neighbors]
+            place, along = lines[side - 2]
+            lines[side] = (min(ends, key=lambda end: _beside(end, place, along)), along)
     before = [lines[-1], *lines[:-1]]
     return np.array([_meeting(*a, *b) for a, b in zip(before, lines, strict=True)])
+
+
+def _beside(
+    point: NDArray[np.float64], place: NDArray[np.float64], along: NDArray[np.float64]
+) -> float:
+    """Distance of a point from a line."""
+    x, y = point - place
+    return abs(float(x * along[1] - y * along[0]))
 
 
 def _meeting(

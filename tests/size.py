@@ -55,7 +55,7 @@ def main() -> None:
     )
     print(f"{'colorflow/':12} {lines.total():6,} lines of code {modules.total():4} modules")
     print(f"{'tests/':12} {tests:6,} lines")
-    files = files_of_one_photo(ROOT)
+    files = files_of_one_photo()
     print(f"files whose functions run for one photo: {len(files.worker)} with the model,", end=" ")
     print(f"{len(files.command | files.worker)} with the command")
 

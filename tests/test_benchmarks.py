@@ -12,11 +12,10 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from benchmarks import hostile_files, hostile_kinds
+from benchmarks import bad_files, hostile_kinds
 from benchmarks.files_of_one_photo import files_of_one_photo
 from benchmarks.gray_scans import COLOR_PRINTS, SCANS
-from benchmarks.measuring import side_by_side
-from benchmarks.photos import gray_photo
+from benchmarks.measuring import gray_photo
 from tests.small_weights import (
     save_small_enlarge_weights,
     save_small_repair_weights,
@@ -53,28 +52,17 @@ def repairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_small_repair_weights(tmp_path_factory.mktemp("weights") / "repair.safetensors")
 
 
-_LONG = (pytest.mark.slow, pytest.mark.long)
 _PROGRAMS = [
-    ("enlarge --megapixels 0.01 --scale 4 --threads 1 --weights LARGER", "read"),
-    ("repair --megapixels 0.01 --threads 1 --weights REPAIR", "read"),
-    *(
-        pytest.param(*program, marks=_LONG)
-        for program in (
-            ("reading_needs --megapixels 0.05 plain", "plain.jpg"),
-            ("previews --previews 2 --repetitions 1 --weights WEIGHTS", "2 previews"),
-            ("one_photo --megapixels 0.1 --repetitions 1 --weights WEIGHTS", "codecs alone"),
-            ("pixels --megapixels 0.05 0.1 --tiff 0.2 --weights WEIGHTS", "0.05, JPEG"),
-            (
-                "folder --photos 5 --megapixels 0.05 --repetitions 1 --weights WEIGHTS",
-                "codecs alone, one process",
-            ),
-            ("command_line --photos 1 --repetitions 1", "4 principal colorings of 1 megapixel"),
-        )
-    ),
+    ("one_photo --megapixels 0.05 0.1 --repetitions 1 --weights WEIGHTS", "read"),
+    ("one_photo --work enlarge --megapixels 0.01 --scale 4 --weights LARGER", "read"),
+    ("one_photo --work repair --megapixels 0.01 --threads 1 --weights REPAIR", "read"),
+    ("folder --photos 4 --repetitions 1 --weights WEIGHTS", "4 principal colorings"),
 ]
 """Calls, and what begins the table."""
 
 
+@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(("call", "first"), _PROGRAMS)
 def test_it_prints_its_table(
     call: str,
@@ -110,7 +98,7 @@ def test_gray_scans(
 @pytest.mark.slow
 @pytest.mark.long
 def test_files_of_one_photo_are_those_whose_functions_run() -> None:
-    calls = files_of_one_photo(Path(__file__).resolve().parent.parent)
+    calls = files_of_one_photo()
     assert {"cli/photos.py", "batch/plan.py", "batch/processes.py"} <= calls.command
     assert {"batch/processes.py", "photo/decode.py", "model/pyramid.py"} <= calls.worker
     assert "model/pyramid.py" not in calls.command  # the worker has the model
@@ -121,19 +109,11 @@ def test_files_of_one_photo_are_those_whose_functions_run() -> None:
 def test_scale_of_planning(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["scale", "--head", "--photos", "50"])
+    monkeypatch.setattr(sys, "argv", ["scale", "--photos", "50"])
     import_module("benchmarks.scale").main()
     printed = capsys.readouterr().out
     for row in ("plan", "hand out, keep outcomes", "write the report"):
         assert printed.count(f"| {row} |") == 1
-
-
-def test_turns_alternate_and_the_first_is_lost() -> None:
-    turns: list[str] = []
-    steps = {name: lambda name=name: turns.append(name) for name in "ab"}
-    timings = side_by_side(steps, 3)
-    assert "".join(turns) == "abababab"
-    assert all(len(times.wall) == len(times.busy) == 3 for times in timings.values())
 
 
 def test_photos_differ_and_are_the_same_again() -> None:
@@ -146,29 +126,25 @@ def test_photos_differ_and_are_the_same_again() -> None:
 
 @pytest.mark.slow
 @pytest.mark.long
-def test_hostile_files_do_no_harm_to_command_and_page(tmp_path: Path) -> None:
+def test_hostile_files_do_no_harm_to_the_command(tmp_path: Path) -> None:
     small = {
         "heic.heic": hostile_kinds.heic_of_other_depth,
         "strip.tif": hostile_kinds.tiff_of_large_png,
         "precincts.j2k": lambda: hostile_kinds.jpeg_2000_of_precincts(12_000),
         "tags.tif": lambda: hostile_kinds.tiff_of_shared_values(100, 100_000),
     }
-    found = list(hostile_files.results_of(small, tmp_path))
-    assert [one[0] for one in found] == list(small)
-    for _, _, command, page in found:
-        assert not command.is_bad
-        assert not page.is_bad
-        assert page.megabytes < 500
-    outcomes = [(command.outcome, page.outcome) for *_, command, page in found]
-    for both, word in zip(outcomes[:3], ("broke on it", "more memory", "damaged"), strict=True):
-        assert all(word in one for one in both)
-    assert outcomes[3] == ("done", "read, 8 x 8")
+    found = list(bad_files.results_of(small, tmp_path))
+    assert [name for name, _, _ in found] == list(small)
+    assert not any(result.is_bad for _, _, result in found)
+    words = ("broke on it", "more memory", "damaged", "done")
+    for (*_, result), word in zip(found, words, strict=True):
+        assert word in result.outcome
 
 
 def test_harm_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def break_off(*_: object, **__: object) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr("colorflow.ui.photos.read_photo", break_off)
+    """A command that ends with a traceback."""
+    monkeypatch.setattr(sys, "executable", tmp_path / "python")
+    (tmp_path / "python").write_text("#!/bin/sh\necho Traceback >&2\nexit 1\n")
+    (tmp_path / "python").chmod(0o755)
     Image.new("L", (8, 8)).save(tmp_path / "a.png")
-    assert hostile_files.by_page(tmp_path / "a.png").is_bad
+    assert bad_files.by_command(tmp_path / "a.png").is_bad

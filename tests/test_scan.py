@@ -147,3 +147,37 @@ def test_a_tilted_print_comes_out_straight() -> None:
 def test_corners_that_are_no_quadrilateral_are_refused(corners: tuple) -> None:
     with pytest.raises(ValueError, match="corners"):
         Frame(corners)
+
+
+@pytest.mark.parametrize("kind", ["white", "black"])
+@pytest.mark.parametrize("side", range(4))
+def test_a_print_that_lies_over_an_edge_is_cut_out_there(kind: str, side: int) -> None:
+    scan = bed(kind, 420, 520, np.random.default_rng(side))
+    degrees = float(np.random.default_rng(side).uniform(-4, 4))
+    corners = laid(scan, print_of("coffee", 0), (260, 210), degrees, 0)
+    cut = 40
+    if side == 0:
+        scan = scan[int(corners[:2, 1].max()) + cut :]
+        corners -= (0, 420 - len(scan))
+    elif side == 1:
+        scan = scan[:, : int(corners[1:3, 0].min()) - cut]
+    elif side == 2:
+        scan = scan[: int(corners[2:, 1].min()) - cut]
+    else:
+        scan = scan[:, int(corners[[0, 3], 0].max()) + cut :]
+        corners -= (520 - scan.shape[1], 0)
+    (frame,) = find_frames(photo_from_image(np.ascontiguousarray(scan)))
+    found = np.array(frame.corners)
+    whole = [(side + 2) % 4, (side + 3) % 4]  # the corners of the opposite side
+    assert np.abs(found - corners)[whole].max() < 4
+    assert (found > -1).all()
+    assert (found < np.array(scan.shape[1::-1]) + 1).all()
+    edges = np.roll(found, -1, 0) - found
+    tilts = [np.degrees(np.arctan2(*edges[one][::-1])) for one in (side, (side + 2) % 4)]
+    assert abs((tilts[0] - tilts[1]) % 360 - 180) < 0.5, "a cut side is parallel to the other one"
+
+
+def test_a_horizon_is_no_print() -> None:
+    scan = bed("white", 300, 400, np.random.default_rng(0))
+    scan[180:] = cv2.resize(skimage.data.coffee(), (400, 120))
+    assert find_frames(photo_from_image(scan)) == []

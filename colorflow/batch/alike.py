@@ -28,7 +28,7 @@ from colorflow.batch.plan import Plan
 from colorflow.batch.settings import BatchSettings
 from colorflow.batch.task import MOST_REFERENCES, AlbumReference, PhotoOutcome, PhotoTask
 from colorflow.files import digest_of_open
-from colorflow.photo import LETTERS, Principal, read_provenance
+from colorflow.photo import LETTERS, Principal, Statements, read_provenance
 
 MOST_MEDOIDS = 8
 """References without hints; the square root of the number of photos, if that is less."""
@@ -152,7 +152,7 @@ def _made(task: PhotoTask, outcome: PhotoOutcome, settings: BatchSettings) -> li
     if which := said.principal:
         of = 1 if which.letter == LETTERS[0] else which.of  # the mean is the same among any number
         said = replace(said, principal=Principal(which.letter, of))
-    return [AlbumReference(target, digest_of_open(BytesIO(said.statement.encode())))]
+    return [AlbumReference(target, digest_of_open(BytesIO(Statements(said).text.encode())))]
 
 
 def _target(task: PhotoTask, settings: BatchSettings) -> Path:

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from colorflow.color.saturation import check_saturation
+from colorflow.color.cie import check_saturation
 from colorflow.coloring import ColoringSpec, PrincipalSpec
 from colorflow.errors import BatchError
 from colorflow.limits import MOST_PRINCIPAL, check_range
@@ -60,7 +60,7 @@ class Start:
     weights: str
     """Digest of the weights."""
     saturation: float = 1.0
-    """Factor on the chroma afterwards, see `colorflow.color.saturation`."""
+    """Factor on the chroma afterwards, see `colorflow.color.cie`."""
     pale: float = 1.0
     """The same on that of pale colors."""
 

@@ -37,7 +37,6 @@ from colorflow.photo import (
     Provenance,
     Statements,
     check_format,
-    is_own_page,
     is_own_picture,
     read_photo,
     read_statements,
@@ -198,8 +197,6 @@ class _Work:
     def _results(self, path: Path, folder: Path) -> PhotoOutcome:
         """Works on the photo, or on each print that is cut out of it."""
         task, settings = self._task, self._settings
-        if task.page and not is_own_page(path, task.page):
-            return task.outcome("skipped", "is a smaller version of the page before it")
         photo = self.photo = read_photo(path, isolated=True, page=task.page)
         if is_own_picture(photo, settings.kind):
             reason = "is a picture that colorflow made; it is not taken as a photo"

@@ -11,6 +11,14 @@ in a photo); all others are left as they are. The table is made by bisection, on
 factors of those few pixels for which it is too coarse. Its hues are directions d in [0, 4) on the
 square |a| + |b| = 1, and its chroma is |a| + |b|: they need no angle.
 
+`saturated` makes colors stronger or weaker, all of them or the pale ones alone; hues stay:
+
+    C' = saturation * C * (1 + (pale - 1) * w),   w = (1 + (C / KNEE)**2)**-2
+
+with C the chroma. w is 1 at gray and nearly 0 where colors are vivid: with ``pale`` 3 a chroma of 5
+becomes 13, 15 becomes 22.5, and 50 becomes 51. C' is smooth, and rises with C for each ``pale`` of
+the range (up to 5, where (C w)' = -1/4 would stop it).
+
 Reference: IEC 61966-2-1:1999 (sRGB); CIE 15:2004 (CIELAB).
 """
 
@@ -20,6 +28,8 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from colorflow.limits import LARGEST_PALE, LARGEST_SATURATION, check_range
 
 # Linear sRGB -> XYZ, rows X, Y, Z (ITU-R BT.709-6 primaries and D65).
 RGB_TO_XYZ = np.array(
@@ -42,6 +52,9 @@ _FARTHEST = 256.0  # |a| + |b| beyond all of sRGB
 _BISECTIONS = 12  # |a| + |b| is exact to 0.06
 _TOLERANCE = 1e-4  # linear light: a third of an 8-bit sRGB step at black, a fiftieth at white
 _BLACK, _WHITE = 1e-3, 100 - 1e-3  # L* beyond which sRGB has room for 0.005 units of chroma
+
+
+KNEE = 15.0  # chroma at which `pale` has a quarter of its effect, CIELAB units: that of skin
 
 
 def srgb_to_linear(srgb: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -139,6 +152,34 @@ def rgb_in_gamut(lightness: NDArray[np.float32], ab: NDArray[np.float32]) -> NDA
         for plane, values in zip((*ab, *rgb), (*chroma, *colors), strict=True):
             np.put(plane, outside, values)
     return rgb
+
+
+def saturated(
+    ab: NDArray[np.float32], saturation: float = 1.0, pale: float = 1.0
+) -> NDArray[np.float32]:
+    """Multiply chroma.
+
+    Args:
+        ab: (2, ...), CIELAB units.
+        saturation: factor on all chroma, 0 (gray) to `LARGEST_SATURATION`.
+        pale: factor on the chroma of colors near gray, 0 to `LARGEST_PALE`.
+
+    Returns:
+        (2, ...), CIELAB units; `ab` to the bit where both factors are 1.
+
+    Raises:
+        ValueError: a factor is out of range.
+    """
+    check_saturation(saturation, pale)
+    nearness = (1 + (ab**2).sum(axis=0) / KNEE**2) ** -2
+    factor: NDArray[np.float32] = saturation * (1 + (pale - 1) * nearness)
+    return (ab * factor).astype(np.float32)
+
+
+def check_saturation(saturation: float, pale: float) -> None:
+    """Raises `ValueError` for a factor that is out of range."""
+    check_range("saturation", saturation, 0, LARGEST_SATURATION)
+    check_range("pale", pale, 0, LARGEST_PALE)
 
 
 def _taken(planes: NDArray[np.float32], pixels: NDArray[np.intp]) -> NDArray[np.float32]:

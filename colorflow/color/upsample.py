@@ -24,7 +24,7 @@ Error of ab (root mean square over both channels, CIELAB units), the grid made o
     retina      1411x1411        3.14      2.88         1.97   1.89
     rocket      640x427          4.80      4.73         4.20   4.20
 
-Printed by ``python -m benchmarks.full_resolution --quality``; "half slope" is half of a 5x5 guided
+Printed by ``git show 3b3e9f9:benchmarks/full_resolution.py``; "half slope" is half of a 5x5 guided
 filter's slope with neither r**2 nor bound nor sharpening: on photos of colorful detail (the pagoda
 of scikit-learn's samples: 4.68) it can be worse than bicubic (4.46), this is not (4.38). Joint
 bilateral upsampling over 4x4 cells was worse alone, and averaged with this no better on the whole.

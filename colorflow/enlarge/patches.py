@@ -34,7 +34,7 @@ LAYOUT = Layout(
     option=" --patches",
     arrays={"patches": (np.uint8, (PATCHES_PER_PHOTO, SIDE, SIDE))},
 )
-_POSITIONS = 8
+POSITIONS = 8
 """Mirrored or not, times four quarter turns."""
 
 DAMAGE_SHARE = 0.75
@@ -52,7 +52,7 @@ Damage = Callable[[NDArray[np.float32], np.random.Generator], NDArray[np.float32
 class PatchPack:
     """Reads a finished or partly filled pack of patches, as the trainer wants it.
 
-    With P patches, row r is the patch r % P in position r // P.
+    With P patches, row r is the patch r % P in position r // P % 8.
 
     Args:
         folder: the pack's folder.
@@ -91,7 +91,7 @@ class PatchPack:
         if variant not in (None, "whole") or larger_than > SIDE:
             return np.zeros(0, np.int64)
         patches = np.flatnonzero(self._dev == (split == "dev"))
-        positions = _POSITIONS if variant is None and split == "train" else 1
+        positions = POSITIONS if variant is None and split == "train" else 1
         return np.concatenate([turn * len(self) + patches for turn in range(positions)])
 
     def batch(self, rows: NDArray[np.int64], maps: Sequence[int] = ()) -> tuple[Tensor, Tensor]:
@@ -118,6 +118,7 @@ class PatchPack:
 
     def _patch(self, row: int) -> NDArray[np.float32]:
         position, index = divmod(row, len(self))
+        position %= POSITIONS
         photo, number = divmod(index, PATCHES_PER_PHOTO)
         patch = np.rot90(self._patches[photo, number].astype(np.float32) / L_STEPS, position % 4)
         return np.ascontiguousarray(patch[:, ::-1] if position >= 4 else patch)

@@ -1,8 +1,8 @@
 """What the model is compared with: a deterministic network, and the cINN of 2019.
 
-`benchmarks/baselines.py` trains them. Their weights files are safetensors whose header's metadata
-holds `format`, `baseline` (its name), `temperature` (the std of the latents of samples; 1 for a
-baseline without latents) and `training` (JSON: how the weights were made).
+`git show c495ddd:benchmarks/baselines.py` trains them. Their weights files are safetensors whose
+header's metadata holds `format`, `baseline` (its name), `temperature` (the std of the latents of
+samples; 1 for a baseline without latents) and `training` (JSON: how the weights were made).
 
 Dimensions: B photos.
 """

@@ -8,12 +8,11 @@ from colorflow.photo.decode import (
     read_picture,
 )
 from colorflow.photo.encode import check_format, write_image
-from colorflow.photo.find import find_photos
+from colorflow.photo.find import find_photos, read_pages
 from colorflow.photo.formats import DEFAULT_MAX_PIXELS, KINDS, PHOTO_SUFFIXES, TIFF_SUFFIXES
 from colorflow.photo.isolated import end_reader, start_reader
 from colorflow.photo.kind import Kind
 from colorflow.photo.metadata import Metadata
-from colorflow.photo.pages import is_own_page, read_pages
 from colorflow.photo.photo import Photo
 from colorflow.photo.provenance import (
     COLORING,
@@ -26,7 +25,6 @@ from colorflow.photo.provenance import (
     Provenance,
     Statements,
     is_own_picture,
-    names_colorflow,
     read_provenance,
     read_statements,
 )
@@ -53,9 +51,7 @@ __all__ = [
     "count_pixels",
     "end_reader",
     "find_photos",
-    "is_own_page",
     "is_own_picture",
-    "names_colorflow",
     "photo_from_image",
     "read_pages",
     "read_photo",

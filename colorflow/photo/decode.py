@@ -14,18 +14,16 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFile, Jpeg2KImagePlugin, JpegImagePlugin, TiffImagePlugin
+from PIL import Image, ImageFile, JpegImagePlugin, TiffImagePlugin
 
 from colorflow.errors import UnreadablePhotoError
 from colorflow.files import digest_of_open
-from colorflow.photo.cut import ends_early, lacks_tiles
 from colorflow.photo.exif import DAMAGE
 from colorflow.photo.formats import DEFAULT_MAX_PIXELS, Allow, open_file, open_image, photo_errors
 from colorflow.photo.isolated import IS_POSSIBLE, file_of, read_header_in_child, read_photo_in_child
 from colorflow.photo.metadata import exif_of, metadata_of, orientation_of, profile_of, stated_in
 from colorflow.photo.photo import TRANSPOSED, Header, Photo, pixels_and_alpha, upright
 from colorflow.photo.sixteen_bits import Samples16, apply_profile, samples16_of, to_8_bits
-from colorflow.photo.tiff import TiffFile
 
 Picture = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | NDArray[Any] | Photo
 """One picture: a file's path, its content or the open file, a Pillow image, an array, a photo."""
@@ -33,8 +31,6 @@ Picture = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | NDArray[Any
 _ARRAYS = (
     "an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, uint16, bool or floats in [0, 1]"
 )
-_AMBIGUOUS_MODES = ("I", "F")
-"""Pillow's modes that do not say what is white."""
 _ROUNDING = 1e-3
 """How far floats may lie outside [0, 1]; they are clipped."""
 _FIRST_OF_SEVERAL = "the file holds several pictures (pages or frames); the first was taken"
@@ -58,7 +54,7 @@ def read_photo(
             it for files of people whom you do not know: a file can be made so that a decoder
             crashes, hangs, or takes all memory of the process that reads it. The first such file
             of a process takes about half a second more. Only on Linux; elsewhere it is ignored.
-        page: of a TIFF file, counted from 1, see `pages.read_pages`. None for the first one, with a
+        page: of a TIFF file, counted from 1, see `find.read_pages`. None for the first one, with a
             remark if there are others; files of other formats ignore it.
 
     Raises:
@@ -133,8 +129,6 @@ def read_open(
     with photo_errors(source):
         image = open_image(file, source, max_pixels, allow, page)
         photo = _photo_of(image, source)
-        if _is_cut(image, file):
-            raise OSError("its data ends too early")
         if page is None and _holds_several(image):
             photo = replace(photo, remarks=(*photo.remarks, _FIRST_OF_SEVERAL))
         return photo
@@ -213,9 +207,8 @@ def photo_from_image(image: Image.Image | np.ndarray, source: str = "<image>") -
         image: a Pillow image of any mode, whose EXIF orientation and profile are applied as for a
             file; or an array (H, W), (H, W, 1), (H, W, 3) or, with alpha last, (H, W, 4), sRGB, of
             uint8, uint16 (65535 is white), bool, or floats in [0, 1].
-            Pillow's gray modes I and F do not say what is white, so the largest value decides: up
-            to 1 (mode F only) white is 1, up to 255 it is 255, up to 65535 it is 65535.
-            Arrays of uint16 and Pillow's mode I;16 keep their 16 bits in `Photo.pixels16`.
+            Arrays of uint16 and Pillow's modes I and I;16, in which 65535 is white, keep their 16
+            bits in `Photo.pixels16`; mode F is an array of floats.
         source: name of the picture in messages.
 
     Raises:
@@ -233,7 +226,7 @@ def _photo_of(image: Image.Image, source: str) -> Photo:
     """Make a photo of an image; to be called within `photo_errors`.
 
     Args:
-        image: from one of the readers, or made in memory and then not of mode ``I`` or ``F``.
+        image: from one of the readers, or made in memory and then not of mode ``F``.
         source: for messages.
     """
     may_be_deep = not isinstance(image, JpegImagePlugin.JpegImageFile)
@@ -267,17 +260,8 @@ def _converted(
     return values, alpha
 
 
-def _is_cut(image: ImageFile.ImageFile, file: IO[bytes]) -> bool:
-    """Whether data of a loaded image is missing, which its reader has not told."""
-    if isinstance(image, JpegImagePlugin.JpegImageFile):
-        return ends_early(image, file)
-    return isinstance(image, Jpeg2KImagePlugin.Jpeg2KImageFile) and lacks_tiles(file)
-
-
 def _holds_several(image: ImageFile.ImageFile) -> bool:
     """Whether more pages or frames follow the one that was read."""
-    if isinstance(image, TiffFile):
-        return image.has_more_pages
     try:
         return bool(getattr(image, "is_animated", False))
     except DAMAGE:  # GIF's reader looks for a second frame here
@@ -289,26 +273,10 @@ def _from_pillow(image: Image.Image, source: str) -> Photo:
         raise ValueError(f"image: expected at least one pixel, got a size of {image.size}")
     with photo_errors(source):
         image.load()
-    if image.mode in _AMBIGUOUS_MODES:
-        narrow = Image.fromarray(_narrowed(image))
-        narrow.info = dict(image.info)
-        narrow.info.pop("transparency", None)  # a value of the wide range
-        image = narrow
+    if image.mode == "F":
+        return _from_array(np.asarray(image), source)
     with photo_errors(source):
         return _photo_of(image, source)
-
-
-def _narrowed(image: Image.Image) -> np.ndarray:
-    """Reduce a Pillow image of an ambiguous gray mode to 8 bits, uint8 (H, W)."""
-    values = np.asarray(image).astype(np.float64)
-    low, high = float(values.min()), float(values.max())
-    if not (low >= 0 and high <= 65535):  # NaN fails too
-        raise ValueError(
-            f"image: expected gray values in [0, 65535] in mode {image.mode}, "
-            f"got {low:g} to {high:g}"
-        )
-    white = 65535 if high > 255 else 1 if image.mode == "F" and high <= 1 else 255
-    return np.rint(values * (255 / white)).astype(np.uint8)
 
 
 def _from_array(array: np.ndarray, source: str) -> Photo:

@@ -33,7 +33,7 @@ from PIL import (
 from colorflow.device import Shared
 from colorflow.errors import PhotoError, PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo.exif import DAMAGE
-from colorflow.photo.tiff import KindNotReadError, open_tiff
+from colorflow.photo.tiff import open_tiff
 
 DEFAULT_MAX_PIXELS = 200_000_000
 """Room for a 4 x 5 inch negative at 3,000 dpi (180 million); 0.6 GB as RGB."""
@@ -56,12 +56,12 @@ TIFF_SUFFIXES = frozenset(_SUFFIXES["TIFF"].split())
 PHOTO_SUFFIXES = frozenset(" ".join(_SUFFIXES.values()).split())
 """Suffixes in lower case; a file in a folder with one of them counts as a photo."""
 
-_PNG = rb"\x89PNG\r\n\x1a\n"
 _WEBP = rb"(?s)RIFF....WEBP"
 _TIFF = rb"II[*+]\0|MM\0[*+]"
 _CONTAINER = rb"(?s)....ftyp"
 _READERS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
     (rb"\xff\xd8\xff", JpegImagePlugin.JpegImageFile),
+    (rb"\x89PNG\r\n\x1a\n", PngImagePlugin.PngImageFile),
     (_WEBP, WebPImagePlugin.WebPImageFile),
     (rb"GIF8[79]a", GifImagePlugin.GifImageFile),
     (rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51", Jpeg2KImagePlugin.Jpeg2KImageFile),
@@ -70,15 +70,13 @@ _READERS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
 )
 """Pattern of the first bytes, and the reader of such files."""
 _SIGNATURE_BYTES = 64
-_SCALES = {"L;2": 255 // 3, "L;4": 255 // 15}
-"""Factor by which Pillow multiplies the grays of PNG, by its name of how they are stored."""
-
 _BYTES = {
     "JPEG": (12, 28), "PNG": (16, 34), "TIFF": (44, 44), "WEBP": (28, 28), "GIF": (12, 12),
     "JPEG2000": (12, 40), "AVIF": (30, 30), "HEIF": (31, 31), "BMP": (13, 13), "PPM": (16, 16),
 }  # fmt: skip
 """Memory that a pixel takes while it is read, its part of the file included: of one channel, and of
-several. It is what honest files take at most, with a tenth more (`benchmarks.reading_needs`)."""
+several. It is what honest files take at most, with a tenth more: `git show
+c495ddd:benchmarks/reading_needs.py` measures it."""
 MOST_BYTES = max(largest for _, largest in _BYTES.values())
 
 _AVIF_BRANDS = {b"avif", b"avis"}
@@ -86,7 +84,7 @@ _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b
 """Brands of the file type box (ISO/IEC 23008-12, AV1 Image File Format)."""
 
 Allow = Callable[[int, int], None]
-"""Is told how many pixels a picture has, and `bytes_for` each, before memory is reserved."""
+"""Is told how many pixels a picture has, and the bytes for each, before memory is reserved."""
 
 
 @contextmanager
@@ -101,12 +99,6 @@ def photo_errors(source: str) -> Iterator[None]:
         raise PhotoTooLargeError(source, "the picture does not fit into memory") from error
     except Image.DecompressionBombError as error:  # GIF's reader has a limit of its own
         raise PhotoTooLargeError(source, "the picture is too large; make it smaller") from error
-    except KindNotReadError as error:
-        raise UnreadablePhotoError(
-            source,
-            f"TIFF of this kind ({error}) is not read; "
-            "save it as gray or RGB with LZW or deflate compression",
-        ) from error
     except DAMAGE as error:
         detail = " ".join(str(error).split()) or type(error).__name__
         raise UnreadablePhotoError(
@@ -168,21 +160,14 @@ def open_image(
             f"{max_pixels / 1e6:g} million; make it smaller",
         )
     if allow:
-        allow(width * height, bytes_for(image))
+        one, several = _BYTES[str(image.format)]
+        allow(width * height, one if len(image.getbands()) == 1 else several)
     return image
-
-
-def bytes_for(image: ImageFile.ImageFile) -> int:
-    """Memory for a pixel of an image while it is read."""
-    one, several = _BYTES[str(image.format)]
-    return one if len(image.getbands()) == 1 else several
 
 
 def _reader_for(
     start: bytes, file: IO[bytes], source: str, page: int | None
 ) -> ImageFile.ImageFile:
-    if re.match(_PNG, start):
-        return _png(file)
     if re.match(_TIFF, start):
         return open_tiff(file, source, page)
     if re.match(_CONTAINER, start):
@@ -191,15 +176,6 @@ def _reader_for(
         if re.match(pattern, start):
             return reader(file)
     raise UnreadablePhotoError(source, f"the file is not a {KINDS} picture")
-
-
-def _png(file: IO[bytes]) -> ImageFile.ImageFile:
-    """Scale the transparent value, too, where Pillow scales gray of 2 or 4 bits to 8."""
-    image = PngImagePlugin.PngImageFile(file)
-    scale = _SCALES.get(str(image.tile[0].args)) if image.tile else None
-    if scale is not None and isinstance(image.info.get("transparency"), int):
-        image.info["transparency"] *= scale
-    return image
 
 
 def _from_container(start: bytes, file: IO[bytes], source: str) -> ImageFile.ImageFile:

@@ -4,6 +4,14 @@ Decoders of pictures have faults, and there are files that make them crash, hang
 memory. Here such a file costs the process that reads it, and becomes a PhotoError. See `reader` for
 that process. It is no prison: who gains control of a decoder has the rights of this user.
 
+The answer lies in memory that both share. That of a process that decodes hostile data is data
+itself: JSON of bounded size, and arrays behind it, whose types, shapes and places are checked
+before they are used. Nothing is unpickled.
+
+    8 bytes     length of the JSON
+    JSON        {"error": [class, reason]}, or a header, or a photo
+    arrays      each at a multiple of 64 bytes; the JSON names shape and place
+
 It works on Linux. Elsewhere files are read in this process, without limits.
 """
 
@@ -11,32 +19,47 @@ from __future__ import annotations
 
 import atexit
 import json
+import math
+import mmap
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import IO, Literal
+from functools import partial
+from typing import IO, Any, TypeVar
+
+import numpy as np
 
 from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
-from colorflow.photo.answer import (
-    END,
-    PATIENCE,
-    TOO_LITTLE_MEMORY,
-    TOO_SMALL_FILES,
-    Answer,
-    NoAnswerError,
-    in_one_line,
-    photo_of,
-    read_answer,
-    seconds_for,
-)
+from colorflow.photo.exif import DAMAGE
+from colorflow.photo.metadata import Metadata
 from colorflow.photo.photo import Header, Photo
+
+if sys.platform != "win32":
+    import fcntl
 
 IS_POSSIBLE = sys.platform == "linux" and hasattr(os, "memfd_create") and hasattr(os, "pidfd_open")
 """Whether this system has what it takes: fork, limits, and memory that is a file."""
+
+FIXED_SECONDS, MEGAPIXEL_SECONDS = 5, 0.625
+"""Of the processor: for whatever does not depend on the size of the picture, and for a million
+pixels. The slowest honest files, JPEG 2000 of 16 bits without loss, take 0.8 (docs/reliability.md);
+what is fixed helps the smaller ones."""
+LARGE_SECONDS, MOST_SECONDS = 0.83, 90
+"""For a million pixels of a picture that gets more so; and for any picture."""
+PATIENCE = 4
+"""Seconds by the clock for a second of the processor, since the machine may be busy."""
+TOO_LITTLE_MEMORY, TOO_SMALL_FILES = 2, 3
+"""Exit codes of a child with too little memory, or with more to answer than a file may hold."""
+STATUS_BYTES = 4
+"""Of a child's exit status, in the order of this machine."""
+LARGEST_TEXT = 4 << 20
+"""Bytes of the JSON: the texts of a file, see `metadata`, escaped."""
+LENGTH_BYTES = 8
 
 _TRIES = 2
 """How many servers may end over one file."""
@@ -46,37 +69,26 @@ _TUNABLES = "glibc.malloc.arena_max=1:glibc.malloc.hugetlb=1"
 """Each further arena of the C library reserves 64 MB of the limited address space. With large pages
 the first touch of memory, which is new in each child, takes a fraction of the time."""
 _SERVER = "from sys import argv; from colorflow.photo.reader import serve; serve(int(argv[1]))"
+_ALIGNMENT = 64
+_ARRAYS = {"pixels": np.uint8, "pixels16": np.uint16, "alpha": np.uint8}
+_LONGEST_REASON = 500
 _BROKE = "the reader of this kind of file broke on it; save it as JPEG, PNG or TIFF"
+
+_Made = TypeVar("_Made")
 
 
 def read_photo_in_child(
     file: IO[bytes], source: str, max_pixels: int, page: int | None = None
 ) -> Photo:
     """As `decode.read_open`, in a child."""
-    answer = _ask("photo", file, source, max_pixels, page)
-    try:
-        return photo_of(answer, source)
-    except NoAnswerError as error:
-        raise UnreadablePhotoError(source, _BROKE) from error
+    request = {"what": "photo", "max_pixels": max_pixels, "page": page}
+    return _ask(request, file, source, partial(_photo_of, source))
 
 
 def read_header_in_child(file: IO[bytes], source: str, max_pixels: int) -> Header:
     """As `decode.read_open_header`, in a child."""
-    content = _ask("header", file, source, max_pixels).content
-    pixels, stated = content.get("pixels"), content.get("stated")
-    if type(pixels) is not int or not 0 < pixels <= max_pixels or not isinstance(stated, str):
-        raise UnreadablePhotoError(source, _BROKE)
-    return Header(pixels, stated)
-
-
-def read_pages_in_child(
-    file: IO[bytes], source: str, max_pixels: int, page: int | None = None
-) -> tuple[int, ...]:
-    """As `pages.read_open_pages`, in a child."""
-    numbers = _ask("pages", file, source, max_pixels, page).content.get("pages")
-    if not isinstance(numbers, list) or not all(type(one) is int and one > 0 for one in numbers):
-        raise UnreadablePhotoError(source, _BROKE)
-    return tuple(numbers)
+    request = {"what": "header", "max_pixels": max_pixels}
+    return _ask(request, file, source, partial(_header_of, max_pixels))
 
 
 def file_of(content: bytes) -> IO[bytes]:
@@ -87,13 +99,25 @@ def file_of(content: bytes) -> IO[bytes]:
     return file
 
 
+def seconds_for(pixels: int) -> int:
+    """Seconds of the processor that a picture may take."""
+    millions = pixels / 1e6
+    seconds = max(FIXED_SECONDS + MEGAPIXEL_SECONDS * millions, LARGE_SECONDS * millions)
+    return math.ceil(min(seconds, MOST_SECONDS))
+
+
+def aligned(size: int) -> int:
+    """The next place for an array, in bytes."""
+    return -(-size // _ALIGNMENT) * _ALIGNMENT
+
+
 def start_reader() -> None:
     """Start the server, so that the first photo need not wait for it."""
     global _is_ended
     _is_ended = False
     if IS_POSSIBLE:
         with suppress(OSError):
-            _connected()
+            _running()
 
 
 def end_reader() -> None:
@@ -103,55 +127,50 @@ def end_reader() -> None:
     """
     global _is_ended
     _is_ended = True
-    _end_at_exit()
+    if _server is not None:
+        _forget(_server)
 
 
 def _ask(
-    what: Literal["photo", "header", "pages"],
+    request: dict[str, Any],
     file: IO[bytes],
     source: str,
-    max_pixels: int,
-    page: int | None = None,
-) -> Answer:
-    """Have a file read.
+    made_of: Callable[[dict[str, Any], memoryview], _Made],
+) -> _Made:
+    """Have a file read, and make something of the answer's JSON and of the arrays behind it.
 
     Raises:
         PhotoError: it cannot be read, or the limits do not suffice.
     """
-    request = json.dumps({"what": what, "max_pixels": max_pixels, "page": page}).encode()
-    try:
-        end, descriptor = _sent(request, file, PATIENCE * seconds_for(max_pixels) + _MARGIN)
-    except TimeoutError as error:
-        raise UnreadablePhotoError(source, "reading it took too long") from error
-    except OSError as error:
-        reason = f"it could not be read, since the process that reads photos failed ({error})"
-        raise UnreadablePhotoError(source, reason) from error
-    try:
-        status, processor = END.unpack(end)
-        _check(status, processor, source)
-        answer = read_answer(descriptor)
-    except NoAnswerError as error:
-        raise UnreadablePhotoError(source, _BROKE) from error
-    finally:
-        os.close(descriptor)
-    match answer.content.get("error"):
-        case None:
-            return answer
-        case ["PhotoTooLargeError", reason]:
-            raise PhotoTooLargeError(source, in_one_line(reason))
-        case [_, reason]:
-            raise UnreadablePhotoError(source, in_one_line(reason))
-    raise UnreadablePhotoError(source, _BROKE)
+    message = json.dumps(request).encode()
+    wait = PATIENCE * seconds_for(request["max_pixels"]) + _MARGIN
+    for _ in range(_TRIES):
+        memory = os.memfd_create("answer", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        try:
+            server = _running()
+            status = server.ask(message, (file.fileno(), memory), wait)
+            if status is not None:
+                _check(status, source)
+                return _read(memory, source, made_of)
+        except TimeoutError as error:
+            raise UnreadablePhotoError(source, "reading it took too long") from error
+        except OSError as error:
+            reason = f"it could not be read, since the process that reads photos failed ({error})"
+            raise UnreadablePhotoError(source, reason) from error
+        finally:
+            os.close(memory)
+        _forget(server)
+    raise UnreadablePhotoError(source, "the process that reads photos ended twice over it")
 
 
-def _check(status: int, processor: float, source: str) -> None:
+def _check(status: int, source: str) -> None:
     """Raise a PhotoError if a child did not come to its end."""
     reasons = {
         TOO_LITTLE_MEMORY: "reading it needs more memory than a picture of its size; "
         "save it as JPEG or PNG",
         TOO_SMALL_FILES: "it has more pixels than a file may have bytes here; "
         "raise that limit (ulimit -f)",
-        -signal.SIGXCPU: f"reading it takes more than {processor:.0f} s; save it as JPEG or PNG",
+        -signal.SIGXCPU: "reading it takes too many seconds; save it as JPEG or PNG",
         -signal.SIGALRM: "reading it takes too long while the machine is so busy; try again later",
         -signal.SIGKILL: "the process that read it was killed, perhaps for memory",
     }
@@ -162,30 +181,76 @@ def _check(status: int, processor: float, source: str) -> None:
         raise UnreadablePhotoError(source, _BROKE)
 
 
-def _sent(request: bytes, file: IO[bytes], wait: float) -> tuple[bytes, int]:
-    """How the child ended, packed as `END`, and the descriptor of the memory with its answer.
+def _read(
+    descriptor: int, source: str, made_of: Callable[[dict[str, Any], memoryview], _Made]
+) -> _Made:
+    """Read an answer; from now on nobody can change its memory.
 
     Raises:
-        TimeoutError: there was no answer in time.
-        OSError: the server ended, and another one, too.
+        PhotoError: it is that of an error, or makes no sense.
     """
-    for _ in range(_TRIES):
-        connection = _connected()
-        answer = os.memfd_create("answer", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        try:
-            end = connection.ask(request, (file.fileno(), answer), wait)
-            if len(end) == END.size:
-                kept, answer = answer, -1
-                return end, kept
-        finally:
-            if answer >= 0:
-                os.close(answer)
-        _forget(connection)
-    raise ConnectionResetError("it ended twice")
+    try:
+        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+        memory = memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY))
+        end = LENGTH_BYTES + int.from_bytes(memory[:LENGTH_BYTES], sys.byteorder)
+        if end > LENGTH_BYTES + LARGEST_TEXT:
+            raise ValueError("the JSON is too long")
+        content = json.loads(bytes(memory[LENGTH_BYTES:end]))
+        if "error" not in content:
+            return made_of(content, memory[aligned(end) :])
+        kind, reason = content["error"]
+        told = _in_one_line(reason)
+    except DAMAGE as error:
+        raise UnreadablePhotoError(source, _BROKE) from error
+    too_large = kind == PhotoTooLargeError.__name__
+    raise (PhotoTooLargeError if too_large else UnreadablePhotoError)(source, told)
 
 
-class _Connection:
-    """A server, and the socket that leads to it."""
+def _photo_of(source: str, content: dict[str, Any], memory: memoryview) -> Photo:
+    """The photo in an answer; its arrays are the memory itself.
+
+    Raises:
+        Exception: one of `DAMAGE`, if it makes no sense.
+    """
+    arrays = {
+        name: _array(memory, _ARRAYS[name], shape, place)
+        for name, (shape, place) in content["arrays"].items()
+    }
+    format_, exif, dpi = content["format"], content["exif"], content["dpi"]
+    metadata = Metadata(
+        format=None if format_ is None else str(format_),
+        exif=None if exif is None else exif.encode("latin-1"),
+        dpi=None if dpi is None else (float(dpi[0]), float(dpi[1])),
+        text={str(keyword): str(value) for keyword, value in content["text"].items()},
+        stated=str(content["stated"]),
+    )
+    remarks = tuple(map(_in_one_line, content["remarks"]))
+    return Photo(**arrays, metadata=metadata, source=source, remarks=remarks)
+
+
+def _array(memory: memoryview, dtype: type, shape: Sequence[int], place: int) -> np.ndarray:
+    if not all(type(number) is int and number >= 0 for number in (place, *shape)):
+        raise ValueError("expected sizes and a place")
+    return np.frombuffer(memory, dtype, math.prod(shape), place).reshape(shape)
+
+
+def _header_of(most: int, content: dict[str, Any], _: memoryview) -> Header:
+    """The header in an answer; raises as `_photo_of`."""
+    pixels = content["pixels"]
+    if type(pixels) is not int or not 0 < pixels <= most:
+        raise ValueError("expected a number of pixels")
+    return Header(pixels, str(content["stated"]))
+
+
+def _in_one_line(text: object) -> str:
+    """A sentence of the other side, without line breaks and control characters."""
+    words = " ".join(str(text).split())[:_LONGEST_REASON]
+    return "".join(one for one in words if one.isprintable())
+
+
+class _Server:
+    """A process that forks children which read, and the socket that leads to it."""
 
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -199,23 +264,22 @@ class _Connection:
                 env=os.environ | _settings(),
             )
 
-    def ask(self, request: bytes, descriptors: tuple[int, ...], wait: float) -> bytes:
-        """Send a request, and wait for how its child ended; empty if the server ended.
+    def ask(self, request: bytes, descriptors: tuple[int, int], wait: float) -> int | None:
+        """Send a request, and wait for the exit status of its child; None if the server ended.
 
-        After a timeout or another exception the child is ended.
+        Raises:
+            TimeoutError: after so many seconds.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with ours:
             ours.settimeout(wait)
-            with theirs:
-                try:
-                    socket.send_fds(self._socket, [request], [*descriptors, theirs.fileno()])
-                except (BrokenPipeError, ConnectionResetError):
-                    return b""
             try:
-                return ours.recv(END.size)
-            except ConnectionResetError:
-                return b""
+                with theirs:
+                    socket.send_fds(self._socket, [request], [*descriptors, theirs.fileno()])
+                status = ours.recv(STATUS_BYTES)
+            except (BrokenPipeError, ConnectionResetError):
+                return None
+        return int.from_bytes(status, sys.byteorder) if len(status) == STATUS_BYTES else None
 
     def end(self) -> None:
         """End the server, and its children with it; who still asks is told that it has ended."""
@@ -224,11 +288,6 @@ class _Connection:
 
     def __del__(self) -> None:
         self._socket.close()  # not before: a thread that still asks would use another file
-
-    def leave(self) -> None:
-        """Forget a server that is the parent's, in a process that was forked from the parent."""
-        self._socket.close()
-        self._process.returncode = 0
 
 
 def _settings() -> dict[str, str]:
@@ -243,44 +302,30 @@ def _settings() -> dict[str, str]:
 
 
 _lock = threading.Lock()
-_connection: _Connection | None = None
+_server: _Server | None = None
 _is_ended = False
 """Whether no server is to be started any more."""
 
 
-def _connected() -> _Connection:
+def _running() -> _Server:
     """The server of this process, started when it is first needed."""
-    global _connection
+    global _server
     with _lock:
         if _is_ended:
             raise ConnectionAbortedError("the program is being ended")
-        if _connection is None:
-            _connection = _Connection()
-        return _connection
+        if _server is None:
+            _server = _Server()
+        return _server
 
 
-def _forget(connection: _Connection) -> None:
-    """End a server that does not answer."""
-    global _connection
+def _forget(server: _Server) -> None:
+    """End a server that does not answer, or that is no longer needed."""
+    global _server
     with _lock:
-        if _connection is connection:
-            _connection = None
-            connection.end()
-
-
-def _leave_after_fork() -> None:
-    global _lock, _connection
-    _lock = threading.Lock()
-    if _connection is not None:
-        _connection.leave()
-        _connection = None
-
-
-def _end_at_exit() -> None:
-    if _connection is not None:
-        _forget(_connection)
+        if _server is server:
+            _server = None
+            server.end()
 
 
 if IS_POSSIBLE:
-    os.register_at_fork(after_in_child=_leave_after_fork)
-    atexit.register(_end_at_exit)
+    atexit.register(end_reader)

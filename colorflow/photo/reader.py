@@ -1,12 +1,10 @@
 """The process that reads files from outside: a child for each file, with limits.
 
 `isolated` starts one server for a process and sends it, for each file, what to read, the open file,
-memory for the answer, and a socket. A keeper that the server has forked before takes the request,
-and forks a child; meanwhile the server forks the next keeper. The child limits its memory, first to
+memory for the answer, and a socket. The server forks a child. The child limits its memory, first to
 what a header needs, then to what a picture of that size needs, and its seconds likewise; reads;
-writes the `answer`; and says so by the socket. If it ends otherwise, its keeper says how. If nobody
-waits for it any more, its keeper ends it. When the server's own parent is gone, it ends, the
-keepers end with it, and the children with them.
+writes the answer, see `isolated`; and says so by the socket. If it ends otherwise, the server says
+how. When the server's own parent is gone, it ends, and the children end with it.
 
 A child is forked from a process that has read nothing, so its memory holds no other file's pixels.
 """
@@ -23,27 +21,29 @@ import resource
 import select
 import signal
 import socket
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from colorflow.errors import PhotoError, PhotoTooLargeError
-from colorflow.photo.answer import (
-    BYTES_A_PIXEL,
-    LARGEST_TEXT,
-    PATIENCE,
-    TOO_LITTLE_MEMORY,
-    TOO_SMALL_FILES,
-    end_of,
-    seconds_for,
-    write_answer,
-    write_photo,
-)
+import numpy as np
+
+from colorflow.errors import PhotoError
 from colorflow.photo.decode import read_open, read_open_header
 from colorflow.photo.formats import MOST_BYTES
-from colorflow.photo.pages import read_open_pages
+from colorflow.photo.isolated import (
+    LARGEST_TEXT,
+    LENGTH_BYTES,
+    PATIENCE,
+    STATUS_BYTES,
+    TOO_LITTLE_MEMORY,
+    TOO_SMALL_FILES,
+    aligned,
+    seconds_for,
+)
+from colorflow.photo.photo import Photo
 
 LARGEST_REQUEST = 4096
 """Bytes."""
@@ -51,6 +51,8 @@ FIXED_BYTES = 128 << 20
 """Memory for whatever does not depend on the size of the picture."""
 LARGEST_FILE = 500_000_000
 """Bytes of a file that may be in memory twice as they are stored, where the pixels take less."""
+BYTES_A_PIXEL = 10
+"""Of the arrays at most: 8 and 16 bits of RGB, and alpha."""
 _THREADS = 4
 """Of the decoders of AVIF and HEIC; each has a stack in the limited address space."""
 _DESCRIPTORS = 16
@@ -90,73 +92,55 @@ def _load_readers() -> None:
 
 
 def _serve(requests: socket.socket) -> None:
-    """Have one keeper wait for the next file, until the other end of the requests is closed."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # keepers end unnoticed
+    """Fork a child for each request, and tell how it ended, until nobody can send any more."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     server, size = os.getpid(), pages * resource.getpagesize()
-    while True:
-        waits, taken = os.pipe()
-        if os.fork() == 0:
-            os.close(waits)
-            _be_a_keeper(requests, taken, server, size)
-        os.close(taken)
-        if _first_of(requests.fileno(), waits) == requests.fileno():
-            return
-        os.close(waits)
-
-
-def _be_a_keeper(requests: socket.socket, taken: int, server: int, size: int) -> None:
-    """Wait for a request, have a child read the file, tell how that ended, and end this process.
-
-    Args:
-        requests: the socket that requests come from.
-        taken: descriptor of a pipe; once it is closed, the server forks the next keeper.
-        server: the process that this one ends with.
-        size: of a child's address space before it reads, in bytes.
-    """
-    try:
-        _end_with(server)
-        message, descriptors, _, _ = socket.recv_fds(requests, LARGEST_REQUEST, 3)
-        os.close(taken)
-        if len(descriptors) != 3:
-            return
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        keeper, child = os.getpid(), os.fork()
-        if child == 0:
-            _be_a_child(json.loads(message), descriptors, keeper, size)
-        with socket.socket(fileno=descriptors[-1]) as asker:
-            if _first_of(asker.fileno(), os.pidfd_open(child)) == asker.fileno():
-                os.kill(child, signal.SIGKILL)  # nobody waits for it any more
-            _, status, usage = os.wait4(child, 0)
-            with suppress(OSError):  # nobody waits, or the child has told it
-                asker.send(end_of(status, usage))
-    finally:
-        os._exit(0)
-
-
-def _first_of(*descriptors: int) -> int:
-    """Wait until the other side of one is closed, or its process ends."""
+    children: dict[int, tuple[int, socket.socket]] = {}  # process and asker, by pidfd
     events = select.poll()
-    for descriptor in descriptors[:-1]:
-        events.register(descriptor, 0)
-    events.register(descriptors[-1])
-    return min((one for one, _ in events.poll()), key=descriptors.index)
+    events.register(requests, select.POLLIN)
+    while True:
+        for ready, _ in events.poll():
+            if ready in children:
+                child, asker = children.pop(ready)
+                events.unregister(ready)
+                os.close(ready)
+                with asker:
+                    _tell(asker, os.waitpid(child, 0)[1])
+                continue
+            message, descriptors, _, _ = socket.recv_fds(requests, LARGEST_REQUEST, 3)
+            if not message:
+                return
+            child = os.fork()
+            if child == 0:
+                _be_a_child(json.loads(message), descriptors, server, size)
+            *files, asker_descriptor = descriptors
+            for descriptor in files:
+                os.close(descriptor)
+            ended = os.pidfd_open(child)
+            children[ended] = child, socket.socket(fileno=asker_descriptor)
+            events.register(ended, select.POLLIN)
 
 
-def _end_with(parent: int) -> None:
-    """Have this process killed when its parent ends."""
-    ctypes.CDLL(None).prctl(_KILL_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
+def _tell(asker: socket.socket, status: int) -> None:
+    """Tell a child's exit status, unless nobody waits for it."""
+    with suppress(OSError):
+        asker.send(status.to_bytes(STATUS_BYTES, sys.byteorder))
 
 
 def _be_a_child(
-    request: Mapping[str, Any], descriptors: Sequence[int], keeper: int, size: int
+    request: Mapping[str, Any], descriptors: Sequence[int], server: int, size: int
 ) -> None:
-    """Read the file, and end this process; takes what `_be_a_keeper` has."""
+    """Read the file, and end this process.
+
+    Args:
+        request: what to read, the largest number of pixels, and the page.
+        descriptors: of the file, of memory for the answer, and of the socket of who asks.
+        server: the process that this one ends with.
+        size: of its address space, in bytes.
+    """
     code = 1
     try:
-        _end_with(keeper)
+        _end_with(server)
         photo, answer, asker = descriptors
         first = 3
         for kept in sorted(descriptors):
@@ -168,8 +152,7 @@ def _be_a_child(
         with open("photo", "rb", opener=lambda *_: photo) as file:  # tifffile needs a name
             file.seek(0)
             _answer(request, file, answer, limits)
-        # Its end takes a while: much memory is given back.
-        socket.socket(fileno=asker).send(end_of(0, resource.getrusage(resource.RUSAGE_SELF)))
+        _tell(socket.socket(fileno=asker), 0)  # its end takes a while: much memory is given back
         code = 0
     except MemoryError:
         code = TOO_LITTLE_MEMORY
@@ -177,6 +160,13 @@ def _be_a_child(
         code = TOO_SMALL_FILES if error.errno == errno.EFBIG else code
     finally:
         os._exit(code)
+
+
+def _end_with(parent: int) -> None:
+    """Have this process killed when its parent ends."""
+    ctypes.CDLL(None).prctl(_KILL_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 class _Limits:
@@ -218,18 +208,47 @@ def _answer(
 ) -> None:
     most = request["max_pixels"]
     try:
-        match request["what"]:
-            case "photo":
-                write_photo(answer, read_open(file, "", most, limits.allow, request["page"]))
-            case "header":
-                write_answer(answer, read_open_header(file, "", most, limits.allow)._asdict())
-            case "pages":
-                pages = read_open_pages(file, "", most, limits.allow, request["page"])
-                write_answer(answer, {"pages": pages})
+        if request["what"] == "photo":
+            write_photo(answer, read_open(file, "", most, limits.allow, request["page"]))
+        else:
+            _write(answer, read_open_header(file, "", most, limits.allow)._asdict())
     except PhotoError as error:
         if isinstance(error.__cause__, MemoryError):
             raise MemoryError from error
-        kind = "PhotoTooLargeError" if isinstance(error, PhotoTooLargeError) else "PhotoError"
-        os.ftruncate(answer, 0)
-        os.lseek(answer, 0, os.SEEK_SET)
-        write_answer(answer, {"error": [kind, error.reason]})
+        _write(answer, {"error": [type(error).__name__, error.reason]})
+
+
+def write_photo(descriptor: int, photo: Photo) -> None:
+    """Write the answer of a photo into an empty file."""
+    metadata = photo.metadata
+    found = {"pixels": photo.pixels, "pixels16": photo.pixels16, "alpha": photo.alpha}
+    arrays = {name: array for name, array in found.items() if array is not None}
+    places, end = {}, 0
+    for name, array in arrays.items():
+        places[name] = [list(array.shape), end]
+        end += aligned(array.nbytes)
+    content = {
+        "arrays": places,
+        "format": metadata.format,
+        "exif": None if metadata.exif is None else metadata.exif.decode("latin-1"),
+        "dpi": metadata.dpi,
+        "text": dict(metadata.text),
+        "stated": metadata.stated,
+        "remarks": photo.remarks,
+    }
+    _write(descriptor, content, list(arrays.values()))
+
+
+def _write(
+    descriptor: int, content: Mapping[str, object], arrays: Sequence[np.ndarray] = ()
+) -> None:
+    """Write an answer into an empty file, see `isolated`."""
+    text = json.dumps(content).encode()
+    if len(text) > LARGEST_TEXT:
+        raise OSError("its texts are too long")
+    start = aligned(LENGTH_BYTES + len(text))
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write((len(text).to_bytes(LENGTH_BYTES, sys.byteorder) + text).ljust(start, b"\0"))
+        for array in arrays:
+            file.write(np.ascontiguousarray(array).data)
+            file.write(bytes(aligned(array.nbytes) - array.nbytes))

@@ -1,8 +1,8 @@
 """TIFF files, read by tifffile with the decoders of imagecodecs.
 
-The libraries return a picture where data is missing. tifffile fills strips that have no place in
-the file with zeros, and JPEG data that is cut off turns gray, so both are checked here. Fax data,
-which has no grays, floats, whose white is not known, and YCbCr other than JPEG's are refused.
+tifffile fills strips that have no place in the file with zeros, so their places are checked here.
+Fax data, which has no grays, floats, whose white is not known, and YCbCr other than JPEG's are
+refused.
 
 Reference: TIFF 6.0.
 """
@@ -18,11 +18,9 @@ import cv2
 import numpy as np
 from PIL import Image, ImageFile
 from PIL.ExifTags import Base
-from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import IFDRational
 
 from colorflow.errors import UnreadablePhotoError
-from colorflow.photo.cut import ends_early
 from colorflow.photo.exif import TIFF_DESCRIPTION, Block
 
 if TYPE_CHECKING:
@@ -58,16 +56,12 @@ _ASSOCIATED_ALPHA, _ALPHA = 1, 2
 _MOST_BYTES = 8
 """Of a stored pixel with all extra samples. One strip may hold the whole picture, so that three
 copies of it are in memory: compressed, decompressed, and without its predictor."""
-_REDUCED, _MASK = 1, 4
-"""Bits of NewSubfileType: a smaller version of another picture, or its transparency."""
+_REDUCED = 1
+"""Bit of NewSubfileType: a smaller version of another picture."""
 _XMP = 700
 _TOO_EARLY = "its data ends too early"
 _INCHES = {2: 1.0, 3: 2.54}
 """Inches or centimeters per inch, by resolution unit."""
-
-
-class KindNotReadError(Exception):
-    """The file may be sound, but such files are not read; the message names the kind."""
 
 
 class TiffFile(ImageFile.ImageFile):
@@ -107,14 +101,9 @@ class TiffFile(ImageFile.ImageFile):
         }
 
     @property
-    def has_more_pages(self) -> bool:
-        """Whether pages follow the first one."""
+    def is_animated(self) -> bool:
+        """Whether pages follow the first one; Pillow's name for it."""
         return self._tiff.pages.is_multipage
-
-    @property
-    def is_part(self) -> bool:
-        """Whether the page says that it belongs to another: as a smaller version, or as a mask."""
-        return bool(self.page.subfiletype & (_REDUCED | _MASK))
 
     @property
     def bits(self) -> int:
@@ -150,7 +139,6 @@ class TiffFile(ImageFile.ImageFile):
 
         Raises:
             OSError: data is missing or damaged.
-            KindNotReadError: the data is of a kind that is not read.
             Exception: whatever tifffile raises on damaged files.
         """
         page = self.page
@@ -175,8 +163,6 @@ class TiffFile(ImageFile.ImageFile):
         page, file = self.page, self.fp
         assert file is not None
         _check_pieces(page, file)
-        if page.compression == _JPEG:
-            _check_jpeg(page, file)
         stored = page.asarray(maxworkers=max(1, cv2.getNumThreads()))
         in_planes = page.planarconfig == _SEPARATE and stored.ndim == 3
         return np.moveaxis(stored, 0, -1) if in_planes else stored
@@ -216,7 +202,6 @@ def open_tiff(file: Any, source: str, number: int | None = None) -> TiffFile:
 
     Raises:
         UnreadablePhotoError: no such page, a preview, a volume, or of a kind that is not read.
-        KindNotReadError: its compression is not read.
         Exception: whatever tifffile and Pillow raise on damaged files.
     """
     image = TiffFile(file)
@@ -244,7 +229,11 @@ def open_tiff(file: Any, source: str, number: int | None = None) -> TiffFile:
         )
     if page.compression not in _COMPRESSIONS:
         kind = "fax, " if page.compression in _FAX else ""
-        raise KindNotReadError(f"{kind}compression {page.compression:d}")
+        raise UnreadablePhotoError(
+            source,
+            f"TIFF of this kind ({kind}compression {page.compression:d}) is not read; "
+            "save it as gray or RGB with LZW or deflate compression",
+        )
     return image
 
 
@@ -287,25 +276,3 @@ def _check_pieces(page: TiffPage, file: IO[bytes]) -> None:
         end = sys.maxsize  # the size may be wrong: tifffile reads what it needs
     if len(extents) < count or any(0 in one or sum(one) > end for one in extents):
         raise OSError(_TOO_EARLY)
-
-
-def _check_jpeg(page: TiffPage, file: IO[bytes]) -> None:
-    """Check that the JPEG pictures that a page is made of are whole and of the right size.
-
-    Raises:
-        OSError: one of them is not.
-        Exception: whatever Pillow raises on damaged files.
-    """
-    tables = (page.jpegtables or b"").removesuffix(b"\xff\xd9")
-    down, across = page.chunks[:2]
-    heights = down, page.imagelength % down
-    for start, size in zip(page.dataoffsets, page.databytecounts, strict=False):
-        file.seek(start)
-        data = file.read(size)
-        content = io.BytesIO(tables + data[2:] if tables else data)
-        picture = JpegImageFile(content)
-        if picture.width != across or picture.height not in heights:
-            raise OSError("its JPEG data is of another size")
-        picture.load()
-        if ends_early(picture, content):
-            raise OSError(_TOO_EARLY)

@@ -2,7 +2,7 @@
 
     read     photo, _ = read_picture("print.jpg")       pixels (H, W) or (H, W, 3)
     find     L* (H, W) -> log odds of damage (H, W)     `Repairer.find`, strip by strip
-    choose   log odds -> mask (H, W)                    `mask_of`
+    choose   log odds -> mask (H, W)                    `places.mask_of`
     fill     L* and mask -> L* (H, W)                   `Repairer.steps`, where there is damage
     grain    to the mean of L*, that of the print       `Grain`
     paint    lightness inside the mask alone            `paint`
@@ -29,19 +29,15 @@ from colorflow.coloring import check_seed
 from colorflow.device import device_of
 from colorflow.enlarge.tiles import result_of, tiles_of
 from colorflow.files import REPAIR_WEIGHTS, default_weights
-from colorflow.limits import LARGEST_DETAIL_TEMPERATURE, SENSITIVITIES, check_range
+from colorflow.limits import LARGEST_DETAIL_TEMPERATURE, check_range
 from colorflow.photo import Photo, Picture, read_picture
 from colorflow.repair.fill import RADIUS, REACH, Grain, first_guess
 from colorflow.repair.model import RepairWeights, load_repair_weights
+from colorflow.repair.places import mask_of
 from colorflow.repair.strips import BORDER, Seen, boxes_of, narrowed
 
 _GRAIN_TILE = 512
 """Pixels: sides of the squares whose grain is made at once."""
-_EDGE, _ENOUGH, _STEP = -0.5, 10.2, 1.6
-"""Log odds of each pixel of a place, evidence of a place (see `mask_of`), a step of sensitivity."""
-_LEAST_PIXELS = 12
-_RIM = 2
-"""Pixels by which found places are made wider: damage ends softly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -211,30 +207,6 @@ def _add_grain(
         made = grain.around(seen.part_of(lightness, rows), hidden, seen.noise(seed, rows))
         lightness[box][inside] += made[REACH:, REACH:][: inside.shape[0], : inside.shape[1]][inside]
         yield done / len(boxes)
-
-
-def mask_of(odds: NDArray[np.float16], sensitivity: int = 0) -> NDArray[np.bool_]:
-    """What to fill: places of likely pixels with enough evidence, and a rim.
-
-    The evidence of a place is the log odds of its surest pixel, and half the log of the sum of what
-    its pixels have above those of an edge: a long crack needs no pixel as sure as a speck does.
-
-    Args:
-        odds: (H, W), of `Repairer.find`.
-        sensitivity: -2 for what is surely damage, to 2 for all that may be.
-    """
-    if sensitivity not in SENSITIVITIES:
-        raise ValueError(f"sensitivity: expected -2 to 2, got {sensitivity!r}")
-    likely = odds > _EDGE
-    count, labels = cv2.connectedComponents(likely.astype(np.uint8), connectivity=8)
-    place, values = np.asarray(labels, np.int32)[likely], odds[likely].astype(np.float64)
-    surest, pixels = np.zeros(count), np.bincount(place, minlength=count)
-    np.maximum.at(surest, place, values)
-    total = np.bincount(place, values - _EDGE, minlength=count)
-    evidence = surest + 0.5 * np.log(np.maximum(total, 1e-6))
-    keep = (pixels >= _LEAST_PIXELS) & (evidence > _ENOUGH - _STEP * sensitivity)
-    found = keep[labels].astype(np.uint8)
-    return cv2.dilate(found, np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)).astype(bool)
 
 
 def paint(photo: Photo, lightness: NDArray[np.float32], mask: NDArray[np.bool_]) -> Photo:

@@ -47,15 +47,15 @@ class PartObjective(Objective[ModuleT, Tensor]):
 
 
 class FinderObjective(PartObjective[Finder]):
-    """Cross-entropy of damage, pixel by pixel."""
+    """Cross-entropy of damage, pixel by pixel; plain damage counts up to three times."""
 
     name = folder = FINDER
     unit = "bits a pixel"
 
     def loss(self, module: Finder, target: Tensor, planes: Tensor, noise: Generator) -> Tensor:
         """Mean over the pixels of a patch, (B,)."""
-        logits = module(planes[:, :1]).float()
-        error = F.binary_cross_entropy_with_logits(logits, planes[:, 1:2], reduction="none")
+        logits, plain = module(planes[:, :1]).float(), planes[:, 1:2]
+        error = F.binary_cross_entropy_with_logits(logits, plain, 1 + 2 * plain, reduction="none")
         return error.flatten(1).mean(1) / math.log(2)
 
     def preview(self, module: Finder, target: Tensor, planes: Tensor, noise: Generator) -> Tensor:

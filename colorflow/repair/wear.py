@@ -1,7 +1,7 @@
-"""Prints as decades leave them: cracks, folds, scratches, dust, spots, torn corners.
+"""Prints as decades leave them: cracks, nets of them, folds, scratches, dust, spots, lost emulsion.
 
-A finder learns from lightness that is worn so, and from lightness that is only grainy, blurred or
-mirrored, where nothing is to be found.
+A finder learns from lightness that is worn so, and from lightness that is only aged (`aging`),
+where nothing is to be found.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
+
+from colorflow.repair.aging import Lightness, aged, blurred, field, line, over, scanned
 
 SEEN, PLAIN = 2.0, 10.0
 """Differences in L* below which nobody sees damage, and from which on everybody does."""
-UNWORN = 0.5
+UNWORN = 0.2
 """Probability that there is no damage, for a finder: it learns from undamaged prints, too."""
-
-Lightness = NDArray[np.float32]
 
 
 def wear(
@@ -35,15 +36,15 @@ def wear(
         float32 in [0, 100] and equally faded, soft, grainy and compressed; and (H, W) float32, how
         plain the damage of a pixel is, from 0 at a difference of `SEEN` to 1 at `PLAIN`.
     """
-    before = _aged(lightness, rng)
+    before = aged(lightness, rng)
     after = before
     if rng.random() >= unworn:
         for kind in rng.choice(len(_KINDS), size=rng.integers(1, 4), p=_SHARES):
             after = _KINDS[kind](after, rng)
-    softness = rng.uniform(0.0, 0.9)
-    before, after = _blurred(before, softness), _blurred(after, softness)
+    softness = rng.uniform(0.0, 0.9 if rng.random() < 0.8 else 2.0)
+    before, after = blurred(before, softness), blurred(after, softness)
     scan = int(rng.integers(2**31))  # the same for both
-    worn, clean = (_scanned(x, np.random.default_rng(scan)) for x in (after, before))
+    worn, clean = (scanned(x, np.random.default_rng(scan)) for x in (after, before))
     plain = (np.abs(after - before) - SEEN) / (PLAIN - SEEN)
     return worn, clean, np.clip(plain, 0, 1).astype(np.float32)
 
@@ -57,13 +58,13 @@ def _cracks(x: Lightness, rng: np.random.Generator) -> Lightness:
         start = rng.uniform(0, 1, 2) * x.shape[::-1]
         _branch(layer, start, rng.uniform(0, 2 * np.pi), width, rng, depth=3)
     layer = _ragged(layer, width, rng)
-    result = _over(x, layer * rng.uniform(0.65, 1.0), value)
+    result = over(x, layer * rng.uniform(0.65, 1.0), value)
     if width > 2.5 and rng.random() < 0.6:  # one rim lies in shadow, or is lifted into the light
         x_shift, y_shift = rng.uniform(-1.5, 1.5), rng.uniform(-1.5, 1.5)
         shift = np.array([[1, 0, x_shift], [0, 1, y_shift]], np.float32)
         shifted = cv2.warpAffine(layer, shift, (x.shape[1], x.shape[0]))
         rim = np.clip(shifted - layer, 0, 1).astype(np.float32)
-        result = _over(result, rim * rng.uniform(0.4, 0.9), 100 - value)
+        result = over(result, rim * rng.uniform(0.4, 0.9), 100 - value)
     return result
 
 
@@ -86,7 +87,7 @@ def _branch(
             angle += rng.uniform(-1.0, 1.0)
         there = place + step * np.array([np.cos(angle), np.sin(angle)])
         now = width * rng.uniform(0.6, 1.2) * (1 - 0.6 * i * step / length)
-        _line(layer, place, there, now)
+        line(layer, place, there, now)
         place = there
         if not (-20 < place[0] < layer.shape[1] + 20 and -20 < place[1] < layer.shape[0] + 20):
             return
@@ -110,10 +111,64 @@ def _scratches(x: Lightness, rng: np.random.Generator) -> Lightness:
         for _ in range(int(rng.uniform(0.2, 1.5) * side / 6)):
             there = place + 6 * np.array([np.cos(turn), np.sin(turn)])
             if rng.random() < 0.93:
-                _line(stroke, place, there, width)
+                line(stroke, place, there, width)
             place, turn = there, turn + curve
         layer = np.maximum(layer, strength * stroke)
-    return _over(x, layer, _value(x, rng))
+    return over(x, layer, _value(x, rng))
+
+
+def _negative(x: Lightness, rng: np.random.Generator) -> Lightness:
+    """Scratches of a film that was drawn through something: straight, thin, from edge to edge."""
+    layer = np.zeros(x.shape, np.float32)
+    angle = rng.choice([0.0, np.pi / 2]) + 0.03 * rng.standard_normal()
+    along = np.array([np.cos(angle), np.sin(angle)]) * 2 * max(x.shape)
+    for _ in range(rng.integers(1, 5)):
+        middle = rng.uniform(0, 1, 2) * x.shape[::-1]
+        line(layer, middle - along, middle + along, rng.uniform(0.6, 2.2))
+    broken = np.clip(1 + rng.uniform(0, 1) * field(x.shape, rng.uniform(0.05, 0.3), rng), 0, 1)
+    return over(x, layer * broken * rng.uniform(0.4, 1.0), _value(x, rng))
+
+
+def _net(x: Lightness, rng: np.random.Generator) -> Lightness:
+    """A net of fine cracks, over all or a part: borders of the cells of random points (Voronoi)."""
+    cell = rng.uniform(16, 60)
+    shape = np.array(x.shape[::-1])
+    points = rng.uniform(-0.2, 1.2, (max(4, int(2 * shape.prod() / cell**2)), 2)) * shape
+    rows, columns = np.mgrid[: x.shape[0], : x.shape[1]].astype(np.float32)
+    stretch, jitter = rng.uniform(0.5, 1.0), rng.uniform(0, 0.15) * cell
+    places = np.stack([columns, rows], -1)
+    places += jitter * np.stack([field(x.shape, cell / 3 / max(x.shape), rng) for _ in "xy"], -1)
+    near, _ = KDTree(points * (1, stretch)).query(places * (1, stretch), k=2)
+    width = rng.uniform(0.7, min(3.0, cell / 8))
+    layer = np.clip(width / 2 + 0.5 - (near[..., 1] - near[..., 0]) / 2, 0, min(1, width))
+    layer = _ragged(layer.astype(np.float32), 2 * width, rng)
+    if rng.random() < 0.6:
+        layer *= np.clip(2 * field(x.shape, rng.uniform(0.2, 0.6), rng), 0, 1)
+    return over(x, layer * rng.uniform(0.5, 1.0), _value(x, rng))
+
+
+def _lost(x: Lightness, rng: np.random.Generator) -> Lightness:
+    """Emulsion that has flaked off: ragged islands, sharp at their edges, some with a shadow."""
+    coarse = field(x.shape, rng.uniform(0.03, 0.3), rng)
+    rough = coarse + rng.uniform(0.1, 0.5) * field(x.shape, rng.uniform(0.01, 0.04), rng)
+    layer = np.clip((rough - rng.uniform(1.5, 2.6)) * rng.uniform(4, 20), 0, 1).astype(np.float32)
+    value = _value(x, rng)
+    if rng.random() < 0.4:
+        rim = cv2.dilate(layer, np.ones((3, 3), np.uint8)) - layer
+        x = over(x, np.asarray(rim, np.float32) * rng.uniform(0.2, 0.8), 100 - value)
+    paper = value + rng.uniform(0, 4) * field(x.shape, 0.02, rng)
+    alpha = layer * np.float32(rng.uniform(0.6, 1.0))
+    return np.asarray(x + alpha * (paper - x), np.float32)
+
+
+def _tape(x: Lightness, rng: np.random.Generator) -> Lightness:
+    """A strip of tape or of its glue, nearly opaque."""
+    layer = np.zeros(x.shape, np.float32)
+    place, angle = rng.uniform(0, 1, 2) * x.shape[::-1], rng.uniform(0, np.pi)
+    along = rng.uniform(0.15, 1.2) * max(x.shape) * np.array([np.cos(angle), np.sin(angle)])
+    line(layer, place - along, place + along, float(rng.uniform(8, 30)))
+    uneven = 1 + rng.uniform(0, 0.15) * field(x.shape, rng.uniform(0.05, 0.3), rng)
+    return over(x, np.clip(layer * uneven, 0, 1) * rng.uniform(0.5, 0.95), rng.uniform(60, 98))
 
 
 def _fold(x: Lightness, rng: np.random.Generator) -> Lightness:
@@ -132,7 +187,7 @@ def _fold(x: Lightness, rng: np.random.Generator) -> Lightness:
         shading *= np.tanh(distance / 2)
     core = np.clip(rng.uniform(0.6, 5) / 2 - np.abs(distance) + 0.5, 0, 1).astype(np.float32)
     core = _ragged(core, 3, rng) * rng.uniform(0.3, 1.0)
-    return _over(x + shading.astype(np.float32), core, _value(x, rng))
+    return over(x + shading.astype(np.float32), core, _value(x, rng))
 
 
 def _dust(x: Lightness, rng: np.random.Generator) -> Lightness:
@@ -146,14 +201,14 @@ def _dust(x: Lightness, rng: np.random.Generator) -> Lightness:
         else:
             radius = float(np.exp(rng.uniform(np.log(0.6), np.log(5.0))))
             _blob(layer, place, radius, rng)
-    return _over(x, layer * rng.uniform(0.5, 1.0), value)
+    return over(x, layer * rng.uniform(0.5, 1.0), value)
 
 
 def _fiber(layer: Lightness, place: NDArray[np.float64], rng: np.random.Generator) -> None:
     turn, curve, width = rng.uniform(0, 2 * np.pi), rng.uniform(-0.25, 0.25), rng.uniform(0.7, 1.6)
     for _ in range(rng.integers(4, 20)):
         there = place + 2.5 * np.array([np.cos(turn), np.sin(turn)])
-        _line(layer, place, there, width)
+        line(layer, place, there, width)
         curve += 0.08 * rng.standard_normal()
         place, turn = there, turn + curve
 
@@ -166,12 +221,12 @@ def _spots(x: Lightness, rng: np.random.Generator) -> Lightness:
         radius = float(np.exp(rng.uniform(np.log(3.0), np.log(18.0))))
         _blob(layer, rng.uniform(0, 1, 2) * x.shape[::-1], radius, rng)
         value = _value(x, rng)
-        edge = _blurred(layer, rng.uniform(0.4, 2.0))
-        result = _over(result, edge * rng.uniform(0.35, 1.0), value)
+        edge = blurred(layer, rng.uniform(0.4, 2.0))
+        result = over(result, edge * rng.uniform(0.35, 1.0), value)
         if rng.random() < 0.4:
             kernel = np.ones((3, 3), np.uint8)
             rim = cv2.dilate(edge, kernel, iterations=2) - cv2.erode(edge, kernel)
-            result = _over(result, np.clip(rim, 0, 1) * rng.uniform(0.2, 0.7), 100 - value)
+            result = over(result, np.clip(rim, 0, 1) * rng.uniform(0.2, 0.7), 100 - value)
     return result
 
 
@@ -189,48 +244,23 @@ def _torn(x: Lightness, rng: np.random.Generator) -> Lightness:
         layer = np.ascontiguousarray(np.rot90(layer, int(rng.integers(4))))
     rim = int(rng.integers(1, 5))
     paper = np.asarray(cv2.dilate(layer, np.ones((3, 3), np.uint8), iterations=rim), np.float32)
-    result = _over(x, paper, rng.uniform(75, 100))
-    return _over(result, layer, rng.choice([rng.uniform(0, 15), rng.uniform(85, 100)]))
+    result = over(x, paper, rng.uniform(75, 100))
+    return over(result, layer, rng.choice([rng.uniform(0, 15), rng.uniform(85, 100)]))
 
 
 _KINDS: tuple[Callable[[Lightness, np.random.Generator], Lightness], ...] = (
     _cracks,
+    _net,
     _scratches,
+    _negative,
     _fold,
     _dust,
     _spots,
+    _lost,
     _torn,
+    _tape,
 )
-_SHARES = (0.3, 0.2, 0.12, 0.2, 0.13, 0.05)
-
-
-def _aged(x: Lightness, rng: np.random.Generator) -> Lightness:
-    """What age does to all of a print, which is not to be found: fading, silver mirroring."""
-    if rng.random() < 0.5:
-        low, high = rng.uniform(0, 25), rng.uniform(70, 100)
-        x = low + x * np.float32((high - low) / 100)
-    if rng.random() < 0.3:  # large prints and scans of high resolution are softer than their damage
-        x = _blurred(x, rng.uniform(0.5, 2.5))
-    if rng.random() < 0.15:  # a shine of silver over what is dark
-        sheen = _field(x.shape, rng.uniform(0.1, 0.5), rng)
-        shine = np.clip(sheen, 0, 1) * np.float32(rng.uniform(0.2, 0.8))
-        x = x + (100 - x) ** 2 / 250 * shine
-    return x
-
-
-def _scanned(x: Lightness, rng: np.random.Generator) -> Lightness:
-    """Grain, the scanner's noise, and JPEG."""
-    if rng.random() < 0.6:
-        grain = rng.standard_normal(x.shape, np.float32)
-        size = rng.uniform(0, 1.2)
-        grain = _blurred(grain, size)
-        x = x + rng.uniform(0, 4) * grain / max(float(grain.std()), 1e-6)
-    levels = np.clip(np.round(x * 2.55), 0, 255).astype(np.uint8)
-    if rng.random() < 0.6:
-        quality = int(rng.integers(40, 98))
-        _, file = cv2.imencode(".jpg", levels, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        levels = np.asarray(cv2.imdecode(file, cv2.IMREAD_GRAYSCALE), np.uint8)
-    return levels.astype(np.float32) / np.float32(2.55)
+_SHARES = (0.27, 0.1, 0.13, 0.06, 0.1, 0.14, 0.07, 0.08, 0.03, 0.02)
 
 
 def _value(x: Lightness, rng: np.random.Generator) -> float:
@@ -239,22 +269,6 @@ def _value(x: Lightness, rng: np.random.Generator) -> float:
     if choice < 0.55:
         return float(rng.uniform(80, 100))
     return float(rng.uniform(0, 20) if choice < 0.85 else rng.uniform(20, 80))
-
-
-def _over(x: Lightness, alpha: Lightness, value: float) -> Lightness:
-    return (x + alpha * (np.float32(value) - x)).astype(np.float32)
-
-
-def _line(
-    layer: Lightness, start: NDArray[np.float64], end: NDArray[np.float64], width: float
-) -> None:
-    """A stroke of any width, antialiased; below one pixel it is as much weaker."""
-    stroke = np.zeros(layer.shape, np.float32) if width < 1 else layer
-    ends = (tuple(int(v) for v in np.round(point * 16)) for point in (start, end))
-    first, second = ends
-    cv2.line(stroke, first, second, 1.0, max(1, round(width)), cv2.LINE_AA, 4)
-    if width < 1:
-        np.maximum(layer, width * stroke, out=layer)
 
 
 def _blob(
@@ -274,22 +288,6 @@ def _blob(
 
 def _ragged(layer: Lightness, width: float, rng: np.random.Generator) -> Lightness:
     """Eats holes and notches into a crack."""
-    noise = _field(layer.shape, max(1.0, width / 2) / max(layer.shape), rng)
+    noise = field(layer.shape, max(1.0, width / 2) / max(layer.shape), rng)
     strength = rng.uniform(0, 0.7)
     return np.clip(layer * (1 + strength * noise) - 0.15 * strength, 0, 1).astype(np.float32)
-
-
-def _field(shape: tuple[int, ...], scale: float, rng: np.random.Generator) -> Lightness:
-    """Smooth noise of std 1; scale is its grain as a share of the longer side."""
-    cells = int(np.clip(1 / max(scale, 1e-3), 2, max(shape)))
-    coarse = rng.standard_normal((cells, cells), np.float32)
-    field = cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)
-    return (field / max(float(field.std()), 1e-6)).astype(np.float32)
-
-
-def _blurred(x: Lightness, sigma: float) -> Lightness:
-    if sigma < 0.2:
-        return x
-    return np.asarray(
-        cv2.GaussianBlur(x, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101), np.float32
-    )

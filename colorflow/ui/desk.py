@@ -39,8 +39,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from colorflow.color.cie import saturated
 from colorflow.color.full_resolution import lightness_of
-from colorflow.color.saturation import saturated
 from colorflow.errors import ColorflowError
 from colorflow.photo import Kind, Provenance, read_photo
 from colorflow.ui.hints import Hints, Points, Swatch, material_swatches
@@ -113,7 +113,7 @@ class PhotoColoring:
         """A preview with stronger or weaker colors.
 
         Args:
-            saturation: as of `colorflow.color.saturation.saturated`.
+            saturation: as of `colorflow.color.cie.saturated`.
 
         Raises:
             ColorflowError: it cannot be written.

@@ -299,7 +299,7 @@ def _find(
     base: PhotoFile, plan: PrintPlan, repairer: Repairer, budget: MemoryBudget
 ) -> Iterator[float | RepairPlaces]:
     """Find damage, unless it is known, and decide which of it is repaired."""
-    from colorflow.repair.repairer import mask_of
+    from colorflow.repair.places import mask_of
 
     found = base.folder / "odds.npy"
     if not found.exists():

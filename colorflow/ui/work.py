@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.batch.hints import PhotoHints, Start
+from colorflow.color.cie import saturated
 from colorflow.color.full_resolution import LightnessRows, lightness_of, render
-from colorflow.color.saturation import saturated
 from colorflow.colorizer import ColoringSpec, Hint, PrincipalSpec
 from colorflow.enlarge.draws import MEAN
 from colorflow.enlarge.enlarger import MAX_RESULT_PIXELS, paint

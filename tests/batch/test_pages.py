@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from colorflow.batch import Settings, find, make_plan
+from colorflow.batch import Settings, make_plan
 from colorflow.batch.hints import PhotoHints
 from colorflow.cli import main
 from colorflow.colorizer import Hint
@@ -46,24 +46,6 @@ def test_every_page_is_colored_and_counted(
     with (tmp_path / "r.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = [row["photo"] for row in csv.DictReader(file)]
     assert rows == [str(scan), f"{scan} (page 2)", f"{scan} (page 3)"]
-
-
-def test_a_smaller_version_is_skipped_when_its_turn_comes(
-    tmp_path: Path, in_process: None, monkeypatch: pytest.MonkeyPatch, capsys: Printed
-) -> None:
-    """If it was not compared when the file was listed, which then takes it for a photo."""
-    scan, out, report = tmp_path / "scan.tif", tmp_path / "out", tmp_path / "r.json"
-    with tifffile.TiffWriter(scan) as tiff:
-        for number in (0, 20):
-            shades = gray_pixels(number)
-            for page in (shades, shades[::2, ::2]):
-                tiff.write(page, contiguous=False, metadata=None)
-    monkeypatch.setattr(find, "read_pages", lambda _: (1, 2, 3, 4))
-    assert main(["colorize", str(scan), "-o", str(out), "--report", str(report)]) == 0
-    assert "2 done, 2 skipped in " in capsys.readouterr().out
-    assert names(out) == ["scan_a.png", "scan_p3_a.png"]
-    reasons = [one["reason"] for one in json.loads(report.read_text())["files"]]
-    assert reasons == [None, "is a smaller version of the page before it"] * 2
 
 
 def test_a_page_may_fail_alone_and_too_many_fail_together(

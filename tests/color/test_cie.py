@@ -1,33 +1,14 @@
-"""The numpy formulae, against scikit-image and published values."""
+"""The numpy formulae, against scikit-image."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from skimage import color
 
 from colorflow.color import cie
 
-# B. Lindbloom's calculator (www.brucelindbloom.com): sRGB, D65, 2 degree observer. Its matrix has
-# one decimal more than ours, which moves the last two digits.
-LINDBLOOM = {
-    (1, 0, 0): (53.2408, 80.0925, 67.2032),
-    (0, 1, 0): (87.7347, -86.1827, 83.1793),
-    (0, 0, 1): (32.2970, 79.1875, -107.8602),
-    (1, 1, 0): (97.1393, -21.5537, 94.4780),
-    (0, 1, 1): (91.1132, -48.0875, -14.1312),
-    (1, 0, 1): (60.3242, 98.2343, -60.8249),
-    (1, 1, 1): (100.0, 0.0, 0.0),
-    (0, 0, 0): (0.0, 0.0, 0.0),
-}
-
 # scikit-image types the white point by hand (0.95047, 1, 1.08883): up to 0.005 units of a and b.
 WHITE = 6e-3
-
-
-@pytest.mark.parametrize(("rgb", "lab"), LINDBLOOM.items())
-def test_published_values(rgb: tuple[int, ...], lab: tuple[float, ...]) -> None:
-    np.testing.assert_allclose(cie.rgb_to_lab(np.array(rgb, float)), lab, atol=0.015)
 
 
 def test_rgb_to_lab_is_scikit_image() -> None:
@@ -41,13 +22,6 @@ def test_lab_to_linear_rgb_undoes_rgb_to_lab() -> None:
     lab = cie.rgb_to_lab(rgb)
     linear = cie.lab_to_linear_rgb(lab[:, 0], lab[:, 1:].T)
     np.testing.assert_allclose(cie.linear_to_srgb(linear).T, rgb, atol=2e-7)
-
-
-def test_lab_to_linear_rgb_is_scikit_image() -> None:
-    rgb = np.random.default_rng(2).random((500, 3))
-    lab = color.rgb2lab(rgb)
-    ours = cie.linear_to_srgb(cie.lab_to_linear_rgb(lab[:, 0], lab[:, 1:].T)).T
-    np.testing.assert_allclose(ours, rgb, atol=4e-4)  # a tenth of an 8-bit step, as WHITE
 
 
 def test_gray_is_gray_to_the_last_bit() -> None:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, identity
 from scipy.sparse.linalg import spsolve
 
-from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.upsample import FINER_SIZE, LEAST_WEIGHT, STRENGTH, finer, upsample_ab
 
 Array = NDArray[np.float32]
@@ -86,11 +85,3 @@ def test_other_grids_and_tiny_photos_stay_as_they_are(
     got, cells = finer(ab, np.full(size, 50, np.float32))
     assert cells is None
     assert got is ab
-
-
-def test_pictures_are_rendered_from_it() -> None:
-    ab, lightness = made_up(2, 256, 256)
-    pixels = np.rint(lightness.clip(0, 100) * 2.55).astype(np.uint8)
-    gray = lightness_of(pixels)
-    chroma, _ = finer(ab, gray)
-    np.testing.assert_array_equal(render(gray, ab), render(gray, chroma))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from colorflow.color.saturation import saturated
+from colorflow.color.cie import saturated
 
 PALES = (0.0, 0.5, 1.0, 2.0, 3.0)
 

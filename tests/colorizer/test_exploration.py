@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,18 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from torch import Tensor
 
-from colorflow.color.grid import to_grid
 from colorflow.colorizer import ColoringSpec, Colorizer, Hint
 from colorflow.errors import WeightsError
-from colorflow.model.pyramid import ChromaPyramid
 from colorflow.photo import Photo
 from tests.colorizer.made import chroma, model_chroma, sample_spec, seeds, specs
 from tests.small_weights import save_small_weights
 
-ALL = (1.0,) * 5
 HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
 
 
@@ -89,16 +84,6 @@ def test_specs_that_do_not_fit(colorizer: Colorizer, photo: Photo) -> None:
 # walk
 
 
-def test_a_walk_begins_and_ends_with_the_samples(colorizer: Colorizer, photo: Photo) -> None:
-    walk = colorizer.interpolate(photo, 3, 8, 4)
-    assert walk.shape == (4, 2, 64, 64)
-    for seed, end in ((3, walk[0]), (8, walk[-1])):
-        np.testing.assert_array_equal(
-            end, colorizer.colorize(photo, n=1, seed=seed, samples=True, force=True)[0].ab
-        )
-    assert np.array_equal(colorizer.interpolate(photo, 3, 8, 2), walk[[0, -1]])
-
-
 def test_a_walk_between_specs(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
     start = sample_spec(3, temperature=0.5)
     end = replace(sample_spec(3, style=0.9, strength=0.7).resampled([2], 11), temperature=0.0)
@@ -107,19 +92,6 @@ def test_a_walk_between_specs(colorizer: Colorizer, photo: Photo, cup: Photo) ->
     for spec, ab in ((start, walk[0]), (end, walk[-1])):
         (alone,) = colorizer.reproduce(photo, [spec], **given)
         np.testing.assert_array_equal(ab, alone.ab)
-
-
-@pytest.mark.parametrize("ways", [(QUICK, FULL), (FULL, QUICK), (PLAIN, FULL)], ids=str)
-def test_a_walk_between_ways_to_paint(
-    colorizer: Colorizer, photo: Photo, ways: tuple[dict[str, bool], dict[str, bool]]
-) -> None:
-    """The ends are painted in their own ways, and what is between them like the start."""
-    ends = [replace(sample_spec(seed), **way) for seed, way in zip((3, 8), ways, strict=True)]
-    walk = colorizer.interpolate(photo, *ends, 4)
-    for spec, ab in zip(ends, (walk[0], walk[-1]), strict=True):
-        np.testing.assert_array_equal(ab, colorizer.reproduce(photo, [spec])[0].ab)
-    alike = [replace(sample_spec(seed), **ways[0]) for seed in (3, 8)]
-    np.testing.assert_array_equal(walk[1:-1], colorizer.interpolate(photo, *alike, 4)[1:-1])
 
 
 def test_too_few_steps(colorizer: Colorizer, photo: Photo) -> None:
@@ -146,19 +118,6 @@ def test_stages_hold_the_chroma_and_the_latents_of_their_level(
     assert [one.ab.shape for one in outputs] == [(2, side, side) for side in colorizer.levels]
     for output, z in zip(outputs, encode(photo, outputs[-1].ab[None]), strict=True):
         np.testing.assert_allclose(output.latents, z[0], atol=0.02)
-
-
-def test_later_stages_keep_the_means_of_earlier_ones(
-    colorizer: Colorizer, photo: Photo, pyramid: ChromaPyramid
-) -> None:
-    u = [
-        pyramid.bounded(torch.from_numpy(one.ab)[None])[0]
-        for one in colorizer.decode_by_level(photo, 3)
-    ]
-    for coarse, fine in itertools.pairwise(u):
-        means = torch.nn.functional.avg_pool2d(fine, 2)
-        np.testing.assert_allclose(means.detach(), coarse.detach(), atol=1e-3)
-        assert (fine - coarse.repeat_interleave(2, 2).repeat_interleave(2, 3)).abs().max() > 0.01
 
 
 # resample
@@ -223,14 +182,3 @@ def test_weights_without_hints_refuse_them_everywhere(photo: Photo, tmp_path: Pa
 
 
 # the shipped weights
-
-
-@pytest.fixture(scope="module")
-def shipped() -> Colorizer:
-    return Colorizer.load()
-
-
-def test_shipped_weights_give_a_photo_its_own_colors(shipped: Colorizer, cup: Photo) -> None:
-    spec = ColoringSpec(seeds=(0,) * 5, style_strengths=ALL)
-    (ab,) = model_chroma(shipped.reproduce(cup, [spec], style=cup))
-    assert np.abs(ab - to_grid(cup.pixels)).max() <= 1e-2

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from colorflow.color.full_resolution import lightness_of
 from colorflow.color.grid import to_grid
@@ -145,19 +144,6 @@ def test_log_prob_is_that_of_the_model(
     np.testing.assert_allclose(bits, -want / (8192 * math.log(2)), rtol=1e-6)
 
 
-def test_the_colors_of_a_gray_photo_are_zero(colorizer: Colorizer, gray: Photo) -> None:
-    zero = np.zeros((1, 2, 64, 64), np.float32)
-    np.testing.assert_array_equal(colorizer.log_prob(gray), colorizer.log_prob(gray, zero))
-
-
-def test_a_likelihood_does_not_depend_on_the_others(colorizer: Colorizer, photo: Photo) -> None:
-    ab = model_chroma(sampled(colorizer, photo, n=10, seed=3))
-    together = colorizer.log_prob(photo, ab)
-    assert together.shape == (10,)
-    alone = [colorizer.log_prob(photo, ab[i : i + 1])[0] for i in (0, 7, 9)]
-    np.testing.assert_allclose(together[[0, 7, 9]], alone, rtol=1e-5)
-
-
 def test_a_coloring_knows_its_likelihood_given_its_hints(
     colorizer: Colorizer, photo: Photo
 ) -> None:
@@ -170,23 +156,6 @@ def test_a_coloring_knows_its_likelihood_given_its_hints(
         assert made[9].bits_per_dim == pytest.approx(-want[9] / (8192 * math.log(2)))
         orders.append(np.argsort(want).tolist())
     assert orders[0] != orders[1]
-
-
-def test_likelihoods_wait_until_they_are_asked_for(
-    colorizer: Colorizer, photo: Photo, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = []
-    log_prob = PhotoModel.log_prob
-
-    def counted(model: PhotoModel, ab: NDArray[np.float32]) -> NDArray[np.float64]:
-        asked.append(len(ab))
-        return log_prob(model, ab)
-
-    monkeypatch.setattr(PhotoModel, "log_prob", counted)
-    made = sampled(colorizer, photo, 10)
-    assert asked == []
-    assert made[9].log_prob == made[9].log_prob != made[8].log_prob
-    assert asked == [2]
 
 
 def test_the_edge_of_the_box_has_no_density(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -50,17 +49,6 @@ def test_directions_turn_and_lengths_change_at_a_constant_rate(share: float) -> 
     assert angle(middle, b) == pytest.approx((1 - share) * angle(a, b), abs=1e-4)
     length = (1 - share) * float(a.norm()) + share * float(b.norm())
     assert float(middle.norm()) == pytest.approx(length, rel=1e-5)
-
-
-def test_a_quarter_of_a_circle_in_closed_form() -> None:
-    got = slerp(torch.tensor([3.0, 0.0]), torch.tensor([0.0, 3.0]), 1 / 3)
-    np.testing.assert_allclose(got, [3 * math.cos(math.pi / 6), 1.5], rtol=1e-6)
-
-
-def test_half_way_between_two_samples_is_as_long_as_they_are() -> None:
-    """Half-way on the straight line it would be 0.71 of it."""
-    a, b = normal(6, 32, 32), normal(6, 32, 32, seed=1)
-    assert float(slerp(a, b, 0.5).std()) == pytest.approx(1, abs=0.02)
 
 
 def test_the_ends_are_exact_and_their_own() -> None:

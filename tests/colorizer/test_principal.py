@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -147,16 +146,6 @@ def _samples(
     return np.stack(samples)
 
 
-def test_samples_and_modes_are_assigned_to_things_too(colorizer: Colorizer, photo: Photo) -> None:
-    """What is shown differs from the model's own chroma, and keeps its contrast but on skin."""
-    for samples, skin in itertools.product((False, True), repeat=2):
-        for one in colorizer.colorize(photo, 3, force=True, samples=samples, skin=skin):
-            assert np.abs(one.ab - one.model_ab).mean() > 0.2
-            assert skin or contrast_of(one.ab) <= contrast_of(one.model_ab) + 1e-3
-            again = colorizer.model_of(photo).paint(one.model_ab[None], [one.spec])[0]
-            np.testing.assert_allclose(again, one.ab, atol=1e-3)
-
-
 def test_there_are_at_most_16_principal_colorings_and_any_number_of_samples(
     colorizer: Colorizer, photo: Photo
 ) -> None:
@@ -230,19 +219,6 @@ def test_resampling_a_principal_coloring_changes_the_latents_of_these_levels_alo
             assert (z - want).abs().max() < 0.05, name
 
 
-def test_principal_colorings_have_density_and_outputs(
-    colorizer: Colorizer, photo: Photo, principal: list[Coloring]
-) -> None:
-    """Of the model's own chroma, before it is assigned to things."""
-    log_prob = colorizer.log_prob(photo, np.stack([one.model_ab for one in principal]))
-    assert np.isfinite(log_prob).all()
-    np.testing.assert_allclose([one.log_prob for one in principal], log_prob, rtol=1e-6)
-    for number in (0, 2):
-        outputs = colorizer.decode_by_level(photo, specs(principal)[number])
-        assert [one.ab.shape[1] for one in outputs] == [4, 8, 16, 32, 64]
-        np.testing.assert_allclose(outputs[-1].ab, principal[number].model_ab, atol=0.05)
-
-
 # hints and a style
 
 
@@ -278,8 +254,3 @@ def test_principal_colorings_go_towards_a_style(
     other = chroma(colorizer.colorize(photo, 1, seed=400, style=cup, style_strength=1, force=True))
     first = chroma(colorizer.colorize(photo, 1, seed=4, force=True))
     assert np.abs(full - other).mean() < 0.5 * np.abs(full - first).mean()
-
-
-def test_temperature_zero_is_one_picture(colorizer: Colorizer, photo: Photo) -> None:
-    ab = chroma(colorizer.colorize(photo, 3, temperature=0, force=True))
-    assert np.abs(ab - ab[0]).max() < 0.1

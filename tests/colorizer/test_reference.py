@@ -11,13 +11,11 @@ import skimage.data
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorflow import photo_model
 from colorflow.color.grid import to_grid
 from colorflow.colorizer import Colorizer, Hint
 from colorflow.errors import PhotoError
 from colorflow.files import digest_of
 from colorflow.model.hints import cell_of
-from colorflow.model.likeness import Described, describe
 from colorflow.photo import Photo, photo_from_image, read_provenance
 from tests.colorizer.made import chroma, model_chroma, sampled, specs
 
@@ -119,28 +117,6 @@ def test_the_same_references_give_the_same_pictures(
     (fine,) = colorizer.resample(photo, made[0], colorizer.levels, 5, reference=references)
     (sample,) = sampled(colorizer, photo, 1, seed=5, reference=references, strength=0.8)
     np.testing.assert_array_equal(fine.ab, sample.ab)
-
-
-def test_weights_without_heads_take_references(headless: Colorizer, scene: Photo) -> None:
-    before = error(sampled(headless, scene, 1)[0].ab, scene)
-    (made,) = sampled(headless, scene, 1, reference=scene)
-    assert error(made.ab, scene) < 0.35 * before
-
-
-def test_each_reference_is_described_once(
-    weights: Path, photo: Photo, scene: Photo, cup: Photo, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    counted: list[Described] = []
-
-    def counting(*given: object) -> Described:
-        counted.append(describe(*given))  # type: ignore[arg-type]
-        return counted[-1]
-
-    monkeypatch.setattr(photo_model, "describe", counting)
-    colorizer = Colorizer.load(weights)
-    for one in (photo, scene, cup):
-        sampled(colorizer, one, 1, reference=[scene, cup])
-    assert len(counted) == 3 + 2
 
 
 def test_files_state_the_references(

@@ -95,9 +95,3 @@ def test_one_photo_keeps_its_signs(name: str) -> None:
     assert kept(photo, photo + noise) >= 0.95
     assert kept(photo, 0.5 * photo + 20) >= 0.99
     assert kept(photo, 100 - photo) <= 0.01
-
-
-@pytest.mark.parametrize("value", [0, 128])
-def test_a_flat_photo_has_signs_too(value: int) -> None:
-    signs = signs_of_photo(lightness(np.full((40, 60), value, np.uint8)), SHAPES)
-    assert set(coarse(signs).tolist()) <= {-1, 1}

@@ -16,7 +16,7 @@ from colorflow.errors import PhotoError
 from colorflow.model.condition import Condition
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.photo import Photo
-from tests.colorizer.made import chroma, model_chroma, sampled
+from tests.colorizer.made import model_chroma, sampled
 from tests.small_weights import GAIN
 
 ALL = (1.0,) * 5
@@ -28,14 +28,6 @@ def pooled(ab: NDArray[np.float32], side: int) -> NDArray[np.float64]:
     u = 128 * np.arctanh(ab.astype(np.float64) / 128)
     factor = u.shape[-1] // side
     return u.reshape(*u.shape[:-2], side, factor, side, factor).mean((-3, -1))
-
-
-def test_strength_0_is_the_plain_sample(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
-    plain = sampled(colorizer, photo, n=2, temperature=0.9, seed=3)
-    given = sampled(colorizer, photo, n=2, temperature=0.9, seed=3, style=cup, style_strength=0)
-    np.testing.assert_array_equal(chroma(given), chroma(plain))
-    ignored = sampled(colorizer, photo, n=2, temperature=0.9, seed=3, style_strength=1)
-    np.testing.assert_array_equal(chroma(ignored), chroma(plain))
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
@@ -64,25 +56,6 @@ def test_coarse_latents_are_the_references_and_fine_ones_are_sampled(
         assert (got[level] - plain[level]).abs().max() < 0.01
     assert np.abs(pooled(ab[0], 8) - pooled(ab[1], 8)).max() < 1e-3
     assert np.abs(ab[0] - ab[1]).max() > 1
-
-
-def test_strength_goes_from_the_sample_to_the_reference_on_the_arc(
-    colorizer: Colorizer, photo: Photo, cup: Photo, encode: Callable[..., list[Tensor]]
-) -> None:
-    strengths = (0.0, 0.3, 0.6, 1.0)
-    ab = [
-        model_chroma(sampled(colorizer, photo, 1, 0.5, 3, style=cup, style_strength=s))
-        for s in strengths
-    ]
-    steps = encode(photo, np.concatenate(ab))
-    for level in (0, 1):
-        first, *between, other = (z.double().flatten() for z in steps[level])
-        whole = torch.arccos(first @ other / first.norm() / other.norm())
-        for strength, z in zip(strengths[1:], between, strict=False):
-            turned = torch.arccos(first @ z / first.norm() / z.norm())
-            assert float(turned / whole) == pytest.approx(strength, abs=0.01)
-            length = (1 - strength) * first.norm() + strength * other.norm()
-            assert float(z.norm()) == pytest.approx(float(length), rel=0.01)
 
 
 def test_hints_are_of_the_photo_and_not_of_its_reference(

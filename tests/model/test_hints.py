@@ -12,7 +12,6 @@ import skimage.color
 import torch
 from torch import Tensor
 
-from benchmarks.hints import hint_errors
 from colorflow.model.condition import Condition
 from colorflow.model.config import HINT_PLANES
 from colorflow.model.hints import SRGB_REACH, Hint, hint_planes
@@ -163,21 +162,3 @@ def test_the_density_sums_to_one_whatever_the_hints(
         few = torch.arange(0, len(x), 20000)
         alone = level(x[few], condition.map(lambda v: v.expand(len(few), *v.shape[1:])), None)
     torch.testing.assert_close(alone.exp(), density[few])
-
-
-# the distance of a colored photo from a hint
-
-
-def test_errors_are_those_of_the_cells_around_the_hint() -> None:
-    """Oracle: scikit-image, and a loop over pixels; cells of 3 by 2 pixels."""
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(90, 160, (192, 128, 3), dtype=np.uint8)  # all hints are shown here
-    hint = Hint(100, 3.5, 4, -6)
-    lab = skimage.color.rgb2lab(pixels)
-    expected = [
-        math.hypot(lab[row, column, 1] - 4, lab[row, column, 2] + 6)
-        for row, column in np.ndindex(192, 128)
-        if abs(row // 3 - 100 // 3) <= 2 and abs(column // 2 - 1) <= 2
-    ]
-    assert len(expected) == 5 * 3 * 4 * 2
-    np.testing.assert_allclose(hint_errors(hint, pixels), expected, rtol=0, atol=0.02)

@@ -9,7 +9,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from benchmarks.fuzz_decode import Readers
+from benchmarks.bad_files import Readers
 
 
 @pytest.fixture(scope="session")

@@ -153,11 +153,6 @@ def test_the_content_decides_and_not_the_suffix(picture: Image.Image, saved: Sav
     assert photo.metadata.format == "PNG"
 
 
-def test_a_single_pixel(saved: Saved) -> None:
-    for name in ("p.png", "p.jpg", "p.webp", "p.tif", "p.bmp"):
-        assert read_photo(saved(Image.new("RGB", (1, 1)), name)).pixels.shape == (1, 1, 3)
-
-
 def test_a_file_and_its_opened_image_give_the_same(picture: Image.Image, saved: Saved) -> None:
     path = saved(picture, "p.jpg", exif=with_orientation(8), dpi=(300, 200))
     from_file = read_photo(path)

@@ -108,22 +108,21 @@ def test_pillow_images_of_every_narrow_mode(picture: Image.Image, mode: str) -> 
         (np.array([[0, 257, 65535]], np.uint16), [[0, 1, 255]]),
         (np.array([[0, 100, 200]], np.uint16), [[0, 0, 1]]),
         (np.array([[0, 257, 65535]], np.int32), [[0, 1, 255]]),
-        (np.array([[0, 100, 255]], np.int32), [[0, 100, 255]]),
         (np.array([[0, 0.5, 1]], np.float32), [[0, 128, 255]]),
-        (np.array([[0, 0.5, 200]], np.float32), [[0, 0, 200]]),
-        (np.array([[0, 25700, 65535]], np.float32), [[0, 100, 255]]),
     ],
 )
 def test_pillows_wide_modes_are_scaled_and_not_clipped(
     values: np.ndarray, expected: list[list[int]]
 ) -> None:
-    np.testing.assert_array_equal(photo_from_image(Image.fromarray(values)).pixels, expected)
+    photo = photo_from_image(Image.fromarray(values))
+    np.testing.assert_array_equal(photo.pixels, expected)
+    assert photo.bits == (8 if values.dtype == np.float32 else 16)
 
 
-@pytest.mark.parametrize("value", [float("nan"), -1.0, 70_000.0, float("inf")])
+@pytest.mark.parametrize("value", [float("nan"), -1.0, 255.0])
 def test_wide_values_without_a_meaning_are_refused(value: float) -> None:
     image = Image.fromarray(np.array([[0, value]], np.float32))
-    with pytest.raises(ValueError, match=r"image: expected gray values in \[0, 65535\] in mode F"):
+    with pytest.raises(ValueError, match=r"image: expected floats in \[0, 1\]"):
         photo_from_image(image)
 
 

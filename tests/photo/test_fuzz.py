@@ -1,19 +1,16 @@
-"""Damaged pictures of every format: a short form of `benchmarks/fuzz_decode.py`, and its finds."""
+"""Damaged pictures of every format: a short form of `benchmarks/bad_files.py`, and its finds."""
 
 from __future__ import annotations
 
 import logging
 import random
 import struct
-import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from benchmarks import fuzz_decode
+from benchmarks.bad_files import FIND, READ, REFUSED, Readers, outcome_of
 from benchmarks.damaged_files import corpus, damaged
-from benchmarks.fuzz_decode import FIND, READ, REFUSED, Readers, main, outcome_of
 from colorflow.errors import PhotoTooLargeError
 from colorflow.photo import read_photo
 
@@ -36,26 +33,6 @@ def test_damaged_files_are_read_or_refused_and_show_nothing_of_the_memory(
         assert status != FIND, f"{name}: {reason}"
         statuses.append(status)
     assert min(statuses.count(READ), statuses.count(REFUSED)) > INPUTS / 10
-
-
-def test_every_file_of_a_folder_is_read_instead(
-    files: dict[str, bytes],
-    readers: Readers,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setattr(fuzz_decode, "Readers", lambda _: nullcontext(readers))
-    (tmp_path / "pictures" / "deep").mkdir(parents=True)
-    (tmp_path / "pictures" / "deep" / "a.PNG").write_bytes(files["PNG"])
-    (tmp_path / "pictures" / "b").write_bytes(b"not a picture")
-    monkeypatch.setattr(sys, "argv", ["fuzz_decode", "--files", str(tmp_path / "pictures")])
-    with pytest.raises(SystemExit) as end:
-        main()
-    assert not end.value.code
-    table = capsys.readouterr().out
-    assert "| .png | 1 | 1 | 0 | 0 | 0 | 0 |" in table
-    assert "| no suffix | 1 | 0 | 1 | 0 | 0 | 0 |" in table
 
 
 # Finds

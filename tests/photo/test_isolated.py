@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import gc
+import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -30,23 +30,12 @@ from colorflow.errors import PhotoError, PhotoTooLargeError, UnreadablePhotoErro
 from colorflow.files import digest_of
 from colorflow.photo import (
     Photo,
-    Provenance,
     count_pixels,
     isolated,
-    photo_from_image,
     read_photo,
     read_picture,
-    read_provenance,
-    write_image,
 )
-from colorflow.photo.answer import (
-    NoAnswerError,
-    photo_of,
-    read_answer,
-    seconds_for,
-    write_answer,
-    write_photo,
-)
+from colorflow.photo.isolated import seconds_for
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(not isolated.IS_POSSIBLE, reason="there are no limits here")
@@ -62,21 +51,26 @@ def photo(tmp_path: Path) -> Path:
 @pytest.fixture
 def changed_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """Lets a test set another program for the server."""
-    isolated._end_at_exit()
+    end_server()
     yield monkeypatch
-    isolated._end_at_exit()
+    end_server()
+
+
+def end_server() -> None:
+    if isolated._server is not None:
+        isolated._forget(isolated._server)
 
 
 def server() -> int:
     """The process of the server."""
     isolated.start_reader()
-    assert isolated._connection is not None
-    return isolated._connection._process.pid
+    assert isolated._server is not None
+    return isolated._server._process.pid
 
 
 def is_idle() -> bool:
-    """Whether the server has one child, which waits for the next file."""
-    return len(family_of(server())) == 2
+    """Whether the server has no child."""
+    return len(family_of(server())) == 1
 
 
 def wait_until(condition: object, seconds: float = 60) -> None:
@@ -87,11 +81,9 @@ def wait_until(condition: object, seconds: float = 60) -> None:
 
 
 def read_to_the_end(path: Path) -> Photo:
-    """Read a photo, and wait until its child has ended and the next one waits."""
-    wait_until(is_idle)
-    before = family_of(server()).keys()
+    """Read a photo, and wait until its child has ended."""
     photo = read_photo(path, isolated=True)
-    wait_until(lambda: is_idle() and family_of(server()).keys() != before)
+    wait_until(is_idle)
     return photo
 
 
@@ -116,13 +108,6 @@ def test_a_child_answers_what_this_process_reads(tmp_path: Path) -> None:
     assert count_pixels(path) == count_pixels(path, isolated=True)
 
 
-def test_what_a_picture_says_of_itself_is_read_there(tmp_path: Path) -> None:
-    stated = Provenance(seed=7, temperature=0.5, model="0123456789abcdef")
-    picture = photo_from_image(np.zeros((8, 8), np.uint8))
-    write_image(tmp_path / "a.png", picture.pixels, picture, provenance=stated)
-    assert read_provenance(tmp_path / "a.png", isolated=True) == stated
-
-
 def test_pictures_of_any_kind_are_read_there(photo: Path) -> None:
     pixels, digest = read_photo(photo).pixels, digest_of(photo)
     with photo.open("rb") as file:
@@ -144,12 +129,6 @@ def test_refusals_are_the_same(tmp_path: Path, content: bytes) -> None:
             read_photo(path, isolated=elsewhere)
         refusals.append(str(refused.value))
     assert refusals[0] == refusals[1]
-
-
-def test_the_limit_of_pixels_is_the_same(photo: Path) -> None:
-    for read in (read_photo, count_pixels):
-        with pytest.raises(PhotoTooLargeError, match="64 x 48"):
-            read(photo, max_pixels=64 * 48 - 1, isolated=True)
 
 
 def test_a_file_that_crashes_its_reader_is_refused(tmp_path: Path, photo: Path) -> None:
@@ -193,10 +172,10 @@ _WAITING = (
 
 def _with_seconds(seconds: int, patience: int) -> str:
     return (
-        "from colorflow.photo import answer\n"
-        f"answer.FIXED_SECONDS, answer.MEGAPIXEL_SECONDS = {seconds}, 0\n"
-        "answer.LARGE_SECONDS = 0\n"
-        f"answer.PATIENCE = {patience}\n{isolated._SERVER}"
+        "from colorflow.photo import isolated\n"
+        f"isolated.FIXED_SECONDS, isolated.MEGAPIXEL_SECONDS = {seconds}, 0\n"
+        "isolated.LARGE_SECONDS = 0\n"
+        f"isolated.PATIENCE = {patience}\n{isolated._SERVER}"
     )
 
 
@@ -206,7 +185,7 @@ def test_a_file_that_takes_too_long_is_refused(
     changed_server.setattr(isolated, "_SERVER", _with_seconds(1, 100))
     path = tmp_path / "scans.jpg"
     path.write_bytes(jpeg_of_many_scans(1000, 4000))
-    with pytest.raises(PhotoTooLargeError, match="takes more than 1 s"):
+    with pytest.raises(PhotoTooLargeError, match="takes too many seconds"):
         read_photo(path, isolated=True)
 
 
@@ -228,19 +207,6 @@ def test_a_server_that_ends_is_started_again(photo: Path) -> None:
     assert server() != first
 
 
-def test_a_child_ends_when_nobody_waits_for_it_any_more(
-    photo: Path, changed_server: pytest.MonkeyPatch
-) -> None:
-    changed_server.setattr(isolated, "_SERVER", _WAITING + _with_seconds(60, 100))
-    wait_until(is_idle)
-    family = family_of(server()).keys()
-    connection = isolated._connected()
-    request = b'{"what": "photo", "max_pixels": 9999, "page": null}'
-    with photo.open("rb") as file, pytest.raises(TimeoutError):
-        connection.ask(request, (file.fileno(), os.memfd_create("answer")), 0.3)
-    wait_until(lambda: is_idle() and family_of(server()).keys() != family, 10)
-
-
 def test_a_server_that_does_not_start_is_told(
     photo: Path, changed_server: pytest.MonkeyPatch
 ) -> None:
@@ -251,10 +217,11 @@ def test_a_server_that_does_not_start_is_told(
 
 def test_children_die_with_their_server_and_the_server_with_its_parent(photo: Path) -> None:
     code = (
-        "from colorflow.photo import read_photo, isolated; import time\n"
+        "from colorflow.photo import read_photo, isolated\n"
+        f"isolated._SERVER = {_WAITING + isolated._SERVER!r}\n"
+        "isolated.start_reader()\n"
+        "print(isolated._server._process.pid, flush=True)\n"
         f"read_photo({str(photo)!r}, isolated=True)\n"
-        "print(isolated._connection._process.pid, flush=True)\n"
-        "time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT) as parent:
         assert parent.stdout is not None
@@ -265,16 +232,14 @@ def test_children_die_with_their_server_and_the_server_with_its_parent(photo: Pa
     wait_until(lambda: not any(family_of(one) for one in family))
 
 
-def test_a_forked_process_has_a_server_of_its_own(photo: Path) -> None:
+def test_a_forked_process_reads_with_the_server_of_its_parent(photo: Path) -> None:
     mine = server()
-    read_photo(photo, isolated=True)
     child = os.fork()
     if child == 0:
         code = 1
         try:
-            is_read = read_photo(photo, isolated=True).width == 64
-            code = 0 if is_read and server() != mine else 2
-            isolated._end_at_exit()
+            code = 0 if read_photo(photo, isolated=True).width == 64 else 2
+            isolated.end_reader()
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
@@ -346,123 +311,100 @@ def _holds(process: int, wanted: bytes) -> bool:
     return False
 
 
-def _memory(content: bytes = b"") -> int:
-    descriptor = os.memfd_create("answer", os.MFD_ALLOW_SEALING)
-    os.write(descriptor, content)
-    return descriptor
+def answered(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    """Have each request be answered by some bytes."""
+
+    def ask(_: object, request: bytes, descriptors: tuple[int, int], wait: float) -> int:
+        os.write(descriptors[1], content)
+        return 0
+
+    monkeypatch.setattr(isolated._Server, "ask", ask)
 
 
-def test_answers_of_nonsense_are_no_answers() -> None:
-    picture = Photo(pixels=np.arange(12, dtype=np.uint8).reshape(3, 4), remarks=("cut\n\x1b[31m",))
-    whole = _memory()
-    write_photo(whole, picture)
-    found = photo_of(read_answer(whole), "a")
-    np.testing.assert_array_equal(found.pixels, picture.pixels)
+def packed(content: object, arrays: bytes = bytes(256)) -> bytes:
+    text = json.dumps(content).encode()
+    head = len(text).to_bytes(8, sys.byteorder) + text
+    return head.ljust(-(-len(head) // 64) * 64, b"\0") + arrays
+
+
+ANSWER = {
+    "arrays": {"pixels": [[3, 4], 64]}, "format": None, "exif": None, "dpi": None, "text": {},
+    "stated": "", "remarks": ["cut\n\x1b[31m"],
+}  # fmt: skip
+
+
+def test_cut_answers_are_none(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = packed(ANSWER, bytes(range(128)))
+    answered(monkeypatch, data)
+    found = read_photo(photo, isolated=True)
+    np.testing.assert_array_equal(found.pixels, np.arange(64, 76, dtype=np.uint8).reshape(3, 4))
     assert found.remarks == ("cut [31m",)
-    data = os.pread(whole, 10_000, 0)
-    os.close(whole)
-    for size in range(len(data) - 60):
-        descriptor = _memory(data[:size])
-        with pytest.raises(NoAnswerError):
-            photo_of(read_answer(descriptor), "a")
-        os.close(descriptor)
+    for size in (*range(0, len(data) - 52, 7), len(data) - 53):
+        answered(monkeypatch, data[:size])
+        with pytest.raises(UnreadablePhotoError, match="the reader of this kind of file broke"):
+            read_photo(photo, isolated=True)
 
 
 @pytest.mark.parametrize(
-    "places",
+    "changes",
     [
-        {"pixels": [[3, 4], 1 << 40]}, {"pixels": [[3, -4], 0]}, {"pixels": [[3.0, 4], 0]},
-        {"pixels": [[1 << 62, 8], 0]}, {"pixels": [[True, 4], 0]}, {"pixels": [3, 0]},
-        {"photo": [[3, 4], 0]}, {"pixels": [[3, 4], -64]}, {}, {"pixels": None}, [], "pixels",
+        *(
+            {"arrays": one}
+            for one in [
+                {"pixels": [[3, 4], 1 << 40]}, {"pixels": [[3, -4], 0]}, {"pixels": [[3.0, 4], 0]},
+                {"pixels": [[1 << 62, 8], 0]}, {"pixels": [[True, 4], 0]}, {"pixels": [3, 0]},
+                {"photo": [[3, 4], 0]}, {"pixels": [[3, 4], -64]}, {}, {"pixels": None}, [], "a",
+            ]
+        ),
+        {"dpi": [1]}, {"text": []}, {"exif": "\u0100"}, {"error": "x"}, {"remarks": None},
     ],
 )  # fmt: skip
-def test_places_outside_the_memory_are_no_answers(places: object) -> None:
-    descriptor = _memory()
-    content = {"format": None, "dpi": None, "text": {}, "remarks": [], "arrays": places}
-    write_answer(descriptor, content)
-    os.write(descriptor, bytes(256))
-    with pytest.raises(NoAnswerError):
-        photo_of(read_answer(descriptor), "a")
-    os.close(descriptor)
+def test_answers_of_nonsense_are_none(
+    photo: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object]
+) -> None:
+    answered(monkeypatch, packed(ANSWER | changes))
+    with pytest.raises(UnreadablePhotoError, match="the reader of this kind of file broke"):
+        read_photo(photo, isolated=True)
+    with pytest.raises(UnreadablePhotoError, match="the reader of this kind of file broke"):
+        count_pixels(photo, isolated=True)
 
 
-def test_an_answer_cannot_change_any_more() -> None:
-    descriptor = _memory()
-    write_answer(descriptor, {"pixels": 7})
-    assert read_answer(descriptor).content == {"pixels": 7}
+def test_an_answer_cannot_change_any_more(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answered(monkeypatch, packed(ANSWER))
+    kept: list[int] = []
+    close = os.close
+    monkeypatch.setattr(isolated.os, "close", lambda one: kept.append(os.dup(one)) or close(one))
+    read_photo(photo, isolated=True)
+    monkeypatch.undo()
     with pytest.raises(PermissionError):
-        os.ftruncate(descriptor, 0)
+        os.pwrite(kept[-1], b"x", 0)
     with pytest.raises(PermissionError):
-        os.pwrite(descriptor, b"x", 0)
-    os.close(descriptor)
+        os.ftruncate(kept[-1], 0)
+    for one in kept:
+        os.close(one)
 
 
-# Files that colorflow ships or has just written are read in the process itself.
-_OWN_FILES = {
-    "colorflow/ui/album_zip.py": 2,
-    "colorflow/ui/colorings.py": 1,
-    "colorflow/ui/enlarge.py": 1,
-    "colorflow/ui/hinted_photo.py": 3,
-    "colorflow/ui/how.py": 2,
-    "colorflow/ui/prepared.py": 2,
-}
+# These read, in the process itself, only files that the page has written.
+_READ_OWN_FILES = {f"colorflow/ui/{name}.py" for name in ("album", "desk", "prepare", "work")}
 
 
 def test_everybody_else_reads_in_a_child() -> None:
-    trusting = {}
+    trusting = set()
+    names = {"read_photo", "count_pixels", "read_statements", "read_provenance"}
     folders = ("batch", "cli", "evaluation", "quiz", "ui", "training", "enlarge")
     paths = [path for name in folders for path in (ROOT / "colorflow" / name).rglob("*.py")]
     for path in [*paths, *(ROOT / "data_prep").rglob("*.py")]:
-        calls = [
-            node
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-            if isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id in ("read_photo", "count_pixels", "read_statements", "read_provenance")
-            and not any(
-                one.arg == "isolated" and ast.unparse(one.value) == "True" for one in node.keywords
-            )
-        ]
-        if calls:
-            trusting[str(path.relative_to(ROOT))] = len(calls)
-    assert trusting == _OWN_FILES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", None) in names:
+                keywords = {one.arg: ast.unparse(one.value) for one in node.keywords}
+                if keywords.get("isolated") != "True":
+                    trusting.add(str(path.relative_to(ROOT)))
+    assert trusting == _READ_OWN_FILES
 
 
 def test_the_library_reads_in_its_own_process_unless_asked(
     photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(isolated, "_connected", None)
+    monkeypatch.setattr(isolated, "_running", None)
     read_photo(photo)
     count_pixels(photo)
-
-
-def test_an_interrupted_thread_leaves_the_server_usable(photo: Path) -> None:
-    """Ctrl-C in the middle of a read: the next one is answered with its own photo."""
-    done = threading.Event()
-
-    def interrupt() -> None:
-        time.sleep(0.02)
-        if not done.is_set():
-            os.kill(os.getpid(), signal.SIGUSR1)
-
-    class StoppedError(Exception):
-        pass
-
-    def raise_it(*_: object) -> None:
-        raise StoppedError
-
-    before = signal.signal(signal.SIGUSR1, raise_it)
-    try:
-        for _ in range(5):
-            done.clear()
-            thread = threading.Thread(target=interrupt)
-            try:
-                thread.start()  # on a busy machine it may take longer than the interruption
-                read_photo(photo, isolated=True)
-                done.set()
-                thread.join()  # it may interrupt this
-            except StoppedError:
-                thread.join()
-    finally:
-        signal.signal(signal.SIGUSR1, before)
-    assert read_photo(photo, isolated=True).width == 64

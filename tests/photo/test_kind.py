@@ -60,14 +60,6 @@ def test_gray_photos_are_gray_in_either_shape(name: str) -> None:
     assert kind_of(through_jpeg(gray.convert("RGB"), quality=30)) is Kind.GRAY
 
 
-@pytest.mark.parametrize("name", SOME)
-def test_a_scanners_faint_cast_and_noise_are_still_gray(name: str) -> None:
-    gray = np.asarray(photo(name).convert("L"), dtype=float)[..., None]
-    noise = np.random.default_rng(0).normal(0, 4, (*gray.shape[:2], 3))
-    scan = np.clip(gray * [1.0, 0.995, 0.99] + noise, 0, 255).astype(np.uint8)
-    assert kind_of(scan) is Kind.GRAY
-
-
 @pytest.mark.parametrize(
     ("chroma", "expected"), [(GRAY_CHROMA - 0.8, Kind.GRAY), (GRAY_CHROMA + 0.8, Kind.TINTED)]
 )
@@ -84,23 +76,6 @@ def test_gray_ends_at_its_chroma(chroma: float, expected: Kind, hue: float) -> N
 def test_toned_photos_are_tinted(name: str, tone: str) -> None:
     image = toned(photo(name).convert("L"), tone)
     assert kind_of(np.asarray(image)) is Kind.TINTED
-    assert kind_of(through_jpeg(image)) is Kind.TINTED
-
-
-@pytest.mark.parametrize("name", SOME)
-def test_a_print_that_faded_on_one_side_is_tinted(name: str) -> None:
-    gray = photo(name).convert("L")
-    full = np.asarray(toned(gray, "sepia"), dtype=float)
-    fade = np.linspace(0, 0.4, full.shape[1])[None, :, None]
-    faded = full * (1 - fade) + np.asarray(gray)[..., None] * fade
-    assert kind_of(through_jpeg(Image.fromarray(faded.astype(np.uint8)))) is Kind.TINTED
-
-
-@pytest.mark.parametrize("name", SOME)
-def test_a_grainy_sepia_print_is_tinted(name: str) -> None:
-    full = np.asarray(toned(photo(name).convert("L"), "sepia"), dtype=float)
-    noisy = full + np.random.default_rng(0).normal(0, 15, full.shape)
-    image = Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
     assert kind_of(through_jpeg(image)) is Kind.TINTED
 
 
@@ -139,13 +114,6 @@ def test_yellow_sepia_is_a_tint_with_any_contrast(name: str) -> None:
     assert kind_of(through_jpeg(Image.fromarray(tones.astype(np.uint8)))) is Kind.TINTED
     pixels = np.random.default_rng(0).permutation(tones.reshape(-1, 3)).reshape(tones.shape)
     assert kind_of(pixels.astype(np.uint8)) is Kind.TINTED
-
-
-@pytest.mark.parametrize("around", ["cream mount on a scanner bed", "wooden table"])
-@pytest.mark.parametrize("name", SOME)
-def test_color_photos_with_a_frame_are_colored(name: str, around: str) -> None:
-    picture = np.asarray(small(name))
-    assert kind_of(SCANS[around](picture, np.random.default_rng(1))) is Kind.COLORED
 
 
 @pytest.mark.parametrize("made", COLOR_PRINTS)
@@ -196,10 +164,3 @@ def test_any_shape_has_a_kind(shape: tuple[int, int]) -> None:
     assert kind_of(np.full((*shape, 3), 90, np.uint8)) is Kind.GRAY
     noise = np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype(np.uint8)
     assert kind_of(noise) in Kind
-
-
-def test_size_changes_nothing() -> None:
-    image = toned(photo("chelsea").convert("L"), "sepia")
-    for size in ((45, 30), (900, 600), (1500, 1000)):
-        assert kind_of(np.asarray(image.resize(size))) is Kind.TINTED
-        assert kind_of(np.asarray(photo("chelsea").resize(size))) is Kind.COLORED

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import io
 import struct
-import subprocess
-import sys
-import tracemalloc
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-import tifffile
 from PIL import Image, ImageFile, TiffImagePlugin
-from PIL.ExifTags import Base
 
 from benchmarks.damaged_files import by_pillow
 from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
@@ -80,56 +74,3 @@ def test_no_memory(saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ImageFile.ImageFile, "load", exhaust)
     with pytest.raises(PhotoTooLargeError, match="does not fit into memory"):
         read_photo(saved(encoded("PNG"), "photo.png"))
-
-
-MEASURE = """
-import sys
-from pathlib import Path
-from colorflow.photo import read_photo
-
-def kilobytes(field):
-    return int(Path("/proc/self/status").read_text().split(field + ":")[1].split()[0])
-
-for path in sys.argv[1:]:
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    before = kilobytes("VmRSS")
-    read_photo(path)
-    print(kilobytes("VmHWM") - before)
-"""
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux says its memory")
-def test_memory_is_for_the_decoded_picture_and_the_result(saved: Saved) -> None:
-    exif = Image.Exif()
-    exif[Base.Orientation] = 6
-    see_through = saved(Image.new("RGBA", (4000, 3000), 1), "p.png", exif=exif, compress_level=1)
-    plain = saved(Image.new("RGB", (4000, 3000), 1), "p.tif", exif=exif)
-    command = [sys.executable, "-c", MEASURE, str(see_through), str(plain)]
-    done = subprocess.run(command, capture_output=True, check=True, text=True)
-    strips = 40_000_000
-    for kilobytes, bytes_a_pixel in zip(done.stdout.split(), (4 + 3 + 1, 4 + 3), strict=True):
-        assert int(kilobytes) * 1024 < 12_000_000 * bytes_a_pixel + strips
-
-
-HEAVY: dict[str, tuple[str, int, dict[str, object]]] = {
-    "16 bits": ("u2", 3, {}),
-    "16 bits with alpha": ("u2", 4, {"extrasamples": ["assocalpha"]}),
-    "extra samples": ("u1", 8, {"extrasamples": [0] * 5}),
-}
-
-
-@pytest.mark.parametrize("kind", HEAVY)
-def test_memory_for_a_pixel_is_bounded(tmp_path: Path, kind: str) -> None:
-    """Noise, whose compressed strip is as large as what it holds."""
-    dtype, samples, options = HEAVY[kind]
-    noise = np.random.default_rng(0).random((512, 512, samples)) * np.iinfo(dtype).max
-    path, about = tmp_path / "p.tif", {"compression": "zlib", "rowsperstrip": 512}
-    tifffile.imwrite(path, noise.astype(dtype), photometric="rgb", **about, **options)
-    read_photo(path)  # what is allocated once
-    tracemalloc.start()
-    try:
-        read_photo(path)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 24 * 512**2 + 2**20

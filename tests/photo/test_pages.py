@@ -12,9 +12,8 @@ import tifffile
 from PIL import Image
 
 from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
-from colorflow.photo import is_own_page, pages, read_pages, read_photo
-from colorflow.photo.pages import MOST_PAGES, read_open_pages
-from colorflow.photo.tiff import TiffFile
+from colorflow.photo import read_pages, read_photo
+from colorflow.photo.find import MOST_PAGES
 
 Page = tuple[np.ndarray, dict[str, object]]
 
@@ -60,68 +59,16 @@ def test_each_page_is_read_as_a_photo_of_its_own(tmp_path: Path, options: dict[s
     )
 
 
-@pytest.mark.parametrize("says_so", [True, False])
-def test_smaller_versions_and_masks_are_no_pages(tmp_path: Path, says_so: bool) -> None:
-    """Those of the page before, which other programs put there; two photos of two sizes are."""
-    reduced = {"subfiletype": 1} if says_so else {}
-
-    def smaller(number: int, side: int) -> Page:
-        small = Image.fromarray(piece(number)).resize((side, side), Image.Resampling.LANCZOS)
-        return np.asarray(small), reduced
-
-    mask = (np.zeros((128, 128), bool), {"subfiletype": 4})
-    path = written(
-        tmp_path / "p.tif", (piece(0), {}), smaller(0, 64), smaller(0, 33), mask,
-        (piece(2), {}), smaller(2, 40), (piece(4, 64), {}),
-    )  # fmt: skip
-    assert read_pages(path) == (1, 5, 7)
-
-
-def test_few_pages_are_decoded_when_a_file_is_listed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However many may be smaller versions of others: here each, of the one before."""
-    decoded: list[int] = []
-    decode = TiffFile.samples
-
-    def counted(image: TiffFile) -> np.ndarray:
-        decoded.append(image.width * image.height)
-        return decode(image)
-
-    monkeypatch.setattr(TiffFile, "samples", counted)
-    sides = [1200 - 8 * number for number in range(30)]
-    shrinking: list[Page] = [
-        (np.full((side, side), 8 * number, np.uint8), {"compression": "zlib"})
-        for number, side in enumerate(sides)
-    ]
-    path = written(tmp_path / "p.tif", *shrinking)
-    with path.open("rb") as file:
-        assert read_open_pages(file, "", 10**9) == tuple(range(1, 31))
-    assert 2 * 1192**2 < sum(decoded) <= 2**22
-    decoded.clear()
-    large: Page = (np.zeros((3000, 4000), np.uint8), {"compression": "zlib"})
-    levels: list[Page] = [(large[0][::step, ::step], large[1]) for step in (2, 4, 8)]
-    with written(path, large, *levels, large, levels[0]).open("rb") as file:
-        assert read_open_pages(file, "", 10**9) == (1, 5, 6)
-    assert sum(decoded) == 12e6 * (1 + 1 / 4 + 1 / 16 + 1 / 64)
-
-
-@pytest.mark.parametrize("in_child", [False, True])
-def test_a_page_is_compared_with_the_one_before_when_its_turn_comes(
-    in_child: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pages, "IS_POSSIBLE", in_child and pages.IS_POSSIBLE)
-    small = [np.asarray(Image.fromarray(piece(n)).resize((64, 64))) for n in (0, 2)]
+def test_smaller_versions_and_masks_are_no_pages(tmp_path: Path) -> None:
+    """If they say so; two photos of two sizes are pages."""
+    smaller: Page = (piece(0, 64), {"subfiletype": 1})
     mask: Page = (np.zeros((128, 128), bool), {"subfiletype": 4})
-    path = written(
-        tmp_path / "p.tif", (piece(0), {}), mask, (small[0], {}),
-        (piece(2), {}), (piece(4, 64), {}), (piece(2), {}), (small[1], {}),
-    )  # fmt: skip
-    own = [number for number in (1, 3, 4, 5, 6, 7) if is_own_page(path, number)]
-    assert own == [1, 4, 5, 6]
+    content = [(piece(0), {}), smaller, mask, (piece(2), {}), smaller, (piece(4, 64), {})]
+    for options in ({}, {"bigtiff": True}, {"byteorder": ">"}):
+        assert read_pages(written(tmp_path / "p.tif", *content, **options)) == (1, 4, 6)
 
 
-def test_a_file_of_one_page_is_not_opened_by_a_decoder(tmp_path: Path) -> None:
+def test_a_file_of_one_page_or_of_none_has_no_pages(tmp_path: Path) -> None:
     for name, options in (("a.tif", {}), ("b.tif", {"bigtiff": True})):
         assert read_pages(written(tmp_path / name, (piece(0), {}), **options)) == ()
     Image.fromarray(piece(0)).save(tmp_path / "png.tif", "PNG")

@@ -106,12 +106,6 @@ def test_profiles_agree_with_littlecms(tmp_path: Path, make: Callable[[float], b
     assert np.abs(photo16.full_depth / 257 - photo8.pixels).mean() < 0.4
 
 
-def test_a_gray_file_with_an_rgb_profile_stays_gray(tmp_path: Path) -> None:
-    photo = with_profile(tmp_path / "p.tif", GRAY, rgb_profile(1.8))
-    expected = srgb_of_linear((GRAY / 65535) ** (round(1.8 * 256) / 256)) * 257
-    assert np.abs(photo.full_depth - expected).max() < 20
-
-
 def test_an_srgb_profile_leaves_every_bit_alone(tmp_path: Path) -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     for samples in (COLOR, GRAY):

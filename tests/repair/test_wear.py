@@ -29,7 +29,7 @@ def test_damage_is_where_the_mask_says(lightness: np.ndarray) -> None:
         assert np.abs(worn - unworn)[~mask].mean() < SEEN  # compression, soft edges
         if (plain == 1).any():
             assert np.abs(worn - unworn)[plain == 1].mean() > PLAIN
-    assert 0.3 < np.mean(np.array(shares) == 0) < 0.7
+    assert 0.05 < np.mean(np.array(shares) == 0) < 0.45
     assert 0.01 < np.mean(shares) < 0.2
 
 
@@ -47,4 +47,4 @@ def test_every_kind_leaves_a_trace(
     monkeypatch.setattr(wear_module, "_SHARES", np.eye(len(wear_module._KINDS))[kind])
     masks = [wear(lightness, np.random.default_rng(seed), unworn=0.0)[2] > 0 for seed in range(6)]
     assert sum(mask.any() for mask in masks) >= 4
-    assert all(mask.mean() < 0.8 for mask in masks)
+    assert all(mask.mean() < 0.9 for mask in masks)

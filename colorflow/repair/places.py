@@ -1,0 +1,134 @@
+"""Which places of a print are damage: the two-groups model, by empirical Bayes (Efron 2008).
+
+A print is damaged or it is not, and p(damage here) depends on whether there is damage elsewhere.
+The share of damage among the places of a print is unknown: a spike at none, for sound prints, and a
+slab over the others. What the places themselves tell of it decides how much evidence each of them
+needs: in a print that is surely cracked somewhere, faint cracks count as well.
+
+Reference: Efron 2008, Microarrays, Empirical Bayes and the Two-Groups Model.
+
+A touch says that there is damage: what it means is followed on the same log odds.
+
+Dimensions: H, W pixels of a photo; N places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from colorflow.limits import SENSITIVITIES
+
+_LIKELY, _FOLLOWED = -0.5, -2.0
+"""Log odds from which on neighboring pixels form places, and from which on they belong to one."""
+_LEAST_PIXELS = 12
+_RIM = 2
+"""Pixels by which places are made wider: damage ends softly."""
+_EVEN, _SLOPE, _LARGEST = 6.0, 0.8, 6.0
+"""Evidence that speaks for neither group; log likelihood ratio per unit of it, and at most."""
+_PRIOR, _STEP = -2.0, 2.0
+"""Log odds, before looking, that a print is damaged; by how much a step of sensitivity moves it."""
+_DOUBTED, _FADES, _WIDEST = -7.0, 3.0, 0.1
+"""What a touch follows: log odds that it needs to find something, how much below those of the
+touched pixel they may fall, and the share of a photo that one click takes at most."""
+_SHARES = np.geomspace(1e-3, 0.9, 24)
+"""Shares of damage among the places of a damaged print, each as likely as the others."""
+
+
+def mask_of(odds: NDArray[np.float16], sensitivity: int = 0) -> NDArray[np.bool_]:
+    """What to fill: places that are likelier damage than not, what hangs on them, and a rim.
+
+    Args:
+        odds: (H, W), of `Repairer.find`.
+        sensitivity: -2 for what is surely damage, to 2 for all that may be.
+    """
+    if sensitivity not in SENSITIVITIES:
+        raise ValueError(f"sensitivity: expected -2 to 2, got {sensitivity!r}")
+    likely = (odds > _LIKELY).astype(np.uint8)
+    _, labels = cv2.connectedComponents(likely, connectivity=8)
+    evidence, pixels = _evidence(odds, np.asarray(labels, np.int32))
+    ratios = np.clip(_SLOPE * (evidence - _EVEN), -_LARGEST, _LARGEST)
+    ratios[pixels < _LEAST_PIXELS] = -_LARGEST
+    found = np.append(False, damaged(ratios[1:], _PRIOR + _STEP * sensitivity) > 0.5)[labels]
+    return _rimmed(_reached(odds, found, _FOLLOWED))
+
+
+def damaged(ratios: NDArray[np.float64], prior: float) -> NDArray[np.float64]:
+    """Probability that each place is damage, given all of them, (N,).
+
+    Args:
+        ratios: (N,) log likelihood ratios, of damage to what is sound.
+        prior: log odds, before looking, that there is damage at all.
+    """
+    shares, ratio = _SHARES[:, None], np.exp(ratios)[None]
+    mixed = 1 - shares + shares * ratio
+    slab = np.log(mixed).sum(1) - np.log(len(_SHARES)) + prior
+    weights = np.exp(slab - np.logaddexp.reduce(np.append(slab, 0.0)))  # 0 is the spike's
+    result: NDArray[np.float64] = weights @ (shares * ratio / mixed)
+    return result
+
+
+def touched(
+    odds: NDArray[np.float16], points: Sequence[tuple[float, float]], radius: float
+) -> NDArray[np.bool_]:
+    """What a touch means: a click the whole of what is there, a stroke what lies under it.
+
+    Args:
+        odds: (H, W), of `Repairer.find`.
+        points: (x, y) in pixels, along a stroke; one for a click.
+        radius: of the stroke, in pixels.
+
+    Returns:
+        (H, W) bool; where the finder sees nothing at all, the stroke itself.
+    """
+    stroke = np.zeros(odds.shape, np.uint8)
+    path = np.array([*points, points[-1]], np.float64).astype(np.int32)
+    cv2.polylines(stroke, [path], False, 1, 2 * max(1, round(radius)) + 1)
+    under = stroke > 0
+    surest = float(odds[under].max(initial=-np.inf))
+    if surest < _DOUBTED:
+        return under
+    least = min(_FOLLOWED, surest - _FADES)
+    found = _reached(odds, under, least)
+    if len(points) > 1:
+        return found & (cv2.dilate(stroke, np.ones((2 * _RIM + 1,) * 2, np.uint8)) > 0)
+    while found.mean() > _WIDEST and least < surest:
+        least += 0.5
+        found = _reached(odds, under, least)
+    return _rimmed(found)
+
+
+def _evidence(
+    odds: NDArray[np.float16], labels: NDArray[np.int32]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Evidence and pixels of each place, (1 + N,); the first is no place.
+
+    The evidence is the log odds of its surest pixel, and half the log of the sum of what its pixels
+    have above those of an edge: a long crack needs no pixel as sure as a speck does.
+    """
+    inside = labels > 0
+    place, values = labels[inside], odds[inside].astype(np.float64)
+    count = int(labels.max()) + 1
+    surest, pixels = np.zeros(count), np.bincount(place, minlength=count)
+    np.maximum.at(surest, place, values)
+    total = np.bincount(place, values - _LIKELY, minlength=count)
+    return surest + 0.5 * np.log(np.maximum(total, 1e-6)), pixels
+
+
+def _reached(
+    odds: NDArray[np.float16], start: NDArray[np.bool_], least: float
+) -> NDArray[np.bool_]:
+    """Pixels above log odds that hang together with some of the start (hysteresis)."""
+    _, labels = cv2.connectedComponents((odds > least).astype(np.uint8), connectivity=8)
+    reached = np.zeros(int(labels.max()) + 1, bool)
+    reached[labels[start]] = True
+    reached[0] = False
+    return np.asarray(reached[labels])
+
+
+def _rimmed(found: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    square = np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)
+    return cv2.dilate(found.astype(np.uint8), square).astype(bool)

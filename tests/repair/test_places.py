@@ -1,0 +1,120 @@
+"""What is damage: the two-groups model against enumeration, places with rims and what follows."""
+
+from __future__ import annotations
+
+from itertools import pairwise, product
+
+import cv2
+import numpy as np
+import pytest
+
+from colorflow.limits import SENSITIVITIES
+from colorflow.repair import places as module
+from colorflow.repair.places import damaged, mask_of, touched
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(3)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_probabilities_are_those_of_all_cases_counted(n: int, rng: np.random.Generator) -> None:
+    """Bayes' rule over every way in which places may be damage, for every share."""
+    ratios, prior = rng.normal(0, 3, n), float(rng.normal(0, 2))
+    shares = module._SHARES
+    total, each = 1 / (1 + np.exp(prior)), np.zeros(n)  # a sound print has one way
+    for share in shares:
+        for case in product((False, True), repeat=n):
+            is_damage = np.array(case)
+            likely = np.prod(np.where(is_damage, share * np.exp(ratios), 1 - share))
+            weight = likely / len(shares) / (1 + np.exp(-prior))
+            total += weight
+            each += weight * is_damage
+    np.testing.assert_allclose(damaged(ratios, prior), each / total, rtol=1e-9)
+
+
+def test_a_sure_place_lets_faint_ones_count(rng: np.random.Generator) -> None:
+    faint = rng.uniform(0.5, 2, 8)
+    alone, beside = damaged(faint[:2], -4), damaged(np.append(faint, [6, 6, 6]), -4)
+    assert (alone < 0.5).all()
+    assert (beside > 0.5).all()
+    assert damaged(np.zeros(0), -4).shape == (0,)
+
+
+def test_many_places_without_evidence_say_that_a_print_is_sound(rng: np.random.Generator) -> None:
+    some = damaged(np.append(rng.uniform(-6, -2, 10), 3.0), -2)[-1]
+    many = damaged(np.append(rng.uniform(-6, -2, 1000), 3.0), -2)[-1]
+    assert many < some
+
+
+def test_more_sensitive_is_more(rng: np.random.Generator) -> None:
+    odds = np.full((100, 200), -9, np.float16)
+    for number, peak in enumerate(rng.permutation(9)):
+        odds[40:48, 20 * number + 5 : 20 * number + 13] = peak
+    masks = [mask_of(odds.astype(np.float16), one) for one in SENSITIVITIES]
+    assert all((low <= high).all() for low, high in pairwise(masks))
+    assert masks[-1].sum() > masks[0].sum()
+    assert not mask_of(np.full((40, 50), -4, np.float16)).any()
+    with pytest.raises(ValueError, match="sensitivity"):
+        mask_of(np.zeros((3, 3), np.float16), 3)
+
+
+def test_a_place_gets_a_rim_and_what_hangs_on_it() -> None:
+    odds = np.full((60, 400), -9, np.float16)
+    odds[25:28, 5:15] = 14
+    odds[26, 15:60] = module._FOLLOWED + 0.5  # faint, but goes on from it
+    odds[5:8, 105:115] = module._FOLLOWED + 0.5  # the same alone
+    odds[10, 230] = 14  # a single pixel
+    mask = mask_of(odds, 2)
+    assert mask[23:30, 3:17].all()
+    assert mask[24:29, 17:62].all()
+    assert mask.sum() == 7 * 14 + 5 * 45
+
+
+@pytest.fixture
+def cracked(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Log odds with a winding crack that gets fainter, (300, 400), and where it is."""
+    odds = rng.normal(-10, 0.5, (300, 400)).astype(np.float16)
+    crack = np.zeros(odds.shape, bool)
+    for column in range(30, 370):
+        row = int(150 + 60 * np.sin(column / 40))
+        crack[row - 2 : row + 3, column] = True
+        odds[row - 2 : row + 3, column] = 1 - column / 100
+    odds[40:60, 40:60] = 5  # something else
+    return odds, crack
+
+
+@pytest.mark.parametrize("column", [40, 200, 360])
+def test_a_click_takes_a_whole_crack(cracked: tuple[np.ndarray, np.ndarray], column: int) -> None:
+    odds, crack = cracked
+    place = (column, 146 + 60 * np.sin(column / 40))  # a little beside it
+    mask = touched(odds, [place], 8)
+    assert mask[crack].mean() > (0.98 if column > 40 else 0.8)
+    assert not mask[:70].any()
+    assert mask.mean() < 0.05
+
+
+def test_a_stroke_takes_what_is_under_it(cracked: tuple[np.ndarray, np.ndarray]) -> None:
+    odds, crack = cracked
+    along = [(column, 150 + 60 * np.sin(column / 40)) for column in range(150, 250, 10)]
+    mask = touched(odds, along, 10)
+    assert mask[:, 160:240][crack[:, 160:240]].mean() > 0.95
+    assert not mask[:, :130].any()
+    assert mask.sum() < 2 * crack[:, 140:260].sum()
+
+
+def test_where_nothing_is_seen_the_stroke_itself_counts() -> None:
+    odds = np.full((50, 60), -12, np.float16)
+    mask = touched(odds, [(10, 20), (40, 20)], 3)
+    assert mask[20, 10:41].all()
+    assert mask.sum() == touched(odds, [(40, 20), (10, 20)], 3).sum() < 9 * 50
+
+
+def test_a_click_never_takes_half_of_a_photo(rng: np.random.Generator) -> None:
+    """Texture that hangs together: only its surest part is taken."""
+    odds = cv2.GaussianBlur(rng.normal(0, 20, (200, 200)).astype(np.float32), (0, 0), 3)
+    odds += np.linspace(0, 3, 200, dtype=np.float32)
+    mask = touched(odds.astype(np.float16), [(180.0, 100.0)], 6)
+    assert mask.any()
+    assert mask.mean() < 0.25
