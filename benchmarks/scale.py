@@ -135,7 +135,7 @@ def print_ray() -> None:
 
     tasks: SimpleQueue[PhotoTask] = SimpleQueue()
     for number in range(CALLS):
-        tasks.put(PhotoTask(path=Path(f"{number}.jpg"), folder=Path("out"), names="x_{label}.jpg"))
+        tasks.put(PhotoTask(path=Path(f"{number}.jpg"), folder=Path("out"), source=Path("x.jpg")))
     with _cluster() as ray:
         actors = [ray.remote(num_cpus=0.1)(IdleActor).remote() for _ in range(4)]
         ray.get([actor.color.remote(tasks.get()) for actor in actors])

@@ -97,7 +97,8 @@ def _wait_for(process: subprocess.Popen[bytes], out: Path, results: int) -> None
 
 
 def _kill(process: subprocess.Popen[bytes], *, with_workers: bool) -> None:
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    threads = Path(f"/proc/{process.pid}/task").glob("*/children")
+    children = " ".join(thread.read_text() for thread in threads).split()
     process.kill()
     for child in children:
         if with_workers:

@@ -139,7 +139,7 @@ def whole_file(path: Path, kind: FileKind | None) -> Iterator[BinaryIO]:
     """
     check_replaceable(path, kind)
     if is_stream(path):
-        with _opened_stream(path) as stream:
+        with path.open("wb") as stream:
             yield stream
         return
     target = Path(os.path.realpath(path))
@@ -240,7 +240,7 @@ def digest_of_open(file: IO[bytes]) -> str:
 
 
 def is_stream(path: Path) -> bool:
-    """Whether a file is there that is written to, not replaced: a pipe, a terminal, our output."""
+    """Whether a file is there that is written to, not replaced: a pipe or a terminal."""
     return os.path.exists(path) and _is_stream(os.stat(path))
 
 
@@ -316,27 +316,4 @@ def _is_one(path: Path, kind: FileKind) -> bool:
 
 
 def _is_stream(status: os.stat_result) -> bool:
-    streams = stat.S_ISCHR(status.st_mode) or stat.S_ISFIFO(status.st_mode)
-    return streams or _printed_to(status) is not None
-
-
-def _printed_to(status: os.stat_result) -> int | None:
-    """The descriptor of this process's output if it is this file."""
-    for number in (1, 2):
-        with suppress(OSError):
-            if os.path.samestat(os.fstat(number), status):
-                return number
-    return None
-
-
-def _opened_stream(path: Path) -> BinaryIO:
-    printed_to = _printed_to(os.stat(path))
-    if printed_to is not None:
-        for output in (sys.stdout, sys.stderr):
-            output.flush()
-        return open(os.dup(printed_to), "wb")
-    if sys.platform == "win32":
-        return path.open("wb")
-    handle = os.open(path, os.O_WRONLY | os.O_NONBLOCK)  # a pipe without a reader is an error
-    os.set_blocking(handle, True)
-    return open(handle, "wb")
+    return stat.S_ISCHR(status.st_mode) or stat.S_ISFIFO(status.st_mode)

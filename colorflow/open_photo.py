@@ -106,10 +106,8 @@ class Opener:
         weights.pyramid.to(device)
         self._weights, self._device = weights, device
         self._conditioner = Conditioner(weights.pyramid.late_blocks).to(device)
-        self._last_style: tuple[tuple[bytes, bytes], Latents] | None = None
-        """What the model saw of the last style, and its latents: it often serves an album."""
         self._described: dict[bytes, Described] = {}
-        """What the last references look like, by a digest of their pixels, for the same reason."""
+        """What the last references look like, by a digest of their pixels, as an album has them."""
 
     @property
     def takes_hints(self) -> bool:
@@ -223,13 +221,8 @@ class Opener:
 
     def _latents_of(self, style: Photo) -> Latents:
         """Latents of a photo's own colors."""
-        pixels = _with_colors(style).pixels
-        ab, lightness = to_grid(pixels)[None], square_lightness(pixels)
-        seen = ab.tobytes(), lightness.tobytes()
-        last = self._last_style  # another thread may change it
-        if last is None or last[0] != seen:
-            last = self._last_style = seen, self.opened(style, None, ()).model.encode(ab)[0]
-        return last[1]
+        ab = to_grid(_with_colors(style).pixels)
+        return self.opened(style, None, ()).model.encode(ab[None])[0]
 
 
 def pictures_of(reference: Picture | Sequence[Picture]) -> list[Picture]:

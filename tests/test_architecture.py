@@ -235,7 +235,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 def test_help_loads_nothing_heavy() -> None:
     code = """
 from colorflow.cli import COMMANDS, main
-for command in [[], *([name] for name in COMMANDS), ["blind", "make"]]:
+for command in [[], *([name] for name in COMMANDS), ["blind", "compare"]]:
     assert main([*command, "--help"]) == 0
 """
     assert loaded_by(code, HEAVY) == []

@@ -62,13 +62,6 @@ def test_a_print_is_found(kind: str, degrees: float) -> None:
     assert abs(height - 220) <= 3
 
 
-def test_a_print_without_a_border_is_found() -> None:
-    scan = bed("black", 420, 520, np.random.default_rng(0))
-    corners = laid(scan, print_of("astronaut", border=0), (250, 215), 3.0, border=0)
-    (frame,) = find_frames(photo_from_image(scan))
-    assert np.abs(np.array(frame.corners) - corners).max() < 3
-
-
 @pytest.mark.parametrize("kind", ["white", "black"])
 def test_nothing_of_the_bed_is_left_around_a_print(kind: str) -> None:
     scan = bed(kind, 420, 520, np.random.default_rng(0))
@@ -97,12 +90,6 @@ def test_a_photo_without_a_bed_is_left_alone(name: str) -> None:
 @pytest.mark.parametrize("value", [0, 128, 255])
 def test_an_empty_bed_has_no_print(value: int) -> None:
     assert find_frames(photo_from_image(np.full((300, 400), value, np.uint8))) == []
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 2), (7, 5)])
-def test_tiny_photos_have_none(shape: tuple[int, int]) -> None:
-    rng = np.random.default_rng(0)
-    assert find_frames(photo_from_image(rng.integers(0, 256, shape, np.uint8))) == []
 
 
 def test_what_is_round_is_no_print() -> None:

@@ -2,11 +2,10 @@
 
     locations.py    paths and URLs; stores that are reached by URL
     find.py         the photos that files, folders, patterns and URLs stand for
-    names.py        names of results
     hints.py        color hints of many photos
-    task.py         what is to be done with one photo, and what became of it
-    reference.py    photos whose colors are carried over
+    task.py         one photo: names of its results, what is to be done, what became of it
     settings.py     settings of coloring, enlarging and repairing, and what carries them out
+    models.py       weights files, and how a worker loads them
     plan.py         which photos become which files
     alike.py        an album in its own colors: its references first, the other photos like them
     one_photo.py    one photo, from file to files; which existing results stay
@@ -28,10 +27,8 @@ Planning, and the parent of worker processes, load no torch.
 
 from colorflow.batch.hints import PhotoHints, read_hints
 from colorflow.batch.locations import Location, Url, location_of
-from colorflow.batch.names import Naming
 from colorflow.batch.plan import Plan, make_plan
 from colorflow.batch.processes import run, run_in_process, usual_workers
-from colorflow.batch.reference import Reference, read_reference
 from colorflow.batch.report import write_report
 from colorflow.batch.settings import (
     COLORS,
@@ -39,11 +36,13 @@ from colorflow.batch.settings import (
     REPAIR,
     BatchSettings,
     EnlargeSettings,
+    Reference,
     RepairSettings,
     Settings,
+    read_reference,
 )
 from colorflow.batch.sheet import write_sheet
-from colorflow.batch.task import ColoredFile, Note, PhotoOutcome, PhotoTask, Remedy
+from colorflow.batch.task import ColoredFile, Naming, Note, PhotoOutcome, PhotoTask
 
 __all__ = [
     "COLORS",
@@ -60,7 +59,6 @@ __all__ = [
     "PhotoTask",
     "Plan",
     "Reference",
-    "Remedy",
     "RepairSettings",
     "Settings",
     "Url",

@@ -25,9 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.batch.plan import Plan
-from colorflow.batch.reference import MOST_REFERENCES
 from colorflow.batch.settings import BatchSettings
-from colorflow.batch.task import AlbumReference, PhotoOutcome, PhotoTask
+from colorflow.batch.task import MOST_REFERENCES, AlbumReference, PhotoOutcome, PhotoTask
 from colorflow.files import digest_of_open
 from colorflow.photo import LETTERS, Principal, Statements, read_provenance
 

@@ -1,81 +1,68 @@
-"""Unpacks zip archives that are not trusted, and packs a folder into one.
+"""Unpacks zip archives that are not trusted, and packs results into one.
 
-An archive that could do harm is refused as a whole before any of its files is used. Its directory
-is checked first, for every operating system at once, so that no name stands for two files: Windows
-ignores case and trailing dots, macOS ignores how an accent is encoded, and both have names that are
-not files. What comes out is counted, because a zip bomb lies about its size. A file that is merely
-damaged is reported by name, and the others are unpacked.
+An archive that could do harm is refused as a whole before any of its files is used. What comes out
+is counted, because a zip bomb lies about its size. A file that is merely damaged is reported by
+name, and the others are unpacked.
 """
 
 from __future__ import annotations
 
-import errno
 import io
-import os
-import re
 import shutil
 import stat
 import struct
 import sys
-import tarfile
 import unicodedata
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from colorflow.batch.names import LONGEST_NAME
+from colorflow.batch.locations import is_inside
 from colorflow.batch.task import Note
 from colorflow.errors import BatchError, WritePhotoError, printable
-from colorflow.files import FileKind, is_temporary_name, statement_of, whole_file
+from colorflow.files import (
+    FileKind,
+    check_replaceable,
+    is_temporary_name,
+    locked,
+    remove_leftovers,
+    statement_of,
+    whole_file,
+)
 from colorflow.photo import PHOTO_SUFFIXES
 
 MOST_FILES = 10_000
-"""In an archive of photos, and of results."""
+"""Files and folders in an archive, system files and folders on the way included."""
 _PIECE = 1 << 16
 """Bytes that are unpacked at a time."""
 _LARGEST_DIRECTORY = 1 << 20
 """Largest directory of an archive, in bytes; it takes ten times as many in memory."""
+_LARGEST_RATIO = 200
+"""Size of a file over its compressed size. Deflate reaches 1032 for one repeated byte; scans reach
+10, a drawing on white 100."""
 _TOO_SMALL_FOR_A_BOMB = 1 << 20
-"""Bytes up to which the compression ratio of a file does not matter."""
+"""Bytes up to which the ratio does not matter."""
 _DAMAGE = (BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, NotImplementedError)
 """What `zipfile` raises on damaged archives."""
-_LONGEST_PATH = 1024
-"""Bytes of a name with its folders, the limit of macOS."""
-_LOCAL_HEADER = 30
-"""Bytes before each file in an archive, not counting its name."""
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 """Flags: the file, strongly, or the directory."""
 _REPARSE_POINT = 0x400
 """Attribute of links on Windows."""
 _SHOWN = 60
 """Characters of a name that a message shows."""
-_DEVICE = re.compile(
-    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *([.:].*)?", re.IGNORECASE | re.DOTALL
-)
-"""Names that Windows keeps for devices."""
-_SYSTEM_FOLDER = "__MACOSX"
-_SYSTEM_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 _ARCHIVES = {
     b"PK\x03\x04": "zip",
     b"PK\x05\x06": "zip",
-    b"PK\x07\x08": "zip",
     b"\x1f\x8b": "gzip",
-    b"\x1f\x9d": "compress",
     b"BZh": "bzip2",
     b"\xfd7zXZ\x00": "xz",
     b"7z\xbc\xaf\x27\x1c": "7z",
     b"Rar!\x1a\x07": "rar",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"MSCF": "cab",
 }
 """First bytes of archives and of compressed files."""
-_ARCHIVE_SUFFIXES = frozenset(
-    f".{kind}"
-    for kind in "zip gz tgz tar bz2 tbz tbz2 xz txz lzma 7z rar zst z cab cbz cbr".split()  # noqa: SIM905
-)
-
 
 RESULTS: FileKind = FileKind("zip of results", lambda path: _ends_with(path, _comment()))
 """The kind of zip that a command writes: the comment at its end says so."""
@@ -90,19 +77,14 @@ class ArchiveLimits:
     """Limits of what may come out of an archive.
 
     Attributes:
-        entries: number of files, without system files such as ``.DS_Store``.
+        entries: number of files, without hidden ones.
         entry_bytes: size of one file.
         total_bytes: size of all files.
-        names: number of files and folders, system files and folders on the way included.
-        ratio: size of one file over its compressed size. Deflate reaches 1032 for one repeated
-            byte; scans reach 10, a drawing on white 100.
     """
 
     entries: int
     entry_bytes: int
     total_bytes: int
-    names: int = MOST_FILES
-    ratio: float = 200.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -112,18 +94,16 @@ class Unpacked:
     Attributes:
         files: paths relative to the folder, in the archive's order.
         total_bytes: of these files, and of what came out of damaged ones.
-        names: number of files and folders in the archive.
         unreadable: files that are damaged in the archive, by relative path, with the reason.
     """
 
     files: list[Path] = field(default_factory=list)
     total_bytes: int = 0
-    names: int = 0
     unreadable: list[Note] = field(default_factory=list)
 
 
 def unpack(archive: Path, folder: Path, limits: ArchiveLimits) -> Unpacked:
-    """Unpacks a zip archive, with the folders inside it, without system files.
+    """Unpacks a zip archive, with the folders inside it, without hidden files.
 
     Args:
         archive: the file.
@@ -132,12 +112,12 @@ def unpack(archive: Path, folder: Path, limits: ArchiveLimits) -> Unpacked:
 
     Raises:
         BatchError: the archive is damaged as a whole, exceeds a limit, or contains what no album
-            needs and what may do harm: links, names that lead out of the folder or that some
-            systems take for others, passwords, archives.
+            needs and what may do harm: links, names that lead out of the folder, two files of one
+            name, passwords.
     """
     folder.mkdir(exist_ok=True)
     if any(folder.iterdir()):
-        raise FileExistsError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
+        raise FileExistsError(folder)
     try:
         with _BoundedFile(archive) as file:
             return _unpack(file, folder, limits)
@@ -154,15 +134,6 @@ def usual_limits(folder: Path) -> ArchiveLimits:
     return ArchiveLimits(entries=MOST_FILES, entry_bytes=room, total_bytes=room)
 
 
-def packed_files(folder: Path) -> list[Path]:
-    """All files in and below a folder, except links and unfinished files."""
-    return [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.is_symlink() and not is_temporary_name(path.name)
-    ]
-
-
 def pack(
     folder: Path, archive: Path, kind: FileKind | None = None, files: Iterable[Path] | None = None
 ) -> None:
@@ -172,12 +143,14 @@ def pack(
         folder: holds them.
         archive: the file; it appears whole or not at all.
         kind: `RESULTS`, which replace only their kind; None in a folder of our own.
-        files: in or below the folder; None for its `packed_files`.
+        files: in or below the folder; None for all, except links and unfinished files.
 
     Raises:
         WritePhotoError: the archive cannot be written.
     """
-    files = packed_files(folder) if files is None else files
+    if files is None:
+        found = (path for path in sorted(folder.rglob("*")) if not is_temporary_name(path.name))
+        files = [path for path in found if path.is_file() and not path.is_symlink()]
     try:
         with (
             whole_file(archive, kind) as file,
@@ -196,39 +169,80 @@ def pack(
         raise WritePhotoError(archive, f"the file cannot be written ({error.strerror})") from error
 
 
+class ZipResults:
+    """A zip of results, which appears whole once every photo has had its turn.
+
+    Until then they lie in a folder beside it, where the same command goes on.
+
+    Args:
+        archive: the zip.
+        overwrite: whether a zip of earlier results is replaced; no other file ever is.
+
+    Raises:
+        WritePhotoError: if there is a file that stays in its place.
+    """
+
+    def __init__(self, archive: Path, *, overwrite: bool) -> None:
+        self.archive = archive
+        self.folder = archive.with_name(f"{archive.name}.unfinished")
+        try:
+            check_replaceable(archive, RESULTS)
+            is_there = archive.exists() and archive.stat().st_size > 0
+        except OSError as error:
+            raise WritePhotoError(archive, f"cannot be written ({error.strerror})") from error
+        if is_there and not overwrite:
+            raise WritePhotoError(
+                archive, "is there already; --overwrite makes it anew, or choose another name"
+            )
+
+    def finish(self, files: Sequence[Path]) -> None:
+        """Packs files of the folder, and removes them; whatever else is there stays.
+
+        Args:
+            files: the results and the contact sheet; without any no zip is written.
+
+        Raises:
+            WritePhotoError: if the zip cannot be written; the files stay then.
+            BatchError: if another run is writing to the folder.
+        """
+        if not self.folder.is_dir():
+            return
+        busy = BatchError(f"{self.folder}: another run of colorflow is writing to this folder")
+        with locked(self.folder, busy):
+            if files:
+                pack(self.folder, self.archive, RESULTS, files)
+            for path in files:
+                path.unlink()
+            folders = {parent for path in files for parent in path.parents}
+            for folder in sorted({*folders, self.folder}, reverse=True):
+                if is_inside(folder, self.folder):
+                    remove_leftovers(folder)
+                    with suppress(OSError):  # it holds something else, or is a link
+                        folder.rmdir()
+
+
 def safe_path_of(name: str) -> PurePosixPath:
     """The relative path for a file, from its name in an archive.
 
     Raises:
-        UnpackError: unless every system takes the name for a path inside the folder.
+        UnpackError: unless it is a path inside the folder, here as on other systems.
     """
     path = PurePosixPath(name)
-    # Windows takes any character before a colon for a drive.
-    if path.is_absolute() or any(p[1:2] == ":" or not p.strip(". ") for p in path.parts):
-        raise UnpackError(f"names a path outside of it, {_shown(name)}; make it anew")
-    forbidden = '\\:*?"<>|' if sys.platform == "win32" else "\\"
+    forbidden = "\\:" if sys.platform == "win32" else "\\"
     if (
-        any(letter in forbidden or unicodedata.category(letter) == "Cc" for letter in name)
-        or any(_DEVICE.fullmatch(p) or len(p.encode()) > LONGEST_NAME for p in path.parts)
-        or len(name.encode()) > _LONGEST_PATH
+        path.is_absolute()
+        or any(not part.strip(". ") for part in path.parts)  # Windows ignores a blank behind dots
+        or any(letter in forbidden or unicodedata.category(letter) == "Cc" for letter in name)
     ):
-        raise UnpackError(
-            f"has a name that not every system takes, {_shown(name)}; rename that file"
-        )
+        raise UnpackError(f"has a name that no folder takes, {_shown(name)}; rename that file")
     return path
 
 
-def archive_kind(head: bytes, name: PurePosixPath) -> str | None:
-    """The kind of archive that a file is, from its first 512 bytes or more, and from its name."""
-    for magic, kind in _ARCHIVES.items():
-        if head.startswith(magic):
-            return kind
-    try:
-        tarfile.TarInfo.frombuf(head[:512], "utf-8", "surrogateescape")
-    except tarfile.HeaderError:
-        suffix = name.suffix.lower()
-        return suffix.removeprefix(".") if suffix in _ARCHIVE_SUFFIXES else None
-    return "tar"
+def archive_kind(head: bytes) -> str | None:
+    """The kind of archive that a file is, from its first 512 bytes or more."""
+    if head[257:262] == b"ustar":
+        return "tar"
+    return next((kind for magic, kind in _ARCHIVES.items() if head.startswith(magic)), None)
 
 
 def _comment() -> bytes:
@@ -264,15 +278,15 @@ def _unpack(file: _BoundedFile, folder: Path, limits: ArchiveLimits) -> Unpacked
         ) from error
     unpacked = Unpacked()
     with source:
-        for path, info in _checked_entries(source, limits, unpacked).items():
+        for path, info in _checked_entries(source, limits):
             target = folder / path
             try:
-                _extract(source, path, info, target, limits, unpacked)
+                _extract(source, info, target, limits, unpacked)
             except _DamagedError:
                 target.unlink()
                 reason = "it is damaged in the archive; make the archive anew"
                 unpacked.unreadable.append(Note(path=Path(path), reason=reason))
-            except OSError as error:
+            except OSError as error:  # also if two files have one name, as this system sees it
                 raise UnpackError(
                     f"{_shown(path)} in it cannot be stored here ({error.strerror})"
                 ) from error
@@ -282,31 +296,22 @@ def _unpack(file: _BoundedFile, folder: Path, limits: ArchiveLimits) -> Unpacked
 
 
 def _extract(
-    source: ZipFile,
-    path: PurePosixPath,
-    info: ZipInfo,
-    target: Path,
-    limits: ArchiveLimits,
-    unpacked: Unpacked,
+    source: ZipFile, info: ZipInfo, target: Path, limits: ArchiveLimits, unpacked: Unpacked
 ) -> None:
     """Unpacks one file, and counts its bytes."""
     target.parent.mkdir(parents=True, exist_ok=True)
     size = 0
     with open(target, "xb") as file:
         for piece in _pieces(source, info):
-            if not size and (kind := archive_kind(piece, path)):
-                raise UnpackError(
-                    f"has an archive inside, {_shown(path)} ({kind}); unpack that first"
-                )
             size += len(piece)
             unpacked.total_bytes += len(piece)
             if size > limits.entry_bytes:
                 most = _as_megabytes(limits.entry_bytes)
-                raise UnpackError(f"has a file inside of more than {most}, {_shown(path)}")
+                raise UnpackError(f"has a file inside of more than {most}, {_shown(target.name)}")
             if unpacked.total_bytes > limits.total_bytes:
                 most = _as_megabytes(limits.total_bytes)
                 raise UnpackError(f"is more than {most} once it is unpacked; make several of it")
-            if size > max(_TOO_SMALL_FOR_A_BOMB, limits.ratio * info.compress_size):
+            if size > max(_TOO_SMALL_FOR_A_BOMB, _LARGEST_RATIO * info.compress_size):
                 raise UnpackError(
                     "grows so much when it is unpacked that it looks like a zip bomb; "
                     "send its photos without the zip"
@@ -324,38 +329,24 @@ def _pieces(source: ZipFile, info: ZipInfo) -> Iterator[bytes]:
         raise _DamagedError from error
 
 
-def _checked_entries(
-    source: ZipFile, limits: ArchiveLimits, unpacked: Unpacked
-) -> dict[PurePosixPath, ZipInfo]:
+def _checked_entries(source: ZipFile, limits: ArchiveLimits) -> list[tuple[PurePosixPath, ZipInfo]]:
     """The files of an archive that is safe to unpack; all names are counted.
 
     Raises:
         UnpackError: if it is not safe to unpack.
     """
-    entries: dict[PurePosixPath, ZipInfo] = {}
-    seen: dict[tuple[str, ...], PurePosixPath] = {}
+    entries: list[tuple[PurePosixPath, ZipInfo]] = []
     names = set[PurePosixPath]()
     for info in source.infolist():
         path = safe_path_of(info.orig_filename)
         names.update((path, *path.parents))
-        if len(names) > limits.names:
+        if len(names) > MOST_FILES:
             raise UnpackError("holds too many files and folders; make several smaller ones")
         _check_kind(info)
-        if info.orig_filename.endswith("/") or _is_system_file(path):
-            continue
-        if not path.parts:
-            raise UnpackError("has a file without a name; make it anew")
-        if (other := seen.setdefault(_normalized(path), path)) is not path:
-            _refuse_alike(other, path)
-        entries[path] = info
-    for path in entries:
-        for folder in path.parents:
-            if file := seen.get(_normalized(folder)):
-                _refuse_alike(file, path)
+        if not (info.orig_filename.endswith("/") or _is_hidden(path)):
+            entries.append((path, info))
     if len(entries) > limits.entries:
         raise UnpackError(f"holds more than {limits.entries} files; make several smaller ones")
-    _check_apart(source)
-    unpacked.names = len(names)
     return entries
 
 
@@ -374,32 +365,9 @@ def _check_kind(info: ZipInfo) -> None:
         )
 
 
-def _check_apart(source: ZipFile) -> None:
-    """Refuses files that share bytes of the archive, as those of some zip bombs do."""
-    end = 0
-    for info in sorted(source.infolist(), key=lambda info: info.header_offset):
-        if info.header_offset < end:
-            raise UnpackError("has files that overlap, as in a zip bomb; make it anew")
-        end = info.header_offset + _LOCAL_HEADER + info.compress_size
-    if end > source.start_dir:
-        raise UnpackError("is damaged: its files are longer than it is; make it anew")
-
-
-def _refuse_alike(one: PurePosixPath, other: PurePosixPath) -> None:
-    raise UnpackError(
-        f"has two files, or a file and a folder, of one name, {_shown(one)} and {_shown(other)}; "
-        "rename one"
-    )
-
-
-def _normalized(path: PurePosixPath) -> tuple[str, ...]:
-    """Ignores what some system ignores: case, the encoding of accents, trailing dots and spaces."""
-    return tuple(unicodedata.normalize("NFD", part.casefold()).rstrip(". ") for part in path.parts)
-
-
-def _is_system_file(path: PurePosixPath) -> bool:
-    name = path.name.lower()
-    return _SYSTEM_FOLDER in path.parts or name in _SYSTEM_FILES or name.startswith("._")
+def _is_hidden(path: PurePosixPath) -> bool:
+    """Whether a file is hidden, or one of those that macOS puts beside each."""
+    return any(part == "__MACOSX" or part.startswith(".") for part in path.parts)
 
 
 def _as_megabytes(size: int) -> str:

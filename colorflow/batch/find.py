@@ -21,10 +21,12 @@ from colorflow.batch.locations import (
     real_folder,
     store_of,
 )
-from colorflow.batch.task import Note, Remedy
+from colorflow.batch.task import Note
 from colorflow.errors import BatchError, PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo import TIFF_SUFFIXES, read_pages
 from colorflow.photo.find import is_below, is_photo, list_folder
+
+_RECURSE = "; -r takes the photos in them, too"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +135,8 @@ class _Search:
         self._found.left_out = [p for key, p in self._others.items() if key not in self._taken]
         return self._found
 
-    def missing(self, path: Location, reason: str, remedy: Remedy | None = None) -> None:
-        self._found.missing.append(Note(path=path, reason=reason, remedy=remedy))
+    def missing(self, path: Location, reason: str) -> None:
+        self._found.missing.append(Note(path=path, reason=reason))
 
     def file(self, path: Path) -> None:
         """Takes a file."""
@@ -176,8 +178,7 @@ class _Search:
         self._found.notes += map(_as_note, content.links_out)
         self._found.missing += map(_as_note, content.unreadable)
         if content.has_folders and not recursive:
-            note = Note(path=root, reason="has folders inside", remedy=Remedy.RECURSE)
-            self._found.notes.append(note)
+            self._found.notes.append(Note(path=root, reason=f"has folders inside{_RECURSE}"))
         nothing = len(self._found.photos) == before and not content.unreadable
         if nothing and not any(is_below(folder, real_root) for folder, _ in self._taken):
             self.missing(root, f"the {kind} holds no photos")
@@ -217,8 +218,8 @@ class _Search:
         if not photos and "*" in url.text:
             self.missing(url, "no photo fits this pattern")
         elif not photos:
-            remedy = None if self._recursive else Remedy.RECURSE
-            self.missing(url, "there are no photos here", remedy)
+            how = "" if self._recursive else _RECURSE
+            self.missing(url, f"there are no photos here{how}")
 
     def _files_of(self, url: Url) -> list[tuple[Url, PurePosixPath]]:
         """A URL's files, each with its relative path, without those below the output folder."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import stat
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -29,11 +29,26 @@ if TYPE_CHECKING:
 
 LARGEST_FILE = 2**20
 """Bytes of a file of hints, some 15,000 hints; in memory it takes forty times as many."""
-_FIELDS = ("row", "column", "a", "b")
-_COLORING = ("seeds", "principal", "temperature", "weights", "saturation", "pale")
-_OPTIONAL = ("skin", "looks")
-"""Whether skin has its own color; earlier versions wrote how often they had looked instead."""
-_PRINCIPAL = ("number", "of", "seed")
+_HINT = {"row": float, "column": float, "a": float, "b": float}
+_COLORING = {
+    "seeds": list,
+    "principal": dict,
+    "temperature": float,
+    "weights": str,
+    "saturation": float,
+    "pale": float,
+}
+_PRINCIPAL = {"number": int, "of": int, "seed": int}
+_PHOTO = {"coloring": dict, "hints": list}
+"""Fields of each object in a file, and what they are; "principal" may be null."""
+_SAID = {
+    float: "a number",
+    int: "a whole number",
+    str: "a text",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +127,7 @@ def photo_hints_of(given: Any, source: str) -> PhotoHints:
     """
     if not isinstance(given, dict):
         return PhotoHints(hints_of(given, source))
-    _check_fields(given, ("coloring", "hints"), source)
+    _check(given, _PHOTO, source)
     start = _start_of(given["coloring"], f"{source}: coloring")
     return PhotoHints(hints_of(given["hints"], source), start)
 
@@ -135,27 +150,23 @@ def hints_of(given: Any, source: str) -> Hints:
     hints = []
     for number, one in enumerate(given, 1):
         where = f"{source}: hint {number}"
-        reach: Any = one.get("reach", "thing") if isinstance(one, dict) else "thing"
-        _check_fields(one, _FIELDS, where, optional=("reach",))
-        for field in _FIELDS:
-            _check_number(one[field], f"{where}: {field}")
+        _check(one, _HINT, where, {"reach": str})
         try:
-            row, column, a, b = (float(one[field]) for field in _FIELDS)
-            hints.append(Hint(row, column, a, b, reach))
+            row, column, a, b = (float(one[field]) for field in _HINT)
+            hints.append(Hint(row, column, a, b, one.get("reach", "thing")))
         except (ValueError, OverflowError) as error:
             raise BatchError(f"{where}: {error}") from error
     return tuple(hints)
 
 
 def hints_by_photo(
-    hints: Mapping[str, PhotoHints], photos: Iterable[PurePath], source: str
+    hints: Mapping[str, PhotoHints], photos: Iterable[PurePath]
 ) -> dict[PurePath, PhotoHints]:
     """Assigns hints to photos.
 
     Args:
         hints: from `read_hints`.
         photos: relative paths of all photos.
-        source: the file's name, for messages.
 
     Raises:
         BatchError: if a name fits no photo, or several.
@@ -170,66 +181,62 @@ def hints_by_photo(
         fits = by_name.get(name, [])
         fits = [photo for photo in fits if photo.as_posix() == name] or fits
         if not fits:
-            raise BatchError(f"{source}: has hints for {name!r}, which is none of the photos")
+            raise BatchError(f"there are hints for {name!r}, which is none of the photos")
         if len(fits) > 1:
             paths = " and ".join(repr(photo.as_posix()) for photo in fits[:2])
             raise BatchError(
-                f"{source}: has hints for {name!r}, but there are several, {paths}; "
+                f"there are hints for {name!r}, but it may be one of several photos, {paths}; "
                 "write the path below the folder, or color them one by one"
             )
         if fits[0] in found:
-            raise BatchError(f"{source}: names {fits[0].as_posix()!r} twice, by name and by path")
+            raise BatchError(f"the hints name {fits[0].as_posix()!r} twice, by name and by path")
         found[fits[0]] = given
     return found
 
 
 def _start_of(given: Any, source: str) -> Start:
     """Parses the coloring on which hints were given."""
-    _check_fields(given, _COLORING, source, _OPTIONAL)
-    seeds, principal, weights = given["seeds"], given["principal"], given["weights"]
-    if not isinstance(seeds, list) or not seeds:
-        raise BatchError(f"{source}: seeds: expected a seed for each level, got {_kind(seeds)}")
-    for seed in seeds:
-        if seed is not None:
-            _check_number(seed, f"{source}: seeds", int)
+    _check(given, _COLORING, source, {"skin": bool, "looks": int})  # "looks" of earlier versions
+    principal = given["principal"]
     if principal is not None:
-        _check_fields(principal, _PRINCIPAL, f"{source}: principal")
-        for field in _PRINCIPAL:
-            _check_number(principal[field], f"{source}: principal: {field}", int)
-    for field in ("temperature", "saturation", "pale"):
-        _check_number(given[field], f"{source}: {field}")
-    if not isinstance(skin := given.get("skin", False), bool):
-        raise BatchError(f"{source}: skin: expected true or false, got {_kind(skin)}")
-    if not isinstance(weights, str):
-        raise BatchError(f"{source}: weights: expected their digest, got {_kind(weights)}")
+        _check(principal, _PRINCIPAL, f"{source}: principal")
+    if not given["seeds"]:
+        raise BatchError(f"{source}: seeds: expected one for each level, got none")
+    for seed in given["seeds"]:
+        if seed is not None:
+            _check_value(seed, int, f"{source}: seeds")
     try:
         if principal is not None:
             check_range("of", principal["of"], 1, MOST_PRINCIPAL)
         spec = ColoringSpec(
-            seeds=tuple(seeds),
+            seeds=tuple(given["seeds"]),
             principal=principal and PrincipalSpec(**principal),
             temperature=float(given["temperature"]),
-            skin=skin,
+            skin=given.get("skin", False),
         )
-        return Start(spec, weights, float(given["saturation"]), float(given["pale"]))
+        factors = float(given["saturation"]), float(given["pale"])
+        return Start(spec, given["weights"], *factors)
     except (ValueError, OverflowError) as error:
         raise BatchError(f"{source}: {error}") from error
 
 
-def _check_fields(
-    given: Any, fields: Collection[str], source: str, optional: Collection[str] = ()
+def _check(
+    given: Any, fields: Mapping[str, type], source: str, optional: Mapping[str, type] | None = None
 ) -> None:
-    """Refuses what is not an object with just these fields."""
-    if not isinstance(given, dict) or set(given) - set(optional) != set(fields):
+    """Refuses what is not an object with just these fields, each of its type."""
+    further = optional or {}
+    if not isinstance(given, dict) or set(given) - set(further) != set(fields):
         *most, last = fields
-        expected = f"{', '.join(most)} and {last}"
-        raise BatchError(f"{source}: expected {expected}, got {_kind(given)}")
+        raise BatchError(f"{source}: expected {', '.join(most)} and {last}, got {_kind(given)}")
+    for name, kind in {**fields, **further}.items():
+        if name in given and not (name == "principal" and given[name] is None):
+            _check_value(given[name], kind, f"{source}: {name}")
 
 
-def _check_number(given: Any, source: str, kind: Any = int | float) -> None:
-    if isinstance(given, bool) or not isinstance(given, kind):
-        what = "a whole number" if kind is int else "a number"
-        raise BatchError(f"{source}: expected {what}, got {_kind(given)}")
+def _check_value(value: Any, kind: type, source: str) -> None:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if not (is_number if kind is int else isinstance(value, kind) or (kind is float and is_number)):
+        raise BatchError(f"{source}: expected {_SAID[kind]}, got {_kind(value)}")
 
 
 def _text_of(path: Path) -> str:

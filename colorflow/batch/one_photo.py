@@ -24,7 +24,7 @@ import numpy as np
 
 from colorflow.batch.locations import deliver, fetched, folder_here, is_local, make_folder
 from colorflow.batch.settings import BatchSettings, Digests, Models
-from colorflow.batch.task import BORDER, ColoredFile, PhotoOutcome, PhotoTask, Remedy
+from colorflow.batch.task import ColoredFile, PhotoOutcome, PhotoTask
 from colorflow.errors import BatchError, ColorflowError, PhotoError, WritePhotoError
 from colorflow.files import check_replaceable, digest_of
 from colorflow.photo import (
@@ -46,28 +46,21 @@ from colorflow.scan import cut_out, find_frames
 
 _NOTHING_MORE_FITS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors of the output folder that every further photo would meet, too."""
-_DIFFERENCES = {
-    "photo": "was made from a photo of other content",
-    "cut": "was made with another choice of cutting prints out",
-    "repaired": "was made with another choice of repairing",
-    "model": "was made with other weights ({})",
-    "temperature": "was made with temperature {:g}",
-    "seed": "was made with seed {}",
-    "hints": "was made with other hints, or without any",
-    "skin": "was made with another choice of skin's color",
-    "saturation": "was made with saturation {:g}",
-    "pale": "was made with pale colors times {:g}",
-    "references": "was made with other references, or without any",
-    "strength": "was made with strength {:g}",
-    "style": "was made with another style, or without any",
-    "style_strength": "was made with style strength {:g}",
-    "scale": "was enlarged {} times",
-    "restored": "was made with another choice of restoring",
-    "number": "is print {} of its scan",
-    "sensitivity": "was repaired with sensitivity {}",
-    "unfaded": "was made with another choice of bringing tones back",
+_COMPARED = (
+    *("photo", "cut", "repaired", "model", "temperature", "seed", "hints", "skin", "saturation"),
+    *("pale", "references", "strength", "style", "scale", "restored", "number", "sensitivity"),
+    "unfaded",
+)
+"""Fields of what a result says of itself; the first one that differs is told."""
+_CALLED = {
+    "cut": "crop",
+    "repaired": "repair",
+    "model": "weights",
+    "restored": "restore",
+    "number": "print",
+    "unfaded": "fading",
 }
-"""How a result was made, by the field of what it says of itself that differs."""
+"""As people know them."""
 
 
 def work_on(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoOutcome:
@@ -87,18 +80,6 @@ def work_on(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoOu
     return replace(outcome, seconds=time.perf_counter() - began)
 
 
-class MadeOtherwiseError(WritePhotoError):
-    """A result of colorflow is there already, but was made in another way.
-
-    Args:
-        target: the result.
-        how: how it was made.
-    """
-
-    def __init__(self, target: Path, how: str) -> None:
-        super().__init__(target, f"is there already, but {how}")
-
-
 def compared_results(
     task: PhotoTask, digest: str, folder: Path, settings: BatchSettings, weights: Digests
 ) -> tuple[dict[str, Statements], dict[str, Statements]]:
@@ -116,8 +97,8 @@ def compared_results(
         sampling; and what each existing result that stays says.
 
     Raises:
-        MadeOtherwiseError: if a result was made in another way and must not be replaced.
-        WritePhotoError: if another file is in the way of a result.
+        WritePhotoError: if a result was made in another way and must not be replaced, or another
+            file is in the way of one.
     """
     prepared = settings.preparation(digest, weights, task.number)
     own = settings.statements(digest, task, weights)
@@ -134,7 +115,8 @@ def compared_results(
         if exists and not settings.overwrite:
             found = read_statements(target, isolated=True)
             if difference := _difference(found, statements, digest):
-                raise MadeOtherwiseError(target, difference)
+                said = f"is there already, but {difference}; --overwrite makes it anew"
+                raise WritePhotoError(target, said)
             existing[label] = found if prepared else replace(found, prepared=None)
     return expected, existing
 
@@ -182,24 +164,18 @@ class _Work:
         except ColorflowError as error:
             if isinstance(error, PhotoError) and error.source in (str(task.path), path):
                 return self._failed(error.reason)  # the photo's name stands before it
-            remedy = Remedy.OVERWRITE if isinstance(error, MadeOtherwiseError) else None
             return replace(
                 self._failed(str(error).replace(folder, str(task.folder))),
-                remedy=remedy,
                 ends_the_run=_meets_every_photo(error, task),
             )
         except MemoryError:
             return self._failed("not enough memory for a photo of this size; make it smaller")
         except Exception as error:
             detail = " ".join(str(error).split())
-            reason = f"it cannot be {self._settings.done} ({type(error).__name__}: {detail})"
-            return self._failed(reason)
+            return self._failed(f"the work on it failed ({type(error).__name__}: {detail})")
 
     def _failed(self, reason: str) -> PhotoOutcome:
-        complete = sorted(
-            self._complete, key=lambda one: (one.print_number or 1, one.seed, one.label)
-        )
-        return self._task.outcome("failed", reason, colorings=tuple(complete))
+        return self._task.outcome("failed", reason, colorings=tuple(self._complete))
 
     @contextmanager
     def _on_this_machine(self) -> Iterator[tuple[Path, Path]]:
@@ -221,9 +197,7 @@ class _Work:
     def _results(self, path: Path, folder: Path) -> PhotoOutcome:
         """Works on the photo, or on each print that is cut out of it."""
         task, settings = self._task, self._settings
-        photo = self.photo = read_photo(
-            path, max_pixels=settings.max_pixels, isolated=True, page=task.page
-        )
+        photo = self.photo = read_photo(path, isolated=True, page=task.page)
         if is_own_picture(photo, settings.kind):
             reason = "is a picture that colorflow made; it is not taken as a photo"
             return task.outcome("skipped", reason)
@@ -232,15 +206,10 @@ class _Work:
         if not settings.crop:
             outcome = self._made_of(photo, task, None, path, folder)
             if outcome.status == "done" and find_frames(photo):
-                outcome = replace(outcome, remarks=(*outcome.remarks, BORDER))
+                said = "looks like a scan with a border; --crop auto cuts it off"
+                outcome = replace(outcome, remarks=(*outcome.remarks, said))
             return outcome
         frames = find_frames(photo)
-        if len(frames) > task.most_prints:
-            taken = replace(task, number=task.most_prints + 1).name(task.labels(settings.labels)[0])
-            return self._failed(
-                f"holds {len(frames)} prints, and the file of one would have the name {taken}, "
-                "which is too long, or that of another photo; rename this one"
-            )
         prints = (cut_out(photo, frame) for frame in frames) if frames else [photo]
         return _of_all(
             [
@@ -271,7 +240,8 @@ class _Work:
         """
         settings = self._settings
         if settings.leaves(photo, task):
-            return task.outcome("already-colored", "already has colors", Remedy.TREAT_AS_GRAY)
+            how = "--treat-as-gray with its name colors it from its lightness"
+            return task.outcome("already-colored", f"already has colors; {how}")
         digests = self._models.digests
         folder_here(task.folder, map(task.name, task.labels(settings.labels)), folder)
         expected, existing = compared_results(task, digest_of(path), folder, settings, digests)
@@ -388,10 +358,12 @@ def _of_one(
     """The first difference in what colors or detail were generated from, or a print prepared."""
     if found is None or found.photo is None:
         return "does not say which photo it was made from"
-    for name, words in _DIFFERENCES.items():
+    for name in _COMPARED:
         value = getattr(found, name, None)
         if value != getattr(expected, name, None):
-            return words.format(value)
+            is_told = isinstance(value, str | int | float) and not isinstance(value, bool)
+            own = f" ({value})" if is_told else ""
+            return f"differs in its {_CALLED.get(name, name)}{own}"
     if isinstance(found, Provenance) and isinstance(expected, Provenance):
         which, wanted = _which(found.principal), _which(expected.principal)
         return None if which == wanted else f"is {which}"

@@ -12,7 +12,7 @@ import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path, PurePath
@@ -20,14 +20,12 @@ from pathlib import Path, PurePath
 from colorflow.batch.find import FoundPhoto, find_inputs
 from colorflow.batch.hints import PhotoHints, hints_by_photo
 from colorflow.batch.locations import Location, Url, is_local, location_of, real_folder
-from colorflow.batch.names import Naming, too_long
-from colorflow.batch.one_photo import MadeOtherwiseError, finished
+from colorflow.batch.one_photo import finished
 from colorflow.batch.settings import BatchSettings, Digests, Settings
-from colorflow.batch.task import Note, PhotoOutcome, PhotoTask, Remedy
+from colorflow.batch.task import Naming, Note, PhotoOutcome, PhotoTask, too_long
 from colorflow.errors import BatchError, WritePhotoError
 from colorflow.files import digest_of
 from colorflow.photo import is_own_picture
-from colorflow.scan import MOST_PRINTS
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,20 +69,6 @@ class Plan:
         """Whether any photo has color hints."""
         return any(task.hints for task in self.tasks)
 
-    def makes(self, path: Path) -> bool:
-        """Whether a result may be written to this path."""
-        folder, usual = real_folder(path.parent), self.settings.labels
-        prints = range(1, MOST_PRINTS + 1 if self.settings.crop else 2)
-        return any(
-            any(
-                replace(task, number=n).name(label) == path.name
-                for n in prints
-                for label in task.labels(usual)
-            )
-            and real_folder(task.folder) == folder
-            for task in self.tasks
-        )
-
     def in_order(self, outcomes: Iterable[PhotoOutcome]) -> list[PhotoOutcome]:
         """Sorts outcomes, which come in the order of completion, like the inputs."""
         by_path: dict[Location, list[PhotoOutcome]] = {}
@@ -111,7 +95,6 @@ def make_plan(
     naming: Naming | None = None,
     recursive: bool = False,
     hints: Mapping[str, PhotoHints] | None = None,
-    hints_source: str = "hints",
     treat_as_gray: Collection[str] = (),
     weights: Digests | None = None,
     unpack_in: Path | None = None,
@@ -132,7 +115,6 @@ def make_plan(
             paths.
         hints: from `read_hints`. A photo whose hints say on which coloring they were given gets
             that one alone, whatever the settings say, and is treated as gray.
-        hints_source: the file's name, for messages.
         treat_as_gray: patterns of `fnmatch` for photos that are colored from their lightness even
             if they have colors: for a photo's name, or for its path below the folder of the input,
             which may begin with a slash.
@@ -147,7 +129,7 @@ def make_plan(
             store of a URL cannot be used, or results would lie among its photos.
     """
     naming = naming or Naming()
-    naming.check_fits(settings)
+    naming.check_fits(settings.n)
     folder = location_of(output)
     found = find_inputs(inputs, folder, recursive=recursive, unpack_in=unpack_in)
     plan = Plan(
@@ -160,27 +142,23 @@ def make_plan(
     # The references of an album's photos are not known yet, so that no existing result decides.
     planner = _Planner(plan, naming, None if plan.is_alike else weights)
     for note in found.missing:
-        planner.settle(
-            PhotoOutcome(path=note.path, status="failed", reason=note.reason, remedy=note.remedy)
-        )
+        planner.settle(PhotoOutcome(path=note.path, status="failed", reason=note.reason))
     photos = planner.without_own_results(found.photos)
     names = (photo.relative for photo in photos)
-    by_photo = hints_by_photo(hints, names, hints_source) if hints else {}
+    by_photo = hints_by_photo(hints, names) if hints else {}
     gray = _fitting(treat_as_gray, [photo.relative for photo in photos])
     for photo in photos:
         relative = photo.relative
         given = by_photo.get(relative, PhotoHints())
         planner.add(photo, given, treat_as_gray=relative in gray or given.start is not None)
-    for task in plan.tasks if plan.is_alike else ():
-        for place in (task.path, task.folder):
-            if not is_local(place):
-                raise BatchError(
-                    f"{place}: an album in its own colors is colored on this machine; fetch its "
-                    "photos into a folder first, and name a folder for the results"
-                )
-    if settings.crop:
-        plan.tasks = list(map(planner.with_room, plan.tasks))
-    return planner.plan
+    places = [*(task.path for task in plan.tasks), folder] if plan.is_alike else []
+    for place in places:
+        if not is_local(place):
+            raise BatchError(
+                f"{place}: an album in its own colors is colored on this machine; fetch its "
+                "photos into a folder first, and name a folder for the results"
+            )
+    return plan
 
 
 def _fitting(patterns: Collection[str], photos: Sequence[PurePath]) -> set[PurePath]:
@@ -240,7 +218,8 @@ class _Planner:
         task = PhotoTask(
             path=photo.path,
             folder=self._folder(photo.relative),
-            names=self._naming.names_of(PurePath(photo.relative.name)),
+            source=PurePath(photo.relative.name),
+            naming=self._naming,
             hints=given.hints,
             start=given.start,
             treat_as_gray=treat_as_gray,
@@ -257,19 +236,6 @@ class _Planner:
         self.plan.inputs.append(photo.path)
         self.plan.tasks.append(task)
 
-    def with_room(self, task: PhotoTask) -> PhotoTask:
-        """A task that says for how many prints no other file has the names, once all are known.
-
-        Two scans never get one name for prints of theirs, unless it is one for the scans, too.
-        """
-        for number in range(2, MOST_PRINTS + 1):
-            one = replace(task, number=number)
-            if self._problem(
-                [one.target(label) for label in one.labels(self.plan.settings.labels)]
-            ):
-                return replace(task, most_prints=number - 1)
-        return replace(task, most_prints=MOST_PRINTS)
-
     def _decided(self, task: PhotoTask, targets: list[Location]) -> PhotoOutcome | None:
         """The outcome of a photo whose existing results decide; None if it is to be worked on.
 
@@ -283,8 +249,7 @@ class _Planner:
         try:
             return finished(task, self._digest_of(photo), folder, settings, self._weights)
         except WritePhotoError as error:
-            remedy = Remedy.OVERWRITE if isinstance(error, MadeOtherwiseError) else None
-            return task.failed(str(error), remedy)
+            return task.failed(str(error))
         except OSError:
             return None
 

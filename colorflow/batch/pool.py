@@ -7,12 +7,11 @@ in their workers; `run_plan` does the rest.
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
-from queue import Empty, SimpleQueue
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from queue import SimpleQueue
 from typing import Protocol
 
 from colorflow.batch.alike import work_off
@@ -21,13 +20,6 @@ from colorflow.batch.plan import Plan
 from colorflow.batch.task import PhotoOutcome, PhotoTask
 from colorflow.errors import BatchError, ColorflowError
 from colorflow.files import locked, remove_leftovers
-
-_PHOTOS_AT_ONCE = 3
-"""Photos for which a worker starts at once: the work on so many takes as long as the start."""
-_STARTS = 2
-"""Further workers start when the photos left would take so many times as long as a start."""
-_LOOK_AGAIN = 0.1
-"""Seconds between looks at how long the photos take."""
 
 
 class WorkerEndedError(Exception):
@@ -73,8 +65,7 @@ def run_plan(
     Args:
         plan: from `make_plan`.
         start_worker: starts a worker, without waiting for it.
-        workers: how many at most. Starting one takes seconds of the processor, so each starts when
-            the photos are many, or take long.
+        workers: how many at most; no more than there are photos start.
         stop: once it is set, no further photo is begun; the photos in hand are finished.
         tries: how many workers may end over a photo before it fails, and how many in a row may end
             while they start before the run fails.
@@ -88,61 +79,8 @@ def run_plan(
         return
     with output_folder(plan):
         yield from plan.settled
-        stop = stop or threading.Event()
-        with _kept(start_worker) if plan.is_alike else nullcontext(start_worker) as start:
-
-            def work(tasks: Sequence[PhotoTask]) -> Iterator[PhotoOutcome]:
-                size = min(workers, len(tasks))
-                return _Pool(deque(tasks), start, size, stop, tries).outcomes()
-
-            yield from work_off(plan, work)
-
-
-@dataclass(eq=False)
-class _Kept:
-    """A worker that waits for further tasks when the pool that used it ends it between two."""
-
-    worker: Worker
-    idle: list[_Kept]
-    is_ready: bool = False
-    is_busy: bool = False
-
-    def ready(self) -> None:
-        if not self.is_ready:
-            self.worker.ready()
-            self.is_ready = True
-
-    def work(self, task: PhotoTask) -> PhotoOutcome:
-        self.is_busy = True
-        outcome = self.worker.work(task)
-        self.is_busy = False  # it stays busy if it is gone
-        return outcome
-
-    def end(self) -> None:
-        if not self.is_ready or self.is_busy:
-            self.worker.end()
-        elif self not in self.idle:
-            self.idle.append(self)
-
-
-@contextmanager
-def _kept(
-    start_worker: Callable[[StillNeeded], Worker],
-) -> Iterator[Callable[[StillNeeded], Worker]]:
-    """Starts workers, or takes those that an earlier pool has ended; all end in the end."""
-    idle: list[_Kept] = []
-
-    def start(is_needed: StillNeeded) -> Worker:
-        try:
-            return idle.pop()
-        except IndexError:  # there is none, or another thread took the last
-            return _Kept(start_worker(is_needed), idle)
-
-    try:
-        yield start
-    finally:
-        for one in idle:
-            one.worker.end()
+        with closing(_Pool(start_worker, workers, stop or threading.Event(), tries)) as pool:
+            yield from work_off(plan, pool.outcomes)
 
 
 @contextmanager
@@ -181,102 +119,117 @@ def clean(plan: Plan) -> None:
             remove_leftovers(folder)
 
 
-@dataclass
+class _Slot:
+    """A place for a worker, which is started when there is work for it, and anew if it ended."""
+
+    worker: Worker | None = None
+
+    def end(self) -> None:
+        """Ends the worker that is there."""
+        if worker := self.worker:
+            worker.end()
+            self.worker = None
+
+
 class _Pool:
     """Workers, one thread for each that hands it tasks, and a queue of their answers."""
 
-    tasks: deque[PhotoTask]
-    start_worker: Callable[[StillNeeded], Worker]
-    size: int
-    stop: threading.Event
-    tries: int
-
-    def __post_init__(self) -> None:
-        self._begins_no_more = self._given_up = False
-        self._workers_lost: Counter[str] = Counter()
-        self._answers: SimpleQueue[PhotoOutcome | ColorflowError | None] = SimpleQueue()
-        self._workers: list[Worker] = []
+    def __init__(
+        self,
+        start_worker: Callable[[StillNeeded], Worker],
+        size: int,
+        stop: threading.Event,
+        tries: int,
+    ) -> None:
+        self._start_worker, self._stop, self._tries = start_worker, stop, tries
+        self._slots = [_Slot() for _ in range(size)]
         self._threads: list[threading.Thread] = []
-        self._began = self._ready = time.monotonic()
+        self._tasks: deque[PhotoTask] = deque()
+        self._answers: SimpleQueue[PhotoOutcome | ColorflowError | None] = SimpleQueue()
+        self._workers_lost: Counter[str] = Counter()
+        self._begins_no_more = self._given_up = False
 
-    def outcomes(self) -> Iterator[PhotoOutcome]:
+    def outcomes(self, tasks: Sequence[PhotoTask]) -> Iterator[PhotoOutcome]:
         """Yields outcomes as they come, until all tasks are done or the pool is stopped."""
+        self._tasks.extend(tasks)
+        self._threads = [
+            threading.Thread(target=self._serve, args=(slot,), daemon=True)
+            for slot in self._slots[: len(tasks)]
+        ]
+        for thread in self._threads:
+            thread.start()
         failure = None
-        ended = answered = 0
-        try:
-            self._start(max(1, min(self.size, len(self.tasks) // _PHOTOS_AT_ONCE)))
-            while ended < len(self._threads):
-                try:
-                    may_start = self._is_needed() and len(self._threads) < self.size
-                    answer = self._answers.get(timeout=_LOOK_AGAIN if may_start else None)
-                except Empty:
-                    if self._is_slow(answered):
-                        self._start(self.size - len(self._threads))
-                    continue
-                if answer is None:
-                    ended += 1
-                elif isinstance(answer, ColorflowError):
-                    failure = failure or answer
-                    self._begins_no_more = True
-                else:
-                    answered += 1
-                    self._begins_no_more |= answer.ends_the_run
-                    yield answer
-        finally:
-            self._end()
+        at_work = len(self._threads)
+        while at_work:
+            answer = self._answers.get()
+            if answer is None:
+                at_work -= 1
+            elif isinstance(answer, ColorflowError):
+                failure = failure or answer
+                self._begins_no_more = True
+            else:
+                self._begins_no_more |= answer.ends_the_run
+                yield answer
         if failure:
             raise failure
 
-    def _start(self, number: int) -> None:
-        for _ in range(number):
-            index = len(self._workers)
-            self._workers.append(self.start_worker(self._is_needed))
-            thread = threading.Thread(target=self._serve, args=(index,), daemon=True)
-            self._threads.append(thread)
-            thread.start()
+    def close(self) -> None:
+        """Ends all workers, whatever they have in hand."""
+        self._begins_no_more = self._given_up = True
+        for slot in self._slots:
+            slot.end()
+        for thread in self._threads:
+            thread.join()
+        for slot in self._slots:  # one may have been started meanwhile
+            slot.end()
 
-    def _is_slow(self, answered: int) -> bool:
-        """Whether the photos left take so long that the start of further workers pays."""
-        a_start = self._ready - self._began
-        a_photo = (time.monotonic() - self._ready) / max(1, answered)
-        return a_start > 0 and len(self.tasks) * a_photo > _STARTS * a_start
-
-    def _serve(self, index: int) -> None:
+    def _serve(self, slot: _Slot) -> None:
         """Hands tasks to one worker, in that worker's thread."""
         try:
-            if self._wait_for_start(index):
-                if self._ready == self._began:
-                    self._ready = time.monotonic()
-                while task := self._next():
-                    try:
-                        self._answers.put(self._work(self._workers[index], task))
-                    except WorkerEndedError as error:
-                        self._report_lost(task, error)
-                        if not (self._is_needed() and self._wait_for_start(index, restart=True)):
-                            break
+            while (worker := self._worker_in(slot)) and (task := self._next()):
+                try:
+                    self._answers.put(self._work(worker, task))
+                except WorkerEndedError as error:
+                    slot.end()
+                    self._report_lost(task, error)
         except ColorflowError as error:
             self._answers.put(error)
         except Exception as error:  # from an engine; without an answer the run would never end
             detail = " ".join(str(error).split())
             reason = f"the run cannot go on ({type(error).__name__}: {detail})"
             self._answers.put(BatchError(reason))
-        self._workers[index].end()  # frees its memory and its core
         self._answers.put(None)
+
+    def _worker_in(self, slot: _Slot) -> Worker | None:
+        """The worker of a slot, which is started if none is there; None if nobody needs it."""
+        tries = 0
+        while self._is_needed() and not slot.worker:
+            worker = slot.worker = self._start_worker(self._is_needed)
+            try:
+                worker.ready()
+            except WorkerEndedError as error:
+                slot.end()
+                tries += 1
+                if tries == self._tries and self._is_needed():
+                    raise BatchError(
+                        f"a worker process ended while it started ({error}); try fewer workers"
+                    ) from error
+        return slot.worker
 
     def _next(self) -> PhotoTask | None:
         try:
-            return self.tasks.popleft() if self._is_needed() else None
+            return self._tasks.popleft() if self._is_needed() else None
         except IndexError:  # another thread took the last
             return None
 
     def _is_needed(self) -> bool:
-        return bool(self.tasks) and not (self._begins_no_more or self.stop.is_set())
+        return bool(self._tasks) and not (self._begins_no_more or self._stop.is_set())
 
     def _work(self, worker: Worker, task: PhotoTask) -> PhotoOutcome:
         outcome = worker.work(task)
         if outcome.status == "skipped" and outcome.colorings and self._workers_lost[str(task)]:
             # The lost worker had written everything, but could not report it any more.
-            outcome = replace(outcome, status="done", reason=None, remedy=None)
+            outcome = replace(outcome, status="done", reason=None)
         return outcome
 
     def _report_lost(self, task: PhotoTask, error: WorkerEndedError) -> None:
@@ -284,42 +237,9 @@ class _Pool:
         self._workers_lost[str(task)] += 1
         if self._given_up:
             return
-        if self._workers_lost[str(task)] < self.tries:
-            self.tasks.append(task)
+        if self._workers_lost[str(task)] < self._tries:
+            self._tasks.append(task)
             return
-        often = "" if self.tries == 1 else f", {self.tries} times"
+        often = "" if self._tries == 1 else f", {self._tries} times"
         reason = f"the process that worked on it ended{often} ({error})"
         self._answers.put(task.failed(reason))
-
-    def _wait_for_start(self, index: int, *, restart: bool = False) -> bool:
-        """Waits for a worker, after replacing it if it has ended.
-
-        Returns:
-            Whether it can work; False if nobody needs it any more.
-        """
-        for tries_left in reversed(range(self.tries)):
-            if restart:
-                self._workers[index].end()
-                self._workers[index] = self.start_worker(self._is_needed)
-            try:
-                self._workers[index].ready()
-            except WorkerEndedError as error:
-                if not self._is_needed():
-                    break
-                if not tries_left:
-                    raise BatchError(
-                        f"a worker process ended while it started ({error}); try fewer workers"
-                    ) from error
-                restart = True
-            else:
-                return True
-        return False
-
-    def _end(self) -> None:
-        self._begins_no_more = self._given_up = True
-        for worker in self._workers:
-            worker.end()
-        for thread in self._threads:
-            thread.join()
-        for worker in self._workers:  # one may have been replaced meanwhile
-            worker.end()

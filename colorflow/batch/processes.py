@@ -22,7 +22,6 @@ import sys
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from queue import SimpleQueue
@@ -30,22 +29,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from colorflow.batch.alike import work_off
+from colorflow.batch.models import WorkerConfig, check_models, load_models, weights_files
 from colorflow.batch.one_photo import work_on
 from colorflow.batch.plan import Plan
 from colorflow.batch.pool import WorkerEndedError, clean, output_folder, run_plan
-from colorflow.batch.settings import (
-    COLORS,
-    DETAIL,
-    REPAIR,
-    BatchSettings,
-    Files,
-    Models,
-    check_models,
-    weights_files,
-)
+from colorflow.batch.settings import Models
 from colorflow.batch.task import PhotoOutcome, PhotoTask
 from colorflow.errors import ColorflowError
-from colorflow.photo import start_reader
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
@@ -54,25 +44,6 @@ if TYPE_CHECKING:
 
 MOST_USUAL_WORKERS, MOST_USUAL_REPAIRING = 4, 2
 """Each takes about 0.5 GB, or 1 GB where it repairs, and more for large photos."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerConfig:
-    """How a worker works.
-
-    Attributes:
-        weights: files of the models.
-        device: where to compute.
-        threads: for pixels at full resolution and for detail; the model of colors takes one.
-        settings: of the batch.
-        has_hints: whether any photo has color hints.
-    """
-
-    weights: Files
-    device: str
-    threads: int
-    settings: BatchSettings
-    has_hints: bool = False
 
 
 def run(
@@ -262,36 +233,3 @@ def _answer_all(received: SimpleQueue[Any], answers: io.FileIO) -> None:
     answer(None)
     while True:
         answer(work_on(models, received.get(), config.settings))
-
-
-def load_models(config: WorkerConfig) -> Models:
-    """Loads a worker's models.
-
-    Raises:
-        ColorflowError: if the weights cannot be loaded or do not take what the plan asks for, or
-            the device is not available.
-    """
-    import cv2
-
-    start_reader()  # while the weights are loaded
-    cv2.setNumThreads(config.threads)
-    colorizer, enlarger, repairer, weights = None, None, None, config.weights
-    if COLORS in weights:
-        from colorflow.colorizer import Colorizer
-
-        colorizer = Colorizer.load(weights[COLORS], device=config.device)
-    if DETAIL in weights or REPAIR in weights:
-        import torch
-
-        torch.set_num_threads(config.threads)
-    if DETAIL in weights:
-        from colorflow.enlarge.enlarger import Enlarger
-
-        enlarger = Enlarger.load(weights[DETAIL], device=config.device)
-    if REPAIR in weights:
-        from colorflow.repair.repairer import Repairer
-
-        repairer = Repairer.load(weights[REPAIR], device=config.device)
-    models = Models(colorizer, enlarger, repairer)
-    check_models(config.settings, models, has_hints=config.has_hints)
-    return models

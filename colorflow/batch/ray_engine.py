@@ -20,19 +20,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from colorflow.batch.models import WorkerConfig, load_models, weights_files
 from colorflow.batch.one_photo import work_on
 from colorflow.batch.plan import Plan
 from colorflow.batch.pool import StillNeeded, WorkerEndedError, clean, run_plan
-from colorflow.batch.processes import WorkerConfig, load_models
-from colorflow.batch.settings import Files, Models, weights_files
+from colorflow.batch.settings import Models
 from colorflow.batch.task import PhotoOutcome, PhotoTask
 from colorflow.errors import BatchError, ColorflowError, WeightsError
 from colorflow.version import __version__
 
 TRIES = 3
 """Workers that may end over a photo before it fails."""
-_PATIENCE = 300
-"""Seconds that a busy cluster has to give room for a first worker."""
 _ANSWER_SECONDS = 10
 _LOOK_AGAIN = 1
 """Seconds between checks whether a worker that waits for room is still needed."""
@@ -83,7 +81,7 @@ def run_on_ray(
     content = {model: _content(path) for model, path in files.items()}
     with _cluster() as ray:
         most = _room(ray, device)
-        start = partial(_RayWorker, ray, config, ray.put(content), threading.Event())
+        start = partial(_RayWorker, ray, config, ray.put(content))
         yield from run_plan(plan, start, min(workers or most, most), stop, tries=TRIES)
 
 
@@ -121,20 +119,16 @@ class PhotoWorker:
         return work_on(self._models, task, self._config.settings)
 
     def _load(self) -> Models:
-        given = self._config.weights
         with tempfile.TemporaryDirectory(prefix="colorflow-") as folder:
-            files: Files = {model: Path(folder) / f"{model}.safetensors" for model in given}
-            for model, path in files.items():
-                path.write_bytes(self._weights[model])
+            files = {}
+            for model, path in self._config.weights.items():
+                files[model] = Path(folder) / path.name
+                files[model].write_bytes(self._weights[model])
+            self._weights = {}
             try:
                 return load_models(replace(self._config, weights=files))
-            except WeightsError as error:
-                message = str(error)
-                for model, path in files.items():
-                    message = message.replace(str(path), str(given[model]))
-                raise WeightsError(message) from error
-            finally:
-                self._weights = {}
+            except WeightsError as error:  # the caller knows the file by its name
+                raise WeightsError(str(error).replace(f"{folder}{os.sep}", "")) from error
 
 
 @dataclass
@@ -145,14 +139,12 @@ class _RayWorker:
         ray: the module.
         config: of every worker.
         weights: Ray's reference to the content of the weights files.
-        has_room: set once a first worker was ready.
         is_needed: says whether there is anything left to do.
     """
 
     ray: Any
     config: WorkerConfig
     weights: Any
-    has_room: threading.Event
     is_needed: StillNeeded
 
     def __post_init__(self) -> None:
@@ -162,20 +154,12 @@ class _RayWorker:
         self._ready = self._actor.ready.remote()
 
     def ready(self) -> None:
-        waited = 0
         while not self.ray.wait([self._ready], timeout=_LOOK_AGAIN)[0]:
-            waited += _LOOK_AGAIN
             if not self.is_needed():
                 raise WorkerEndedError("there was no room for it")
-            if waited >= _PATIENCE and not self.has_room.is_set():
-                raise BatchError(
-                    f"the Ray cluster had no room for a worker within {_PATIENCE} s; "
-                    "see `ray status`, and run the same command again later"
-                )
         answer = self._answer(self._ready)
         if isinstance(answer, ColorflowError):
             raise answer
-        self.has_room.set()
 
     def work(self, task: PhotoTask) -> PhotoOutcome:
         outcome = self._answer(self._actor.work.remote(task))

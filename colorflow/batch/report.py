@@ -7,7 +7,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from colorflow.batch.plan import Plan
 from colorflow.batch.task import ColoredFile, PhotoOutcome
 from colorflow.errors import WritePhotoError
 from colorflow.files import FileKind, is_stream, text_kind
-from colorflow.limits import QUALITY
 from colorflow.photo.encode import write_file
 
 _OPENING = '{\n "made_by": "colorflow '
@@ -66,15 +65,10 @@ def write_report(
             path, _table(plan, reached).encode("utf-8", "backslashreplace"), report_kind(path)
         )
         return
-    settings = asdict(plan.settings)
-    for inner in ("likelihood", "max_pixels"):
-        settings.pop(inner, None)
-    if plan.settings.quality == QUALITY:
-        del settings["quality"]
+    own = {one.name: getattr(plan.settings, one.name) for one in fields(plan.settings)}
+    settings = {name: own[name] for name in own if name != "likelihood"}
     if references := settings.pop("references", ()):
-        settings["references"] = [one["digest"] for one in references]
-    if style := settings.pop("style", None):
-        settings["style"] = style["digest"]
+        settings["references"] = [one.digest for one in references]
     content = {
         "made_by": f"colorflow {plan.settings.command}",
         "colorflow": __version__,
@@ -105,15 +99,7 @@ def _table(plan: Plan, reached: Sequence[PhotoOutcome]) -> str:
         table.writerow({name: _cell(value, plan) for name, value in cells.items()})
 
     for outcome in reached:
-        photo = {
-            "photo": outcome,
-            "status": outcome.status,
-            "reason": outcome.reason,
-            "width": outcome.width,
-            "height": outcome.height,
-            "seconds": round(outcome.seconds, 3),
-            "remarks": "; ".join(outcome.remarks),
-        }
+        photo = {"photo": outcome, **_of_photo(outcome), "remarks": "; ".join(outcome.remarks)}
         for one in outcome.colorings:
             add(**photo, result=one.path, **_of_result(one))
         if not outcome.colorings:
@@ -139,13 +125,20 @@ def _as_json(outcome: PhotoOutcome, named: Callable[[object], str]) -> dict[str,
     return {
         "path": named(outcome.path),
         **({} if outcome.page is None else {"page": outcome.page}),
-        "status": outcome.status,
+        **_of_photo(outcome),
         "reason": outcome.reason and named(outcome.reason),
+        "colorings": [{"path": named(one.path), **_of_result(one)} for one in outcome.colorings],
+    }
+
+
+def _of_photo(outcome: PhotoOutcome) -> dict[str, Any]:
+    return {
+        "status": outcome.status,
+        "reason": outcome.reason,
         "width": outcome.width,
         "height": outcome.height,
         "seconds": round(outcome.seconds, 3),
         "remarks": list(outcome.remarks),
-        "colorings": [{"path": named(one.path), **_of_result(one)} for one in outcome.colorings],
     }
 
 

@@ -9,24 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from colorflow.batch.reference import Reference, album_photo
+from colorflow.batch.task import MOST_REFERENCES, AlbumReference, PhotoTask
+from colorflow.color.grid import resized, size_within
 from colorflow.coloring import check_seed, digest_of_hints, provenance_of
 from colorflow.enlarge.draws import MEAN, Draw, draws
-from colorflow.errors import PhotoError, WeightsError
-from colorflow.files import (
-    COLORING_WEIGHTS,
-    ENLARGE_WEIGHTS,
-    REPAIR_WEIGHTS,
-    FileKind,
-    default_weights,
-    digest_of,
-)
+from colorflow.errors import PhotoError
+from colorflow.files import FileKind
 from colorflow.limits import (
     LARGEST_DETAIL_TEMPERATURE,
     LARGEST_TEMPERATURE,
@@ -35,12 +29,10 @@ from colorflow.limits import (
     REFERENCE_STRENGTH,
     SCALES,
     SENSITIVITIES,
-    STYLE_STRENGTH,
     check_range,
 )
 from colorflow.photo import (
     COLORING,
-    DEFAULT_MAX_PIXELS,
     ENLARGED,
     LETTERS,
     REPAIRED,
@@ -51,23 +43,24 @@ from colorflow.photo import (
     Principal,
     Provenance,
     Statements,
+    read_picture,
 )
 
 if TYPE_CHECKING:
-    from colorflow.batch.task import PhotoTask
     from colorflow.colorizer import Coloring, Colorizer
     from colorflow.enlarge.enlarger import Enlarger
     from colorflow.repair.repairer import Repairer
 
 COLORS, DETAIL, REPAIR = "colors", "detail", "repair"
 """Models that a batch may use, by what they add to a photo."""
-_SHIPPED = {COLORS: COLORING_WEIGHTS, DETAIL: ENLARGE_WEIGHTS, REPAIR: REPAIR_WEIGHTS}
-REPAIRED_LABEL = "repaired"
 
-Files = Mapping[str, Path]
-"""Weights files of the models that a batch uses."""
+REPAIRED_LABEL = "repaired"
+_REFERENCE_SIDE = 1024
+"""Pixels of the longer side of a reference at most; the model sees 512."""
+
+
 Digests = Mapping[str, str]
-"""Their digests."""
+"""Those of the weights of the models that a batch uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +76,33 @@ class Models:
         """The digests of their weights."""
         loaded = {COLORS: self.colorizer, DETAIL: self.enlarger, REPAIR: self.repairer}
         return {model: one.digest for model, one in loaded.items() if one}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A color photo, reduced: read once, for all photos and all workers.
+
+    Attributes:
+        photo: without metadata.
+        digest: of its file.
+    """
+
+    photo: Photo
+    digest: str
+
+
+def read_reference(path: Path) -> Reference:
+    """Reads a photo in a process of its own.
+
+    Raises:
+        PhotoError: if it cannot be read, or has no colors.
+    """
+    photo, digest = read_picture(path, isolated=True)
+    assert digest  # it is a file
+    if photo.kind is Kind.GRAY:
+        reason = "has no colors that could be carried over; choose a color photo"
+        raise PhotoError(path, reason)
+    return Reference(photo=_reduced(photo), digest=digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +129,6 @@ class _Settings:
 
     Attributes:
         command: the command's name, such as ``colorize``.
-        done: what a photo is afterwards, such as ``colored``.
         kind: the kind of file that a result is; such a file is never taken as a photo.
         n: number of results of each photo.
         seed: of the first sample; each further one adds 1.
@@ -121,11 +140,9 @@ class _Settings:
         repair: find damage and fill it, before anything else.
         sensitivity: of repair, one of `SENSITIVITIES`.
         fading: bring the tones of faded prints back.
-        max_pixels: largest width times height of a photo.
     """
 
     command: ClassVar[str]
-    done: ClassVar[str]
     kind: ClassVar[FileKind]
 
     n: int = 1
@@ -138,13 +155,13 @@ class _Settings:
     repair: bool = False
     sensitivity: int = 0
     fading: bool = False
-    max_pixels: int = DEFAULT_MAX_PIXELS
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
         check_range("quality", self.quality, 1, 100)
-        if self.sensitivity not in SENSITIVITIES:
-            raise ValueError(f"sensitivity: expected -2 to 2, got {self.sensitivity}")
+        check_range("sensitivity", self.sensitivity, SENSITIVITIES[0], SENSITIVITIES[-1])
+        if self.sensitivity and not self.repair:
+            raise ValueError("sensitivity: expected repair, too")
 
     @property
     def models(self) -> Sequence[str]:
@@ -153,9 +170,9 @@ class _Settings:
         return tuple(model for model, is_used in used.items() if is_used)
 
     @property
-    def fill(self) -> tuple[float, int]:
-        """Temperature and seed of what repair fills in."""
-        return 0.0, 0
+    def uses_references(self) -> bool:
+        """Whether colors go to what looks alike in other photos."""
+        return False
 
     def leaves(self, photo: Photo, task: PhotoTask) -> bool:
         """Whether a photo has colors and is not to be treated as gray."""
@@ -182,15 +199,12 @@ class _Settings:
         """
         if not (self.crop or self.repair or self.fading):
             return None
-        temperature, seed = self.fill
         return Preparation(
             prints=number if self.crop else None,
             number=number,
             unfaded=self.fading,
             model=weights[REPAIR] if self.repair else None,
             sensitivity=self.sensitivity,
-            seed=seed,
-            temperature=temperature,
             photo=photo,
         )
 
@@ -203,8 +217,7 @@ class _Settings:
         """
         if self.repair:
             assert models.repairer
-            temperature, seed = self.fill
-            done = models.repairer.repair(photo, self.sensitivity, temperature, seed)
+            done = models.repairer.repair(photo, self.sensitivity)
             photo, said = done.photo, replace(said, share=done.share)
         if self.fading:
             from colorflow.repair.fading import unfaded
@@ -229,12 +242,9 @@ class Settings(_Settings):
         alike: color an album in its own colors: some photos first, which are references for the
             others, see `alike.py`.
         strength: how far colors go towards those of references, in [0, 1].
-        style: whose latents are carried over, to samples alone.
-        style_strength: how far they go towards those of the style, in [0, 1].
     """
 
     command = "colorize"
-    done = "colored"
     kind = COLORING
 
     temperature: float = 1.0
@@ -244,27 +254,24 @@ class Settings(_Settings):
     references: tuple[Reference, ...] = ()
     alike: bool = False
     strength: float = REFERENCE_STRENGTH
-    style: Reference | None = None
-    style_strength: float = STYLE_STRENGTH
 
     def __post_init__(self) -> None:
         _Settings.__post_init__(self)
-        if self.style and not self.samples:
-            raise ValueError("style: expected samples, as means would mix its colors")
         if self.alike and (self.references or self.crop):
             raise ValueError("alike: expected no references, and no prints to be cut out")
         check_range("strength", self.strength, 0, 1)
-        check_range("style_strength", self.style_strength, 0, 1)
-        most, kind = (MOST_SAMPLES, "samples") if self.samples else (len(LETTERS), "principal ones")
-        check_range("n", self.n, 1, most, kind)
+        most = MOST_SAMPLES if self.samples else len(LETTERS)
+        of = "samples" if self.samples else f"principal colorings, or {MOST_SAMPLES} samples"
+        check_range("n", self.n, 1, most, of)
         check_range("temperature", self.temperature, 0, LARGEST_TEMPERATURE)
         if self.scale not in (1, *SCALES):
             raise ValueError(f"scale: expected 1, 2 or 4, got {self.scale}")
+        if self.restore and self.scale == 1:
+            raise ValueError("restore: expected a scale of 2 or 4, as it enlarges, too")
 
     @property
-    def has_seeds(self) -> bool:
-        """Whether each result is a sample."""
-        return self.samples
+    def uses_references(self) -> bool:
+        return self.alike or bool(self.references)
 
     @property
     def labels(self) -> list[str]:
@@ -291,8 +298,6 @@ class Settings(_Settings):
             first = Provenance(self.seed, self.temperature, model, photo, hints, skin=self.skin)
             if digests := tuple(one.digest for one in task.references or self.references):
                 first = replace(first, references=digests, strength=self.strength)
-            if style := self.style:
-                first = replace(first, style=style.digest, style_strength=self.style_strength)
             if self.samples:
                 each = [replace(first, seed=self.seed + i) for i in range(self.n)]
             else:
@@ -339,14 +344,14 @@ class Settings(_Settings):
 
         def stated(label: str, said: Statements) -> Statements:
             assert said.colors
-            names = ("photo", "hints", "references", "strength", "style", "style_strength")
+            names = ("photo", "hints", "references", "strength")
             of_files = {name: getattr(said.colors, name) for name in names}
             return replace(said, colors=replace(by_label[label].provenance, **of_files))
 
         remarks = {
             "has colors, and was treated as gray": photo.kind is Kind.COLORED,
-            "its hints keep the coloring they were given on; no reference or style was used": (
-                task.start and (self.references or self.style)
+            "its hints keep the coloring they were given on; no reference was used": (
+                task.start and self.references
             ),
         }
         return Results(
@@ -379,8 +384,6 @@ class Settings(_Settings):
                 hints=task.hints,
                 reference=self._references(task),
                 strength=self.strength,
-                style=self.style.photo if self.style else None,
-                style_strength=self.style_strength,
             )
         except ValueError as error:  # settings were checked before, so it is of the file of hints
             if not (task.hints or start):
@@ -390,7 +393,7 @@ class Settings(_Settings):
     def _references(self, task: PhotoTask) -> list[Photo]:
         """The photos whose colors go to what looks alike."""
         if task.references:
-            return [photo for one in task.references if (photo := album_photo(one))]
+            return [photo for one in task.references if (photo := _album_photo(one))]
         return [one.photo for one in self.references]
 
 
@@ -405,7 +408,6 @@ class EnlargeSettings(_Settings):
     """
 
     command = "enlarge"
-    done = "enlarged"
     kind = ENLARGED
 
     scale: int = 2
@@ -417,11 +419,6 @@ class EnlargeSettings(_Settings):
             raise ValueError(f"scale: expected 2 or 4, got {self.scale}")
         check_range("n", self.n, 1, MOST_SAMPLES)
         check_range("temperature", self.temperature or 0, 0, LARGEST_DETAIL_TEMPERATURE)
-
-    @property
-    def has_seeds(self) -> bool:
-        """Whether each result is a sample."""
-        return self.temperature is not None
 
     @property
     def labels(self) -> list[str]:
@@ -457,43 +454,26 @@ class EnlargeSettings(_Settings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepairSettings(_Settings):
-    """How the prints of a batch are repaired, colorings among them.
-
-    Attributes:
-        temperature: factor on what a sample adds to the mean of what is filled in; 0 is the mean.
-    """
+    """How the prints of a batch are repaired, colorings among them."""
 
     command = "repair"
-    done = "repaired"
     kind = REPAIRED
 
     repair: bool = True
-    temperature: float = 0.0
 
     def __post_init__(self) -> None:
         _Settings.__post_init__(self)
-        check_range("temperature", self.temperature, 0, LARGEST_DETAIL_TEMPERATURE)
         if self.n != 1 or self.scale != 1 or not self.repair:
             raise ValueError("repair: expected one result of each photo, at its own size")
 
     @property
-    def fill(self) -> tuple[float, int]:
-        """Temperature and seed of what repair fills in; the mean has no seed."""
-        return self.temperature, self.seed if self.temperature else 0
-
-    @property
-    def has_seeds(self) -> bool:
-        """Whether each result is a sample."""
-        return self.temperature > 0
-
-    @property
     def labels(self) -> list[str]:
-        """The one label: ``repaired``, with the seed of a sample."""
-        return [f"{REPAIRED_LABEL}_s{self.seed}" if self.has_seeds else REPAIRED_LABEL]
+        """The one label, ``repaired``."""
+        return [REPAIRED_LABEL]
 
     def statements(self, photo: str, task: PhotoTask, weights: Digests) -> dict[str, Statements]:
         """Nothing but the preparation is said of a result."""
-        return dict.fromkeys(self.labels, Statements())
+        return {REPAIRED_LABEL: Statements()}
 
     def results(
         self, models: Models, photo: Photo, task: PhotoTask, expected: Mapping[str, Statements]
@@ -505,36 +485,17 @@ class RepairSettings(_Settings):
 BatchSettings = Settings | EnlargeSettings | RepairSettings
 
 
-def check_models(settings: BatchSettings, models: Models, *, has_hints: bool) -> None:
-    """Raises `WeightsError` if the models cannot do what is asked for, before any photo."""
-    missing = set(settings.models) - set(models.digests)
-    if missing:
-        raise ValueError(f"models: expected {', '.join(settings.models)}, got none for {missing}")
-    if settings.restore and models.enlarger and not models.enlarger.can_restore:
-        raise WeightsError("these weights cannot restore; choose others, or do not restore")
-    if has_hints and not (models.colorizer and models.colorizer.takes_hints):
-        raise WeightsError(
-            "these weights take no color hints; use weights trained with "
-            "`colorflow train --hints`, or leave the hints away"
-        )
-    asks = isinstance(settings, Settings) and (settings.references or settings.alike)
-    if asks and models.colorizer and not models.colorizer.takes_references:
-        raise WeightsError(
-            "these weights take no references; use weights that `colorflow export-likeness` wrote, "
-            "or leave the references away"
-        )
+@lru_cache(MOST_REFERENCES)
+def _album_photo(one: AlbumReference) -> Photo | None:
+    """The coloring of an album's photo; None if it came out gray.
+
+    Raises:
+        PhotoError: if it cannot be read.
+    """
+    photo, _ = read_picture(one.path, isolated=True)
+    return None if photo.kind is Kind.GRAY else _reduced(photo)
 
 
-def weights_files(settings: BatchSettings, given: Mapping[str, Path | None]) -> dict[str, Path]:
-    """The weights files that a batch needs: those given, otherwise the shipped ones."""
-    return {
-        model: given.get(model) or default_weights(_SHIPPED[model]) for model in settings.models
-    }
-
-
-def digests_of(files: Files) -> Digests | None:
-    """The digests of weights files; None if one cannot be read, which loading it reports."""
-    try:
-        return {model: digest_of(path) for model, path in files.items()}
-    except OSError:
-        return None
+def _reduced(photo: Photo) -> Photo:
+    size = size_within(photo.height, photo.width, _REFERENCE_SIDE, _REFERENCE_SIDE)
+    return Photo(pixels=resized(photo.pixels, *size))

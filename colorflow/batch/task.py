@@ -1,22 +1,33 @@
-"""One photo of a batch: what is to be done with it, and what became of it."""
+"""One photo of a batch: the names of its results, what is to be done, and what became of it."""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.batch.locations import Location
+from colorflow.limits import EXTENSIONS
 from colorflow.photo import Statements
 
 if TYPE_CHECKING:
     from colorflow.batch.hints import Hints, Start
 
+DEFAULT_TEMPLATE = "{stem}_{label}.{ext}"
+LONGEST_NAME = 255
+"""Bytes of a file's name that the usual file systems take."""
+MOST_REFERENCES = 16
+"""Colorings of an album that its other photos take their colors from."""
+_FIELD = re.compile(r"\{(stem|label|ext)\}")
+_TEMPLATE = re.compile(r"[^.].*\.\{ext\}", re.DOTALL)
+_FORBIDDEN = '{}/\\:*?"<>|'
+_JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe"})
 HINTED = "hints"
 """Label of the one result of a photo whose hints say on which coloring they were given."""
 _NAMED = 5
@@ -24,16 +35,59 @@ _NAMED = 5
 Status = Literal["done", "skipped", "already-colored", "failed"]
 
 
-class Remedy(Enum):
-    """What a user can ask for instead; the command and the page say how to ask for it."""
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """The naming of results.
 
-    OVERWRITE = "make existing results anew"
-    TREAT_AS_GRAY = "color a photo that has colors from its lightness"
-    RECURSE = "take the photos in the folders inside a folder"
+    Args:
+        template: contains ``{stem}``, the input's name without its suffix, and ``{label}``, see
+            `BatchSettings.labels`, which one result of each photo does not need; and ends in
+            ``.{ext}``.
+        ext: one of `EXTENSIONS`; ``auto`` is jpg for inputs named like a JPEG, and png otherwise.
+
+    Raises:
+        ValueError: if the template or the extension is wrong.
+    """
+
+    template: str = DEFAULT_TEMPLATE
+    ext: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.ext not in EXTENSIONS:
+            raise ValueError(f"ext: expected one of {', '.join(EXTENSIONS)}, got {self.ext!r}")
+        literal = _FIELD.sub("", self.template)
+        if (
+            "{stem}" not in self.template
+            or not _TEMPLATE.fullmatch(self.template)
+            or any(letter in _FORBIDDEN or not letter.isprintable() for letter in literal)
+        ):
+            raise ValueError(
+                f"name: expected a template such as {DEFAULT_TEMPLATE}, with {{stem}}, .{{ext}} at "
+                f"the end, and no letter that file names should not have, got {self.template!r}"
+            )
+
+    def check_fits(self, n: int) -> None:
+        """Raises `ValueError` unless the n results of a photo get distinct names."""
+        if n > 1 and "{label}" not in self.template:
+            raise ValueError(
+                f"name: expected {{label}} in the template for {n} results of each photo, "
+                f"got {self.template!r}"
+            )
+
+    def name(self, source: PurePath, label: str, number: int = 1) -> str:
+        """The name of one result of a photo, or of a print, which are counted from 1."""
+        ext = self.ext
+        if ext == "auto":
+            ext = "jpg" if source.suffix.lower() in _JPEG_SUFFIXES else "png"
+        stem = source.stem if number == 1 else f"{source.stem}_print{number}"
+        values = {"stem": stem, "label": label, "ext": ext}
+        return _FIELD.sub(lambda field: values[field[1]], self.template)
 
 
-BORDER = "looks like a scan with a border"
-"""Remark on a scan that was taken as a whole; cutting prints out is what can be asked for."""
+def too_long(name: str) -> int | None:
+    """The length of a name in bytes if file systems do not take it; None otherwise."""
+    length = len(os.fsencode(name))
+    return length if length > LONGEST_NAME else None
 
 
 class AlbumReference(NamedTuple):
@@ -52,26 +106,27 @@ class PhotoTask:
     Attributes:
         path: the photo.
         folder: for its results.
-        names: template of the results' names, from `Naming.names_of`.
+        source: what results are named after: the photo's name, with its page.
+        naming: of the results.
         hints: color hints.
         start: the coloring on which they were given, if they say so.
         treat_as_gray: whether it is colored from its lightness even if it has colors.
         page: of a TIFF file with several, counted from 1; None for other files.
-        number: which print of the scan; each but the first has its number behind the photo's name.
-        most_prints: the largest number for which no other file has these names.
+        number: which print of the scan; each but the first has ``_print2`` and so on behind the
+            photo's name.
         references: colorings of this run whose colors it takes.
         is_look: whether to say only what the photo looks like.
     """
 
     path: Location
     folder: Location
-    names: str
+    source: PurePath
+    naming: Naming = Naming()
     hints: Hints = ()
     start: Start | None = None
     treat_as_gray: bool = False
     page: int | None = None
     number: int = 1
-    most_prints: int = 1
     references: tuple[AlbumReference, ...] = ()
     is_look: bool = False
 
@@ -88,9 +143,7 @@ class PhotoTask:
 
     def name(self, label: str) -> str:
         """The name of the result with this label, see `BatchSettings.labels`."""
-        number = f"_{self.number}" if self.number > 1 else ""
-        seed = self.start.spec.seed if self.start else label.rpartition("s")[2]
-        return self.names.format(label=label, seed=seed, print=number)
+        return self.naming.name(self.source, label, self.number)
 
     def target(self, label: str) -> Location:
         """The file for the result with this label."""
@@ -110,23 +163,18 @@ class PhotoTask:
             repaired=prepared.share if prepared else None,
         )
 
-    def outcome(
-        self, status: Status, reason: str | None = None, remedy: Remedy | None = None, **more: Any
-    ) -> PhotoOutcome:
+    def outcome(self, status: Status, reason: str | None = None, **more: Any) -> PhotoOutcome:
         """An outcome, with more of its fields."""
-        return PhotoOutcome(
-            path=self.path, page=self.page, status=status, reason=reason, remedy=remedy, **more
-        )
+        return PhotoOutcome(path=self.path, page=self.page, status=status, reason=reason, **more)
 
-    def failed(self, reason: str, remedy: Remedy | None = None) -> PhotoOutcome:
+    def failed(self, reason: str) -> PhotoOutcome:
         """The outcome if nothing can be made."""
-        return self.outcome("failed", reason, remedy)
+        return self.outcome("failed", reason)
 
     def skipped(self, existing: Mapping[str, Statements]) -> PhotoOutcome:
         """The outcome if all results exist."""
         made = tuple(self.coloring(label, one) for label, one in existing.items())
-        reason = "its results are there already"
-        return self.outcome("skipped", reason, Remedy.OVERWRITE, colorings=made)
+        return self.outcome("skipped", "its results are there already", colorings=made)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,8 +209,8 @@ class PhotoOutcome:
         path: the input.
         page: of a TIFF file with several, counted from 1; None for other files.
         status: how it ended.
-        reason: why it failed or was skipped, without the input's name; None if done.
-        remedy: what would change that; None if there is nothing to ask for.
+        reason: why it failed or was skipped, and the option that changes that, without the input's
+            name; None if done.
         colorings: those that exist now.
         width: of the photo in pixels; None if it was not read.
         height: of the photo in pixels; None if it was not read.
@@ -176,7 +224,6 @@ class PhotoOutcome:
     page: int | None = None
     status: Status
     reason: str | None = None
-    remedy: Remedy | None = None
     colorings: tuple[ColoredFile, ...] = ()
     width: int | None = None
     height: int | None = None
@@ -209,13 +256,11 @@ class Note:
 
     Attributes:
         path: the file or folder.
-        reason: what it is, without its name.
-        remedy: what would change that; None if there is nothing to ask for.
+        reason: what it is, and the option that changes that, without its name.
     """
 
     path: Location
     reason: str
-    remedy: Remedy | None = None
 
     def __str__(self) -> str:
         return str(self.path)

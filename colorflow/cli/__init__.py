@@ -1,6 +1,4 @@
-"""The command line, on click: ``colorflow colorize | enlarge | repair | app | train | export |
-evaluate | blind | train-enlarge | export-enlarge | train-repair | export-repair | train-skin |
-export-skin | train-likeness | export-likeness``.
+"""The command line, on click: ``colorflow COMMAND``, see `COMMANDS`.
 
 Only the module of the command in use is imported, and it imports what it needs when it runs, so
 that ``--help`` answers at once.
@@ -21,24 +19,16 @@ import click
 from colorflow import __version__
 from colorflow.errors import ColorflowError, printable
 
-COMMANDS = {
-    "colorize": "photos",
-    "enlarge": "photos",
-    "repair": "photos",
-    "app": "app",
-    "train": "training",
-    "export": "training",
-    "evaluate": "evaluation",
-    "blind": "blind",
-    "train-enlarge": "training",
-    "export-enlarge": "training",
-    "train-repair": "training",
-    "export-repair": "training",
-    "train-skin": "training",
-    "export-skin": "training",
-    "train-likeness": "training",
-    "export-likeness": "training",
+_MODULES = {
+    "photos": ("colorize", "enlarge", "repair"),
+    "app": ("app",),
+    "evaluation": ("evaluate", "blind"),
+    "training": (
+        *("train", "export", "train-enlarge", "export-enlarge", "train-repair", "export-repair"),
+        *("train-skin", "export-skin", "train-likeness", "export-likeness"),
+    ),
 }
+COMMANDS = {command: module for module, commands in _MODULES.items() for command in commands}
 """The module of each command; it has a function of the command's name."""
 INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""

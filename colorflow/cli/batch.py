@@ -1,4 +1,4 @@
-"""Runs and reports a batch of photos: progress, messages, report and sheet."""
+"""Runs and reports a batch of photos: places, progress, messages, report and sheet."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType, SimpleNamespace
 
 import click
@@ -20,80 +21,132 @@ from tqdm import tqdm
 
 from colorflow import batch
 from colorflow.batch import (
+    DETAIL,
+    REPAIR,
     BatchSettings,
+    Location,
     Naming,
     Note,
     PhotoOutcome,
     Plan,
-    Remedy,
+    location_of,
     make_plan,
     ray_engine,
     read_hints,
+    read_reference,
     write_report,
     write_sheet,
 )
-from colorflow.batch.locations import check_writable, real_folder
-from colorflow.batch.names import too_long
+from colorflow.batch.archive import ZipResults
+from colorflow.batch.find import is_zip
+from colorflow.batch.locations import check_writable, is_local, real_folder
+from colorflow.batch.models import digests_of, weights_files
 from colorflow.batch.report import check_report, report_kind
-from colorflow.batch.settings import digests_of, weights_files
 from colorflow.batch.sheet import SHEET, check_sheet
-from colorflow.batch.task import BORDER, left_out_text, share_text
+from colorflow.batch.task import left_out_text, share_text
 from colorflow.cli import INTERRUPTED
-from colorflow.cli.places import ZipResults, opened_places
-from colorflow.errors import ColorflowError, WritePhotoError, printable
+from colorflow.errors import BatchError, ColorflowError, PhotoError, WritePhotoError, printable
 from colorflow.files import check_replaceable, is_stream, remove_leftovers
 from colorflow.limits import QUALITY
 
-_OPTIONS = {
-    None: "",
-    Remedy.OVERWRITE: "; --overwrite makes it anew",
-    Remedy.TREAT_AS_GRAY: "; --treat-as-gray with its name colors it from its lightness",
-    Remedy.RECURSE: "; -r takes the photos in them, too",
-}
-"""What the command says of each `Remedy`."""
+
+def settings_of(kind: type[BatchSettings], options: SimpleNamespace) -> BatchSettings:
+    """The settings of a command, which has options of their names.
+
+    Raises:
+        UsageError: if they do not go together, or a reference cannot be one.
+    """
+    given = vars(options) | {"crop": options.crop == "auto", "likelihood": bool(options.report)}
+    try:
+        given["references"] = tuple(map(read_reference, given.get("reference", ())))
+        return kind(**{one.name: given[one.name] for one in fields(kind) if one.name in given})
+    except PhotoError as error:
+        raise click.UsageError(f"--reference: {error}") from error
+    except ValueError as error:
+        raise _as_usage(error) from error
 
 
-def run_batch(
-    options: SimpleNamespace,
-    settings: BatchSettings,
-    weights: Mapping[str, Path | None],
-    hints: Path | None = None,
-    treat_as_gray: Sequence[str] = (),
-) -> int:
+def _as_usage(error: ValueError) -> click.UsageError:
+    """What is wrong with an argument, as of the option of its name."""
+    name, _, said = str(error).partition(": ")
+    return click.UsageError(f"{'-' if len(name) == 1 else '--'}{name}: {said}")
+
+
+def run_batch(options: SimpleNamespace, settings: BatchSettings) -> int:
     """Plans and runs a batch, or prints its plan; returns the exit code.
 
     Args:
-        options: what every command is asked for, by the names of the options.
+        options: of the command, by their names.
         settings: what is done to the photos.
-        weights: the files that were given, by model.
-        hints: a file of color hints.
-        treat_as_gray: patterns for photos that are colored even if they have colors.
     """
     if options.quality != QUALITY and options.ext in ("png", "tiff"):
         raise click.UsageError(f"--quality: {options.ext} keeps all; it is for jpg and webp")
     try:
         naming = Naming(options.name, options.ext)
-        naming.check_fits(settings)
+        naming.check_fits(settings.n)
     except ValueError as error:
-        raise click.UsageError(f"--{error}") from error
-    files = weights_files(settings, weights)
-    with opened_places(options) as places:
+        raise _as_usage(error) from error
+    own = vars(options)
+    further = {DETAIL: own.get("enlarge_weights"), REPAIR: own.get("repair_weights")}
+    files = weights_files(settings, {**further, settings.models[0]: options.weights})
+    output, zipped = _output_of(options)
+    with _folder_for_zips(options) as scratch:
         plan = make_plan(
             options.inputs,
-            places.output,
+            output,
             settings,
             naming=naming,
             recursive=options.recursive,
-            hints=read_hints(hints) if hints else None,
-            hints_source=str(hints),
-            treat_as_gray=treat_as_gray,
+            hints=read_hints(own["hints"]) if own.get("hints") else None,
+            treat_as_gray=own.get("treat_as_gray", ()),
             weights=digests_of(files),
-            unpack_in=places.scratch,
+            unpack_in=Path(scratch) if scratch else None,
         )
-        plan.known_as |= places.known_as
+        if zipped:
+            plan.known_as[zipped.folder] = str(zipped.archive)
         if options.dry_run:
             return _print_plan(plan)
-        return _BatchRun(plan, files, options, places.zipped).run()
+        return _BatchRun(plan, files, options, zipped).run()
+
+
+def _output_of(options: SimpleNamespace) -> tuple[Location, ZipResults | None]:
+    """The folder for the results, and the zip that they are packed into."""
+    output = location_of(options.output)
+    if not is_zip(output) or os.path.isdir(str(output)):
+        if os.path.exists(str(output)) and not os.path.isdir(str(output)):
+            raise WritePhotoError(str(output), "is a file, but -o names a folder for the results")
+        return output, None
+    _check_no_cluster(options)
+    if not is_local(output):
+        raise WritePhotoError(str(output), "a zip is written on this machine; choose a folder")
+    for given in options.inputs:
+        if os.path.exists(given) and os.path.exists(output) and os.path.samefile(given, output):
+            raise WritePhotoError(output, "is itself an input; choose another name for results")
+    sheet = options.contact_sheet
+    if sheet and sheet.name != str(sheet):
+        raise WritePhotoError(sheet, "the contact sheet lies in the zip; give its name alone")
+    zipped = ZipResults(output, overwrite=options.overwrite)
+    if sheet:
+        options.contact_sheet = zipped.folder / sheet
+    return zipped.folder, zipped
+
+
+def _folder_for_zips(
+    options: SimpleNamespace,
+) -> TemporaryDirectory[str] | nullcontext[None]:
+    """A temporary folder for what is in zips, if there are any."""
+    if not any(is_zip(location_of(one)) for one in options.inputs):
+        return nullcontext()
+    _check_no_cluster(options)
+    try:
+        return TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise BatchError(f"no temporary folder can be made ({error.strerror})") from error
+
+
+def _check_no_cluster(options: SimpleNamespace) -> None:
+    if options.engine == "ray":
+        raise click.UsageError("--engine: ray takes folders, not zips, for all nodes")
 
 
 def _print_plan(plan: Plan) -> int:
@@ -190,28 +243,22 @@ class _BatchRun:
     def _check_files(self) -> None:
         """Checks report and sheet before a night's work rather than after it."""
         report, sheet = self.options.report, self.options.contact_sheet
+        if report:
+            check_report(report)
         if sheet:
             check_sheet(sheet)
-        if sheet and sheet == report:
-            raise WritePhotoError(sheet, "is named for the report and for the contact sheet")
         for path, kind in ((report, report and report_kind(report)), (sheet, SHEET)):
             if path is None:
                 continue
-            if too_long(path.name):
-                raise WritePhotoError(path, "has a name longer than file systems take")
-            if self.plan.makes(path):
-                raise WritePhotoError(path, "is the file of a result; choose another file")
             try:
                 check_replaceable(path, kind)
             except OSError as error:
                 raise WritePhotoError(path, f"cannot be written ({error.strerror})") from error
-            written = Path(os.path.realpath(path)) if os.path.islink(path) else path
-            will_be = real_folder(written.parent) == real_folder(self.plan.output)
+            folder = Path(os.path.realpath(path)).parent
+            will_be = real_folder(folder) == real_folder(self.plan.output)
             if not (will_be or is_stream(path)):
-                check_writable(written.parent)
-                remove_leftovers(written.parent)
-        if report:
-            check_report(report)
+                check_writable(folder)
+                remove_leftovers(folder)
 
     def _write_report(self) -> None:
         if self.options.report:
@@ -287,8 +334,7 @@ def _print_remarks(plan: Plan, outcomes: Iterable[PhotoOutcome], *, quiet: bool)
             if outcome.status == "already-colored":
                 print(_sentence(plan, outcome), file=sys.stderr)
             for remark in outcome.remarks:
-                option = "; --crop auto cuts it off" if remark == BORDER else ""
-                print(printable(plan.named(f"{outcome}: {remark}{option}")), file=sys.stderr)
+                print(printable(plan.named(f"{outcome}: {remark}")), file=sys.stderr)
     for outcome in outcomes:
         if outcome.status == "failed":
             print(_sentence(plan, outcome), file=sys.stderr, flush=True)
@@ -305,7 +351,7 @@ def _done_text(outcome: PhotoOutcome) -> str:
 
 def _sentence(plan: Plan, about: PhotoOutcome | Note) -> str:
     """Why an input was not worked on, and the option that changes that."""
-    return printable(plan.named(f"{about}: {about.reason}{_OPTIONS[about.remedy]}"))
+    return printable(plan.named(f"{about}: {about.reason}"))
 
 
 def _sheet_text(shown: int, of: int) -> str:

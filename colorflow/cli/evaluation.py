@@ -1,8 +1,11 @@
-"""`colorflow evaluate`, which measures colorings."""
+"""`colorflow evaluate`, which measures colorings, and `blind`, pairs of pictures for judges who do
+not know how they were made."""
 
 from __future__ import annotations
 
 import shlex
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +15,29 @@ from colorflow.cli.options import (
     WEIGHTS,
     Whole,
     file_option,
+    output_option,
     path_argument,
     seed_option,
 )
+from colorflow.errors import EvaluationError, printable
 
 BASELINES = "baselines"
 """Folder beside the shipped weights."""
+_FILES = (
+    "Write DIR/pairs/001.jpg and so on, each one photo in two colorings side by side, at most "
+    "420 x 620 pixels each; DIR/instructions.txt for the judges; and DIR/answers-1.csv and "
+    "answers-2.csv for two judges. The key, DIR.key.json, is written beside the folder, so that "
+    "you can give the folder to judges. Photos that lack one of the two colorings are named and "
+    "left out. The same seed gives the same test."
+)
+
+
+_WAYS = (
+    "A and B are ways of coloring: 'truth', the photo's own chroma through the same 64x64 grid; "
+    "'samples', one sample; an option, such as 'temperature=0.8'; a weights file; several of "
+    "these, joined by commas; or a folder of finished pictures with the names of the photos. If "
+    "one of them is 'truth', judges are asked which side is true, otherwise which one looks better."
+)
 
 
 @click.command(short_help="measure colorings on a folder of color photos")
@@ -68,3 +88,86 @@ def evaluate(folder: Path, weights: Path | None, degraded: bool, **options: Any)
         **options,
     )
     return int(any(item.why != "not colored" for item in evaluation.left_out))
+
+
+@click.group(
+    short_help="blind test: which of two colorings looks better, or which one is the truth?",
+    no_args_is_help=False,
+)
+def blind() -> None:
+    """Show judges photos in two colorings side by side, and count which way of coloring they choose
+    and what they call broken."""
+
+
+@blind.command(short_help="make pairs of two ways of coloring", help=_FILES, epilog=_WAYS)
+@click.argument("first", metavar="A", help="a way of coloring")
+@click.argument("second", metavar="B", help="another one")
+@path_argument("folders", "FOLDER...", "photos", nargs=-1)
+@output_option("DIR", "a new folder for the test")
+@click.option(
+    "--pairs",
+    type=Whole(1),
+    help="number of photos, chosen at random, one pair each (default: all)",
+)
+@seed_option("seed of choice, order, sides and samples")
+@WEIGHTS
+def compare(
+    first: str,
+    second: str,
+    folders: Sequence[Path],
+    output: Path,
+    weights: Path | None,
+    **choice: Any,
+) -> int:
+    from functools import cache
+
+    from colorflow.colorizer import Colorizer
+    from colorflow.quiz.blind_test import make_blind_test
+    from colorflow.quiz.pictures import parse_method
+
+    if first == second:
+        raise EvaluationError(f"{first}: is compared with itself; give two ways")
+    load = cache(Colorizer.load)
+    left_out = make_blind_test(
+        folders,
+        output,
+        (parse_method(first, weights, load), parse_method(second, weights, load)),
+        say=lambda line: print(printable(line), flush=True),
+        warn=_warn,
+        **choice,
+    )
+    return 1 if any(item.why == "unreadable" for item in left_out) else 0
+
+
+@blind.command(short_help="count the answers of judges")
+@path_argument("directory", "DIR", "folder of the test")
+@path_argument("answers", "ANSWERS...", "filled-in sheets, one per judge", nargs=-1)
+@click.option("--judge-note", metavar="TEXT", help="who judged; kept with the numbers")
+@file_option("--json", help="file for the numbers")
+def score(
+    directory: Path, answers: Sequence[Path], judge_note: str | None, json: Path | None
+) -> int:
+    """Print how often each way of coloring was chosen and how often it was called plainly broken,
+    over all judges and for each judge, with 95 % intervals; on how many pairs judges agree; and the
+    pairs. Against the truth a coloring can reach at most half: judges then only guess. Lines that
+    cannot be counted are named."""
+    from colorflow.evaluation.report import check_destination, json_text, write_text
+    from colorflow.quiz.score import SCORE, as_text, score
+    from colorflow.quiz.sheets import read_key, read_sheets
+
+    check_destination(json, SCORE)
+    key = read_key(directory)
+    sheets = read_sheets(answers, key)
+    for sheet in sheets:
+        for bad in sheet.bad_lines:
+            _warn(f"{sheet.judge}, line {bad.line}: not counted ({bad.reason})")
+    result = score(key, sheets, judge_note)
+    for line in as_text(result).splitlines():
+        print(printable(line))
+    if json:
+        write_text(json, json_text(result), SCORE)
+    return 1 if any(sheet.bad_lines for sheet in sheets) else 0
+
+
+def _warn(line: str) -> None:
+    print(printable(line), file=sys.stderr, flush=True)

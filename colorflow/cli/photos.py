@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -18,7 +17,6 @@ from colorflow.cli.options import (
     seed_option,
     together,
 )
-from colorflow.errors import PhotoError
 from colorflow.limits import (
     DETAIL_TEMPERATURE,
     EXTENSIONS,
@@ -30,11 +28,7 @@ from colorflow.limits import (
     REFERENCE_STRENGTH,
     SCALES,
     SENSITIVITIES,
-    STYLE_STRENGTH,
 )
-
-if TYPE_CHECKING:
-    from colorflow.batch import Reference
 
 _EXIT_CODES = (
     "The same command continues where it was stopped: photos that are done are skipped. Exit code: "
@@ -145,16 +139,11 @@ def _batch_options(*, labels: str, report: str) -> Options:
     )
 
 
-_ENLARGING = together(
-    click.option(
-        "--clean",
-        is_flag=True,
-        help="while enlarging, keep the photo exactly: reduced again, the result is the photo "
-        "(default)",
-    ),
-    click.option(
-        "--restore", is_flag=True, help="while enlarging, take blur, noise and compression out"
-    ),
+_RESTORE = click.option(
+    "--restore",
+    is_flag=True,
+    help="while enlarging, take blur, noise and compression out; otherwise the result, reduced "
+    "again, is the photo",
 )
 _REPAIRING = together(
     click.option(
@@ -164,23 +153,6 @@ _REPAIRING = together(
     ),
     file_option("--repair-weights", help="weights file for --repair (default: the shipped one)"),
 )
-
-
-_SETTINGS = ("seed", "temperature", "overwrite", "quality", "repair", "sensitivity", "fading")
-"""Of all these commands, by the names of their options."""
-
-
-def _settings_of(options: SimpleNamespace, *names: str) -> dict[str, Any]:
-    """The settings of all these commands, and others that are called as their options."""
-    if options.sensitivity and not options.repair:
-        raise click.UsageError("--sensitivity: needs --repair")
-    own = {name: getattr(options, name) for name in (*_SETTINGS, *names)}
-    return {**own, "crop": options.crop == "auto"}
-
-
-def _check_restoring(options: SimpleNamespace) -> None:
-    if options.clean and options.restore:
-        raise click.UsageError("--restore: not allowed with --clean")
 
 
 @click.command(short_help="color photos and folders of photos", epilog=_EXIT_CODES)
@@ -214,10 +186,9 @@ def _check_restoring(options: SimpleNamespace) -> None:
     type=Name(),
     metavar="PATTERN",
     help="color photos that fit from their lightness even if they have colors, which are otherwise "
-    "left as they are: a name, a path below IN, or a pattern such as 'scan*.jpg'; may be given "
-    "several times",
+    "left as they are: a name, a path below IN, or a pattern such as 'scan*.jpg', '*' for all; "
+    "may be given several times",
 )
-@click.option("--force", is_flag=True, help="the same as --treat-as-gray '*': recolors all photos")
 @file_option(
     "--hints",
     help='color hints: JSON such as {"photo.jpg": [{"row": 9, "column": 9, "a": 0, "b": -30}]}, in '
@@ -239,20 +210,9 @@ def _check_restoring(options: SimpleNamespace) -> None:
 @click.option(
     "--strength",
     type=Number(0, 1),
+    default=REFERENCE_STRENGTH,
     help="how far what looks alike gets the colors of the references; 0 gives the same as no "
-    f"reference (default: {REFERENCE_STRENGTH:g})",
-)
-@file_option(
-    "--style",
-    metavar="PHOTO",
-    help="carry over the mood of a color photo of nearly the same view, through its latents, to "
-    "all photos; makes samples, as --samples does",
-)
-@click.option(
-    "--style-strength",
-    type=Number(0, 1),
-    help="how far colors go towards the style; 0 gives the same as no style "
-    f"(default: {STYLE_STRENGTH:g})",
+    "reference",
 )
 @click.option(
     "--scale",
@@ -262,67 +222,22 @@ def _check_restoring(options: SimpleNamespace) -> None:
     "the mean that `colorflow enlarge` gives first",
 )
 @file_option("--enlarge-weights", help="weights file for --scale (default: the shipped one)")
-@_ENLARGING
+@_RESTORE
 @_REPAIRING
 @_batch_options(
-    labels="{label} is a, b, ... for principal colorings and s{seed} for samples; samples may use "
-    "{seed} instead",
+    labels="{label} is a, b, ... for principal colorings, and s and the seed for samples",
     report=" and the likelihood of each coloring",
 )
 def colorize(**given: Any) -> int:
     """Color photos and folders of photos. A photo that cannot be colored is named at the end; the
     others are colored."""
-    from colorflow.batch import COLORS, DETAIL, REPAIR, Settings
-    from colorflow.cli.batch import run_batch
+    from colorflow.batch import Settings
+    from colorflow.cli.batch import run_batch, settings_of
 
     options = SimpleNamespace(**given)
-    options.samples |= options.style is not None
-    if options.n > MOST_PRINCIPAL and not options.samples:
-        raise click.UsageError(
-            f"-n: expected at most {MOST_PRINCIPAL} principal colorings, got {options.n}; with "
-            f"--samples there may be {MOST_SAMPLES}"
-        )
-    _check_restoring(options)
-    if options.restore and options.scale == 1:
-        raise click.UsageError("--restore: needs --scale 2 or 4, because it enlarges, too")
     if options.hints and options.crop == "auto":
         raise click.UsageError("--crop auto: not allowed with --hints, which are for whole scans")
-    _check_references(options)
-    settings = Settings(
-        likelihood=options.report is not None,
-        references=tuple(_reference("--reference", path) for path in options.reference),
-        strength=REFERENCE_STRENGTH if options.strength is None else options.strength,
-        style=options.style and _reference("--style", options.style),
-        style_strength=STYLE_STRENGTH if options.style_strength is None else options.style_strength,
-        **_settings_of(options, "n", "samples", "skin", "scale", "restore", "alike"),
-    )
-    weights = {
-        COLORS: options.weights,
-        DETAIL: options.enlarge_weights,
-        REPAIR: options.repair_weights,
-    }
-    gray = [*options.treat_as_gray, *"*" * options.force]
-    return run_batch(options, settings, weights, options.hints, gray)
-
-
-def _check_references(options: SimpleNamespace) -> None:
-    if options.alike and options.reference:
-        raise click.UsageError("--alike: not allowed with --reference; the album has its own")
-    if options.alike and options.crop == "auto":
-        raise click.UsageError("--crop auto: not allowed with --alike; cut the prints out before")
-    if options.strength is not None and not (options.reference or options.alike):
-        raise click.UsageError("--strength: needs --reference, a photo whose colors are wanted")
-    if options.style_strength is not None and not options.style:
-        raise click.UsageError("--style-strength: needs --style, a photo whose mood is wanted")
-
-
-def _reference(option: str, path: Path) -> Reference:
-    from colorflow.batch import read_reference
-
-    try:
-        return read_reference(path)
-    except PhotoError as error:
-        raise click.UsageError(f"{option}: {error}") from error
+    return run_batch(options, settings_of(Settings, options))
 
 
 @click.command(short_help="enlarge photos and folders of photos", epilog=_EXIT_CODES)
@@ -347,48 +262,35 @@ def _reference(option: str, path: Path) -> Reference:
     f"{DETAIL_TEMPERATURE})",
 )
 @seed_option("seed of the first result; each further result adds 1")
-@_ENLARGING
+@_RESTORE
 @_REPAIRING
 @_batch_options(
     labels="{label} is the scale and the mean or the seed, such as x2_mean or x2_s1, after "
-    "--restore x2_restored_mean, and {seed} the seed alone, with --temperature",
+    "--restore x2_restored_mean",
     report="",
 )
 def enlarge(**given: Any) -> int:
     """Enlarge photos and folders of photos, two or four times on each side. The detail that a photo
     lacks is predicted: its mean first, then samples of it. A photo that cannot be enlarged is named
     at the end; the others are enlarged."""
-    from colorflow.batch import DETAIL, REPAIR, EnlargeSettings
-    from colorflow.cli.batch import run_batch
+    from colorflow.batch import EnlargeSettings
+    from colorflow.cli.batch import run_batch, settings_of
 
     options = SimpleNamespace(**given)
-    _check_restoring(options)
-    settings = EnlargeSettings(**_settings_of(options, "n", "scale", "restore"))
-    weights = {DETAIL: options.weights, REPAIR: options.repair_weights}
-    return run_batch(options, settings, weights)
+    return run_batch(options, settings_of(EnlargeSettings, options))
 
 
 @click.command(short_help="repair scans of damaged prints", epilog=_EXIT_CODES)
-@click.option(
-    "--temperature",
-    type=Number(0, LARGEST_DETAIL_TEMPERATURE),
-    default=0.0,
-    help="share of the sampled texture that is added to the mean of what is filled in; 0 gives the "
-    f"mean with the grain of the print, {LARGEST_DETAIL_TEMPERATURE:g} is the most",
-)
-@seed_option("seed of the sample, with --temperature")
 @_batch_options(
-    labels="{label} is repaired, with the seed of a sample behind it, and {seed} the seed alone, "
-    "with --temperature",
+    labels="{label} is repaired",
     report=", with the share of its pixels that was repaired",
 )
 def repair(**given: Any) -> int:
     """Find cracks, folds, scratches and spots of prints, and fill them. Nothing else of a photo
     changes, and one without damage stays as it is. A photo that cannot be repaired is named at the
     end; the others are repaired."""
-    from colorflow.batch import REPAIR, RepairSettings
-    from colorflow.cli.batch import run_batch
+    from colorflow.batch import RepairSettings
+    from colorflow.cli.batch import run_batch, settings_of
 
     options = SimpleNamespace(**given, repair=True)
-    settings = RepairSettings(**_settings_of(options))
-    return run_batch(options, settings, {REPAIR: options.weights})
+    return run_batch(options, settings_of(RepairSettings, options))

@@ -47,8 +47,8 @@ def _training_options(*, batch: int, evaluate_every: float) -> Options:
     )
 
 
-def _patch_training_options(*, batch: int) -> Options:
-    """What trainings on patches take."""
+def _module_training_options(*, batch: int) -> Options:
+    """What trainings of single modules take."""
     return together(
         path_argument("pack", "PACK", "training pack"),
         _training_options(batch=batch, evaluate_every=240.0),
@@ -178,7 +178,7 @@ def export(run: Path, weights: Path, **options: Any) -> None:
     help="last: to twice the resolution, or the second step to four times; first: the first step "
     "to four times; restore: a first step that takes damage out",
 )
-@_patch_training_options(batch=8)
+@_module_training_options(batch=8)
 @file_option(
     "--start",
     metavar="WEIGHTS",
@@ -215,7 +215,7 @@ def export_enlarge(run: Path, weights: Path, other_doublings: Path | None) -> No
     help="finder: finds damage; mean: predicts the mean of what it hides; fill: the flow over what "
     "the mean leaves, and needs it trained",
 )
-@_patch_training_options(batch=16)
+@_module_training_options(batch=16)
 def train_repair(name: str, pack: Path, **options: Any) -> None:
     """Train one part on a pack made by `python -m data_prep --patches`; run again to go on."""
     from colorflow.repair.train import train_part
@@ -241,11 +241,7 @@ def export_repair(run: Path, weights: Path) -> None:
     help="teacher: sees color, and marks skin for `python -m data_prep --teacher`; student: the "
     "skin head of a model",
 )
-@path_argument("pack", "PACK", "training pack")
-@_training_options(batch=24, evaluate_every=240.0)
-@click.option(
-    "--minutes", type=POSITIVE, required=True, help="training time in minutes of one core"
-)
+@_module_training_options(batch=24)
 @file_option("--start", metavar="WEIGHTS", help="the model that the student is a part of")
 def train_skin(name: str, pack: Path, start: Path | None, **options: Any) -> None:
     """Train on a pack made by `python -m data_prep --skin`; run again to go on."""
@@ -279,11 +275,7 @@ def export_skin(run: Path, weights: Path, model: Path | None, pack_folder: Path 
 
 
 @click.command(short_help="train what finds the same things in a reference")
-@path_argument("pack", "PACK", "training pack")
-@_training_options(batch=8, evaluate_every=240.0)
-@click.option(
-    "--minutes", type=POSITIVE, required=True, help="training time in minutes of one core"
-)
+@_module_training_options(batch=8)
 @file_option(
     "--start",
     metavar="WEIGHTS",

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -224,7 +224,7 @@ def kind_of_archive(upload: Path) -> str | None:
     if upload.suffix.lower() == ".zip":
         return "zip"
     with storing(), open(upload, "rb") as file:
-        return archive_kind(file.read(_HEAD), PurePosixPath(upload.name))
+        return archive_kind(file.read(_HEAD))
 
 
 def sentence(error: ColorflowError | MemoryError) -> str:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import shutil
 import threading
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage.data
+from PIL import Image
 from scipy.spatial.distance import cdist
 
-from colorflow.batch import PhotoHints, PhotoOutcome, Settings, make_plan, run, run_in_process
-from colorflow.batch.alike import MOST_MEDOIDS, medoids, stages_of, work_off
-from colorflow.batch.reference import MOST_REFERENCES
+from colorflow.batch import PhotoHints, Settings, make_plan, run, run_in_process
+from colorflow.batch.alike import MOST_MEDOIDS, medoids, stages_of
 from colorflow.batch.settings import COLORS
-from colorflow.batch.task import PhotoTask
+from colorflow.batch.task import MOST_REFERENCES, PhotoTask
 from colorflow.cli import main
 from colorflow.colorizer import Colorizer, Hint
 from colorflow.photo import Provenance, read_photo, read_provenance
@@ -76,24 +76,12 @@ def test_each_medoid_is_the_best_one_beside_those_before(seed: int) -> None:
             chosen.append(one)
 
 
-def test_every_group_of_photos_has_a_medoid() -> None:
-    rng = np.random.default_rng(0)
-    group = np.repeat([0, 1, 2], [5, 40, 11])
-    middles = 20 * np.eye(3, 6)[group]
-    rows = (middles + rng.normal(size=(len(group), 6))).astype(np.float32)
-    assert sorted(group[medoids(rows, 3)]) == [0, 1, 2]
-    assert sorted(group[medoids(rows, 2, given=1)]) == [1, 2]
-    assert sorted(medoids(rows[:2], 5)) == [0, 1]
-    for one, other in combinations(range(3), 2):
-        assert group[medoids(rows[(group == one) | (group == other)], 1)] >= 0
-
-
 def tasks_of(count: int, hints: Sequence[int] = ()) -> list[PhotoTask]:
     return [
         PhotoTask(
             path=Path(f"{number}.png"),
             folder=Path("out"),
-            names=f"{number}_{{label}}.png",
+            source=Path(f"{number}.png"),
             hints=(HINT,) if number in hints else (),
         )
         for number in range(count)
@@ -122,28 +110,6 @@ def test_how_many_photos_are_references(
     assert others == [task for task in tasks if task not in chosen]
     shuffled = [tasks[index] for index in rng.permutation(count)]
     assert stages_of(shuffled, looks, ALIKE)[:2] == (first, second)
-
-
-def test_a_photo_that_gets_no_colors_is_no_reference() -> None:
-    tasks = tasks_of(9)
-    looks = {(task.path, None): np.ones(3, np.float32) for task in tasks[:4]}
-    first, second, others = stages_of(tasks, looks, ALIKE)
-    assert (first, len(second), len(others)) == ([], 2, 7)
-    assert all(task in tasks[:4] for task in second)
-
-
-def test_a_run_that_is_stopped_while_it_looks_begins_nothing(tmp_path: Path) -> None:
-    plan = make_plan([], tmp_path, ALIKE)
-    plan.tasks = tasks_of(4)
-    looked: list[PhotoTask] = []
-
-    def stopped(tasks: Sequence[PhotoTask]) -> Iterator[PhotoOutcome]:
-        looked.extend(tasks)
-        yield tasks[0].outcome("done", looks=np.zeros(3, np.float32))
-
-    assert list(work_off(plan, stopped)) == []
-    assert len(looked) == 4
-    assert all(task.is_look for task in looked)
 
 
 # an album
@@ -199,16 +165,6 @@ def test_a_run_that_goes_on_changes_nothing(
         (out / name).unlink()
     assert sorted(statuses()) == sorted(["done"] * len(lost) + ["skipped"] * (6 - len(lost)))
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
-
-
-def test_results_without_references_are_told_from_those_with_them(
-    photos: Path, out: Path, colorizer: Colorizer
-) -> None:
-    list(run_in_process(make_plan([photos], out, Settings()), colorizer))
-    outcomes = list(run_in_process(make_plan([photos], out, ALIKE), colorizer))
-    assert sorted(one.status for one in outcomes) == ["failed"] * 4 + ["skipped"] * 2
-    reasons = {one.reason for one in outcomes if one.status == "failed" and one.reason}
-    assert all("was made with other references, or without any" in reason for reason in reasons)
 
 
 def test_photos_with_hints_come_first_and_their_hints_are_told(
@@ -267,15 +223,13 @@ def test_the_command(photos: Path, tmp_path: Path, in_process: None, capsys: Pri
     assert sorted(str(said.strength) for said in told.values()) == ["0.8"] * 4 + ["None"] * 2
 
 
-def test_what_does_not_go_together(album: Path, tmp_path: Path, capsys: Printed) -> None:
-    command = ["colorize", str(album), "-o", str(tmp_path / "out"), "--alike"]
-    said = usage_error([*command, "--reference", str(album / "a.jpg")], capsys)
-    assert "--alike: not allowed with --reference" in said
-    assert "--crop auto: not allowed with --alike" in usage_error(
-        [*command, "--crop", "auto"], capsys
-    )
-    with pytest.raises(ValueError, match="alike: expected no references"):
-        Settings(alike=True, crop=True)
+@pytest.mark.parametrize("other", [["--reference", "in.png"], ["--crop", "auto"]])
+def test_what_does_not_go_together(other: list[str], tmp_path: Path, capsys: Printed) -> None:
+    Image.fromarray(skimage.data.coffee()).save(tmp_path / "in.png")
+    command = ["colorize", str(tmp_path), "-o", str(tmp_path / "out"), "--alike"]
+    given = [one.replace("in.png", f"{tmp_path}/in.png") for one in other]
+    said = usage_error([*command, *given], capsys)
+    assert "--alike: expected no references, and no prints to be cut out" in said
 
 
 @pytest.mark.parametrize(("place", "is_input"), [("memory://album", True), ("memory://out", False)])

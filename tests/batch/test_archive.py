@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import bz2
-import gzip
-import io
-import lzma
 import os
 import stat
 import subprocess
 import sys
-import tarfile
-import unicodedata
 import zipfile
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from colorflow.batch.archive import UnpackError, pack, safe_path_of, unpack
-from colorflow.errors import BatchError, WritePhotoError
+from colorflow.batch.archive import ArchiveLimits, UnpackError, pack, safe_path_of, unpack
+from colorflow.errors import BatchError
 from tests.batch.bench import LIMITS, MEBIBYTE, PHOTO, Bench, noise
-from tests.batch.raw_zip import UTF8, File, deflated, write_raw
+from tests.batch.raw_zip import BZIP2, LZMA, UTF8, File, deflated, write_raw, zeros
 
 
 def test_what_another_tool_has_packed_keeps_its_path(bench: Bench) -> None:
@@ -43,42 +40,22 @@ def test_what_another_tool_has_packed_keeps_its_path(bench: Bench) -> None:
 
 
 def test_what_systems_leave_behind_is_left_out(bench: Bench) -> None:
-    litter = [
-        "__MACOSX/._a.jpg", "__MACOSX/1931/._b.jpg", ".DS_Store", "1931/.DS_Store", "Thumbs.db",
-        "1931/thumbs.db", "desktop.ini", "._a.jpg",
-    ]  # fmt: skip
+    litter = ["__MACOSX/1931/b.jpg", "1931/.DS_Store", "._a.jpg", ".hidden/c.jpg"]
     bench.write(*(File(name=name, data=b"PK\x03\x04") for name in litter), File(name="a.jpg"))
     assert bench.unpack().files == [Path("a.jpg")]
     assert set(bench.contents()) == {"a.jpg"}
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    "name",
     [
-        ("../a.jpg", "outside"),
-        ("1931/.. /a.jpg", "outside"),
-        ("/etc/a.jpg", "outside"),
-        ("C:/a.jpg", "outside"),
-        ("1931/d:a.jpg", "outside"),
-        ("..\\a.jpg", "not every system"),
-        ("a\0.jpg", "not every system"),
-        ("\x1b[2Ja.jpg", "not every system"),
-        ("CON", "not every system"),
-        ("1931/nul .jpg", "not every system"),
-        ("lpt².jpg", "not every system"),
-        ("é" * 126 + ".jpg", "not every system"),
-        ("/".join(["x" * 200] * 6), "not every system"),
-        ("", "without a name"),
-        ("__MACOSX/../../a.jpg", "outside"),
+        "../a.jpg", "1931/.. /a.jpg", "/etc/a.jpg", "..\\a.jpg", "a\0.jpg", "\x1b[2Ja.jpg",
+        "__MACOSX/../../a.jpg",
     ],
-)
-def test_names_that_do_harm(bench: Bench, name: str, said: str) -> None:
-    assert said in bench.refused(File(name="first.jpg", data=PHOTO), File(name=name, data=PHOTO))
-
-
-@pytest.mark.parametrize("name", ["é" * 125 + ".jpg", "auxiliary.jpg", "con text.jpg", "…jpg"])
-def test_names_that_look_alike_but_do_not(bench: Bench, name: str) -> None:
-    assert bench.write(File(name=name, data=PHOTO)).unpack().files == [Path(name)]
+)  # fmt: skip
+def test_names_that_do_harm(bench: Bench, name: str) -> None:
+    files = File(name="first.jpg", data=PHOTO), File(name=name, data=PHOTO)
+    assert "has a name that no folder takes" in bench.refused(*files)
 
 
 @pytest.mark.parametrize(
@@ -99,58 +76,16 @@ def test_links_and_devices(bench: Bench, mode: int, attributes: int, said: str) 
     ("one", "other"),
     [
         ("a.jpg", "a.jpg"),
-        ("a.jpg", "A.JPG"),
         ("1931/a.jpg", "1931//a.jpg"),
-        ("Ada/a.jpg", "ada/A.jpg"),
-        ("straße.jpg", "STRASSE.jpg"),
-        (unicodedata.normalize("NFC", "é.jpg"), unicodedata.normalize("NFD", "é.jpg")),
-        ("a.jpg", "a.jpg."),
-        ("a.jpg", "a.jpg "),
         ("1931", "1931/a.jpg"),
+        ("1931/a.jpg", "1931"),
+        ("a.jpg", ""),
+        ("a.jpg", "é" * 126 + ".jpg"),
     ],
 )
-def test_names_that_are_one_on_some_system(bench: Bench, one: str, other: str) -> None:
+def test_names_that_cannot_be_beside_each_other(bench: Bench, one: str, other: str) -> None:
     said = bench.refused(File(name=one, data=PHOTO), File(name=other, data=PHOTO))
-    assert "of one name" in said
-
-
-def test_the_same_name_in_two_folders_is_two_names(bench: Bench) -> None:
-    bench.write(File(name="1931/a.jpg", data=PHOTO), File(name="1932/a.jpg", data=PHOTO))
-    assert len(bench.unpack().files) == 2
-
-
-def zipped() -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as inner:
-        inner.writestr("a.jpg", PHOTO)
-    return made.getvalue()
-
-
-def tarred() -> bytes:
-    """As tar was before 1988, without a magic number."""
-    block = bytearray(tarfile.TarInfo("a.jpg").tobuf(tarfile.USTAR_FORMAT))
-    block[257:265] = bytes(8)
-    block[148:156] = b" " * 8
-    block[148:156] = b"%06o\0 " % sum(block)
-    return bytes(block)
-
-
-@pytest.mark.parametrize(
-    "inner",
-    [
-        zipped(), tarred(), gzip.compress(PHOTO), bz2.compress(PHOTO), lzma.compress(PHOTO),
-        b"7z\xbc\xaf\x27\x1c\0\4" + noise(100), b"Rar!\x1a\x07\x01\0" + noise(100),
-    ],
-    ids=lambda inner: repr(inner[:4]),
-)  # fmt: skip
-def test_archives_inside_are_known_by_content(bench: Bench, inner: bytes) -> None:
-    said = bench.refused(File(name="b.jpg", data=PHOTO), deflated("1931/a.jpg", inner))
-    assert said.startswith("has an archive inside, 1931/a.jpg (")
-
-
-@pytest.mark.parametrize("name", ["a.TAR", "a.jpg.gz", "a.7z"])
-def test_archives_inside_are_known_by_name(bench: Bench, name: str) -> None:
-    assert "archive inside" in bench.refused(File(name=name, data=PHOTO))
+    assert "in it cannot be stored here (" in said
 
 
 @pytest.mark.parametrize("flag", [0x1, 0x2000])
@@ -177,25 +112,10 @@ def test_a_damaged_file_is_named_and_the_others_go_on(bench: Bench) -> None:
     assert bench.contents() == {"a.jpg": PHOTO}
 
 
-@pytest.mark.parametrize("share", [0.3, 0.999])
-def test_half_an_archive(bench: Bench, share: float) -> None:
-    bench.write(*(deflated(f"{number}.jpg", PHOTO) for number in range(5)))
-    whole = bench.archive.read_bytes()
-    bench.archive.write_bytes(whole[: int(share * len(whole))])
-    assert "damaged or incomplete" in bench.refused()
-
-
 def test_no_archive(bench: Bench) -> None:
     for content in (b"", b"no zip", PHOTO, b"PK\x05\x06" + bytes(10), b"PK\x05\x06" + b"\xff" * 18):
         bench.archive.write_bytes(content)
         bench.refused()
-
-
-def test_an_archive_behind_another_file_and_with_a_comment(bench: Bench) -> None:
-    write_raw(bench.archive, [deflated("a.jpg", PHOTO)], comment=b"album")
-    bench.archive.write_bytes(b"MZ self-extracting" + bench.archive.read_bytes())
-    bench.unpack()
-    assert bench.contents() == {"a.jpg": PHOTO}
 
 
 def test_a_full_disk_is_told(bench: Bench) -> None:
@@ -228,29 +148,21 @@ def test_a_folder_that_is_there_is_never_touched(bench: Bench) -> None:
     assert set(bench.contents()) == {"own.txt"}
 
 
-ODD = st.sampled_from([
-    "..", ".", "/", "\\", ":", "a", "A", "con", "NUL", "COM1", " ", "\0", "\n", "é", "e\u0301",
-    ".jpg", "C:", "~", "\u202e", "\uff0e\uff0e", "\u2215", "\U0001f600", "x" * 130, "%2e%2e", "$",
-])  # fmt: skip
+ODD = st.sampled_from(["..", ".", "/", "\\", "a", " ", "\0", "\n", "\uff0e\uff0e", "\u2215", "C:"])
 
 
 @given(parts=st.lists(st.one_of(ODD, st.text(max_size=3)), max_size=12))
 @settings(max_examples=200)
-@example(parts=[".", ":"])  # Windows takes any letter before a colon for a drive
 def test_no_name_leads_anywhere_else(parts: list[str]) -> None:
     name = "".join(parts)
     try:
         path = safe_path_of(name)
-    except (UnpackError, UnicodeEncodeError):  # lone surrogates cannot be in a zip
+    except UnpackError:
         return
     assert os.path.normpath(f"/base/{path}").startswith("/base")
     assert "\0" not in str(path)
-    as_windows_sees_it = PureWindowsPath(name)
-    assert not as_windows_sees_it.drive
-    assert not as_windows_sees_it.root
-    assert ".." not in as_windows_sees_it.parts
-    if sys.version_info < (3, 13):
-        assert not any(PureWindowsPath(part).is_reserved() for part in path.parts)
+    assert not PureWindowsPath(name).root
+    assert ".." not in PureWindowsPath(name).parts
 
 
 @pytest.fixture(scope="module")
@@ -281,6 +193,83 @@ def test_no_damage_gives_more_than_a_sentence(scratch: Path, data: st.DataObject
     assert {path.name for path in scratch.iterdir()} == {"album.zip"}
 
 
+# too large, too many, or less than it says
+
+
+@pytest.mark.parametrize("method", [BZIP2, LZMA, 9, 97])
+def test_methods_whose_pieces_may_be_of_any_size(bench: Bench, method: int) -> None:
+    bomb = bz2.compress(bytes(10 * MEBIBYTE))
+    assert len(bomb) < 100
+    said = bench.refused(File(name="a.jpg", data=bomb, method=method, size=10 * MEBIBYTE))
+    assert "Deflate" in said
+
+
+def test_more_files_than_may_be(bench: Bench) -> None:
+    files = [File(name=f"{number}.jpg", data=PHOTO) for number in range(6)]
+    bench.write(*files[:5], File(name="folder/"), File(name=".DS_Store")).unpack()
+    assert bench.refused_anew(*files).startswith("holds more than 5 files")
+
+
+def test_a_small_archive_of_a_hundred_thousand_folders(bench: Bench) -> None:
+    deep = [File(name=f"{number:03}/{'a/' * 509}b") for number in range(195)]
+    assert "too many files and folders" in bench.refused(*deep)
+
+
+def test_a_directory_that_would_fill_the_memory(bench: Bench) -> None:
+    said = bench.refused(*(File(name=str(number)) for number in range(25_000)))
+    assert said == "holds more files than can be taken"
+
+
+def test_a_file_larger_than_may_be(bench: Bench) -> None:
+    most = ArchiveLimits(entries=5, entry_bytes=len(PHOTO), total_bytes=MEBIBYTE)
+    bench.write(deflated("a.jpg", PHOTO), deflated("b.jpg", PHOTO)).unpack(most)
+    said = bench.refused_anew(deflated("a.jpg", PHOTO + b"x"), limits=most)
+    assert said.startswith("has a file inside of more than 0.002864 MB, a.jpg")
+
+
+def test_more_in_all_than_may_be(bench: Bench) -> None:
+    most = ArchiveLimits(entries=5, entry_bytes=MEBIBYTE, total_bytes=2 * len(PHOTO))
+    files = [deflated(f"{number}.jpg", PHOTO) for number in range(3)]
+    bench.write(*files[:2]).unpack(most)
+    assert "once it is unpacked" in bench.refused_anew(*files, limits=most)
+
+
+def test_a_bomb_is_small_and_ends_early(bench: Bench) -> None:
+    bench.write(zeros("a.bmp", 256))
+    assert bench.archive.stat().st_size < 0.26 * MEBIBYTE
+    roomy = ArchiveLimits(entries=5, entry_bytes=2**40, total_bytes=2**40)
+    assert "zip bomb" in bench.refused(limits=roomy)
+
+
+def test_a_bomb_that_says_it_is_small(bench: Bench) -> None:
+    bench.write(replace(zeros("a.bmp", 2048), size=1000), File(name="b.jpg", data=PHOTO))
+    unpacked = bench.unpack()
+    assert [note.path for note in unpacked.unreadable] == [Path("a.bmp")]
+    assert bench.contents() == {"b.jpg": PHOTO}
+
+
+def test_files_that_share_their_bytes_count_each_time(bench: Bench) -> None:
+    kernel = deflated("0.bmp", PHOTO * 100)
+    shared = [deflated(f"{number}.bmp", PHOTO * 100, at=0) for number in range(1, 5)]
+    most = ArchiveLimits(entries=5, entry_bytes=MEBIBYTE, total_bytes=200 * len(PHOTO))
+    bench.write(kernel, *shared)
+    with suppress(BatchError):  # newer versions of Python take them for damaged instead
+        assert bench.unpack(most).total_bytes <= most.total_bytes
+    assert sum(map(len, bench.contents().values())) <= most.total_bytes
+
+
+def test_drawings_on_white_are_no_bombs(bench: Bench) -> None:
+    white = b"\xff" * 900_000
+    page = b"".join(noise(60, row) + b"\xff" * 3940 for row in range(1000))
+    bench.write(deflated("small.bmp", white), deflated("page.bmp", page))
+    assert bench.archive.stat().st_size < len(white + page) / 50
+    bench.unpack()
+    assert bench.contents() == {"small.bmp": white, "page.bmp": page}
+
+
+# packing
+
+
 def test_what_is_packed_is_a_zip_for_everybody(tmp_path: Path) -> None:
     folder, archive = tmp_path / "made", tmp_path / "made.zip"
     contents = {"a.jpg": PHOTO, "1931/Übersee/b.png": PHOTO[::-1], "report.json": b"{}" * 5000}
@@ -306,14 +295,3 @@ def test_names_that_are_no_text_are_packed(tmp_path: Path) -> None:
     Path(os.fsdecode(os.fsencode(folder) + b"/\xff.jpg")).write_bytes(PHOTO)
     pack(folder, tmp_path / "made.zip")
     assert zipfile.ZipFile(tmp_path / "made.zip").namelist() == ["&#56575;.jpg"]
-
-
-def test_an_archive_that_cannot_be_written(tmp_path: Path) -> None:
-    folder = tmp_path / "made"
-    folder.mkdir()
-    with pytest.raises(WritePhotoError, match="cannot be written"):
-        pack(folder, tmp_path / "absent" / "made.zip")
-    (tmp_path / "made.zip").mkdir()
-    with pytest.raises(WritePhotoError, match="cannot be written"):
-        pack(folder, tmp_path / "made.zip")
-    assert {path.name for path in tmp_path.iterdir()} == {"made", "made.zip"}

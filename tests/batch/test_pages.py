@@ -5,15 +5,13 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
 
-from colorflow import files
-from colorflow.batch import Settings, make_plan, plan
+from colorflow.batch import Settings, make_plan
 from colorflow.batch.hints import PhotoHints
 from colorflow.cli import main
 from colorflow.colorizer import Hint
@@ -48,32 +46,6 @@ def test_every_page_is_colored_and_counted(
     with (tmp_path / "r.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = [row["photo"] for row in csv.DictReader(file)]
     assert rows == [str(scan), f"{scan} (page 2)", f"{scan} (page 3)"]
-
-
-def test_a_file_is_read_once_for_the_plan_of_all_its_pages(
-    tmp_path: Path, weights: Path, in_process: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """If results exist, and if they would lie beside the file."""
-    scan = tmp_path / "scan.tif"
-    shades = [Image.fromarray(gray_pixels(number)) for number in range(0, 50, 10)]
-    shades[0].save(scan, save_all=True, append_images=shades[1:])
-    command = ["colorize", str(scan), "-o", str(tmp_path), "--weights", str(weights)]
-    assert main(command) == 0
-    digests, looked_at = [], []
-    digest_of_open, is_own_picture = files.digest_of_open, plan.is_own_picture
-
-    def counted_digest(file: IO[bytes]) -> str:
-        digests.append(file.name)
-        return digest_of_open(file)
-
-    def counted_look(path: str, kind: files.FileKind) -> bool:
-        looked_at.append(path)
-        return is_own_picture(path, kind)
-
-    monkeypatch.setattr(files, "digest_of_open", counted_digest)
-    monkeypatch.setattr(plan, "is_own_picture", counted_look)
-    assert main([*command, "--dry-run"]) == 0
-    assert digests.count(str(scan)) == looked_at.count(str(scan)) == 1
 
 
 def test_a_page_may_fail_alone_and_too_many_fail_together(

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from colorflow.batch import ColoredFile, PhotoOutcome, PhotoTask, Plan, Settings, alike, pool
+from colorflow.batch import ColoredFile, PhotoOutcome, PhotoTask, Plan, Settings, alike
+from colorflow.batch.models import WorkerConfig
 from colorflow.batch.pool import WorkerEndedError, run_plan
-from colorflow.batch.processes import WorkerConfig
 from colorflow.batch.ray_engine import _RayWorker
 from colorflow.errors import BatchError
 
 
 def planned(folder: Path, *names: str) -> Plan:
-    tasks = [PhotoTask(path=Path(n), folder=folder, names="{label}.png") for n in names]
+    tasks = [PhotoTask(path=Path(n), folder=folder, source=Path(n)) for n in names]
     return Plan(settings=Settings(), output=folder, inputs=[t.path for t in tasks], tasks=tasks)
 
 
@@ -103,33 +103,29 @@ def test_a_photo_whose_worker_ended_is_given_to_another(tmp_path: Path, workers:
     assert len(factory.started) <= workers + 3
 
 
-@pytest.mark.parametrize(("photos", "started"), [(1, 1), (5, 1), (6, 2), (99, 3)])
-def test_few_photos_are_left_to_one_worker(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photos: int, started: int
-) -> None:
-    monkeypatch.setattr(pool, "_LOOK_AGAIN", 60)
+@pytest.mark.parametrize(("photos", "started"), [(1, 1), (2, 2), (99, 3)])
+def test_no_more_workers_than_photos_start(tmp_path: Path, photos: int, started: int) -> None:
+    """Each of them has a photo in hand while the others have theirs."""
     factory = WorkerFactory()
-    run_all(factory, planned(tmp_path, *map(str, range(photos))), workers=3)
-    assert len(factory.started) == started
+    all_at_work = threading.Barrier(started)
 
+    class Together(FakeWorker):
+        has_begun = False
 
-def test_photos_that_take_longer_than_the_start_of_a_worker_get_further_workers(
-    tmp_path: Path,
-) -> None:
-    factory = WorkerFactory()
-    all_started = threading.Barrier(3)
-
-    class Slow(FakeWorker):
         def work(self, task: PhotoTask) -> PhotoOutcome:
-            all_started.wait(60)
+            if not self.has_begun:
+                self.has_begun = True
+                all_at_work.wait(60)
             return super().work(task)
 
     def start(_: Callable[[], bool]) -> FakeWorker:
-        factory.started.append(Slow(factory))
+        factory.started.append(Together(factory))
         return factory.started[-1]
 
-    outcomes = run_plan(planned(tmp_path, "a", "b", "c"), start, 3, None)
-    assert [outcome.status for outcome in outcomes] == ["done"] * 3
+    plan = planned(tmp_path, *map(str, range(photos)))
+    assert len(list(run_plan(plan, start, 3, None))) == photos
+    assert len(factory.started) == started
+    assert all(worker.ended for worker in factory.started)
 
 
 @pytest.mark.parametrize(("tries", "often"), [(1, ""), (3, ", 3 times")])
@@ -210,36 +206,11 @@ class BusyRay(SimpleNamespace):
         self.killed += 1
 
 
-def ray_worker(ray: BusyRay, wanted: Callable[[], bool], device: str = "cpu") -> _RayWorker:
-    config = WorkerConfig(weights={}, device=device, threads=1, settings=Settings())
-    return _RayWorker(ray, config, object(), threading.Event(), wanted)
-
-
-@pytest.mark.parametrize(
-    ("device", "resources"), [("cpu", {"num_cpus": 1}), ("cuda", {"num_gpus": 1})]
-)
-def test_a_cluster_without_room_is_told(device: str, resources: dict[str, int]) -> None:
-    ray = BusyRay()
-    worker = ray_worker(ray, lambda: True, device)
-    with pytest.raises(BatchError, match="the Ray cluster had no room for a worker within 300 s"):
-        worker.ready()
-    assert ray.waits == 300
-    assert resources.items() <= ray.resources.items()
-
-
 def test_nobody_waits_for_room_when_nothing_is_left_to_do() -> None:
     ray = BusyRay()
     answers = iter([True] * 4 + [False])
+    config = WorkerConfig(weights={}, device="cuda", threads=1, settings=Settings())
     with pytest.raises(WorkerEndedError, match="no room"):
-        ray_worker(ray, lambda: next(answers)).ready()
+        _RayWorker(ray, config, object(), lambda: next(answers)).ready()
     assert ray.waits == 5
-
-
-def test_who_has_company_waits_longer() -> None:
-    ray = BusyRay()
-    answers = iter([True] * 1000 + [False])
-    worker = ray_worker(ray, lambda: next(answers))
-    worker.has_room.set()
-    with pytest.raises(WorkerEndedError):
-        worker.ready()
-    assert ray.waits == 1001
+    assert ray.resources["num_gpus"] == 1

@@ -196,7 +196,7 @@ def test_what_prevents_a_start_is_said(
     plan = make_plan([album], tmp_path / "out", Settings())
     foreign = tmp_path / "foreign.safetensors"
     foreign.write_bytes(b"no weights")
-    with pytest.raises(WeightsError, match=f"^{foreign}: "):
+    with pytest.raises(WeightsError, match=f"^{foreign.name}: "):
         list(run_on_ray(plan, weights={COLORS: foreign}, workers=1))
     with pytest.raises(BatchError, match="the Ray cluster has no GPU"):
         list(run_on_ray(plan, weights={COLORS: weights}, device="cuda"))

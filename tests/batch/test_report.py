@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import errno
 import json
 import os
 from datetime import UTC, datetime
@@ -48,7 +47,7 @@ def test_a_report_has_a_record_a_file_in_the_order_of_the_inputs(
         "n": 2, "seed": 4, "temperature": 0.5, "samples": False, "skin": True,
         "overwrite": False, "scale": 1, "restore": False,
         "crop": False, "repair": False, "sensitivity": 0, "fading": False,
-        "alike": False, "strength": 1.0, "style_strength": 0.7,
+        "alike": False, "strength": 1.0, "quality": 95,
     }  # fmt: skip
     assert report["output"] == str(tmp_path / "out")
     assert report["counts"] == {"done": 2, "failed": 1}
@@ -69,13 +68,6 @@ def test_a_report_has_a_record_a_file_in_the_order_of_the_inputs(
         path = str(tmp_path / "out" / f"b_{label}.png")
         own = {"path": path, "label": label, "seed": 4, "share": want.share}
         assert coloring == {**own, "print": None, "repaired": None}
-
-
-def test_any_name_can_be_reported(tmp_path: Path) -> None:
-    path = Path(os.fsdecode(b"caf\xe9\n \xf0\x9f\x8e\x9e.png"))
-    plan = Plan(settings=Settings(), output=tmp_path, inputs=[path])
-    report = report_of(tmp_path / "r.json", plan, [PhotoOutcome(path=path, status="skipped")])
-    assert report["files"][0]["path"] == str(path)  # type: ignore[index]
 
 
 def test_a_table_has_a_row_for_each_result_and_for_each_file_without_any(tmp_path: Path) -> None:
@@ -127,22 +119,3 @@ def test_a_table_has_a_row_for_each_result_and_for_each_file_without_any(tmp_pat
     other.write_text("photo,status\n")
     with pytest.raises(WritePhotoError, match="it is no table of a batch that colorflow made"):
         write_report(other, plan, outcomes, began=NOON, seconds=1)
-
-
-def test_a_report_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "r.json"
-    plan = Plan(settings=Settings(), output=tmp_path)
-    report_of(path, plan, [])
-    old = path.read_text()
-    plan.left_out.append(tmp_path / "notes.txt")
-
-    def refuse(_: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", refuse)
-    with pytest.raises(WritePhotoError, match=r"r.json: the file cannot be written \(No space"):
-        report_of(path, plan, [])
-    assert path.read_text() == old
-    assert [p.name for p in tmp_path.iterdir()] == ["r.json"]
-    monkeypatch.undo()
-    assert report_of(path, plan, [])["left_out"] == [str(tmp_path / "notes.txt")]

@@ -27,9 +27,8 @@ from colorflow.batch import (
     sheet,
     write_sheet,
 )
-from colorflow.batch.sheet import caption_of, check_sheet
+from colorflow.batch.sheet import caption_of
 from colorflow.colorizer import Colorizer
-from colorflow.errors import WritePhotoError
 from colorflow.photo import Photo, read_photo
 
 ODD = os.fsdecode(b"caf\xe9\n <b>&\"' 50% #1?a:b \xc3\xbc \xe5\x86\x99.png")
@@ -80,58 +79,28 @@ def colored(paths: list[Path], n: int = 1) -> list[PhotoOutcome]:
 
 
 @pytest.mark.parametrize(
-    ("label", "share", "want"),
+    ("label", "share", "repaired", "want"),
     [
-        ("a", 1.0, "A: average of all"),
-        ("b", 0.40625, "B: 41 %"),
-        ("c", None, "C"),
-        ("s12", None, "Seed 12"),
-        ("x2_s12", None, "Seed 12"),
-        ("x2_mean", None, "Mean"),
+        ("a", 1.0, None, "A: average of all"), ("b", 0.40625, None, "B: 41 %"),
+        ("c", None, None, "C"), ("s12", None, None, "Seed 12"), ("x2_s12", None, None, "Seed 12"),
+        ("x2_mean", None, None, "Mean"), ("repaired", None, 0.0, "No damage found"),
+        ("repaired", None, 0.012, "1.2 % repaired"),
+        ("a", 1.0, 0.012, "A: average of all, 1.2 % repaired"),
+        ("x2_mean", None, 0.00001, "Mean, under 0.01 % repaired"),
     ],
-)
-def test_a_caption_says_the_share_or_the_seed(label: str, share: float | None, want: str) -> None:
-    coloring = ColoredFile(path=Path(f"x_{label}.png"), label=label, seed=12, share=share)
-    assert caption_of(coloring) == want
-
-
-@pytest.mark.parametrize(
-    ("label", "repaired", "want"),
-    [
-        ("repaired", 0.0, "No damage found"),
-        ("repaired", 0.012, "1.2 % repaired"),
-        ("a", 0.0, "A: average of all"),
-        ("a", 0.012, "A: average of all, 1.2 % repaired"),
-        ("x2_mean", 0.00001, "Mean, under 0.01 % repaired"),
-    ],
-)
+)  # fmt: skip
 @pytest.mark.parametrize(("number", "first"), [(None, ""), (2, "Print 2, ")])
-def test_a_caption_says_how_much_was_repaired(
-    label: str, repaired: float, want: str, number: int | None, first: str
+def test_a_caption_says_what_a_result_is(
+    label: str,
+    share: float | None,
+    repaired: float | None,
+    want: str,
+    number: int | None,
+    first: str,
 ) -> None:
-    made = ColoredFile(
-        path=Path("x.png"), label=label, seed=0, print_number=number, repaired=repaired
-    )
+    own = {"share": share, "repaired": repaired, "print_number": number}
+    made = ColoredFile(path=Path("x.png"), label=label, seed=12, **own)  # type: ignore[arg-type]
     assert caption_of(made) == first + want
-
-
-def test_a_sheet_replaces_a_sheet_and_nothing_else(album: Path, tmp_path: Path) -> None:
-    outcomes = colored([album / "a.jpg", album / "b.png"])
-    path = tmp_path / "s.HTML"
-    check_sheet(path)
-    for _ in range(2):
-        assert write_sheet(path, outcomes) == 2
-    for other in (b"<!DOCTYPE html>\n<p>Made by me", (album / "a.jpg").read_bytes()):
-        path.write_bytes(other)
-        with pytest.raises(WritePhotoError, match="is no contact sheet of a batch"):
-            write_sheet(path, outcomes)
-        assert path.read_bytes() == other
-
-
-@pytest.mark.parametrize("name", ["sheet.jpg", "sheet"])
-def test_other_suffixes_are_refused(name: str) -> None:
-    with pytest.raises(WritePhotoError, match=f"{name}: a contact sheet is a page.* name it .html"):
-        check_sheet(Path(name))
 
 
 def test_a_row_shows_a_photo_in_gray_and_its_colorings(
@@ -224,14 +193,6 @@ def test_photos_without_pictures_are_there_with_the_reason(album: Path, tmp_path
     assert len(page.links) == 2, "results are linked also where a picture cannot be read"
 
 
-def test_without_a_coloring_there_is_no_sheet(album: Path, tmp_path: Path) -> None:
-    failed = PhotoOutcome(path=album / "a.jpg", status="failed", reason="no")
-    (album / "b.png").unlink()
-    for outcomes in ([], [failed], [failed, *colored([album / "b.png"])]):
-        assert write_sheet(tmp_path / "s.html", outcomes) == 0
-    assert not (tmp_path / "s.html").exists()
-
-
 def test_a_full_sheet_goes_on_with_links_and_reads_nothing(
     save_photo: Save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,13 +213,3 @@ def test_a_full_sheet_goes_on_with_links_and_reads_nothing(
     assert set(read) == {"0.png", "1.png", "2.png"}
     monkeypatch.setattr(sheet, "MOST_BYTES", 1)
     assert write_sheet(tmp_path / "one.html", outcomes) == 1, "at least one has pictures"
-
-
-def test_pictures_of_one_photo_are_bounded(
-    save_photo: Save, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sheet, "MOST_PICTURES", 3)
-    outcomes = colored([save_photo(tmp_path / "a.png")], n=5)
-    assert write_sheet(tmp_path / "s.html", outcomes) == 1
-    page = Page(tmp_path / "s.html")
-    assert (len(page.pictures), len(page.links)) == (1 + 3, 5)

@@ -5,26 +5,23 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
 
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from colorflow.batch import COLORS, PhotoOutcome, Settings, Url, location_of, make_plan
+from colorflow.batch import Settings, Url, location_of, make_plan
 from colorflow.batch.locations import (
     check_writable,
     deliver,
     has_content,
     is_inside,
     list_files,
-    match_files,
     store_of,
 )
 from colorflow.cli import main
 from colorflow.errors import BatchError, PhotoError, WritePhotoError
-from colorflow.files import default_weights
 from tests.batch.store import IN, OUT, put
 
 pytestmark = pytest.mark.usefixtures("memory")
@@ -92,7 +89,7 @@ def test_patterns_names_and_what_is_not_there(memory: MemoryFileSystem) -> None:
     assert store_of(Url(f"{IN}/chain::b.png"))[1] == "/in/chain::b.png"
     assert {str(outcome.path): outcome.reason for outcome in plan.settled} == {
         f"{IN}/z*": "no photo fits this pattern",
-        "memory://no": "there are no photos here",
+        "memory://no": "there are no photos here; -r takes the photos in them, too",
     }
 
 
@@ -163,20 +160,20 @@ def test_whatever_a_store_raises_is_a_sentence(
         check_writable(Url(OUT))
 
 
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("s3://b/a", r"s3://b/a: s3:// needs a package .*s3fs.*pip"),
+        ("x1://b/a", r"x1://b/a: x1:// cannot be used \(Protocol not known"),
+        ("data://x", "where files do not appear as a whole"),
+    ],
+)
+def test_a_store_that_cannot_be_used_is_told(
+    url: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
-    with pytest.raises(BatchError, match=r"s3://b/a: s3:// needs a package .*s3fs.*pip"):
-        store_of(Url("s3://b/a"))
-
-
-def test_a_scheme_that_nobody_knows_is_told() -> None:
-    with pytest.raises(BatchError, match=r"x1://b/a: x1:// cannot be used \(Protocol not known"):
-        store_of(Url("x1://b/a"))
-
-
-def test_stores_where_files_are_not_whole_are_refused() -> None:
-    with pytest.raises(BatchError, match="where files do not appear as a whole"):
-        check_writable(Url("data://x"))
+    with pytest.raises(BatchError, match=said):
+        check_writable(Url(url))
 
 
 # the command
@@ -231,36 +228,3 @@ def test_an_address_where_nobody_answers_is_told(
             assert main(["colorize", str(album), "-o", str(out), "--engine", "ray"]) == 1
             said = capsys.readouterr().err
             assert f"no Ray cluster answers at {address}, as RAY_ADDRESS says (" in said
-
-
-def test_the_command_hands_its_options_to_the_engine(
-    album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from colorflow.batch import ray_engine
-
-    calls: list[dict[str, object]] = []
-
-    def engine(plan: object, **options: object) -> Iterator[PhotoOutcome]:
-        calls.append(options)
-        return iter(())
-
-    monkeypatch.setattr(ray_engine, "run_on_ray", engine)
-    arguments = ["colorize", str(album), "-o", str(tmp_path / "out"), "--engine", "ray"]
-    main(arguments)
-    main([*arguments, "--workers", "9", "--device", "cuda"])
-    for options in calls:
-        assert not options.pop("stop").is_set()  # type: ignore[attr-defined]
-    assert calls == [
-        {"weights": {COLORS: default_weights()}, "device": "cpu", "workers": None},
-        {"weights": {COLORS: default_weights()}, "device": "cuda", "workers": 9},
-    ]
-
-
-def test_only_the_star_of_a_pattern_stands_for_other_names(memory: MemoryFileSystem) -> None:
-    names = ("/odd/a[1]/x.png", "/odd/q?/w.png", "/odd/qx/w.png")
-    for name in names:
-        memory.pipe(name, b"1")
-    for pattern, expected in (("a[1]/*.png", "a[1]/x.png"), ("q?/*", "q?/w.png")):
-        url = location_of(f"memory://odd/{pattern}")
-        assert isinstance(url, Url)
-        assert [found.text for found in match_files(url)] == [f"memory://odd/{expected}"]

@@ -128,24 +128,6 @@ def test_a_store_that_takes_no_more_ends_the_run(
     assert memory.find("/out") == []  # nothing hidden either
 
 
-def test_what_was_sent_before_a_failure_is_told(
-    memory: MemoryFileSystem, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put(memory, "in/a.png")
-    copy = MemoryFileSystem.cp_file
-
-    def refuse_the_second(self: MemoryFileSystem, source: str, target: str, **_: object) -> None:
-        if target.endswith("_b.png"):
-            raise ConnectionError("gone")
-        copy(self, source, target)
-
-    monkeypatch.setattr(MemoryFileSystem, "cp_file", refuse_the_second)
-    (outcome,) = color_all(colorizer, IN, n=3).values()
-    assert (outcome.status, outcome.ends_the_run) == ("failed", False)
-    assert [str(one.path) for one in outcome.colorings] == [f"{OUT}/a_a.png"]
-    assert memory.find("/out") == ["/out/a_a.png"]
-
-
 def test_results_do_not_lie_among_the_photos(memory: MemoryFileSystem) -> None:
     put(memory, "in/a.png")
     with pytest.raises(BatchError, match=r"memory://in: results cannot lie among the photos"):

@@ -10,7 +10,6 @@ from pathlib import Path
 import click
 import pytest
 
-from colorflow import __version__
 from colorflow.cli import COMMANDS, main, program
 from tests.cli.fake_run import usage_error
 
@@ -51,11 +50,6 @@ def test_help_names_and_explains_every_command_and_option(
         assert command
         assert command.short_help
         assert all(one.help for one in command.params), name
-
-
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--version"]) == 0
-    assert capsys.readouterr().out == f"colorflow {__version__}\n"
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,29 +30,6 @@ def test_colorize_prints_a_line_a_file_and_a_summary(
     ]
     assert lines[2].startswith("2 done in ")
     assert len(lines) == 3
-
-
-def test_a_report_that_cannot_be_written_in_the_end_hides_nothing_else(
-    photos: Path, fake_run: FakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    report = tmp_path / "reports" / "r.json"
-    report.parent.mkdir()
-    fake_run.results = {"a.png": {"status": "failed", "reason": "no"}}
-
-    class Vanishing(FakeRun):
-        def __call__(self, plan: Plan, **options: Any) -> Iterator[PhotoOutcome]:
-            yield from fake_run(plan, **options)
-            report.mkdir()
-
-    colorflow.batch.run = Vanishing()  # type: ignore[assignment]  # `fake_run` puts it back
-    arguments = ["colorize", str(photos), "-o", str(tmp_path / "out"), "--report", str(report)]
-    assert main(arguments) == 1
-    printed = capsys.readouterr()
-    assert "1 done, 1 failed in " in printed.out
-    assert printed.err.splitlines() == [
-        f"{photos / 'a.png'}: no",
-        f"colorflow: {report}: the file cannot be written (Is a directory)",
-    ]
 
 
 def test_quiet_says_only_what_went_wrong(
@@ -190,19 +165,3 @@ def test_an_interruption_ends_with_130_and_says_how_to_go_on(
     content = json.loads(report.read_text())
     assert content["counts"] == {"done": 1}
     assert content["not_reached"] == [str(photos / "b.jpg")]
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [(b"caf\xe9.png", "caf\\udce9_a.png"), (b"\xc3\xa9\n\x1b[2J.png", "é\\n\\x1b[2J_a.png")],
-)
-def test_any_name_is_shown_on_one_line(
-    name: bytes, shown: str, photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (photos / "a.png").rename(photos / os.fsdecode(name))
-    assert main(["colorize", str(photos), "-o", str(photos.parent / "out")]) == 0
-    out = capsys.readouterr().out
-    assert shown in out
-    assert "b_a.jpg" in out
-    assert len(out.splitlines()) == 3

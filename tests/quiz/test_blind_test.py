@@ -121,16 +121,9 @@ def test_the_pictures_are_what_the_key_says(made: Path, photos: Path, tmp_path: 
 
 
 def test_against_the_truth(photos: Path, tmp_path: Path) -> None:
-    """`make` is `compare truth samples`."""
-    one, two = tmp_path / "one", tmp_path / "two"
-    options = ("--pairs", "1")
-    assert compare(photos, one, *options, ways=("truth", "samples")) == 0
-    assert main(["blind", "make", str(photos), "-o", str(two), *options]) == 0
-    assert key_of(one) == key_of(two)
+    one = tmp_path / "one"
+    assert compare(photos, one, "--pairs", "1", ways=("truth", "samples")) == 0
     assert [way["text"] for way in key_of(one)["ways"]] == ["truth", "samples"]
-    assert files_of(one) == files_of(two)
-    for name in files_of(one):
-        assert (one / name).read_bytes() == (two / name).read_bytes()
     assert (one / "answers-1.csv").read_text() == "pair,choice,broken\n001,,\n"
     assert "true colors" in (one / "instructions.txt").read_text()
 

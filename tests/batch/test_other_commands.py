@@ -1,4 +1,4 @@
-"""`colorflow repair`, and what the other commands say of scans, with weights that cost nothing."""
+"""`colorflow repair` and `enlarge`, with weights that cost nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def prints(tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("in_process")
-def test_the_command(prints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_repairing(prints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, report, sheet = tmp_path / "out", tmp_path / "report.json", tmp_path / "sheet.html"
     weights = save_small_repair_weights(tmp_path / "repair.safetensors")
     command = ["repair", str(prints), "-o", str(out), "--weights", str(weights)]
@@ -52,7 +52,10 @@ def test_the_command(prints: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert (told["settings"]["sensitivity"], told["settings"]["crop"]) == (-1, False)
     a, b, c = told["files"]
     assert [round(one["colorings"][0]["repaired"], 3) for one in (a, b, c)] == [0.02, 0, 0]
-    assert c["remarks"] == ["no damage found", "looks like a scan with a border"]
+    assert c["remarks"] == [
+        "no damage found",
+        "looks like a scan with a border; --crop auto cuts it off",
+    ]
     assert "2 % repaired" in sheet.read_text()
     cut = tmp_path / "cut"
     assert main([*command[:3], str(cut), *command[4:], "--crop", "auto", "--fading"]) == 0
@@ -77,14 +80,43 @@ def test_coloring_and_enlarging_repair_before(prints: Path, weights: Path, tmp_p
         assert said.sensitivity == sensitivity
 
 
+@pytest.mark.usefixtures("in_process")
+def test_enlarging(
+    album: Path, tmp_path: Path, detail: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, report = tmp_path / "out", tmp_path / "report.json"
+    command = ["enlarge", str(album / "a.jpg"), "-o", str(out), "--weights", str(detail)]
+    options = ["--scale", "4", "--ext", "png", "--name", "{stem} {label}.{ext}", "--seed", "9"]
+    options += ["--temperature", "1"]
+    assert main([*command, *options, "--report", str(report)]) == 0
+    assert read_photo(out / "a x4_s9.png").width == 4 * read_photo(album / "a.jpg").width
+    said = json.loads(report.read_text())
+    assert said["made_by"] == "colorflow enlarge"
+    assert said["settings"]["scale"] == 4
+    detail_of = read_statements(out / "a x4_s9.png").detail
+    assert detail_of
+    assert not detail_of.restored
+    assert main([*command, *options]) == 0
+    assert "1 skipped" in capsys.readouterr().out
+    for way in ([], ["--restore"]):  # beside each other, in one folder
+        assert main([*command, *way]) == 0
+    for name, is_restored in (("a_x2_mean.jpg", False), ("a_x2_restored_mean.jpg", True)):
+        detail_of = read_statements(out / name).detail
+        assert detail_of
+        assert detail_of.restored == is_restored
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["enlarge", "--scale", "3"], "'--scale': '3' is not one of '2', '4'"),
+        (["enlarge", "--temperature", "3"], "'--temperature': 3.0 is not in the range 0<=x<=2.0"),
+        (["enlarge", "-n", "0"], "'-n': 0 is not in the range 1<=x<=1000"),
+        (["colorize", "--restore"], "--restore: expected a scale of 2 or 4"),
         (["repair", "--sensitivity", "3"], "'--sensitivity': 3 is not in the range -2<=x<=2"),
-        (["repair", "--temperature", "3"], "'--temperature': 3.0 is not in the range 0<=x<=2.0"),
         (["repair", "--crop", "all"], "'--crop': 'all' is not one of 'none', 'auto'"),
         (["repair", "--restore"], "No such option '--restore'"),
-        (["colorize", "--sensitivity", "1"], "--sensitivity: needs --repair"),
+        (["colorize", "--sensitivity", "1"], "--sensitivity: expected repair, too"),
         (["colorize", "--crop", "auto", "--hints", "h"], "--crop auto: not allowed with --hints"),
     ],
 )
