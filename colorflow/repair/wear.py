@@ -17,7 +17,7 @@ from colorflow.repair.aging import Lightness, aged, blurred, field, line, over, 
 
 SEEN, PLAIN = 2.0, 10.0
 """Differences in L* below which nobody sees damage, and from which on everybody does."""
-UNWORN = 0.2
+UNWORN = 0.35
 """Probability that there is no damage, for a finder: it learns from undamaged prints, too."""
 
 
@@ -140,10 +140,10 @@ def _net(x: Lightness, rng: np.random.Generator) -> Lightness:
     for facet in cells.getVoronoiFacetList([])[0]:
         for start, end in pairwise([*facet, facet[0]]):
             line(layer, np.asarray(start, float), np.asarray(end, float), thick)
-    places = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
     jitter, scale = np.float32(rng.uniform(0, 0.15) * cell), cell / 3 / max(x.shape)
-    places += jitter * np.stack([field(x.shape, scale, rng) for _ in "xy"], -1)
-    layer = np.asarray(cv2.remap(layer, places, np.empty(0), cv2.INTER_LINEAR), np.float32)
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    across, down = (place + jitter * field(x.shape, scale, rng) for place in (columns, rows))
+    layer = np.asarray(cv2.remap(layer, across, down, cv2.INTER_LINEAR), np.float32)
     layer = _ragged(layer, 2 * thick, rng)
     if rng.random() < 0.6:
         layer *= np.clip(2 * field(x.shape, rng.uniform(0.2, 0.6), rng), 0, 1)
@@ -152,7 +152,7 @@ def _net(x: Lightness, rng: np.random.Generator) -> Lightness:
 
 def _lost(x: Lightness, rng: np.random.Generator) -> Lightness:
     """Emulsion that has flaked off: ragged islands, sharp at their edges, some with a shadow."""
-    coarse = field(x.shape, rng.uniform(0.03, 0.3), rng)
+    coarse = field(x.shape, rng.uniform(0.03, 0.2), rng)
     rough = coarse + rng.uniform(0.1, 0.5) * field(x.shape, rng.uniform(0.01, 0.04), rng)
     layer = np.clip((rough - rng.uniform(1.5, 2.6)) * rng.uniform(4, 20), 0, 1).astype(np.float32)
     value = _value(x, rng)
@@ -264,7 +264,7 @@ _KINDS: tuple[Callable[[Lightness, np.random.Generator], Lightness], ...] = (
     _torn,
     _tape,
 )
-_SHARES = (0.27, 0.1, 0.13, 0.06, 0.1, 0.14, 0.07, 0.08, 0.03, 0.02)
+_SHARES = (0.36, 0.05, 0.16, 0.06, 0.1, 0.14, 0.05, 0.05, 0.02, 0.01)
 
 
 def _value(x: Lightness, rng: np.random.Generator) -> float:
