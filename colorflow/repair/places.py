@@ -27,9 +27,9 @@ _LIKELY, _FOLLOWED = -0.5, -2.0
 _LEAST_PIXELS = 12
 _RIM = 2
 """Pixels by which places are made wider: damage ends softly."""
-_EVEN, _SLOPE, _LARGEST = 6.0, 0.8, 6.0
-"""Evidence that speaks for neither group; log likelihood ratio per unit of it, and at most."""
-_PRIOR, _STEP = -2.0, 2.0
+_EVEN, _SLOPE, _LEAST, _MOST = 5.0, 0.8, -1.5, 7.0
+"""Evidence that speaks for neither group; log likelihood ratio per unit of it, and its bounds."""
+_PRIOR, _STEP = -4.0, 3.0
 """Log odds, before looking, that a print is damaged; by how much a step of sensitivity moves it."""
 _DOUBTED, _FADES, _WIDEST = -7.0, 3.0, 0.1
 """What a touch follows: log odds that it needs to find something, how much below those of the
@@ -50,8 +50,8 @@ def mask_of(odds: NDArray[np.float16], sensitivity: int = 0) -> NDArray[np.bool_
     likely = (odds > _LIKELY).astype(np.uint8)
     _, labels = cv2.connectedComponents(likely, connectivity=8)
     evidence, pixels = _evidence(odds, np.asarray(labels, np.int32))
-    ratios = np.clip(_SLOPE * (evidence - _EVEN), -_LARGEST, _LARGEST)
-    ratios[pixels < _LEAST_PIXELS] = -_LARGEST
+    ratios = np.clip(_SLOPE * (evidence - _EVEN), _LEAST, _MOST)
+    ratios[pixels < _LEAST_PIXELS] = _LEAST
     found = np.append(False, damaged(ratios[1:], _PRIOR + _STEP * sensitivity) > 0.5)[labels]
     return _rimmed(_reached(odds, found, _FOLLOWED))
 
