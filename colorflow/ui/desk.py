@@ -67,7 +67,7 @@ View = Literal["photo", "frame", "places", "points"]
 """What the large picture is for: to compare, to cut out, to choose what is repaired, to click
 points."""
 MOST_PHOTOS = 200
-"""Photos that may be on a desk."""
+"""Photos on a desk from which on no file is opened."""
 MOST_COLORINGS = 200
 """Colorings that a photo may have."""
 MARK_RADIUS = 1 / 50
@@ -275,11 +275,12 @@ class Desk:
         if look or self.at is None:
             self._show(photo)
 
-    def take_photo(self, file: Waiting, photo: DeskPhoto, *, look: bool) -> None:
-        """Put a photo on the desk that has been opened; the first one of an upload is shown."""
+    def take_photos(self, file: Waiting, photos: Sequence[DeskPhoto], *, look: bool) -> None:
+        """Put a photo on the desk that has been opened, or prints; the first one may be shown."""
         self.waiting.remove(file)
-        self.add(photo, look=look)
-        if photo.prints and look:
+        for photo in photos:
+            self.add(photo, look=look and photo is photos[0])
+        if look and photos[0].prints and not photos[0].plan.frame:
             self.view = "frame"
 
     def take_found(
@@ -342,21 +343,18 @@ class Desk:
         """Take the corners as they are on the page, and do what was pressed beside them.
 
         Args:
-            act: "cut" to cut out what they enclose, "whole" to take the whole scan, or "print0",
-                "print1", ... for a print that was found.
+            act: "cut" to cut out what they enclose, or "whole" to take the whole scan.
             corners: in pixels of the upload.
 
         Raises:
             ColorflowError: they do not enclose a print.
         """
-        photo, number = self.photo, act.removeprefix("print")
-        if number in map(str, range(len(photo.prints))):
-            photo.corners = photo.prints[int(number)]
-            return
-        everything = whole(photo.upload.width, photo.upload.height)
-        given = everything if act == "whole" else points_of(corners)
-        photo.corners = checked_corners(given, photo.upload, self.most_pixels)
-        self._reshape(frame=None if photo.corners == everything else photo.corners)
+        photo, frame = self.photo, None
+        if act != "whole":
+            photo.corners = checked_corners(points_of(corners), photo.upload, self.most_pixels)
+            everything = whole(photo.upload.width, photo.upload.height)
+            frame = None if photo.corners == everything else photo.corners
+        self._reshape(frame=frame)
 
     def turn(self, quarters: int) -> None:
         """Turn what is cut out, clockwise."""

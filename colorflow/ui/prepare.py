@@ -214,6 +214,21 @@ def mark_of(base: PhotoFile, points: Corners, radius: float) -> Mark:
     return Mark((near,), 0) if near else Mark(points, radius * max(width, height))
 
 
+def cut(
+    upload: PhotoFile,
+    plan: PrintPlan,
+    prints: Sequence[Corners],
+    budget: MemoryBudget,
+    folder: Path,
+) -> Form:
+    """Cut out and turn what is planned; takes and raises what `make` does."""
+    frame = Frame(plan.frame or whole(upload.width, upload.height))
+    said = _stated(plan, prints) if plan.frame else None
+    with opened(upload.path, budget, math.prod(frame.size)) as photo:
+        base = made_photo(cut_out(photo, frame, plan.turns), upload, folder, budget, said)
+    return Form(photo=base, base=base, plan=plan.shape)
+
+
 def make(
     upload: PhotoFile,
     plan: PrintPlan,
@@ -240,14 +255,7 @@ def make(
         ColorflowError: something cannot be read or written.
     """
     yield 0.0
-    form = known.get(plan.shape)
-    if form is None:
-        frame = Frame(plan.frame or whole(upload.width, upload.height))
-        said = _stated(plan, prints) if plan.frame else None
-        with opened(upload.path, budget, math.prod(frame.size)) as photo:
-            cut = cut_out(photo, frame, plan.turns)
-            base = made_photo(cut, upload, folder, budget, said)
-        form = Form(photo=base, base=base, plan=plan.shape)
+    form = known.get(plan.shape) or cut(upload, plan, prints, budget, folder)
     yield form
     if plan == plan.shape:
         return

@@ -219,13 +219,11 @@ def _marks(photo: DeskPhoto) -> str:
 
 def _frame(photo: DeskPhoto) -> str:
     """The upload with the corners of what is cut out, and what can be done; see stage.js."""
-    upload, found = photo.upload, len(photo.prints)
+    upload = photo.upload
     width, height = upload.width, upload.height
     said = "Drag the corners to those of the print, and cut it out."
-    if found:
+    if photo.prints:
         said = "A print was found. Correct its corners if they are wrong, and cut it out."
-    if found > 1:
-        said = f"{found} prints were found. Choose one, and cut it out; another one can follow."
     if photo.form.plan.frame:
         said = "This is cut out. Other corners can be cut out instead."
     inside = _image(upload.preview, "What was uploaded, with the frame", _STILL)
@@ -241,10 +239,7 @@ def _frame(photo: DeskPhoto) -> str:
                 f'<label>{name}, {axis}<input type="number" min="0" max="{most}" step="any" '
                 f'value="{photo.corners[number][axis == "down"]:.1f}"></label>'
             )
-    names = [f"Print {number + 1}" for number in range(found)] if found > 1 else ["Found print"]
-    acts = [_button(f"print{number}", name) for number, name in enumerate(names[:found])]
-    acts.append(_button("cut", "Cut out", class_="primary"))
-    acts.append(_button("whole", "Use the whole scan"))
+    acts = [_button("cut", "Cut out", class_="primary"), _button("whole", "Use the whole scan")]
     return (
         f"{_picture('frame', said, inside, width, height)}"
         f'<div class="acts">{"".join(acts)}</div><details><summary>Give the corners in numbers'

@@ -16,6 +16,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from colorflow.batch.hints import PhotoHints, Start
+from colorflow.batch.task import stem_of
 from colorflow.colorizer import ColoringSpec, PrincipalSpec
 from colorflow.errors import ColorflowError, PhotoError
 from colorflow.photo import Kind
@@ -35,7 +36,9 @@ from colorflow.ui.hints import read_points
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.photos import (
     FAILURES,
+    PhotoFile,
     kind_of_archive,
+    linked,
     new_folder,
     open_photo,
     opened,
@@ -45,7 +48,7 @@ from colorflow.ui.photos import (
     unpack_photos,
     write_preview,
 )
-from colorflow.ui.prepare import Form, PrintPlan, find_prints, make, whole
+from colorflow.ui.prepare import Corners, Form, PrintPlan, cut, find_prints, make, whole
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
@@ -143,8 +146,8 @@ class DeskWorker:
                 if file.path == file.source and kind_of_archive(file.path):
                     yield partial(desk.take_found, file, *self._found_in(file.path, desk.folder))
                 else:
-                    photo = self._opened(file, desk.folder)
-                    yield partial(desk.take_photo, file, photo, look=is_first)
+                    photos = self._opened(file, desk.folder)
+                    yield partial(desk.take_photos, file, photos, look=is_first)
                     is_first = False
             except FAILURES as error:
                 reason = sentence(error).removeprefix(f"{file.path.name}: ").removesuffix(".")
@@ -171,18 +174,22 @@ class DeskWorker:
         files = unpacked.files
         return [Waiting(inside / one, archive, f"{album / one}") for one in files], problems
 
-    def _opened(self, file: Waiting, folder: Path) -> DeskPhoto:
+    def _opened(self, file: Waiting, folder: Path) -> list[DeskPhoto]:
+        """A photo; of a scan with several prints each of them, cut out, with files of its own."""
         upload = open_photo(file.path, folder, self.budget)
-        prints, form = find_prints(upload), Form(photo=upload, base=upload)
-        return DeskPhoto(
-            name=file.name,
-            source=file.source,
-            upload=upload,
-            form=form,
-            forms={form.plan: form},
-            prints=prints,
-            corners=prints[0] if prints else whole(upload.width, upload.height),
-        )
+        prints = find_prints(upload)
+        if len(prints) < 2:
+            return [_desk_photo(file, file.name, upload, prints)]
+        photos = []
+        for number, corners in enumerate(prints, 1):
+            stem = stem_of(upload.path, number)
+            own = linked(upload, folder, stem) if photos else upload
+            photo = _desk_photo(file, f"{file.name}, print {number}", own, prints)
+            photo.corners, photo.plan = corners, PrintPlan(frame=corners)
+            photo.form = cut(own, photo.plan, prints, self.budget, own.folder)
+            photo.forms[photo.plan] = photo.form
+            photos.append(photo)
+        return photos
 
     def add_references(self, desk: Desk, uploads: Sequence[str | Path] | None) -> None:
         """Let a photo get the colors of others, which are read first."""
@@ -491,6 +498,21 @@ class DeskWorker:
         with storing():
             path.write_text(f"{text}\n", encoding="utf-8")
         desk.take_file(path, f"{path.name} has {len(photo.points.hints)} points.")
+
+
+def _desk_photo(
+    file: Waiting, name: str, upload: PhotoFile, prints: tuple[Corners, ...]
+) -> DeskPhoto:
+    form = Form(photo=upload, base=upload)
+    return DeskPhoto(
+        name=name,
+        source=file.source,
+        upload=upload,
+        form=form,
+        forms={form.plan: form},
+        prints=prints,
+        corners=prints[0] if prints else whole(upload.width, upload.height),
+    )
 
 
 # what results change

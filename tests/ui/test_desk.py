@@ -358,6 +358,59 @@ def test_a_print_is_cut_out_turned_and_repaired(desk: Desk, worker: DeskWorker, 
     assert (stated.prepared.prints, stated.prepared.repaired) == (1, True)
 
 
+def test_each_print_of_a_scan_is_a_photo_of_its_own(
+    desk: Desk, worker: DeskWorker, tmp_path: Path
+) -> None:
+    bed = tmp_path / "bed.jpg"
+    save_scan(bed, 2.0, -1.0, 1.0)
+    put(desk, worker, bed)
+    first, second, third = desk.photos
+    assert [one.name for one in desk.photos] == [f"bed.jpg, print {n}" for n in (1, 2, 3)]
+    assert (desk.at, desk.view) == (first, "photo")
+    for one in desk.photos:
+        assert pixels(one.form.photo.path).shape == pytest.approx((HEIGHT, WIDTH), abs=4)
+        shown = pixels(one.form.photo.thumbnail).shape
+        assert shown[1] / shown[0] == pytest.approx(WIDTH / HEIGHT, rel=0.05), "not the bed"
+    desk.look_at(1)
+    desk.repair(True)
+    desk.put_point(30, 40)
+    desk.color_point((20.0, 10.0))
+    prepare(desk, worker)
+    color(desk, worker, n=1)
+    assert [one.form.plan.repairs for one in desk.photos] == [False, True, False]
+    assert [len(one.points.hints) for one in desk.photos] == [0, 1, 0]
+    assert [len(one.colorings) for one in desk.photos] == [0, 1, 0]
+    desk.look_at(0)
+    desk.put_corners("whole", [])
+    prepare(desk, worker)
+    assert first.form.photo is first.upload
+    desk.put_corners("cut", list(first.corners))
+    desk.remove(2)
+    worker.color_all(desk, Options(n=1))
+    fulfil(desk)
+    worker.zip(desk, "PNG", every=False)
+    fulfil(desk)
+    with zipfile.ZipFile(file_of(desk)) as file:
+        names = [one for one in file.namelist() if one.endswith(".png")]
+        file.extractall(tmp_path)
+    assert names == ["colored/bed_a.png", "colored/bed_print2_hints.png"]
+    said = [read_statements(tmp_path / one).prepared for one in names]
+    assert [(one.number, one.prints, one.repaired) for one in said if one] == [
+        (1, 3, False),
+        (2, 3, True),
+    ]
+    desk.remove(0)
+    assert (desk.photos, second.gallery) == ([second], second.colorings)
+    desk.look_at(0)
+    assert finish(desk, worker, 2, "PNG").name == "bed_print2_hints_x2_mean.png"
+    put(desk, worker, bed)
+    assert desk.photos == [second], "it is here already"
+    desk.remove(0)
+    assert not any(one.folder.exists() for one in (first, second, third))
+    put(desk, worker, bed)
+    assert len(desk.photos) == 3, "it may come again"
+
+
 def test_colorings_belong_to_the_form_that_they_were_made_on(
     desk: Desk, worker: DeskWorker, scan: Path
 ) -> None:
