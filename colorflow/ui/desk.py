@@ -389,7 +389,7 @@ class Desk:
 
         Args:
             points: (x, y) along a stroke in pixels of what was cut out; one for a click.
-            radius: of what is added, divided by the longer side of what was cut out.
+            radius: as of `mark_of`.
 
         Raises:
             ColorflowError: they are outside, or too many, or nothing is repaired.

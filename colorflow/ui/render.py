@@ -254,8 +254,8 @@ def _places(photo: DeskPhoto) -> str:
     if photo.places:
         inside += _image(photo.places, "What is repaired", _STILL)
         said = (
-            "The colored places are repaired. Click one to leave it as it is; click or draw "
-            "anywhere else to have that repaired, too."
+            "The colored places are repaired. Click one to leave it as it is; click a crack, or "
+            "draw over it, to have it repaired, too."
         )
     inside += (
         '<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true"><polyline/></svg>'

@@ -8,6 +8,7 @@ import time
 import zipfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -24,7 +25,15 @@ from colorflow.ui.limits import VISITORS
 from colorflow.ui.render import render
 from colorflow.ui.server import sweep
 from colorflow.ui.work import DeskWorker, run
-from tests.ui.cracked_print import CRACK, HEIGHT, SPOT, WIDTH, cracked_print, save_scan
+from tests.ui.cracked_print import (
+    CRACK,
+    HEIGHT,
+    SPOT,
+    WIDTH,
+    cracked_print,
+    save_scan,
+    whole_print,
+)
 from tests.ui.fake_colorizer import AB, FakeColorizer
 from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT, file_of, fulfil, pixels
 
@@ -465,6 +474,48 @@ def test_places_of_a_repair(desk: Desk, worker: DeskWorker, tmp_path: Path) -> N
     desk.repair(False)
     worker.prepare(desk)
     assert photo.form.photo is photo.upload, "at once"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_touch_follows_a_crack_that_was_not_found(
+    desk: Desk, worker: DeskWorker, tmp_path: Path, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    crack = np.sort(rng.integers(20, HEIGHT - 20, 4)).tolist()
+    along = list(zip((60, 120, 180, 240), crack, strict=True))
+    drawn, under = whole_print(), np.zeros((HEIGHT, WIDTH), np.uint8)
+    for picture, gray in ((drawn, 236), (under, 1)):
+        cv2.polylines(picture, [np.array(along)], False, gray, 3)
+    path = tmp_path / "print.png"
+    Image.fromarray(drawn).save(path)
+    put(desk, worker, path)
+    desk.repair(True)
+
+    def share() -> float:
+        """Of the crack, how much is repaired."""
+        prepare(desk, worker)
+        return float((pixels(desk.photo.form.photo.path)[under > 0] < 230).mean())
+
+    (x, y), end = along[1], along[2]
+    assert share() == 0
+    desk.mark([(x + 1, y - 2)], 1 / 400)
+    assert share() > 0.98, "all of it by a click beside it"
+    desk.mark([along[3]], 1 / 400)
+    assert share() == 0, "and back by one on it"
+    desk.mark([(x, y), end], 1 / 50)
+    part = share()
+    assert 0.2 < part < 0.6, "a line takes what is under it"
+    desk.mark([end, along[3]], 1 / 50)
+    assert share() > part + 0.2, "one that begins on a place prolongs it"
+    desk.undo_mark()
+    middle = [(x + 0.3 * (end[0] - x), y + 0.3 * (end[1] - y)), end]
+    desk.mark(middle, 1 / 50)
+    assert 0 < share() < part / 2, "one along a place takes back what it covers"
+    desk.undo_mark()
+    assert share() == part
+    for _ in range(3):
+        desk.undo_mark()
+    assert share() == 0
 
 
 @pytest.mark.parametrize(
