@@ -407,10 +407,12 @@ class Desk:
         self.photo.plan = replace(self.photo.plan, marks=self.photo.plan.marks[:-1])
 
     def take_form(self, photo: DeskPhoto, form: Form) -> None:
-        """Color from now on what was made of a photo."""
+        """Color from now on what was made of a photo; what was chosen of that is shown again."""
+        before = photo.form.photo
         photo.forms[form.plan] = photo.form = form
-        photo.picked = photo.shown = None
-        photo.maps.clear()
+        if form.photo is not before:
+            photo.maps.clear()
+            self.pick(photo, photo.picks.get(form.photo))
 
     # points
 
@@ -549,8 +551,8 @@ class Desk:
                 raise ColorflowError(f"A photo has {MOST_COLORINGS} colorings at most.")
             photo.colorings.append(coloring)
         elif before.spec.quick and not coloring.spec.quick:
+            choose = choose or photo.chosen is before
             photo.colorings[photo.colorings.index(before)] = coloring
-            choose = choose or photo.picked is before
         else:
             coloring = before
         if choose or photo.chosen is None:
@@ -570,7 +572,7 @@ class Desk:
     def pick(self, photo: DeskPhoto, coloring: PhotoColoring | None) -> None:
         """Show a coloring of a photo, or the photo itself, with the photo's saturation."""
         photo.shown = coloring.painted(photo.saturation) if coloring else None
-        photo.picked = coloring
+        photo.picks[photo.form.photo] = coloring
 
     def saturate(self, saturation: float) -> None:
         """Show what is chosen in stronger or weaker colors.

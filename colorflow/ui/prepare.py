@@ -258,7 +258,8 @@ def make(
 ) -> Iterator[float | Path | Form]:
     """Make what is planned: gives what share is done, and forms; the last one is the result.
 
-    Where something is repaired, also a picture of the places, to be put over a preview.
+    Where something is repaired, also a picture of the places, to be put over a preview. If there
+    is no damage, the result is the photo as it is without repair.
 
     Args:
         upload: the photo.
@@ -278,11 +279,14 @@ def make(
     if plan == plan.shape:
         return
     base, stated, share = form.base, replace(_stated(plan, prints), unfaded=plan.fades), 0.0
+    wanted = plan
     if plan.repairs:
         assert repairer
         yield from _find(base, plan, repairer, budget)
-    if plan in known:
-        yield known[plan]
+        if not _load(_mask_of(base), "r").any():
+            plan = replace(plan, repairs=False).plain
+    if plan in known or plan == plan.shape:
+        yield replace(known.get(plan, form), plan=wanted)
         return
     with opened(base.path, budget) as photo:
         if plan.repairs:
@@ -295,7 +299,9 @@ def make(
         if plan.fades:
             photo = unfaded(photo)
         result = made_photo(photo, upload, folder, budget, stated)
-    yield Form(photo=result, base=base, plan=plan, share=share)
+    made = Form(photo=result, base=base, plan=plan, share=share)
+    yield made
+    yield replace(made, plan=wanted)
 
 
 def _find(

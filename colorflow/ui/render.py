@@ -269,7 +269,9 @@ def _places(photo: DeskPhoto) -> str:
 def _gallery(photo: DeskPhoto) -> str:
     """The photo itself, and its colorings."""
     tiles = [(photo.form.photo.preview, "As it is", photo.chosen is None)]
-    tiles += [(one.preview, one.caption, one is photo.chosen) for one in photo.gallery]
+    for one in photo.gallery:
+        before = "" if one.form.photo is photo.form.photo else ", the print as it was before"
+        tiles.append((one.preview, f"{one.caption}{before}", one is photo.chosen))
     buttons = [
         _button(
             "choose",
@@ -292,9 +294,14 @@ def _prepare(desk: Desk, photo: DeskPhoto) -> str:
     buttons += [_button("turn", "Turn left", 3), _button("turn", "Turn right", 1)]
     said = ""
     if photo.form.plan.repairs:
-        said = line("No damage was found; choose Most, or click the places that you see.")
+        said = line(
+            "No damage was found, and nothing is changed; choose Most, or click the places that "
+            "you see."
+        )
         if photo.form.share:
             said = line(f"{share_text(photo.form.share)} of the photo is repaired.")
+    if photo.gallery and not photo.is_colored:
+        said += line("Your colorings are of the print as it was before; press Color for new ones.")
     return _group("The print", "acts", buttons) + said
 
 

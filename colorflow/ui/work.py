@@ -296,7 +296,7 @@ class DeskWorker:
             spec = ColoringSpec(seeds=(None,) * len(self.colorizer.levels), principal=mean)
         task = ColoringTask(photo, photo.shown_form, photo.points.hints, references)
         photo.treated_as_gray = True
-        if known := desk.known(photo, (task.form.plan, spec, task.hints, references)):
+        if known := desk.known(photo, (task.form.photo, spec, task.hints, references)):
             desk.wishes.pop("color", None)
             desk.pick(photo, known)
         else:
@@ -346,7 +346,7 @@ class DeskWorker:
     # the album
 
     def color_all(self, desk: Desk, options: Options) -> None:
-        """Color all photos that have no coloring and no colors of their own.
+        """Color all photos that have no coloring as they are now, and no colors of their own.
 
         Raises:
             ColorflowError: there are none.
@@ -377,7 +377,8 @@ class DeskWorker:
         """
         chosen, shown = desk.require_chosen(), desk.photo
         reference = ReferencePhoto(shown.upload.path.name, chosen.painted(shown.saturation))
-        others = [one for one in desk.photos if one is not shown and not one.is_left_alone]
+        others = [one for one in desk.photos if one is not shown]
+        others = [one for one in others if one.is_stale or not one.is_left_alone]
         if not others:
             raise ColorflowError("There is no other photo that could get these colors.")
         self._color_several(desk, others, replace(options, n=1, samples=False), reference)
@@ -393,7 +394,6 @@ class DeskWorker:
         options = replace(options, quick=False)
 
         def one(photo: DeskPhoto) -> Steps:
-            yield from self._making(desk, photo)
             with desk.lock:
                 task = ColoringTask(photo, photo.form, photo.points.hints, photo.references)
             if reference:
@@ -406,8 +406,10 @@ class DeskWorker:
             for photo in photos:
                 if photo:
                     try:
-                        yield from one(photo)
-                        done += 1
+                        yield from self._making(desk, photo)
+                        if not photo.is_left_alone and (reference or not photo.is_colored):
+                            yield from one(photo)
+                            done += 1
                     except FAILURES as error:
                         yield partial(desk.problems.append, Problem(photo.name, sentence(error)))
                 yield done / max(1, len(desk.photos))
@@ -448,7 +450,7 @@ class DeskWorker:
         """
         photo, state = desk.photo, desk.photo.state
         form, restore = photo.shown_form, restore and scale > 1
-        if photo.chosen is None and scale == 1 and form.plan == PrintPlan():
+        if photo.chosen is None and scale == 1 and form.photo is photo.upload:
             raise ColorflowError("This is your photo as it came; color it, or choose a size.")
         self.files.check_size(form.photo.pixels, scale)
         file = FullSize(form, photo.chosen, photo.saturation, format_, scale, restore)
@@ -554,4 +556,5 @@ def _give_up(desk: Desk, photo: DeskPhoto, said: str) -> None:
 
 
 def _uncolored(desk: Desk) -> list[DeskPhoto]:
-    return [one for one in desk.photos if not one.is_left_alone and not one.gallery]
+    """Photos without a coloring as they are now, and those of which that is not known yet."""
+    return [one for one in desk.photos if one.is_stale or not (one.is_left_alone or one.is_colored)]

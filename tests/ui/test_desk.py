@@ -444,6 +444,75 @@ def test_colorings_belong_to_the_form_that_they_were_made_on(
     assert photo.colorings == [*first, cut]
 
 
+def test_a_repair_drops_no_coloring(desk: Desk, worker: DeskWorker, tmp_path: Path) -> None:
+    path = tmp_path / "print.png"
+    Image.fromarray(cracked_print()).save(path)
+    put(desk, worker, path)
+    photo = desk.photo
+    color(desk, worker, n=2)
+    desk.choose(1)
+    desk.saturate(0.5)
+    before, chosen, shown = photo.gallery, photo.chosen, photo.shown
+
+    def repair(*, repairs: bool) -> None:
+        desk.repair(repairs)
+        prepare(desk, worker)
+
+    repair(repairs=True)
+    assert (photo.gallery, photo.chosen) == (before, None), "none of what is seen now"
+    parts = render(desk)
+    assert "press Color" in parts["prepare-views"]
+    assert parts["gallery"].count("as it was before") == 2
+    worker.color_all(desk, Options(n=1))
+    fulfil(desk)
+    assert photo.gallery == [*before, photo.chosen], "the repaired one has no coloring yet"
+    assert "press Color" not in render(desk)["prepare-views"]
+    repaired = photo.chosen
+    desk.mark([SPOT], 1 / 50)
+    prepare(desk, worker)
+    assert photo.gallery == [*before, repaired]
+    desk.undo_mark()
+    prepare(desk, worker)
+    assert photo.chosen is repaired
+    desk.choose(-1)
+    worker.zip(desk, "PNG", every=False)
+    fulfil(desk)
+    with zipfile.ZipFile(file_of(desk)) as file:
+        said = read_statements(Path(file.extract("colored/print_a.png", tmp_path)))
+    assert said.prepared, "a coloring of what is to be colored now comes first"
+    repair(repairs=False)
+    assert (photo.chosen, photo.shown) == (chosen, shown), "as if nothing had been"
+    assert photo.gallery == [*before, repaired]
+
+
+@pytest.mark.parametrize("fades", [False, True])
+def test_no_damage_changes_nothing(
+    desk: Desk, worker: DeskWorker, tmp_path: Path, *, fades: bool
+) -> None:
+    path = tmp_path / "sound.png"
+    Image.fromarray(whole_print()).save(path)
+    put(desk, worker, path)
+    photo = desk.photo
+    desk.unfade(fades)
+    prepare(desk, worker)
+    color(desk, worker, n=2)
+    desk.choose(1)
+    before, chosen, picture = photo.gallery, photo.chosen, photo.form.photo
+    desk.repair(True)
+    prepare(desk, worker)
+    assert "nothing is changed" in render(desk)["prepare-views"]
+    assert (photo.chosen, photo.form.photo) == (chosen, picture)
+    color(desk, worker, n=2)
+    assert photo.gallery == before, "these are here already"
+    if not fades:
+        desk.choose(-1)
+        with pytest.raises(ColorflowError, match="as it came"):
+            worker.finish(desk, 1, False, "Its own")
+    desk.repair(False)
+    prepare(desk, worker)
+    assert photo.form.photo is picture
+
+
 def test_places_of_a_repair(desk: Desk, worker: DeskWorker, tmp_path: Path) -> None:
     path = tmp_path / "print.png"
     Image.fromarray(cracked_print()).save(path)
