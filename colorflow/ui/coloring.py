@@ -168,8 +168,8 @@ class DeskPhoto:
 
     @property
     def has_colors(self) -> bool:
-        """Whether it has colors of its own."""
-        return self.upload.kind is Kind.COLORED
+        """Whether it has colors of its own; those of a bed that was cut off are not."""
+        return self.form.base.kind is Kind.COLORED
 
     @property
     def is_left_alone(self) -> bool:

@@ -169,7 +169,7 @@ def _stage(desk: Desk, photo: DeskPhoto) -> str:
             '<span class="handle"></span><input type="range" min="0" max="100" step="2" '
             'value="50" aria-label="Percent of the photo before">'
         )
-    kind = "has its own colors" if photo.is_left_alone else _ABOUT_KIND[photo.upload.kind]
+    kind = "has its own colors" if photo.is_left_alone else _ABOUT_KIND[form.base.kind]
     said = f"{photo.name}: {form.photo.width} × {form.photo.height} pixels, {kind}."
     if desk.view == "points":
         said = "Click a point whose color you know, then choose its color."

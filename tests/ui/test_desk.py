@@ -25,9 +25,11 @@ from colorflow.ui.limits import VISITORS
 from colorflow.ui.render import render
 from colorflow.ui.server import sweep
 from colorflow.ui.work import DeskWorker, run
+from tests.test_scan import laid
 from tests.ui.cracked_print import (
     CRACK,
     HEIGHT,
+    SIDE,
     SPOT,
     WIDTH,
     cracked_print,
@@ -418,6 +420,35 @@ def test_each_print_of_a_scan_is_a_photo_of_its_own(
     assert not any(one.folder.exists() for one in (first, second, third))
     put(desk, worker, bed)
     assert len(desk.photos) == 3, "it may come again"
+
+
+@pytest.mark.parametrize("toning", [(1.0, 1.0, 1.0), (1.0, 0.84, 0.64)])
+def test_the_colors_of_a_table_are_not_those_of_a_print(
+    desk: Desk, worker: DeskWorker, tmp_path: Path, toning: tuple[float, ...]
+) -> None:
+    """Gray and toned prints are colored at once; a print in color is left alone."""
+    old = (whole_print()[..., None] * toning).astype(np.uint8)
+    in_color = cv2.resize(data.coffee(), (WIDTH, HEIGHT))
+    paths = [tmp_path / "one.jpg", tmp_path / "two.jpg"]
+    for path, papers in zip(paths, ([old], [old, in_color]), strict=True):
+        table = np.random.default_rng(0).normal((160, 96, 50), 1.5, (SIDE, 3 * SIDE, 3))
+        table = table.round().clip(0, 255).astype(np.uint8)
+        for index, paper in enumerate(papers):
+            laid(table, paper, (SIDE * (index + 0.5), SIDE / 2), 2.0, border=0)
+        Image.fromarray(table).save(path, quality=95)
+    put(desk, worker, *paths)
+    worker.color_all(desk, Options(n=1))
+    fulfil(desk)
+    assert [one.is_colored for one in desk.photos] == [False, True, False]
+    assert "already has colors" in render(desk)["status"], "the table has"
+    desk.put_corners("cut", list(desk.photo.corners))
+    worker.prepare(desk)
+    worker.color_all(desk, Options(n=1))
+    for _ in run(desk, "album"):  # which comes before the print is cut out
+        pass
+    assert [one.is_colored for one in desk.photos] == [True, True, False]
+    assert not any(one.treated_as_gray for one in desk.photos)
+    assert "already has colors" not in render(desk)["status"]
 
 
 def test_colorings_belong_to_the_form_that_they_were_made_on(
