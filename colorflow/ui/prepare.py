@@ -229,7 +229,7 @@ def mark_of(base: PhotoFile, points: Corners, radius: float) -> Mark:
     line = np.zeros(mask.shape, np.uint8)
     cv2.polylines(line, [np.array(points).astype(np.int32)], False, 1)
     under = np.count_nonzero(mask[line > 0])
-    return Mark(points, radius * side, under > _MOSTLY * np.count_nonzero(line))
+    return Mark(points, radius * side, bool(under > _MOSTLY * np.count_nonzero(line)))
 
 
 def cut(

@@ -180,7 +180,7 @@ class DeskWorker:
         prints = find_prints(upload)
         if len(prints) < 2:
             return [_desk_photo(file, file.name, upload, prints)]
-        photos = []
+        photos: list[DeskPhoto] = []
         for number, corners in enumerate(prints, 1):
             stem = stem_of(upload.path, number)
             own = linked(upload, folder, stem) if photos else upload
