@@ -79,9 +79,13 @@ class Naming:
         ext = self.ext
         if ext == "auto":
             ext = "jpg" if source.suffix.lower() in _JPEG_SUFFIXES else "png"
-        stem = source.stem if number == 1 else f"{source.stem}_print{number}"
-        values = {"stem": stem, "label": label, "ext": ext}
+        values = {"stem": stem_of(source, number), "label": label, "ext": ext}
         return _FIELD.sub(lambda field: values[field[1]], self.template)
+
+
+def stem_of(source: PurePath, number: int) -> str:
+    """What results of a print are named after; prints of a scan are counted from 1."""
+    return source.stem if number == 1 else f"{source.stem}_print{number}"
 
 
 def too_long(name: str) -> int | None:

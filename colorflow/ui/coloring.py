@@ -92,7 +92,7 @@ class PhotoColoring:
     @property
     def key(self) -> tuple[object, ...]:
         """Tells it from other colorings of the photo; a quick one is the same as in full."""
-        return self.form.plan, replace(self.spec, quick=False), self.hints, self.references
+        return self.form.photo, replace(self.spec, quick=False), self.hints, self.references
 
     def painted(self, saturation: float) -> Path:
         """A preview with stronger or weaker colors.
@@ -130,7 +130,7 @@ class DeskPhoto:
         likely: colors that the point may have which gets the next color; None until they are known.
         references: whose colors its next colorings get.
         colorings: in the order in which they were made; they stay until the photo goes.
-        picked: the coloring that was chosen last; see `chosen`.
+        picks: what was chosen last while a picture was to be colored; see `chosen`.
         saturation: as of `colorflow.color.cie.saturated`.
         shown: a picture of the chosen coloring with the saturation.
         maps: pictures of the form that tell where the model is unsure, or found the reference's
@@ -153,7 +153,7 @@ class DeskPhoto:
     likely: tuple[Swatch, ...] | None = None
     references: tuple[ReferencePhoto, ...] = ()
     colorings: list[PhotoColoring] = field(default_factory=list)
-    picked: PhotoColoring | None = None
+    picks: dict[PhotoFile, PhotoColoring | None] = field(default_factory=dict)
     saturation: float = 1.0
     shown: Path | None = None
     maps: dict[str, Path] = field(default_factory=dict)
@@ -168,8 +168,8 @@ class DeskPhoto:
 
     @property
     def has_colors(self) -> bool:
-        """Whether it has colors of its own."""
-        return self.upload.kind is Kind.COLORED
+        """Whether it has colors of its own; those of a bed that was cut off are not."""
+        return self.form.base.kind is Kind.COLORED
 
     @property
     def is_left_alone(self) -> bool:
@@ -185,7 +185,13 @@ class DeskPhoto:
     @property
     def chosen(self) -> PhotoColoring | None:
         """The coloring that is shown; None if the photo itself is."""
-        return self.picked if self.picked in self.gallery else None
+        picked = self.picks.get(self.form.photo)
+        return picked if picked in self.gallery else None
+
+    @property
+    def is_colored(self) -> bool:
+        """Whether there is a coloring of what would be colored now."""
+        return any(one.form.photo is self.form.photo for one in self.colorings)
 
     @property
     def shown_form(self) -> Form:

@@ -40,7 +40,7 @@ _KINDS = {"Summary": False, "Single samples": True}
 _BESIDE = {"Its own colors": False, "Its gray": True}
 _SENSITIVITIES = {"Least": -2, "Less": -1, "Normal": 0, "More": 1, "Most": 2}
 _RADII = {"Small": 1 / 400, "Medium": 1 / 150, "Large": 1 / 50}
-"""Of what a visitor adds to the places, divided by the photo's longer side."""
+"""Of a stroke over the places, divided by the photo's longer side; see `Mark`."""
 _ABOUT_REFERENCES = """
 <p>Photos in color of something similar: the same house today, another garden in June. What is alike
 gets their colors.</p>
@@ -186,8 +186,11 @@ class ColorizeTab:
         with gr.Column(elem_id="damage"):
             about = "Least finds what is surely damage, most all that may be."
             self.sensitivity = _choice("Find", _SENSITIVITIES, 1, about, "sensitivity")
-            about = "A click adds a round place, a drawn line a stroke."
-            self.radius = _choice("Size of what you add", _RADII, 1 / 150, about, "radius")
+            about = (
+                "A click takes a whole crack, a line what lies under it. A line along a colored "
+                "place takes back what it covers."
+            )
+            self.radius = _choice("Width of what you draw", _RADII, 1 / 150, about, "radius")
             self.mark_place = _place("mark", "Add or take back this place")
             self.undo_mark = _small("Undo", "undo-mark")
         about = "A pale print gets its dark and light tones again."

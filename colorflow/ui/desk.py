@@ -67,7 +67,7 @@ View = Literal["photo", "frame", "places", "points"]
 """What the large picture is for: to compare, to cut out, to choose what is repaired, to click
 points."""
 MOST_PHOTOS = 200
-"""Photos that may be on a desk."""
+"""Photos on a desk from which on no file is opened."""
 MOST_COLORINGS = 200
 """Colorings that a photo may have."""
 MARK_RADIUS = 1 / 50
@@ -275,11 +275,12 @@ class Desk:
         if look or self.at is None:
             self._show(photo)
 
-    def take_photo(self, file: Waiting, photo: DeskPhoto, *, look: bool) -> None:
-        """Put a photo on the desk that has been opened; the first one of an upload is shown."""
+    def take_photos(self, file: Waiting, photos: Sequence[DeskPhoto], *, look: bool) -> None:
+        """Put a photo on the desk that has been opened, or prints; the first one may be shown."""
         self.waiting.remove(file)
-        self.add(photo, look=look)
-        if photo.prints and look:
+        for photo in photos:
+            self.add(photo, look=look and photo is photos[0])
+        if look and photos[0].prints and not photos[0].plan.frame:
             self.view = "frame"
 
     def take_found(
@@ -342,21 +343,18 @@ class Desk:
         """Take the corners as they are on the page, and do what was pressed beside them.
 
         Args:
-            act: "cut" to cut out what they enclose, "whole" to take the whole scan, or "print0",
-                "print1", ... for a print that was found.
+            act: "cut" to cut out what they enclose, or "whole" to take the whole scan.
             corners: in pixels of the upload.
 
         Raises:
             ColorflowError: they do not enclose a print.
         """
-        photo, number = self.photo, act.removeprefix("print")
-        if number in map(str, range(len(photo.prints))):
-            photo.corners = photo.prints[int(number)]
-            return
-        everything = whole(photo.upload.width, photo.upload.height)
-        given = everything if act == "whole" else points_of(corners)
-        photo.corners = checked_corners(given, photo.upload, self.most_pixels)
-        self._reshape(frame=None if photo.corners == everything else photo.corners)
+        photo, frame = self.photo, None
+        if act != "whole":
+            photo.corners = checked_corners(points_of(corners), photo.upload, self.most_pixels)
+            everything = whole(photo.upload.width, photo.upload.height)
+            frame = None if photo.corners == everything else photo.corners
+        self._reshape(frame=frame)
 
     def turn(self, quarters: int) -> None:
         """Turn what is cut out, clockwise."""
@@ -391,7 +389,7 @@ class Desk:
 
         Args:
             points: (x, y) along a stroke in pixels of what was cut out; one for a click.
-            radius: of what is added, divided by the longer side of what was cut out.
+            radius: as of `mark_of`.
 
         Raises:
             ColorflowError: they are outside, or too many, or nothing is repaired.
@@ -409,10 +407,12 @@ class Desk:
         self.photo.plan = replace(self.photo.plan, marks=self.photo.plan.marks[:-1])
 
     def take_form(self, photo: DeskPhoto, form: Form) -> None:
-        """Color from now on what was made of a photo."""
+        """Color from now on what was made of a photo; what was chosen of that is shown again."""
+        before = photo.form.photo
         photo.forms[form.plan] = photo.form = form
-        photo.picked = photo.shown = None
-        photo.maps.clear()
+        if form.photo is not before:
+            photo.maps.clear()
+            self.pick(photo, photo.picks.get(form.photo))
 
     # points
 
@@ -551,8 +551,8 @@ class Desk:
                 raise ColorflowError(f"A photo has {MOST_COLORINGS} colorings at most.")
             photo.colorings.append(coloring)
         elif before.spec.quick and not coloring.spec.quick:
+            choose = choose or photo.chosen is before
             photo.colorings[photo.colorings.index(before)] = coloring
-            choose = choose or photo.picked is before
         else:
             coloring = before
         if choose or photo.chosen is None:
@@ -572,7 +572,7 @@ class Desk:
     def pick(self, photo: DeskPhoto, coloring: PhotoColoring | None) -> None:
         """Show a coloring of a photo, or the photo itself, with the photo's saturation."""
         photo.shown = coloring.painted(photo.saturation) if coloring else None
-        photo.picked = coloring
+        photo.picks[photo.form.photo] = coloring
 
     def saturate(self, saturation: float) -> None:
         """Show what is chosen in stronger or weaker colors.

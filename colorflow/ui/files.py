@@ -105,7 +105,8 @@ def pages_of(photos: Sequence[DeskPhoto], *, every: bool) -> list[Page]:
     pages = []
     for photo in photos:
         gallery = photo.gallery
-        chosen = [photo.chosen] if photo.chosen else gallery[:1]
+        current = [one for one in gallery if one.form.photo is photo.form.photo]
+        chosen = [photo.chosen] if photo.chosen else (current or gallery)[:1]
         wanted = gallery if every else chosen
         pages.append(
             Page(photo, () if photo.is_left_alone else wanted, photo.saturation, photo.state)

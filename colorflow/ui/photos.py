@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +113,27 @@ def open_photo(upload: Path, parent: Path, budget: MemoryBudget) -> PhotoFile:
         return _described(
             photo, path, folder, ".jpg" if photo.metadata.format == "JPEG" else ".png"
         )
+
+
+def linked(photo: PhotoFile, parent: Path, stem: str) -> PhotoFile:
+    """The same photo under another stem, in a new folder, which stays when the first one goes.
+
+    Raises:
+        ColorflowError: the folder cannot be made.
+    """
+    folder = new_folder(parent, "photo-")
+    path = new_folder(folder, "upload-") / f"{stem}{photo.path.suffix}"
+    small = {one: folder / one.name for one in (photo.preview, photo.thumbnail, photo.gray)}
+    with storing():
+        for source, target in (small | {photo.path: path}).items():
+            link_or_copy(source, target)
+    return replace(
+        photo,
+        path=path,
+        preview=small[photo.preview],
+        thumbnail=small[photo.thumbnail],
+        gray=small[photo.gray],
+    )
 
 
 def made_photo(

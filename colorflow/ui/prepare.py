@@ -38,8 +38,13 @@ _LEAST_SIDE = 16
 """Pixels of what is cut out."""
 _LARGEST_GROWTH = 4
 """What is cut out has at most so many times the pixels of the upload; a slanting one may grow."""
-_CLICK = 1 / 150
-"""How far from a place a click may be that means it, divided by the picture's longer side."""
+_CLICK, _FINGER = 1 / 150, 1 / 50
+"""How far a click may be from a place that it takes back, and from damage that it means, divided
+by the picture's longer side."""
+_MOSTLY = 0.5
+"""Share of a stroke that is on places if it takes them back."""
+_SEEN, _FAR = -2.0, 3.0
+"""Log odds of damage that a click near it means, and how many of them a finger's width counts."""
 _FOUND = (230, 0, 140)
 """Color in which the places are shown, sRGB."""
 _OPACITY = 150
@@ -53,11 +58,13 @@ class Mark:
 
     Attributes:
         points: (x, y) along a stroke; one for a click.
-        radius: of the stroke, in pixels; 0 takes the place at the point away.
+        radius: of what is added where the finder sees nothing, in pixels; half a stroke's width.
+        takes_back: a stroke what is under it, a click the whole place.
     """
 
     points: Corners
     radius: float
+    takes_back: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,10 +201,15 @@ def moved(
 def mark_of(base: PhotoFile, points: Corners, radius: float) -> Mark:
     """What a click or a stroke over the places means.
 
+    A click on a place takes it back; beside it, a click means the damage that is surest and nearest
+    within a finger's width, or else the point itself. A stroke takes back what is under it if most
+    of that is repaired already: one that prolongs a crack begins on a place, too.
+
     Args:
         base: what is repaired.
         points: (x, y) in its pixels; one for a click.
-        radius: of what is added, divided by its longer side.
+        radius: of a stroke, and of what a click adds where the finder sees nothing, divided by the
+            longer side.
 
     Raises:
         ColorflowError: they are outside, or too many, or what was found has gone.
@@ -210,8 +222,29 @@ def mark_of(base: PhotoFile, points: Corners, radius: float) -> Mark:
         )
     if len(points) > MOST_POINTS:
         raise ColorflowError("That line is too long; draw it in parts.")
-    near = _nearest(_load(_mask_of(base), "r"), *points[0]) if len(points) == 1 else None
-    return Mark((near,), 0) if near else Mark(points, radius * max(width, height))
+    side, mask = max(width, height), _load(_mask_of(base), "r")
+    if len(points) == 1:
+        near, takes_back = _meant(mask, _load(_odds_of(base), "r"), *points[0], side)
+        return Mark((near,), radius * side, takes_back)
+    line = np.zeros(mask.shape, np.uint8)
+    cv2.polylines(line, [np.array(points).astype(np.int32)], False, 1)
+    under = np.count_nonzero(mask[line > 0])
+    return Mark(points, radius * side, bool(under > _MOSTLY * np.count_nonzero(line)))
+
+
+def cut(
+    upload: PhotoFile,
+    plan: PrintPlan,
+    prints: Sequence[Corners],
+    budget: MemoryBudget,
+    folder: Path,
+) -> Form:
+    """Cut out and turn what is planned; takes and raises what `make` does."""
+    frame = Frame(plan.frame or whole(upload.width, upload.height))
+    said = _stated(plan, prints) if plan.frame else None
+    with opened(upload.path, budget, math.prod(frame.size)) as photo:
+        base = made_photo(cut_out(photo, frame, plan.turns), upload, folder, budget, said)
+    return Form(photo=base, base=base, plan=plan.shape)
 
 
 def make(
@@ -225,7 +258,8 @@ def make(
 ) -> Iterator[float | Path | Form]:
     """Make what is planned: gives what share is done, and forms; the last one is the result.
 
-    Where something is repaired, also a picture of the places, to be put over a preview.
+    Where something is repaired, also a picture of the places, to be put over a preview. If there
+    is no damage, the result is the photo as it is without repair.
 
     Args:
         upload: the photo.
@@ -240,23 +274,19 @@ def make(
         ColorflowError: something cannot be read or written.
     """
     yield 0.0
-    form = known.get(plan.shape)
-    if form is None:
-        frame = Frame(plan.frame or whole(upload.width, upload.height))
-        said = _stated(plan, prints) if plan.frame else None
-        with opened(upload.path, budget, math.prod(frame.size)) as photo:
-            cut = cut_out(photo, frame, plan.turns)
-            base = made_photo(cut, upload, folder, budget, said)
-        form = Form(photo=base, base=base, plan=plan.shape)
+    form = known.get(plan.shape) or cut(upload, plan, prints, budget, folder)
     yield form
     if plan == plan.shape:
         return
     base, stated, share = form.base, replace(_stated(plan, prints), unfaded=plan.fades), 0.0
+    wanted = plan
     if plan.repairs:
         assert repairer
         yield from _find(base, plan, repairer, budget)
-    if plan in known:
-        yield known[plan]
+        if not _load(_mask_of(base), "r").any():
+            plan = replace(plan, repairs=False).plain
+    if plan in known or plan == plan.shape:
+        yield replace(known.get(plan, form), plan=wanted)
         return
     with opened(base.path, budget) as photo:
         if plan.repairs:
@@ -269,7 +299,9 @@ def make(
         if plan.fades:
             photo = unfaded(photo)
         result = made_photo(photo, upload, folder, budget, stated)
-    yield Form(photo=result, base=base, plan=plan, share=share)
+    made = Form(photo=result, base=base, plan=plan, share=share)
+    yield made
+    yield replace(made, plan=wanted)
 
 
 def _find(
@@ -278,15 +310,16 @@ def _find(
     """Find damage, unless it is known, and decide which of it is repaired: gives the picture."""
     from colorflow.repair.places import mask_of
 
-    found = base.folder / "odds.npy"
+    found = _odds_of(base)
     if not found.exists():
         with opened(base.path, budget) as photo:
             odds = yield from repairer.finding(photo)
             _save(found, odds, budget)
     with budget.reserve(base.pixels):
-        mask = 255 * mask_of(_load(found), plan.sensitivity).astype(np.uint8)
+        odds = _load(found)
+        mask = 255 * mask_of(odds, plan.sensitivity).astype(np.uint8)
         for mark in plan.marks:
-            _draw(mask, mark)
+            _draw(mask, odds, mark)
         _save(_mask_of(base), mask, budget)
         small = reduced(Photo(pixels=mask)).pixels
     alpha = np.minimum(small.astype(np.uint16) * 3, _OPACITY).astype(np.uint8)
@@ -302,6 +335,10 @@ def _stated(plan: PrintPlan, prints: Sequence[Corners]) -> Preparation:
         return Preparation()
     away = [np.abs(np.subtract(one, plan.frame)).sum() for one in prints] or [0]
     return Preparation(prints=len(away), number=1 + int(np.argmin(away)))
+
+
+def _odds_of(base: PhotoFile) -> Path:
+    return base.folder / "odds.npy"
 
 
 def _mask_of(base: PhotoFile) -> Path:
@@ -325,25 +362,34 @@ def _load(path: Path, mode: Any = None) -> NDArray[Any]:
     return loaded
 
 
-def _nearest(mask: NDArray[np.uint8], x: float, y: float) -> tuple[float, float] | None:
-    """The pixel of a place that a click at (x, y) means, if any."""
-    radius = max(2, round(_CLICK * max(mask.shape)))
-    top, left = max(0, int(y) - radius), max(0, int(x) - radius)
-    rows, columns = np.nonzero(mask[top : int(y) + radius + 1, left : int(x) + radius + 1])
+def _meant(
+    mask: NDArray[np.uint8], odds: NDArray[np.float16], x: float, y: float, side: int
+) -> tuple[tuple[float, float], bool]:
+    """The pixel that a click at (x, y) means, and whether it is repaired already."""
+    finger = max(3.0, _FINGER * side)
+    top, left = max(0, int(y - finger)), max(0, int(x - finger))
+    window = np.s_[top : int(y + finger) + 1, left : int(x + finger) + 1]
+    marked, near = mask[window] > 0, odds[window].astype(np.float32)
+    rows, columns = np.indices(marked.shape)
     distance = np.hypot(rows + top - y, columns + left - x)
-    if not len(distance) or distance.min() > radius:
-        return None
-    nearest = int(distance.argmin())
-    return float(columns[nearest] + left), float(rows[nearest] + top)
+    places = np.where(marked, distance, np.inf)
+    near -= _FAR * distance / finger
+    near[marked | (distance > finger)] = -np.inf
+    takes_back = bool(places.min() <= max(2.0, _CLICK * side))
+    at = int(places.argmin() if takes_back else near.argmax())
+    if not takes_back and near.flat[at] < _SEEN:
+        return (x, y), False
+    return (float(columns.flat[at] + left), float(rows.flat[at] + top)), takes_back
 
 
-def _draw(mask: NDArray[np.uint8], mark: Mark) -> None:
+def _draw(mask: NDArray[np.uint8], odds: NDArray[np.float16], mark: Mark) -> None:
     """Change a mask, 0 or 255."""
+    from colorflow.repair.places import touched
+
     points = np.array(mark.points).astype(np.int32)
-    if mark.radius:
-        radius = max(1, round(mark.radius))
-        cv2.polylines(mask, [points], False, 255, 2 * radius + 1)
-        for point in points[[0, -1]]:
-            cv2.circle(mask, point.tolist(), radius, 255, cv2.FILLED)
+    if not mark.takes_back:
+        mask[touched(odds, mark.points, mark.radius)] = 255
+    elif len(points) > 1:
+        cv2.polylines(mask, [points], False, 0, 2 * max(1, round(mark.radius)) + 1)
     elif mask[points[0][1], points[0][0]]:
         cv2.floodFill(mask, None, points[0].tolist(), 0, flags=8)

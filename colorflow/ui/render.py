@@ -169,7 +169,7 @@ def _stage(desk: Desk, photo: DeskPhoto) -> str:
             '<span class="handle"></span><input type="range" min="0" max="100" step="2" '
             'value="50" aria-label="Percent of the photo before">'
         )
-    kind = "has its own colors" if photo.is_left_alone else _ABOUT_KIND[photo.upload.kind]
+    kind = "has its own colors" if photo.is_left_alone else _ABOUT_KIND[form.base.kind]
     said = f"{photo.name}: {form.photo.width} × {form.photo.height} pixels, {kind}."
     if desk.view == "points":
         said = "Click a point whose color you know, then choose its color."
@@ -219,13 +219,11 @@ def _marks(photo: DeskPhoto) -> str:
 
 def _frame(photo: DeskPhoto) -> str:
     """The upload with the corners of what is cut out, and what can be done; see stage.js."""
-    upload, found = photo.upload, len(photo.prints)
+    upload = photo.upload
     width, height = upload.width, upload.height
     said = "Drag the corners to those of the print, and cut it out."
-    if found:
+    if photo.prints:
         said = "A print was found. Correct its corners if they are wrong, and cut it out."
-    if found > 1:
-        said = f"{found} prints were found. Choose one, and cut it out; another one can follow."
     if photo.form.plan.frame:
         said = "This is cut out. Other corners can be cut out instead."
     inside = _image(upload.preview, "What was uploaded, with the frame", _STILL)
@@ -241,10 +239,7 @@ def _frame(photo: DeskPhoto) -> str:
                 f'<label>{name}, {axis}<input type="number" min="0" max="{most}" step="any" '
                 f'value="{photo.corners[number][axis == "down"]:.1f}"></label>'
             )
-    names = [f"Print {number + 1}" for number in range(found)] if found > 1 else ["Found print"]
-    acts = [_button(f"print{number}", name) for number, name in enumerate(names[:found])]
-    acts.append(_button("cut", "Cut out", class_="primary"))
-    acts.append(_button("whole", "Use the whole scan"))
+    acts = [_button("cut", "Cut out", class_="primary"), _button("whole", "Use the whole scan")]
     return (
         f"{_picture('frame', said, inside, width, height)}"
         f'<div class="acts">{"".join(acts)}</div><details><summary>Give the corners in numbers'
@@ -259,8 +254,8 @@ def _places(photo: DeskPhoto) -> str:
     if photo.places:
         inside += _image(photo.places, "What is repaired", _STILL)
         said = (
-            "The colored places are repaired. Click one to leave it as it is; click or draw "
-            "anywhere else to have that repaired, too."
+            "The colored places are repaired. Click one to leave it as it is; click a crack, or "
+            "draw over it, to have it repaired, too."
         )
     inside += (
         '<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true"><polyline/></svg>'
@@ -274,7 +269,9 @@ def _places(photo: DeskPhoto) -> str:
 def _gallery(photo: DeskPhoto) -> str:
     """The photo itself, and its colorings."""
     tiles = [(photo.form.photo.preview, "As it is", photo.chosen is None)]
-    tiles += [(one.preview, one.caption, one is photo.chosen) for one in photo.gallery]
+    for one in photo.gallery:
+        before = "" if one.form.photo is photo.form.photo else ", the print as it was before"
+        tiles.append((one.preview, f"{one.caption}{before}", one is photo.chosen))
     buttons = [
         _button(
             "choose",
@@ -297,9 +294,14 @@ def _prepare(desk: Desk, photo: DeskPhoto) -> str:
     buttons += [_button("turn", "Turn left", 3), _button("turn", "Turn right", 1)]
     said = ""
     if photo.form.plan.repairs:
-        said = line("No damage was found; choose Most, or click the places that you see.")
+        said = line(
+            "No damage was found, and nothing is changed; choose Most, or click the places that "
+            "you see."
+        )
         if photo.form.share:
             said = line(f"{share_text(photo.form.share)} of the photo is repaired.")
+    if photo.gallery and not photo.is_colored:
+        said += line("Your colorings are of the print as it was before; press Color for new ones.")
     return _group("The print", "acts", buttons) + said
 
 

@@ -16,6 +16,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from colorflow.batch.hints import PhotoHints, Start
+from colorflow.batch.task import stem_of
 from colorflow.colorizer import ColoringSpec, PrincipalSpec
 from colorflow.errors import ColorflowError, PhotoError
 from colorflow.photo import Kind
@@ -35,7 +36,9 @@ from colorflow.ui.hints import read_points
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.photos import (
     FAILURES,
+    PhotoFile,
     kind_of_archive,
+    linked,
     new_folder,
     open_photo,
     opened,
@@ -45,7 +48,7 @@ from colorflow.ui.photos import (
     unpack_photos,
     write_preview,
 )
-from colorflow.ui.prepare import Form, PrintPlan, find_prints, make, whole
+from colorflow.ui.prepare import Corners, Form, PrintPlan, cut, find_prints, make, whole
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
@@ -143,8 +146,8 @@ class DeskWorker:
                 if file.path == file.source and kind_of_archive(file.path):
                     yield partial(desk.take_found, file, *self._found_in(file.path, desk.folder))
                 else:
-                    photo = self._opened(file, desk.folder)
-                    yield partial(desk.take_photo, file, photo, look=is_first)
+                    photos = self._opened(file, desk.folder)
+                    yield partial(desk.take_photos, file, photos, look=is_first)
                     is_first = False
             except FAILURES as error:
                 reason = sentence(error).removeprefix(f"{file.path.name}: ").removesuffix(".")
@@ -171,18 +174,22 @@ class DeskWorker:
         files = unpacked.files
         return [Waiting(inside / one, archive, f"{album / one}") for one in files], problems
 
-    def _opened(self, file: Waiting, folder: Path) -> DeskPhoto:
+    def _opened(self, file: Waiting, folder: Path) -> list[DeskPhoto]:
+        """A photo; of a scan with several prints each of them, cut out, with files of its own."""
         upload = open_photo(file.path, folder, self.budget)
-        prints, form = find_prints(upload), Form(photo=upload, base=upload)
-        return DeskPhoto(
-            name=file.name,
-            source=file.source,
-            upload=upload,
-            form=form,
-            forms={form.plan: form},
-            prints=prints,
-            corners=prints[0] if prints else whole(upload.width, upload.height),
-        )
+        prints = find_prints(upload)
+        if len(prints) < 2:
+            return [_desk_photo(file, file.name, upload, prints)]
+        photos: list[DeskPhoto] = []
+        for number, corners in enumerate(prints, 1):
+            stem = stem_of(upload.path, number)
+            own = linked(upload, folder, stem) if photos else upload
+            photo = _desk_photo(file, f"{file.name}, print {number}", own, prints)
+            photo.corners, photo.plan = corners, PrintPlan(frame=corners)
+            photo.form = cut(own, photo.plan, prints, self.budget, own.folder)
+            photo.forms[photo.plan] = photo.form
+            photos.append(photo)
+        return photos
 
     def add_references(self, desk: Desk, uploads: Sequence[str | Path] | None) -> None:
         """Let a photo get the colors of others, which are read first."""
@@ -289,7 +296,7 @@ class DeskWorker:
             spec = ColoringSpec(seeds=(None,) * len(self.colorizer.levels), principal=mean)
         task = ColoringTask(photo, photo.shown_form, photo.points.hints, references)
         photo.treated_as_gray = True
-        if known := desk.known(photo, (task.form.plan, spec, task.hints, references)):
+        if known := desk.known(photo, (task.form.photo, spec, task.hints, references)):
             desk.wishes.pop("color", None)
             desk.pick(photo, known)
         else:
@@ -339,7 +346,7 @@ class DeskWorker:
     # the album
 
     def color_all(self, desk: Desk, options: Options) -> None:
-        """Color all photos that have no coloring and no colors of their own.
+        """Color all photos that have no coloring as they are now, and no colors of their own.
 
         Raises:
             ColorflowError: there are none.
@@ -370,7 +377,8 @@ class DeskWorker:
         """
         chosen, shown = desk.require_chosen(), desk.photo
         reference = ReferencePhoto(shown.upload.path.name, chosen.painted(shown.saturation))
-        others = [one for one in desk.photos if one is not shown and not one.is_left_alone]
+        others = [one for one in desk.photos if one is not shown]
+        others = [one for one in others if one.is_stale or not one.is_left_alone]
         if not others:
             raise ColorflowError("There is no other photo that could get these colors.")
         self._color_several(desk, others, replace(options, n=1, samples=False), reference)
@@ -386,7 +394,6 @@ class DeskWorker:
         options = replace(options, quick=False)
 
         def one(photo: DeskPhoto) -> Steps:
-            yield from self._making(desk, photo)
             with desk.lock:
                 task = ColoringTask(photo, photo.form, photo.points.hints, photo.references)
             if reference:
@@ -399,8 +406,10 @@ class DeskWorker:
             for photo in photos:
                 if photo:
                     try:
-                        yield from one(photo)
-                        done += 1
+                        yield from self._making(desk, photo)
+                        if not photo.is_left_alone and (reference or not photo.is_colored):
+                            yield from one(photo)
+                            done += 1
                     except FAILURES as error:
                         yield partial(desk.problems.append, Problem(photo.name, sentence(error)))
                 yield done / max(1, len(desk.photos))
@@ -441,7 +450,7 @@ class DeskWorker:
         """
         photo, state = desk.photo, desk.photo.state
         form, restore = photo.shown_form, restore and scale > 1
-        if photo.chosen is None and scale == 1 and form.plan == PrintPlan():
+        if photo.chosen is None and scale == 1 and form.photo is photo.upload:
             raise ColorflowError("This is your photo as it came; color it, or choose a size.")
         self.files.check_size(form.photo.pixels, scale)
         file = FullSize(form, photo.chosen, photo.saturation, format_, scale, restore)
@@ -493,6 +502,21 @@ class DeskWorker:
         desk.take_file(path, f"{path.name} has {len(photo.points.hints)} points.")
 
 
+def _desk_photo(
+    file: Waiting, name: str, upload: PhotoFile, prints: tuple[Corners, ...]
+) -> DeskPhoto:
+    form = Form(photo=upload, base=upload)
+    return DeskPhoto(
+        name=name,
+        source=file.source,
+        upload=upload,
+        form=form,
+        forms={form.plan: form},
+        prints=prints,
+        corners=prints[0] if prints else whole(upload.width, upload.height),
+    )
+
+
 # what results change
 
 
@@ -532,4 +556,5 @@ def _give_up(desk: Desk, photo: DeskPhoto, said: str) -> None:
 
 
 def _uncolored(desk: Desk) -> list[DeskPhoto]:
-    return [one for one in desk.photos if not one.is_left_alone and not one.gallery]
+    """Photos without a coloring as they are now, and those of which that is not known yet."""
+    return [one for one in desk.photos if one.is_stale or not (one.is_left_alone or one.is_colored)]

@@ -8,6 +8,7 @@ import time
 import zipfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -24,7 +25,17 @@ from colorflow.ui.limits import VISITORS
 from colorflow.ui.render import render
 from colorflow.ui.server import sweep
 from colorflow.ui.work import DeskWorker, run
-from tests.ui.cracked_print import CRACK, HEIGHT, SPOT, WIDTH, cracked_print, save_scan
+from tests.test_scan import laid
+from tests.ui.cracked_print import (
+    CRACK,
+    HEIGHT,
+    SIDE,
+    SPOT,
+    WIDTH,
+    cracked_print,
+    save_scan,
+    whole_print,
+)
 from tests.ui.fake_colorizer import AB, FakeColorizer
 from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT, file_of, fulfil, pixels
 
@@ -358,6 +369,88 @@ def test_a_print_is_cut_out_turned_and_repaired(desk: Desk, worker: DeskWorker, 
     assert (stated.prepared.prints, stated.prepared.repaired) == (1, True)
 
 
+def test_each_print_of_a_scan_is_a_photo_of_its_own(
+    desk: Desk, worker: DeskWorker, tmp_path: Path
+) -> None:
+    bed = tmp_path / "bed.jpg"
+    save_scan(bed, 2.0, -1.0, 1.0)
+    put(desk, worker, bed)
+    first, second, third = desk.photos
+    assert [one.name for one in desk.photos] == [f"bed.jpg, print {n}" for n in (1, 2, 3)]
+    assert (desk.at, desk.view) == (first, "photo")
+    for one in desk.photos:
+        assert pixels(one.form.photo.path).shape == pytest.approx((HEIGHT, WIDTH), abs=4)
+        shown = pixels(one.form.photo.thumbnail).shape
+        assert shown[1] / shown[0] == pytest.approx(WIDTH / HEIGHT, rel=0.05), "not the bed"
+    desk.look_at(1)
+    desk.repair(True)
+    desk.put_point(30, 40)
+    desk.color_point((20.0, 10.0))
+    prepare(desk, worker)
+    color(desk, worker, n=1)
+    assert [one.form.plan.repairs for one in desk.photos] == [False, True, False]
+    assert [len(one.points.hints) for one in desk.photos] == [0, 1, 0]
+    assert [len(one.colorings) for one in desk.photos] == [0, 1, 0]
+    desk.look_at(0)
+    desk.put_corners("whole", [])
+    prepare(desk, worker)
+    assert first.form.photo is first.upload
+    desk.put_corners("cut", list(first.corners))
+    desk.remove(2)
+    worker.color_all(desk, Options(n=1))
+    fulfil(desk)
+    worker.zip(desk, "PNG", every=False)
+    fulfil(desk)
+    with zipfile.ZipFile(file_of(desk)) as file:
+        names = [one for one in file.namelist() if one.endswith(".png")]
+        file.extractall(tmp_path)
+    assert names == ["colored/bed_a.png", "colored/bed_print2_hints.png"]
+    said = [read_statements(tmp_path / one).prepared for one in names]
+    assert [(one.number, one.prints, one.repaired) for one in said if one] == [
+        (1, 3, False),
+        (2, 3, True),
+    ]
+    desk.remove(0)
+    assert (desk.photos, second.gallery) == ([second], second.colorings)
+    desk.look_at(0)
+    assert finish(desk, worker, 2, "PNG").name == "bed_print2_hints_x2_mean.png"
+    put(desk, worker, bed)
+    assert desk.photos == [second], "it is here already"
+    desk.remove(0)
+    assert not any(one.folder.exists() for one in (first, second, third))
+    put(desk, worker, bed)
+    assert len(desk.photos) == 3, "it may come again"
+
+
+@pytest.mark.parametrize("toning", [(1.0, 1.0, 1.0), (1.0, 0.84, 0.64)])
+def test_the_colors_of_a_table_are_not_those_of_a_print(
+    desk: Desk, worker: DeskWorker, tmp_path: Path, toning: tuple[float, ...]
+) -> None:
+    """Gray and toned prints are colored at once; a print in color is left alone."""
+    old = (whole_print()[..., None] * toning).astype(np.uint8)
+    in_color = cv2.resize(data.coffee(), (WIDTH, HEIGHT))
+    paths = [tmp_path / "one.jpg", tmp_path / "two.jpg"]
+    for path, papers in zip(paths, ([old], [old, in_color]), strict=True):
+        table = np.random.default_rng(0).normal((160, 96, 50), 1.5, (SIDE, 3 * SIDE, 3))
+        table = table.round().clip(0, 255).astype(np.uint8)
+        for index, paper in enumerate(papers):
+            laid(table, paper, (SIDE * (index + 0.5), SIDE / 2), 2.0, border=0)
+        Image.fromarray(table).save(path, quality=95)
+    put(desk, worker, *paths)
+    worker.color_all(desk, Options(n=1))
+    fulfil(desk)
+    assert [one.is_colored for one in desk.photos] == [False, True, False]
+    assert "already has colors" in render(desk)["status"], "the table has"
+    desk.put_corners("cut", list(desk.photo.corners))
+    worker.prepare(desk)
+    worker.color_all(desk, Options(n=1))
+    for _ in run(desk, "album"):  # which comes before the print is cut out
+        pass
+    assert [one.is_colored for one in desk.photos] == [True, True, False]
+    assert not any(one.treated_as_gray for one in desk.photos)
+    assert "already has colors" not in render(desk)["status"]
+
+
 def test_colorings_belong_to_the_form_that_they_were_made_on(
     desk: Desk, worker: DeskWorker, scan: Path
 ) -> None:
@@ -380,6 +473,75 @@ def test_colorings_belong_to_the_form_that_they_were_made_on(
     prepare(desk, worker)
     assert photo.gallery == first, "they are back"
     assert photo.colorings == [*first, cut]
+
+
+def test_a_repair_drops_no_coloring(desk: Desk, worker: DeskWorker, tmp_path: Path) -> None:
+    path = tmp_path / "print.png"
+    Image.fromarray(cracked_print()).save(path)
+    put(desk, worker, path)
+    photo = desk.photo
+    color(desk, worker, n=2)
+    desk.choose(1)
+    desk.saturate(0.5)
+    before, chosen, shown = photo.gallery, photo.chosen, photo.shown
+
+    def repair(*, repairs: bool) -> None:
+        desk.repair(repairs)
+        prepare(desk, worker)
+
+    repair(repairs=True)
+    assert (photo.gallery, photo.chosen) == (before, None), "none of what is seen now"
+    parts = render(desk)
+    assert "press Color" in parts["prepare-views"]
+    assert parts["gallery"].count("as it was before") == 2
+    worker.color_all(desk, Options(n=1))
+    fulfil(desk)
+    assert photo.gallery == [*before, photo.chosen], "the repaired one has no coloring yet"
+    assert "press Color" not in render(desk)["prepare-views"]
+    repaired = photo.chosen
+    desk.mark([SPOT], 1 / 50)
+    prepare(desk, worker)
+    assert photo.gallery == [*before, repaired]
+    desk.undo_mark()
+    prepare(desk, worker)
+    assert photo.chosen is repaired
+    desk.choose(-1)
+    worker.zip(desk, "PNG", every=False)
+    fulfil(desk)
+    with zipfile.ZipFile(file_of(desk)) as file:
+        said = read_statements(Path(file.extract("colored/print_a.png", tmp_path)))
+    assert said.prepared, "a coloring of what is to be colored now comes first"
+    repair(repairs=False)
+    assert (photo.chosen, photo.shown) == (chosen, shown), "as if nothing had been"
+    assert photo.gallery == [*before, repaired]
+
+
+@pytest.mark.parametrize("fades", [False, True])
+def test_no_damage_changes_nothing(
+    desk: Desk, worker: DeskWorker, tmp_path: Path, *, fades: bool
+) -> None:
+    path = tmp_path / "sound.png"
+    Image.fromarray(whole_print()).save(path)
+    put(desk, worker, path)
+    photo = desk.photo
+    desk.unfade(fades)
+    prepare(desk, worker)
+    color(desk, worker, n=2)
+    desk.choose(1)
+    before, chosen, picture = photo.gallery, photo.chosen, photo.form.photo
+    desk.repair(True)
+    prepare(desk, worker)
+    assert "nothing is changed" in render(desk)["prepare-views"]
+    assert (photo.chosen, photo.form.photo) == (chosen, picture)
+    color(desk, worker, n=2)
+    assert photo.gallery == before, "these are here already"
+    if not fades:
+        desk.choose(-1)
+        with pytest.raises(ColorflowError, match="as it came"):
+            worker.finish(desk, 1, False, "Its own")
+    desk.repair(False)
+    prepare(desk, worker)
+    assert photo.form.photo is picture
 
 
 def test_places_of_a_repair(desk: Desk, worker: DeskWorker, tmp_path: Path) -> None:
@@ -412,6 +574,48 @@ def test_places_of_a_repair(desk: Desk, worker: DeskWorker, tmp_path: Path) -> N
     desk.repair(False)
     worker.prepare(desk)
     assert photo.form.photo is photo.upload, "at once"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_touch_follows_a_crack_that_was_not_found(
+    desk: Desk, worker: DeskWorker, tmp_path: Path, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    crack = np.sort(rng.integers(20, HEIGHT - 20, 4)).tolist()
+    along = list(zip((60, 120, 180, 240), crack, strict=True))
+    drawn, under = whole_print(), np.zeros((HEIGHT, WIDTH), np.uint8)
+    for picture, gray in ((drawn, 236), (under, 1)):
+        cv2.polylines(picture, [np.array(along)], False, gray, 3)
+    path = tmp_path / "print.png"
+    Image.fromarray(drawn).save(path)
+    put(desk, worker, path)
+    desk.repair(True)
+
+    def share() -> float:
+        """Of the crack, how much is repaired."""
+        prepare(desk, worker)
+        return float((pixels(desk.photo.form.photo.path)[under > 0] < 230).mean())
+
+    (x, y), end = along[1], along[2]
+    assert share() == 0
+    desk.mark([(x + 1, y - 2)], 1 / 400)
+    assert share() > 0.98, "all of it by a click beside it"
+    desk.mark([along[3]], 1 / 400)
+    assert share() == 0, "and back by one on it"
+    desk.mark([(x, y), end], 1 / 50)
+    part = share()
+    assert 0.2 < part < 0.6, "a line takes what is under it"
+    desk.mark([end, along[3]], 1 / 50)
+    assert share() > part + 0.2, "one that begins on a place prolongs it"
+    desk.undo_mark()
+    middle = [(x + 0.3 * (end[0] - x), y + 0.3 * (end[1] - y)), end]
+    desk.mark(middle, 1 / 50)
+    assert 0 < share() < part / 2, "one along a place takes back what it covers"
+    desk.undo_mark()
+    assert share() == part
+    for _ in range(3):
+        desk.undo_mark()
+    assert share() == 0
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def acts_of(tab: ColorizeTab, photos: list[str], random_: random.Random) -> list
         desk.page_has({"saturation": round(2 * share, 2)})
         desk.saturate(round(2 * share, 2))
 
-    act = random_.choice(("cut", "whole", "print0", "print1"))
+    act = random_.choice(("cut", "whole"))
     options = Options(n=1 + index, samples=share < 0.5)
     kinds: tuple[WishKind, ...] = ("open", "prepare", "color", "ask", "album", "finish")
     return [
@@ -141,7 +141,7 @@ def test_the_page_shows_the_last_state_of_the_desk(
     random_, page, desk = random.Random(seed), BrowserPage(tab), tab.desks.of(SESSION)
     page.click((lambda desk: desk.begin_page(), ()))
     page.click((partial(tab.worker.open, uploads=photos), ("open",)))
-    while len(desk.photos) < 3:
+    while len(desk.photos) < 4:
         page.go_on(0)
     before: dict[Any, tuple[Any, ...]] = {}
     for _ in range(40):

@@ -17,7 +17,7 @@ from skimage import data
 
 from benchmarks.page_pictures import loaded
 from colorflow.photo import read_statements
-from tests.ui.cracked_print import save_scan
+from tests.ui.cracked_print import CRACK, HEIGHT, WIDTH, save_scan
 from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
 from tests.ui.page_process import Page
 from tests.ui.visitor import Visitor
@@ -159,6 +159,48 @@ def test_a_print_on_a_bed_is_taken_home_in_color(
     assert stated.prepared
     assert (stated.colors.saturation, stated.detail.scale) == (0.5, 2)
     visitor.examine("finished")
+    visitor.close()
+
+
+def test_every_print_of_a_bed_is_a_photo(browser: Browser, server: Page, tmp_path: Path) -> None:
+    """Colored; a click on a crack takes all of it back, and adds it; one goes, the other stays."""
+    save_scan(tmp_path / "bed.jpg", 1.0, -2.0)
+    visitor = Visitor(browser, server)
+    visitor.upload(tmp_path / "bed.jpg")
+    look = visitor.one("#strip [data-act=look]")
+    expect(look).to_have_count(2)
+    visitor.one("#all").click()
+    expect(visitor.one("#strip .tick")).to_have_count(2)
+    visitor.settle()
+    look.nth(1).click()
+    visitor.expect_text("#stage", "bed.jpg, print 2")
+    visitor.open_tool("prepare")
+    visitor.one("#repairs input").check()
+    said = visitor.one("#prepare-views .good").first
+    expect(said).to_contain_text("of the photo is repaired")
+    repaired = said.inner_text()
+    visitor.settle()
+    box = visitor.one(".stage").bounding_box()
+    assert box
+    x, y = CRACK[1]
+    crack = {"x": x / WIDTH * box["width"], "y": y / HEIGHT * box["height"]}
+    visitor.one(".stage").click(position=crack)
+    expect(said).not_to_have_text(repaired)
+    share, rest = (float(text.split()[0]) for text in (repaired, said.inner_text()))
+    assert rest < share / 3, "the spot is left"
+    visitor.settle()
+    visitor.one(".stage").click(position=crack)
+    expect(said).to_have_text(repaired)
+    visitor.color()
+    visitor.settle()
+    expect(visitor.one("#gallery button")).to_have_count(9)
+    look.first.click()
+    visitor.expect_text("#stage", "bed.jpg, print 1")
+    visitor.one("#strip [data-act=remove]").click()
+    expect(look).to_have_count(1)
+    visitor.expect_text("#stage", "bed.jpg, print 2")
+    expect(visitor.one("#gallery button")).to_have_count(9)
+    assert visitor.saved("#download", tmp_path).name == "bed_print2_a.jpg"
     visitor.close()
 
 
