@@ -35,14 +35,17 @@ _LEAST_CONTENT = 0.6
 """Of what an outline encloses, how much differs from the bed at least."""
 _MOST_VARIED = 12.0
 """What differences within the bed there may be, in CIELAB units."""
-_BED_SHARE = 0.6
-"""Of what lies along the edges, how much is the bed's at least; prints may lie over the rest."""
+_BED_SHARE, _BORDER_SHARE = 0.6, 0.9
+"""Of what lies along the edges, how much is the bed's at least, since prints may lie over the rest;
+and along those of a print, how much its blank border's."""
 _MOST_OTHER = 0.1
 """Of what is beside the prints, how much may differ from the bed."""
 _DIFFERENCES = (3.0, 6.0, 12.0, 20.0)
 """From the bed, in CIELAB units, beyond what the bed's own are."""
 _INWARD = 1.0
 """Pixels at `_SIDE` by which found sides are moved inward: nothing of the bed stays."""
+_AT_EDGE = 3
+"""Pixels at `_SIDE`: a print that comes nearer to the edge of a scan ends there."""
 _UNSURE = (0.01, 0.02)
 """How far the sides of a print may be off, as shares of its longer side."""
 _LARGEST_TILT = 20.0
@@ -85,12 +88,12 @@ def find_frames(photo: Photo) -> list[Frame]:
     """
     scale = min(1.0, _SIDE / max(photo.width, photo.height))
     sides = (_reduced(side, scale) for side in _sides(photo.pixels))
-    if np.isinf(_bed_of(sides)[1]):  # most photos, which cost milliseconds then
+    if np.isinf(_bed_of(sides, _BED_SHARE)[1]):  # most photos, which cost milliseconds then
         return []
     lab = _reduced(photo.pixels, scale)
     height, width = lab.shape[:2]
     frames = []
-    for corners in _found(lab):
+    for corners in _found(lab, _BED_SHARE):
         grown = _within_border(lab, corners) / (width, height) * (photo.width, photo.height)
         frames.append(Frame(tuple((float(x), float(y)) for x, y in grown)))
     frames.sort(key=lambda frame: (round(4 * frame.corners[0][1] / photo.height), frame.corners[0]))
@@ -133,10 +136,12 @@ def _within_border(lab: NDArray[np.float32], corners: NDArray[np.float64]) -> ND
     """The corners of the picture on a print, which are the print's if it has no blank border."""
     width, height = Frame(tuple((float(x), float(y)) for x, y in corners)).size
     matrix = _upright(corners, width, height)
+    low, high = corners.min(0), lab.shape[1::-1] - corners.max(0)
+    is_cut = min(*low, *high) < _AT_EDGE  # then one side has no border
     upright = np.asarray(cv2.warpPerspective(lab, matrix, (width, height)), np.float32)
     for share in _UNSURE:
         rim = max(2, round(share * max(width, height)))  # may still show the bed
-        found = _found(upright[rim:-rim, rim:-rim])
+        found = _found(upright[rim:-rim, rim:-rim], _BED_SHARE if is_cut else _BORDER_SHARE)
         if len(found) == 1:
             back = cv2.perspectiveTransform(found[0][None] + rim - 0.5, np.linalg.inv(matrix))
             return np.asarray(back[0], np.float64) + 0.5
@@ -157,24 +162,30 @@ def _sides(picture: NDArray[Any]) -> tuple[NDArray[Any], ...]:
     return picture[:band], picture[-band:], picture[:, :band], picture[:, -band:]
 
 
-def _bed_of(sides: Iterable[NDArray[np.float32]]) -> tuple[NDArray[np.float32], float]:
-    """The color of a bed, (3,) CIELAB, from what lies along the edges, and how far that varies."""
+def _bed_of(
+    sides: Iterable[NDArray[np.float32]], share: float
+) -> tuple[NDArray[np.float32], float]:
+    """The color of a bed, (3,) CIELAB, from what lies along the edges, and how far that varies.
+
+    It varies without bounds if it is less than a share of what lies there.
+    """
     ring = np.concatenate([side.reshape(-1, 3) for side in sides])
     bed = np.median(ring, 0)
     distance = np.linalg.norm(ring - bed, axis=-1)
-    if np.quantile(distance, _BED_SHARE) > _MOST_VARIED / 2:
+    if np.quantile(distance, share) > _MOST_VARIED:
         return bed, np.inf
     return bed, float(np.quantile(distance[distance <= _MOST_VARIED], 0.9))
 
 
-def _found(lab: NDArray[np.float32]) -> list[NDArray[np.float64]]:
-    """The corners (4, 2) of the prints in a scan."""
-    return max((_quadrilaterals(mask) for mask in _print_masks(lab)), key=_area, default=[])
+def _found(lab: NDArray[np.float32], share: float) -> list[NDArray[np.float64]]:
+    """The corners (4, 2) of the prints in a scan, along whose edges a share is the bed's."""
+    masks = _print_masks(lab, share)
+    return max((_quadrilaterals(mask) for mask in masks), key=_area, default=[])
 
 
-def _print_masks(lab: NDArray[np.float32]) -> Iterator[NDArray[np.uint8]]:
+def _print_masks(lab: NDArray[np.float32], share: float) -> Iterator[NDArray[np.uint8]]:
     """Where a scan is not its bed, (H, W), 0 or 1: by differences that count ever less."""
-    bed, usual = _bed_of(_sides(lab))
+    bed, usual = _bed_of(_sides(lab), share)
     offset = lab - bed
     distance = np.sqrt(np.einsum("hwc,hwc->hw", offset, offset))
     if np.isinf(usual):
@@ -232,7 +243,8 @@ def _quadrilateral(outline: NDArray[np.int32], scan: tuple[int, ...]) -> NDArray
 def _at_edges(points: NDArray[np.int32], scan: tuple[int, ...]) -> tuple[bool, ...]:
     """Whether an outline lies at the upper, right, lower and left edge of a scan."""
     (left, top), (right, bottom) = points.min(0), points.max(0)
-    return top < 2, right > scan[1] - 3, bottom > scan[0] - 3, left < 2
+    far_right, far_bottom = scan[1] - 1 - _AT_EDGE, scan[0] - 1 - _AT_EDGE
+    return top < _AT_EDGE, right > far_right, bottom > far_bottom, left < _AT_EDGE
 
 
 def _along(corners: NDArray[np.float64]) -> NDArray[np.float64]:
