@@ -60,8 +60,7 @@ def _unpacked(marks: str) -> NDArray[np.uint8] | None:
     count = (height * width + 7) // 8
     try:
         bits = zlib.decompressobj().decompress(base64.b64decode(found[3]), count)
-        return np.unpackbits(np.frombuffer(bits, np.uint8), count=height * width).reshape(
-            height, width
-        )
+        flat = np.unpackbits(np.frombuffer(bits, np.uint8))[: height * width]
+        return flat.reshape(height, width)
     except (ValueError, zlib.error):
         return None
