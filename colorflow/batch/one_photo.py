@@ -336,7 +336,9 @@ class _Work:
         said = replace(said, prints=prints)
         photo, said = self._settings.prepared(self._models, photo, said)
         expected = {label: replace(one, prepared=said) for label, one in expected.items()}
-        return photo, expected, ("no damage found",) if said.share == 0 else ()
+        # Of an album, most prints are sound, and its sheet says so.
+        is_told = said.share == 0 and self._settings.kind is not RESTORED
+        return photo, expected, ("no damage found",) if is_told else ()
 
 
 def _of_all(outcomes: Sequence[PhotoOutcome]) -> PhotoOutcome:

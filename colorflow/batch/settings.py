@@ -532,7 +532,7 @@ class RestoreSettings(_Settings):
         if self.frame and not self.crop:
             raise ValueError("frame: expected crop, too")
         for one in self.frame:
-            frame_of(one)
+            _frame_of(one)
 
     @property
     def colors_gray(self) -> bool:
@@ -551,17 +551,10 @@ class RestoreSettings(_Settings):
         """
         if not self.frame:
             return find_frames(photo)
-        beyond = _BEYOND * max(photo.width, photo.height)
-        size = np.array([photo.width, photo.height])
-        for one in self.frame:
-            corners = np.reshape(one, (4, 2))
-            if (corners < -beyond).any() or (corners > size + beyond).any():
-                raise PhotoError(
-                    str(task.path),
-                    f"the frame {numbers_text(one)} is not in the scan, which has "
-                    f"{photo.width} x {photo.height} pixels",
-                )
-        return [frame_of(one) for one in self.frame]
+        try:
+            return [frame_in(photo, one) for one in self.frame]
+        except ValueError as error:
+            raise PhotoError(str(task.path), str(error)) from error
 
     def statements(self, photo: str, task: PhotoTask, weights: Digests) -> dict[str, Statements]:
         """What the result will say of itself, which depends on whether the print has colors."""
@@ -591,12 +584,28 @@ class RestoreSettings(_Settings):
 BatchSettings = Settings | EnlargeSettings | RepairSettings | RestoreSettings
 
 
-def frame_of(numbers: Sequence[float]) -> Frame:
-    """The frame with these corners, x and y of each.
+def frame_in(photo: Photo, numbers: Sequence[float]) -> Frame:
+    """A frame from what a person or a file says.
+
+    Args:
+        photo: the scan.
+        numbers: x and y of the corners.
 
     Raises:
-        ValueError: if they are not those of one.
+        ValueError: if they are not those of a frame, or not in the scan.
     """
+    frame = _frame_of(numbers)
+    beyond = _BEYOND * max(photo.width, photo.height)
+    corners, size = np.array(frame.corners), (photo.width, photo.height)
+    if (corners < -beyond).any() or (corners - size > beyond).any():
+        raise ValueError(
+            f"the frame {numbers_text(numbers)} is not in the scan, which has "
+            f"{photo.width} x {photo.height} pixels"
+        )
+    return frame
+
+
+def _frame_of(numbers: Sequence[float]) -> Frame:
     try:
         return Frame(tuple((float(x), float(y)) for x, y in np.reshape(numbers, (4, 2))))
     except ValueError as error:

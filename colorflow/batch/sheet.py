@@ -22,7 +22,7 @@ from PIL import Image
 
 from colorflow.batch.locations import Location, fetched, link_to
 from colorflow.batch.marks import marked
-from colorflow.batch.settings import REPAIRED_LABEL, RESTORED_LABEL, frame_of
+from colorflow.batch.settings import REPAIRED_LABEL, RESTORED_LABEL, frame_in
 from colorflow.batch.task import ColoredFile, PhotoOutcome, share_text
 from colorflow.color.grid import resized
 from colorflow.enlarge.draws import MEAN
@@ -242,10 +242,18 @@ def _pairs(photo: PhotoOutcome, results: Sequence[SheetPicture]) -> Iterator[She
     """Each print of a scan, with what was repaired in red, and what it has become, in one."""
     scan = _read(photo.path, photo.page)
     for one, made in zip(results, photo.colorings, strict=False):
-        before = thumbnail((cut_out(scan, frame_of(made.frame)) if made.frame else scan).pixels)
+        before = thumbnail(_print_in(scan, made.frame).pixels)
         after = resized(_read(made.path).pixels, *before.shape[:2])
         marks = marked(_in_rgb(before), made.marks) if made.marks else _in_rgb(before)
         yield one._replace(pixels=np.hstack([marks, _in_rgb(after)]))
+
+
+def _print_in(scan: Photo, frame: Sequence[float] | None) -> Photo:
+    """A print of a scan; all of it if the frame is none, as where somebody edited a file."""
+    try:
+        return cut_out(scan, frame_in(scan, frame)) if frame else scan
+    except ValueError:
+        return scan
 
 
 def _in_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

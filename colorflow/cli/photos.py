@@ -189,10 +189,10 @@ def _frame(text: str) -> tuple[float, ...]:
         raise click.BadParameter(f"expected x,y,x,y,x,y,x,y, got {text!r}") from error
 
 
-def _without(name: str, step: str, help: str) -> Options:
+def _without(step: str, help: str) -> Options:
     """The option that leaves out a step."""
     return click.option(
-        f"--no-{name}", step, flag_value=False, default=True, show_default=False, help=help
+        f"--no-{step}", step, flag_value=False, default=True, show_default=False, help=help
     )
 
 
@@ -326,10 +326,10 @@ def repair(**given: Any) -> int:
 
 
 @click.command(short_help="restore an album of scans", epilog=_EXIT_CODES)
-@_without("crop", "crop", "take each scan as a whole; otherwise prints are cut out of it")
-@_without("repair", "repair", "fill no damage")
-@_without("fading", "fading", "leave the tones as they are")
-@_without("color", "color", "color nothing")
+@_without("crop", "take each scan as a whole; otherwise prints are cut out of it")
+@_without("repair", "fill no damage")
+@_without("fading", "leave the tones as they are")
+@_without("color", "color nothing")
 @_SCALING
 @click.option(
     "--frame",

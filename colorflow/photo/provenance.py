@@ -26,6 +26,8 @@ from colorflow.photo.photo import Photo
 LETTERS = "abcdefghijklmnop"
 """Letters of a photo's principal colorings."""
 
+_FAR = 1_000_000
+"""Pixels, beyond any scan."""
 _RECORD = re.compile(r"[\w.:+, -]*", re.ASCII)
 """The fields in an old statement, as in ``seed 3, temperature 1.0, model abc``."""
 _MODEL = re.compile(r"[\w.:+-]{1,100}", re.ASCII)
@@ -167,8 +169,10 @@ class Preparation:
 
     def __post_init__(self) -> None:
         check_range("number", self.number, 1, max(1, self.prints or 0))
-        if self.frame and not (len(self.frame) == 8 and all(map(math.isfinite, self.frame))):
-            raise ValueError(f"frame: expected eight finite numbers, got {self.frame!r}")
+        if self.frame and not (len(self.frame) == 8 and all(abs(x) < _FAR for x in self.frame)):
+            raise ValueError(f"frame: expected eight numbers below {_FAR}, got {self.frame!r}")
+        if not isinstance(self.marks, str | None):
+            raise ValueError(f"marks: expected text, got {self.marks!r}")
         check_range("share", self.share or 0, 0, 1)
         _check_origin(self.seed, self.temperature, self.model or "none", self.photo)
 
