@@ -164,6 +164,10 @@ def test_one_scan_is_restored_again_without_a_step(
     assert (out / "wood_restored.png").stat().st_mtime_ns == left
     assert restore(scans, "--overwrite") == 0
     assert read_statements(out / "bed_restored.png").colors
+    with Image.open(scans / "bed.png") as scan:
+        scan.transpose(Image.Transpose.ROTATE_180).save(scans / "bed.png")
+    assert restore(scans) == 1, "its results are of what the scan was"
+    assert "bed_restored.png: is there already, but differs in its photo" in capsys.readouterr().err
 
 
 def test_a_frame_replaces_what_is_found(
