@@ -4,7 +4,8 @@
     find.py         the photos that files, folders, patterns and URLs stand for
     hints.py        color hints of many photos
     task.py         one photo: names of its results, what is to be done, what became of it
-    settings.py     settings of coloring, enlarging and repairing, and what carries them out
+    settings.py     settings of coloring, enlarging, repairing, restoring, and what carries them out
+    marks.py        where a print was repaired, as a short text
     models.py       weights files, and how a worker loads them
     plan.py         which photos become which files
     alike.py        an album in its own colors: its references first, the other photos like them
@@ -38,6 +39,7 @@ from colorflow.batch.settings import (
     EnlargeSettings,
     Reference,
     RepairSettings,
+    RestoreSettings,
     Settings,
     read_reference,
 )
@@ -60,6 +62,7 @@ __all__ = [
     "Plan",
     "Reference",
     "RepairSettings",
+    "RestoreSettings",
     "Settings",
     "Url",
     "location_of",

@@ -5,7 +5,8 @@ A photo or results in a store are handled in a temporary folder of this machine.
 Existing results stay if they were made as they would be made now. A result says in itself how it
 was made: from which photo, with which hints, weights, seed and temperature, which principal
 coloring it is, and how it was enlarged. All of that has to agree. The first principal coloring is
-the same however many there are; the others depend on their number.
+the same however many there are; the others depend on their number. What restores an album lets a
+result of the same scan stay that was made in another way, and says so.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import errno
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,6 +31,7 @@ from colorflow.errors import BatchError, ColorflowError, PhotoError, WritePhotoE
 from colorflow.files import check_replaceable, digest_of
 from colorflow.photo import (
     LETTERS,
+    RESTORED,
     Enlargement,
     Kind,
     Photo,
@@ -42,7 +45,7 @@ from colorflow.photo import (
     read_statements,
     write_image,
 )
-from colorflow.scan import cut_out, find_frames
+from colorflow.scan import Frame, cut_out, find_frames
 
 _NOTHING_MORE_FITS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors of the output folder that every further photo would meet, too."""
@@ -82,7 +85,7 @@ def work_on(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoOu
 
 def compared_results(
     task: PhotoTask, digest: str, folder: Path, settings: BatchSettings, weights: Digests
-) -> tuple[dict[str, Statements], dict[str, Statements]]:
+) -> tuple[dict[str, Statements], dict[str, Statements], tuple[str, ...]]:
     """Compares the results that exist with what is to be made.
 
     Args:
@@ -94,16 +97,18 @@ def compared_results(
 
     Returns:
         What each result will say of itself, by label, but for shares, which are known only after
-        sampling; and what each existing result that stays says.
+        sampling; what each existing result that stays says; and which of them was made in another
+        way.
 
     Raises:
         WritePhotoError: if a result was made in another way and must not be replaced, or another
             file is in the way of one.
     """
-    prepared = settings.preparation(digest, weights, task.number)
+    prepared = settings.preparation(digest, task, weights)
     own = settings.statements(digest, task, weights)
     expected = {label: replace(one, prepared=prepared) for label, one in own.items()}
-    existing = {}
+    existing: dict[str, Statements] = {}
+    others: tuple[str, ...] = ()
     for label, statements in expected.items():
         target = folder / task.name(label)
         try:
@@ -114,11 +119,16 @@ def compared_results(
             raise WritePhotoError(target, reason) from error
         if exists and not settings.overwrite:
             found = read_statements(target, isolated=True)
+            before = found.prepared if settings.kind is RESTORED else None
+            if before and before.has_colors and not task.treat_as_gray:
+                statements = replace(statements, colors=None)
             if difference := _difference(found, statements, digest):
                 said = f"is there already, but {difference}; --overwrite makes it anew"
-                raise WritePhotoError(target, said)
+                if not (before and before.photo == digest):
+                    raise WritePhotoError(target, said)
+                others += (f"{target.name} {said}, and so does naming this scan alone",)
             existing[label] = found if prepared else replace(found, prepared=None)
-    return expected, existing
+    return expected, existing, others
 
 
 def finished(
@@ -132,12 +142,12 @@ def finished(
     prints, outcomes = 1, list[PhotoOutcome]()
     while len(outcomes) < prints:
         one = replace(task, number=len(outcomes) + 1)
-        expected, existing = compared_results(one, digest, folder, settings, weights)
+        expected, existing, others = compared_results(one, digest, folder, settings, weights)
         if len(existing) < len(expected):
             return None
         counts = [said.prepared.prints or 1 for said in existing.values() if said.prepared]
         prints = max(counts, default=1)
-        outcomes.append(one.skipped(existing))
+        outcomes.append(one.skipped(existing, others))
     return _of_all(outcomes)
 
 
@@ -152,20 +162,27 @@ class _Work:
         self.photo: Photo | None = None
         self._models, self._task, self._settings = models, task, settings
         self._complete: list[ColoredFile] = []
+        self._path, self._folder = Path(str(task.path)), Path(str(task.folder))
 
     def outcome(self) -> PhotoOutcome:
         """Does the work; whatever one photo causes, the batch goes on."""
+
+        def work() -> PhotoOutcome:
+            with self._on_this_machine() as (self._path, self._folder):
+                return self._results()
+
+        return self._reported(work)
+
+    def _reported(self, work: Callable[[], PhotoOutcome]) -> PhotoOutcome:
+        """The outcome of some work, whose errors become one."""
         task = self._task
-        path, folder = str(task.path), str(task.folder)
         try:
-            with self._on_this_machine() as (photo_here, folder_here):
-                path, folder = str(photo_here), str(folder_here)
-                return self._results(photo_here, folder_here)
+            return work()
         except ColorflowError as error:
-            if isinstance(error, PhotoError) and error.source in (str(task.path), path):
+            if isinstance(error, PhotoError) and error.source in (str(task.path), str(self._path)):
                 return self._failed(error.reason)  # the photo's name stands before it
             return replace(
-                self._failed(str(error).replace(folder, str(task.folder))),
+                self._failed(str(error).replace(str(self._folder), str(task.folder))),
                 ends_the_run=_meets_every_photo(error, task),
             )
         except MemoryError:
@@ -194,29 +211,34 @@ class _Work:
             photo = fetched(task.path, Path(name) / f".photo{Path(task.path.name).suffix}")
             yield photo, task.folder if is_local(task.folder) else Path(name)
 
-    def _results(self, path: Path, folder: Path) -> PhotoOutcome:
+    def _results(self) -> PhotoOutcome:
         """Works on the photo, or on each print that is cut out of it."""
         task, settings = self._task, self._settings
-        photo = self.photo = read_photo(path, isolated=True, page=task.page)
+        photo = self.photo = read_photo(self._path, isolated=True, page=task.page)
         if is_own_picture(photo, settings.kind):
             reason = "is a picture that colorflow made; it is not taken as a photo"
             return task.outcome("skipped", reason)
         if task.is_look:
             return self._look(photo)
         if not settings.crop:
-            outcome = self._made_of(photo, task, None, path, folder)
-            if outcome.status == "done" and find_frames(photo):
+            outcome = self._made_of(photo, task, None)
+            is_asked = settings.kind is not RESTORED  # which cuts prints out unless told otherwise
+            if outcome.status == "done" and is_asked and find_frames(photo):
                 said = "looks like a scan with a border; --crop auto cuts it off"
                 outcome = replace(outcome, remarks=(*outcome.remarks, said))
             return outcome
-        frames = find_frames(photo)
-        prints = (cut_out(photo, frame) for frame in frames) if frames else [photo]
-        return _of_all(
-            [
-                self._made_of(one, replace(task, number=number), len(frames), path, folder)
-                for number, one in enumerate(prints, 1)
-            ]
-        )
+        frames = settings.frames_of(photo, task)
+
+        def made_of(number: int, frame: Frame) -> PhotoOutcome:
+            self._complete = []
+            corners = tuple(round(x, 1) for corner in frame.corners for x in corner)
+            one = replace(task, number=number, frame=corners)
+            return self._made_of(cut_out(photo, frame), one, len(frames))
+
+        if not frames:
+            return self._made_of(photo, task, 0)
+        each = enumerate(frames, 1)
+        return _of_all([self._reported(partial(made_of, *one)) for one in each])
 
     def _look(self, photo: Photo) -> PhotoOutcome:
         """What a photo looks like that may get colors; nothing is written."""
@@ -226,28 +248,27 @@ class _Work:
             return task.outcome("already-colored")
         return task.outcome("done", looks=colorizer.looks(photo))
 
-    def _made_of(
-        self, photo: Photo, task: PhotoTask, prints: int | None, path: Path, folder: Path
-    ) -> PhotoOutcome:
+    def _made_of(self, photo: Photo, task: PhotoTask, prints: int | None) -> PhotoOutcome:
         """Makes what is missing; results that exist, or are written, are complete.
 
         Args:
             photo: the photo, or a print that was cut out of it.
             task: says which print.
             prints: how many were found; None if nobody looked for them.
-            path: of the photo.
-            folder: for the results.
         """
-        settings = self._settings
+        settings, folder = self._settings, self._folder
         if settings.leaves(photo, task):
             how = "--treat-as-gray with its name colors it from its lightness"
             return task.outcome("already-colored", f"already has colors; {how}")
+        if settings.kind is RESTORED and not task.treat_as_gray:
+            task = replace(task, keeps_colors=photo.kind is Kind.COLORED)
         digests = self._models.digests
         folder_here(task.folder, map(task.name, task.labels(settings.labels)), folder)
-        expected, existing = compared_results(task, digest_of(path), folder, settings, digests)
+        digest = digest_of(self._path)
+        expected, existing, others = compared_results(task, digest, folder, settings, digests)
         self._complete += [task.coloring(label, one) for label, one in existing.items()]
         if len(existing) == len(expected):
-            return task.skipped(existing)
+            return task.skipped(existing, others)
         missing = [label for label in expected if label not in existing]
         # Before the work, which takes long for large results.
         width, height = settings.scale * photo.width, settings.scale * photo.height
@@ -269,11 +290,14 @@ class _Work:
                 provenance=said.colors,
                 enlargement=said.detail,
                 preparation=said.prepared,
+                kind=settings.kind,
                 quality=settings.quality,
             )
             deliver(made, task.target(label))
             self._complete.append(task.coloring(label, said))
         remarks += results.remarks
+        if settings.kind is RESTORED and task.number == max(1, prints or 0):
+            remarks += self._left_of(task, digest)
         if gray:
             names = ", ".join(gray)
             remarks += (f"nearly gray, since black and white show no color: {names}",)
@@ -284,6 +308,20 @@ class _Work:
                 for one, value in zip(colorings, results.bits_per_dim, strict=True)
             ]
         return task.outcome("done", colorings=tuple(colorings), remarks=remarks)
+
+    def _left_of(self, last: PhotoTask, digest: str) -> tuple[str, ...]:
+        """Names the result of a print that was cut out before and is not any more.
+
+        Args:
+            last: the last print of the scan.
+            digest: of the scan's file.
+        """
+        further = replace(last, number=last.number + 1).name(self._settings.labels[0])
+        with suppress(PhotoError):
+            said = read_statements(self._folder / further, isolated=True).prepared
+            if said and said.photo == digest:
+                return (f"{further} shows what is not cut out any more; remove it by hand",)
+        return ()
 
     def _prepared(
         self, photo: Photo, expected: dict[str, Statements], prints: int | None
@@ -298,22 +336,30 @@ class _Work:
         said = replace(said, prints=prints)
         photo, said = self._settings.prepared(self._models, photo, said)
         expected = {label: replace(one, prepared=said) for label, one in expected.items()}
-        return photo, expected, ("no damage found",) if said.share == 0 else ()
+        # Of an album, most prints are sound, and its sheet says so.
+        is_told = said.share == 0 and self._settings.kind is not RESTORED
+        return photo, expected, ("no damage found",) if is_told else ()
 
 
 def _of_all(outcomes: Sequence[PhotoOutcome]) -> PhotoOutcome:
     """The outcome of a scan from those of its prints, of which each that can be is worked on."""
     if len(outcomes) == 1:
         return outcomes[0]
-    rank = ("done", "skipped", "already-colored")
+    rank = ("failed", "done", "skipped", "already-colored")
     first = min(outcomes, key=lambda one: rank.index(one.status))
-    remarks = []
+    remarks, reasons = [], []
     for number, one in enumerate(outcomes, 1):
         is_left = one.status == "already-colored" and first.status == "done"
         said = (*one.remarks, *((one.reason,) if is_left else ()))
         remarks += [f"print {number}: {remark}" for remark in said]
-    colorings = tuple(coloring for one in outcomes for coloring in one.colorings)
-    return replace(first, colorings=colorings, remarks=tuple(remarks))
+        reasons += [f"print {number}: {one.reason}"] if one.status == "failed" else []
+    return replace(
+        first,
+        reason="; ".join(reasons) or first.reason,
+        colorings=tuple(coloring for one in outcomes for coloring in one.colorings),
+        remarks=tuple(remarks),
+        ends_the_run=any(one.ends_the_run for one in outcomes),
+    )
 
 
 def _is_gray(pixels: np.ndarray) -> bool:
@@ -331,20 +377,22 @@ def _meets_every_photo(error: ColorflowError, task: PhotoTask) -> bool:
 
 def _difference(found: Statements, expected: Statements, photo: str) -> str | None:
     """How a result was made, if not as expected from the photo with this digest."""
-    colors, detail = found.colors, found.detail
+    for done in ("colored", "enlarged"):
+        said, wanted = (
+            one.colors if done == "colored" else one.detail for one in (found, expected)
+        )
+        if wanted:
+            if said is None:
+                return f"was not {done}"
+            if difference := _of_one(said, wanted):
+                return difference
+        # A coloring of a photo that was enlarged before says so, too, but names another photo.
+        elif said and said.photo == photo:
+            times = f" {said.scale} times" if isinstance(said, Enlargement) else ""
+            return f"was {done}{times}"
     if not (expected.colors or expected.detail):
         assert expected.prepared
         return _of_one(found.prepared, expected.prepared)
-    if expected.colors and (difference := _of_one(colors, expected.colors)):
-        return difference
-    if expected.detail:
-        if expected.colors and detail is None:
-            return "was not enlarged"
-        if difference := _of_one(detail, expected.detail):
-            return difference
-    # A coloring of a photo that was enlarged before says so, too, but names another photo.
-    elif detail and detail.photo == photo:
-        return f"was enlarged {detail.scale} times"
     unprepared = Preparation(photo=photo)
     # What was done before with the file that the photo comes from names another photo, too.
     own = found.prepared if found.prepared and found.prepared.photo == photo else unprepared

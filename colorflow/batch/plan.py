@@ -242,14 +242,15 @@ class _Planner:
         A photo that cannot be read becomes a task, which then fails by name.
         """
         photo, folder, settings = task.path, task.folder, self.plan.settings
-        if not (self._weights and is_local(photo) and is_local(folder)):
+        if not (self._weights is not None and is_local(photo) and is_local(folder)):
             return None
         if not any(os.path.lexists(str(one)) for one in targets):
             return None
         try:
             return finished(task, self._digest_of(photo), folder, settings, self._weights)
         except WritePhotoError as error:
-            return task.failed(str(error))
+            # Other prints of a scan may still be worked on.
+            return None if settings.crop else task.failed(str(error))
         except OSError:
             return None
 

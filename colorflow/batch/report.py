@@ -14,7 +14,7 @@ from typing import Any
 
 from colorflow import __version__
 from colorflow.batch.plan import Plan
-from colorflow.batch.task import ColoredFile, PhotoOutcome
+from colorflow.batch.task import ColoredFile, PhotoOutcome, numbers_text
 from colorflow.errors import WritePhotoError
 from colorflow.files import FileKind, is_stream, text_kind
 from colorflow.photo.encode import write_file
@@ -22,7 +22,7 @@ from colorflow.photo.encode import write_file
 _OPENING = '{\n "made_by": "colorflow '
 _COLUMNS = (
     "photo", "status", "reason", "width", "height", "seconds", "remarks",
-    "result", "label", "seed", "share", "bits_per_dim", "print", "repaired",
+    "result", "label", "seed", "share", "bits_per_dim", "print", "repaired", "frame",
 )  # fmt: skip
 _BOM = "\ufeff"
 """Says to Excel that a table is UTF-8."""
@@ -33,7 +33,8 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 def report_kind(path: Path) -> FileKind:
     """The kind of report that a file of this name is."""
     if path.suffix.lower() == ".csv":
-        return text_kind("table of a batch", _BOM + ",".join(_COLUMNS))
+        of_all_versions = _COLUMNS[: _COLUMNS.index("frame")]
+        return text_kind("table of a batch", _BOM + ",".join(of_all_versions))
     return text_kind("report of a batch", _OPENING)
 
 
@@ -150,4 +151,5 @@ def _of_result(one: ColoredFile) -> dict[str, object]:
         "bits_per_dim": one.bits_per_dim,
         "print": one.print_number,
         "repaired": one.repaired,
+        "frame": numbers_text(one.frame) if one.frame else None,
     }

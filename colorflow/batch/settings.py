@@ -1,8 +1,8 @@
-"""Settings of `colorflow colorize`, `enlarge` and `repair`, and what carries them out.
+"""Settings of `colorflow colorize`, `enlarge`, `repair` and `restore`, and what carries them out.
 
 Photos are colored, and enlarged in one go if asked for; or they are enlarged alone, or repaired
-alone. Whatever is done to them, prints may be cut out of their scan and repaired before. Everything
-else in this package serves all of them.
+alone; or scans are restored, which is all of it. Whatever is done to them, prints may be cut out of
+their scan and repaired before. Everything else in this package serves all of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from colorflow.batch.task import MOST_REFERENCES, AlbumReference, PhotoTask
+from colorflow.batch.marks import packed
+from colorflow.batch.task import MOST_REFERENCES, AlbumReference, PhotoTask, numbers_text
 from colorflow.color.grid import resized, size_within
 from colorflow.coloring import check_seed, digest_of_hints, provenance_of
 from colorflow.enlarge.draws import MEAN, Draw, draws
@@ -36,6 +37,7 @@ from colorflow.photo import (
     ENLARGED,
     LETTERS,
     REPAIRED,
+    RESTORED,
     Enlargement,
     Kind,
     Photo,
@@ -45,6 +47,7 @@ from colorflow.photo import (
     Statements,
     read_picture,
 )
+from colorflow.scan import Frame, find_frames
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Coloring, Colorizer
@@ -54,7 +57,9 @@ if TYPE_CHECKING:
 COLORS, DETAIL, REPAIR = "colors", "detail", "repair"
 """Models that a batch may use, by what they add to a photo."""
 
-REPAIRED_LABEL = "repaired"
+REPAIRED_LABEL, RESTORED_LABEL = "repaired", "restored"
+_BEYOND = 0.05
+"""How far a frame may reach beyond its scan, as a share of the longer side."""
 _REFERENCE_SIDE = 1024
 """Pixels of the longer side of a reference at most; the model sees 512."""
 
@@ -166,8 +171,13 @@ class _Settings:
     @property
     def models(self) -> Sequence[str]:
         """The models that it uses."""
-        used = {COLORS: self.kind is COLORING, DETAIL: self.scale > 1, REPAIR: self.repair}
+        used = {COLORS: self.colors_gray, DETAIL: self.scale > 1, REPAIR: self.repair}
         return tuple(model for model, is_used in used.items() if is_used)
+
+    @property
+    def colors_gray(self) -> bool:
+        """Whether gray photos get colors."""
+        return self.kind is COLORING
 
     @property
     def uses_references(self) -> bool:
@@ -177,6 +187,10 @@ class _Settings:
     def leaves(self, photo: Photo, task: PhotoTask) -> bool:
         """Whether a photo has colors and is not to be treated as gray."""
         return False
+
+    def frames_of(self, photo: Photo, task: PhotoTask) -> Sequence[Frame]:
+        """Where prints are in a scan."""
+        return find_frames(photo)
 
     def enlargement(self, draw: Draw, photo: str, weights: Digests) -> Enlargement:
         """What a result will say of its detail; `photo` and `weights` as of `preparation`."""
@@ -189,19 +203,21 @@ class _Settings:
             restored=self.restore,
         )
 
-    def preparation(self, photo: str, weights: Digests, number: int) -> Preparation | None:
+    def preparation(self, photo: str, task: PhotoTask, weights: Digests) -> Preparation | None:
         """What each result will say of the scan's preparation, but for shares and counts.
 
         Args:
             photo: digest of the photo's file.
+            task: says which print of the scan it is, and where.
             weights: of the models.
-            number: which print of the scan.
         """
-        if not (self.crop or self.repair or self.fading):
+        if not (self.crop or self.repair or self.fading or self.kind is RESTORED):
             return None
         return Preparation(
-            prints=number if self.crop else None,
-            number=number,
+            prints=task.number if self.crop else None,
+            number=task.number,
+            has_colors=task.keeps_colors,
+            frame=task.frame,
             unfaded=self.fading,
             model=weights[REPAIR] if self.repair else None,
             sensitivity=self.sensitivity,
@@ -211,14 +227,15 @@ class _Settings:
     def prepared(
         self, models: Models, photo: Photo, said: Preparation
     ) -> tuple[Photo, Preparation]:
-        """A print without damage and fading, and how much of it was repaired.
+        """A print without damage and fading, and how much of it was repaired, and where.
 
         Its tones are judged without what was damage.
         """
         if self.repair:
             assert models.repairer
             done = models.repairer.repair(photo, self.sensitivity)
-            photo, said = done.photo, replace(said, share=done.share)
+            marks = packed(done.mask) if done.share else None
+            photo, said = done.photo, replace(said, share=done.share, marks=marks)
         if self.fading:
             from colorflow.repair.fading import unfaded
 
@@ -349,7 +366,9 @@ class Settings(_Settings):
             return replace(said, colors=replace(by_label[label].provenance, **of_files))
 
         remarks = {
-            "has colors, and was treated as gray": photo.kind is Kind.COLORED,
+            "has colors, and was treated as gray": (
+                task.treat_as_gray and photo.kind is Kind.COLORED
+            ),
             "its hints keep the coloring they were given on; no reference was used": (
                 task.start and self.references
             ),
@@ -482,7 +501,118 @@ class RepairSettings(_Settings):
         return Results(expected, lambda _: (photo.full_depth, photo))
 
 
-BatchSettings = Settings | EnlargeSettings | RepairSettings
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreSettings(_Settings):
+    """How the scans of an album are restored: with all steps, unless they are left out.
+
+    Each print becomes one result: its first principal coloring, or the print in the colors that it
+    has. A result that was made from the same scan in another way stays.
+
+    Attributes:
+        color: color gray prints.
+        frame: where the prints are in the one scan, instead of where they are found; each as in
+            `Preparation.frame`.
+    """
+
+    command = "restore"
+    kind = RESTORED
+
+    crop: bool = True
+    repair: bool = True
+    fading: bool = True
+    color: bool = True
+    frame: tuple[tuple[float, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        _Settings.__post_init__(self)
+        if self.n != 1 or self.scale not in (1, *SCALES):
+            raise ValueError("scale: expected 1, 2 or 4, and one result of each print")
+        if not (self.crop or self.repair or self.fading or self.color or self.scale > 1):
+            raise ValueError("no-color: expected a step that is not left out")
+        if self.frame and not self.crop:
+            raise ValueError("frame: expected crop, too")
+        for one in self.frame:
+            _frame_of(one)
+
+    @property
+    def colors_gray(self) -> bool:
+        return self.color
+
+    @property
+    def labels(self) -> list[str]:
+        """The one label, ``restored``."""
+        return [RESTORED_LABEL]
+
+    def frames_of(self, photo: Photo, task: PhotoTask) -> Sequence[Frame]:
+        """Where prints are in a scan.
+
+        Raises:
+            PhotoError: if a given frame is not in this scan.
+        """
+        if not self.frame:
+            return find_frames(photo)
+        try:
+            return [frame_in(photo, one) for one in self.frame]
+        except ValueError as error:
+            raise PhotoError(str(task.path), str(error)) from error
+
+    def statements(self, photo: str, task: PhotoTask, weights: Digests) -> dict[str, Statements]:
+        """What the result will say of itself, which depends on whether the print has colors."""
+        said = Statements()
+        if self.color and not task.keeps_colors:
+            (said,) = Settings(scale=self.scale).statements(photo, task, weights).values()
+        elif self.scale > 1:
+            said = Statements(detail=self.enlargement(MEAN, photo, weights))
+        return {RESTORED_LABEL: said}
+
+    def results(
+        self, models: Models, photo: Photo, task: PhotoTask, expected: Mapping[str, Statements]
+    ) -> Results:
+        """The print as it was prepared, colored and enlarged where it is to be."""
+        said = expected[RESTORED_LABEL]
+        last: BatchSettings = RepairSettings()
+        if said.colors:
+            last = Settings(scale=self.scale)
+        elif said.detail:
+            last = EnlargeSettings(scale=self.scale)
+        made = last.results(models, photo, task, expected)
+        kept = "has colors, which stay; --treat-as-gray with its name colors it"
+        told = self.color and task.keeps_colors
+        return replace(made, remarks=(*made.remarks, kept)) if told else made
+
+
+BatchSettings = Settings | EnlargeSettings | RepairSettings | RestoreSettings
+
+
+def frame_in(photo: Photo, numbers: Sequence[float]) -> Frame:
+    """A frame from what a person or a file says.
+
+    Args:
+        photo: the scan.
+        numbers: x and y of the corners.
+
+    Raises:
+        ValueError: if they are not those of a frame, or not in the scan.
+    """
+    frame = _frame_of(numbers)
+    beyond = _BEYOND * max(photo.width, photo.height)
+    corners, size = np.array(frame.corners), (photo.width, photo.height)
+    if (corners < -beyond).any() or (corners - size > beyond).any():
+        raise ValueError(
+            f"the frame {numbers_text(numbers)} is not in the scan, which has "
+            f"{photo.width} x {photo.height} pixels"
+        )
+    return frame
+
+
+def _frame_of(numbers: Sequence[float]) -> Frame:
+    try:
+        return Frame(tuple((float(x), float(y)) for x, y in np.reshape(numbers, (4, 2))))
+    except ValueError as error:
+        raise ValueError(
+            "frame: expected x,y,x,y,x,y,x,y, the corners of a convex quadrilateral, clockwise "
+            f"from the upper left, got {numbers_text(numbers)}"
+        ) from error
 
 
 @lru_cache(MOST_REFERENCES)

@@ -1,8 +1,9 @@
 """A contact sheet: one page with all photos, each in gray beside its colorings, which are links.
 
-Repaired prints are shown beside what they were, enlarged photos by a piece of their middle at full
-size, beside the same piece of the photo, whose pixels are blown up. The pictures are inside the
-page, and their size is bounded: where it is full, names and links go on alone.
+Repaired and restored prints stand beside what they were, with what was repaired in red there;
+enlarged photos are shown by a piece of their middle at full size, beside the same piece of the
+photo, whose pixels are blown up. The pictures are inside the page, and their size is bounded: where
+it is full, names and links go on alone.
 """
 
 from __future__ import annotations
@@ -20,14 +21,24 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorflow.batch.locations import Location, fetched, link_to
-from colorflow.batch.settings import REPAIRED_LABEL
+from colorflow.batch.marks import marked
+from colorflow.batch.settings import REPAIRED_LABEL, RESTORED_LABEL, frame_in
 from colorflow.batch.task import ColoredFile, PhotoOutcome, share_text
 from colorflow.color.grid import resized
 from colorflow.enlarge.draws import MEAN
 from colorflow.errors import PhotoError, UnreadablePhotoError, WritePhotoError, printable
 from colorflow.files import STATEMENT, FileKind, text_kind
-from colorflow.photo import COLORING, ENLARGED, LETTERS, REPAIRED, read_photo
+from colorflow.photo import (
+    COLORING,
+    ENLARGED,
+    LETTERS,
+    REPAIRED,
+    RESTORED,
+    Photo,
+    read_photo,
+)
 from colorflow.photo.encode import write_file
+from colorflow.scan import cut_out
 
 MOST_BYTES = 24_000_000
 """Bytes of all pictures, which a phone should open."""
@@ -161,7 +172,7 @@ def write_sheet(
         WritePhotoError: if it cannot be written.
     """
     sheet = ContactSheet(path)
-    kinds = {COLORING: _thumbnails, ENLARGED: _details, REPAIRED: _before_and_after}
+    kinds = {COLORING: _thumbnails, ENLARGED: _details, REPAIRED: _pairs, RESTORED: _pairs}
     pictures_of = kinds[kind]
     for outcome in outcomes:
         results = [SheetPicture(None, caption_of(one), one.path) for one in outcome.colorings]
@@ -185,8 +196,9 @@ def caption_of(coloring: ColoredFile) -> str:
     detail; and how much of the print was repaired, if anything.
     """
     repaired = f"{share_text(coloring.repaired)} repaired" if coloring.repaired else ""
-    if coloring.label.startswith(REPAIRED_LABEL):
-        said = [repaired or "No damage found"]
+    if coloring.label in (REPAIRED_LABEL, RESTORED_LABEL):
+        named = [coloring.path.name] if coloring.label == RESTORED_LABEL else []
+        said = [*named, repaired or ("No damage found" if coloring.repaired == 0 else "")]
     else:
         said = [_said_of(coloring), repaired]
     if number := coloring.print_number:
@@ -218,21 +230,35 @@ def in_gray(pixels: NDArray[np.uint8]) -> SheetPicture:
     return SheetPicture(np.asarray(Image.fromarray(pixels).convert("L")), "In gray", None)
 
 
-def _before_and_after(
-    photo: PhotoOutcome, results: Sequence[SheetPicture]
-) -> Iterator[SheetPicture]:
-    """The photo, and what it has become."""
-    yield SheetPicture(thumbnail(_pixels(photo.path, photo.page)), "Before", None)
-    for one in results:
-        assert one.result is not None
-        yield one._replace(pixels=thumbnail(_pixels(one.result)))
-
-
 def _thumbnails(photo: PhotoOutcome, results: Sequence[SheetPicture]) -> Iterator[SheetPicture]:
     """The photo in gray, and its colorings."""
-    before, *after = _before_and_after(photo, results)
-    assert before.pixels is not None
-    return iter([in_gray(before.pixels), *after])
+    yield in_gray(thumbnail(_read(photo.path, photo.page).pixels))
+    for one in results:
+        assert one.result is not None
+        yield one._replace(pixels=thumbnail(_read(one.result).pixels))
+
+
+def _pairs(photo: PhotoOutcome, results: Sequence[SheetPicture]) -> Iterator[SheetPicture]:
+    """Each print of a scan, with what was repaired in red, and what it has become, in one."""
+    scan = _read(photo.path, photo.page)
+    for one, made in zip(results, photo.colorings, strict=False):
+        before = thumbnail(_print_in(scan, made.frame).pixels)
+        after = resized(_read(made.path).pixels, *before.shape[:2])
+        marks = marked(_in_rgb(before), made.marks) if made.marks else _in_rgb(before)
+        yield one._replace(pixels=np.hstack([marks, _in_rgb(after)]))
+
+
+def _print_in(scan: Photo, frame: Sequence[float] | None) -> Photo:
+    """A print of a scan; all of it if the frame is none, as where somebody edited a file."""
+    try:
+        return cut_out(scan, frame_in(scan, frame)) if frame else scan
+    except ValueError:
+        return scan
+
+
+def _in_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W) or (H, W, 3) -> (H, W, 3)."""
+    return pixels if pixels.ndim == 3 else pixels[..., None].repeat(3, 2)
 
 
 def _details(photo: PhotoOutcome, results: Sequence[SheetPicture]) -> Iterator[SheetPicture]:
@@ -240,10 +266,10 @@ def _details(photo: PhotoOutcome, results: Sequence[SheetPicture]) -> Iterator[S
     pieces, width = [], 1
     for one in results:
         assert one.result is not None
-        pixels = _pixels(one.result)
+        pixels = _read(one.result).pixels
         width = pixels.shape[1]
         pieces.append(one._replace(pixels=_middle(pixels, 1)))
-    before = _pixels(photo.path, photo.page)
+    before = _read(photo.path, photo.page).pixels
     yield SheetPicture(_middle(before, max(1, width // before.shape[1])), "Before", None)
     yield from pieces
 
@@ -258,11 +284,11 @@ def _middle(pixels: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(piece.repeat(scale, 0).repeat(scale, 1))
 
 
-def _pixels(path: Location, page: int | None = None) -> NDArray[np.uint8]:
+def _read(path: Location, page: int | None = None) -> Photo:
     with TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True) as folder:
         try:
             here = fetched(path, Path(folder) / "photo")
-            return read_photo(here, isolated=True, page=page).pixels
+            return read_photo(here, isolated=True, page=page)
         except PhotoError as error:
             raise UnreadablePhotoError(str(path), error.reason) from error
 

@@ -118,6 +118,8 @@ class PhotoTask:
         page: of a TIFF file with several, counted from 1; None for other files.
         number: which print of the scan; each but the first has ``_print2`` and so on behind the
             photo's name.
+        frame: where the print is in the scan, as in `Preparation.frame`.
+        keeps_colors: whether the print has colors of its own, and is not to be colored.
         references: colorings of this run whose colors it takes.
         is_look: whether to say only what the photo looks like.
     """
@@ -131,6 +133,8 @@ class PhotoTask:
     treat_as_gray: bool = False
     page: int | None = None
     number: int = 1
+    frame: tuple[float, ...] | None = None
+    keeps_colors: bool = False
     references: tuple[AlbumReference, ...] = ()
     is_look: bool = False
 
@@ -165,6 +169,8 @@ class PhotoTask:
             share=principal.share if principal else None,
             print_number=self.number if several else None,
             repaired=prepared.share if prepared else None,
+            frame=prepared.frame if prepared else None,
+            marks=prepared.marks if prepared else None,
         )
 
     def outcome(self, status: Status, reason: str | None = None, **more: Any) -> PhotoOutcome:
@@ -175,10 +181,11 @@ class PhotoTask:
         """The outcome if nothing can be made."""
         return self.outcome("failed", reason)
 
-    def skipped(self, existing: Mapping[str, Statements]) -> PhotoOutcome:
-        """The outcome if all results exist."""
+    def skipped(self, existing: Mapping[str, Statements], remarks: tuple[str, ...]) -> PhotoOutcome:
+        """The outcome if all results exist, with what the user should know about them."""
         made = tuple(self.coloring(label, one) for label, one in existing.items())
-        return self.outcome("skipped", "its results are there already", colorings=made)
+        reason = "its results are there already"
+        return self.outcome("skipped", reason, colorings=made, remarks=remarks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +201,8 @@ class ColoredFile:
             or if the colors lie on the edge of the model's range.
         print_number: which of several prints in a scan; None if there are not several.
         repaired: share of the pixels that were repaired; None if nobody looked for damage.
+        frame: where the print is in its scan, as in `Preparation.frame`.
+        marks: where it was repaired, see `marks.py`; None if nowhere.
     """
 
     path: Location
@@ -203,6 +212,8 @@ class ColoredFile:
     bits_per_dim: float | None = None
     print_number: int | None = None
     repaired: float | None = None
+    frame: tuple[float, ...] | None = None
+    marks: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +254,11 @@ class PhotoOutcome:
 def share_text(share: float) -> str:
     """Share of the pixels as people read it, such as ``1.2 %``."""
     return f"{100 * share:.2g} %" if share >= 0.0001 else "under 0.01 %"
+
+
+def numbers_text(numbers: Sequence[float]) -> str:
+    """Numbers of a frame as the command takes them, to a tenth of a pixel."""
+    return ",".join(f"{round(one, 1):g}" for one in numbers)
 
 
 def left_out_text(files: Sequence[object]) -> str:

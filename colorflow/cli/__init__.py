@@ -20,7 +20,7 @@ from colorflow import __version__
 from colorflow.errors import ColorflowError, printable
 
 _MODULES = {
-    "photos": ("colorize", "enlarge", "repair"),
+    "photos": ("colorize", "enlarge", "repair", "restore"),
     "app": ("app",),
     "evaluation": ("evaluate", "blind"),
     "training": (

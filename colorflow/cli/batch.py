@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from colorflow import batch
 from colorflow.batch import (
+    COLORS,
     DETAIL,
     REPAIR,
     BatchSettings,
@@ -56,7 +57,8 @@ def settings_of(kind: type[BatchSettings], options: SimpleNamespace) -> BatchSet
     Raises:
         UsageError: if they do not go together, or a reference cannot be one.
     """
-    given = vars(options) | {"crop": options.crop == "auto", "likelihood": bool(options.report)}
+    crop = options.crop in ("auto", True)
+    given = vars(options) | {"crop": crop, "likelihood": bool(options.report)}
     try:
         given["references"] = tuple(map(read_reference, given.get("reference", ())))
         return kind(**{one.name: given[one.name] for one in fields(kind) if one.name in given})
@@ -88,7 +90,8 @@ def run_batch(options: SimpleNamespace, settings: BatchSettings) -> int:
         raise _as_usage(error) from error
     own = vars(options)
     further = {DETAIL: own.get("enlarge_weights"), REPAIR: own.get("repair_weights")}
-    files = weights_files(settings, {**further, settings.models[0]: options.weights})
+    main = {"enlarge": DETAIL, "repair": REPAIR}.get(settings.command, COLORS)
+    files = weights_files(settings, {**further, main: options.weights})
     output, zipped = _output_of(options)
     with _folder_for_zips(options) as scratch:
         plan = make_plan(
@@ -102,6 +105,8 @@ def run_batch(options: SimpleNamespace, settings: BatchSettings) -> int:
             weights=digests_of(files),
             unpack_in=Path(scratch) if scratch else None,
         )
+        if own.get("frame") and len(plan.inputs) > 1:
+            raise click.UsageError(f"--frame: expected one photo, got {len(plan.inputs)}")
         if zipped:
             plan.known_as[zipped.folder] = str(zipped.archive)
         if options.dry_run:

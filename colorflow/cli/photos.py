@@ -1,7 +1,9 @@
-"""`colorflow colorize`, `enlarge` and `repair`: what is done to photos and folders of photos."""
+"""`colorflow colorize`, `enlarge`, `repair`, `restore`: what is done to photos and folders."""
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -88,16 +90,6 @@ def _batch_options(*, labels: str, report: str) -> Options:
         ),
         click.option("--overwrite", is_flag=True, help="replace existing results"),
         click.option(
-            "--crop",
-            type=click.Choice(("none", "auto")),
-            default="none",
-            help="auto: first cut prints out of their scan, and straighten them; several prints on "
-            "one scan give several results, whose names have _2, _3, ... behind the photo's",
-        ),
-        click.option(
-            "--fading", is_flag=True, help="first bring the tones of a faded print back, gently"
-        ),
-        click.option(
             "--sensitivity",
             type=Whole(SENSITIVITIES[0], SENSITIVITIES[-1]),
             default=0,
@@ -139,6 +131,40 @@ def _batch_options(*, labels: str, report: str) -> Options:
     )
 
 
+_PREPARING = together(
+    click.option(
+        "--crop",
+        type=click.Choice(("none", "auto")),
+        default="none",
+        help="auto: first cut prints out of their scan, and straighten them; several prints on one "
+        "scan give several results, whose names have _print2, _print3, ... behind the photo's",
+    ),
+    click.option(
+        "--fading", is_flag=True, help="first bring the tones of a faded print back, gently"
+    ),
+)
+_REPAIR_WEIGHTS = file_option(
+    "--repair-weights", help="weights file to repair (default: the shipped one)"
+)
+_SCALING = together(
+    click.option(
+        "--scale",
+        type=click.Choice((1, *SCALES)),
+        default=1,
+        help="how many times larger each side becomes; all colorings of a photo get the same "
+        "detail, the mean that `colorflow enlarge` gives first",
+    ),
+    file_option("--enlarge-weights", help="weights file for --scale (default: the shipped one)"),
+)
+_TREAT_AS_GRAY = click.option(
+    "--treat-as-gray",
+    multiple=True,
+    type=Name(),
+    metavar="PATTERN",
+    help="color photos that fit from their lightness even if they have colors, which are otherwise "
+    "left as they are: a name, a path below IN, or a pattern such as 'scan*.jpg', '*' for all; "
+    "may be given several times",
+)
 _RESTORE = click.option(
     "--restore",
     is_flag=True,
@@ -151,8 +177,23 @@ _REPAIRING = together(
         is_flag=True,
         help="first find cracks, scratches and spots, and fill them, as `colorflow repair` does",
     ),
-    file_option("--repair-weights", help="weights file for --repair (default: the shipped one)"),
+    _REPAIR_WEIGHTS,
 )
+
+
+def _frame(text: str) -> tuple[float, ...]:
+    """A type: x and y of corners, separated by commas."""
+    try:
+        return tuple(map(float, text.split(",")))
+    except ValueError as error:
+        raise click.BadParameter(f"expected x,y,x,y,x,y,x,y, got {text!r}") from error
+
+
+def _without(step: str, help: str) -> Options:
+    """The option that leaves out a step."""
+    return click.option(
+        f"--no-{step}", step, flag_value=False, default=True, show_default=False, help=help
+    )
 
 
 @click.command(short_help="color photos and folders of photos", epilog=_EXIT_CODES)
@@ -180,15 +221,7 @@ _REPAIRING = together(
     help="give skin the color of skin, or leave it to the model, for photos in which something "
     "else is taken for skin (default: --skin)",
 )
-@click.option(
-    "--treat-as-gray",
-    multiple=True,
-    type=Name(),
-    metavar="PATTERN",
-    help="color photos that fit from their lightness even if they have colors, which are otherwise "
-    "left as they are: a name, a path below IN, or a pattern such as 'scan*.jpg', '*' for all; "
-    "may be given several times",
-)
+@_TREAT_AS_GRAY
 @file_option(
     "--hints",
     help='color hints: JSON such as {"photo.jpg": [{"row": 9, "column": 9, "a": 0, "b": -30}]}, in '
@@ -214,16 +247,10 @@ _REPAIRING = together(
     help="how far what looks alike gets the colors of the references; 0 gives the same as no "
     "reference",
 )
-@click.option(
-    "--scale",
-    type=click.Choice((1, *SCALES)),
-    default=1,
-    help="how many times larger each side becomes; all colorings of a photo get the same detail, "
-    "the mean that `colorflow enlarge` gives first",
-)
-@file_option("--enlarge-weights", help="weights file for --scale (default: the shipped one)")
+@_SCALING
 @_RESTORE
 @_REPAIRING
+@_PREPARING
 @_batch_options(
     labels="{label} is a, b, ... for principal colorings, and s and the seed for samples",
     report=" and the likelihood of each coloring",
@@ -264,6 +291,7 @@ def colorize(**given: Any) -> int:
 @seed_option("seed of the first result; each further result adds 1")
 @_RESTORE
 @_REPAIRING
+@_PREPARING
 @_batch_options(
     labels="{label} is the scale and the mean or the seed, such as x2_mean or x2_s1, after "
     "--restore x2_restored_mean",
@@ -281,6 +309,7 @@ def enlarge(**given: Any) -> int:
 
 
 @click.command(short_help="repair scans of damaged prints", epilog=_EXIT_CODES)
+@_PREPARING
 @_batch_options(
     labels="{label} is repaired",
     report=", with the share of its pixels that was repaired",
@@ -294,3 +323,41 @@ def repair(**given: Any) -> int:
 
     options = SimpleNamespace(**given, repair=True)
     return run_batch(options, settings_of(RepairSettings, options))
+
+
+@click.command(short_help="restore an album of scans", epilog=_EXIT_CODES)
+@_without("crop", "take each scan as a whole; otherwise prints are cut out of it")
+@_without("repair", "fill no damage")
+@_without("fading", "leave the tones as they are")
+@_without("color", "color nothing")
+@_SCALING
+@click.option(
+    "--frame",
+    multiple=True,
+    type=_frame,
+    metavar="X,Y,X,Y,X,Y,X,Y",
+    help="for one scan: where its print is, instead of where it is found: the corners clockwise "
+    "from the upper left, in pixels of the upright scan, as reports have them; may be given "
+    "several times, once for each print",
+)
+@_TREAT_AS_GRAY
+@_REPAIR_WEIGHTS
+@_batch_options(
+    labels="{label} is restored",
+    report=", with the share of its pixels that was repaired, and where each print is in its scan",
+)
+def restore(**given: Any) -> int:
+    """Restore albums of scans: cut each print out of its bed, without a blank border, repair it,
+    bring its tones back, and color it, unless it is in color. A scan that is named alone is
+    restored anew; of several, those that have results stay as they are. A scan or a print that
+    cannot be restored is named at the end; the others are restored."""
+    from colorflow.batch import RestoreSettings, location_of
+    from colorflow.batch.find import is_zip
+    from colorflow.cli.batch import run_batch, settings_of
+
+    options = SimpleNamespace(**given)
+    settings = settings_of(RestoreSettings, options)
+    (*others, alone) = options.inputs
+    if not others and os.path.isfile(alone) and not is_zip(location_of(alone)):
+        settings = replace(settings, overwrite=True)
+    return run_batch(options, settings)

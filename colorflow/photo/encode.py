@@ -124,9 +124,10 @@ def write_image(
         provenance: what the colors were generated from; the file states it.
         enlargement: what the detail was generated from; the file states it.
         preparation: what was done with the scan of a print; the file states it.
-        kind: kind of a picture that is not made from a photo, such as a contact sheet; the file
-            states it. Without all of these, any file of that name is replaced; this is for folders
-            that colorflow owns.
+        kind: of the file, and of one that it may replace; by default what the file states of
+            itself. The file of a picture that is not made from a photo, such as a contact sheet,
+            states its kind. Without all of these, any file of that name is replaced; this is for
+            folders that colorflow owns.
         quality: of JPEG and WebP files, in [1, 100].
 
     Raises:
@@ -163,7 +164,7 @@ def write_image(
     except (*DAMAGE, SystemError, MemoryError) as error:
         raise WritePhotoError(target, f"the picture cannot be encoded ({error})") from error
     own = (COLORING, provenance), (ENLARGED, enlargement), (REPAIRED, preparation)
-    write_file(target, data, next((of_kind for of_kind, one in own if one), kind))
+    write_file(target, data, kind or next((of_kind for of_kind, one in own if one), None))
 
 
 def write_file(target: Path, data: bytes, kind: FileKind | None) -> None:

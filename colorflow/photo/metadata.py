@@ -57,7 +57,7 @@ JPEG_EXIF_BYTES = 65533
 _SOFTWARE = f"colorflow {__version__}"
 _OPENING = re.compile(r"(?:Colors generated|Detail generated|Print prepared) by colorflow")
 """What a line begins with that `provenance` wrote, of any kind."""
-_STATED = re.compile(rf"(?:{_OPENING.pattern}|{STATEMENT})[^\n<\0]{{0,1000}}")
+_STATED = re.compile(rf"(?:{_OPENING.pattern}|{STATEMENT})[^\n<\0]{{0,4000}}")
 """A line of `provenance`, or the sentence of `files.statement_of`."""
 _MOST_STATED = 16
 """Sentences that are read."""

@@ -26,6 +26,8 @@ from colorflow.photo.photo import Photo
 LETTERS = "abcdefghijklmnop"
 """Letters of a photo's principal colorings."""
 
+_FAR = 1_000_000
+"""Pixels, beyond any scan."""
 _RECORD = re.compile(r"[\w.:+, -]*", re.ASCII)
 """The fields in an old statement, as in ``seed 3, temperature 1.0, model abc``."""
 _MODEL = re.compile(r"[\w.:+-]{1,100}", re.ASCII)
@@ -157,9 +159,20 @@ class Preparation:
     """Of the pixels, how many the repair has replaced, 0 to 1; None where that is not known."""
     photo: str | None = None
     """Digest of the photo's file, see `files.digest_of`; None where it is not recorded."""
+    has_colors: bool = False
+    """Whether the print has colors of its own, which stayed."""
+    frame: tuple[float, ...] | None = None
+    """x and y of its corners in pixels of the upright scan, clockwise from the upper left; None if
+    it was not cut out, or where that is not recorded."""
+    marks: str | None = None
+    """Where it was repaired, see `colorflow.batch.marks`; None if nowhere, or not recorded."""
 
     def __post_init__(self) -> None:
         check_range("number", self.number, 1, max(1, self.prints or 0))
+        if self.frame and not (len(self.frame) == 8 and all(abs(x) < _FAR for x in self.frame)):
+            raise ValueError(f"frame: expected eight numbers below {_FAR}, got {self.frame!r}")
+        if not isinstance(self.marks, str | None):
+            raise ValueError(f"marks: expected text, got {self.marks!r}")
         check_range("share", self.share or 0, 0, 1)
         _check_origin(self.seed, self.temperature, self.model or "none", self.photo)
 
@@ -255,8 +268,8 @@ def _first_in(text: str, kind: type) -> Any:
         said = text[begun.end() :]
         try:
             fields = json.JSONDecoder().raw_decode(said)[0] if said[:1] == "{" else _old_in(said)
-            if "references" in fields:
-                fields["references"] = tuple(fields["references"])
+            for name in {"references", "frame"} & fields.keys():
+                fields[name] = tuple(fields[name])
             if "principal" in fields:
                 fields["principal"] = Principal(**fields["principal"])
             return kind(**fields)
@@ -313,7 +326,8 @@ def is_own_picture(picture: Photo | str | os.PathLike[str], kind: FileKind) -> b
 
     Args:
         picture: a photo, or a file, which is read in a process of its own, see `isolated`.
-        kind: `COLORING`, `ENLARGED` or `REPAIRED`: what is of one kind may become one of another.
+        kind: `COLORING`, `ENLARGED`, `REPAIRED` or `RESTORED`: what is of one kind may become one
+            of another.
     """
     stated = _stated_in(picture)
     return _is_stated(kind, stated) or STATEMENT in stated
@@ -334,6 +348,7 @@ def _is_stated(kind: FileKind, stated: str) -> bool:
         COLORING: found.colors,
         ENLARGED: found.detail,
         REPAIRED: found.prepared and found.prepared.model,
+        RESTORED: found.prepared,
     }
     return of_kind[kind] is not None
 
@@ -348,6 +363,7 @@ _OPENINGS: Mapping[type, str] = {
 COLORING: FileKind = FileKind("coloring", lambda path: _is_stated(COLORING, _stated_in(path)))
 ENLARGED: FileKind = FileKind("enlarged photo", lambda path: _is_stated(ENLARGED, _stated_in(path)))
 REPAIRED: FileKind = FileKind("repaired photo", lambda path: _is_stated(REPAIRED, _stated_in(path)))
+RESTORED: FileKind = FileKind("restored photo", lambda path: _is_stated(RESTORED, _stated_in(path)))
 
 
 def _check_origin(seed: int, temperature: float, model: str, *digests: str | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -25,6 +26,7 @@ from colorflow.batch import (
     make_plan,
     run_in_process,
 )
+from colorflow.batch.marks import marked
 from colorflow.batch.settings import BatchSettings
 from colorflow.colorizer import Colorizer
 from colorflow.enlarge.enlarger import Enlarger
@@ -111,6 +113,10 @@ def test_damage_is_filled_and_all_else_stays(tmp_path: Path, out: Path, work: Wo
     said = read_statements(out / "a_repaired.png").prepared
     assert said
     assert said.share == pytest.approx(near.mean())
+    assert said.marks
+    red = marked(np.zeros_like(worn), said.marks)[..., 0] > 0
+    np.testing.assert_array_equal(red, near)
+    said = replace(said, marks=None)
     assert said == Preparation(model="5" * 16, photo=digest_of(photo), share=said.share)
     assert outcome.colorings[0].repaired == said.share
     (again,) = work(RepairSettings(), photo).values()

@@ -7,6 +7,7 @@ import io
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from colorflow.batch import (
 )
 from colorflow.batch.sheet import caption_of
 from colorflow.colorizer import Colorizer
-from colorflow.photo import Photo, read_photo
+from colorflow.photo import RESTORED, Photo, read_photo
 
 ODD = os.fsdecode(b"caf\xe9\n <b>&\"' 50% #1?a:b \xc3\xbc \xe5\x86\x99.png")
 
@@ -124,6 +125,27 @@ def test_pictures_have_300_pixels_a_side_unless_they_are_very_long(
     Image.new("L", size, 90).save(tmp_path / "a.png")
     assert write_sheet(tmp_path / "s.html", colored([tmp_path / "a.png"])) == 1
     assert set(Page(tmp_path / "s.html").sizes) == {want}
+
+
+@pytest.mark.parametrize(
+    ("corners", "want"),
+    [
+        ((8, 4, 48, 4, 48, 44, 8, 44), (300, 300)),
+        (None, (400, 300)), ((8, 4, 8, 44, 48, 44, 48, 4), (400, 300)),
+        ((8, 4, 9e5, 4, 9e5, 44, 8, 44), (400, 300)),
+    ],
+)  # fmt: skip
+def test_a_print_stands_beside_what_it_was_in_its_scan(
+    save_photo: Save, tmp_path: Path, corners: tuple[float, ...] | None, want: tuple[int, int]
+) -> None:
+    """A frame that somebody edited in a file is none."""
+    photo = save_photo(tmp_path / "a.png")
+    (outcome,) = colored([photo])
+    one = ColoredFile(path=photo, label="restored", seed=0, frame=corners, marks="8x8:edited")
+    assert write_sheet(tmp_path / "s.html", [replace(outcome, colorings=(one,))], RESTORED) == 1
+    page = Page(tmp_path / "s.html")
+    assert page.sizes == [(2 * want[0], want[1])]
+    assert page.texts["figcaption"] == ["a.png"]
 
 
 def test_a_page_links_to_the_results_whatever_their_names(
