@@ -4,11 +4,13 @@
     python -m benchmarks.repairing PRINTS --squares DIR [--sensitivity 0] [--most 2]
     python -m benchmarks.repairing PHOTOS --squares DIR --drawn [--most 1]
 
-Three tables. What is found in photos that nothing has happened to: the share of pixels and of
-photos, by sensitivity. What is found of damage that `colorflow.repair.wear` draws over the same
-photos: of the pixels that differ by 10 L* units or more, how many are inside the mask, and of the
-mask, how much is within 4 pixels of damage. How well what the damage hides is filled, with the
-true mask made 2 pixels wider: PSNR and SSIM of the pixels inside it, against the print before.
+Two tables. By sensitivity: what is found in photos that nothing has happened to, as they are and
+doubled in size (bicubic), as large soft scans are. Of plain damage, strokes and discs of 2 to 6
+pixels that differ by 12 L* units or more from what they hide, how many pixels are inside the mask.
+The same of harder damage, which `colorflow.repair.wear` draws and a finder learns from (10 units or
+more), and of that mask, how much is within 4 pixels of damage. Then, how well what the harder
+damage hides is filled, with the true mask made 2 pixels wider: PSNR and SSIM of the pixels inside
+it, against the print before.
 
 With --squares, squares are cut out of the repaired prints instead, for `colorflow blind compare
 DIR/ours DIR/telea`. They hold most of what was found; with --drawn, of what was drawn over photos
@@ -41,7 +43,8 @@ Lightness = NDArray[np.float32]
 CLASSICAL = {"telea": cv2.INPAINT_TELEA, "navier_stokes": cv2.INPAINT_NS}
 _RIM = 2
 """Pixels by which true masks are made wider."""
-_NEAR = 4
+_NEAR, _VISIBLE = 4, 12.0
+"""Pixels of damage within which a mask may be; L* units by which plain damage differs."""
 _SIDE, _TIMES = 160, 4
 """Of squares: their side in pixels, and how much they are magnified."""
 _LEAST = 0.01
@@ -76,24 +79,29 @@ def print_tables(repairer: Repairer, files: list[Path]) -> None:
     filled: dict[str, list[tuple[float, float]]] = {}
     for number, file in enumerate(files):
         lightness = lightness_of(read_photo(file).pixels)
-        odds = repairer.find(photo_of(lightness))
+        odds, doubled = (repairer.find(photo_of(x)) for x in (lightness, _doubled(lightness)))
+        scratched, visible = plain_damage(lightness, np.random.default_rng([SEED, number]))
+        plain_odds = repairer.find(photo_of(scratched))
         worn, unworn, plain = drawn(lightness, number)
         worn_odds = repairer.find(photo_of(worn))
         near = wider(plain > 0, _NEAR)
         for one in SENSITIVITIES:
             called, mask = mask_of(odds, one).mean(), mask_of(worn_odds, one)
             precise = near[mask].mean() if mask.any() else 1.0
-            found[one].append((called, called == 0, mask[plain == 1].mean(), precise))
+            unchanged = called == 0, not mask_of(doubled, one).any()
+            recalls = mask_of(plain_odds, one)[visible].mean(), mask[plain == 1].mean()
+            found[one].append((called, *unchanged, *recalls, precise))
         mask = wider(plain > 0, _RIM)
         for name, result in _fills(repairer, worn, mask).items():
             filled.setdefault(name, []).append(_quality(result, unworn, mask))
-    head = ("sensitivity", "called damaged", "unchanged", "damage found", "of the mask, damage")
+    head = ("sensitivity", "called damaged", "unchanged", "doubled: unchanged")
+    head += ("plain damage found", "harder found", "of the mask, damage")
     rows = []
     for one, values in found.items():
-        called, unchanged, recall, precise = np.mean(values, 0)
-        same = f"{round(unchanged * len(files))} of {len(files)}"
-        shares = (f"{100 * share:.1f} %" for share in (recall, precise))
-        rows.append((str(one), f"{100 * called:.3f} %", same, *shares))
+        called, *unchanged, plain_found, harder_found, precise = np.mean(values, 0)
+        same = (f"{round(share * len(files))} of {len(files)}" for share in unchanged)
+        shares = (f"{100 * share:.1f} %" for share in (plain_found, harder_found, precise))
+        rows.append((str(one), f"{100 * called:.3f} %", *same, *shares))
     print_table(head, rows)
     print()
     means = {name: np.mean(values, 0) for name, values in filled.items()}
@@ -120,6 +128,36 @@ def write_squares(repairer: Repairer, number: int, file: Path, options: argparse
             )
             cv2.imwrite(str(folder / f"{file.stem}_{place}.png"), large)
     print(f"{file.name}: {100 * repaired.share:.2f} % filled")
+
+
+def _doubled(lightness: Lightness) -> Lightness:
+    large = cv2.resize(lightness, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    return np.clip(large, 0, 100)
+
+
+def plain_damage(
+    lightness: Lightness, rng: np.random.Generator
+) -> tuple[Lightness, NDArray[np.bool_]]:
+    """Lightness with winding strokes and discs that everybody sees, and where they are."""
+    size, worn = np.array(lightness.shape[::-1]), lightness.copy()
+    for _ in range(rng.integers(4, 11)):
+        layer = np.zeros(lightness.shape, np.uint8)
+        if rng.random() < 0.7:
+            turns = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, 0.5, rng.integers(3, 14)))
+            steps = size.max() * rng.uniform(0.02, 0.12) * rng.uniform(0.5, 1.5, len(turns))
+            way = np.cumsum(steps[:, None] * np.stack([np.cos(turns), np.sin(turns)], 1), 0)
+            points = np.round(8 * (rng.uniform(0, 1, 2) * size + way)).astype(np.int32)
+            cv2.polylines(layer, [points], False, 255, int(rng.integers(2, 7)), cv2.LINE_AA, 3)
+        else:
+            for center in rng.uniform(0, 1, (rng.integers(2, 12), 2)) * size:
+                place = tuple(int(8 * one) for one in center)
+                radius = int(8 * rng.uniform(1, 3))
+                cv2.circle(layer, place, radius, 255, cv2.FILLED, cv2.LINE_AA, 3)
+        tone = rng.uniform(78, 100) if rng.random() < 0.6 else rng.uniform(0, 22)
+        noise = rng.normal(0, rng.uniform(0.5, 4), lightness.shape)
+        worn += layer / np.float32(255) * (tone + noise - worn).astype(np.float32)
+    worn = np.clip(worn, 0, 100)
+    return worn, np.abs(worn - lightness) >= _VISIBLE
 
 
 def drawn(lightness: Lightness, number: int) -> tuple[Lightness, Lightness, Lightness]:
