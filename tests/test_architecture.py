@@ -64,6 +64,8 @@ DATA_PREP_MAY_USE = (
     "colorflow.photo",
     "colorflow.color",
     "colorflow.enlarge.patches",
+    "colorflow.repair.model",
+    "colorflow.repair.repairer",
     "colorflow.training.pack",
     "colorflow.training.pixels",
     "colorflow.training.skin",

@@ -226,11 +226,12 @@ def train_repair(name: str, pack: Path, **options: Any) -> None:
 @click.command(short_help="write the weights file that repairs prints")
 @_RUN
 @_MADE
-def export_repair(run: Path, weights: Path) -> None:
+@file_option("--others", help="weights file of the parts that the run has not trained")
+def export_repair(run: Path, weights: Path, others: Path | None) -> None:
     """Write a weights file from the best weights of a run of `train-repair`."""
     from colorflow.repair.train import export_repair
 
-    export_repair(run, weights, say=_say)
+    export_repair(run, weights, others, say=_say)
 
 
 @click.command(short_help="train what finds skin, on a pack with marks of skin")

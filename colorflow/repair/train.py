@@ -23,6 +23,7 @@ from colorflow.repair.model import (
     FORMAT,
     FillConfig,
     FillModel,
+    load_repair_weights,
     save_repair_weights,
 )
 from colorflow.repair.network import Finder, MeanFill, UNetConfig
@@ -34,7 +35,6 @@ from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory, 
 from colorflow.training.until_budget import train_to_budget
 
 FINDER, MEAN, FILL = "finder", "mean", "fill"
-PREVIEW_TEMPERATURE = 0.8
 
 
 class PartObjective(Objective[ModuleT, Tensor]):
@@ -58,11 +58,6 @@ class FinderObjective(PartObjective[Finder]):
         error = F.binary_cross_entropy_with_logits(logits, plain, 1 + 2 * plain, reduction="none")
         return error.flatten(1).mean(1) / math.log(2)
 
-    def preview(self, module: Finder, target: Tensor, planes: Tensor, noise: Generator) -> Tensor:
-        """With damage, without it, where it is, and where it is found."""
-        found = module(planes[:, :1]).sigmoid()
-        return _shown(planes[:, :1] / 100, target / 100, planes[:, 1:2], found)
-
 
 class FillMeanObjective(PartObjective[MeanFill]):
     """Squared error of the mean inside the mask."""
@@ -75,11 +70,6 @@ class FillMeanObjective(PartObjective[MeanFill]):
         mask = planes[:, 2:3]
         mean, _ = module(planes[:, 3:], mask)
         return _per_pixel((mask * (mean - target).square()).flatten(1).sum(1), mask)
-
-    def preview(self, module: MeanFill, target: Tensor, planes: Tensor, noise: Generator) -> Tensor:
-        """With damage, without it, the first guess, and the mean."""
-        mean, _ = module(planes[:, 3:], planes[:, 2:3])
-        return _shown(*(x / 100 for x in (planes[:, :1], target, planes[:, 3:], mean)))
 
 
 class FillObjective(PartObjective[FillModel]):
@@ -95,25 +85,9 @@ class FillObjective(PartObjective[FillModel]):
         log_prob = module(noisy, planes[:, 3:], mask)
         return _per_pixel(-log_prob / math.log(2), mask)
 
-    def preview(
-        self, module: FillModel, target: Tensor, planes: Tensor, noise: Generator
-    ) -> Tensor:
-        """With damage, without it, the mean, and two samples."""
-        b, _, h, w = planes.shape
-        made = [module.decode(planes, planes[:, 3:], planes[:, 2:3], 0.0)]
-        for temperature in (PREVIEW_TEMPERATURE, 1.0):
-            latents = torch.randn((b, 4, h // 2, w // 2), generator=noise).to(planes)
-            made.append(module.decode(latents, planes[:, 3:], planes[:, 2:3], temperature))
-        return _shown(*(x / 100 for x in (planes[:, :1], target, *made)))
-
 
 def _per_pixel(total: Tensor, mask: Tensor) -> Tensor:
     return total / mask.flatten(1).sum(1).clamp_min(1.0)
-
-
-def _shown(*planes: Tensor) -> Tensor:
-    """Planes (B, 1, H, W) in [0, 1] side by side, as (B, N, 3, H, W)."""
-    return torch.stack(planes, 1).clamp(0, 1).expand(-1, -1, 3, -1, -1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -177,23 +151,35 @@ def train_part(
     train_to_budget(trainer, run, budget, say)
 
 
-def export_repair(run_folder: Path, weights: Path, *, say: Callable[[str], None] = print) -> None:
+def export_repair(
+    run_folder: Path,
+    weights: Path,
+    others: Path | None = None,
+    *,
+    say: Callable[[str], None] = print,
+) -> None:
     """Writes a weights file from the best weights of a run, in float16.
 
     Args:
-        run_folder: of `train_part`, with all parts.
+        run_folder: of `train_part`.
         weights: NAME.safetensors.
+        others: weights file of the parts that the run has not trained.
         say: gets the report, line by line.
 
     Raises:
         TrainingError: if a part is missing or does not fit.
-        WeightsError: if the file must not or cannot be written.
+        WeightsError: if a file cannot be read, or must not or cannot be written.
     """
     check_weights_destination(weights, FORMAT)
     finder, fill = Finder(FINDER_SHAPE), FillModel(FILL_SHAPE)
-    modules = {FINDER: finder, MEAN: fill.mean, FILL: fill}
     training: dict[str, Any] = {}
+    if others:
+        loaded = load_repair_weights(others)
+        finder, fill, training = loaded.finder, loaded.fill, loaded.training
+    modules = {FINDER: finder, MEAN: fill.mean, FILL: fill}
     for name, module in modules.items():
+        if name in training and not (run_folder / name).exists():
+            continue
         training[name] = load_best(run_folder, name, module, _command(name, run_folder))
         say(f"{name}: {training[name]}")
     save_repair_weights(weights, finder, fill, training)

@@ -158,6 +158,15 @@ def test_it_learns_and_resumes_and_exports(pack: Path, tmp_path: Path) -> None:
     assert str(weights) in said[-1]
     assert np.isfinite(loaded.fill.mean.out.weight.numpy()).all()
 
+    other, mixed = tmp_path / "other", tmp_path / "mixed.safetensors"
+    train_part(FINDER, pack, other, config=CONFIG, budget=Budget(steps=3), say=lambda _: None)
+    export_repair(other, mixed, weights, say=lambda _: None)
+    both = load_repair_weights(mixed)
+    assert [both.training[part]["steps"] for part in (FINDER, MEAN, FILL)] == [3, 16, 16]
+    kept, new = both.fill.mean.out.weight, both.finder.out.weight
+    assert torch.equal(kept, loaded.fill.mean.out.weight)
+    assert not torch.equal(new, loaded.finder.out.weight)
+
 
 def test_export_names_the_part_that_is_missing(pack: Path, tmp_path: Path) -> None:
     train_part(FINDER, pack, tmp_path, config=CONFIG, budget=Budget(steps=2), say=lambda _: None)
