@@ -10,7 +10,8 @@ clicks and long work safe:
    state, whatever order handlers end in (`colorize.ColorizeTab`).
 2. Long work belongs to a `Wish`, one of a kind. It takes what it needs under the lock and computes
    outside of it; a result is applied, under the lock, only if the desk still has that wish. A new
-   wish, or Cancel, is all it takes to end one, and ends no other kind.
+   wish, or Cancel, is all it takes to end one, and ends no other kind. A wish that is begun goes
+   with its handler, whatever ends that; one that is not is begun by the next handler of its kind.
 3. A field that the visitor edits is sent only if its value is not what the page has (`edits`), so
    that a slider never jumps back under the hand. If the desk sent a value just before, the page may
    have got it after the visitor's: then the field is sent once more (`page_has`). A field's event
@@ -21,7 +22,9 @@ clicks and long work safe:
 What Gradio guarantees, by its documents: the messages of all handlers of a page arrive in the order
 in which they were sent; a generator is asked for its next value after the one before was sent; its
 last value is sent once more when it has ended, so handlers end with a `gr.skip()` for every output;
-and `.then` is called after a handler has succeeded, whatever was clicked meanwhile.
+and `.then` is called after a handler has succeeded, whatever was clicked meanwhile. What it does
+not guarantee: when the stream to a page breaks, its handlers are closed where they are, and those
+in the queue, or to follow by `.then`, never begin; nor do these if the queue is full.
 
 A desk goes an hour after its last action, whether or not the page was left: who stays after the
 browser's question has lost nothing. Its folder is touched by every action, and swept by its age

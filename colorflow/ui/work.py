@@ -63,16 +63,19 @@ _SHOW_SECONDS = 0.2
 
 
 def run(desk: Desk, kind: WishKind) -> Iterator[None]:
-    """Work on what a desk wishes of a kind, if anything: yields when there is something to show."""
+    """Work on what a desk wishes of a kind, if anything: yields when there is something to show.
+
+    The wish goes with whoever works on it: also when the generator is closed before its end.
+    """
     with desk.lock:
         wish = desk.wishes.get(kind)
         if wish is None or wish.is_begun:
             return
         wish.is_begun = True
         desk.changed()
-    yield
-    shown = time.monotonic()
     try:
+        yield
+        shown = time.monotonic()
         for step in wish.steps:
             with desk.lock:
                 if desk.wishes.get(kind) is not wish:
@@ -351,7 +354,9 @@ class DeskWorker:
         Raises:
             ColorflowError: there are none.
         """
-        if not desk.waiting and not _uncolored(desk):
+        if "open" not in desk.wishes:
+            self.open(desk, ())  # what is left of an upload, if its wish was broken off
+        if "open" not in desk.wishes and not _uncolored(desk):
             raise ColorflowError("All of them have colorings already.")
 
         def following() -> Iterator[DeskPhoto | None]:
@@ -360,7 +365,7 @@ class DeskWorker:
             while True:
                 with desk.lock:
                     left = [one for one in _uncolored(desk) if one not in tried]
-                    if not left and not desk.waiting:
+                    if not left and "open" not in desk.wishes:
                         return
                     if not left:
                         desk.lock.wait(_SHOW_SECONDS)

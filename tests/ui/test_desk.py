@@ -127,6 +127,27 @@ def test_what_is_opened_when_more_comes_is_not_lost(
     assert [one.name for one in desk.photos] == [gray.name, small.name]
 
 
+@pytest.mark.parametrize("shown", range(1, 4))
+def test_what_a_broken_stream_ends_can_be_wished_again(
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path, shown: int
+) -> None:
+    """Gradio closes a handler after any of its messages, and never calls those in the queue."""
+    worker.open(desk, [gray, small])
+    worker.color_all(desk, Options(n=1))
+    album, opening = run(desk, "album"), run(desk, "open")
+    for _ in range(shown):
+        next(opening)
+    opening.close()
+    assert list(desk.wishes) == ["album"]
+    for _ in album:  # nothing else is to come, and others wait for its place
+        pass
+    assert [len(one.colorings) for one in desk.photos] == [1] * (shown - 1)
+    if shown < 3:
+        worker.color_all(desk, Options(n=1))
+    fulfil(desk)
+    assert [len(one.colorings) for one in desk.photos] == [1, 1]
+
+
 def test_a_desk_takes_so_many_photos(
     desk: Desk, worker: DeskWorker, small: Path, gray: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
