@@ -136,6 +136,7 @@ class DeskPhoto:
         maps: pictures of the form that tell where the model is unsure, or found the reference's
             colors.
         treated_as_gray: whether the visitor wants its lightness colored even if it has colors.
+        is_in_work: whether somebody makes what it is to be.
         saved: what of it has been downloaded last: a coloring and its saturation.
         lightness: L* at rows and columns of the upload that were asked for.
     """
@@ -158,6 +159,7 @@ class DeskPhoto:
     shown: Path | None = None
     maps: dict[str, Path] = field(default_factory=dict)
     treated_as_gray: bool = False
+    is_in_work: bool = False
     saved: object = None
     lightness: dict[tuple[float, float], float] = field(default_factory=dict)
 

@@ -343,7 +343,7 @@ class ColorizeTab:
         on(self.treat_all.click, lambda desk: desk.treat_as_gray(everything=True))
         on(self.unsure.click, work.unsure, works=("ask",))
         on(self.where.click, work.where_referred, works=("ask",))
-        on(self.reference.upload, work.add_references, [self.reference], works=("ask",))
+        on(self.reference.upload, work.add_references, [self.reference], works=("refer",))
         references = self.parts["references"].select
         on(references, lambda desk, e: desk.remove_reference(int(e.index)), event=True)
 

@@ -209,7 +209,7 @@ class DeskWorker:
                 reference = ReferencePhoto(path.name, write_preview(picture, small.pixels, small))
                 yield partial(desk.add_reference, photo, reference)
 
-        desk.want("ask", "Opening ...", steps())
+        desk.want("refer", "Opening ...", steps(), photo)
 
     # the print
 
@@ -236,24 +236,38 @@ class DeskWorker:
             yield from self._making(desk, photo)
 
     def _making(self, desk: Desk, photo: DeskPhoto) -> Steps:
-        """Make what a photo is to be, if that is not made yet."""
+        """Make what a photo is to be, if that is not made yet, or wait for a wish that does."""
+        while True:
+            with desk.lock:
+                if not photo.is_stale or photo not in desk.photos:
+                    return
+                plan, waits = photo.plan.plain, photo.is_in_work
+                photo.is_in_work = True
+                if waits:
+                    desk.lock.wait(_SHOW_SECONDS)
+            if waits:
+                yield 0.0
+            else:
+                yield from self._made(desk, photo, plan)
+
+    def _made(self, desk: Desk, photo: DeskPhoto, plan: PrintPlan) -> Steps:
         with desk.lock:
-            if not photo.is_stale:
-                return
-            plan, known = photo.plan.plain, dict(photo.forms)
+            known = dict(photo.forms)
         made = make(
             photo.upload, plan, known, photo.prints, self.repairer, self.budget, photo.folder
         )
         try:
             for step in made:
-                if isinstance(step, Path):
-                    yield partial(setattr, photo, "places", step)
-                elif isinstance(step, Form):
-                    yield partial(_take_form, desk, photo, step, plan)
+                if isinstance(step, float):
+                    yield step
                 else:
-                    yield float(step)
+                    yield partial(_take_made, desk, photo, plan, step)
         except FAILURES as error:
-            yield partial(_give_up, desk, photo, sentence(error))
+            yield partial(_give_up, desk, photo, plan, sentence(error))
+        finally:
+            with desk.lock:
+                photo.is_in_work = False
+                desk.lock.notify_all()
 
     # colorings
 
@@ -261,8 +275,6 @@ class DeskWorker:
         """Color the photo, which is treated as gray from then on."""
         photo = desk.photo
         photo.treated_as_gray, desk.view = True, "points" if desk.view == "points" else "photo"
-        if [one for one in desk.photos if one.is_stale] == [photo]:
-            desk.wishes.pop("prepare", None)  # this wish does it
 
         def steps() -> Steps:
             yield from self._making(desk, photo)
@@ -270,7 +282,7 @@ class DeskWorker:
                 task = ColoringTask(photo, photo.form, photo.points.hints, photo.references)
             yield from _adding(desk, photo, self.colorist.several(task, options), options.n)
 
-        desk.want("color", "Coloring ...", steps())
+        desk.want("color", "Coloring ...", steps(), photo)
 
     def more(self, desk: Desk, n: int) -> None:
         """Make colorings with the colors of the chosen one and other details.
@@ -281,7 +293,8 @@ class DeskWorker:
         photo, chosen = desk.photo, desk.require_chosen()
         task = ColoringTask(photo, chosen.form, chosen.hints, chosen.references)
         varied = self.colorist.varied(task, chosen.spec, n)
-        desk.want("color", "Coloring ...", _adding(desk, photo, varied, n, choose=False))
+        steps = _adding(desk, photo, varied, n, choose=False)
+        desk.want("color", "Coloring ...", steps, photo)
 
     def recolor(self, desk: Desk, start: ColoringSpec | None = None) -> None:
         """Color the photo once, by its points as they are now.
@@ -304,7 +317,7 @@ class DeskWorker:
             desk.pick(photo, known)
         else:
             again = self.colorist.again(task, spec)
-            desk.want("color", "Coloring ...", _adding(desk, photo, again, 1))
+            desk.want("color", "Coloring ...", _adding(desk, photo, again, 1), photo)
 
     # what the model is asked
 
@@ -322,7 +335,7 @@ class DeskWorker:
             if photo.points.target == target:
                 yield partial(setattr, photo, "likely", found)
 
-        desk.want("ask", "Looking for likely colors ...", steps())
+        desk.want("ask", "Looking for likely colors ...", steps(), photo)
 
     def unsure(self, desk: Desk) -> None:
         """Show where the model is unsure of the colors of the photo."""
@@ -344,7 +357,7 @@ class DeskWorker:
         def steps() -> Steps:
             yield partial(_take_map, task, name, self.colorist.map(task, name))
 
-        desk.want("ask", "Asking the model ...", steps())
+        desk.want("ask", "Asking the model ...", steps(), task.photo)
 
     # the album
 
@@ -468,7 +481,7 @@ class DeskWorker:
             yield partial(desk.take_file, file.path, said)
             yield partial(setattr, photo, "saved", state)
 
-        desk.want("finish", "Writing the file ...", steps())
+        desk.want("finish", "Writing the file ...", steps(), photo)
 
     def load_hints(self, desk: Desk, upload: str | Path | None) -> None:
         """Replace the points by those of a file, and take the coloring that it names.
@@ -544,10 +557,16 @@ def _adding(
     yield partial(desk.say, said if new else same)
 
 
-def _take_form(desk: Desk, photo: DeskPhoto, form: Form, plan: PrintPlan) -> None:
-    known = photo.forms.setdefault(form.plan, form)
-    if known is not photo.form and (plan == form.plan or plan.shape != photo.form.plan.shape):
-        desk.take_form(photo, known)
+def _take_made(desk: Desk, photo: DeskPhoto, plan: PrintPlan, made: Path | Form) -> None:
+    """Keep what was made of a photo by a plan, and show it if that still is its plan."""
+    if isinstance(made, Form):
+        made = photo.forms.setdefault(made.plan, made)
+    if photo.plan.plain != plan:
+        return
+    if isinstance(made, Path):
+        photo.places = made
+    elif made is not photo.form and (plan == made.plan or plan.shape != photo.form.plan.shape):
+        desk.take_form(photo, made)
 
 
 def _take_map(task: ColoringTask, name: MapName, picture: Path) -> None:
@@ -555,9 +574,10 @@ def _take_map(task: ColoringTask, name: MapName, picture: Path) -> None:
         task.photo.maps[name] = picture
 
 
-def _give_up(desk: Desk, photo: DeskPhoto, said: str) -> None:
-    photo.plan = photo.form.plan
-    desk.say(said, bad=True)
+def _give_up(desk: Desk, photo: DeskPhoto, plan: PrintPlan, said: str) -> None:
+    if photo.plan.plain == plan and photo in desk.photos:
+        photo.plan = photo.form.plan
+        desk.say(said, bad=True)
 
 
 def _uncolored(desk: Desk) -> list[DeskPhoto]:

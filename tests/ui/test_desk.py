@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import time
 import zipfile
 from pathlib import Path
@@ -239,6 +240,40 @@ def test_results_of_an_old_wish_are_not_applied(
     assert len(desk.photos[0].colorings) == made, "and what was there stays"
     list(new)
     assert len(desk.photos[1].gallery) == 2
+
+
+@pytest.mark.parametrize("is_looked_at", [True, False])
+def test_a_photo_that_goes_takes_only_its_own_wishes_along(
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path, *, is_looked_at: bool
+) -> None:
+    put(desk, worker, gray, small)
+    worker.color(desk, Options(n=4))
+    worker.finish(desk, 2, False, "PNG")
+    desk.look_at(1)
+    worker.unsure(desk)
+    stays, gone = ("color", "finish"), ("ask",)
+    if not is_looked_at:
+        stays, gone = gone, stays
+    desk.remove(1 if is_looked_at else 0)
+    assert tuple(desk.wishes) == stays
+    fulfil(desk)
+    assert len(desk.photo.gallery) == (4 if is_looked_at else 0)
+
+
+def test_references_arrive_though_a_point_is_clicked(
+    desk: Desk, worker: DeskWorker, gray: Path, in_color: Path
+) -> None:
+    put(desk, worker, gray)
+    worker.add_references(desk, [in_color])
+    desk.click(0.5, 0.5)
+    worker.offer(desk)
+    asking = run(desk, "ask")
+    next(asking)
+    assert "Looking for likely" in "".join(render(desk).values())
+    desk.cancel("ask")
+    assert "Looking for likely" not in "".join(render(desk).values())
+    fulfil(desk)
+    assert [one.name for one in desk.photo.references] == [in_color.name]
 
 
 def test_cancel_ends_its_own_kind(desk: Desk, worker: DeskWorker, gray: Path, small: Path) -> None:
@@ -670,14 +705,45 @@ def test_a_preparation_is_not_lost_by_one_of_another_photo(
     assert [one.form.plan.turns for one in desk.photos] == [1, 1]
 
 
-def test_coloring_prepares_first(desk: Desk, worker: DeskWorker, gray: Path) -> None:
+@pytest.mark.parametrize("seed", range(3))
+def test_coloring_prepares_first(
+    desk: Desk, worker: DeskWorker, gray: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setattr("colorflow.ui.work._SHOW_SECONDS", 0.0)
     put(desk, worker, gray)
     desk.turn(3)
     worker.prepare(desk)
     worker.color(desk, Options(n=1))
-    for _ in run(desk, "color"):
-        pass
+    running = [run(desk, "color"), run(desk, "prepare")]
+    random_ = random.Random(seed)
+    while running:
+        one = random_.choice(running)
+        if next(one, "ended") == "ended":
+            running.remove(one)
     assert [one.form.plan.turns for one in desk.photo.gallery] == [3]
+    assert len(list(desk.photo.folder.glob("made-*"))) == 1, "by one of the two"
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_print_is_prepared_though_its_coloring_is_not_wanted_any_more(
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path, *, replaced: bool
+) -> None:
+    put(desk, worker, gray, small)
+    desk.repair(True)
+    worker.prepare(desk)
+    worker.color(desk, Options(n=1))
+    coloring = run(desk, "color")
+    while not desk.photo.is_in_work:
+        next(coloring)
+    if replaced:
+        desk.look_at(1)
+        worker.color(desk, Options(n=1))
+    else:
+        desk.cancel("color")
+    assert list(coloring) == []
+    fulfil(desk)
+    assert desk.photos[0].form.plan.repairs
+    assert [len(one.colorings) for one in desk.photos] == [0, int(replaced)]
 
 
 # hints

@@ -82,7 +82,8 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.fixture
-def tab(tmp_path: Path) -> ColorizeTab:
+def tab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ColorizeTab:
+    monkeypatch.setattr("colorflow.ui.work._SHOW_SECONDS", 0.0)
     space = UploadSpace(tmp_path / "root", budget=MemoryBudget(10**9))
     space.budget.computing = threading.Semaphore(10**9)  # one thread goes on with all handlers
     with gr.Blocks(analytics_enabled=False):
@@ -116,6 +117,8 @@ def acts_of(tab: ColorizeTab, photos: list[str], random_: random.Random) -> list
     return [
         (partial(work.open, uploads=photos[: 1 + index % 3]), ("open",)),
         (lambda desk: desk.look_at(index), ()),
+        (lambda desk: desk.remove(index), ()),
+        (partial(work.add_references, uploads=photos[:1]), ("refer",)),
         (lambda desk: desk.choose(index - 1), ()),
         (slide, ()),
         (lambda desk: desk.look_for(random_.choice(("photo", "frame", "places", "points"))), ()),
