@@ -119,6 +119,7 @@ class DeskPhoto:
     Args:
         name: of its file, with the folders of its album.
         source: the file or archive as it was uploaded.
+        file: its name in that; several prints of one scan share it.
         upload: the photo as it came.
         form: what is colored: the upload, or what was made of it.
         prints: that were found in it.
@@ -143,6 +144,7 @@ class DeskPhoto:
 
     name: str
     source: Path
+    file: str
     upload: PhotoFile
     form: Form
     prints: tuple[Corners, ...] = ()

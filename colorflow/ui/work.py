@@ -127,8 +127,8 @@ class DeskWorker:
 
     def open(self, desk: Desk, uploads: Sequence[str | Path] | None) -> None:
         """Open photos and zips of them, in their order; the first one is shown."""
-        here = {one.source for one in desk.photos} | {one.source for one in desk.waiting}
-        new = [path for path in dict.fromkeys(map(Path, uploads or ())) if path not in here]
+        coming = {one.source for one in desk.waiting}
+        new = [path for path in dict.fromkeys(map(Path, uploads or ())) if path not in coming]
         desk.waiting += [Waiting(path, path, path.name) for path in new]
         if new:
             desk.problems.clear()
@@ -136,17 +136,21 @@ class DeskWorker:
             desk.want("open", "Opening ...", self._opening(desk))
 
     def _opening(self, desk: Desk) -> Steps:
-        is_first = True
+        is_first, skipped = True, 0
         while True:
             with desk.lock:
                 if not desk.waiting:
-                    return
+                    break
                 file, is_full = desk.waiting[0], len(desk.photos) >= MOST_PHOTOS
+                here = {(one.source, one.file) for one in desk.photos}
             try:
-                if is_full:
+                if (file.source, file.name) in here:
+                    skipped += 1
+                    yield partial(desk.take_found, file, [], [])
+                elif is_full:
                     reason = f"it was left out; a desk takes {MOST_PHOTOS} photos"
                     raise PhotoError(file.path, reason)
-                if file.path == file.source and kind_of_archive(file.path):
+                elif file.path == file.source and kind_of_archive(file.path):
                     yield partial(desk.take_found, file, *self._found_in(file.path, desk.folder))
                 else:
                     photos = self._opened(file, desk.folder)
@@ -155,6 +159,10 @@ class DeskWorker:
             except FAILURES as error:
                 reason = sentence(error).removeprefix(f"{file.path.name}: ").removesuffix(".")
                 yield partial(desk.take_found, file, [], [Problem(file.name, f"{reason}.")])
+        if skipped:
+            yield partial(
+                desk.say, f"Photos that are here already, and were not opened again: {skipped}."
+            )
 
     def _found_in(self, archive: Path, folder: Path) -> tuple[list[Waiting], list[Problem]]:
         """The photos of a zip, which is unpacked into the folder, and what else is in it.
@@ -527,6 +535,7 @@ def _desk_photo(
     return DeskPhoto(
         name=name,
         source=file.source,
+        file=file.name,
         upload=upload,
         form=form,
         forms={form.plan: form},

@@ -113,7 +113,30 @@ def test_photos_come_as_files_and_zips_and_bad_ones_are_named(
     assert problems == {"broken.jpg": False, "1962/may/notes.txt": True}
     assert "broken.jpg: the picture is damaged" in render(desk)["status"]
     put(desk, worker, gray, archive)
-    assert len(desk.photos) == 3, "they are here already"
+    assert len(desk.photos) == 3
+    assert "here already, and were not opened again: 3." in desk.said
+    desk.remove(2)
+    put(desk, worker, archive)
+    assert "not opened again: 1." in desk.said
+    assert [one.name for one in desk.photos][1:] == ["1962/may/a.png", "1962/may/b.png"]
+
+
+@pytest.mark.parametrize("opened", [0, 1])
+def test_what_a_cancelled_upload_left_comes_with_the_same_upload_again(
+    desk: Desk, worker: DeskWorker, small: Path, tmp_path: Path, opened: int
+) -> None:
+    archive = tmp_path / "1962.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for name in ("a.png", "b.png"):
+            file.write(small, name)
+    worker.open(desk, [archive])
+    opening = run(desk, "open")
+    while len(desk.photos) < opened or len(desk.waiting) != 2 - opened:
+        next(opening)
+    desk.cancel("open")
+    list(opening)
+    put(desk, worker, archive)
+    assert [one.name for one in desk.photos] == ["1962/a.png", "1962/b.png"]
 
 
 def test_what_is_opened_when_more_comes_is_not_lost(
