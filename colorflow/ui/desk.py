@@ -83,7 +83,8 @@ _NO_PHOTO = "There is no photo here; choose one first."
 
 
 Steps = Generator[Callable[[], object] | float, None, None]
-"""Long work: gives what applies a result, under the lock, or what share is done, 0 to 1."""
+"""Long work: gives what applies a result, under the lock, or what share is done, 0 to 1. An error
+of applying a result is raised where the result was given."""
 
 
 @dataclass(slots=True, eq=False)
@@ -276,17 +277,12 @@ class Desk:
             raise ColorflowError(_NO_PHOTO)
         return self.at
 
-    def add(self, photo: DeskPhoto, *, look: bool = False) -> None:
-        """Put a photo on the desk, and show it if there is no other."""
-        self.photos.append(photo)
-        if look or self.at is None:
-            self._show(photo)
-
     def take_photos(self, file: Waiting, photos: Sequence[DeskPhoto], *, look: bool) -> None:
         """Put a photo on the desk that has been opened, or prints; the first one may be shown."""
         self.waiting.remove(file)
-        for photo in photos:
-            self.add(photo, look=look and photo is photos[0])
+        self.photos += photos
+        if look or self.at is None:
+            self._show(photos[0])
         if look and photos[0].prints and not photos[0].plan.frame:
             self.view = "frame"
 

@@ -75,19 +75,24 @@ def run(desk: Desk, kind: WishKind) -> Iterator[None]:
         desk.changed()
     try:
         yield
-        shown = time.monotonic()
-        for step in wish.steps:
+        shown, step = time.monotonic(), next(wish.steps, None)
+        while step is not None:
+            failure = None
             with desk.lock:
                 if desk.wishes.get(kind) is not wish:
                     return
-                if isinstance(step, float):
-                    wish.share = step
-                else:
-                    step()
+                try:
+                    if isinstance(step, float):
+                        wish.share = step
+                    else:
+                        step()
+                except FAILURES as error:
+                    failure = error
                 desk.changed()
             if not isinstance(step, float) or time.monotonic() - shown > _SHOW_SECONDS:
                 shown = time.monotonic()
                 yield
+            step = wish.steps.throw(failure) if failure else next(wish.steps, None)
     except FAILURES as error:
         with desk.lock:
             if desk.wishes.get(kind) is wish:
@@ -249,33 +254,25 @@ class DeskWorker:
             with desk.lock:
                 if not photo.is_stale or photo not in desk.photos:
                     return
-                plan, waits = photo.plan.plain, photo.is_in_work
+                plan, known, waits = photo.plan.plain, dict(photo.forms), photo.is_in_work
                 photo.is_in_work = True
                 if waits:
                     desk.lock.wait(_SHOW_SECONDS)
             if waits:
                 yield 0.0
-            else:
-                yield from self._made(desk, photo, plan)
-
-    def _made(self, desk: Desk, photo: DeskPhoto, plan: PrintPlan) -> Steps:
-        with desk.lock:
-            known = dict(photo.forms)
-        made = make(
-            photo.upload, plan, known, photo.prints, self.repairer, self.budget, photo.folder
-        )
-        try:
-            for step in made:
-                if isinstance(step, float):
-                    yield step
-                else:
-                    yield partial(_take_made, desk, photo, plan, step)
-        except FAILURES as error:
-            yield partial(_give_up, desk, photo, plan, sentence(error))
-        finally:
-            with desk.lock:
-                photo.is_in_work = False
-                desk.lock.notify_all()
+                continue
+            made = make(
+                photo.upload, plan, known, photo.prints, self.repairer, self.budget, photo.folder
+            )
+            take = partial(_take_made, desk, photo, plan)
+            try:
+                for step in made:
+                    yield partial(take, step) if isinstance(step, Path | Form) else float(step)
+            except FAILURES as error:
+                yield partial(_give_up, desk, photo, plan, sentence(error))
+            finally:
+                with desk.lock:
+                    photo.is_in_work = False
 
     # colorings
 
@@ -301,8 +298,7 @@ class DeskWorker:
         photo, chosen = desk.photo, desk.require_chosen()
         task = ColoringTask(photo, chosen.form, chosen.hints, chosen.references)
         varied = self.colorist.varied(task, chosen.spec, n)
-        steps = _adding(desk, photo, varied, n, choose=False)
-        desk.want("color", "Coloring ...", steps, photo)
+        desk.want("color", "Coloring ...", _adding(desk, photo, varied, n, choose=False), photo)
 
     def recolor(self, desk: Desk, start: ColoringSpec | None = None) -> None:
         """Color the photo once, by its points as they are now.
@@ -435,9 +431,11 @@ class DeskWorker:
                         yield from self._making(desk, photo)
                         if not photo.is_left_alone and (reference or not photo.is_colored):
                             yield from one(photo)
-                            done += 1
+                            done += photo in desk.photos
                     except FAILURES as error:
-                        yield partial(desk.problems.append, Problem(photo.name, sentence(error)))
+                        problem = Problem(photo.name, sentence(error))
+                        if photo in desk.photos:
+                            yield partial(desk.problems.append, problem)
                 yield done / max(1, len(desk.photos))
             yield partial(desk.say, f"{done} photos are colored.")
 

@@ -196,6 +196,7 @@ def test_a_photo_that_is_taken_away_takes_its_files_along(
 
 def test_a_desk_goes_after_its_last_action(tmp_path: Path, worker: DeskWorker, small: Path) -> None:
     root = tmp_path / VISITORS
+    root.mkdir()
     desks = Desks(root)
     desk, other = desks.of("a"), desks.of("b")
     assert desks.of("a") is desk
@@ -848,7 +849,7 @@ def test_hints_are_saved_for_another_day_with_their_coloring(
     worker.save_hints(desk)
     saved = json.loads(file_of(desk).read_text())
     assert saved[gray.name]["hints"] == [{"row": 500, "column": 700, "a": 30, "b": -20}]
-    other = Desk(tmp_path / "root" / "other")
+    other = Desks(desk.folder).of("other")
     put(other, worker, gray)
     worker.load_hints(other, file_of(desk))
     fulfil(other)
@@ -954,15 +955,70 @@ def test_same_colors_for_the_album(
     assert made.caption == "A: average of all, like grandma (1931)"
 
 
+@pytest.mark.parametrize("is_full", [False, True])
 def test_an_album_goes_on_after_a_photo_that_fails(
+    desk: Desk,
+    worker: DeskWorker,
+    gray: Path,
+    small: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_full: bool,
+) -> None:
+    put(desk, worker, gray, small)
+    if is_full:
+        monkeypatch.setattr(desk_module, "MOST_COLORINGS", 2)
+        color(desk, worker, n=2)
+        desk.turn(1)  # now it has none
+    else:
+        desk.photos[0].upload.path.unlink()
+    worker.color_all(desk, Options(n=2))
+    fulfil(desk)
+    assert [len(one.gallery) for one in desk.photos] == [0, 2]
+    assert [one.name for one in desk.problems] == [gray.name]
+    assert desk.said == "1 photos are colored."
+
+
+def test_a_photo_that_is_taken_away_while_the_album_is_colored(
     desk: Desk, worker: DeskWorker, gray: Path, small: Path
 ) -> None:
     put(desk, worker, gray, small)
-    desk.photos[0].upload.path.unlink()
+    worker.color_all(desk, Options(n=3))
+    album, gone = run(desk, "album"), desk.photo
+    while not gone.colorings:
+        next(album)
+    desk.remove(0)
+    list(album)
+    assert not gone.folder.exists()
+    assert (desk.said, desk.problems) == ("1 photos are colored.", [])
+    assert len(desk.photo.colorings) == 3
+
+
+def test_a_photo_that_is_taken_away_while_the_zip_is_written(
+    desk: Desk,
+    worker: DeskWorker,
+    gray: Path,
+    small: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("colorflow.ui.work._SHOW_SECONDS", 0.0)
+    third = tmp_path / "third.png"
+    third.write_bytes(small.read_bytes())
+    put(desk, worker, gray, small, third)
     worker.color_all(desk, Options(n=1))
     fulfil(desk)
-    assert [len(one.colorings) for one in desk.photos] == [0, 1]
-    assert desk.problems[0].name == gray.name
+    worker.zip(desk, "PNG", every=False)
+    writing, gone = run(desk, "album"), desk.photos[1]
+    next(writing)
+    next(writing)
+    desk.remove(1)
+    list(writing)
+    assert not gone.folder.exists()
+    with zipfile.ZipFile(file_of(desk)) as file:
+        names = sorted(one for one in file.namelist() if one.endswith(".png"))
+        assert "taken away" in file.read("contact-sheet.html").decode()
+    assert names == ["colored/grandma (1931)_a.png", "colored/third_a.png"]
 
 
 # the view

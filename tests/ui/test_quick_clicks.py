@@ -84,7 +84,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.fixture
 def tab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ColorizeTab:
     monkeypatch.setattr("colorflow.ui.work._SHOW_SECONDS", 0.0)
-    space = UploadSpace(tmp_path / "root", budget=MemoryBudget(10**9))
+    space = UploadSpace(tmp_path, budget=MemoryBudget(10**9))
     space.budget.computing = threading.Semaphore(10**9)  # one thread goes on with all handlers
     with gr.Blocks(analytics_enabled=False):
         return ColorizeTab(
