@@ -119,6 +119,7 @@ class DeskPhoto:
     Args:
         name: of its file, with the folders of its album.
         source: the file or archive as it was uploaded.
+        file: its name in that; several prints of one scan share it.
         upload: the photo as it came.
         form: what is colored: the upload, or what was made of it.
         prints: that were found in it.
@@ -136,12 +137,14 @@ class DeskPhoto:
         maps: pictures of the form that tell where the model is unsure, or found the reference's
             colors.
         treated_as_gray: whether the visitor wants its lightness colored even if it has colors.
+        is_in_work: whether somebody makes what it is to be.
         saved: what of it has been downloaded last: a coloring and its saturation.
         lightness: L* at rows and columns of the upload that were asked for.
     """
 
     name: str
     source: Path
+    file: str
     upload: PhotoFile
     form: Form
     prints: tuple[Corners, ...] = ()
@@ -158,6 +161,7 @@ class DeskPhoto:
     shown: Path | None = None
     maps: dict[str, Path] = field(default_factory=dict)
     treated_as_gray: bool = False
+    is_in_work: bool = False
     saved: object = None
     lightness: dict[tuple[float, float], float] = field(default_factory=dict)
 

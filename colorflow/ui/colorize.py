@@ -331,19 +331,19 @@ class ColorizeTab:
         work, on = self.worker, self.on
         settings = [self.n, self.temperature, self.samples, self.skin, self.strength]
 
-        def colored(listen: Any, wish: Act, kind: WishKind) -> None:
-            on(listen, lambda desk, *given: wish(desk, Options(*given)), settings, works=(kind,))
+        def colored(listen: Any, wish: Act, *works: WishKind) -> None:
+            on(listen, lambda desk, *given: wish(desk, Options(*given)), settings, works=works)
 
         colored(self.go.click, work.color, "color")
         colored(self.refer.click, work.color, "color")
-        colored(self.all.click, work.color_all, "album")
+        colored(self.all.click, work.color_all, "open", "album")
         colored(self.same.click, work.same_colors, "album")
         on(self.more.click, work.more, [self.n], works=("color",))
         on(self.treat.click, Desk.treat_as_gray)
         on(self.treat_all.click, lambda desk: desk.treat_as_gray(everything=True))
         on(self.unsure.click, work.unsure, works=("ask",))
         on(self.where.click, work.where_referred, works=("ask",))
-        on(self.reference.upload, work.add_references, [self.reference], works=("ask",))
+        on(self.reference.upload, work.add_references, [self.reference], works=("refer",))
         references = self.parts["references"].select
         on(references, lambda desk, e: desk.remove_reference(int(e.index)), event=True)
 

@@ -10,7 +10,10 @@ clicks and long work safe:
    state, whatever order handlers end in (`colorize.ColorizeTab`).
 2. Long work belongs to a `Wish`, one of a kind. It takes what it needs under the lock and computes
    outside of it; a result is applied, under the lock, only if the desk still has that wish. A new
-   wish, or Cancel, is all it takes to end one, and ends no other kind.
+   wish, or Cancel, is all it takes to end one, and ends no other kind; a photo that is taken away
+   ends those that are for it alone. A wish that is begun goes with its handler, whatever ends that;
+   one that is not is begun by the next handler of its kind. Several wishes may need the same print
+   prepared: one of them does it (`DeskPhoto.is_in_work`), and the others wait.
 3. A field that the visitor edits is sent only if its value is not what the page has (`edits`), so
    that a slider never jumps back under the hand. If the desk sent a value just before, the page may
    have got it after the visitor's: then the field is sent once more (`page_has`). A field's event
@@ -21,7 +24,9 @@ clicks and long work safe:
 What Gradio guarantees, by its documents: the messages of all handlers of a page arrive in the order
 in which they were sent; a generator is asked for its next value after the one before was sent; its
 last value is sent once more when it has ended, so handlers end with a `gr.skip()` for every output;
-and `.then` is called after a handler has succeeded, whatever was clicked meanwhile.
+and `.then` is called after a handler has succeeded, whatever was clicked meanwhile. What it does
+not guarantee: when the stream to a page breaks, its handlers are closed where they are, and those
+in the queue, or to follow by `.then`, never begin; nor do these if the queue is full.
 
 A desk goes an hour after its last action, whether or not the page was left: who stays after the
 browser's question has lost nothing. Its folder is touched by every action, and swept by its age
@@ -59,10 +64,10 @@ from colorflow.ui.prepare import (
 if TYPE_CHECKING:
     from colorflow.colorizer import Reach
 
-WishKind = Literal["open", "prepare", "color", "ask", "album", "finish"]
-"""Photos that are opened; a print that is prepared; colorings of one photo; what the model is asked
-(likely colors of a point, where it is unsure); colorings of all photos or a zip of them; a file in
-full size."""
+WishKind = Literal["open", "prepare", "color", "refer", "ask", "album", "finish"]
+"""Photos that are opened; a print that is prepared; colorings of one photo; references of one; what
+the model is asked (likely colors of a point, where it is unsure); colorings of all photos or a zip
+of them; a file in full size."""
 View = Literal["photo", "frame", "places", "points"]
 """What the large picture is for: to compare, to cut out, to choose what is repaired, to click
 points."""
@@ -78,7 +83,8 @@ _NO_PHOTO = "There is no photo here; choose one first."
 
 
 Steps = Generator[Callable[[], object] | float, None, None]
-"""Long work: gives what applies a result, under the lock, or what share is done, 0 to 1."""
+"""Long work: gives what applies a result, under the lock, or what share is done, 0 to 1. An error
+of applying a result is raised where the result was given."""
 
 
 @dataclass(slots=True, eq=False)
@@ -89,6 +95,7 @@ class Wish:
         kind: of the wish.
         said: what is being done.
         steps: computes on `next`, outside of the lock.
+        photo: with which it goes; None if it is for several.
         share: how much of it is done, 0 to 1; None where that is not known.
         is_begun: whether somebody works on it.
     """
@@ -96,6 +103,7 @@ class Wish:
     kind: WishKind
     said: str
     steps: Steps
+    photo: DeskPhoto | None = None
     share: float | None = None
     is_begun: bool = False
 
@@ -198,9 +206,9 @@ class Desk:
         self.touch()
         self.lock.notify_all()
 
-    def want(self, kind: WishKind, said: str, steps: Steps) -> None:
+    def want(self, kind: WishKind, said: str, steps: Steps, photo: DeskPhoto | None = None) -> None:
         """Wish for something, in the place of what was wished of that kind; see `Wish`."""
-        self.wishes[kind] = Wish(kind, said, steps)
+        self.wishes[kind] = Wish(kind, said, steps, photo)
 
     def cancel(self, kind: str) -> None:
         """Wish for something no longer; what is done of it stays."""
@@ -269,17 +277,12 @@ class Desk:
             raise ColorflowError(_NO_PHOTO)
         return self.at
 
-    def add(self, photo: DeskPhoto, *, look: bool = False) -> None:
-        """Put a photo on the desk, and show it if there is no other."""
-        self.photos.append(photo)
-        if look or self.at is None:
-            self._show(photo)
-
     def take_photos(self, file: Waiting, photos: Sequence[DeskPhoto], *, look: bool) -> None:
         """Put a photo on the desk that has been opened, or prints; the first one may be shown."""
         self.waiting.remove(file)
-        for photo in photos:
-            self.add(photo, look=look and photo is photos[0])
+        self.photos += photos
+        if look or self.at is None:
+            self._show(photos[0])
         if look and photos[0].prints and not photos[0].plan.frame:
             self.view = "frame"
 
@@ -309,9 +312,8 @@ class Desk:
         """
         self._check(index, self.photos, "That photo is gone already.")
         gone = self.photos.pop(index)
+        self.wishes = {kind: one for kind, one in self.wishes.items() if one.photo is not gone}
         if self.at is gone:
-            for kind in ("color", "ask", "finish"):
-                self.wishes.pop(kind, None)
             self.view = "photo"
             self.at = self.photos[min(index, len(self.photos) - 1)] if self.photos else None
         shutil.rmtree(gone.folder, ignore_errors=True)

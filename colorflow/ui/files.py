@@ -20,7 +20,7 @@ from colorflow.color.cie import saturated
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.enlarge.draws import MEAN
 from colorflow.enlarge.enlarger import MAX_RESULT_PIXELS, paint
-from colorflow.errors import ColorflowError, UnreadablePhotoError
+from colorflow.errors import ColorflowError
 from colorflow.photo import (
     Enlargement,
     count_pixels,
@@ -31,7 +31,7 @@ from colorflow.photo import (
 from colorflow.ui.coloring import DeskPhoto, PhotoColoring
 from colorflow.ui.desk import Problem
 from colorflow.ui.limits import MemoryBudget
-from colorflow.ui.photos import link_or_copy, new_folder, opened, storing
+from colorflow.ui.photos import link_or_copy, new_folder, opened, sentence, storing
 from colorflow.ui.prepare import Form
 
 if TYPE_CHECKING:
@@ -228,8 +228,8 @@ class FileWriter:
                         made.append((one, file.path))
                     if made:
                         pictures = list(_placed(page, made, inside, taken, is_full=sheet.is_full))
-                except UnreadablePhotoError as error:
-                    remark = f"{error.reason}."
+                except ColorflowError as error:
+                    remark = sentence(error) if page.photo.folder.exists() else "taken away"
                 sheet.add(page.photo.name, pictures, remark)
                 yield done / len(pages)
             for problem in problems:

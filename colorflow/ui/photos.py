@@ -108,8 +108,7 @@ def open_photo(upload: Path, parent: Path, budget: MemoryBudget) -> PhotoFile:
     with opened(upload, budget) as photo:
         folder = new_folder(parent, "photo-")
         path = new_folder(folder, "upload-") / upload.name
-        with storing():
-            link_or_copy(upload, path)
+        link_or_copy(upload, path)
         return _described(
             photo, path, folder, ".jpg" if photo.metadata.format == "JPEG" else ".png"
         )
@@ -124,9 +123,8 @@ def linked(photo: PhotoFile, parent: Path, stem: str) -> PhotoFile:
     folder = new_folder(parent, "photo-")
     path = new_folder(folder, "upload-") / f"{stem}{photo.path.suffix}"
     small = {one: folder / one.name for one in (photo.preview, photo.thumbnail, photo.gray)}
-    with storing():
-        for source, target in (small | {photo.path: path}).items():
-            link_or_copy(source, target)
+    for source, target in (small | {photo.path: path}).items():
+        link_or_copy(source, target)
     return replace(
         photo,
         path=path,
@@ -274,19 +272,23 @@ def new_folder(parent: Path, prefix: str) -> Path:
     """Make a folder with a name that no other has.
 
     Raises:
-        ColorflowError: it cannot be made.
+        ColorflowError: it cannot be made, or the parent has gone with its photo or desk.
     """
     with storing():
-        parent.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Give a file a second name, or copy it where the file system has no hard links."""
+    """Give a file a second name, or copy it where the file system has no hard links.
+
+    Raises:
+        ColorflowError: the file has gone, or nothing can be stored.
+    """
     try:
         os.link(source, target)
     except OSError:
-        shutil.copyfile(source, target)
+        with storing():
+            shutil.copyfile(source, target)
 
 
 def _reduced(pixels: np.ndarray, side: int) -> np.ndarray:

@@ -311,10 +311,9 @@ def _points(desk: Desk, photo: DeskPhoto) -> str:
     if points.target:
         swatches = desk.swatches(photo)
         materials, found = swatches[: len(MATERIALS)], swatches[len(MATERIALS) :]
-        likely = _swatches("Likely colors of this point", found, len(MATERIALS))
-        if photo.likely is None:
-            likely = "<p>Looking for likely colors ...</p>"
-        parts += likely + _swatches("What it may be", materials, 0)
+        if found:
+            parts += _swatches("Likely colors of this point", found, len(MATERIALS))
+        parts += _swatches("What it may be", materials, 0)
     if points.hints:
         rows = "".join(_point(photo, index) for index in range(len(points.hints)))
         parts += f'<h2>Your points</h2><ul class="points">{rows}</ul>'

@@ -63,28 +63,36 @@ _SHOW_SECONDS = 0.2
 
 
 def run(desk: Desk, kind: WishKind) -> Iterator[None]:
-    """Work on what a desk wishes of a kind, if anything: yields when there is something to show."""
+    """Work on what a desk wishes of a kind, if anything: yields when there is something to show.
+
+    The wish goes with whoever works on it: also when the generator is closed before its end.
+    """
     with desk.lock:
         wish = desk.wishes.get(kind)
         if wish is None or wish.is_begun:
             return
         wish.is_begun = True
         desk.changed()
-    yield
-    shown = time.monotonic()
     try:
-        for step in wish.steps:
+        yield
+        shown, step = time.monotonic(), next(wish.steps, None)
+        while step is not None:
+            failure = None
             with desk.lock:
                 if desk.wishes.get(kind) is not wish:
                     return
-                if isinstance(step, float):
-                    wish.share = step
-                else:
-                    step()
+                try:
+                    if isinstance(step, float):
+                        wish.share = step
+                    else:
+                        step()
+                except FAILURES as error:
+                    failure = error
                 desk.changed()
             if not isinstance(step, float) or time.monotonic() - shown > _SHOW_SECONDS:
                 shown = time.monotonic()
                 yield
+            step = wish.steps.throw(failure) if failure else next(wish.steps, None)
     except FAILURES as error:
         with desk.lock:
             if desk.wishes.get(kind) is wish:
@@ -124,8 +132,8 @@ class DeskWorker:
 
     def open(self, desk: Desk, uploads: Sequence[str | Path] | None) -> None:
         """Open photos and zips of them, in their order; the first one is shown."""
-        here = {one.source for one in desk.photos} | {one.source for one in desk.waiting}
-        new = [path for path in dict.fromkeys(map(Path, uploads or ())) if path not in here]
+        coming = {one.source for one in desk.waiting}
+        new = [path for path in dict.fromkeys(map(Path, uploads or ())) if path not in coming]
         desk.waiting += [Waiting(path, path, path.name) for path in new]
         if new:
             desk.problems.clear()
@@ -133,17 +141,21 @@ class DeskWorker:
             desk.want("open", "Opening ...", self._opening(desk))
 
     def _opening(self, desk: Desk) -> Steps:
-        is_first = True
+        is_first, skipped = True, 0
         while True:
             with desk.lock:
                 if not desk.waiting:
-                    return
+                    break
                 file, is_full = desk.waiting[0], len(desk.photos) >= MOST_PHOTOS
+                here = {(one.source, one.file) for one in desk.photos}
             try:
-                if is_full:
+                if (file.source, file.name) in here:
+                    skipped += 1
+                    yield partial(desk.take_found, file, [], [])
+                elif is_full:
                     reason = f"it was left out; a desk takes {MOST_PHOTOS} photos"
                     raise PhotoError(file.path, reason)
-                if file.path == file.source and kind_of_archive(file.path):
+                elif file.path == file.source and kind_of_archive(file.path):
                     yield partial(desk.take_found, file, *self._found_in(file.path, desk.folder))
                 else:
                     photos = self._opened(file, desk.folder)
@@ -152,6 +164,10 @@ class DeskWorker:
             except FAILURES as error:
                 reason = sentence(error).removeprefix(f"{file.path.name}: ").removesuffix(".")
                 yield partial(desk.take_found, file, [], [Problem(file.name, f"{reason}.")])
+        if skipped:
+            yield partial(
+                desk.say, f"Photos that are here already, and were not opened again: {skipped}."
+            )
 
     def _found_in(self, archive: Path, folder: Path) -> tuple[list[Waiting], list[Problem]]:
         """The photos of a zip, which is unpacked into the folder, and what else is in it.
@@ -206,7 +222,7 @@ class DeskWorker:
                 reference = ReferencePhoto(path.name, write_preview(picture, small.pixels, small))
                 yield partial(desk.add_reference, photo, reference)
 
-        desk.want("ask", "Opening ...", steps())
+        desk.want("refer", "Opening ...", steps(), photo)
 
     # the print
 
@@ -233,24 +249,30 @@ class DeskWorker:
             yield from self._making(desk, photo)
 
     def _making(self, desk: Desk, photo: DeskPhoto) -> Steps:
-        """Make what a photo is to be, if that is not made yet."""
-        with desk.lock:
-            if not photo.is_stale:
-                return
-            plan, known = photo.plan.plain, dict(photo.forms)
-        made = make(
-            photo.upload, plan, known, photo.prints, self.repairer, self.budget, photo.folder
-        )
-        try:
-            for step in made:
-                if isinstance(step, Path):
-                    yield partial(setattr, photo, "places", step)
-                elif isinstance(step, Form):
-                    yield partial(_take_form, desk, photo, step, plan)
-                else:
-                    yield float(step)
-        except FAILURES as error:
-            yield partial(_give_up, desk, photo, sentence(error))
+        """Make what a photo is to be, if that is not made yet, or wait for a wish that does."""
+        while True:
+            with desk.lock:
+                if not photo.is_stale or photo not in desk.photos:
+                    return
+                plan, known, waits = photo.plan.plain, dict(photo.forms), photo.is_in_work
+                photo.is_in_work = True
+                if waits:
+                    desk.lock.wait(_SHOW_SECONDS)
+            if waits:
+                yield 0.0
+                continue
+            made = make(
+                photo.upload, plan, known, photo.prints, self.repairer, self.budget, photo.folder
+            )
+            take = partial(_take_made, desk, photo, plan)
+            try:
+                for step in made:
+                    yield partial(take, step) if isinstance(step, Path | Form) else float(step)
+            except FAILURES as error:
+                yield partial(_give_up, desk, photo, plan, sentence(error))
+            finally:
+                with desk.lock:
+                    photo.is_in_work = False
 
     # colorings
 
@@ -258,8 +280,6 @@ class DeskWorker:
         """Color the photo, which is treated as gray from then on."""
         photo = desk.photo
         photo.treated_as_gray, desk.view = True, "points" if desk.view == "points" else "photo"
-        if [one for one in desk.photos if one.is_stale] == [photo]:
-            desk.wishes.pop("prepare", None)  # this wish does it
 
         def steps() -> Steps:
             yield from self._making(desk, photo)
@@ -267,7 +287,7 @@ class DeskWorker:
                 task = ColoringTask(photo, photo.form, photo.points.hints, photo.references)
             yield from _adding(desk, photo, self.colorist.several(task, options), options.n)
 
-        desk.want("color", "Coloring ...", steps())
+        desk.want("color", "Coloring ...", steps(), photo)
 
     def more(self, desk: Desk, n: int) -> None:
         """Make colorings with the colors of the chosen one and other details.
@@ -278,7 +298,7 @@ class DeskWorker:
         photo, chosen = desk.photo, desk.require_chosen()
         task = ColoringTask(photo, chosen.form, chosen.hints, chosen.references)
         varied = self.colorist.varied(task, chosen.spec, n)
-        desk.want("color", "Coloring ...", _adding(desk, photo, varied, n, choose=False))
+        desk.want("color", "Coloring ...", _adding(desk, photo, varied, n, choose=False), photo)
 
     def recolor(self, desk: Desk, start: ColoringSpec | None = None) -> None:
         """Color the photo once, by its points as they are now.
@@ -301,7 +321,7 @@ class DeskWorker:
             desk.pick(photo, known)
         else:
             again = self.colorist.again(task, spec)
-            desk.want("color", "Coloring ...", _adding(desk, photo, again, 1))
+            desk.want("color", "Coloring ...", _adding(desk, photo, again, 1), photo)
 
     # what the model is asked
 
@@ -319,7 +339,7 @@ class DeskWorker:
             if photo.points.target == target:
                 yield partial(setattr, photo, "likely", found)
 
-        desk.want("ask", "Looking for likely colors ...", steps())
+        desk.want("ask", "Looking for likely colors ...", steps(), photo)
 
     def unsure(self, desk: Desk) -> None:
         """Show where the model is unsure of the colors of the photo."""
@@ -341,7 +361,7 @@ class DeskWorker:
         def steps() -> Steps:
             yield partial(_take_map, task, name, self.colorist.map(task, name))
 
-        desk.want("ask", "Asking the model ...", steps())
+        desk.want("ask", "Asking the model ...", steps(), task.photo)
 
     # the album
 
@@ -351,7 +371,9 @@ class DeskWorker:
         Raises:
             ColorflowError: there are none.
         """
-        if not desk.waiting and not _uncolored(desk):
+        if "open" not in desk.wishes:
+            self.open(desk, ())  # what is left of an upload, if its wish was broken off
+        if "open" not in desk.wishes and not _uncolored(desk):
             raise ColorflowError("All of them have colorings already.")
 
         def following() -> Iterator[DeskPhoto | None]:
@@ -360,7 +382,7 @@ class DeskWorker:
             while True:
                 with desk.lock:
                     left = [one for one in _uncolored(desk) if one not in tried]
-                    if not left and not desk.waiting:
+                    if not left and "open" not in desk.wishes:
                         return
                     if not left:
                         desk.lock.wait(_SHOW_SECONDS)
@@ -409,9 +431,11 @@ class DeskWorker:
                         yield from self._making(desk, photo)
                         if not photo.is_left_alone and (reference or not photo.is_colored):
                             yield from one(photo)
-                            done += 1
+                            done += photo in desk.photos
                     except FAILURES as error:
-                        yield partial(desk.problems.append, Problem(photo.name, sentence(error)))
+                        problem = Problem(photo.name, sentence(error))
+                        if photo in desk.photos:
+                            yield partial(desk.problems.append, problem)
                 yield done / max(1, len(desk.photos))
             yield partial(desk.say, f"{done} photos are colored.")
 
@@ -463,7 +487,7 @@ class DeskWorker:
             yield partial(desk.take_file, file.path, said)
             yield partial(setattr, photo, "saved", state)
 
-        desk.want("finish", "Writing the file ...", steps())
+        desk.want("finish", "Writing the file ...", steps(), photo)
 
     def load_hints(self, desk: Desk, upload: str | Path | None) -> None:
         """Replace the points by those of a file, and take the coloring that it names.
@@ -509,6 +533,7 @@ def _desk_photo(
     return DeskPhoto(
         name=name,
         source=file.source,
+        file=file.name,
         upload=upload,
         form=form,
         forms={form.plan: form},
@@ -539,10 +564,16 @@ def _adding(
     yield partial(desk.say, said if new else same)
 
 
-def _take_form(desk: Desk, photo: DeskPhoto, form: Form, plan: PrintPlan) -> None:
-    known = photo.forms.setdefault(form.plan, form)
-    if known is not photo.form and (plan == form.plan or plan.shape != photo.form.plan.shape):
-        desk.take_form(photo, known)
+def _take_made(desk: Desk, photo: DeskPhoto, plan: PrintPlan, made: Path | Form) -> None:
+    """Keep what was made of a photo by a plan, and show it if that still is its plan."""
+    if isinstance(made, Form):
+        made = photo.forms.setdefault(made.plan, made)
+    if photo.plan.plain != plan:
+        return
+    if isinstance(made, Path):
+        photo.places = made
+    elif made is not photo.form and (plan == made.plan or plan.shape != photo.form.plan.shape):
+        desk.take_form(photo, made)
 
 
 def _take_map(task: ColoringTask, name: MapName, picture: Path) -> None:
@@ -550,9 +581,10 @@ def _take_map(task: ColoringTask, name: MapName, picture: Path) -> None:
         task.photo.maps[name] = picture
 
 
-def _give_up(desk: Desk, photo: DeskPhoto, said: str) -> None:
-    photo.plan = photo.form.plan
-    desk.say(said, bad=True)
+def _give_up(desk: Desk, photo: DeskPhoto, plan: PrintPlan, said: str) -> None:
+    if photo.plan.plain == plan and photo in desk.photos:
+        photo.plan = photo.form.plan
+        desk.say(said, bad=True)
 
 
 def _uncolored(desk: Desk) -> list[DeskPhoto]:

@@ -106,7 +106,9 @@ def worker(colorizer: FakeColorizer, tmp_path: Path) -> DeskWorker:
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     """An empty desk."""
-    return Desk(tmp_path / "root" / "desk")
+    folder = tmp_path / "root" / "desk"
+    folder.mkdir(parents=True)
+    return Desk(folder)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import time
 import zipfile
 from pathlib import Path
@@ -112,7 +113,30 @@ def test_photos_come_as_files_and_zips_and_bad_ones_are_named(
     assert problems == {"broken.jpg": False, "1962/may/notes.txt": True}
     assert "broken.jpg: the picture is damaged" in render(desk)["status"]
     put(desk, worker, gray, archive)
-    assert len(desk.photos) == 3, "they are here already"
+    assert len(desk.photos) == 3
+    assert "here already, and were not opened again: 3." in desk.said
+    desk.remove(2)
+    put(desk, worker, archive)
+    assert "not opened again: 1." in desk.said
+    assert [one.name for one in desk.photos][1:] == ["1962/may/a.png", "1962/may/b.png"]
+
+
+@pytest.mark.parametrize("opened", [0, 1])
+def test_what_a_cancelled_upload_left_comes_with_the_same_upload_again(
+    desk: Desk, worker: DeskWorker, small: Path, tmp_path: Path, opened: int
+) -> None:
+    archive = tmp_path / "1962.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for name in ("a.png", "b.png"):
+            file.write(small, name)
+    worker.open(desk, [archive])
+    opening = run(desk, "open")
+    while len(desk.photos) < opened or len(desk.waiting) != 2 - opened:
+        next(opening)
+    desk.cancel("open")
+    list(opening)
+    put(desk, worker, archive)
+    assert [one.name for one in desk.photos] == ["1962/a.png", "1962/b.png"]
 
 
 def test_what_is_opened_when_more_comes_is_not_lost(
@@ -125,6 +149,27 @@ def test_what_is_opened_when_more_comes_is_not_lost(
     fulfil(desk)
     list(first)
     assert [one.name for one in desk.photos] == [gray.name, small.name]
+
+
+@pytest.mark.parametrize("shown", range(1, 4))
+def test_what_a_broken_stream_ends_can_be_wished_again(
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path, shown: int
+) -> None:
+    """Gradio closes a handler after any of its messages, and never calls those in the queue."""
+    worker.open(desk, [gray, small])
+    worker.color_all(desk, Options(n=1))
+    album, opening = run(desk, "album"), run(desk, "open")
+    for _ in range(shown):
+        next(opening)
+    opening.close()
+    assert list(desk.wishes) == ["album"]
+    for _ in album:  # nothing else is to come, and others wait for its place
+        pass
+    assert [len(one.colorings) for one in desk.photos] == [1] * (shown - 1)
+    if shown < 3:
+        worker.color_all(desk, Options(n=1))
+    fulfil(desk)
+    assert [len(one.colorings) for one in desk.photos] == [1, 1]
 
 
 def test_a_desk_takes_so_many_photos(
@@ -151,6 +196,7 @@ def test_a_photo_that_is_taken_away_takes_its_files_along(
 
 def test_a_desk_goes_after_its_last_action(tmp_path: Path, worker: DeskWorker, small: Path) -> None:
     root = tmp_path / VISITORS
+    root.mkdir()
     desks = Desks(root)
     desk, other = desks.of("a"), desks.of("b")
     assert desks.of("a") is desk
@@ -218,6 +264,40 @@ def test_results_of_an_old_wish_are_not_applied(
     assert len(desk.photos[0].colorings) == made, "and what was there stays"
     list(new)
     assert len(desk.photos[1].gallery) == 2
+
+
+@pytest.mark.parametrize("is_looked_at", [True, False])
+def test_a_photo_that_goes_takes_only_its_own_wishes_along(
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path, *, is_looked_at: bool
+) -> None:
+    put(desk, worker, gray, small)
+    worker.color(desk, Options(n=4))
+    worker.finish(desk, 2, False, "PNG")
+    desk.look_at(1)
+    worker.unsure(desk)
+    stays, gone = ("color", "finish"), ("ask",)
+    if not is_looked_at:
+        stays, gone = gone, stays
+    desk.remove(1 if is_looked_at else 0)
+    assert tuple(desk.wishes) == stays
+    fulfil(desk)
+    assert len(desk.photo.gallery) == (4 if is_looked_at else 0)
+
+
+def test_references_arrive_though_a_point_is_clicked(
+    desk: Desk, worker: DeskWorker, gray: Path, in_color: Path
+) -> None:
+    put(desk, worker, gray)
+    worker.add_references(desk, [in_color])
+    desk.click(0.5, 0.5)
+    worker.offer(desk)
+    asking = run(desk, "ask")
+    next(asking)
+    assert "Looking for likely" in "".join(render(desk).values())
+    desk.cancel("ask")
+    assert "Looking for likely" not in "".join(render(desk).values())
+    fulfil(desk)
+    assert [one.name for one in desk.photo.references] == [in_color.name]
 
 
 def test_cancel_ends_its_own_kind(desk: Desk, worker: DeskWorker, gray: Path, small: Path) -> None:
@@ -649,14 +729,45 @@ def test_a_preparation_is_not_lost_by_one_of_another_photo(
     assert [one.form.plan.turns for one in desk.photos] == [1, 1]
 
 
-def test_coloring_prepares_first(desk: Desk, worker: DeskWorker, gray: Path) -> None:
+@pytest.mark.parametrize("seed", range(3))
+def test_coloring_prepares_first(
+    desk: Desk, worker: DeskWorker, gray: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setattr("colorflow.ui.work._SHOW_SECONDS", 0.0)
     put(desk, worker, gray)
     desk.turn(3)
     worker.prepare(desk)
     worker.color(desk, Options(n=1))
-    for _ in run(desk, "color"):
-        pass
+    running = [run(desk, "color"), run(desk, "prepare")]
+    random_ = random.Random(seed)
+    while running:
+        one = random_.choice(running)
+        if next(one, "ended") == "ended":
+            running.remove(one)
     assert [one.form.plan.turns for one in desk.photo.gallery] == [3]
+    assert len(list(desk.photo.folder.glob("made-*"))) == 1, "by one of the two"
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_print_is_prepared_though_its_coloring_is_not_wanted_any_more(
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path, *, replaced: bool
+) -> None:
+    put(desk, worker, gray, small)
+    desk.repair(True)
+    worker.prepare(desk)
+    worker.color(desk, Options(n=1))
+    coloring = run(desk, "color")
+    while not desk.photo.is_in_work:
+        next(coloring)
+    if replaced:
+        desk.look_at(1)
+        worker.color(desk, Options(n=1))
+    else:
+        desk.cancel("color")
+    assert list(coloring) == []
+    fulfil(desk)
+    assert desk.photos[0].form.plan.repairs
+    assert [len(one.colorings) for one in desk.photos] == [0, int(replaced)]
 
 
 # hints
@@ -738,7 +849,7 @@ def test_hints_are_saved_for_another_day_with_their_coloring(
     worker.save_hints(desk)
     saved = json.loads(file_of(desk).read_text())
     assert saved[gray.name]["hints"] == [{"row": 500, "column": 700, "a": 30, "b": -20}]
-    other = Desk(tmp_path / "root" / "other")
+    other = Desks(desk.folder).of("other")
     put(other, worker, gray)
     worker.load_hints(other, file_of(desk))
     fulfil(other)
@@ -844,15 +955,70 @@ def test_same_colors_for_the_album(
     assert made.caption == "A: average of all, like grandma (1931)"
 
 
+@pytest.mark.parametrize("is_full", [False, True])
 def test_an_album_goes_on_after_a_photo_that_fails(
+    desk: Desk,
+    worker: DeskWorker,
+    gray: Path,
+    small: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_full: bool,
+) -> None:
+    put(desk, worker, gray, small)
+    if is_full:
+        monkeypatch.setattr(desk_module, "MOST_COLORINGS", 2)
+        color(desk, worker, n=2)
+        desk.turn(1)  # now it has none
+    else:
+        desk.photos[0].upload.path.unlink()
+    worker.color_all(desk, Options(n=2))
+    fulfil(desk)
+    assert [len(one.gallery) for one in desk.photos] == [0, 2]
+    assert [one.name for one in desk.problems] == [gray.name]
+    assert desk.said == "1 photos are colored."
+
+
+def test_a_photo_that_is_taken_away_while_the_album_is_colored(
     desk: Desk, worker: DeskWorker, gray: Path, small: Path
 ) -> None:
     put(desk, worker, gray, small)
-    desk.photos[0].upload.path.unlink()
+    worker.color_all(desk, Options(n=3))
+    album, gone = run(desk, "album"), desk.photo
+    while not gone.colorings:
+        next(album)
+    desk.remove(0)
+    list(album)
+    assert not gone.folder.exists()
+    assert (desk.said, desk.problems) == ("1 photos are colored.", [])
+    assert len(desk.photo.colorings) == 3
+
+
+def test_a_photo_that_is_taken_away_while_the_zip_is_written(
+    desk: Desk,
+    worker: DeskWorker,
+    gray: Path,
+    small: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("colorflow.ui.work._SHOW_SECONDS", 0.0)
+    third = tmp_path / "third.png"
+    third.write_bytes(small.read_bytes())
+    put(desk, worker, gray, small, third)
     worker.color_all(desk, Options(n=1))
     fulfil(desk)
-    assert [len(one.colorings) for one in desk.photos] == [0, 1]
-    assert desk.problems[0].name == gray.name
+    worker.zip(desk, "PNG", every=False)
+    writing, gone = run(desk, "album"), desk.photos[1]
+    next(writing)
+    next(writing)
+    desk.remove(1)
+    list(writing)
+    assert not gone.folder.exists()
+    with zipfile.ZipFile(file_of(desk)) as file:
+        names = sorted(one for one in file.namelist() if one.endswith(".png"))
+        assert "taken away" in file.read("contact-sheet.html").decode()
+    assert names == ["colored/grandma (1931)_a.png", "colored/third_a.png"]
 
 
 # the view

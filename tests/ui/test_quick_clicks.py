@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import gradio as gr
 import pytest
@@ -23,6 +23,7 @@ from tests.ui.fake_colorizer import FakeColorizer, SmallEnlarger, SmallRepairer
 
 Act = tuple[Callable[..., Any], tuple[WishKind, ...]]
 """What a click does to a desk, and the kinds of wishes that are worked on afterwards."""
+KINDS: tuple[WishKind, ...] = get_args(WishKind)
 SESSION = "ada"
 
 
@@ -43,6 +44,12 @@ class BrowserPage:
         change, works = act
         desk = self.tab.desks.of(SESSION)
         self.running.append((self.tab.acted(desk, change), works, []))
+
+    def break_off(self) -> None:
+        """Lose the stream: handlers are closed, and none follows them."""
+        for handler, _, _ in self.running:
+            handler.close()  # type: ignore[attr-defined]
+        self.running.clear()
 
     def go_on(self, index: int) -> None:
         """Let one of the handlers send its next message."""
@@ -75,8 +82,9 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.fixture
-def tab(tmp_path: Path) -> ColorizeTab:
-    space = UploadSpace(tmp_path / "root", budget=MemoryBudget(10**9))
+def tab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ColorizeTab:
+    monkeypatch.setattr("colorflow.ui.work._SHOW_SECONDS", 0.0)
+    space = UploadSpace(tmp_path, budget=MemoryBudget(10**9))
     space.budget.computing = threading.Semaphore(10**9)  # one thread goes on with all handlers
     with gr.Blocks(analytics_enabled=False):
         return ColorizeTab(
@@ -106,10 +114,11 @@ def acts_of(tab: ColorizeTab, photos: list[str], random_: random.Random) -> list
 
     act = random_.choice(("cut", "whole"))
     options = Options(n=1 + index, samples=share < 0.5)
-    kinds: tuple[WishKind, ...] = ("open", "prepare", "color", "ask", "album", "finish")
     return [
         (partial(work.open, uploads=photos[: 1 + index % 3]), ("open",)),
         (lambda desk: desk.look_at(index), ()),
+        (lambda desk: desk.remove(index), ()),
+        (partial(work.add_references, uploads=photos[:1]), ("refer",)),
         (lambda desk: desk.choose(index - 1), ()),
         (slide, ()),
         (lambda desk: desk.look_for(random_.choice(("photo", "frame", "places", "points"))), ()),
@@ -129,7 +138,7 @@ def acts_of(tab: ColorizeTab, photos: list[str], random_: random.Random) -> list
         (partial(work.same_colors, options=options), ("album",)),
         (lambda desk: work.zip(desk, "JPEG", every=False), ("album",)),
         (lambda desk: work.finish(desk, 1 + index % 2, False, "PNG"), ("finish",)),
-        (lambda desk: desk.cancel(random_.choice(kinds)), ()),
+        (lambda desk: desk.cancel(random_.choice(KINDS)), ()),
     ]
 
 
@@ -146,6 +155,8 @@ def test_the_page_shows_the_last_state_of_the_desk(
     before: dict[Any, tuple[Any, ...]] = {}
     for _ in range(40):
         page.click(random_.choice(acts_of(tab, photos, random_)))
+        if random_.random() < 0.1:
+            page.break_off()
         for _ in range(random_.randrange(6)):
             if page.running:
                 page.go_on(random_.randrange(len(page.running)))
@@ -153,6 +164,7 @@ def test_the_page_shows_the_last_state_of_the_desk(
                 kept = tuple(one for one in photo.colorings if not one.spec.quick)
                 assert set(before.get(photo.upload, ())) <= set(kept)
                 before[photo.upload] = kept
+    page.click((lambda desk: (tab.worker.open(desk, ()), tab.worker.prepare(desk)), KINDS))
     while page.running:
         page.go_on(random_.randrange(len(page.running)))
     assert desk.wishes == {}
