@@ -91,6 +91,7 @@ class Wish:
         steps: computes on `next`, outside of the lock.
         share: how much of it is done, 0 to 1; None where that is not known.
         is_begun: whether somebody works on it.
+        since: of `time.monotonic`, when it was made.
     """
 
     kind: WishKind
@@ -98,6 +99,7 @@ class Wish:
     steps: Steps
     share: float | None = None
     is_begun: bool = False
+    since: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,22 @@ def test_a_desk_goes_after_its_last_action(tmp_path: Path, worker: DeskWorker, s
     assert desks.of("a").photos == []
 
 
+def test_a_desk_whose_work_waits_stays_for_a_while(
+    tmp_path: Path, worker: DeskWorker, small: Path
+) -> None:
+    desks = Desks(tmp_path / VISITORS)
+    desk = desks.of("a")
+    put(desk, worker, small)
+    worker.color_all(desk, Options(n=1))
+    for seconds in (3600, 0):
+        for path in (desk.folder, *desk.folder.rglob("*")):
+            os.utime(path, (time.time() - 101, time.time() - 101))
+        desks.keep(seconds)
+        sweep(tmp_path, 100)
+        assert desk.folder.exists() == (seconds > 0)
+        assert (desks.of("a") is desk) == (seconds > 0)
+
+
 # colorings
 
 
