@@ -522,8 +522,11 @@ def test_a_repair_drops_no_coloring(desk: Desk, worker: DeskWorker, tmp_path: Pa
     prepare(desk, worker)
     assert photo.chosen is repaired
     desk.choose(-1)
+    finish(desk, worker, 2, "PNG")
+    assert photo.is_unsaved, "that file has no coloring"
     worker.zip(desk, "PNG", every=False)
     fulfil(desk)
+    assert not photo.is_unsaved
     with zipfile.ZipFile(file_of(desk)) as file:
         said = read_statements(Path(file.extract("colored/print_a.png", tmp_path)))
     assert said.prepared, "a coloring of what is to be colored now comes first"
@@ -850,14 +853,19 @@ def test_same_colors_for_the_album(
     color(desk, worker, n=2)
     desk.choose(1)
     desk.saturate(0.7)
-    worker.same_colors(desk, Options())
-    fulfil(desk)
+    for _ in range(2):
+        worker.same_colors(desk, Options())
+        fulfil(desk)
     first, second, third = desk.photos
     assert (len(first.colorings), len(third.colorings)) == (2, 0)
     (made,) = second.colorings
     assert second.chosen is made
     np.testing.assert_allclose(made.ab.ravel(), 0.7 * np.array(AB[1]), atol=3)
     assert made.caption == "A: average of all, like grandma (1931)"
+    desk.saturate(0.5)
+    worker.same_colors(desk, Options())
+    fulfil(desk)
+    assert len(second.colorings) == 2
 
 
 def test_an_album_goes_on_after_a_photo_that_fails(
