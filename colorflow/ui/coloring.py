@@ -124,7 +124,7 @@ class DeskPhoto:
         prints: that were found in it.
         plan: what it is to be; `form` follows.
         corners: of the frame as it is shown, in pixels of the upload.
-        forms: all that were made, with that of the upload.
+        forms: what was made that is seen, was seen before or is colored, with that of the upload.
         places: a picture of what is repaired.
         points: what the visitor knows of its colors.
         likely: colors that the point may have which gets the next color; None until they are known.

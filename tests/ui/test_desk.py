@@ -595,6 +595,34 @@ def test_places_of_a_repair(desk: Desk, worker: DeskWorker, tmp_path: Path) -> N
     assert photo.form.photo is photo.upload, "at once"
 
 
+def test_what_strokes_made_goes_unless_it_is_colored_or_was_just_seen(
+    desk: Desk, worker: DeskWorker, tmp_path: Path
+) -> None:
+    path = tmp_path / "print.png"
+    Image.fromarray(cracked_print()).save(path)
+    put(desk, worker, path)
+    photo = desk.photo
+    desk.repair(True)
+    prepare(desk, worker)
+    color(desk, worker, n=1)
+    colored, seen = photo.form.photo, [photo.form.photo]
+    for x in range(10, 60, 10):
+        desk.mark([(x, 5), (x, 30)], 1 / 100)
+        prepare(desk, worker)
+        seen.append(photo.form.photo)
+    assert set(photo.folder.glob("made-*")) == {one.folder for one in (colored, *seen[-2:])}
+    desk.undo_mark()
+    prepare(desk, worker)
+    assert photo.form.photo is seen[-2], "at once"
+    desk.undo_mark()
+    prepare(desk, worker)
+    again = photo.form.photo
+    assert again not in seen, "that is made again"
+    desk.choose(0)
+    assert finish(desk, worker, 1, "PNG").exists(), "on what it was made on"
+    assert set(photo.folder.glob("made-*")) == {one.folder for one in (colored, seen[-2], again)}
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_touch_follows_a_crack_that_was_not_found(
     desk: Desk, worker: DeskWorker, tmp_path: Path, seed: int
