@@ -521,7 +521,8 @@ def _place(prefix: str, action: str) -> tuple[gr.Number, gr.Number, gr.Button]:
 
 def _on_strip(desk: Desk, event: gr.EventData) -> None:
     act = desk.remove if event.value == "remove" else desk.look_at
-    act(int(event.index))
+    names = [one.folder.name for one in desk.photos]
+    act(names.index(event.index) if event.index in names else -1)
 
 
 def _example(index: int, folder: Path) -> Path:

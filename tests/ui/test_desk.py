@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -19,7 +21,7 @@ from colorflow.errors import ColorflowError
 from colorflow.photo import read_provenance, read_statements
 from colorflow.ui import desk as desk_module
 from colorflow.ui.coloring import Options
-from colorflow.ui.colorize import Desks
+from colorflow.ui.colorize import Desks, _on_strip
 from colorflow.ui.desk import Desk
 from colorflow.ui.limits import VISITORS
 from colorflow.ui.render import render
@@ -147,6 +149,18 @@ def test_a_photo_that_is_taken_away_takes_its_files_along(
     assert (gone.folder.exists(), stays.folder.exists()) == (False, True)
     put(desk, worker, gray)
     assert [one.name for one in desk.photos] == [small.name, gray.name], "it may come again"
+
+
+def test_a_second_press_takes_no_other_photo_away(
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path
+) -> None:
+    put(desk, worker, gray, small)
+    (own,) = re.findall(r'data-act="remove" data-index="([^"]*)"', render(desk)["strip"])
+    pressed = SimpleNamespace(value="remove", index=own)
+    _on_strip(desk, pressed)  # type: ignore[arg-type]
+    with pytest.raises(ColorflowError, match="gone already"):
+        _on_strip(desk, pressed)  # type: ignore[arg-type]
+    assert [one.name for one in desk.photos] == [small.name]
 
 
 def test_a_desk_goes_after_its_last_action(tmp_path: Path, worker: DeskWorker, small: Path) -> None:
