@@ -24,8 +24,9 @@ last value is sent once more when it has ended, so handlers end with a `gr.skip(
 and `.then` is called after a handler has succeeded, whatever was clicked meanwhile.
 
 A desk goes an hour after its last action, whether or not the page was left: who stays after the
-browser's question has lost nothing. Its folder is touched by every action, and swept by its age
-(`server.sweep`); the desk goes with it.
+browser's question has lost nothing. Its folder is touched by every action, for some hours also by
+work that waits for its turn (`colorize.Desks.keep`), and swept by its age (`server.sweep`); the
+desk goes with it.
 """
 
 from __future__ import annotations
