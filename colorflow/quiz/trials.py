@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,6 @@ from colorflow.errors import EvaluationError, PhotoError
 from colorflow.evaluation.subject import digest_of
 from colorflow.limits import LARGEST_SEED, check_range
 from colorflow.photo import (
-    DEFAULT_MAX_PIXELS,
     Kind,
     Photo,
     find_photos,
@@ -87,17 +86,13 @@ class PhotoPool:
         files: scanned in this order. Files that cannot be read, photos without colors, and copies
             of earlier photos are left out.
         origin: a sentence for players on where the photos are from.
-        max_pixels: larger photos are left out.
     """
 
-    def __init__(
-        self, files: Sequence[Path], origin: str, *, max_pixels: int = DEFAULT_MAX_PIXELS
-    ) -> None:
+    def __init__(self, files: Sequence[Path], origin: str) -> None:
         self.origin = origin
         self.files = files
         self.complete = False
         """Whether all files have been scanned."""
-        self._max_pixels = max_pixels
         self._photos: dict[str, QuizPhoto] = {}
         self._changed = threading.Condition()
 
@@ -112,12 +107,15 @@ class PhotoPool:
             self._changed.wait_for(lambda: self.complete or len(self._photos) > than)
             return tuple(self._photos.values())
 
-    def scan(self) -> None:
-        """Find the photos among the files; to be called once."""
+    def scan(self, opened: Callable[[Path], AbstractContextManager[Photo]]) -> None:
+        """Find the photos among the files; to be called once.
+
+        Args:
+            opened: reads a file within a context, which may hold memory for it.
+        """
         try:
             for path in self.files:
-                with suppress(PhotoError, MemoryError):
-                    photo = read_photo(path, max_pixels=self._max_pixels, isolated=True)
+                with suppress(PhotoError, MemoryError), opened(path) as photo:
                     if photo.kind is Kind.COLORED:
                         self._add(QuizPhoto(digest_of(photo.pixels)[:PHOTO_DIGITS], path))
         finally:
@@ -129,6 +127,11 @@ class PhotoPool:
         with self._changed:
             self._photos.setdefault(photo.digest, photo)
             self._changed.notify_all()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Photo]:
+    yield read_photo(path, isolated=True)
 
 
 def open_pool(folder: Path | None) -> PhotoPool:
@@ -144,7 +147,7 @@ def open_pool(folder: Path | None) -> PhotoPool:
             f"{folder}: holds no photo for the quiz; name a folder of color photos with --photos"
         )
     pool = PhotoPool(files, _FROM_FOLDER if folder else _SHIPPED)
-    threading.Thread(target=pool.scan, name="quiz photos", daemon=True).start()
+    threading.Thread(target=pool.scan, args=[_opened], name="quiz photos", daemon=True).start()
     return pool
 
 

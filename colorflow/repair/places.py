@@ -22,15 +22,19 @@ from numpy.typing import NDArray
 
 from colorflow.limits import SENSITIVITIES
 
-_LIKELY, _FOLLOWED = -0.5, -2.0
-"""Log odds from which on neighboring pixels form places, and from which on they belong to one."""
+_LIKELY, _FILLED, _FOLLOWED = -0.5, 1.5, -2.0
+"""Log odds from which on neighboring pixels form places, are filled if their place is damage, and
+belong to what a touch means."""
 _LEAST_PIXELS = 12
+"""Of a place; what is smaller counts for nothing."""
 _RIM = 2
 """Pixels by which places are made wider: damage ends softly."""
-_EVEN, _SLOPE, _LEAST, _MOST = 5.0, 0.8, -1.5, 7.0
+_EVEN, _SLOPE, _LEAST, _MOST = 6.0, 1.2, -1.5, 7.0
 """Evidence that speaks for neither group; log likelihood ratio per unit of it, and its bounds."""
-_PRIOR, _STEP = -4.0, 3.0
+_PRIOR, _STEP = -4.0, 2.0
 """Log odds, before looking, that a print is damaged; by how much a step of sensitivity moves it."""
+_SURE = 0.8
+"""Probability from which on a place is filled: an error destroys what was sound."""
 _DOUBTED, _FADES, _WIDEST = -7.0, 3.0, 0.1
 """What a touch follows: log odds that it needs to find something, how much below those of the
 touched pixel they may fall, and the share of a photo that one click takes at most."""
@@ -39,7 +43,7 @@ _SHARES = np.geomspace(1e-3, 0.9, 24)
 
 
 def mask_of(odds: NDArray[np.float16], sensitivity: int = 0) -> NDArray[np.bool_]:
-    """What to fill: places that are likelier damage than not, what hangs on them, and a rim.
+    """What to fill: the likely pixels of places that are surely damage, and a rim.
 
     Args:
         odds: (H, W), of `Repairer.find`.
@@ -47,13 +51,13 @@ def mask_of(odds: NDArray[np.float16], sensitivity: int = 0) -> NDArray[np.bool_
     """
     if sensitivity not in SENSITIVITIES:
         raise ValueError(f"sensitivity: expected -2 to 2, got {sensitivity!r}")
-    likely = (odds > _LIKELY).astype(np.uint8)
-    _, labels = cv2.connectedComponents(likely, connectivity=8)
+    _, labels = cv2.connectedComponents((odds > _LIKELY).astype(np.uint8), connectivity=8)
     evidence, pixels = _evidence(odds, np.asarray(labels, np.int32))
-    ratios = np.clip(_SLOPE * (evidence - _EVEN), _LEAST, _MOST)
-    ratios[pixels < _LEAST_PIXELS] = _LEAST
-    found = np.append(False, damaged(ratios[1:], _PRIOR + _STEP * sensitivity) > 0.5)[labels]
-    return _rimmed(_reached(odds, found, _FOLLOWED))
+    counts = pixels >= _LEAST_PIXELS
+    ratios = np.clip(_SLOPE * (evidence[counts] - _EVEN), _LEAST, _MOST)
+    found = np.zeros(len(pixels), bool)
+    found[counts] = damaged(ratios, _PRIOR + _STEP * sensitivity) > _SURE
+    return _rimmed(found[labels] & (odds > _FILLED))
 
 
 def damaged(ratios: NDArray[np.float64], prior: float) -> NDArray[np.float64]:

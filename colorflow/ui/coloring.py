@@ -50,13 +50,13 @@ MapName = Literal["unsure", "reference"]
 """Where the model is unsure, and where it found something like the references."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class ReferencePhoto:
     """A photo whose colors another one gets.
 
     Args:
         name: of its file.
-        picture: small, and in color.
+        picture: small, and in color; another coloring or saturation has a file of its own.
     """
 
     name: str
@@ -125,7 +125,7 @@ class DeskPhoto:
         prints: that were found in it.
         plan: what it is to be; `form` follows.
         corners: of the frame as it is shown, in pixels of the upload.
-        forms: all that were made, with that of the upload.
+        forms: what was made that is seen, was seen before or is colored, with that of the upload.
         places: a picture of what is repaired.
         points: what the visitor knows of its colors.
         likely: colors that the point may have which gets the next color; None until they are known.
@@ -138,7 +138,7 @@ class DeskPhoto:
             colors.
         treated_as_gray: whether the visitor wants its lightness colored even if it has colors.
         is_in_work: whether somebody makes what it is to be.
-        saved: what of it has been downloaded last: a coloring and its saturation.
+        saved: its `state` when colorings of it were downloaded last.
         lightness: L* at rows and columns of the upload that were asked for.
     """
 
@@ -209,13 +209,15 @@ class DeskPhoto:
 
     @property
     def state(self) -> object:
-        """What a download would save; None where that is nothing new."""
-        return (self.chosen.key, self.saturation) if self.chosen else None
+        """What tells whether a download would be new: the key of what is chosen, and how strong."""
+        return self.chosen and self.chosen.key, self.saturation
 
     @property
     def is_unsaved(self) -> bool:
-        """Whether there are colorings, and what is chosen has not been downloaded."""
-        return bool(self.colorings) and (self.state or self.colorings[0].key) != self.saved
+        """Whether what is chosen has not been downloaded; or no coloring, while none is chosen."""
+        if self.chosen is None:
+            return bool(self.colorings) and self.saved is None
+        return self.state != self.saved
 
     def hints_on(self, form: Form, hints: Hints) -> Hints:
         """Hints of the upload in pixels of a form, without those that are not on it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,11 +82,25 @@ class Desks:
     def of(self, session: str | None) -> Desk:
         """The desk of a session; an empty one if the session is new, or was idle for too long."""
         with self._lock:
+            desk = self._desks.get(session)
+            if desk is None or not desk.folder.exists():
+                desk = Desk(new_folder(self._root, DESK_PREFIX), self._most_pixels)
+                self._desks[session] = desk
+            return desk
+
+    def keep(self, seconds: float) -> None:
+        """Touch desks whose work waits for its turn, and forget those whose folder has gone.
+
+        Args:
+            seconds: after which a wish keeps its desk no longer.
+        """
+        with self._lock:
             self._desks = {one: desk for one, desk in self._desks.items() if desk.folder.exists()}
-            if session not in self._desks:
-                folder = new_folder(self._root, DESK_PREFIX)
-                self._desks[session] = Desk(folder, self._most_pixels)
-            return self._desks[session]
+            desks = list(self._desks.values())
+        for desk in desks:
+            with desk.lock:
+                if any(time.monotonic() - one.since < seconds for one in desk.wishes.values()):
+                    desk.touch()
 
 
 class ColorizeTab:
@@ -506,7 +521,8 @@ def _place(prefix: str, action: str) -> tuple[gr.Number, gr.Number, gr.Button]:
 
 def _on_strip(desk: Desk, event: gr.EventData) -> None:
     act = desk.remove if event.value == "remove" else desk.look_at
-    act(int(event.index))
+    names = [one.folder.name for one in desk.photos]
+    act(names.index(event.index) if event.index in names else -1)
 
 
 def _example(index: int, folder: Path) -> Path:

@@ -29,8 +29,9 @@ not guarantee: when the stream to a page breaks, its handlers are closed where t
 in the queue, or to follow by `.then`, never begin; nor do these if the queue is full.
 
 A desk goes an hour after its last action, whether or not the page was left: who stays after the
-browser's question has lost nothing. Its folder is touched by every action, and swept by its age
-(`server.sweep`); the desk goes with it.
+browser's question has lost nothing. Its folder is touched by every action, for some hours also by
+work that waits for its turn (`colorize.Desks.keep`), and swept by its age (`server.sweep`); the
+desk goes with it.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ from colorflow.color.swatches import Swatch, material_swatches
 from colorflow.errors import ColorflowError
 from colorflow.ui.coloring import DeskPhoto, PhotoColoring, ReferencePhoto
 from colorflow.ui.prepare import (
+    LONGEST_STROKE,
     MOST_MARKS,
     Corners,
     Form,
@@ -98,6 +100,7 @@ class Wish:
         photo: with which it goes; None if it is for several.
         share: how much of it is done, 0 to 1; None where that is not known.
         is_begun: whether somebody works on it.
+        since: of `time.monotonic`, when it was made.
     """
 
     kind: WishKind
@@ -106,6 +109,7 @@ class Wish:
     photo: DeskPhoto | None = None
     share: float | None = None
     is_begun: bool = False
+    since: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,11 +414,24 @@ class Desk:
 
     def take_form(self, photo: DeskPhoto, form: Form) -> None:
         """Color from now on what was made of a photo; what was chosen of that is shown again."""
-        before = photo.form.photo
+        before = photo.form
         photo.forms[form.plan] = photo.form = form
-        if form.photo is not before:
+        if form.photo is not before.photo:
             photo.maps.clear()
             self.pick(photo, photo.picks.get(form.photo))
+        if self.wishes.keys() <= {"prepare"}:  # others may work on a form
+            self._forget_forms(photo, before)
+
+    def _forget_forms(self, photo: DeskPhoto, before: Form) -> None:
+        """Delete what was made of a photo, but for what is seen, was just before, or is colored."""
+        used = [photo.form, before, *(one.form for one in photo.colorings)]
+        kept = {photo.upload, *(one.photo for one in used), *(one.base for one in used)}
+        for plan, form in list(photo.forms.items()):
+            folder = form.photo.folder
+            if form.photo in kept or (self.finished and folder in self.finished.path.parents):
+                continue
+            del photo.forms[plan]
+            shutil.rmtree(folder, ignore_errors=True)
 
     # points
 
@@ -621,6 +638,7 @@ def points_of(value: object) -> Corners:
         points = np.array(value, np.float64)
     except (TypeError, ValueError):
         points = np.empty(0)
-    if points.shape[1:] != (2,) or not 0 < len(points) <= 1000 or not np.isfinite(points).all():
+    are_places = points.shape[1:] == (2,) and np.isfinite(points).all()
+    if not are_places or not 0 < len(points) <= LONGEST_STROKE:
         raise ColorflowError("Each place is two numbers, across and down; fill in the fields.")
     return tuple((float(x), float(y)) for x, y in points)

@@ -8,8 +8,8 @@ element.addEventListener("click", (event) => {
     if (!button) return;
     // A double click is one: the second would meet the button that comes into the place of this one.
     const { index, act } = button.dataset;
-    const again = last.index === index && last.act === act && event.timeStamp - last.at < 400;
-    last = { index, act, at: event.timeStamp };
+    const again = last.act === act && event.timeStamp - last.at < 400;
+    last = { act, at: event.timeStamp };
     if (again && event.detail > 1) return; // keys have no such number
     pressed = button.dataset;
     trigger("select", { index, value: act });
@@ -19,7 +19,9 @@ watch("value", () => {
     if (link && link.dataset.number !== file) link.click();
     file = link?.dataset.number;
     if (!pressed) return;
-    const same = `button[data-index="${pressed.index}"][data-act="${pressed.act}"]`;
-    element.querySelector(same)?.focus({ preventScroll: true });
+    // or one of its kind, if its photo was taken away
+    const alike = [...element.querySelectorAll(`button[data-act="${pressed.act}"]`)];
+    const same = alike.find((one) => one.dataset.index === pressed.index) ?? alike[0];
+    same?.focus({ preventScroll: true });
     pressed = null;
 });

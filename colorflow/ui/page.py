@@ -17,7 +17,7 @@ from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.photo import Photo
 from colorflow.quiz.game import Quiz
 from colorflow.ui.api import Api
-from colorflow.ui.colorize import ColorizeTab
+from colorflow.ui.colorize import ColorizeTab, Desks
 from colorflow.ui.limits import VISITORS, WORK_QUEUE, Limits, MemoryBudget, UploadSpace
 from colorflow.ui.photos import FAILURES, NO_CHROMA, opened, reduced, sentence
 from colorflow.ui.quiz import QuizTab
@@ -68,8 +68,8 @@ def build_page(
     repairer: Repairer | None = None,
     *,
     has_accounts: bool = False,
-) -> gr.Blocks:
-    """Build the page.
+) -> tuple[gr.Blocks, Desks]:
+    """Build the page; gives also the desks of its visitors, which somebody has to keep.
 
     Args:
         colorizer: colors the photos.
@@ -97,7 +97,7 @@ def build_page(
         gr.HTML(_PRIVACY, elem_id="privacy")
         if has_accounts:
             gr.HTML(_LOG_OUT, elem_id="log-out")
-    return page
+    return page, colorize.desks
 
 
 def theme() -> gr.themes.Base:
@@ -177,7 +177,7 @@ class HowTab:
         try:
             with opened(path, self._budget) as photo:
                 small = reduced(photo, SIDE)
-            levels, walk = self._levels(small, seed), self._walk(small, seed)
+                levels, walk = self._levels(small, seed), self._walk(small, seed)
         except FAILURES as error:
             return {self.status: line(sentence(error), bad=True)}
         whose = "This is an example" if path == self._sample else "This is your photo"

@@ -1,8 +1,9 @@
 """What is done to a print before it is colored: cut out, turned, repaired, its tones brought back.
 
-A `PrintPlan` says what is wished of an upload, and a `Form` is what was made by it. The upload and
-all forms stay, so that every step can be taken back at once. Between two clicks there are only
-files: the pixels of each form, where damage is likely (log odds), and the mask of what is repaired.
+A `PrintPlan` says what is wished of an upload, and a `Form` is what was made by it. The upload, the
+form before and all that are colored stay, so that a step can be taken back at once; others are made
+again. Between two clicks there are only files: the pixels of each form, where damage is likely (log
+odds), and the mask of what is repaired.
 
 Coordinates are (x, y) in pixels of the upload; those of marks in pixels of what was cut out of it.
 """
@@ -11,9 +12,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
 
 Corners = tuple[tuple[float, float], ...]
 """Upper left, upper right, lower right and lower left one; or points along a stroke."""
-MOST_MARKS, MOST_POINTS = 300, 1000
-"""Changes of what is repaired, and points of each; nobody draws more."""
+MOST_MARKS, LONGEST_STROKE = 300, 1000
+"""Changes of what is repaired, and points of each, of which stage.js sends no more."""
 _LEAST_SIDE = 16
 """Pixels of what is cut out."""
 _LARGEST_GROWTH = 4
@@ -207,21 +209,19 @@ def mark_of(base: PhotoFile, points: Corners, radius: float) -> Mark:
 
     Args:
         base: what is repaired.
-        points: (x, y) in its pixels; one for a click.
+        points: (x, y) in its pixels, at least one; one for a click.
         radius: of a stroke, and of what a click adds where the finder sees nothing, divided by the
             longer side.
 
     Raises:
-        ColorflowError: they are outside, or too many, or what was found has gone.
+        ColorflowError: they are outside, or what was found has gone.
     """
     width, height = base.width, base.height
-    if not points or any(not (0 <= x <= width and 0 <= y <= height) for x, y in points):
+    if any(not (0 <= x <= width and 0 <= y <= height) for x, y in points):
         raise ColorflowError(
             f"The photo has {width} × {height} pixels; choose a place from 0 to {width} across "
             f"and from 0 to {height} down."
         )
-    if len(points) > MOST_POINTS:
-        raise ColorflowError("That line is too long; draw it in parts.")
     side, mask = max(width, height), _load(_mask_of(base), "r")
     if len(points) == 1:
         near, takes_back = _meant(mask, _load(_odds_of(base), "r"), *points[0], side)
@@ -282,8 +282,8 @@ def make(
     wanted = plan
     if plan.repairs:
         assert repairer
-        yield from _find(base, plan, repairer, budget)
-        if not _load(_mask_of(base), "r").any():
+        mask = yield from _find(base, plan, repairer, budget)
+        if not mask.any():
             plan = replace(plan, repairs=False).plain
     if plan in known or plan == plan.shape:
         yield replace(known.get(plan, form), plan=wanted)
@@ -291,7 +291,7 @@ def make(
     with opened(base.path, budget) as photo:
         if plan.repairs:
             assert repairer
-            done = yield from repairer.steps(photo, mask=_load(_mask_of(base)) > 0)
+            done = yield from repairer.steps(photo, mask=mask > 0)
             photo, share = done.photo, done.share
             stated = replace(
                 stated, model=repairer.digest, sensitivity=plan.sensitivity, share=share
@@ -306,8 +306,13 @@ def make(
 
 def _find(
     base: PhotoFile, plan: PrintPlan, repairer: Repairer, budget: MemoryBudget
-) -> Iterator[float | Path]:
-    """Find damage, unless it is known, and decide which of it is repaired: gives the picture."""
+) -> Generator[float | Path, None, NDArray[np.uint8]]:
+    """Find damage, unless it is known, and decide which of it is repaired: gives the picture.
+
+    Returns:
+        (H, W), 255 where the base is repaired and 0 elsewhere. The file of it is for `mark_of`, and
+        may be of another plan soon.
+    """
     from colorflow.repair.places import mask_of
 
     found = _odds_of(base)
@@ -317,7 +322,7 @@ def _find(
             _save(found, odds, budget)
     with budget.reserve(base.pixels):
         odds = _load(found)
-        mask = 255 * mask_of(odds, plan.sensitivity).astype(np.uint8)
+        mask: NDArray[np.uint8] = 255 * mask_of(odds, plan.sensitivity).astype(np.uint8)
         for mark in plan.marks:
             _draw(mask, odds, mark)
         _save(_mask_of(base), mask, budget)
@@ -327,6 +332,7 @@ def _find(
     # A name of its own for each: browsers keep what they have seen.
     path = base.folder / f"places-{time.monotonic_ns()}.png"
     yield write_preview(path, pixels, Photo(pixels=pixels, alpha=alpha))
+    return mask
 
 
 def _stated(plan: PrintPlan, prints: Sequence[Corners]) -> Preparation:
@@ -347,11 +353,10 @@ def _mask_of(base: PhotoFile) -> Path:
 
 def _save(path: Path, array: NDArray[Any], budget: MemoryBudget) -> None:
     budget.disk.check()
-    part = path.with_suffix(".part")
-    with storing():
-        with open(part, "wb") as file:
-            np.save(file, array)
-        part.replace(path)
+    with storing():  # under a name of its own first: another wish may prepare the same photo
+        with NamedTemporaryFile(dir=path.parent, delete=False) as part:
+            np.save(part, array)
+        Path(part.name).replace(path)
 
 
 def _load(path: Path, mode: Any = None) -> NDArray[Any]:

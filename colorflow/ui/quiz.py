@@ -7,7 +7,9 @@ is read only from an `Outcome`.
 from __future__ import annotations
 
 import html
+import shutil
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from colorflow.ui.photos import (
     kind_of_archive,
     link_or_copy,
     new_folder,
+    opened,
     sentence,
     storing,
     unpack_photos,
@@ -222,17 +225,18 @@ class QuizTab:
     ) -> Updates:
         """Play with uploaded photos, or with everybody's once they are removed."""
         own, about = None, _OWN_PHOTOS
+        before = list(game.folder.glob("own-*"))
         if uploads:
-            budget = self._space.budget
-            with budget.reserve(budget.pixels):
-                own, about = self._own_photos(game, [Path(one) for one in uploads])
+            own, about = self._own_photos(game, [Path(one) for one in uploads])
         game.play_with(own)
+        for folder in before:
+            shutil.rmtree(folder, ignore_errors=True)
         return {**self.change_mode(game, None, mode, k), self.about: line(about)}
 
     def show_results(self, game: Game, _: object) -> Updates:
         """Show the fooling rates, and offer the answers as a file."""
         tallies = self._quiz.store.tallies(self._quiz.colorizer.digest)
-        table = new_folder(game.folder, "results-") / "colorflow-quiz.csv"
+        table = game.folder / "colorflow-quiz.csv"
         count = self._quiz.store.export(table)
         answers = "1 answer" if count == 1 else f"{count} answers"
         return {
@@ -252,11 +256,13 @@ class QuizTab:
         Of more than there may be, the first are taken, since a whole folder of a family has more.
 
         Raises:
-            ColorflowError: an archive is refused, or none is a color photo.
+            ColorflowError: an archive is refused, the disk is full, or none is a color photo.
         """
-        folder = new_folder(game.folder, "own-")
-        files: list[Path] = []
-        for upload in uploads[:MOST_PHOTOS]:
+        folder, budget = new_folder(game.folder, "own-"), self._space.budget
+        files, left = list[Path](), list(uploads[:MOST_PHOTOS])
+        while left and len(files) < MOST_PHOTOS:
+            upload = left.pop(0)
+            budget.disk.check()  # a zip grows when it is unpacked
             inside = new_folder(folder, "")
             if kind_of_archive(upload) == "zip":
                 size = self._space.megabytes * 2**20
@@ -266,14 +272,15 @@ class QuizTab:
                 with storing():
                     link_or_copy(upload, inside / upload.name)
                 files.append(inside / upload.name)
-        pool = PhotoPool(files[:MOST_PHOTOS], "", max_pixels=self._space.budget.pixels)
-        pool.scan()
+        pool = PhotoPool(files[:MOST_PHOTOS], "")
+        pool.scan(partial(opened, budget=budget))
         if not (found := len(pool.photos)):
             raise ColorflowError(
                 "None of these files is a photo that can be read and has colors; photos are "
                 f"{KINDS} files."
             )
-        first = "the first " if len(pool.files) < max(len(files), len(uploads)) else ""
+        is_all = not left and max(len(files), len(uploads)) <= MOST_PHOTOS
+        first = "" if is_all else "the first "
         return pool, f"{found} of {first}{len(pool.files)} files are color photos."
 
     def _after(self, game: Game, outcome: Outcome, k: int) -> Updates:

@@ -138,12 +138,13 @@ def _status(desk: Desk) -> str:
 def _strip(desk: Desk) -> str:
     """Small pictures of the photos as buttons."""
     tiles = []
-    for index, one in enumerate(desk.photos):
+    for one in desk.photos:
+        name = one.folder.name  # an index might mean another photo by the time it is pressed
         picture = _image(one.form.photo.thumbnail, one.name, 'loading="lazy"')
         tick = '<span class="tick" role="img" aria-label="colored">✓</span>'
         inside, is_at = f"{picture}{tick if one.colorings else ''}", one is desk.at
-        look = _button("look", inside, index, title=one.name, aria_pressed=is_at)
-        remove = _button("remove", "×", index, aria_label=f"Take {one.name} away")
+        look = _button("look", inside, name, title=one.name, aria_pressed=is_at)
+        remove = _button("remove", "×", name, aria_label=f"Take {one.name} away")
         tiles.append(f"<span>{look}{remove if is_at else ''}</span>")
     return _group("Your photos", "strip", tiles)
 

@@ -45,10 +45,13 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from colorflow.colorizer import Colorizer
+    from colorflow.ui.colorize import Desks
 
 MAX_OPEN = 500
 """Connections at the same time; an open page has two or three."""
 _SWEEPS_PER_KEEPING = 60
+_LONGEST_WAIT = 6
+"""Times `KEEP_SECONDS` for which work that waits keeps its desk; the visitor may have gone."""
 PREFIX, FILES, LOCK = "colorflow-page-", "files", "lock"
 """Names of the page's folder, of Gradio's in it, and of its lock."""
 _LOCK_TEXT = "colorflow removes the folder of this file when its page ends, or another begins.\n"
@@ -116,11 +119,11 @@ def serve(
         quiz = open_quiz(colorizer, photos, quiz_db)
         enlarger = Enlarger.load() if default_weights(ENLARGE_WEIGHTS).exists() else None
         repairer = Repairer.load() if default_weights(REPAIR_WEIGHTS).exists() else None
-        page = build_page(
+        page, desks = build_page(
             colorizer, files, limits, budget, quiz, enlarger, repairer, has_accounts=bool(accounts)
         )
         page.queue(max_size=limits.waiting, default_concurrency_limit=WORKED_ON)
-        app = FastAPI(lifespan=_lifespan(files, budget))
+        app = FastAPI(lifespan=_lifespan(files, budget, desks))
         hosts = Hosts(allowed_hosts, host)
         app.add_middleware(Guard, hosts=hosts, calls=ENDPOINTS, quota=quota, files=files)
         gr.mount_gradio_app(
@@ -159,13 +162,14 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 def _lifespan(
-    files: Path, budget: MemoryBudget
+    files: Path, budget: MemoryBudget, desks: Desks
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """Delete old files as long as the server runs; at its end, let nobody wait."""
 
     async def keep_clean() -> None:  # Gradio deletes idle sessions
         while True:
             await asyncio.sleep(KEEP_SECONDS / _SWEEPS_PER_KEEPING)
+            await asyncio.to_thread(desks.keep, _LONGEST_WAIT * KEEP_SECONDS)
             await asyncio.to_thread(sweep, files, KEEP_SECONDS)
 
     @asynccontextmanager

@@ -5,6 +5,8 @@
 const one = (selector) => element.querySelector(selector);
 const all = (selector) => [...element.querySelectorAll(selector)];
 const stage = () => one(".stage");
+const hits = (event) =>
+    stage()?.contains(event.target) && !event.target.closest("button:not(.corner), input");
 const view = () => stage()?.dataset.view;
 let at = "50";
 let corners = [];
@@ -60,7 +62,7 @@ const update = () => {
 };
 
 element.addEventListener("pointerdown", (event) => {
-    if (!stage()?.contains(event.target) || event.button) return;
+    if (!hits(event) || event.button) return;
     if (view() === "places") stroke = [place(event)];
     if (event.target.matches(".corner")) {
         event.preventDefault(); // or it is no drag
@@ -101,9 +103,9 @@ element.addEventListener("click", (event) => {
         const { act, index } = button.dataset;
         acted = act;
         trigger("select", { index, value: act, points: corners });
-    } else if (view() === "points" && stage().contains(event.target)) {
+    } else if (view() === "points" && hits(event)) {
         trigger("select", { index: 0, value: "point", points: [place(event)] });
-    } else if (view() === "frame" && stage().contains(event.target) && !dragged && event.detail) {
+    } else if (view() === "frame" && hits(event) && !dragged && event.detail) {
         const [x, y] = pixel(event);
         const far = corners.map((corner) => Math.hypot(corner[0] - x, corner[1] - y));
         put(far.indexOf(Math.min(...far)), x, y);

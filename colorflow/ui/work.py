@@ -462,7 +462,8 @@ class DeskWorker:
                 said = f"A zip of {done.stat().st_size / 2**20:.1f} MB."
                 yield partial(desk.take_file, done, said)
                 for page in pages:
-                    yield partial(setattr, page.photo, "saved", page.state)
+                    if page.colorings:
+                        yield partial(setattr, page.photo, "saved", page.state)
 
         desk.want("album", "Writing the zip ...", steps())
 
@@ -485,7 +486,8 @@ class DeskWorker:
             size = f"{scale * form.photo.width} × {scale * form.photo.height} pixels"
             said = f"{file.path.name}: {size}, written in {time.perf_counter() - began:.1f} s."
             yield partial(desk.take_file, file.path, said)
-            yield partial(setattr, photo, "saved", state)
+            if file.coloring:
+                yield partial(setattr, photo, "saved", state)
 
         desk.want("finish", "Writing the file ...", steps(), photo)
 

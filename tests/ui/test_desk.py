@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import time
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -20,7 +22,7 @@ from colorflow.errors import ColorflowError
 from colorflow.photo import read_provenance, read_statements
 from colorflow.ui import desk as desk_module
 from colorflow.ui.coloring import Options
-from colorflow.ui.colorize import Desks
+from colorflow.ui.colorize import Desks, _on_strip
 from colorflow.ui.desk import Desk
 from colorflow.ui.limits import VISITORS
 from colorflow.ui.render import render
@@ -194,6 +196,18 @@ def test_a_photo_that_is_taken_away_takes_its_files_along(
     assert [one.name for one in desk.photos] == [small.name, gray.name], "it may come again"
 
 
+def test_a_second_press_takes_no_other_photo_away(
+    desk: Desk, worker: DeskWorker, gray: Path, small: Path
+) -> None:
+    put(desk, worker, gray, small)
+    (own,) = re.findall(r'data-act="remove" data-index="([^"]*)"', render(desk)["strip"])
+    pressed = SimpleNamespace(value="remove", index=own)
+    _on_strip(desk, pressed)  # type: ignore[arg-type]
+    with pytest.raises(ColorflowError, match="gone already"):
+        _on_strip(desk, pressed)  # type: ignore[arg-type]
+    assert [one.name for one in desk.photos] == [small.name]
+
+
 def test_a_desk_goes_after_its_last_action(tmp_path: Path, worker: DeskWorker, small: Path) -> None:
     root = tmp_path / VISITORS
     root.mkdir()
@@ -207,6 +221,22 @@ def test_a_desk_goes_after_its_last_action(tmp_path: Path, worker: DeskWorker, s
     assert desks.of("b") is other
     assert not desk.folder.exists()
     assert desks.of("a").photos == []
+
+
+def test_a_desk_whose_work_waits_stays_for_a_while(
+    tmp_path: Path, worker: DeskWorker, small: Path
+) -> None:
+    desks = Desks(tmp_path / VISITORS)
+    desk = desks.of("a")
+    put(desk, worker, small)
+    worker.color_all(desk, Options(n=1))
+    for seconds in (3600, 0):
+        for path in (desk.folder, *desk.folder.rglob("*")):
+            os.utime(path, (time.time() - 101, time.time() - 101))
+        desks.keep(seconds)
+        sweep(tmp_path, 100)
+        assert desk.folder.exists() == (seconds > 0)
+        assert (desks.of("a") is desk) == (seconds > 0)
 
 
 # colorings
@@ -586,8 +616,11 @@ def test_a_repair_drops_no_coloring(desk: Desk, worker: DeskWorker, tmp_path: Pa
     prepare(desk, worker)
     assert photo.chosen is repaired
     desk.choose(-1)
+    finish(desk, worker, 2, "PNG")
+    assert photo.is_unsaved, "that file has no coloring"
     worker.zip(desk, "PNG", every=False)
     fulfil(desk)
+    assert not photo.is_unsaved
     with zipfile.ZipFile(file_of(desk)) as file:
         said = read_statements(Path(file.extract("colored/print_a.png", tmp_path)))
     assert said.prepared, "a coloring of what is to be colored now comes first"
@@ -654,6 +687,34 @@ def test_places_of_a_repair(desk: Desk, worker: DeskWorker, tmp_path: Path) -> N
     desk.repair(False)
     worker.prepare(desk)
     assert photo.form.photo is photo.upload, "at once"
+
+
+def test_what_strokes_made_goes_unless_it_is_colored_or_was_just_seen(
+    desk: Desk, worker: DeskWorker, tmp_path: Path
+) -> None:
+    path = tmp_path / "print.png"
+    Image.fromarray(cracked_print()).save(path)
+    put(desk, worker, path)
+    photo = desk.photo
+    desk.repair(True)
+    prepare(desk, worker)
+    color(desk, worker, n=1)
+    colored, seen = photo.form.photo, [photo.form.photo]
+    for x in range(10, 60, 10):
+        desk.mark([(x, 5), (x, 30)], 1 / 100)
+        prepare(desk, worker)
+        seen.append(photo.form.photo)
+    assert set(photo.folder.glob("made-*")) == {one.folder for one in (colored, *seen[-2:])}
+    desk.undo_mark()
+    prepare(desk, worker)
+    assert photo.form.photo is seen[-2], "at once"
+    desk.undo_mark()
+    prepare(desk, worker)
+    again = photo.form.photo
+    assert again not in seen, "that is made again"
+    desk.choose(0)
+    assert finish(desk, worker, 1, "PNG").exists(), "on what it was made on"
+    assert set(photo.folder.glob("made-*")) == {one.folder for one in (colored, seen[-2], again)}
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -945,14 +1006,19 @@ def test_same_colors_for_the_album(
     color(desk, worker, n=2)
     desk.choose(1)
     desk.saturate(0.7)
-    worker.same_colors(desk, Options())
-    fulfil(desk)
+    for _ in range(2):
+        worker.same_colors(desk, Options())
+        fulfil(desk)
     first, second, third = desk.photos
     assert (len(first.colorings), len(third.colorings)) == (2, 0)
     (made,) = second.colorings
     assert second.chosen is made
     np.testing.assert_allclose(made.ab.ravel(), 0.7 * np.array(AB[1]), atol=3)
     assert made.caption == "A: average of all, like grandma (1931)"
+    desk.saturate(0.5)
+    worker.same_colors(desk, Options())
+    fulfil(desk)
+    assert len(second.colorings) == 2
 
 
 @pytest.mark.parametrize("is_full", [False, True])

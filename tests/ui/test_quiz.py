@@ -15,6 +15,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from colorflow.errors import ColorflowError
 from colorflow.quiz import trials as trials_module
 from colorflow.quiz.game import TRIALS, Game, Quiz
 from colorflow.quiz.statistics import Tally, bootstrap_interval
@@ -215,7 +216,9 @@ def test_own_photos_are_played_with(tab: QuizTab, album: Path, tmp_path: Path) -
     assert game.folder in waiting(game).photo.path.parents
     assert "2 of 2" in text(answer(tab, game, right=True), tab.score)
     assert "1 of 1" not in value(call(tab, tab.show_results, game), tab.results)
-    updates = call(tab, tab.take_in, game, PLAY, 3, None)
+    for uploads, folders in ([str(tmp_path / "mine.zip")], 1), (None, 0):
+        updates = call(tab, tab.take_in, game, PLAY, 3, uploads)
+        assert len(list(game.folder.glob("own-*"))) == folders, "those before are gone"
     assert "Play with your own color photos" in text(updates, tab.about)
     assert game.folder not in waiting(game).photo.path.parents
 
@@ -241,10 +244,36 @@ def test_of_too_many_own_photos_the_first_are_taken(
     updates = call(tab, tab.take_in, None, PLAY, 3, files)
     assert text(updates, tab.about) == "3 of the first 3 files are color photos."
     with zipfile.ZipFile(tmp_path / "large.zip", "w") as archive:
-        archive.write(files[0])
+        for path in files[:3]:
+            archive.write(path)
+    updates = call(tab, tab.take_in, updates[tab.game], PLAY, 3, [str(tmp_path / "large.zip")] * 2)
+    assert text(updates, tab.about) == "3 of the first 3 files are color photos."
+    assert len(list(updates[tab.game].folder.rglob("zip"))) == 1, "the other is not unpacked"
     monkeypatch.setattr(tab, "_space", replace(tab._space, megabytes=0))
     uploads = [str(tmp_path / "large.zip")]
     assert is_problem(call(tab, tab.take_in, updates[tab.game], PLAY, 3, uploads), tab.about)
+
+
+def test_own_photos_wait_for_memory_and_disk_one_by_one(
+    tab: QuizTab, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A quota that the second file meets; no reservation is of the whole share."""
+    budget, reserved = tab._space.budget, []
+    reserve = budget.reserve
+    monkeypatch.setattr(budget, "reserve", lambda n: reserved.append(n) or reserve(n))
+    uploads = [str(path) for path in sorted(album.iterdir())[:3]]
+    updates = call(tab, tab.take_in, None, PLAY, 3, uploads)
+    assert text(updates, tab.about) == "3 of 3 files are color photos."
+    assert len(reserved) == 3
+    assert max(reserved) < budget.pixels / 3
+    checks = iter([None, ColorflowError("the disk is full")])
+
+    def check() -> None:
+        if error := next(checks):
+            raise error
+
+    monkeypatch.setattr(budget.disk, "check", check)
+    assert "the disk is full" in text(call(tab, tab.take_in, None, PLAY, 3, uploads), tab.about)
 
 
 # nothing tells
@@ -340,7 +369,9 @@ def test_results_and_export(tab: QuizTab) -> None:
         for right in rights:
             answer(tab, game, right=right)
             call(tab, tab.go_on, game, PLAY, 3)
+    call(tab, tab.show_results, game)
     updates = call(tab, tab.show_results, game)
+    assert len(list(game.folder.rglob("*.csv"))) == 1
     results = value(updates, tab.results)
     assert "folder of whoever runs this page" in results
     interval = bootstrap_interval([Tally(1, 2), Tally(2, 2)])
