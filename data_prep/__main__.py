@@ -12,18 +12,16 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from colorflow.enlarge.patches import LAYOUT as PATCHES_LAYOUT
 from colorflow.errors import ColorflowError, PackError
 from colorflow.files import digest_of, locked, remove_leftovers, write_whole
-from colorflow.repair.model import load_repair_weights
 from colorflow.training.pack import DAMAGE
 from colorflow.training.skin import Teacher
 from colorflow.training.skin_pack import LAYOUT as SKIN_LAYOUT
 from colorflow.training.trainer import keep_freed_memory
-from data_prep.kinds import PIXELS, patch_kind, skin_kind
+from data_prep.kinds import PATCHES, PIXELS, skin_kind
 from data_prep.select import select
 
-LAYOUTS = (PIXELS.layout, PATCHES_LAYOUT, SKIN_LAYOUT)
+LAYOUTS = (PIXELS.layout, PATCHES.layout, SKIN_LAYOUT)
 
 _FILES = ("settings.json", "photos.csv", "report.json")
 """Files that a pack begins with, in this order."""
@@ -37,8 +35,6 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--masks, --without-people and --teacher go with --skin")
     if options.skin and options.patches:
         parser.error("expected --skin or --patches, not both")
-    if options.finder and not options.patches:
-        parser.error("--finder goes with --patches")
     if options.masks and not options.masks.is_dir():
         parser.error(f"--masks: there is no folder {options.masks}")
     try:
@@ -77,10 +73,7 @@ def _fill(folder: Path, options: argparse.Namespace) -> None:
         "patches": options.patches,
         "dev_photos": [str(path) for path in options.dev_photos],
     }
-    kind = patch_kind(options.finder) if options.patches else PIXELS
-    if options.patches:
-        finder = options.finder and load_repair_weights(options.finder).digest
-        settings |= {"finder": finder}
+    kind = PATCHES if options.patches else PIXELS
     if options.skin:
         if options.teacher:
             Teacher(options.teacher)  # or it is refused before the long work
@@ -162,13 +155,6 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="make a pack of patches, to train enlarging: four 128x128 squares of every sharp "
         "photo with a short side of 224 pixels or more, 66 KB a photo",
-    )
-    parser.add_argument(
-        "--finder",
-        type=Path,
-        metavar="WEIGHTS",
-        help="with --patches: two of the squares are where these weights of repair take most for "
-        "damage, of which a sound photo has none",
     )
     parser.add_argument(
         "--skin",

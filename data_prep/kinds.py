@@ -8,7 +8,6 @@ teacher that sees color (`colorflow train-skin`), for all that is left.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -23,8 +22,7 @@ from colorflow.color.grid import resize_by_area, square_lightness, to_grid
 from colorflow.enlarge.patches import LAYOUT as PATCHES_LAYOUT
 from colorflow.enlarge.patches import PATCHES_PER_PHOTO, SIDE
 from colorflow.errors import PhotoError
-from colorflow.photo import photo_from_image, read_photo
-from colorflow.repair.repairer import Repairer
+from colorflow.photo import read_photo
 from colorflow.training.pixels import L_STEPS
 from colorflow.training.pixels import LAYOUT as PIXELS_LAYOUT
 from colorflow.training.skin import Teacher
@@ -35,8 +33,6 @@ from data_prep.scan import read_pixels, reduced
 
 _CANDIDATES = 3
 """Places that are compared for each patch."""
-_MISTAKEN = slice(2, 4)
-"""The patches that show what a finder takes for damage."""
 
 SURE, SURELY_NOT = 0.3, 0.1
 """From which likelihood on a mark of the teacher counts as skin, and up to which as something else
@@ -71,9 +67,7 @@ class _PixelRows:
 PIXELS = PackKind(layout=PIXELS_LAYOUT, rows=_PixelRows)
 
 
-def patches_of(
-    pixels: NDArray[np.uint8], rng: np.random.Generator, repairer: Repairer | None = None
-) -> NDArray[np.uint8]:
+def patches_of(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Patches of a photo, (4, 128, 128) uint8, L* times 2.55.
 
     Of three random places, the one with the most contrast at half the resolution is taken: the sky
@@ -83,11 +77,8 @@ def patches_of(
     Args:
         pixels: (H, W) or (H, W, 3), both sides at least 128 after `reduced`.
         rng: source of the random places.
-        repairer: two of the patches are then where its finder sees most damage, of which a sound
-            photo has none.
     """
-    pixels = reduced(pixels)
-    lightness = lightness_of(pixels)
+    lightness = lightness_of(reduced(pixels))
     height, width = lightness.shape
     found = []
     for _ in range(PATCHES_PER_PHOTO):
@@ -97,9 +88,6 @@ def patches_of(
         ]
         patches = [lightness[top : top + SIDE, left : left + SIDE] for top, left in places]
         found.append(max(patches, key=_contrast))
-    if repairer:
-        odds = repairer.find(photo_from_image(pixels)).astype(np.float32)
-        found[_MISTAKEN] = [lightness[place] for place in _most_damaged(odds)]
     return np.clip(np.round(np.stack(found) * L_STEPS), 0, 255).astype(np.uint8)
 
 
@@ -109,52 +97,20 @@ def _contrast(patch: NDArray[np.float32]) -> float:
     return float(np.diff(half, axis=0).std() + np.diff(half, axis=1).std())
 
 
-def _most_damaged(odds: Array) -> Iterator[tuple[slice, slice]]:
-    """Two squares with the most damage, by log odds (H, W), which overlap by a quarter at most."""
-    likely = cv2.boxFilter(np.clip(odds + 2, 0, 8), -1, (SIDE // 2,) * 2, normalize=False)
-    for _ in range(2):
-        row, column = (int(i) for i in np.unravel_index(likely.argmax(), likely.shape))
-        top, left = (
-            min(max(0, middle - SIDE // 2), length - SIDE)
-            for middle, length in zip((row, column), odds.shape, strict=True)
-        )
-        yield slice(top, top + SIDE), slice(left, left + SIDE)
-        away = 3 * SIDE // 4
-        likely[max(0, row - away) : row + away, max(0, column - away) : column + away] = -1
+class _PatchRows:
+    """Computes the patches of photos; the places depend on the number of the photo."""
 
-
-@dataclass(kw_only=True)
-class PatchRows:
-    """Computes the patches of photos; the places depend on the number of the photo.
-
-    Attributes:
-        files: of the photos.
-        finder: weights of repair whose mistakes are looked for, or None.
-    """
-
-    files: list[Path]
-    finder: Path | None = None
+    def __init__(self, files: list[Path]) -> None:
+        self.files = files
 
     def __call__(self, rows: range) -> Batch:
-        """The arrays of some photos."""
         patches = [
-            patches_of(read_pixels(self.files[row]), np.random.default_rng(row), self._repairer)
-            for row in rows
+            patches_of(read_pixels(self.files[row]), np.random.default_rng(row)) for row in rows
         ]
         return {"patches": torch.from_numpy(np.stack(patches))}
 
-    @cached_property
-    def _repairer(self) -> Repairer | None:
-        return None if self.finder is None else Repairer.load(self.finder, device="cpu")
 
-    def __getstate__(self) -> dict[str, object]:
-        """For worker processes, which load the weights themselves."""
-        return {name: x for name, x in vars(self).items() if name != "_repairer"}
-
-
-def patch_kind(finder: Path | None = None) -> PackKind:
-    """The kind of these packs; the argument is as of `PatchRows`."""
-    return PackKind(layout=PATCHES_LAYOUT, rows=lambda files: PatchRows(files=files, finder=finder))
+PATCHES = PackKind(layout=PATCHES_LAYOUT, rows=_PatchRows)
 
 
 @dataclass(kw_only=True)

@@ -64,8 +64,6 @@ DATA_PREP_MAY_USE = (
     "colorflow.photo",
     "colorflow.color",
     "colorflow.enlarge.patches",
-    "colorflow.repair.model",
-    "colorflow.repair.repairer",
     "colorflow.training.pack",
     "colorflow.training.pixels",
     "colorflow.training.skin",

@@ -26,7 +26,7 @@ _SQUARES = (5, 11, 21)
 """Pixels."""
 _SURROUNDINGS = 17
 """Pixels: side of the square of which the mean is taken."""
-_RANGE = 25.0
+RANGE = 25.0
 """L* units that become 1."""
 EVIDENCE = 2 + 2 * len(_SQUARES)
 """Planes."""
@@ -193,13 +193,13 @@ def evidence(lightness: NDArray[np.float32]) -> NDArray[np.float32]:
         Planes of about -1 to 1, (`EVIDENCE`, H, W).
     """
     x = np.ascontiguousarray(lightness)
-    planes = [(x - 50) * (_RANGE / 50)]
+    planes = [(x - 50) * (RANGE / 50)]
     for side in _SQUARES:
         square = np.ones((side, side), np.uint8)
         planes += [x - cv2.morphologyEx(x, cv2.MORPH_OPEN, square)]
         planes += [cv2.morphologyEx(x, cv2.MORPH_CLOSE, square) - x]
     planes += [x - cv2.blur(x, (_SURROUNDINGS, _SURROUNDINGS))]
-    return np.stack(planes).astype(np.float32) / np.float32(_RANGE)
+    return np.stack(planes).astype(np.float32) / np.float32(RANGE)
 
 
 def _evidence(lightness: Tensor) -> Tensor:

@@ -1,9 +1,8 @@
 """The pack of patches as repair learns from it: each patch is worn by a program.
 
 A row is worn in one way, always the same, but a patch has so many rows that a run hardly sees one
-twice. A finder learns from undamaged rows, too; what fills learns from rows with something to fill
-alone. In a pack made with `--finder`, half of the patches are those that an earlier finder took for
-damage: bricks, lattices, text, lace.
+twice. A finder learns from undamaged rows, too, and more often from patches with thin things in
+them, which look like damage; what fills learns from rows with something to fill alone.
 """
 
 from __future__ import annotations
@@ -20,10 +19,15 @@ from torch import Tensor
 
 from colorflow.enlarge.patches import POSITIONS, PatchPack
 from colorflow.repair.fill import first_guess
+from colorflow.repair.network import RANGE, evidence
 from colorflow.repair.wear import UNWORN, wear
 
 WEARS = 4
 """Ways in which a training patch is worn, in each of its positions."""
+_HARD_SHARE, _HARD_TIMES = 0.25, 3
+"""Share of patches with the most thin things, and how many times more often a finder sees them."""
+_THIN = 10.0
+"""L* units by which a thin thing stands out."""
 WIDEST_RIM = 3
 """Pixels by which a mask to fill is made wider, at most: a found mask is not exact."""
 
@@ -44,6 +48,11 @@ class WornPatches:
 
     def __init__(self, folder: Path, *, masked: bool) -> None:
         self._pack, self._masked = PatchPack(folder), masked
+        self._is_hard = np.zeros(len(self._pack), bool)
+        if not masked:
+            upright = np.arange(len(self._pack))
+            thin = [_thin(self._pack.batch(upright[i : i + 1])[0][0, 0].numpy()) for i in upright]
+            self._is_hard = np.array(thin) >= np.quantile(thin, 1 - _HARD_SHARE)
         self.folder, self.digest = folder, self._pack.digest + ("-masked" if masked else "")
 
     def rows(
@@ -53,8 +62,10 @@ class WornPatches:
         rows = self._pack.rows(split, variant=variant, larger_than=larger_than)
         if split != "train" or variant is not None:
             return rows
-        every = POSITIONS * len(self._pack)
-        return np.concatenate([rows + every * wear for wear in range(WEARS)])
+        every, hard = POSITIONS * len(self._pack), rows[self._is_hard[rows % len(self._pack)]]
+        worn = [rows + every * wear for wear in range(WEARS)]
+        worn += [hard + every * wear for wear in range(WEARS, _HARD_TIMES * WEARS)]
+        return np.concatenate(worn)
 
     def batch(self, rows: NDArray[np.int64], maps: Sequence[int] = ()) -> tuple[Tensor, Tensor]:
         """Reads the given rows, in the given order.
@@ -72,6 +83,11 @@ class WornPatches:
         read = [draw(one, int(row)) for one, row in zip(high[:, 0].numpy(), rows, strict=True)]
         targets, planes = (torch.from_numpy(np.stack(part)) for part in zip(*read, strict=True))
         return targets[:, None], planes
+
+
+def _thin(lightness: NDArray[np.float32]) -> float:
+    """Share of the pixels that are thinner than their surroundings and stand out."""
+    return float((evidence(lightness)[1:5] > _THIN / RANGE).any(0).mean())
 
 
 def _masked(lightness: NDArray[np.float32], row: int) -> tuple[NDArray[np.float32], ...]:

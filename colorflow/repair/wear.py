@@ -17,7 +17,7 @@ from colorflow.repair.aging import Lightness, aged, blurred, field, line, over, 
 
 SEEN, PLAIN = 2.0, 10.0
 """Differences in L* below which nobody sees damage, and from which on everybody does."""
-UNWORN = 0.35
+UNWORN = 0.2
 """Probability that there is no damage, for a finder: it learns from undamaged prints, too."""
 
 
@@ -152,7 +152,7 @@ def _net(x: Lightness, rng: np.random.Generator) -> Lightness:
 
 def _lost(x: Lightness, rng: np.random.Generator) -> Lightness:
     """Emulsion that has flaked off: ragged islands, sharp at their edges, some with a shadow."""
-    coarse = field(x.shape, rng.uniform(0.03, 0.2), rng)
+    coarse = field(x.shape, rng.uniform(0.03, 0.3), rng)
     rough = coarse + rng.uniform(0.1, 0.5) * field(x.shape, rng.uniform(0.01, 0.04), rng)
     layer = np.clip((rough - rng.uniform(1.5, 2.6)) * rng.uniform(4, 20), 0, 1).astype(np.float32)
     value = _value(x, rng)
@@ -264,7 +264,7 @@ _KINDS: tuple[Callable[[Lightness, np.random.Generator], Lightness], ...] = (
     _torn,
     _tape,
 )
-_SHARES = (0.36, 0.05, 0.16, 0.06, 0.1, 0.14, 0.05, 0.05, 0.02, 0.01)
+_SHARES = (0.27, 0.1, 0.13, 0.06, 0.1, 0.14, 0.07, 0.08, 0.03, 0.02)
 
 
 def _value(x: Lightness, rng: np.random.Generator) -> float:

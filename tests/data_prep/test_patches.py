@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -15,9 +14,7 @@ from PIL import Image
 
 from colorflow.color.full_resolution import lightness_of
 from colorflow.enlarge.patches import PatchPack
-from colorflow.repair.repairer import Repairer
 from data_prep import __main__ as command
-from data_prep import kinds
 from data_prep.kinds import patches_of
 from data_prep.scan import LEAST_SHARPNESS, reduced, sharpness
 
@@ -89,32 +86,3 @@ def test_blur_and_enlarging_are_noticed(name: str) -> None:
     enlarged = cv2.resize(pixels, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     assert sharpness(enlarged) < LEAST_SHARPNESS
     assert sharpness(np.full((64, 64, 3), 7, np.uint8)) == 0
-
-
-def test_mistakes_of_a_finder_are_among_the_patches(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A finder that takes all that is bright for damage: two patches of each photo are bright."""
-
-    class Mistaken(Repairer):
-        @classmethod
-        def load(cls, *_: Any, **__: Any) -> Any:
-            return SimpleNamespace(find=lambda photo: (lightness_of(photo.pixels) - 60) / 4)
-
-    weights = tmp_path / "finder.safetensors"
-    monkeypatch.setattr(kinds, "Repairer", Mistaken)
-    monkeypatch.setattr(command, "load_repair_weights", lambda _: SimpleNamespace(digest="0"))
-    made = []
-    for name, more in (("plain", []), ("mistakes", ["--finder", str(weights)])):
-        given = [str(folder), "-o", str(tmp_path / name), "--dev", "1", "--workers", "0"]
-        assert command.main([*given, "--patches", *more]) == 0
-        pack = PatchPack(tmp_path / name)
-        patches = pack.batch(np.arange(len(pack)))[0].numpy()
-        made.append(patches.reshape(5, 4, 128, 128))
-    plain, mistakes = made
-    assert np.array_equal(plain[:, :2], mistakes[:, :2])
-    assert (mistakes[:, 2:].mean((2, 3)) > plain[:, 2:].mean((2, 3)) - 1).mean() > 0.7
-    assert mistakes[:, 2].mean() > plain[:, 2].mean() + 3
-    assert command.main([*given, "--patches"]) == 1, "settings of another pack"
-    with pytest.raises(SystemExit):
-        command.main([*given, "--finder", str(weights)])
