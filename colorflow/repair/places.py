@@ -29,9 +29,9 @@ _LEAST_PIXELS = 12
 """Of a place; what is smaller counts for nothing."""
 _RIM = 2
 """Pixels by which places are made wider: damage ends softly."""
-_EVEN, _SLOPE, _LEAST, _MOST = 6.0, 1.2, -1.5, 7.0
+_EVEN, _SLOPE, _LEAST, _MOST = 6.0, 1.2, -1.5, 10.0
 """Evidence that speaks for neither group; log likelihood ratio per unit of it, and its bounds."""
-_PRIOR, _STEP = -4.0, 2.0
+_PRIOR, _STEP = -3.0, 2.0
 """Log odds, before looking, that a print is damaged; by how much a step of sensitivity moves it."""
 _SURE = 0.8
 """Probability from which on a place is filled: an error destroys what was sound."""

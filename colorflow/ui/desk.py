@@ -265,8 +265,8 @@ class Desk:
                 self._page_has[name] = value
 
     def begin_page(self) -> None:
-        """Note that the page is new, and shows nothing yet."""
-        self._page_has.clear()
+        """Note that the page is new, and shows nothing yet but files that are on their way."""
+        self._page_has = {"upload": None}
 
     # photos
 

@@ -60,16 +60,21 @@ def test_more_sensitive_is_more(rng: np.random.Generator) -> None:
         mask_of(np.zeros((3, 3), np.float16), 3)
 
 
-def test_a_place_gets_a_rim_and_what_hangs_on_it() -> None:
+def test_the_likely_pixels_of_a_place_are_filled_with_a_rim() -> None:
     odds = np.full((60, 400), -9, np.float16)
     odds[25:28, 5:15] = 14
-    odds[26, 15:60] = module._FOLLOWED + 0.5  # faint, but goes on from it
-    odds[5:8, 105:115] = module._FOLLOWED + 0.5  # the same alone
+    odds[25:28, 15:60] = (module._LIKELY + module._FILLED) / 2  # of the same place, but unlikely
+    odds[5:8, 105:115] = 3  # likely, not sure
     odds[10, 230] = 14  # a single pixel
-    mask = mask_of(odds, 2)
+    mask = mask_of(odds, -1)
     assert mask[23:30, 3:17].all()
-    assert mask[24:29, 17:62].all()
-    assert mask.sum() == 7 * 14 + 5 * 45
+    assert mask.sum() == 7 * 14
+
+
+def test_one_sure_crack_is_found_in_a_print_without_anything_else() -> None:
+    odds = np.full((60, 400), -9, np.float16)
+    odds[25:28, 5:15] = 14
+    assert mask_of(odds)[26, 5:15].all()
 
 
 @pytest.fixture
