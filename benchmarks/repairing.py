@@ -95,7 +95,7 @@ def print_tables(repairer: Repairer, files: list[Path]) -> None:
         for name, result in _fills(repairer, worn, mask).items():
             filled.setdefault(name, []).append(_quality(result, unworn, mask))
     head = ("sensitivity", "called damaged", "unchanged", "doubled: unchanged")
-    head += ("plain damage found", "harder found", "of the mask, damage")
+    head += ("plain found", "harder found", "of the mask, damage")
     rows = []
     for one, values in found.items():
         called, *unchanged, plain_found, harder_found, precise = np.mean(values, 0)
