@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.measuring import SEED, print_machine, print_table
+from colorflow.color.full_resolution import render
 from colorflow.color.grid import square_lightness, to_grid
 from colorflow.evaluation.baselines import ConditionalDensity
 from colorflow.evaluation.metrics import bits_per_dim
@@ -39,7 +40,7 @@ from colorflow.training.objective import Objective
 from colorflow.training.pixels import PixelPack
 from colorflow.training.run_folder import RunFolder, has_state, read_state
 from colorflow.training.schedule import Budget
-from colorflow.training.targets import EVALUATED_PHOTO_SIDE, paint, with_noise
+from colorflow.training.targets import EVALUATED_PHOTO_SIDE, with_noise
 from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory, processor_seconds
 from colorflow.training.until_budget import train_to_budget
 from colorflow.zoo import ARCHITECTURES
@@ -87,15 +88,6 @@ class DensityObjective(Objective[nn.Module, Condition]):
     ) -> Tensor:
         """Negative log-likelihood, nats a photo, (B,)."""
         return -module(self.target(ab, noise), condition)
-
-    def preview(
-        self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
-    ) -> Tensor:
-        """Gray, the truth on the grid, and samples."""
-        truth = F.avg_pool2d(ab, FINEST_GRID // self.grid)[:, None]
-        samples = module.sample(condition, 4, noise)
-        shown = torch.cat([torch.zeros_like(truth), truth, samples], 1)
-        return paint(condition.lightness, shown)
 
 
 class DistillationObjective(DensityObjective):
@@ -307,9 +299,13 @@ def write_figure(rows: list[dict], densities: dict[str, ConditionalDensity], pat
     right.set_xlabel("seconds a sample")
     for axis, row in zip(np.ravel(bottom.subplots(len(rows), 1)), rows, strict=True):
         samples = samples_of(densities[row["key"]], condition, SAMPLES)
-        shown = torch.cat([ab[:, None], samples], 1)
-        pictures = paint(condition.lightness, shown.nan_to_num(0.0).clamp(-128, 128)).flatten(0, 1)
-        axis.imshow(torch.cat(list(pictures.clamp(0, 1)), 2).permute(1, 2, 0).numpy())
+        shown = torch.cat([ab[:, None], samples], 1).nan_to_num(0.0).clamp(-128, 128).numpy()
+        pictures = [
+            render(plane, one)
+            for plane, row_of in zip(condition.lightness[:, 0].numpy(), shown, strict=True)
+            for one in row_of
+        ]
+        axis.imshow(np.concatenate(pictures, 1))
         axis.set_ylabel(row["name"], fontsize=8)
         axis.set(xticks=[], yticks=[])
     figure.savefig(path, dpi=110)

@@ -191,7 +191,7 @@ def test_the_installed_package_serves_the_page(python: Path, tmp_path: Path) -> 
             time.sleep(0.1)
         assert "Ctrl-C ends it" in said, said
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/config", timeout=60) as answer:
-            assert b"prepare-repair" in answer.read()
+            assert b"show-unsure" in answer.read()
     finally:
         process.kill()
         process.wait()

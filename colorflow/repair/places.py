@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from colorflow.limits import SENSITIVITIES
 
-_LIKELY, _FILLED, _FOLLOWED = -0.5, 1.5, -2.0
+_LIKELY, _FILLED, _FOLLOWED = -0.5, 2.5, -2.0
 """Log odds from which on neighboring pixels form places, are filled if their place is damage, and
 belong to what a touch means."""
 _LEAST_PIXELS = 12

@@ -146,9 +146,8 @@ def test_repair(
     found, filled = (table(part) for part in printed.split("\n\n")[-2:])
     assert list(found) == ["-2", "-1", "0", "1", "2"]
     assert found["0"]["unchanged"] == "1 of 1"
-    assert (
-        number(filled["ours, mean with grain"]["PSNR, dB"]) > number(filled["none"]["PSNR, dB"]) + 3
-    )
+    psnr = {name: number(row["PSNR, dB"]) for name, row in filled.items()}
+    assert psnr["ours, mean with grain"] > psnr["telea"] + 0.5
 
     cracked = clean.copy()
     points = np.array([(20, 30), (60, 80), (75, 150), (140, 235)])
