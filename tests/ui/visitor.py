@@ -108,7 +108,8 @@ class Visitor:
         self.settle()
 
     def color(self) -> None:
-        """Color the photo, and wait for its colorings."""
+        """Color the photo once all that was clicked is answered, and wait for its colorings."""
+        self.settle()
         self.one("#go").click()
         self.expect_text("#status", "coloring")
         expect(self.one("#status .wish")).to_have_count(0)
