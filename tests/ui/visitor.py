@@ -56,6 +56,7 @@ class Visitor:
         self.page.on("pageerror", lambda error: self._blame(str(error)))
         self.page.on("console", self._listen)
         self.page.goto(server.address)
+        self.settle()  # nobody chooses photos before the page has shown itself
 
     def _blame(self, fault: str) -> None:
         """Remember a fault, but not that Gradio's script is cut off when a page is left."""
