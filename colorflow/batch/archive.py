@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from colorflow.batch.locations import is_inside
@@ -231,6 +231,7 @@ def safe_path_of(name: str) -> PurePosixPath:
     forbidden = "\\:" if sys.platform == "win32" else "\\"
     if (
         path.is_absolute()
+        or ".." in PureWindowsPath(name).parts  # "C:.." is a name here, and leads out there
         or any(not part.strip(". ") for part in path.parts)  # Windows ignores a blank behind dots
         or any(letter in forbidden or unicodedata.category(letter) == "Cc" for letter in name)
     ):
