@@ -55,8 +55,9 @@ class Visitor:
         self.page.on("requestfailed", self._forget)
         self.page.on("pageerror", lambda error: self._blame(str(error)))
         self.page.on("console", self._listen)
-        self.page.goto(server.address)
-        self.settle()  # nobody chooses photos before the page has shown itself
+        with self.page.expect_request(lambda one: "/queue/data" in one.url):
+            self.page.goto(server.address)
+        self.settle()  # nobody clicks before the page has shown its first message
 
     def _blame(self, fault: str) -> None:
         """Remember a fault, but not that Gradio's script is cut off when a page is left."""
