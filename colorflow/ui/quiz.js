@@ -1,4 +1,5 @@
-// Clicks and keys of the quiz; `element` is its stage.
+// Clicks and keys of the quiz; `element` is its stage. An answer that Gradio's client loses, which
+// closes its stream when one event ends while another begins, comes with that to the next click.
 let waiting = null;
 const free = () => {
     clearTimeout(waiting);
@@ -7,7 +8,7 @@ const free = () => {
 };
 const press = (button) => {
     if (waiting || !button?.getClientRects().length) return;
-    waiting = setTimeout(free, 30000);
+    waiting = setTimeout(free, 5000);
     element.classList.add("waiting");
     const token = button.closest("[data-token]")?.dataset.token;
     if (token) trigger("choose", { token, chosen: Number(button.dataset.choice) });

@@ -146,7 +146,8 @@ class QuizTab:
             (self.stage.choose, self.choose),
             (self.mode.input, self.change_mode),
         ):
-            event(self.handled(act, self.status), chosen, shown, **_OPTIONS)
+            handler = self.handled(act, self.status)
+            event(handler, chosen, shown, trigger_mode="multiple", **_OPTIONS)
         own = self.handled(self.take_in, self.about)
         for upload, events in (
             (self.upload, [self.upload.upload, self.upload.delete, self.upload.clear]),

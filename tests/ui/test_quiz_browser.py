@@ -170,6 +170,42 @@ def test_pictures_fill_the_window_and_stay_as_they_are_in_the_reveal(
     player.close()
 
 
+_HELD = """
+const ask = fetch;
+window.fetch = async (...asked) => {
+    const answer = await ask(...asked);
+    if (!String(asked[0]?.url ?? asked[0]).includes("/queue/data")) return answer;
+    const late = new TransformStream({
+        async transform(part, to) {
+            window.ending ||= new TextDecoder().decode(part).includes("close_stream");
+            while (window.ending && !window.released) await new Promise((on) => setTimeout(on, 50));
+            to.enqueue(part);
+        },
+    });
+    return new Response(answer.body.pipeThrough(late), answer);
+};
+"""
+
+
+def test_an_answer_that_the_client_loses_comes_with_the_next_click(
+    browser: Browser, server: Page
+) -> None:
+    """Its stream ends while a click is under way, so nothing reads what the server sends."""
+    page = browser.new_page()
+    page.add_init_script(_HELD)
+    page.goto(server.address)
+    page.get_by_role("tab", name="Quiz").click()
+    page.wait_for_function("window.ending")
+    start = page.locator("#quiz-stage button[data-next]")
+    with page.expect_response(lambda one: "/queue/join" in one.url):
+        start.click()
+    page.evaluate("window.released = true")
+    page.wait_for_timeout(5500)
+    start.click()
+    expect(page.locator("#quiz-stage [data-token]")).to_be_visible()
+    page.close()
+
+
 def test_nothing_that_is_sent_tells(browser: Browser, server: Page) -> None:
     """Everything that came before the answer, the page's configuration among it."""
     player = Player(browser, server)
