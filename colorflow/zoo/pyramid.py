@@ -111,7 +111,11 @@ class _LevelContext(nn.Module):
         self.fine = nn.Conv2d(context_channels, width, 1)
         self.squeeze = nn.Conv2d(self.factor**2 * width, width, 1)
         self.position = nn.Parameter(0.02 * torch.randn(width, grid, grid))
-        self.mix = _Mix(width, attention=_attends(grid))
+        self.mix = (
+            flows.AttentionLayer(width, 0.0)
+            if _attends(grid)
+            else flows.ConvolutionNetwork(0, width, width, width)
+        )
         self.from_means = nn.Conv2d(means, width, 3, padding=1) if means else None
 
     def forward(self, *given: Tensor) -> Tensor:
@@ -122,21 +126,6 @@ class _LevelContext(nn.Module):
         h = self.squeeze(fine) + self.position
         if self.from_means is not None:
             h = h + self.from_means(*means)
-        return self.mix(h)
-
-
-class _Mix(nn.Module):
-    """One attention layer over all cells, or x + a small convolutional network of x."""
-
-    def __init__(self, width: int, *, attention: bool) -> None:
-        super().__init__()
-        self.layer = (
-            flows.AttentionLayer(width, 0.0)
-            if attention
-            else flows.ConvolutionNetwork(0, width, width, width)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        if isinstance(self.layer, flows.AttentionLayer):
-            return from_tokens(self.layer(to_tokens(x)), x)
-        return x + self.layer(None, x)
+        if isinstance(self.mix, flows.AttentionLayer):  # over all cells
+            return from_tokens(self.mix(to_tokens(h)), h)
+        return h + self.mix(None, h)

@@ -7,7 +7,7 @@ contracting residual blocks, whose volume is a random series.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 
 import torch
@@ -139,12 +139,7 @@ def planar(
 
     Reference: Rezende & Mohamed 2015, "Variational inference with normalizing flows".
     """
-    size = 2 * math.prod(shape) + 1
-    return _stack(
-        shape,
-        depth,
-        lambda: flows.Planar(shape, flows.PooledNetwork(context_channels, width, size)),
-    )
+    return _amortized(flows.Planar, 2 * math.prod(shape) + 1, shape, context_channels, depth, width)
 
 
 def radial(
@@ -166,15 +161,19 @@ def radial(
 
     Reference: Rezende & Mohamed 2015, "Variational inference with normalizing flows".
     """
-    size = math.prod(shape) + 2
-    return _stack(
-        shape,
-        depth,
-        lambda: flows.Radial(shape, flows.PooledNetwork(context_channels, width, size)),
-    )
+    return _amortized(flows.Radial, math.prod(shape) + 2, shape, context_channels, depth, width)
 
 
-def _stack(shape: Shape, depth: int, layer: Callable[[], flows.Bijection]) -> flows.Bijection:
-    return flows.Composition(
-        [flows.ActNorm(shape[0]), *(layer() for _ in range(depth)), flows.Flatten(shape)]
-    )
+def _amortized(
+    layer: type[flows.Planar] | type[flows.Radial],
+    parameters: int,
+    shape: Shape,
+    context_channels: int,
+    depth: int,
+    width: int,
+) -> flows.Bijection:
+    """ActNorm, then layers whose parameters come from a network of the context each."""
+    layers = [
+        layer(shape, flows.PooledNetwork(context_channels, width, parameters)) for _ in range(depth)
+    ]
+    return flows.Composition([flows.ActNorm(shape[0]), *layers, flows.Flatten(shape)])
