@@ -240,7 +240,7 @@ def bits_of(
     for part in np.array_split(rows, -(-len(rows) // 50)):
         ab, condition = trainer.pack.batch(part, CONTEXT.maps)
         x = DensityObjective(split, GRID, CONTEXT.maps).target(ab, noise)
-        nats.append(-density.log_prob(x, condition).double())
+        nats.append(-density(x, condition).double())
     return bits_per_dim(torch.cat(nats), math.prod(SHAPE))
 
 

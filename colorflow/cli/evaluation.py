@@ -3,9 +3,12 @@ not know how they were made."""
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +23,13 @@ from colorflow.cli.options import (
     seed_option,
 )
 from colorflow.errors import EvaluationError, printable
+from colorflow.files import FileKind, check_replaceable, json_kind, write_whole
 
+EVALUATION = json_kind("evaluation", "colorflow evaluate")
+"""Kind of the file of numbers."""
+SCORE = json_kind("score of a blind test", "colorflow blind score")
 BASELINES = "baselines"
 """Folder beside the shipped weights."""
-_FILES = (
-    "Write DIR/pairs/001.jpg and so on, each one photo in two colorings side by side, at most "
-    "420 x 620 pixels each; DIR/instructions.txt for the judges; and DIR/answers-1.csv and "
-    "answers-2.csv for two judges. The key, DIR.key.json, is written beside the folder, so that "
-    "you can give the folder to judges. Photos that lack one of the two colorings are named and "
-    "left out. The same seed gives the same test."
-)
-
-
-_WAYS = (
-    "A and B are ways of coloring: 'truth', the photo's own chroma through the same 64x64 grid; "
-    "'samples', one sample; an option, such as 'temperature=0.8'; a weights file; several of "
-    "these, joined by commas; or a folder of finished pictures with the names of the photos. If "
-    "one of them is 'truth', judges are asked which side is true, otherwise which one looks better."
-)
 
 
 @click.command(short_help="measure colorings on a folder of color photos")
@@ -55,39 +47,35 @@ _WAYS = (
 )
 @seed_option("seed of samples and of the degradation")
 @WEIGHTS
-@file_option("--markdown", "markdown_file", help="the same as a table")
 @click.option(
     "--degrade",
     "degraded",
     is_flag=True,
     help="show the model the lightness of an old, damaged print",
 )
-def evaluate(folder: Path, weights: Path | None, degraded: bool, **options: Any) -> int:
+def evaluate(folder: Path, json_file: Path, weights: Path | None, **options: Any) -> int:
     """Color the photos of a folder as if they were gray, and compare the results with their own
-    colors and with simpler ways of coloring. Unreadable photos and photos without colors are named
-    and left out. The same seed gives the same numbers."""
+    colors and with simpler ways of coloring; print a table in Markdown. Unreadable photos and
+    photos without colors are named and left out. The same seed gives the same numbers."""
     from colorflow.colorizer import default_weights
-    from colorflow.evaluation.run import run_evaluation
+    from colorflow.evaluation.report import run_evaluation
 
-    given = {
-        "--json": options["json_file"],
-        "--limit": options["limit"],
-        "--weights": weights,
-        "--samples": options["n"],
-        "--seed": options["seed"],
-    }
-    words = ["colorflow", "evaluate", str(folder)]
-    for option, value in given.items():
-        words += [] if value is None else [option, str(value)]
-    evaluation = run_evaluation(
+    given = {"--json": json_file, "--limit": options["limit"], "--weights": weights}
+    given |= {"--samples": options["n"], "--seed": options["seed"]}
+    words = [[option, str(value)] for option, value in given.items() if value is not None]
+    words += [["--degrade"]] * options["degraded"]
+    with _writing(json_file):
+        check_replaceable(json_file, EVALUATION)  # before the long work
+    report = run_evaluation(
         folder,
         weights=weights or default_weights(),
         baselines=default_weights().parent / BASELINES,
-        degraded=degraded,
-        command=shlex.join([*words, *["--degrade"] * degraded]),
+        command=shlex.join(["colorflow", "evaluate", str(folder), *chain(*words)]),
         **options,
     )
-    return int(any(item.why != "not colored" for item in evaluation.left_out))
+    _write_json(json_file, report.values, EVALUATION)
+    print(report.text)
+    return int(any(item.why != "not colored" for item in report.left_out))
 
 
 @click.group(
@@ -99,7 +87,7 @@ def blind() -> None:
     and what they call broken."""
 
 
-@blind.command(short_help="make pairs of two ways of coloring", help=_FILES, epilog=_WAYS)
+@blind.command(short_help="make pairs of two ways of coloring")
 @click.argument("first", metavar="A", help="a way of coloring")
 @click.argument("second", metavar="B", help="another one")
 @path_argument("folders", "FOLDER...", "photos", nargs=-1)
@@ -110,15 +98,18 @@ def blind() -> None:
     help="number of photos, chosen at random, one pair each (default: all)",
 )
 @seed_option("seed of choice, order, sides and samples")
-@WEIGHTS
-def compare(
-    first: str,
-    second: str,
-    folders: Sequence[Path],
-    output: Path,
-    weights: Path | None,
-    **choice: Any,
-) -> int:
+def compare(first: str, second: str, folders: Sequence[Path], output: Path, **choice: Any) -> int:
+    """Write DIR/pairs/001.jpg and so on, each one photo in two colorings side by side, at most
+    420 x 620 pixels each; DIR/instructions.txt for the judges; and DIR/answers-1.csv and
+    answers-2.csv for two judges. The key, DIR.key.json, is written beside the folder, so that
+    you can give the folder to judges. Photos that lack one of the two colorings are named and
+    left out. The same seed gives the same test.
+
+    A and B are ways of coloring: 'truth', the photo's own chroma through the same 64x64 grid;
+    'samples', one sample; an option, such as 'temperature=0.8'; a weights file; several of
+    these, joined by commas; or a folder of finished pictures with the names of the photos. If
+    one of them is 'truth', judges are asked which side is true, otherwise which one looks better.
+    """
     from functools import cache
 
     from colorflow.colorizer import Colorizer
@@ -131,7 +122,7 @@ def compare(
     left_out = make_blind_test(
         folders,
         output,
-        (parse_method(first, weights, load), parse_method(second, weights, load)),
+        (parse_method(first, load), parse_method(second, load)),
         say=lambda line: print(printable(line), flush=True),
         warn=_warn,
         **choice,
@@ -142,31 +133,41 @@ def compare(
 @blind.command(short_help="count the answers of judges")
 @path_argument("directory", "DIR", "folder of the test")
 @path_argument("answers", "ANSWERS...", "filled-in sheets, one per judge", nargs=-1)
-@click.option("--judge-note", metavar="TEXT", help="who judged; kept with the numbers")
-@file_option("--json", help="file for the numbers")
-def score(
-    directory: Path, answers: Sequence[Path], judge_note: str | None, json: Path | None
-) -> int:
+@file_option("--json", "json_file", help="file for the numbers")
+def score(directory: Path, answers: Sequence[Path], json_file: Path | None) -> int:
     """Print how often each way of coloring was chosen and how often it was called plainly broken,
     over all judges and for each judge, with 95 % intervals; on how many pairs judges agree; and the
     pairs. Against the truth a coloring can reach at most half: judges then only guess. Lines that
     cannot be counted are named."""
-    from colorflow.evaluation.report import check_destination, json_text, write_text
-    from colorflow.quiz.score import SCORE, as_text, score
-    from colorflow.quiz.sheets import read_key, read_sheets
+    from colorflow.quiz.score import as_text, read_key, read_sheets, score
 
-    check_destination(json, SCORE)
     key = read_key(directory)
     sheets = read_sheets(answers, key)
     for sheet in sheets:
-        for bad in sheet.bad_lines:
-            _warn(f"{sheet.judge}, line {bad.line}: not counted ({bad.reason})")
-    result = score(key, sheets, judge_note)
+        for number, reason in sheet.bad_lines.items():
+            _warn(f"{sheet.judge}, line {number}: not counted ({reason})")
+    result = score(key, sheets)
     for line in as_text(result).splitlines():
         print(printable(line))
-    if json:
-        write_text(json, json_text(result), SCORE)
+    if json_file:
+        _write_json(json_file, result, SCORE)
     return 1 if any(sheet.bad_lines for sheet in sheets) else 0
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Makes the folder of a file; errors within the context become an EvaluationError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise EvaluationError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _write_json(path: Path, values: Any, kind: FileKind) -> None:
+    text = json.dumps(values, indent=1, allow_nan=False) + "\n"
+    with _writing(path):
+        write_whole(path, text.encode(), kind)
 
 
 def _warn(line: str) -> None:

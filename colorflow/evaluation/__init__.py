@@ -8,6 +8,5 @@ judge.py      EfficientNet-Lite2 classifies the pictures
 measure.py    all measurements of one photo
 bootstrap.py  values over photos with standard errors
 evaluate.py   all photos of a folder -> the table
-report.py     tables, JSON, and how they were made
-run.py        `colorflow evaluate`
+report.py     `colorflow evaluate`: numbers, tables, and how they were made
 """

@@ -12,9 +12,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -23,11 +23,11 @@ from torch.nn import functional as F
 from colorflow.errors import WeightsError
 from colorflow.flows import Bijection, Composition, Flow, Haar, Standardize
 from colorflow.flows.networks import zero_initialized
-from colorflow.model.condition import Condition, Features, LateBlocks
+from colorflow.model.condition import Condition, LateBlocks
 from colorflow.model.config import FINEST_GRID, LevelConfig, PyramidConfig, default_config
 from colorflow.model.context import LevelContext
 from colorflow.model.level import DETAIL_CHANNELS, MEAN_CHANNELS
-from colorflow.model.weights import load_tensors, read_header, write_tensors
+from colorflow.model.weights import load_tensors, read_header
 from colorflow.zoo.cinn2019 import cinn2019
 
 FIRST_ROWS = 128
@@ -74,10 +74,6 @@ class ConditionalDensity(nn.Module):
         return self.to_grid(self.context.of_sample(self.context.of_photo(condition), None))
 
     def forward(self, x: Tensor, condition: Condition) -> Tensor:
-        """`log_prob`."""
-        return self.log_prob(x, condition)
-
-    def log_prob(self, x: Tensor, condition: Condition) -> Tensor:
         """log p(x | photo) in nats, per unit of x, (B,).
 
         Args:
@@ -147,24 +143,11 @@ class DeterministicNetwork(nn.Module):
         )
         self.haar = Haar()
 
-    @property
-    def own_blocks(self) -> LateBlocks:
-        """The copy of the feature network's last blocks."""
-        return cast(LateBlocks, self.contexts[0].last_blocks)
-
-    def fit(self, condition: Condition) -> None:
-        """Takes the statistics of the features from a sample of the training data.
-
-        Its own blocks start as those of the frozen network.
-        """
-        self.own_blocks.copy_from(Features())
-        for context in self.contexts:
-            cast(LevelContext, context).fit(condition)
-
     def forward(self, condition: Condition) -> Tensor:
         """The mean coloring: (B, 2, 64, 64) CIELAB units."""
         coarse: Tensor | None = None
-        own = self.own_blocks(condition.features[OWN_BLOCKS_INPUT])
+        blocks = cast(LateBlocks, self.contexts[0].last_blocks)
+        own = blocks(condition.features[OWN_BLOCKS_INPUT])
         coarsest = replace(condition, features=condition.features | own)
         for context, head in zip(self.contexts, self.heads, strict=True):
             assert isinstance(context, LevelContext)
@@ -207,45 +190,23 @@ BASELINES: dict[str, Callable[[], nn.Module]] = {
 """Makes an untrained module, by the baseline's name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LoadedBaseline:
-    """The content of a baseline's weights file.
+def load_baseline(path: Path, name: str) -> tuple[nn.Module, float]:
+    """Reads the weights file of a baseline.
 
-    Attributes:
-        name: of the baseline.
-        module: in evaluation mode, float32.
-        temperature: std of the latents of samples.
-    """
-
-    name: str
-    module: nn.Module
-    temperature: float
-
-
-def save_baseline(
-    path: Path, name: str, module: nn.Module, temperature: float, training: dict[str, Any]
-) -> None:
-    """Writes a baseline's weights file, in float16.
+    Returns:
+        The module in evaluation mode, float32, and the std of the latents of samples.
 
     Raises:
-        WeightsError: if the file cannot be written.
-    """
-    header = {"baseline": name, "temperature": temperature, "training": training}
-    write_tensors(path, module, FORMAT, header)
-
-
-def load_baseline(path: Path) -> LoadedBaseline:
-    """Reads a baseline's weights file.
-
-    Raises:
-        WeightsError: if the file is missing, of another kind, or damaged.
+        WeightsError: if the file is missing, of another kind, of another baseline, or damaged.
     """
     file = read_header(path, FORMAT)
     with file.parsing() as header:
-        name = header["baseline"]
+        found = header["baseline"]
         temperature = float(json.loads(header["temperature"]))
-        module = BASELINES[name]()
+        module = BASELINES[found]()
+    if found != name:
+        raise WeightsError(f"{path}: holds the baseline {found}; rename the file")
     if not 0 <= temperature < math.inf:
         raise WeightsError(f"{path}: the header has a temperature below 0 or not finite")
     load_tensors(file, module)
-    return LoadedBaseline(name=name, module=module, temperature=temperature)
+    return module, temperature

@@ -11,22 +11,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from colorflow.coloring import ColoringSpec
 from colorflow.colorizer import Colorizer
 from colorflow.errors import WeightsError
-from colorflow.evaluation.baselines import (
-    BASELINES,
-    ConditionalDensity,
-    LoadedBaseline,
-    load_baseline,
-)
+from colorflow.evaluation.baselines import BASELINES, ConditionalDensity, load_baseline
 from colorflow.evaluation.metrics import bits_per_dim
 from colorflow.evaluation.subject import Subject
 from colorflow.model.condition import Condition
@@ -43,6 +37,7 @@ MANY = 64
 PRINCIPAL = 4
 """Principal colorings that a user sees by default."""
 
+Density = Callable[[Tensor, Condition], tuple[dict[str, float], Tensor]]
 Sampler = Callable[[Subject, int, torch.Generator], Tensor]
 PrincipalSampler = Callable[[Subject, int], tuple[Tensor, NDArray[np.float64]]]
 
@@ -56,10 +51,10 @@ class Column:
         sample: from a photo, n, and a source of randomness to (n, 2, 64, 64) chroma in CIELAB
             units: independent samples of a distribution.
         one: whether `sample` gives the same result each time instead.
-        bits_per_dim: from (1, 2, 64, 64) chroma and a condition to its negative log-likelihood in
-            bits per dimension, density per CIELAB unit: ``all`` for the whole model, and by level
-            where a model has levels. None without a density.
-        round_trip: from chroma and a condition through the latents and back. None without latents.
+        density: from (1, 2, 64, 64) chroma and a condition to its negative log-likelihood in bits
+            per dimension, density per CIELAB unit, ``all`` for the whole model and by level where a
+            model has levels; and to the same chroma after it went through the latents and back.
+            None without a density.
         interval_factors: of the uncertainty map that is made of these samples, as in
             `LoadedWeights`; empty if there is no such map.
         samples_by_seed: from a photo's pixels to samples (n, 2, 64, 64) as users get them, sample i
@@ -74,8 +69,7 @@ class Column:
     name: str
     sample: Sampler | None = None
     one: bool = False
-    bits_per_dim: Callable[[Tensor, Condition], Mapping[str, float]] | None = None
-    round_trip: Callable[[Tensor, Condition], Tensor] | None = None
+    density: Density | None = None
     interval_factors: Mapping[float, float] = field(default_factory=dict)
     samples_by_seed: Callable[[NDArray[np.uint8]], Tensor] | None = None
     principal: PrincipalSampler | None = None
@@ -86,31 +80,29 @@ def columns_of(weights: LoadedWeights) -> list[Column]:
     """Makes the columns of a weights file, the training photos' mean color among them."""
     pyramid = weights.pyramid
     model_of = lru_cache(maxsize=1)(partial(_photo_model, weights))
-    density: dict[str, Any] = {
-        "bits_per_dim": lambda ab, condition: pyramid.bits_by_level(
-            [-float(term) for term in pyramid.level_log_probs(ab, condition)]
-        ),
-        "round_trip": lambda ab, condition: pyramid.decode(
-            pyramid.encode(ab, condition), condition
-        ),
-    }
+
+    def density(ab: Tensor, condition: Condition) -> tuple[dict[str, float], Tensor]:
+        nats = [-float(term) for term in pyramid.level_log_probs(ab, condition)]
+        back = pyramid.decode(pyramid.encode(ab, condition), condition)
+        return pyramid.bits_by_level(nats), back
+
     return [
         Column(
             name="colorflow",
-            sample=_painted(weights, model_of),
-            samples_by_seed=_samples_by_seed(weights),
-            skin=_skin(model_of) if pyramid.skin_head is not None else None,
-            **density,
+            sample=partial(_painted, weights, model_of),
+            density=density,
+            samples_by_seed=partial(_samples_by_seed, Colorizer(weights)),
+            skin=partial(_skin, model_of) if pyramid.skin_head is not None else None,
         ),
         Column(
             name="colorflow_std1",
             sample=lambda subject, n, generator: pyramid.sample(
                 subject.condition, n, [1.0] * len(weights.temperatures), generator
             )[0],
+            density=density,
             interval_factors=weights.interval_factors,
-            **density,
         ),
-        Column(name="principal", principal=_principal(model_of)),
+        Column(name="principal", principal=partial(_principal, model_of)),
         constant("mean_color", training_colors_of(weights).mean_ab),
     ]
 
@@ -131,10 +123,7 @@ def baseline_columns(folder: Path, say: Callable[[str], None]) -> list[Column]:
         if not path.exists():
             say(f"{path}: is missing, so the table has no column {name}")
             continue
-        baseline = load_baseline(path)
-        if baseline.name != name:
-            raise WeightsError(f"{path}: holds the baseline {baseline.name}; rename the file")
-        columns.append(_baseline(baseline))
+        columns.append(_baseline(name, *load_baseline(path, name)))
     return columns
 
 
@@ -163,9 +152,8 @@ def training_colors_of(weights: LoadedWeights) -> TrainingColors:
         ) from error
 
 
-def _baseline(baseline: LoadedBaseline) -> Column:
+def _baseline(name: str, module: nn.Module, temperature: float) -> Column:
     """Makes the column of a density, or of the one result of the deterministic network."""
-    name, module, temperature = baseline.name, baseline.module, baseline.temperature
     if not isinstance(module, ConditionalDensity):
         return Column(
             name=name,
@@ -173,72 +161,59 @@ def _baseline(baseline: LoadedBaseline) -> Column:
             one=True,
         )
 
-    def bits(ab: Tensor, condition: Condition) -> dict[str, float]:
-        nats = -float(module.log_prob(ab, condition))
-        return {"all": bits_per_dim(nats, MEAN_CHANNELS * FINEST_GRID**2)}
-
-    def round_trip(ab: Tensor, condition: Condition) -> Tensor:
-        context = module.context_of(condition)
-        bijection = module.flow.bijection
-        return bijection.inverse(bijection(ab, context)[0], context)[0]
+    def density(ab: Tensor, condition: Condition) -> tuple[dict[str, float], Tensor]:
+        nats = -float(module(ab, condition))
+        context, bijection = module.context_of(condition), module.flow.bijection
+        back = bijection.inverse(bijection(ab, context)[0], context)[0]
+        return {"all": bits_per_dim(nats, MEAN_CHANNELS * FINEST_GRID**2)}, back
 
     return Column(
         name=name,
         sample=lambda subject, n, generator: module.sample(
             subject.condition, n, generator, temperature
         )[0],
-        bits_per_dim=bits,
-        round_trip=round_trip,
+        density=density,
     )
 
 
-def _painted(weights: LoadedWeights, model_of: Callable[[Subject], PhotoModel]) -> Sampler:
+def _painted(
+    weights: LoadedWeights,
+    model_of: Callable[[Subject], PhotoModel],
+    subject: Subject,
+    n: int,
+    generator: torch.Generator,
+) -> Tensor:
     """Makes samples at the shipped temperatures as people see them."""
-
-    def sample(subject: Subject, n: int, generator: torch.Generator) -> Tensor:
-        model = model_of(subject)
-        latents = _latents(weights, n, generator)
-        ab = model.decode(latents)
-        specs = [ColoringSpec(seeds=(0,) * len(weights.temperatures))] * n
-        tones = tone_latents([levels[0] for levels in latents])
-        return torch.from_numpy(model.paint(ab, specs, tones))
-
-    return sample
+    model = model_of(subject)
+    latents = _latents(weights, n, generator)
+    ab = model.decode(latents)
+    specs = [ColoringSpec(seeds=(0,) * len(weights.temperatures))] * n
+    tones = tone_latents([levels[0] for levels in latents])
+    return torch.from_numpy(model.paint(ab, specs, tones))
 
 
-def _samples_by_seed(weights: LoadedWeights) -> Callable[[NDArray[np.uint8]], Tensor]:
+def _samples_by_seed(colorizer: Colorizer, pixels: NDArray[np.uint8]) -> Tensor:
     """Makes the samples of `colorize` for the seeds from 0 on."""
-    colorizer = Colorizer(weights)
-
-    def samples(pixels: NDArray[np.uint8]) -> Tensor:
-        colorings = colorizer.colorize(pixels, MANY, samples=True, force=True)
-        return torch.from_numpy(np.stack([one.ab for one in colorings]))
-
-    return samples
+    colorings = colorizer.colorize(pixels, MANY, samples=True, force=True)
+    return torch.from_numpy(np.stack([one.ab for one in colorings]))
 
 
-def _principal(model_of: Callable[[Subject], PhotoModel]) -> PrincipalSampler:
+def _principal(
+    model_of: Callable[[Subject], PhotoModel], subject: Subject, k: int
+) -> tuple[Tensor, NDArray[np.float64]]:
     """Makes principal colorings as users get them."""
-
-    def sample(subject: Subject, k: int) -> tuple[Tensor, NDArray[np.float64]]:
-        model = model_of(subject)
-        first = ColoringSpec(seeds=(0,) * len(model.temperatures))
-        ab, shares = model.principal(first, k)
-        specs = [first.principal_spec(number, k) for number in range(k)]
-        return torch.from_numpy(model.paint(ab, specs)), np.array(shares)
-
-    return sample
+    model = model_of(subject)
+    first = ColoringSpec(seeds=(0,) * len(model.temperatures))
+    ab, shares = model.principal(first, k)
+    specs = [first.principal_spec(number, k) for number in range(k)]
+    return torch.from_numpy(model.paint(ab, specs)), np.array(shares)
 
 
-def _skin(model_of: Callable[[Subject], PhotoModel]) -> Callable[[Subject], NDArray[np.bool_]]:
+def _skin(model_of: Callable[[Subject], PhotoModel], subject: Subject) -> NDArray[np.bool_]:
     """Finds the cells that mostly get the color of skin."""
-
-    def found(subject: Subject) -> NDArray[np.bool_]:
-        skin = model_of(subject).skin
-        assert skin is not None
-        return skin.weight > 0.5
-
-    return found
+    skin = model_of(subject).skin
+    assert skin is not None
+    return skin.weight > 0.5
 
 
 def _photo_model(weights: LoadedWeights, subject: Subject) -> PhotoModel:

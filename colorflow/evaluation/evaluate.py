@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
 
-from colorflow.errors import EvaluationError, PhotoError
+from colorflow.errors import EvaluationError, PhotoError, printable
 from colorflow.evaluation.bootstrap import (
     Bootstrap,
     Estimate,
@@ -24,15 +27,14 @@ from colorflow.evaluation.bootstrap import (
 )
 from colorflow.evaluation.columns import Column, constant
 from colorflow.evaluation.judge import Judge
-from colorflow.evaluation.measure import NotFiniteError, PhotoMeasures, measure
+from colorflow.evaluation.measure import ColumnMeasures, NotFiniteError, PhotoMeasures, measure
 from colorflow.evaluation.metrics import kernel_terms, share_differences
-from colorflow.evaluation.subject import NotColoredError, SubjectReader
+from colorflow.evaluation.subject import NotColoredError, read_subject
+from colorflow.model.condition import Conditioner
 from colorflow.photo import find_photos
 
 Statistics = dict[str, dict[str, Statistic]]
 """By column and metric."""
-Progress = Callable[[Sequence[Path]], Iterable[Path]]
-"""Wraps the files, to show how far a run is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +52,11 @@ class Evaluation:
 
     Attributes:
         photos: number of photos.
-        n: samples of each photo.
-        seed: of all random choices.
-        degraded: whether the models saw the lightness of an old print.
         tables: by their key in the JSON file.
         left_out: files without numbers, sorted by name.
     """
 
     photos: int
-    n: int
-    seed: int
-    degraded: bool
     tables: dict[str, Table]
     left_out: list[LeftOut]
 
@@ -87,10 +83,8 @@ def evaluate(
     n: int = 8,
     seed: int = 0,
     degraded: bool = False,
-    progress: Progress = iter,
-    say: Callable[[str], None] = print,
 ) -> Evaluation:
-    """Measures columns, gray and the truth on photos.
+    """Measures columns, gray and the truth on photos; stderr gets progress and left-out files.
 
     The tables are ``columns``; ``ratios``, RMSE by gray's and colorfulness by the truth's; and
     ``bits_per_dim_by_level``, for the columns that have levels.
@@ -103,8 +97,6 @@ def evaluate(
         seed: together with a photo's pixels it determines all numbers except the seconds.
         degraded: whether the models see the lightness of an old print; they are still compared
             with the photo as it is.
-        progress: shows how far the run is.
-        say: gets a line for each file that is left out.
 
     Raises:
         EvaluationError: if no photo can be measured, or the judge is not installed.
@@ -112,12 +104,12 @@ def evaluate(
     if n < 2:
         raise ValueError(f"n: expected at least 2, got {n}")
     columns = [*columns, constant("gray", (0.0, 0.0))]
-    judge, reader = Judge(), SubjectReader(seed, degraded=degraded)
+    judge, conditioner = Judge(), Conditioner()
     records: list[tuple[str, PhotoMeasures]] = []
     left_out: list[LeftOut] = []
-    for path in progress(files):
+    for path in tqdm(files, unit="photo", desc="evaluate"):
         try:
-            subject = reader.read(path)
+            subject = read_subject(path, conditioner, seed, degraded=degraded)
             measures = measure(
                 subject, columns, judge, n=n, seed=seed, blow_up_chroma=blow_up_chroma
             )
@@ -129,7 +121,7 @@ def evaluate(
             left_out.append(LeftOut(str(path), "not colored", str(error)))
         except NotFiniteError as error:
             left_out.append(LeftOut(str(path), "not finite", str(error)))
-        say(f"{path}: left out ({left_out[-1].reason})")
+        say_above(f"{path}: left out ({left_out[-1].reason})")
     if not records:
         text = count_reasons(left_out)
         raise EvaluationError(f"none of the {len(files)} photos can be measured: {text}")
@@ -137,12 +129,14 @@ def evaluate(
     ordered = [record for _, record in sorted(records, key=lambda pair: pair[0])]
     return Evaluation(
         photos=len(ordered),
-        n=n,
-        seed=seed,
-        degraded=degraded,
         tables=_tables(ordered, Bootstrap(len(ordered), seed)),
         left_out=sorted(left_out, key=lambda item: item.file),
     )
+
+
+def say_above(line: str) -> None:
+    """Prints a line to stderr, above the progress bar."""
+    tqdm.write(printable(line), file=sys.stderr)
 
 
 def count_reasons(left_out: Sequence[LeftOut]) -> str:
@@ -174,20 +168,19 @@ def estimated(statistics: Statistics, bootstrap: Bootstrap) -> Table:
 
 
 def _tables(records: Sequence[PhotoMeasures], bootstrap: Bootstrap) -> dict[str, Table]:
-    columns = records[0].columns
-    by_photo = {
-        name: statistics_of([record.columns[name].values for record in records]) for name in columns
-    }
+    columns = {name: [record.columns[name] for record in records] for name in records[0].columns}
+    truth = np.stack([record.features for record in records])
+    by_photo = {name: statistics_of([one.values for one in own]) for name, own in columns.items()}
     by_level = {
-        name: statistics_of([record.columns[name].levels for record in records])
-        for name, first in columns.items()
-        if first.levels
+        name: statistics_of([one.levels for one in own])
+        for name, own in columns.items()
+        if own[0].levels
     }
-    every = {name: by_photo[name] | _set_statistics(records, name) for name in columns}
+    every = {name: by_photo[name] | _set_statistics(own, truth) for name, own in columns.items()}
     table = estimated(every, bootstrap)
-    for name, first in columns.items():
-        if first.shares:
-            table[name]["shares_off_by"] = _shares_off_by(records, name)
+    for name, own in columns.items():
+        if own[0].shares:
+            table[name]["shares_off_by"] = _shares_off_by(own)
     return {
         "columns": table,
         "ratios": estimated({name: _ratios(by_photo, name) for name in columns}, bootstrap),
@@ -195,36 +188,30 @@ def _tables(records: Sequence[PhotoMeasures], bootstrap: Bootstrap) -> dict[str,
     }
 
 
-def _set_statistics(records: Sequence[PhotoMeasures], name: str) -> dict[str, Statistic]:
+def _set_statistics(
+    own: Sequence[ColumnMeasures], true_features: NDArray[np.float32]
+) -> dict[str, Statistic]:
     """Statistics of one column that are not means of one number per photo."""
     found: dict[str, Statistic] = {}
-    if len(records) > 1:
-        tints = np.stack([record.columns[name].tints for record in records])
+    if len(own) > 1:
+        tints = np.stack([one.tints for one in own])
         deviations = tints - tints.mean(1, keepdims=True) if tints.size else tints
         if deviations.any():
             products = np.einsum("pnc,qnc->pq", deviations, deviations)
             found["tint_by_seed"] = shared_of_pairs(products)
-        terms = kernel_terms(
-            np.stack([record.features for record in records]),
-            np.stack([record.columns[name].features for record in records]),
-        )
+        terms = kernel_terms(true_features, np.stack([one.features for one in own]))
         found["kd_lite2"] = mean_of_pairs(terms)
-    seams, others = np.array([record.columns[name].seam_steps for record in records]).T
+    seams, others = np.array([one.seam_steps for one in own]).T
     if others.any():
         found["seam_ratio"] = ratio_of(mean_of(seams), mean_of(others))
-    for name_of_steps, values in zip(
-        ("flat_steps", "true_steps"),
-        np.array([record.columns[name].thing_steps for record in records]).T,
-        strict=True,
-    ):
+    flat, true = np.array([one.thing_steps for one in own]).T
+    for metric, values in {"flat_steps": flat, "true_steps": true}.items():
         known = np.isfinite(values)
         if known.any() and others.any():
-            found[name_of_steps] = ratio_of(
+            found[metric] = ratio_of(
                 mean_of(np.where(known, values, 0.0)), mean_of(known.astype(np.float64))
             )
-    error, true, gray, colored, glows, cells = np.array(
-        [record.columns[name].skin_sums for record in records]
-    ).T
+    error, true, gray, colored, glows, cells = np.array([one.skin_sums for one in own]).T
     little = 1e-9  # a bootstrap sample may be without skin
     if true.any():
         found["skin_error_to_gray"] = ratio_of(root_mean_of(error), root_mean_of(true + little))
@@ -234,9 +221,8 @@ def _set_statistics(records: Sequence[PhotoMeasures], name: str) -> dict[str, St
     return found
 
 
-def _shares_off_by(records: Sequence[PhotoMeasures], name: str) -> Estimate:
-    shares = np.array([record.columns[name].shares for record in records])
-    nearest = np.array([record.columns[name].nearest for record in records])
+def _shares_off_by(own: Sequence[ColumnMeasures]) -> Estimate:
+    shares, nearest = np.array([one.shares for one in own]), np.array([one.nearest for one in own])
     return Estimate(float(np.abs(share_differences(shares, nearest)).max()), 0.0)
 
 

@@ -9,7 +9,7 @@ Reference: Tan & Le 2019 (EfficientNet); Liu 2020 (EfficientNet-Lite).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,8 +24,7 @@ PICTURE_SIZE = 260
 """Side in pixels of the network's training pictures."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The judge's outputs for pictures.
 
     Attributes:
@@ -61,12 +60,6 @@ class Judge:
     @torch.no_grad()
     def look(self, pictures: NDArray[np.uint8]) -> Verdict:
         """Classifies (B, 260, 260, 3) sRGB pictures."""
-        expected = (PICTURE_SIZE, PICTURE_SIZE, 3)
-        if pictures.dtype != np.uint8 or pictures.shape[1:] != expected:
-            raise ValueError(
-                f"pictures: expected uint8 of shape (B, {expected}), "
-                f"got {pictures.dtype} of shape {pictures.shape}"
-            )
         x = (torch.from_numpy(pictures).permute(0, 3, 1, 2).float() - 127) / 128
         maps = self._network.extract_features(x.contiguous(memory_format=torch.channels_last))
         features = maps.mean((2, 3))

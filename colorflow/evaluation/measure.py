@@ -7,7 +7,7 @@ sRGB's range, so that the root of their mean over photos is the RMSE x 100.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,10 +17,10 @@ from torch import Tensor
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.evaluation import metrics
-from colorflow.evaluation.columns import MANY, PRINCIPAL, Column, PrincipalSampler
+from colorflow.evaluation.columns import MANY, PRINCIPAL, Column, Density, PrincipalSampler
 from colorflow.evaluation.judge import Judge, colored_pictures, divergence, square_picture
 from colorflow.evaluation.subject import Subject
-from colorflow.model.intervals import NOMINAL_LEVELS, in_half_widths
+from colorflow.model.intervals import in_half_widths
 from colorflow.training.targets import with_noise
 from colorflow.training.tuning import energy_score
 
@@ -101,7 +101,7 @@ def measure(
     skin = finders[0](subject) if finders else np.zeros(subject.lightness.shape, bool)
     samples: dict[str, Tensor] = {}
     found: dict[str, ColumnMeasures] = {}
-    densities: dict[object, tuple[dict[str, float], dict[str, float]]] = {}
+    densities: dict[Density | None, tuple[dict[str, float], dict[str, float]]] = {}
     for column in [*columns, truth]:
         if column.principal is not None:
             samples[column.name], found[column.name] = _measure_principal(
@@ -110,10 +110,9 @@ def measure(
             continue
         ab, seconds = _timed_samples(column, subject, n, seed)
         # Columns of one model at several temperatures share its density.
-        key = (column.bits_per_dim, column.round_trip)
-        if key not in densities:
-            densities[key] = _density_values(column, subject, seed)
-        density, levels = densities[key]
+        if column.density not in densities:
+            densities[column.density] = _density_values(column, subject, seed)
+        density, levels = densities[column.density]
         values = density | _chroma_values(ab, column, subject, n, blow_up_chroma)
         if column is not truth:
             values["seconds_per_sample"] = seconds
@@ -132,15 +131,10 @@ def measure(
     return PhotoMeasures(columns=found, features=features)
 
 
-def error_of_mean(ab: Tensor, subject: Subject) -> float:
+def _error_of_mean(ab: Tensor, subject: Subject) -> float:
     """Squared error of the picture of the mean chroma of (n, 2, 64, 64)."""
     mean = ab.mean(0, keepdim=True)
     return float(metrics.squared_errors(metrics.colors(subject.lightness, mean), subject.rgb)[0])
-
-
-def noisy_truth(subject: Subject, seed: int) -> Tensor:
-    """The true chroma with the noise of every reported likelihood, (1, 2, 64, 64)."""
-    return with_noise(subject.ab, subject.generator(seed, "noise"))
 
 
 def _finite(ab: Tensor, name: str) -> Tensor:
@@ -219,48 +213,36 @@ def _chroma_values(
         f"rmse_best{n}_photo": PERCENT * float(errors.min()),
         f"rmse_best{n}_pixel": PERCENT * metrics.squared_error_of_best_pixels(rgb, subject.rgb),
         "rmse_one": PERCENT * float(errors[0]),
-        f"rmse_mean{n}": PERCENT * error_of_mean(few, subject),
+        f"rmse_mean{n}": PERCENT * _error_of_mean(few, subject),
         "variance_pixel": PERCENT * metrics.variance(rgb),
         "energy_score": float(energy_score(few[None], truth[None])),
         "diversity": metrics.diversity(few),
         "colorfulness": metrics.colorfulness(rgb),
         "blow_ups": _blow_ups(ab, blow_up_chroma),
-        f"rmse_mean{MANY}": PERCENT * error_of_mean(ab[:MANY], subject),
+        f"rmse_mean{MANY}": PERCENT * _error_of_mean(ab[:MANY], subject),
         f"psnr_mean{MANY}": _psnr(subject, ab[:MANY].mean(0)),
     }
     if not column.one:
         for percent in (50, 90):
             values[f"coverage{percent}"] = metrics.coverage(ab[:MANY], truth, percent / 100)
-        values |= _map_coverage(ab[:MANY], truth, column.interval_factors)
+    for nominal, factor in column.interval_factors.items():
+        inside = in_half_widths(ab[:MANY], truth, nominal) <= factor
+        values[f"map_coverage{100 * nominal:.0f}"] = float(inside.double().mean())
     return values
-
-
-def _map_coverage(
-    samples: Tensor, truth: Tensor, factors: Mapping[float, float]
-) -> dict[str, float]:
-    """Share of the photo's numbers in the intervals of the uncertainty map that users see."""
-    return {
-        f"map_coverage{100 * nominal:.0f}": float(
-            (in_half_widths(samples, truth, nominal) <= factors[nominal]).double().mean()
-        )
-        for nominal in NOMINAL_LEVELS
-        if nominal in factors
-    }
 
 
 def _density_values(
     column: Column, subject: Subject, seed: int
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Likelihood of the noisy true chroma, for the whole model and by level, and inverse error."""
-    ab = noisy_truth(subject, seed)
-    values: dict[str, float] = {}
-    levels: dict[str, float] = {}
-    if column.bits_per_dim is not None:
-        levels = dict(column.bits_per_dim(ab, subject.condition))
-        values["bits_per_dim"] = levels.pop("all")
-    if column.round_trip is not None:
-        back = column.round_trip(ab, subject.condition)
-        values["inverse_error"] = float((back - ab).abs().max())
+    if column.density is None:
+        return {}, {}
+    ab = with_noise(subject.ab, subject.generator(seed, "noise"))
+    levels, back = column.density(ab, subject.condition)
+    values = {
+        "bits_per_dim": levels.pop("all"),
+        "inverse_error": float((back - ab).abs().max()),
+    }
     if not np.isfinite([*values.values(), *levels.values()]).all():
         raise NotFiniteError(f"{column.name} gave a likelihood or an inverse that is not finite")
     return values, levels

@@ -1,78 +1,94 @@
-"""Files of measurements, how they were made, and tables."""
+"""`colorflow evaluate`: measures a weights file on a folder; the numbers, and a table of them."""
 
 from __future__ import annotations
 
 import datetime
-import json
 import math
 import os
 import platform
-import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
-from colorflow.errors import EvaluationError
-from colorflow.evaluation.bootstrap import Estimate, Table
-from colorflow.files import FileKind, check_replaceable, write_whole
-
-_LAST_METRICS = ("inverse_error", "seconds_per_sample")
-
-
-# files
+from colorflow.device import one_thread
+from colorflow.evaluation.bootstrap import RESAMPLES, Estimate, Table
+from colorflow.evaluation.columns import MANY, baseline_columns, columns_of, training_colors_of
+from colorflow.evaluation.evaluate import LeftOut, count_reasons, evaluate, photos_of, say_above
+from colorflow.model.weights import load_weights
+from colorflow.training.trainer import keep_freed_memory
 
 
-def check_destination(path: Path | None, kind: FileKind) -> None:
-    """Makes the folder of a file and checks that the file may be written there.
+class Report(NamedTuple):
+    """What was measured: values for JSON, the table in Markdown, and files without numbers."""
+
+    values: dict[str, Any]
+    text: str
+    left_out: list[LeftOut]
+
+
+@one_thread()
+def run_evaluation(
+    folder: Path,
+    *,
+    weights: Path,
+    baselines: Path,
+    limit: int | None,
+    n: int,
+    seed: int,
+    degraded: bool,
+    command: str,
+) -> Report:
+    """Measures the photos of a folder; stderr gets progress and left-out files.
 
     Args:
-        path: of the file; None if it is not wanted.
-        kind: of the file.
+        folder: color photos.
+        weights: a weights file.
+        baselines: folder of the baselines' weights files.
+        limit: largest number of photos, or None for all.
+        n: as in `evaluate`.
+        seed: as in `evaluate`.
+        degraded: as in `evaluate`.
+        command: repeats the measurement.
 
     Raises:
-        EvaluationError: if it cannot or must not be written.
+        EvaluationError: if there is nothing to measure, or the judge is missing.
+        WeightsError: if the weights cannot be read.
     """
-    if path is None:
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        check_replaceable(path, kind)
-    except OSError as error:
-        raise EvaluationError(f"{path}: cannot be written ({error.strerror})") from error
-
-
-def write_text(path: Path, text: str, kind: FileKind | None) -> None:
-    """Writes a text file in one step and makes its folder; `kind` as in `write_whole`.
-
-    Raises:
-        EvaluationError: if it cannot or must not be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text.encode(), kind)
-    except OSError as error:
-        raise EvaluationError(f"{path}: cannot be written ({error.strerror})") from error
-
-
-def json_text(values: Any) -> str:
-    """Formats values as JSON; refuses NaN, which JSON does not have."""
-    return json.dumps(values, indent=1, allow_nan=False) + "\n"
-
-
-# how numbers were made
-
-
-def about_measurement(digest: str, command: str) -> dict[str, Any]:
-    """Says how numbers were made; call it when the measurement has ended."""
-    return {
-        "weights": digest,
+    keep_freed_memory()
+    loaded = load_weights(weights)
+    files = photos_of(folder, limit)
+    others = baseline_columns(baselines, say_above)
+    found = evaluate(
+        files,
+        [*columns_of(loaded), *others],
+        blow_up_chroma=training_colors_of(loaded).blow_up_chroma,
+        n=n,
+        seed=seed,
+        degraded=degraded,
+    )
+    values: dict[str, Any] = {
+        "photos": found.photos,
+        "seed": seed,
+        **{
+            key: {
+                name: {metric: asdict(estimate) for metric, estimate in own.items()}
+                for name, own in table.items()
+            }
+            for key, table in found.tables.items()
+        },
+        "samples": n,
+        "degraded": degraded,
+        "left_out": [asdict(item) for item in found.left_out],
+        "weights": loaded.digest,
         "command": command,
         "date": datetime.date.today().isoformat(),
         "hardware": hardware(),
         "threads": torch.get_num_threads(),
-        "peak_megabytes": _peak_megabytes(),
     }
+    return Report(values, report_text(found.tables, values, found.left_out), found.left_out)
 
 
 def hardware() -> str:
@@ -90,17 +106,29 @@ def hardware() -> str:
     return f"{name}, {os.cpu_count()} cores"
 
 
-def _peak_megabytes() -> int | None:
-    """Peak memory of this process in 10^6 bytes; None where the system does not count it."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return round(peak * (1 if sys.platform == "darwin" else 1024) / 1e6)
+def report_text(
+    tables: dict[str, Table], values: dict[str, Any], left_out: Sequence[LeftOut]
+) -> str:
+    """Formats the tables in Markdown, and says how they were made.
 
-
-# tables
+    Args:
+        tables: as in `Evaluation`.
+        values: the rest, as in `Report`.
+        left_out: files without numbers.
+    """
+    n = values["samples"]
+    lightness = "degraded" if values["degraded"] else "as it is"
+    reasons = count_reasons(left_out)
+    paragraphs = [
+        f"{values['photos']} photos, lightness {lightness}; left out: {reasons or 'none'}. {n} "
+        f"samples of each photo, {MANY} for rmse_mean{MANY}, coverage, blow_ups and tint_by_seed; "
+        f"± is the bootstrap standard error over photos ({RESAMPLES} resamples). "
+        "docs/evaluation.md says what each row is.",
+        f"`{values['command']}`, {values['date']}, weights {values['weights']}, "
+        f"{values['hardware']}, threads: {values['threads']}.",
+    ]
+    table = table_lines("", tables["columns"], tables["ratios"])
+    return "\n".join([*table, *(line for text in paragraphs for line in ("", text))])
 
 
 def table_lines(corner: str, *tables: Table) -> list[str]:
@@ -113,7 +141,7 @@ def table_lines(corner: str, *tables: Table) -> list[str]:
     names = list(tables[0])
     rows = [[corner, *names]]
     for table in tables:
-        for metric in _metrics(table):
+        for metric in dict.fromkeys(metric for own in table.values() for metric in own):
             rows.append([metric, *(format_estimate(table[name].get(metric)) for name in names)])
     lines = ["|" + "|".join(f" {cell} " if cell else " " for cell in row) + "|" for row in rows]
     return [lines[0], "|---" * len(rows[0]) + "|", *lines[1:]]
@@ -130,9 +158,3 @@ def format_estimate(estimate: Estimate | None) -> str:
     if digits > 6:
         return f"{value:.1e} ± {stderr:.0e}"
     return f"{value:.{max(digits, 0)}f} ± {stderr:.{max(digits, 0)}f}"
-
-
-def _metrics(table: Table) -> list[str]:
-    """All metrics of a table in order, those of cost last."""
-    found = dict.fromkeys(metric for own in table.values() for metric in own)
-    return [m for m in found if m not in _LAST_METRICS] + [m for m in _LAST_METRICS if m in found]

@@ -60,50 +60,44 @@ class NotColoredError(Exception):
     """A photo without colors, so there is no truth to compare with."""
 
 
-class SubjectReader:
-    """Reads subjects from files.
+def read_subject(path: Path, conditioner: Conditioner, seed: int, *, degraded: bool) -> Subject:
+    """Reads a photo.
 
     Args:
+        path: of the photo.
+        conditioner: makes the model's inputs.
         seed: of the degradation.
         degraded: whether the model sees the lightness of an old, damaged print.
+
+    Raises:
+        PhotoError: if the file cannot be read.
+        NotColoredError: if it is gray or tinted.
     """
-
-    def __init__(self, seed: int, *, degraded: bool) -> None:
-        self._seed, self._degraded = seed, degraded
-        self._conditioner = Conditioner()
-
-    def read(self, path: Path) -> Subject:
-        """Reads a photo.
-
-        Raises:
-            PhotoError: if the file cannot be read.
-            NotColoredError: if it is gray or tinted.
-        """
-        photo = read_photo(path, isolated=True)
-        if photo.kind is not Kind.COLORED:
-            raise NotColoredError(f"is {photo.kind}, not colored")
-        pixels = photo.pixels
-        digest = digest_of(pixels)
-        if self._degraded:
-            seen = degrade(pixels, np.random.default_rng(seed_for(digest, self._seed, "degrade")))
-            large = resize_by_area(seen, LARGE_SIZE, LARGE_SIZE)
-        else:
-            seen = square_lightness(pixels)
-            large = square_lightness(pixels, LARGE_SIZE)
-        small = resize_by_area(pixels, GRID_SIZE, GRID_SIZE) / 255
-        lightness = torch.from_numpy(seen)[None, None]
-        return Subject(
-            name=str(path),
-            digest=digest,
-            pixels=pixels,
-            condition=self._conditioner(lightness),
-            mirrored=self._conditioner(lightness.flip(-1)),
-            large=self._conditioner(torch.from_numpy(large)[None, None]),
-            ab=torch.from_numpy(to_grid(pixels))[None],
-            lightness=square_lightness(pixels, GRID_SIZE),
-            rgb=np.moveaxis(small, -1, 0).astype(np.float32),
-            square=resized(pixels, PSNR_SIDE, PSNR_SIDE),
-        )
+    photo = read_photo(path, isolated=True)
+    if photo.kind is not Kind.COLORED:
+        raise NotColoredError(f"is {photo.kind}, not colored")
+    pixels = photo.pixels
+    digest = digest_of(pixels)
+    if degraded:
+        seen = degrade(pixels, np.random.default_rng(seed_for(digest, seed, "degrade")))
+        large = resize_by_area(seen, LARGE_SIZE, LARGE_SIZE)
+    else:
+        seen = square_lightness(pixels)
+        large = square_lightness(pixels, LARGE_SIZE)
+    small = resize_by_area(pixels, GRID_SIZE, GRID_SIZE) / 255
+    lightness = torch.from_numpy(seen)[None, None]
+    return Subject(
+        name=str(path),
+        digest=digest,
+        pixels=pixels,
+        condition=conditioner(lightness),
+        mirrored=conditioner(lightness.flip(-1)),
+        large=conditioner(torch.from_numpy(large)[None, None]),
+        ab=torch.from_numpy(to_grid(pixels))[None],
+        lightness=square_lightness(pixels, GRID_SIZE),
+        rgb=np.moveaxis(small, -1, 0).astype(np.float32),
+        square=resized(pixels, PSNR_SIDE, PSNR_SIDE),
+    )
 
 
 def digest_of(pixels: NDArray[np.uint8]) -> str:

@@ -6,8 +6,7 @@
 
 A blind test, which is a folder of files:
 
-    sheets.py         the key; instructions for judges, and their answers
-    blind_test.py     photos and two methods -> the folder, and the key beside it
+    blind_test.py     photos and two methods -> the folder for judges, and the key beside it
     score.py          answers and the key -> which method was chosen, and what is broken
 
 The quiz of the web page:

@@ -12,7 +12,9 @@ The folder appears complete or not at all.
 from __future__ import annotations
 
 import datetime
+import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,31 +23,86 @@ from colorflow import __version__
 from colorflow.color.grid import resized, size_within
 from colorflow.errors import EvaluationError, PhotoError
 from colorflow.evaluation.evaluate import LeftOut, photos_of
-from colorflow.evaluation.report import json_text, write_text
 from colorflow.evaluation.subject import digest_of, seed_for
-from colorflow.files import whole_folder
+from colorflow.files import whole_folder, write_whole
 from colorflow.limits import LARGEST_SEED
 from colorflow.photo import read_photo
 from colorflow.quiz.pictures import (
     HEIGHT,
     SIDES,
+    TRUTH,
     WIDTH,
     Method,
     Side,
     balanced_sides,
     write_pair,
 )
-from colorflow.quiz.sheets import (
-    INSTRUCTIONS,
-    AnswerKey,
-    KeyMethod,
-    KeyPair,
-    empty_sheet,
-    key_file,
-    key_to_json,
-)
 
 Methods = tuple[Method, Method]
+
+FORMAT = "colorflow-blind-3"
+COLUMNS = ("pair", "choice", "broken_left", "broken_right")
+"""Of an answer sheet, which is CSV."""
+
+_PREFERENCE = (
+    "WHICH LOOKS BETTER?",
+    "Each picture shows one photo, colored in two ways, side by side.",
+    "Answer as an ordinary person who leafs through an album.",
+    "the side that looks more like a natural color photo",
+)
+_TRUTH = (
+    "WHICH IS TRUE?",
+    "Each picture shows one photo twice: with its true colors, and colored by a computer.",
+    "Answer as after a glance of one second.",
+    "the side that has the true colors",
+)
+_INSTRUCTIONS = Path(__file__).with_name("instructions.txt")
+"""All that judges are told, but for the words above."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPair:
+    """One pair of pictures.
+
+    Attributes:
+        pair: its number as text, such as 001.
+        photo: the file that both pictures show, below its folder.
+        digest: of the photo's pixels.
+        first: side of the first method.
+        seed: of all randomness; `colorflow colorize --seed` gives the colors of a sample again.
+    """
+
+    pair: str
+    photo: str
+    digest: str
+    first: Side
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerKey:
+    """All that decides the pictures of a blind test.
+
+    Attributes:
+        colorflow: version that made it.
+        date: of its making, ISO 8601.
+        seed: of the choice of photos, their order, sides and samples.
+        ways: the two coloring methods that are compared, as the user wrote them.
+        weights: digests of their weights; None for a method without.
+        pairs: in the order of their numbers.
+    """
+
+    colorflow: str
+    date: str
+    seed: int
+    ways: tuple[str, str]
+    weights: tuple[str | None, str | None]
+    pairs: tuple[KeyPair, ...]
+
+    @property
+    def asks_for_truth(self) -> bool:
+        """Whether judges are asked which side has the true colors, or which one looks better."""
+        return TRUTH in self.ways
 
 
 def make_blind_test(
@@ -75,12 +132,16 @@ def make_blind_test(
     """
     _check_free(directory)
     rng = np.random.default_rng(seed)
-    names = _names(folders, directory)
+    names: dict[Path, str] = {}
+    for folder in folders:
+        for path in photos_of(folder):
+            name = Path(folder.resolve().name) / path.relative_to(folder)
+            names.setdefault(path.resolve(), name.as_posix())
     files = sorted(names, key=lambda path: names[path])
     photos: dict[str, Path] = {}
     left_out: list[LeftOut] = []
     for index in rng.permutation(len(files)):
-        if pairs is not None and len(photos) >= pairs:
+        if len(photos) == pairs:
             break
         path = files[index]
         if one := _add(photos, path, names[path], methods):
@@ -88,28 +149,40 @@ def make_blind_test(
             warn(f"{path}: left out ({one.reason})")
     if not photos:
         raise EvaluationError(f"none of the {len(files)} photos can be shown")
-    first, second = (KeyMethod(text=one.text, weights=one.weights) for one in methods)
-    sides = balanced_sides(len(photos), rng)
-    key_pairs = _key_pairs(photos, names, sides, seed)
-    key = AnswerKey(colorflow=__version__, seed=seed, ways=(first, second), pairs=key_pairs)
-    about = {
-        "date": datetime.date.today().isoformat(),
-        "left_out": [{"file": item.file, "why": item.why} for item in left_out],
-    }
+    first, second = methods
+    key = AnswerKey(
+        colorflow=__version__,
+        date=datetime.date.today().isoformat(),
+        seed=seed,
+        ways=(first.text, second.text),
+        weights=(first.weights, second.weights),
+        pairs=_key_pairs(photos, names, balanced_sides(len(photos), rng), seed),
+    )
     try:
         directory.absolute().parent.mkdir(parents=True, exist_ok=True)
         with whole_folder(directory) as unfinished:
             _write_test(unfinished, key, photos, methods, say)
-            write_text(key_file(directory), json_text(key_to_json(key, about)), None)
+            write_whole(key_file(directory), key_to_json(key).encode(), None)
     except OSError as error:
         raise EvaluationError(f"{directory}: cannot be made ({error.strerror})") from error
-    say(f"{len(key.pairs)} pairs in {directory}; the key is {key_file(directory)}")
-    if pairs is not None and pairs > len(key.pairs):
+    say(f"{len(photos)} pairs in {directory}; the key is {key_file(directory)}")
+    if pairs is not None and pairs > len(photos):
         say(
-            f"{pairs} were asked for, but only {len(key.pairs)} photos can be shown, each once; "
+            f"{pairs} were asked for, but only {len(photos)} photos can be shown, each once; "
             "more photos give more pairs"
         )
     return left_out
+
+
+def key_file(directory: Path) -> Path:
+    """The key of a test: beside its folder, so that the folder can be given to judges."""
+    whole = directory.resolve()
+    return whole.with_name(f"{whole.name}.key.json")
+
+
+def key_to_json(key: AnswerKey) -> str:
+    """The content of the key's file."""
+    return json.dumps({"format": FORMAT, **asdict(key)}, indent=1) + "\n"
 
 
 def _key_pairs(
@@ -146,9 +219,13 @@ def _write_test(
         path = Path("pairs") / f"{pair.pair}.jpg"
         write_pair(folder / path, *(both if pair.first == SIDES[0] else both[::-1]))
         say(str(path))
-    write_text(folder / "instructions.txt", INSTRUCTIONS[key.form], None)
-    for number in (1, 2):
-        write_text(folder / f"answers-{number}.csv", empty_sheet(key, backward=number == 2), None)
+    words = _TRUTH if key.asks_for_truth else _PREFERENCE
+    told = _INSTRUCTIONS.read_text(encoding="utf-8").format(*words)
+    (folder / "instructions.txt").write_text(told, encoding="utf-8")
+    lines = [pair.pair + "," * (len(COLUMNS) - 1) for pair in key.pairs]
+    for number, own in enumerate((lines, lines[::-1]), start=1):
+        sheet = "\n".join([",".join(COLUMNS), *own]) + "\n"
+        (folder / f"answers-{number}.csv").write_text(sheet, encoding="utf-8")
 
 
 def _add(photos: dict[str, Path], path: Path, name: str, methods: Methods) -> LeftOut | None:
@@ -167,22 +244,6 @@ def _add(photos: dict[str, Path], path: Path, name: str, methods: Methods) -> Le
     return None
 
 
-def _names(folders: Sequence[Path], directory: Path) -> dict[Path, str]:
-    """Names of the files below folders, which begin with the name of their folder.
-
-    Pictures of the test itself are left out if it lies among the photos.
-    """
-    names: dict[Path, str] = {}
-    known: set[Path] = set()
-    for folder in folders:
-        for path in photos_of(folder):
-            own = path.resolve()
-            if own not in known and not own.is_relative_to(directory.resolve()):
-                known.add(own)
-                names[path] = (Path(folder.resolve().name) / path.relative_to(folder)).as_posix()
-    return names
-
-
 def _check_free(directory: Path) -> None:
     """Raise an EvaluationError unless a test can be made there."""
     key = key_file(directory)
@@ -191,10 +252,8 @@ def _check_free(directory: Path) -> None:
             f"{key}: is the key of an earlier test; choose a new folder for this one"
         )
     try:
-        free = not directory.exists() or (directory.is_dir() and not any(directory.iterdir()))
+        taken = directory.exists() and any(directory.iterdir())
     except OSError as error:
         raise EvaluationError(f"{directory}: cannot be read ({error.strerror})") from error
-    if not free:
-        raise EvaluationError(
-            f"{directory}: is not empty, or is no folder; choose a new folder for the test"
-        )
+    if taken:
+        raise EvaluationError(f"{directory}: is not empty; choose a new folder for the test")

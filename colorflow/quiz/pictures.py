@@ -16,8 +16,8 @@ A method makes a finished picture of a photo. As users write them:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
@@ -62,12 +62,18 @@ def true_picture(photo: Photo) -> Pixels:
     return render(LightnessRows(photo.pixels), to_grid(photo.pixels))
 
 
-def sampled_pictures(
-    colorizer: Colorizer, photo: Photo, seed: int, n: int = 1, *, temperature: float = 1.0
+def colored_pictures(
+    colorizer: Colorizer,
+    photo: Photo,
+    seed: int,
+    n: int = 1,
+    *,
+    samples: bool = True,
+    temperature: float = 1.0,
 ) -> list[Pixels]:
-    """A photo in n sampled colors, with the seeds from `seed` on."""
-    samples = colorizer.colorize(photo, n, temperature, seed, samples=True, force=True)
-    return [one.render() for one in samples]
+    """A photo in n sampled colors, with the seeds from `seed` on, or in its principal ones."""
+    colorings = colorizer.colorize(photo, n, temperature, seed, samples=samples, force=True)
+    return [one.render() for one in colorings]
 
 
 def write_pair(path: Path, left: Pixels, right: Pixels) -> None:
@@ -114,15 +120,12 @@ class Method:
     refusal: Callable[[Photo, str], str | None] = lambda *_: None
 
 
-def parse_method(
-    text: str, weights: Path | None, load: Callable[[Path | None], Colorizer]
-) -> Method:
+def parse_method(text: str, load: Callable[[Path | None], Colorizer]) -> Method:
     """The method that a text means.
 
     Args:
         text: see above; a name is never taken for a folder, which may be written ./truth.
-        weights: for methods that name none; None for the shipped ones.
-        load: reads weights.
+        load: reads weights, the shipped ones if it gets None.
 
     Raises:
         EvaluationError: the text means none.
@@ -134,7 +137,7 @@ def parse_method(
         )
     if text and text not in METHODS and Path(text).is_dir():
         return _finished(text)
-    name, temperature = USUAL_METHOD, 1.0
+    name, temperature, weights = USUAL_METHOD, 1.0, None
     for part in text.split(","):
         if part in METHODS:
             name = part
@@ -152,23 +155,17 @@ def parse_method(
 
     def picture(photo: Photo, _: str, seed: int) -> Pixels:
         samples = name == SAMPLES
-        (one,) = colorizer.colorize(photo, 1, temperature, seed, samples=samples, force=True)
-        return one.render()
+        return colored_pictures(colorizer, photo, seed, samples=samples, temperature=temperature)[0]
 
     return Method(text=text, weights=colorizer.digest, picture=picture)
 
 
 def _number(text: str, value: str) -> float:
-    try:
-        number = float(value)
-    except ValueError:
-        number = math.nan
     most = LARGEST_TEMPERATURE
-    if not 0 <= number <= most:
-        raise EvaluationError(
-            f"{text}: temperature must be a number from 0 to {most:g}, got {value!r}"
-        )
-    return number
+    with suppress(ValueError):
+        if 0 <= float(value) <= most:
+            return float(value)
+    raise EvaluationError(f"{text}: temperature must be a number from 0 to {most:g}, got {value!r}")
 
 
 def _without_color(photo: Photo, _: str) -> str | None:

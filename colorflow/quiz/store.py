@@ -2,9 +2,6 @@
 
 Players are stored by pseudonyms, and nothing else about them. Several programs and threads may
 write at the same time (write-ahead log); each call has its own connection.
-
-An earlier test showed each picture for one second, after ten trials of practice. Its answers stay
-in the file and in the export, and do not count.
 """
 
 from __future__ import annotations
@@ -24,7 +21,7 @@ from colorflow.quiz.statistics import Tally
 
 Mode = Literal["play", "test"]
 """Free play, which tells the truth after each answer; the test, which tells the result at its end.
-Files of old also have answers of practice."""
+"""
 
 PHOTO_DIGITS = 16
 """Hexadecimal digits of a photo's digest that identify it."""
@@ -49,16 +46,13 @@ create table if not exists answers (
     truth integer not null check (truth between 0 and k - 1),
     chosen integer not null check (chosen between 0 and k - 1),
     milliseconds integer not null check (milliseconds >= 0),
-    mode text not null check (mode in ('play', 'practice', 'test')),
+    mode text not null check (mode in ('play', 'test')),
     time text not null
 )
 """
 _COUNTED = f"""
 select k, player, sum(chosen <> truth), count(*) from answers
-where weights = ? and milliseconds between ? and ? and (
-    mode = 'play' or mode = 'test'
-    and player not in (select player from answers where mode = 'practice')
-) and id in (
+where weights = ? and milliseconds between ? and ? and id in (
     select min(id) from answers group by player, substr(picture, 1, {PHOTO_DIGITS})
 )
 group by k, player order by min(id)

@@ -25,15 +25,8 @@ from colorflow.color.grid import resized, size_within
 from colorflow.errors import EvaluationError, PhotoError
 from colorflow.evaluation.subject import digest_of
 from colorflow.limits import LARGEST_SEED, check_range
-from colorflow.photo import (
-    Kind,
-    Photo,
-    find_photos,
-    photo_from_image,
-    read_photo,
-    write_image,
-)
-from colorflow.quiz.pictures import Pixels, sampled_pictures, true_picture
+from colorflow.photo import Kind, Photo, find_photos, photo_from_image, read_photo, write_image
+from colorflow.quiz.pictures import Pixels, colored_pictures, true_picture
 from colorflow.quiz.store import PHOTO_DIGITS
 
 if TYPE_CHECKING:
@@ -117,16 +110,14 @@ class PhotoPool:
             for path in self.files:
                 with suppress(PhotoError, MemoryError), opened(path) as photo:
                     if photo.kind is Kind.COLORED:
-                        self._add(QuizPhoto(digest_of(photo.pixels)[:PHOTO_DIGITS], path))
+                        digest = digest_of(photo.pixels)[:PHOTO_DIGITS]
+                        with self._changed:
+                            self._photos.setdefault(digest, QuizPhoto(digest, path))
+                            self._changed.notify_all()
         finally:
             with self._changed:
                 self.complete = True
                 self._changed.notify_all()
-
-    def _add(self, photo: QuizPhoto) -> None:
-        with self._changed:
-            self._photos.setdefault(photo.digest, photo)
-            self._changed.notify_all()
 
 
 @contextmanager
@@ -214,7 +205,7 @@ def _pictures(colorizer: Colorizer, photo: QuizPhoto, n: int, seed: int) -> list
     """
     rng = np.random.default_rng(seed)
     crop = random_crop(photo.read(), rng)
-    made = [true_picture(crop), *sampled_pictures(colorizer, crop, seed, n)]
+    made = [true_picture(crop), *colored_pictures(colorizer, crop, seed, n)]
     pictures = [_reduced(one, SIDE) for one in made]
     grain = np.round(GRAIN * rng.standard_normal(pictures[0].shape, np.float32)).astype(np.int16)
     return [np.clip(picture + grain, 0, 255).astype(np.uint8) for picture in pictures]

@@ -14,25 +14,19 @@ from dataclasses import dataclass
 from functools import partial
 
 from colorflow.flows import Bijection
-from colorflow.zoo.autoregressive import iaf as iaf
-from colorflow.zoo.autoregressive import maf as maf
-from colorflow.zoo.autoregressive import naf as naf
-from colorflow.zoo.autoregressive import tarflow as tarflow
-from colorflow.zoo.cinn2019 import cinn2019 as cinn2019
-from colorflow.zoo.couplings import glow as glow
-from colorflow.zoo.couplings import neural_spline_flow as neural_spline_flow
-from colorflow.zoo.couplings import nice as nice
-from colorflow.zoo.couplings import realnvp as realnvp
-from colorflow.zoo.couplings import srflow as srflow
-from colorflow.zoo.flow_plus_plus import flow_plus_plus as flow_plus_plus
-from colorflow.zoo.flow_plus_plus import (
-    flow_plus_plus_dequantization as flow_plus_plus_dequantization,
-)
-from colorflow.zoo.pyramid import pyramid as pyramid
-from colorflow.zoo.residual import planar as planar
-from colorflow.zoo.residual import radial as radial
-from colorflow.zoo.residual import residual as residual
+from colorflow.zoo.autoregressive import iaf, maf, naf, tarflow
+from colorflow.zoo.cinn2019 import cinn2019
+from colorflow.zoo.couplings import glow, neural_spline_flow, nice, realnvp, srflow
+from colorflow.zoo.flow_plus_plus import flow_plus_plus, flow_plus_plus_dequantization
+from colorflow.zoo.pyramid import pyramid
+from colorflow.zoo.residual import planar, radial, residual
 from colorflow.zoo.scales import Shape
+
+__all__ = [
+    "ARCHITECTURES", "Architecture", "cinn2019", "flow_plus_plus", "flow_plus_plus_dequantization",
+    "glow", "iaf", "maf", "naf", "neural_spline_flow", "nice", "planar", "pyramid", "radial",
+    "realnvp", "residual", "srflow", "tarflow",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +13,13 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorflow.cli import main
 from colorflow.evaluation import evaluate as evaluate_module
-from colorflow.evaluation import subject as subject_module
 from colorflow.evaluation.baselines import BASELINES
+from colorflow.evaluation.bootstrap import Table
+from colorflow.evaluation.columns import Column, constant
+from colorflow.evaluation.evaluate import Evaluation, evaluate
 from colorflow.evaluation.judge import Verdict
-from colorflow.model.condition import Condition
+from colorflow.model.condition import CONDITION_GRID, FEATURE_CHANNELS, Condition
 from tests.evaluation.small_baselines import SMALL_BASELINES
 from tests.small_weights import save_small_weights
 from tests.training.made_up_pixels import write_pixels
@@ -89,11 +91,22 @@ def cheap_condition(lightness: Tensor) -> Condition:
 def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     """No network but those of the columns."""
     monkeypatch.setattr(evaluate_module, "Judge", CheapJudge)
-    monkeypatch.setattr(subject_module, "Conditioner", lambda: cheap_condition)
+    monkeypatch.setattr(evaluate_module, "Conditioner", lambda: cheap_condition)
 
 
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def random_condition(photos: int) -> Condition:
+    """Lightness and features that belong to no photo."""
+    source = generator()
+    features = {
+        side: torch.randn(photos, channels, side, side, generator=source)
+        for side, channels in FEATURE_CHANNELS.items()
+    }
+    lightness = 100 * torch.rand(photos, 1, CONDITION_GRID, CONDITION_GRID, generator=source)
+    return Condition(lightness=lightness, features=features)
 
 
 def normal_samples(_: object, n: int, generator: torch.Generator) -> Tensor:
@@ -101,22 +114,21 @@ def normal_samples(_: object, n: int, generator: torch.Generator) -> Tensor:
     return 20 * torch.randn(n, 2, 64, 64, generator=generator)
 
 
-# commands
+# evaluations of a few columns
 
 
-def error_of(arguments: list[object], capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that a failing command prints to stderr; missing baselines do not count."""
-    capsys.readouterr()
-    assert main(list(map(str, arguments))) == 1
-    lines = capsys.readouterr().err.splitlines()
-    (line,) = [line for line in lines if "so the table has no column" not in line]
-    assert line.startswith("colorflow: ")
-    return line.removeprefix("colorflow: ")
+WARM = constant("warm", (3.0, 4.0))
 
 
-def usage_error_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """What a wrongly used command prints to stderr."""
-    assert main(arguments) == 2
-    message = capsys.readouterr().err
-    assert message.startswith(f"colorflow {arguments[0]}")
-    return message
+def run(files: list[Path], columns: list[Column], **options: Any) -> Evaluation:
+    return evaluate(files, columns, **{"blow_up_chroma": 70.0, **options})
+
+
+def numbers(table: Table) -> dict[tuple[str, str], tuple[float, float | None]]:
+    """All values and errors but the seconds."""
+    return {
+        (name, metric): (estimate.value, estimate.stderr)
+        for name, own in table.items()
+        for metric, estimate in own.items()
+        if metric != "seconds_per_sample"
+    }

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from torch import nn
 
-from colorflow.evaluation.baselines import CINN_SHAPE, ConditionalDensity, DeterministicNetwork
+from colorflow.evaluation.baselines import (
+    CINN_SHAPE,
+    FORMAT,
+    ConditionalDensity,
+    DeterministicNetwork,
+)
 from colorflow.model.config import PyramidConfig
 from colorflow.model.context import LevelContext
+from colorflow.model.weights import write_tensors
 from colorflow.zoo.cinn2019 import cinn2019
 from tests.small_weights import small_level
 
@@ -34,3 +42,9 @@ def small_cinn() -> ConditionalDensity:
 
 SMALL_BASELINES = {"deterministic": lambda: DeterministicNetwork(CONFIG), "cinn2019": small_cinn}
 """Small modules under the names of the baselines."""
+
+
+def save_baseline(path: Path, name: str, module: nn.Module, temperature: float) -> None:
+    """Writes a file as those that are shipped, in float16."""
+    header = {"baseline": name, "temperature": temperature, "training": {"note": "größer"}}
+    write_tensors(path, module, FORMAT, header)

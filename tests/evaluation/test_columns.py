@@ -17,22 +17,13 @@ from colorflow.coloring import ColoringSpec, PrincipalSpec
 from colorflow.colorizer import Colorizer
 from colorflow.errors import WeightsError
 from colorflow.evaluation import columns as columns_module
-from colorflow.evaluation.baselines import (
-    BASELINES,
-    ConditionalDensity,
-    load_baseline,
-    save_baseline,
-)
-from colorflow.evaluation.columns import (
-    Column,
-    baseline_columns,
-    columns_of,
-    training_colors_of,
-)
-from colorflow.model.condition import CONDITION_GRID, FEATURE_CHANNELS, Condition
+from colorflow.evaluation.baselines import BASELINES, ConditionalDensity, load_baseline
+from colorflow.evaluation.columns import Column, baseline_columns, columns_of, training_colors_of
+from colorflow.model.condition import CONDITION_GRID, Condition
 from colorflow.model.weights import LoadedWeights, load_weights
 from colorflow.photo_model import PhotoModel
-from tests.evaluation.conftest import generator
+from tests.evaluation.conftest import generator, random_condition
+from tests.evaluation.small_baselines import save_baseline
 from tests.small_weights import GAIN, TEMPERATURES
 
 
@@ -70,27 +61,13 @@ def samples(column: Column, photo: Condition, n: int, seed: int = 3) -> Tensor:
 
 
 def model_of(loaded: LoadedWeights, photo: Condition) -> PhotoModel:
-    seen = Seen(photo)
-    return PhotoModel(
-        loaded,
-        photo.lightness,
-        lambda *, mirrored: photo,
-        lambda: seen.large,
-    )
+    return PhotoModel(loaded, photo.lightness, lambda *, mirrored: photo, lambda: Seen(photo).large)
 
 
 @pytest.fixture(scope="module")
 def both() -> Condition:
     """Of two photos."""
-    generator = torch.Generator().manual_seed(0)
-    side = CONDITION_GRID
-    return Condition(
-        lightness=100 * torch.rand(2, 1, side, side, generator=generator),
-        features={
-            grid: torch.randn(2, channels, grid, grid, generator=generator)
-            for grid, channels in FEATURE_CHANNELS.items()
-        },
-    )
+    return random_condition(2)
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +123,6 @@ def test_samples_by_seed_are_those_that_users_get(
     for one, ab in zip(colorings, found, strict=False):
         want = render(lightness_of(pixels), ab.numpy())
         assert np.abs(one.render().astype(int) - want).max() <= 1  # more are decoded at once
-    assert [name for name, column in columns.items() if column.samples_by_seed] == ["colorflow"]
 
 
 def test_principal_colorings_are_those_that_users_get(
@@ -161,7 +137,6 @@ def test_principal_colorings_are_those_that_users_get(
     specs = [ColoringSpec(seeds=(None,) * 5, principal=replace(mean, number=i)) for i in range(5)]
     np.testing.assert_array_equal(ab, model.paint(want, specs))
     assert tuple(shares) == want_shares
-    assert [name for name, column in columns.items() if column.principal] == ["principal"]
 
 
 def test_bits_per_dim_are_those_of_log_prob(
@@ -169,8 +144,10 @@ def test_bits_per_dim_are_those_of_log_prob(
 ) -> None:
     ab = 10 * torch.randn(1, 2, 64, 64)
     column = columns["colorflow"]
-    assert column.bits_per_dim is not None
-    bits = column.bits_per_dim(ab, condition)
+    assert column.density is not None
+    with torch.no_grad():
+        bits, back = column.density(ab, condition)
+    assert 0 < (back - ab).abs().max() < 0.05
     want = -float(loaded.pyramid.log_prob(ab, condition)) / 8192 / math.log(2)
     assert bits["all"] == pytest.approx(want, rel=1e-5)
     dims = {"4": 32, "8": 96, "16": 384, "32": 1536, "64": 6144}
@@ -187,7 +164,7 @@ def baselines(tmp_path: Path, small_baselines: None) -> Path:
     """A folder with a file of each."""
     for name, baseline in BASELINES.items():
         module = randomized(baseline())
-        save_baseline(tmp_path / f"{name}.safetensors", name, module, 0.5, {})
+        save_baseline(tmp_path / f"{name}.safetensors", name, module, 0.5)
     return tmp_path
 
 
@@ -202,12 +179,11 @@ def randomized(module: nn.Module) -> nn.Module:
     return module
 
 
-def no_line(line: str) -> None:
-    raise AssertionError(line)
-
-
 def columns_by_name(folder: Path) -> dict[str, Column]:
-    return {column.name: column for column in baseline_columns(folder, no_line)}
+    lines: list[str] = []
+    found = {column.name: column for column in baseline_columns(folder, lines.append)}
+    assert not lines
+    return found
 
 
 def test_every_sample_of_the_deterministic_network_is_its_result(
@@ -216,7 +192,7 @@ def test_every_sample_of_the_deterministic_network_is_its_result(
     column = columns_by_name(baselines)["deterministic"]
     photos = [both.map(lambda x, i=i: x[i : i + 1]) for i in range(2)]
     first, second = (samples(column, photo, 3) for photo in photos)
-    module = load_baseline(baselines / "deterministic.safetensors").module
+    module, _ = load_baseline(baselines / "deterministic.safetensors", "deterministic")
     with torch.no_grad():
         expected = module(photos[0])[0]
     assert first.shape == (3, 2, 64, 64)
@@ -228,30 +204,19 @@ def test_the_cinns_column_is_its_own_density_at_its_temperature(
     baselines: Path, condition: Condition
 ) -> None:
     column = columns_by_name(baselines)["cinn2019"]
-    module = load_baseline(baselines / "cinn2019.safetensors").module
-    assert column.bits_per_dim is not None
-    assert column.round_trip is not None
+    module, _ = load_baseline(baselines / "cinn2019.safetensors", "cinn2019")
+    assert column.density is not None
     noise = 10 * torch.randn(1, 2, 64, 64)
     with torch.no_grad():
         context = module.context_of(condition)
         for ab in samples(column, condition, 2):
             z, _ = module.flow.bijection(ab[None], context)
             assert z.std().item() == pytest.approx(0.5, abs=4 * 0.5 / math.sqrt(2 * z.numel()))
-        bits = column.bits_per_dim(noise, condition)
-        want = -float(module.log_prob(noise, condition)) / 8192 / math.log(2)
-        back = column.round_trip(noise, condition)
+        bits, back = column.density(noise, condition)
+        want = -float(module.flow.log_prob(noise, context)) / 8192 / math.log(2)
     assert bits == {"all": pytest.approx(want, rel=1e-5)}
     assert (back - noise).abs().max() < 0.01
     assert not torch.equal(back, noise)
-
-
-def test_a_file_under_the_name_of_another_baseline(baselines: Path) -> None:
-    """Two columns of one name would be one in the table."""
-    path = baselines / "cinn2019.safetensors"
-    path.write_bytes((baselines / "deterministic.safetensors").read_bytes())
-    with pytest.raises(WeightsError) as caught:
-        baseline_columns(baselines, no_line)
-    assert str(caught.value) == f"{path}: holds the baseline deterministic; rename the file"
 
 
 def test_the_colors_of_the_training_photos(loaded: LoadedWeights) -> None:

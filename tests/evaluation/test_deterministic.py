@@ -12,19 +12,8 @@ from scipy.signal import correlate2d
 from scipy.special import erf
 
 from colorflow.evaluation.baselines import CHROMA_UNIT, OWN_BLOCKS_INPUT, DeterministicNetwork
-from colorflow.model.condition import CONDITION_GRID, FEATURE_CHANNELS, Condition
-from tests.evaluation.conftest import generator
+from tests.evaluation.conftest import random_condition
 from tests.evaluation.small_baselines import CONFIG
-
-
-def condition_of(photos: int) -> Condition:
-    source = generator()
-    features = {
-        side: torch.randn(photos, channels, side, side, generator=source)
-        for side, channels in FEATURE_CHANNELS.items()
-    }
-    lightness = 100 * torch.rand(photos, 1, CONDITION_GRID, CONDITION_GRID, generator=source)
-    return Condition(lightness=lightness, features=features)
 
 
 def convolution(h: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
@@ -54,11 +43,11 @@ def test_the_output_is_what_heads_and_haar_steps_say(randomize: Any) -> None:
     The coarsest one sees the maps of the network's own blocks.
     """
     network = randomize(DeterministicNetwork(CONFIG), gain=0.35)
-    condition = condition_of(1)
+    condition = random_condition(1)
     details = 0.0
     with torch.no_grad():
         found = network(condition)[0].numpy()
-        own = network.own_blocks(condition.features[OWN_BLOCKS_INPUT])
+        own = network.contexts[0].last_blocks(condition.features[OWN_BLOCKS_INPUT])
         assert set(own) == {8}
         seen = replace(condition, features=condition.features | own)
         chroma: np.ndarray | None = None

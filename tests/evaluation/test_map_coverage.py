@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +15,12 @@ from torch import Tensor
 from colorflow.color.grid import square_lightness, to_grid
 from colorflow.colorizer import Colorizer
 from colorflow.evaluation.columns import Column, columns_of
-from colorflow.evaluation.evaluate import Evaluation, evaluate
 from colorflow.evaluation.measure import MANY
 from colorflow.model.condition import Conditioner
 from colorflow.model.level import sample_latents, signs_of_photo
 from colorflow.model.weights import load_weights
 from colorflow.photo import read_photo
+from tests.evaluation.conftest import run
 from tests.small_weights import save_small_weights
 
 pytestmark = pytest.mark.usefixtures("cheap")
@@ -34,45 +33,28 @@ def truth(cat: Path) -> Tensor:
     return torch.from_numpy(to_grid(read_photo(cat).pixels))
 
 
-def run(path: Path, column: Column, n: int = 8) -> Evaluation:
-    return evaluate([path], [column], blow_up_chroma=70.0, n=n, say=str)
-
-
-def map_coverage(path: Path, column: Column, n: int = 8) -> dict[str, float]:
-    own = run(path, column, n).tables["columns"][column.name]
+def map_coverage(path: Path, column: Column) -> dict[str, float]:
+    own = run([path], [column]).tables["columns"][column.name]
     return {name: own[name].value for name in own if name.startswith("map_coverage")}
-
-
-def exchangeable(truth: Tensor, factors: dict[float, float]) -> Column:
-    """Truth and samples are normal about one unknown middle."""
-    offset = torch.randn(2, 64, 64, generator=torch.Generator().manual_seed(9))
-
-    def sample(_: object, n: int, generator: torch.Generator) -> Tensor:
-        return truth + offset + torch.randn(n, 2, 64, 64, generator=generator)
-
-    return Column(name="normal", sample=sample, interval_factors=factors)
 
 
 @pytest.mark.parametrize("factors", [FACTORS, {0.5: 1.0, 0.9: 1.0}, {0.5: 0.3, 0.9: 2.0}])
 def test_stretched_intervals_cover_what_the_normal_distribution_says(
     cat: Path, truth: Tensor, factors: dict[float, float]
 ) -> None:
-    """Ends of intervals of 64 samples are about those of the distribution."""
-    found = map_coverage(cat, exchangeable(truth, factors))
+    """Truth and samples are normal about one unknown middle; ends of intervals of 64 samples are
+    about those of the distribution."""
+    middle = truth + torch.randn(2, 64, 64, generator=torch.Generator().manual_seed(9))
+
+    def sample(_: object, n: int, generator: torch.Generator) -> Tensor:
+        return middle + torch.randn(n, 2, 64, 64, generator=generator)
+
+    column = Column(name="normal", sample=sample, interval_factors=factors)
+    found = map_coverage(cat, column)
     normal = scipy.stats.norm()
     for level, factor in factors.items():
         want = 1 - 2 * normal.sf(factor * normal.ppf((1 + level) / 2))
         assert found[f"map_coverage{100 * level:.0f}"] == pytest.approx(want, abs=0.02)
-
-
-def given(ab: Tensor, factors: Mapping[float, float]) -> Column:
-    """Predictions that are known beforehand, (n, 2, 64, 64)."""
-    left = iter(ab)
-
-    def sample(_: object, n: int, __: object) -> Tensor:
-        return torch.stack(list(itertools.islice(left, n)))
-
-    return Column(name="given", sample=sample, interval_factors=factors)
 
 
 def test_the_coverage_is_that_of_the_map_that_users_see(
@@ -93,7 +75,15 @@ def test_the_coverage_is_that_of_the_map_that_users_see(
         levels = zip(signs, zip(*latents, strict=True), strict=True)
         batch = [sign * torch.stack(level) for sign, level in levels]
         ab = loaded.pyramid.decode(batch, condition)
-    found = map_coverage(cat, given(ab, columns["colorflow_std1"].interval_factors))
+    left = iter(ab)
+    found = map_coverage(
+        cat,
+        Column(
+            name="given",
+            sample=lambda _, n, __: torch.stack(list(itertools.islice(left, n))),
+            interval_factors=columns["colorflow_std1"].interval_factors,
+        ),
+    )
     shown = Colorizer.load(path).uncertainty(photo)
     assert (shown.level, shown.calibrated) == (0.9, True)
     inside = (np.abs(truth.numpy() - shown.middle) <= shown.half_width).mean()

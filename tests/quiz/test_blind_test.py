@@ -73,29 +73,23 @@ def files_of(directory: Path) -> list[str]:
     return sorted(str(path.relative_to(directory)) for path in paths if path.is_file())
 
 
-def test_the_files(made: Path) -> None:
+def test_the_files_and_the_key(made: Path) -> None:
     assert files_of(made) == FILES
     header = "pair,choice,broken_left,broken_right\n"
     assert (made / "answers-1.csv").read_text() == f"{header}001,,,\n002,,,\n003,,,\n"
     assert (made / "answers-2.csv").read_text() == f"{header}003,,,\n002,,,\n001,,,\n"
     told = (made / "instructions.txt").read_text()
-    assert "pair,choice,broken_left,broken_right" in told
+    assert header in told
     assert "natural color photo" in told
+    assert "{" not in told
     assert sorted(path.name for path in made.parent.iterdir()) == ["test", "test.key.json"]
     for name in FILES:
         content = (made / name).read_bytes()
         for clue in (b"temperature", b"samples", b"astronaut", b"safetensors"):
             assert clue not in content, (name, clue)
-
-
-def test_the_key(made: Path) -> None:
     key = key_of(made)
-    assert key["ways"] == [
-        {"text": COOL, "weights": "painter"},
-        {"text": "samples", "weights": "painter"},
-    ]
-    assert (key["seed"], key["left_out"]) == (0, [])
-    assert key["date"].count("-") == 2
+    assert (key["ways"], key["weights"]) == ([COOL, "samples"], ["painter", "painter"])
+    assert (key["seed"], key["date"].count("-")) == (0, 2)
     assert [pair["pair"] for pair in key["pairs"]] == ["001", "002", "003"]
     assert sorted(pair["photo"] for pair in key["pairs"]) == NAMES
     assert len({pair["seed"] for pair in key["pairs"]}) == 3
@@ -103,14 +97,8 @@ def test_the_key(made: Path) -> None:
     assert [pair["first"] for pair in key["pairs"]].count("left") in (1, 2)
 
 
-def halves(directory: Path, pair: str) -> dict[str, np.ndarray]:
-    picture = np.asarray(Image.open(directory / "pairs" / f"{pair}.jpg")).astype(int)
-    width = (picture.shape[1] - GAP) // 2
-    return {"left": picture[:, :width], "right": picture[:, -width:]}
-
-
 def test_the_pictures_are_what_the_key_says(made: Path, photos: Path, tmp_path: Path) -> None:
-    methods = [parse_method(text, None, Colorizer.load) for text in (COOL, "samples")]
+    methods = [parse_method(text, Colorizer.load) for text in (COOL, "samples")]
     for pair in key_of(made)["pairs"]:
         photo = read_photo(photos.parent / pair["photo"])
         pictures = [one.picture(photo, pair["photo"], pair["seed"]) for one in methods]
@@ -120,30 +108,27 @@ def test_the_pictures_are_what_the_key_says(made: Path, photos: Path, tmp_path: 
         assert (made / "pairs" / expected.name).read_bytes() == expected.read_bytes()
 
 
-def test_against_the_truth(photos: Path, tmp_path: Path) -> None:
-    one = tmp_path / "one"
-    assert compare(photos, one, "--pairs", "1", ways=("truth", "samples")) == 0
-    assert [way["text"] for way in key_of(one)["ways"]] == ["truth", "samples"]
-    assert (one / "answers-1.csv").read_text() == "pair,choice,broken\n001,,\n"
-    assert "true colors" in (one / "instructions.txt").read_text()
-
-
-def test_finished_pictures(photos: Path, tmp_path: Path) -> None:
+def test_finished_pictures_against_the_truth(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Two photos have one; the third is left out, and said."""
+    theirs, directory = tmp_path / "theirs", tmp_path / "test"
+    theirs.mkdir()
     for name in ("astronaut", "cup"):
-        (tmp_path / "theirs").mkdir(exist_ok=True)
         with Image.open(photos / f"{name}.png") as photo:
-            photo.convert("L").save(tmp_path / "theirs" / f"{name}.jpg")
-    directory = tmp_path / "test"
-    assert compare(photos, directory, ways=(str(tmp_path / "theirs"), "truth")) == 0
+            photo.convert("L").save(theirs / f"{name}.jpg")
+    assert compare(photos, directory, ways=(str(theirs), "truth")) == 0
+    left_out = f"{photos / 'below' / 'cat.png'}: left out (has no picture in {theirs})\n"
+    assert capsys.readouterr().err == left_out
+    assert "true colors" in (directory / "instructions.txt").read_text()
     key = key_of(directory)
-    assert key["left_out"] == [{"file": "photos/below/cat.png", "why": "cannot be shown"}]
-    assert key["ways"][0] == {"text": str(tmp_path / "theirs"), "weights": None}
+    assert (key["ways"][0], key["weights"][0]) == (str(theirs), None)
     for pair in key["pairs"]:
-        sides = halves(directory, pair["pair"])
-        colors = {side: np.ptp(one, axis=2).mean() for side, one in sides.items()}
-        other = "right" if pair["first"] == "left" else "left"
-        assert colors[pair["first"]] < 3 < 5 < colors[other], "gray stands where the key says"
+        picture = np.asarray(Image.open(directory / "pairs" / f"{pair['pair']}.jpg")).astype(int)
+        width = (picture.shape[1] - GAP) // 2
+        halves = picture[:, :width], picture[:, -width:]
+        gray, colored = halves if pair["first"] == "left" else halves[::-1]
+        assert np.ptp(gray, axis=2).mean() < 3 < 5 < np.ptp(colored, axis=2).mean()
 
 
 def test_a_seed_gives_the_same_test_whatever_the_names(
@@ -184,62 +169,34 @@ def test_what_cannot_be_shown_is_named(
 # files
 
 
-def test_a_folder_that_is_taken(
-    made: Path, photos: Path, grays: str, capsys: pytest.CaptureFixture[str]
+def test_what_is_refused(
+    made: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Answers may lie there already."""
-    before = {path: path.stat().st_mtime_ns for path in made.parent.rglob("*")}
-    assert compare(photos, made, ways=("truth", grays)) == 1
-    message = capsys.readouterr().err
-    assert "test.key.json: is the key of an earlier test; choose a new folder" in message
-    assert {path: path.stat().st_mtime_ns for path in made.parent.rglob("*")} == before
-
-
-def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    assert main(["blind", "compare", COOL, "samples", *arguments]) == 1
-    message = capsys.readouterr().err
-    assert message.startswith("colorflow: ")
-    assert message.count("\n") == 1
-    return message
-
-
-def test_folders_that_are_refused(
-    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    common = [str(photos), "-o"]
-    (tmp_path / "file").write_text("mine")
-    message = refused([*common, str(tmp_path)], capsys)
-    assert f"{tmp_path}: is not empty" in message
-    message = refused([*common, str(tmp_path / "file")], capsys)
-    assert "is no folder" in message
-    message = refused([*common, str(tmp_path / "file" / "test")], capsys)
-    assert f"{tmp_path / 'file' / 'test'}: cannot be made" in message
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-    assert (tmp_path / "file").read_text() == "mine"
-
-
-def test_nothing_to_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    common = ["-o", str(tmp_path / "test")]
-    assert "there is no such file or folder" in refused([str(tmp_path / "none"), *common], capsys)
-    (tmp_path / "empty").mkdir()
-    assert "holds no photo" in refused([str(tmp_path / "empty"), *common], capsys)
-    (tmp_path / "empty" / "no.jpg").write_text("no photo")
-    assert main(["blind", "compare", COOL, "samples", str(tmp_path / "empty"), *common]) == 1
-    last = capsys.readouterr().err.splitlines()[-1]
-    assert last == "colorflow: none of the 1 photos can be shown"
-    assert not list(tmp_path.glob("test*"))
-
-
-def test_ways_that_cannot_be_compared(
-    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for ways, message in (
-        (("samples", "samples"), "samples: is compared with itself; give two ways"),
-        (("truth", "warmer"), "warmer: there is no way of coloring"),
+    """One sentence each, and nothing changes; answers may lie in a folder that is taken."""
+    mine, empty, broken = tmp_path / "mine", tmp_path / "empty", tmp_path / "broken"
+    for folder in (mine, empty, broken):
+        folder.mkdir()
+    (mine / "file").write_text("mine")
+    (broken / "no.jpg").write_text("no photo")
+    new, ways = tmp_path / "test", (COOL, "samples")
+    before = {path: path.stat().st_mtime_ns for path in [*made.parent.rglob("*"), mine / "file"]}
+    for folder, directory, both, message in (
+        (photos, made, ways, "test.key.json: is the key of an earlier test; choose a new folder"),
+        (photos, mine, ways, f"{mine}: is not empty"),
+        (photos, mine / "file", ways, f"{mine / 'file'}: cannot be read (Not a directory)"),
+        (photos, mine / "file" / "test", ways, f"{mine / 'file' / 'test'}: cannot be made"),
+        (tmp_path / "none", new, ways, "there is no such file or folder"),
+        (empty, new, ways, "holds no photo"),
+        (broken, new, ways, "none of the 1 photos can be shown"),
+        (photos, new, ("samples", "samples"), "samples: is compared with itself; give two ways"),
+        (photos, new, ("truth", "warmer"), "warmer: there is no way of coloring"),
     ):
-        assert compare(photos, tmp_path / "test", ways=ways) == 1
-        assert message in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
+        assert compare(folder, directory, ways=both) == 1
+        last = capsys.readouterr().err.splitlines()[-1]
+        assert last.startswith("colorflow: ")
+        assert message in last
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken", "empty", "mine"]
 
 
 @pytest.mark.parametrize("existing", [True, False])
