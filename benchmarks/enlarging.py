@@ -7,11 +7,10 @@ photo's lightness. Columns: bicubic and Lanczos interpolation, ours at five temp
 mean), and the photo itself. `--damaged` gives blur, noise and compression to the reduced photo, as
 in training, and measures what restores.
 
-PSNR and SSIM are of the first sample. LR_PSNR: of the reduced result against what was given;
-LR_off_after_rounding: their largest difference in L* after rounding to 8 bits. energy_score: of
-eight samples, L* units. power_octave: power in the three highest octaves of frequency
-over the photo's. kd_lite2: kernel distance of the judge's features. bits_per_dim: of the photo with
-Gaussian noise of std 0.2 on every pixel, per L* unit, at twice the resolution.
+PSNR and SSIM are of the first sample. LR_PSNR: of the reduced result against what was given.
+energy_score: of eight samples, L* units. power_octave: power in the three highest octaves of
+frequency over the photo's. kd_lite2: kernel distance of the judge's features. bits_per_dim: of the
+photo with Gaussian noise of std 0.2 on every pixel, per L* unit, at twice the resolution.
 """
 
 from __future__ import annotations
@@ -161,12 +160,10 @@ def measures_of(samples: Lightness, truth: Lightness, scale: int, judge: Judge) 
         true, inside[0], data_range=100.0, gaussian_weights=True, sigma=1.5,
         use_sample_covariance=False,
     )  # fmt: skip
-    rounded = reduced(lightness_of(gray[..., 0]), scale)
     values = {
         "PSNR": psnr(true, inside[0]),
         "SSIM": float(ssim),
         "LR_PSNR": psnr(low, again),
-        "LR_off_after_rounding": float(np.abs(rounded - low).max()),
         "energy_score": float(np.sqrt(np.square(inside[0] - true).mean())),
     }
     if len(samples) > 1:

@@ -48,13 +48,11 @@ def main() -> None:
         cut_errors.append(_error(*_cut(scan, corners, side), [(side + 2) % 4, (side + 3) % 4]))
     plain = files[: options.plain]
     taken = sum(bool(find_frames(read_photo(file))) for file in plain)
+    found, found_cut = (sum(e < _NEAR for e in one) for one in (errors, cut_errors))
     rows = [
-        ("prints found within 1 %", f"{sum(e < _NEAR for e in errors)} of {options.prints}"),
+        ("prints found within 1 %", f"{found} of {options.prints}"),
         ("median error of the worst corner", f"{100 * np.median(errors):.2f} %"),
-        (
-            "over an edge: found within 1 %",
-            f"{sum(e < _NEAR for e in cut_errors)} of {options.prints}",
-        ),
+        ("over an edge: found within 1 %", f"{found_cut} of {options.prints}"),
         ("photos taken for scans", f"{taken} of {len(plain)}"),
     ]
     print_table((f"{options.photos.name}, seed {SEED}", ""), rows)

@@ -36,7 +36,9 @@ def gradient(rgb: Rgb, random: Random) -> Rgb:
     across, down = _places(rgb)
     angle, strength = random.uniform(0, 2 * np.pi), random.uniform(3, 6)
     place = np.cos(angle) * across + np.sin(angle) * down
-    return _with_ab(rgb, place[..., None] * strength * np.array([random.uniform(0, 0.4), 1]))
+    lab = _to_lab(rgb)
+    lab[..., 1:] += place[..., None] * strength * np.array([random.uniform(0, 0.4), 1])
+    return _to_rgb(lab)
 
 
 def stain(rgb: Rgb, random: Random) -> Rgb:
@@ -207,12 +209,6 @@ def _clouds(shape: tuple[int, ...], random: Random, cells: int) -> NDArray[np.fl
     """Smooth noise of unit variance with some cells a side."""
     coarse = random.standard_normal((cells, cells))
     return np.asarray(cv2.resize(coarse, shape[1::-1], interpolation=cv2.INTER_CUBIC), float)
-
-
-def _with_ab(rgb: Rgb, ab: NDArray[np.float64]) -> Rgb:
-    lab = _to_lab(rgb)
-    lab[..., 1:] += ab
-    return _to_rgb(lab)
 
 
 def _to_lab(rgb: Rgb) -> NDArray[np.float32]:

@@ -84,13 +84,14 @@ def print_machine() -> None:
     """Prints the date, machine, seed and versions of the numbers below it."""
     import torch
 
+    from colorflow.evaluation.report import hardware
+
     names = ("torch", "numpy", "pillow", "opencv-python-headless")
     versions = ", ".join(f"{name} {version(name)}" for name in names)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     print(
-        f"{date.today()}, {_processor()}, {os.cpu_count()} cores, {torch.get_num_threads()} torch "
-        f"threads, load {load:.1f} at the start; seed {SEED}; Python {platform.python_version()}, "
-        f"{versions}\n"
+        f"{date.today()}, {hardware()}, {torch.get_num_threads()} torch threads, load {load:.1f} "
+        f"at the start; seed {SEED}; Python {platform.python_version()}, {versions}\n"
     )
 
 
@@ -140,11 +141,3 @@ def watched(process: int) -> Iterator[Callable[[], float]]:
     finally:
         ended.set()
         thread.join()
-
-
-def _processor() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-        return text.partition("model name")[2].partition(":")[2].splitlines()[0].strip()
-    except (OSError, IndexError):
-        return platform.processor() or platform.machine()

@@ -12,15 +12,12 @@ lightness. The photos are different gray crops of scikit-image's pictures.
 from __future__ import annotations
 
 import argparse
-import os
-import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +27,15 @@ from gradio_client.client import Job
 from gradio_client.utils import QueueError
 from numpy.typing import NDArray
 
-from benchmarks.measuring import forget_peak, gray_photo, memory, print_table, save_gray
+from benchmarks.measuring import (
+    forget_peak,
+    gray_photo,
+    memory,
+    print_machine,
+    print_table,
+    save_gray,
+    spread,
+)
 from benchmarks.page_server import page_server
 from colorflow.color.full_resolution import lightness_of
 from colorflow.photo import read_photo
@@ -108,16 +113,14 @@ def load(
             ]
             answers = [one.result() for one in asked]
         peak = memory("VmHWM", process.pid)
-    whole = [read_photo(photo) for photo in photos]
-    known = [lightness_of(photo.pixels) for photo in whole]
+    known = [lightness_of(read_photo(photo).pixels) for photo in photos]
     told = [(number, answer) for number, answer in enumerate(answers) if answer is not None]
     return LoadOutcome(
         answered=len(told),
         busy=sum(one.busy for one in answers if one),
         mixed_up=sum(
             len(one.files) != colorings
-            or _closest(one.first, known) != index
-            or any(_closest(file, known) != index for file in one.files)
+            or any(_closest(file, known) != index for file in [one.first, *one.files])
             for index, one in told
         ),
         first_seconds=[one.first_seconds for _, one in told],
@@ -193,27 +196,17 @@ def main() -> None:
     parser.add_argument("--uploads", type=int, default=4, help="photos of each client")
     parser.add_argument("--colorings", type=int, default=4, help="colorings of each photo")
     options = parser.parse_args()
+    print_machine()
     with tempfile.TemporaryDirectory() as folder:
-        outcome = load(
-            Path(folder),
-            clients=options.clients,
-            uploads=options.uploads,
-            colorings=options.colorings,
-        )
-    load_now = os.getloadavg()[1]
-    first, seconds = outcome.first_seconds or [0.0], outcome.seconds or [0.0]
-    print(
-        f"{date.today()}: {options.clients} clients, {options.uploads} photos each at once, "
-        f"{SIZE[0]} x {SIZE[1]} pixels, {options.colorings} colorings of each in full size; "
-        f"load of the machine {load_now:.0f}\n"
-    )
-    counts = (options.clients * options.uploads, outcome.answered, outcome.busy, outcome.mixed_up)
+        outcome = load(Path(folder), **vars(options))
+    asked = options.clients * options.uploads
+    print(f"Photos of {SIZE[0]} x {SIZE[1]} pixels, {options.colorings} colorings of each.\n")
+    head = ("asked", "answered", "busy", "mixed up", "first picture, s", "all in full size, s")
+    counts = map(str, (asked, outcome.answered, outcome.busy, outcome.mixed_up))
+    times = (spread(one or [0.0], 1) for one in (outcome.first_seconds, outcome.seconds))
     megabytes = (outcome.start_megabytes, outcome.peak_megabytes - outcome.start_megabytes)
-    times = (statistics.median(first), max(first), statistics.median(seconds), max(seconds))
-    head = ("asked", "answered", "busy", "mixed up", "first picture, median, s", "last, s")
-    head += ("all in full size, median, s", "last, s", "memory at start, MB", "peak above")
-    cells = (*map(str, counts), *(f"{x:.1f}" for x in times), *(f"{x:.0f}" for x in megabytes))
-    print_table(head, [cells])
+    head += ("memory at start, MB", "peak above")
+    print_table(head, [(*counts, *times, *(f"{x:.0f}" for x in megabytes))])
 
 
 if __name__ == "__main__":

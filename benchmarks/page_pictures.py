@@ -2,7 +2,6 @@
 
     python -m benchmarks.page_pictures -o docs/page
 
-The pictures of the photos to try, inside the page, are made by `color_samples`.
 Starts the page with the shipped weights and drives it in Chromium, with pictures that scikit-image
 ships. Screenshots are scaled down to `MOST_WIDTH` and written as WebP.
 """
@@ -20,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -29,13 +28,6 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from benchmarks.page_server import page_server
-from colorflow.color.full_resolution import LightnessRows, render
-from colorflow.photo import read_photo
-from colorflow.ui.photos import reduced
-from colorflow.ui.render import EXAMPLES, SAMPLE_PHOTOS
-
-if TYPE_CHECKING:
-    from colorflow.colorizer import Colorizer
 
 FLAGS = (
     "--no-sandbox",
@@ -182,7 +174,8 @@ def _take(browser: Browser, address: str, view: View, photos: Photos, output: Pa
     context.set_default_timeout(PATIENCE)
     try:
         page = context.new_page()
-        page.goto(address)
+        with page.expect_request(lambda one: "/queue/data" in one.url):
+            page.goto(address)  # clicks before the page's first message are lost
         SCENES[view.tab](page, photos)
         page.mouse.move(0, 0)  # so that no element shows its hover style
         _settle(page)
@@ -304,18 +297,6 @@ def _how(page: Page, photos: Photos) -> None:
     expect(slider).to_have_value(str(steps // 2))
     expect(page.locator("#how-walk figure").first).to_be_attached()
     slider.blur()
-
-
-def color_samples(colorizer: Colorizer) -> None:
-    """Writes the pictures of the photos to try: half gray, half in color, 320 pixels at most."""
-    for name in EXAMPLES:
-        photo = read_photo(SAMPLE_PHOTOS / name)
-        small = reduced(photo, 320)
-        picture = render(LightnessRows(small.pixels), colorizer.colorize(photo, 1)[0].ab)
-        middle = small.width // 2
-        picture[:, :middle] = small.pixels[:, :middle, None]
-        picture[:, middle - 1 : middle + 1] = 255
-        Image.fromarray(picture).save(SAMPLE_PHOTOS / "colored" / name, quality=85)
 
 
 SCENES: dict[str, Callable[[Page, Photos], None]] = {

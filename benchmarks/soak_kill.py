@@ -64,10 +64,8 @@ def soak(
             for path in _results(out):
                 path.unlink()
         process = _start(folder / "in", out, weights)
-        wanted = min(
-            len(_results(out)) + chance.randint(0, max(1, photos // (kills + 1))), photos - 1
-        )
-        _wait_for(process, out, wanted)
+        more = chance.randint(0, max(1, photos // (kills + 1)))
+        _wait_for(process, out, min(len(_results(out)) + more, photos - 1))
         time.sleep(chance.uniform(0, 0.5))
         _kill(process, with_workers=kill % 2 == 0)
         for path in _results(out):
@@ -132,11 +130,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=100)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        left, difference = soak(
-            Path(folder),
-            kills=options.kills,
-            photos=options.photos,
-        )
+        left, difference = soak(Path(folder), kills=options.kills, photos=options.photos)
     print(
         f"{date.today()}: {options.photos} photos, killed {options.kills} times; all results "
         f"whole, at most {difference}/255 from an undisturbed run; "

@@ -57,8 +57,19 @@ NAMES = [name for name, architecture in ARCHITECTURES.items() if architecture.im
 PHOTOS, SLOW_PHOTOS = 500, 50
 """Most photos of a split that likelihoods are measured on; the same for those with a teacher."""
 REPEATS = 9
+COLUMNS = {
+    "name": "", "parameters": ",", "bits_per_dim_train": ".3f", "bits_per_dim_dev": ".3f",
+    "standard_error_dev": ".3f", "seconds_per_step": ".3f", "seconds_per_sample": ".3f",
+    "inverse_error": ".0e", "minutes": ".1f", "steps": ",", "notes": "",
+}  # fmt: skip
+"""Of the printed table: what is measured, and how it is written."""
 PICTURES = ("astronaut", "chelsea", "coffee", "rocket")
 SAMPLES = 2
+
+
+def target(ab: Tensor, noise: torch.Generator) -> Tensor:
+    """The numbers whose density is learned: means with noise, (B, 2, g, g)."""
+    return with_noise(F.avg_pool2d(ab, FINEST_GRID // GRID), noise)
 
 
 class DensityObjective(Objective[nn.Module, Condition]):
@@ -70,24 +81,20 @@ class DensityObjective(Objective[nn.Module, Condition]):
     unit = "nats a photo"
     stream = 0
 
-    def __init__(self, name: str, grid: int, maps: tuple[int, ...]) -> None:
+    def __init__(self, name: str) -> None:
         self.name = self.folder = name
-        self.grid, self.maps = grid, maps
-
-    def target(self, ab: Tensor, noise: torch.Generator) -> Tensor:
-        """The numbers whose density is learned: means with noise, (B, 2, g, g)."""
-        return with_noise(F.avg_pool2d(ab, FINEST_GRID // self.grid), noise)
+        self.maps = CONTEXT.maps
 
     def fit(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> None:
-        module.fit(self.target(ab, noise), condition)
+        module.fit(target(ab, noise), condition)
 
     def loss(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
         """Negative log-likelihood, nats a photo, (B,)."""
-        return -module(self.target(ab, noise), condition)
+        return -module(target(ab, noise), condition)
 
 
 class DistillationObjective(DensityObjective):
@@ -100,7 +107,7 @@ class DistillationObjective(DensityObjective):
     """
 
     def __init__(self, name: str, teacher: ConditionalDensity) -> None:
-        super().__init__(name, GRID, CONTEXT.maps)
+        super().__init__(name)
         self.teacher = teacher.eval().requires_grad_(False)
 
     def fit(
@@ -153,7 +160,7 @@ def density_of(name: str) -> ConditionalDensity:
 
 def trainer_of(name: str, pack: PixelPack, run: Path, batch: int) -> Trainer[Condition]:
     """The trainer of one architecture, before its first step."""
-    objective = DensityObjective(name, GRID, CONTEXT.maps)
+    objective = DensityObjective(name)
     if name in TEACHERS:
         teacher = density_of(TEACHERS[name])
         teacher.load_state_dict(read_state(run, TEACHERS[name])["ema"])
@@ -176,28 +183,12 @@ def table(pack: PixelPack, options: argparse.Namespace) -> None:
     rows.sort(key=lambda row: row["bits_per_dim_dev"])
     print_machine()
     print(f"Batch {options.batch}; bits/dim on up to {PHOTOS} photos a split.\n")
-    head = ["architecture", "parameters", "bits/dim train", "bits/dim dev", "s a step"]
-    head += ["s a sample", "inverse error", "minutes", "steps", "notes"]
-    print_table(head, [cells(row) for row in rows])
+    cells = [[format(row[key], spec) for key, spec in COLUMNS.items()] for row in rows]
+    print_table(list(COLUMNS), cells)
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     if options.figure:
         write_figure(rows, densities, options.figure)
-
-
-def cells(row: dict) -> list[str]:
-    return [
-        row["name"],
-        f"{row['parameters']:,}",
-        f"{row['bits_per_dim_train']:.3f}",
-        f"{row['bits_per_dim_dev']:.3f} ± {row['standard_error_dev']:.3f}",
-        f"{row['seconds_per_step']:.3f}",
-        f"{row['seconds_per_sample']:.3f}",
-        f"{row['inverse_error']:.0e}",
-        f"{row['minutes']:.1f}",
-        f"{row['steps']:,}",
-        row["notes"],
-    ]
 
 
 def measure(name: str, trainer: Trainer[Condition]) -> dict:
@@ -239,8 +230,7 @@ def bits_of(
     nats = []
     for part in np.array_split(rows, -(-len(rows) // 50)):
         ab, condition = trainer.pack.batch(part, CONTEXT.maps)
-        x = DensityObjective(split, GRID, CONTEXT.maps).target(ab, noise)
-        nats.append(-density(x, condition).double())
+        nats.append(-density(target(ab, noise), condition).double())
     return bits_per_dim(torch.cat(nats), math.prod(SHAPE))
 
 
@@ -253,7 +243,7 @@ def inverse_error(density: ConditionalDensity, trainer: Trainer[Condition]) -> f
     """
     rows = rows_of(trainer.pack, "dev")[:8]
     ab, condition = trainer.pack.batch(rows, CONTEXT.maps)
-    x = trainer.objective.target(ab, torch.Generator().manual_seed(2))
+    x = target(ab, torch.Generator().manual_seed(2))
     context, flow = density.context_of(condition), density.flow.bijection
     return float((flow.inverse(flow(x, context)[0], context)[0] - x).abs().max())
 

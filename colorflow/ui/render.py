@@ -26,7 +26,7 @@ EXAMPLES = {"portrait.jpg": "Portrait", "cat.jpg": "Cat", "coffee.jpg": "Coffee"
 """Photos to try: names of the files, and what they show. They are gray versions of pictures that
 scikit-image ships: `astronaut` (NASA, public domain), `chelsea` (Stéfan van der Walt, CC0) and
 `coffee` (Rachel Michetti, CC0). The buttons have the colors that the shipped weights give them
-(`benchmarks.page_pictures.color_samples`)."""
+(`color_samples` in `git show f9ba7c2:benchmarks/page_pictures.py`)."""
 STATUS: dict[str, Any] = {
     "html_template": '<div role="status">${value}</div>',
     "js_on_load": None,
