@@ -115,26 +115,22 @@ def test_seam_steps_against_brute_force() -> None:
     assert seam_steps(samples) == pytest.approx((np.mean(seams), np.mean(others)), rel=1e-6)
 
 
-@pytest.mark.parametrize("n", [64, 63, 5, 8])
 @pytest.mark.parametrize("level", [0.5, 0.9])
-def test_coverage_of_a_perfect_sampler_is_nominal(n: int, level: float) -> None:
-    """Also for so few samples that no pair of order statistics has the level."""
+@pytest.mark.parametrize(
+    ("n", "mean", "std"),
+    [(64, 0, 1), (63, 0, 1), (5, 0, 1), (8, 0, 1), (800, 0, 0.5), (800, 0, 2), (800, 1, 1)],
+)
+def test_coverage_of_perfect_and_imperfect_samplers(
+    n: int, mean: float, std: float, level: float
+) -> None:
+    """The share of a standard normal truth in the central interval of N(mean, std); also for so few
+    samples of a perfect one that no pair of order statistics has the level."""
     generator = torch.Generator().manual_seed(n)
-    samples = torch.randn(n, 2, 120, 120, generator=generator)
-    truth = torch.randn(2, 120, 120, generator=generator)
-    assert abs(coverage(samples, truth, level) - level) < 4 * np.sqrt(level * (1 - level) / 28800)
-
-
-@pytest.mark.parametrize(("mean", "std"), [(0.0, 0.5), (0.0, 2.0), (1.0, 1.0)])
-def test_coverage_of_an_imperfect_sampler(mean: float, std: float) -> None:
-    """The share of a standard normal truth in the central interval of N(mean, std)."""
-    generator = torch.Generator().manual_seed(0)
-    samples = mean + std * torch.randn(800, 2, 60, 60, generator=generator)
+    samples = mean + std * torch.randn(n, 2, 60, 60, generator=generator)
     truth = torch.randn(2, 60, 60, generator=generator)
-    for level in (0.5, 0.9):
-        low, high = scipy.stats.norm.interval(level, mean, std)
-        want = scipy.stats.norm.cdf(high) - scipy.stats.norm.cdf(low)
-        assert abs(coverage(samples, truth, level) - want) < 0.022  # 4 standard errors of 7,200
+    low, high = scipy.stats.norm.interval(level, mean, std)
+    want = scipy.stats.norm.cdf(high) - scipy.stats.norm.cdf(low)
+    assert abs(coverage(samples, truth, level) - want) < 0.024  # 4 standard errors of 7,200
 
 
 # kernel distance

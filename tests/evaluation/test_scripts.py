@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -17,6 +16,7 @@ import skimage.data
 import torch
 from PIL import Image, ImageChops
 
+from benchmarks import enlarging, frames, repairing, zoo
 from colorflow.training import schedule, trainer
 from tests.evaluation.conftest import CheapJudge
 from tests.small_weights import save_small_enlarge_weights
@@ -32,16 +32,14 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schedule, "WARM_UP_STEPS", 2)
 
 
-def script(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    module = import_module(f"benchmarks.{name}")
-    if hasattr(module, "keep_freed_memory"):
-        monkeypatch.setattr(module, "keep_freed_memory", lambda: None)
-    return module
-
-
 def ran(module: ModuleType, arguments: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", [module.__name__, *map(str, arguments)])
     module.main()
+
+
+def saved(folder: Path, name: str, pixels: np.ndarray) -> None:
+    folder.mkdir(exist_ok=True)
+    Image.fromarray(pixels).save(folder / f"{name}.png")
 
 
 def table(printed: str) -> dict[str, dict[str, str]]:
@@ -62,17 +60,13 @@ def test_enlarging(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
 ) -> None:
-    module = script("enlarging", monkeypatch)
     for name in ("coffee", "chelsea"):
-        Image.fromarray(getattr(skimage.data, name)()[100:180, 100:190]).save(
-            tmp_path / f"{name}.png"
-        )
-    Image.fromarray(skimage.data.coffee()[:60, :100]).save(tmp_path / "small.png")
+        saved(tmp_path, name, getattr(skimage.data, name)()[100:180, 100:190])
+    saved(tmp_path, "small", skimage.data.coffee()[:60, :100])
     weights = save_small_enlarge_weights(tmp_path / "enlarge.safetensors")
-    monkeypatch.setattr(module, "Judge", CheapJudge)
-    monkeypatch.setattr(module, "SIDE", 64)
-    monkeypatch.setattr(module, "BORDER", 4)
-    ran(module, [tmp_path, "--weights", weights, *more], monkeypatch)
+    for name, value in {"Judge": CheapJudge, "SIDE": 64, "BORDER": 4}.items():
+        monkeypatch.setattr(enlarging, name, value)
+    ran(enlarging, [tmp_path, "--weights", weights, *more], monkeypatch)
     printed = capsys.readouterr().out
     rows = table(printed)
     assert "small.png: smaller than 64 x 64 pixels, left out" in printed
@@ -95,21 +89,18 @@ def test_zoo(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
 ) -> None:
-    module, run = script("zoo", monkeypatch), tmp_path / "run"
-    monkeypatch.setattr(module, "REPEATS", 1)
-    monkeypatch.setattr(module, "SLOW_PHOTOS", 2)
-    monkeypatch.setattr(module, "GRID", 4)
-    monkeypatch.setattr(module, "SHAPE", (2, 4, 4))
-    context = replace(module.CONTEXT, grid=4, width=8, context_layers=1)
-    monkeypatch.setattr(module, "CONTEXT", context)
-    monkeypatch.setattr(module, "PICTURES", ("coffee",))
-    monkeypatch.setattr(module, "NAMES", ["nice", "maf", "iaf"])
-    for name in ("nice", "maf", "iaf"):
+    names, run = ["nice", "maf", "iaf"], tmp_path / "run"
+    small = {"REPEATS": 1, "SLOW_PHOTOS": 2, "GRID": 4, "SHAPE": (2, 4, 4), "PICTURES": ("coffee",)}
+    small |= {"CONTEXT": replace(zoo.CONTEXT, grid=4, width=8, context_layers=1), "NAMES": names}
+    for name, value in small.items():
+        monkeypatch.setattr(zoo, name, value)
+    monkeypatch.setattr(zoo, "keep_freed_memory", lambda: None)
+    for name in names:
         arguments = ["train", name, pack_folder, run, "--minutes", "0.001", "--batch", "8"]
-        ran(module, arguments, monkeypatch)
+        ran(zoo, arguments, monkeypatch)
     figure, rows = tmp_path / "zoo.jpg", tmp_path / "zoo.json"
     arguments = ["table", pack_folder, run, "--batch", "8", "--json", rows, "--figure", figure]
-    ran(module, arguments, monkeypatch)
+    ran(zoo, arguments, monkeypatch)
     measured = {row["key"]: row for row in json.loads(rows.read_text())}
     assert set(table(capsys.readouterr().out)) == {row["name"] for row in measured.values()}
     assert all(3 < row["bits_per_dim_dev"] < 15 for row in measured.values())
@@ -123,8 +114,8 @@ def test_frames(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     for name in ("coffee", "astronaut"):
-        Image.fromarray(getattr(skimage.data, name)()).save(tmp_path / f"{name}.png")
-    ran(script("frames", monkeypatch), [tmp_path, "--prints", 6], monkeypatch)
+        saved(tmp_path, name, getattr(skimage.data, name)())
+    ran(frames, [tmp_path, "--prints", 6], monkeypatch)
     rows = table(capsys.readouterr().out)
     ((found,), _, (cut,), (taken,)) = (tuple(row.values()) for row in rows.values())
     assert int(found.removesuffix(" of 6")) >= 4
@@ -137,11 +128,10 @@ def test_repair(
 ) -> None:
     """Shipped weights find a drawn crack and leave the rest alone; its square is cut out."""
     photos = tmp_path / "photos"
-    photos.mkdir()
     gray = skimage.color.rgb2gray(skimage.data.astronaut()[:260, 100:360])
     clean = np.round(255 * gray).astype(np.uint8)
-    Image.fromarray(clean).save(photos / "clean.png")
-    ran(script("repairing", monkeypatch), [photos], monkeypatch)
+    saved(photos, "clean", clean)
+    ran(repairing, [photos], monkeypatch)
     printed = capsys.readouterr().out
     found, filled = (table(part) for part in printed.split("\n\n")[-2:])
     assert list(found) == ["-2", "-1", "0", "1", "2"]
@@ -152,16 +142,16 @@ def test_repair(
     cracked = clean.copy()
     points = np.array([(20, 30), (60, 80), (75, 150), (140, 235)])
     cv2.polylines(cracked, [points], isClosed=False, color=250, thickness=5, lineType=cv2.LINE_AA)
-    Image.fromarray(cracked).save(photos / "cracked.png")
+    saved(photos, "cracked", cracked)
     squares = tmp_path / "squares"
     arguments = [photos, "--squares", squares, "--sensitivity", 2, "--most", 1]
-    ran(script("repairing", monkeypatch), arguments, monkeypatch)
+    ran(repairing, arguments, monkeypatch)
     for way in ("before", "ours", "telea", "navier_stokes"):
         with Image.open(squares / way / "cracked_0.png") as image:
             assert image.size == (640, 640)
     worn = tmp_path / "drawn"
     arguments = [photos, "--squares", worn, "--drawn", "--limit", 1, "--most", 1]
-    ran(script("repairing", monkeypatch), arguments, monkeypatch)
+    ran(repairing, arguments, monkeypatch)
     (name,) = (path.name for path in (worn / "before").iterdir())
     with Image.open(worn / "before" / name) as before, Image.open(worn / "ours" / name) as ours:
         assert ImageChops.difference(before, ours).getbbox()
