@@ -8,15 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import skimage.data
 import torch
 from torch import Tensor, nn
 
-from colorflow.color.full_resolution import lightness_of, render
 from colorflow.coloring import ColoringSpec, PrincipalSpec
-from colorflow.colorizer import Colorizer
 from colorflow.errors import WeightsError
-from colorflow.evaluation import columns as columns_module
 from colorflow.evaluation.baselines import BASELINES, ConditionalDensity, load_baseline
 from colorflow.evaluation.columns import Column, baseline_columns, columns_of, training_colors_of
 from colorflow.model.condition import CONDITION_GRID, Condition
@@ -109,22 +105,6 @@ def test_samples_at_the_schedule_are_as_users_see_them(
     assert np.ptp(turns, 0).max() > 0.05, "each sample has its own tone of skin"
 
 
-def test_samples_by_seed_are_those_that_users_get(
-    columns: dict[str, Column], weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`colorize` paints the same chroma, from seed 0 on."""
-    monkeypatch.setattr(columns_module, "MANY", 3)
-    pixels = skimage.data.astronaut()[:100, 100:220]
-    by_seed = columns["colorflow"].samples_by_seed
-    assert by_seed is not None
-    found = by_seed(pixels)
-    assert found.shape == (3, 2, 64, 64)
-    colorings = Colorizer.load(weights).colorize(pixels, n=3, samples=True, force=True)
-    for one, ab in zip(colorings, found, strict=False):
-        want = render(lightness_of(pixels), ab.numpy())
-        assert np.abs(one.render().astype(int) - want).max() <= 1  # more are decoded at once
-
-
 def test_principal_colorings_are_those_that_users_get(
     columns: dict[str, Column], loaded: LoadedWeights, condition: Condition
 ) -> None:
@@ -180,10 +160,17 @@ def randomized(module: nn.Module) -> nn.Module:
 
 
 def columns_by_name(folder: Path) -> dict[str, Column]:
-    lines: list[str] = []
-    found = {column.name: column for column in baseline_columns(folder, lines.append)}
-    assert not lines
-    return found
+    return {column.name: column for column in baseline_columns(folder, print)}
+
+
+def test_a_missing_baseline_is_named(baselines: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(columns_by_name(baselines)) == list(BASELINES)
+    assert not capsys.readouterr().out
+    path = baselines / "cinn2019.safetensors"
+    path.unlink()
+    assert list(columns_by_name(baselines)) == ["deterministic"]
+    line = f"{path}: is missing, so the table has no column cinn2019\n"
+    assert capsys.readouterr().out == line
 
 
 def test_every_sample_of_the_deterministic_network_is_its_result(

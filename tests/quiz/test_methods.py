@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +147,7 @@ def test_a_finished_picture_of_another_shape_is_refused(finished: Path, astronau
 # pairs
 
 
-def test_a_pair_is_one_jpeg_of_quality_92_with_nothing_but_its_pixels(tmp_path: Path) -> None:
+def test_a_pair_is_one_jpeg_with_nothing_but_its_pixels(tmp_path: Path) -> None:
     left, right = (
         np.full((16, 24, 3), value, np.uint8) for value in ((200, 40, 40), (40, 40, 200))
     )
@@ -156,11 +155,7 @@ def test_a_pair_is_one_jpeg_of_quality_92_with_nothing_but_its_pixels(tmp_path: 
     picture = Image.open(tmp_path / "pair.jpg")
     assert picture.format == "JPEG"
     assert set(picture.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density", "icc_profile"}
-    file = io.BytesIO()
-    Image.fromarray(left).save(file, "JPEG", quality=92, subsampling=0)
-    reference = Image.open(file)
-    assert picture.quantization == reference.quantization
-    assert picture.layer == reference.layer, "chroma is as fine as lightness"
+    assert {one[1:3] for one in picture.layer} == {(1, 1)}, "chroma is as fine as lightness"
     pixels = np.asarray(picture).astype(int)
     assert pixels.shape == (16, 24 + GAP + 24, 3)
     assert np.abs(pixels[:, :20] - (200, 40, 40)).max() < 12

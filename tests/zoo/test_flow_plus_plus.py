@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import pytest
 import torch
 from scipy.stats import multivariate_normal
 from torch import Tensor, nn
@@ -20,13 +19,6 @@ MEAN = (0.3, 0.2)
 COVARIANCE = ((0.04, 0.02), (0.02, 0.04))
 """Of the density of u: narrow and correlated within the cells, with its mode in that of (0, 0)."""
 SAMPLES = 4000
-
-
-@pytest.fixture
-def images() -> Tensor:
-    """All of them."""
-    values = torch.arange(LEVELS, dtype=torch.float64)
-    return torch.cartesian_prod(values, values).reshape(-1, *SHAPE)
 
 
 def exact(image: Tensor) -> float:
@@ -46,15 +38,14 @@ def terms(dequantization: Dequantization, images: Tensor, seed: int) -> Tensor:
     return density.log_prob(u.flatten(1)) + bound
 
 
-def test_weights_have_the_probability_as_their_mean(
-    images: Tensor, randomize: Callable[..., nn.Module]
-) -> None:
+def test_weights_have_the_probability_as_their_mean(randomize: Callable[..., nn.Module]) -> None:
     """E[p(u) exp(bound)] = P(x): true for no other log q than that of the noise."""
     dequantization = flow_plus_plus_dequantization(SHAPE, 1, levels=LEVELS, width=8).double()
     randomize(dequantization, 0.2)
+    image = torch.zeros(SHAPE, dtype=torch.float64)
     with torch.no_grad():
-        samples = terms(dequantization, images[:1].expand(SAMPLES, *SHAPE), seed=1)
-    ratio = (samples - exact(images[0])).exp()
+        samples = terms(dequantization, image.expand(SAMPLES, *SHAPE), seed=1)
+    ratio = (samples - exact(image)).exp()
     error = ratio.std() / math.sqrt(SAMPLES)
     assert error < 0.03
     assert abs(ratio.mean() - 1) < 4 * error

@@ -25,6 +25,7 @@ from colorflow.zoo import (
     naf,
     neural_spline_flow,
     nice,
+    pyramid,
     residual,
     tarflow,
 )
@@ -140,3 +141,8 @@ def test_residual_flows_train_by_a_short_roulette_and_evaluate_by_an_exact_numbe
 def test_planar_and_radial_flows_are_for_the_plane_alone() -> None:
     in_the_plane = {name for name, architecture in ARCHITECTURES.items() if not architecture.images}
     assert in_the_plane == {"planar", "radial"}
+
+
+def test_the_pyramid_needs_a_square_grid() -> None:
+    with pytest.raises(ValueError, match="shape: expected a square grid"):
+        pyramid((2, 4, 8), CONTEXT_CHANNELS)
