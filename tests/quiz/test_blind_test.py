@@ -48,19 +48,6 @@ def painter() -> Iterator[Painter]:
 
 
 @pytest.fixture(scope="module")
-def grays(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Finished pictures of photos with usual names, without colors: a way that takes no time."""
-    folder = tmp_path_factory.mktemp("grays")
-    for names in (("astronaut", "below/cat", "cup"), "abc", "zyx"):
-        first, second, third = (f"{name}.png" for name in names)
-        save_photos(folder, (first, second, third))
-    for path in folder.rglob("*.png"):
-        with Image.open(path) as photo:
-            photo.convert("L").save(path)
-    return str(folder)
-
-
-@pytest.fixture(scope="module")
 def made(photos: Path, painter: Painter, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One test of the three photos. Read it only."""
     directory = tmp_path_factory.mktemp("made") / "new" / "test"
@@ -132,15 +119,15 @@ def test_finished_pictures_against_the_truth(
 
 
 def test_a_seed_gives_the_same_test_whatever_the_names(
-    photos: Path, made: Path, grays: str, tmp_path: Path
+    photos: Path, made: Path, tmp_path: Path
 ) -> None:
     """Names of photos and their order change no sample's seed."""
     for name in ("one", "two"):
-        assert compare(photos, tmp_path / name, ways=("truth", grays)) == 0
+        assert compare(photos, tmp_path / name, ways=("truth", "samples")) == 0
     for name in FILES:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     save_photos(tmp_path, ("p/z.png", "p/y.png", "p/x.png"))
-    assert compare(tmp_path / "p", tmp_path / "three", ways=("truth", grays)) == 0
+    assert compare(tmp_path / "p", tmp_path / "three", ways=("truth", "samples")) == 0
     seeds = [
         {pair["digest"]: pair["seed"] for pair in key_of(folder)["pairs"]}
         for folder in (made, tmp_path / "one", tmp_path / "three")
@@ -148,15 +135,13 @@ def test_a_seed_gives_the_same_test_whatever_the_names(
     assert seeds[0] == seeds[1] == seeds[2]
 
 
-def test_what_cannot_be_shown_is_named(
-    grays: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_cannot_be_shown_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "photos"
     save_photos(folder, ("a.png", "b.png", "c.png"))
     shutil.copy(folder / "a.png", folder / "same.png")
     (folder / "no.jpg").write_text("no photo")
     Image.fromarray(skimage.data.camera()).save(folder / "gray.png")
-    assert compare(folder, tmp_path / "test", "--pairs", "9", ways=("truth", grays)) == 1
+    assert compare(folder, tmp_path / "test", "--pairs", "9", ways=("truth", "samples")) == 1
     printed = capsys.readouterr()
     gray = f"{folder / 'gray.png'}: left out (is gray, so it has no true colors to show)"
     assert gray in printed.err
@@ -201,7 +186,7 @@ def test_what_is_refused(
 
 @pytest.mark.parametrize("existing", [True, False])
 def test_an_interrupted_run_leaves_nothing(
-    existing: bool, photos: Path, grays: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    existing: bool, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     directory = tmp_path / "test"
     if existing:
@@ -212,7 +197,7 @@ def test_an_interrupted_run_leaves_nothing(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(blind_test_module, "write_pair", interrupted)
-    assert compare(photos, directory, ways=("truth", grays)) == 130
+    assert compare(photos, directory, ways=("truth", "samples")) == 130
     assert list(tmp_path.rglob("*")) == ([directory] if existing else [])
     monkeypatch.undo()
-    assert compare(photos, directory, ways=("truth", grays)) == 0
+    assert compare(photos, directory, ways=("truth", "samples")) == 0

@@ -56,10 +56,7 @@ def test_the_truth_has_the_photos_colors_as_the_grid_shows_them(astronaut: Photo
 
 @pytest.mark.parametrize(
     ("text", "temperature", "samples"),
-    [
-        ("WEIGHTS,temperature=0.5", 0.5, False),
-        ("temperature=0,samples", 0.0, True),
-    ],
+    [("WEIGHTS,temperature=0.5", 0.5, False), ("temperature=0,samples", 0.0, True)],
 )
 def test_a_picture_is_the_colorizers(
     text: str,

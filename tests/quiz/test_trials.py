@@ -21,14 +21,7 @@ from colorflow.errors import EvaluationError, PhotoError
 from colorflow.photo import Photo
 from colorflow.quiz import trials as trials_module
 from colorflow.quiz.game import TRIALS
-from colorflow.quiz.trials import (
-    MARGIN,
-    SHIPPED_PHOTOS,
-    QuizPhoto,
-    Trial,
-    make_trial,
-    open_pool,
-)
+from colorflow.quiz.trials import MARGIN, SHIPPED_PHOTOS, QuizPhoto, Trial, make_trial, open_pool
 from tests.quiz.album import Painter, scanned
 
 # the photos

@@ -18,7 +18,6 @@ from colorflow.flows import (
     TransformerAutoregressive,
 )
 from colorflow.zoo import (
-    ARCHITECTURES,
     glow,
     iaf,
     maf,
@@ -136,11 +135,6 @@ def test_residual_flows_train_by_a_short_roulette_and_evaluate_by_an_exact_numbe
         assert all(isinstance(block.estimator, estimator) for block in blocks)
     assert {block.in_training.exact_terms for block in blocks} == {TERMS_IN_TRAINING}
     assert CONTINUING > 0.9**2, "the variance is finite"
-
-
-def test_planar_and_radial_flows_are_for_the_plane_alone() -> None:
-    in_the_plane = {name for name, architecture in ARCHITECTURES.items() if not architecture.images}
-    assert in_the_plane == {"planar", "radial"}
 
 
 def test_the_pyramid_needs_a_square_grid() -> None:
