@@ -148,10 +148,7 @@ class Opener:
         The references have digests of their files, too.
         """
         if references and not self.takes_references:
-            raise WeightsError(
-                "these weights take no references; use weights that `colorflow export-likeness` "
-                "wrote"
-            )
+            raise WeightsError("these weights take no references; use weights with a likeness head")
         others = [_with_colors(other) for other, _ in references]
         digests = tuple(own for _, own in references if own)
         lightness = self._lightness_of([photo.pixels])

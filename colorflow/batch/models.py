@@ -104,6 +104,6 @@ def check_models(settings: BatchSettings, models: Models, *, has_hints: bool) ->
         )
     if settings.uses_references and not (models.colorizer and models.colorizer.takes_references):
         raise WeightsError(
-            "these weights take no references; use weights that `colorflow export-likeness` wrote, "
-            "or leave the references away"
+            "these weights take no references; use weights with a likeness head, or leave the "
+            "references away"
         )

@@ -29,12 +29,6 @@ class Budget:
         if not (self.steps or self.minutes or 0) > 0:
             raise ValueError(f"expected a positive budget, got {self.steps or self.minutes}")
 
-    def share(self, share: float) -> Budget:
-        """A part of it; at least one step."""
-        if self.steps is not None:
-            return Budget(steps=max(1, round(share * self.steps)))
-        return Budget(minutes=share * (self.minutes or 0))
-
     def progress(self, step: int, seconds: float) -> float:
         """Used share of the budget, in [0, 1]."""
         if self.steps is not None:

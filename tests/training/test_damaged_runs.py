@@ -15,8 +15,7 @@ import pytest
 import torch
 
 from colorflow.errors import PackError, TrainingError
-from colorflow.training.run_folder import STATE, RunFolder, read_state
-from colorflow.training.trained import read_config
+from colorflow.training.run_folder import STATE, RunFolder, read_config, read_state
 from colorflow.training.trainer import Trainer
 from tests.training.runs import Train, curve
 

@@ -18,9 +18,9 @@ from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training import schedule
 from colorflow.training import trainer as trainer_module
-from colorflow.training.loop import JointModule, JointObjective
 from colorflow.training.pixels import PixelPack
 from colorflow.training.schedule import Budget
+from colorflow.training.targets import JointModule, JointObjective
 from colorflow.training.trainer import PRETRAINED_SHARE, Trainer
 
 MakeTrainer = Callable[..., Trainer]
