@@ -61,7 +61,7 @@ def recipes() -> dict[str, Recipe]:
 @click.option(
     "--batch", type=Whole(1), help="photos per step (default: 128, or what suits the part)"
 )
-@click.option("--rate", type=POSITIVE, default=1e-3, help="peak learning rate")
+@click.option("--rate", "peak_rate", type=POSITIVE, default=1e-3, help="peak learning rate")
 @seed_option("seed of initial weights, order and noise")
 @click.option(
     "--evaluate-every",
@@ -92,24 +92,14 @@ def recipes() -> dict[str, Recipe]:
     help="weights file to start from: its shape and its weights (give it again to go on); the "
     "model of a head",
 )
-def train(
-    pack: Path,
-    output: Path,
-    part: str | None,
-    start: Path | None,
-    minutes: float | None,
-    steps: int | None,
-    threads: int | None,
-    batch: int | None,
-    rate: float,
-    seed: int,
-    evaluate_every: float,
-    **of_levels: Any,
-) -> None:
+def train(pack: Path, output: Path, part: str | None, threads: int | None, **options: Any) -> None:
     """Train on a pack made by `python -m data_prep`; run again to go on."""
+    minutes, steps, batch = (options.pop(name) for name in ("minutes", "steps", "batch"))
+    settings = {name: options.pop(name) for name in ("peak_rate", "seed", "evaluate_every")}
+    start = options.pop("start")
     if (minutes is None) == (steps is None):
         raise click.UsageError("expected either --minutes or --steps")
-    if part and of_levels != {"levels": None, "hints": False, "dropout": None}:
+    if part and options != {"levels": None, "hints": False, "dropout": None}:
         raise click.UsageError("--levels, --hints and --dropout do not go with --part")
     import torch
 
@@ -121,12 +111,9 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     budget = Budget(steps=steps, minutes=minutes)
-    settings: dict[str, Any] = {
-        "peak_rate": rate, "seed": seed, "evaluate_every": evaluate_every,
-    }  # fmt: skip
     if part is None:
         config = TrainConfig(batch=batch or 128, **settings)
-        loop.train(pack, output, start=start, config=config, budget=budget, say=_say, **of_levels)
+        loop.train(pack, output, start=start, config=config, budget=budget, say=_say, **options)
     else:
         name, _, of_several = part.partition("-")
         recipe = recipes()[name]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -86,38 +85,27 @@ def _per_pixel(total: Tensor, mask: Tensor) -> Tensor:
     return total / mask.flatten(1).sum(1).clamp_min(1.0)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
-    """A part of repair, as it is trained.
-
-    Attributes:
-        build: makes the untrained module.
-        objective: what it learns.
-        masked: whether it learns from rows with a mask alone.
-    """
-
-    build: Callable[[], nn.Module]
-    objective: PartObjective[Any]
-    masked: bool
-
-
 FINDER_SHAPE, FILL_SHAPE = UNetConfig(), FillConfig()
-PARTS: Mapping[str, Part] = {
-    FINDER: Part(build=lambda: Finder(FINDER_SHAPE), objective=FinderObjective(), masked=False),
-    MEAN: Part(build=lambda: MeanFill(FILL_SHAPE.mean), objective=FillMeanObjective(), masked=True),
-    FILL: Part(build=lambda: FillModel(FILL_SHAPE), objective=FillObjective(), masked=True),
+PARTS: Mapping[str, tuple[PartObjective[Any], Callable[[], nn.Module]]] = {
+    FINDER: (FinderObjective(), lambda: Finder(FINDER_SHAPE)),
+    MEAN: (FillMeanObjective(), lambda: MeanFill(FILL_SHAPE.mean)),
+    FILL: (FillObjective(), lambda: FillModel(FILL_SHAPE)),
 }
+"""What each part learns, and what makes the untrained module."""
 
 
 def _lesson(part: str, pack_folder: Path, run: Path, start: Path | None) -> Lesson[Tensor]:
-    """What the training of a part begins with; the flow needs a trained mean."""
-    how = PARTS[part]
-    module = how.build()
+    """What the training of a part begins with.
+
+    The flow needs a trained mean. What fills learns from rows with a mask alone.
+    """
+    objective, build = PARTS[part]
+    module = build()
     if isinstance(module, FillModel):
         REPAIR.load(run, MEAN, module.mean)
     fast: Any = {"memory_format": torch.channels_last}  # a fifth faster on a CPU
-    pack = WornPatches(pack_folder, masked=how.masked)
-    return Lesson(module=module.to(**fast), objective=how.objective, pack=pack)
+    pack = WornPatches(pack_folder, masked=part != FINDER)
+    return Lesson(module=module.to(**fast), objective=objective, pack=pack)
 
 
 def _write(

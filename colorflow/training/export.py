@@ -51,7 +51,6 @@ def export(
     temperatures: Sequence[float] = TEMPERATURES,
     gain: float = GAIN,
     start: Path | None = None,
-    photos: int = 500,
     say: Callable[[str], None] = print,
 ) -> None:
     """Writes the inference file of a run of levels.
@@ -66,7 +65,6 @@ def export(
         start: weights file with the same grids, planes and hint settings, for the levels and the
             late blocks that the run has not trained, and for the heads, if it has not trained late
             blocks.
-        photos: most photos of a split to measure bits/dim on.
         say: gets the report, line by line.
 
     Raises:
@@ -84,9 +82,9 @@ def export(
         )
     shipped = pyramid.eval().requires_grad_(False).half().float()
     bits = {
-        "dev": bits_per_dim(shipped, pack, "dev", photos),
-        "train": bits_per_dim(shipped, pack, "train", photos),
-        "dev_degraded": bits_per_dim(shipped, pack, "dev", photos, "whole_degraded"),
+        "dev": bits_per_dim(shipped, pack, "dev"),
+        "train": bits_per_dim(shipped, pack, "train"),
+        "dev_degraded": bits_per_dim(shipped, pack, "dev", variant="whole_degraded"),
     }
     for split, of_split in bits.items():
         text = ", ".join(f"{name} {value:.3f}" for name, value in of_split.items())
@@ -195,7 +193,7 @@ def _best_level(run_folder: Path, grid: int, joint: list[int]) -> tuple[State, d
 
 @torch.no_grad()
 def bits_per_dim(
-    pyramid: ChromaPyramid, pack: PixelPack, split: str, photos: int, variant: str = "whole"
+    pyramid: ChromaPyramid, pack: PixelPack, split: str, photos: int = 500, variant: str = "whole"
 ) -> dict[str, float]:
     """Bits per dimension of ab on the 64x64 grid, density per CIELAB unit, without hints.
 

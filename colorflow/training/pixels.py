@@ -107,8 +107,12 @@ class PixelPack:
                 both of dev photos.
             larger_than: keep photos whose short side in pixels exceeds this.
         """
-        photos = (self._dev == (split == "dev")) & (self._short_side > larger_than)
-        return rows_of(np.flatnonzero(photos), len(self), split, variant)
+        chosen = (self._dev == (split == "dev")) & (self._short_side > larger_than)
+        if variant is not None:
+            views = [WHOLE.index(variant)]
+        else:
+            views = [0, 1] if split == "dev" else list(range(len(WHOLE), len(WHOLE) + VIEWS))
+        return np.concatenate([view * len(self) + np.flatnonzero(chosen) for view in views])
 
     def batch(
         self, rows: NDArray[np.int64], maps: Sequence[int] = (LATE_BLOCKS_INPUT,)
@@ -164,24 +168,6 @@ class PixelPack:
             lightness, ab = cut(lightness, ab, box, SQUARE_SIZE, GRID_SIZE, mirrored=mirrored)
             is_old = rng.random() < DEGRADED_SHARE
         return degrade(to_rgb(lightness, ab), rng) if is_old else lightness, ab
-
-
-def rows_of(
-    photos: NDArray[np.int64], total: int, split: str, variant: str | None
-) -> NDArray[np.int64]:
-    """Row numbers of some photos of a pack: of a variant, of all views, or of both dev variants.
-
-    Args:
-        photos: numbers of the photos, ascending.
-        total: photos in the pack.
-        split: ``train`` or ``dev``.
-        variant: ``whole`` or ``whole_degraded``, or None for all.
-    """
-    if variant is not None:
-        turns = [WHOLE.index(variant)]
-    else:
-        turns = [0, 1] if split == "dev" else list(range(len(WHOLE), len(WHOLE) + VIEWS))
-    return np.concatenate([turn * total + photos for turn in turns])
 
 
 def frozen_maps(features: Features, photos: Tensor, coarsest: int) -> dict[int, Tensor]:

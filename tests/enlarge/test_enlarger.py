@@ -154,15 +154,11 @@ def test_a_likely_sample_is_likelier_than_noise(enlarger: Enlarger) -> None:
         (likely,) = enlarger.enlarge(photo, scale, temperature=0)
         noise = np.random.default_rng(0).integers(0, 255, (32 * scale,) * 2, np.uint8)
         assert enlarger.log_prob(likely, scale) > enlarger.log_prob(noise, scale)
-    (likely,) = enlarger.enlarge(photo, temperature=0, restore=True)
-    assert np.isfinite(enlarger.log_prob(likely, damaged=photo))
 
 
 def test_pictures_without_a_density(enlarger: Enlarger, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="multiples of 8, got 50 x 37"):
         enlarger.log_prob(GRAY, 4)
-    with pytest.raises(ValueError, match="damaged: expected the image's sides divided by 2"):
-        enlarger.log_prob(GRAY[:32, :32], damaged=GRAY)
     monkeypatch.setattr("colorflow.enlarge.enlarger._MAX_DENSITY_PIXELS", 32 * 32 - 1)
     with pytest.raises(PhotoError, match="cut a piece out"):
         enlarger.log_prob(GRAY[:32, :32])

@@ -88,7 +88,7 @@ def test_what_fills_has_something_to_fill_in_every_row(
 
 
 def trainer_of(module: nn.Module, name: str, pack: Path) -> Trainer[Tensor]:
-    rows, objective = WornPatches(pack, masked=name != FINDER), PARTS[name].objective
+    rows, objective = WornPatches(pack, masked=name != FINDER), PARTS[name][0]
     return Trainer(module, objective, rows, CONFIG, torch.device("cpu"))
 
 

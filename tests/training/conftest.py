@@ -18,7 +18,7 @@ from colorflow.model.condition import FEATURE_CHANNELS
 from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import save_weights
-from colorflow.training import loop, parts, pixels, skin, trainer
+from colorflow.training import loop, parts, pixels, trainer
 from colorflow.training.pixels import PixelPack
 from colorflow.training.schedule import Budget
 from colorflow.training.targets import LevelObjective
@@ -73,7 +73,7 @@ def _small_and_cheap(shape: PyramidConfig) -> Iterator[None]:
         patch.setattr(condition, "_LATE_BLOCKS", ((40, 112, 3, 2), (112, 320, 3, 2)))
         patch.setattr(condition, "_GRID_AFTER_BLOCK", {5: 16, 6: 8})
         patch.setattr(condition.LateBlocks, "copy_from", lambda *_: None)
-        for module in (pixels, loop, skin):
+        for module in (pixels, loop):
             patch.setattr(module, "Features", CheapFeatures)
         patch.setattr(pixels, "VIEWS", VIEWS)
         patch.setattr(trainer, "FIT_ROWS", 16)

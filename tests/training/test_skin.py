@@ -27,10 +27,11 @@ from colorflow.training.skin import (
     TEACHER,
     TEACHER_FORMAT,
     SkinObjective,
-    Teacher,
     tones_of_photos,
 )
 from colorflow.training.skin_pack import SkinPack
+from data_prep import teacher as teacher_module
+from data_prep.teacher import Teacher
 from tests.training.conftest import CheapFeatures, small_training
 from tests.training.made_up_pixels import TRAIN
 from tests.training.runs import raw_state
@@ -125,7 +126,9 @@ def test_tones_are_those_of_complex_numbers(
 
 
 @pytest.mark.slow
-def test_a_teacher_marks_skin(skin_folder: Path, tmp_path: Path) -> None:
+def test_a_teacher_marks_skin(
+    skin_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run, path = tmp_path / "run", tmp_path / "teacher.safetensors"
     trained(TEACHER, skin_folder, run)
     export_part([SKIN, TEACHER], run, path, say=str)
@@ -134,6 +137,7 @@ def test_a_teacher_marks_skin(skin_folder: Path, tmp_path: Path) -> None:
     best = raw_state(run, "teacher")["best"]
     torch.testing.assert_close(head.out.weight, best["out.weight"], rtol=2e-3, atol=2e-3)
     rgb = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+    monkeypatch.setattr(teacher_module, "Features", CheapFeatures)
     teacher = Teacher(path)
     likely = teacher(rgb)
     assert likely.shape == (96, 96)
