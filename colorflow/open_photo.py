@@ -197,10 +197,7 @@ class Opener:
         if not hints:
             return None
         if not self.takes_hints:
-            raise WeightsError(
-                "these weights take no color hints; use weights trained with "
-                "`colorflow train --hints`"
-            )
+            raise WeightsError("these weights take no color hints; use others")
         return hint_planes(hints, *size)[None].to(self._device)
 
     def _described_of(self, reference: Photo) -> Described:

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from colorflow.training.parts import Recipe
 
 PARTS = (
-    *("mean", "likeness", "skin", "teacher"),
+    *("mean", "likeness", "skin", "teacher", "repair-finder", "repair-mean", "repair-fill"),
     *(f"enlarge-{name}{half}" for name in ("last", "first", "restore") for half in ("-mean", "")),
-    *("repair-finder", "repair-mean", "repair-fill"),
 )
 """Names of parts: of the recipe, and of the part where it has several."""
 _say = partial(print, flush=True)
@@ -78,7 +77,6 @@ def recipes() -> dict[str, Recipe]:
     "together with the late blocks of the feature network, then each finer level by itself, with "
     "the late blocks frozen",
 )
-@click.option("--hints", is_flag=True, help="train a model that also takes color hints")
 @click.option(
     "--dropout",
     type=Number(0, 1, max_open=True),
@@ -99,8 +97,8 @@ def train(pack: Path, output: Path, part: str | None, threads: int | None, **opt
     start = options.pop("start")
     if (minutes is None) == (steps is None):
         raise click.UsageError("expected either --minutes or --steps")
-    if part and options != {"levels": None, "hints": False, "dropout": None}:
-        raise click.UsageError("--levels, --hints and --dropout do not go with --part")
+    if part and options != {"levels": None, "dropout": None}:
+        raise click.UsageError("--levels and --dropout do not go with --part")
     import torch
 
     from colorflow.training import loop

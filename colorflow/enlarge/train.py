@@ -53,8 +53,7 @@ class DetailObjective(Objective[DetailModel, Tensor]):
 
     def loss(self, module: DetailModel, high: Tensor, low: Tensor, noise: Generator) -> Tensor:
         """Negative log-likelihood in bits per modeled number, density per L* unit, (B,)."""
-        log_prob: Tensor = module(noisy(high, noise), low)
-        return -log_prob / (self.numbers * low[0].numel() * math.log(2))
+        return -module(noisy(high, noise), low) / (self.numbers * low[0].numel() * math.log(2))
 
 
 class MeanObjective(Objective[MeanDoubling, Tensor]):

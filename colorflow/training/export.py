@@ -29,6 +29,7 @@ from colorflow.training.pixels import PixelPack, training_colors
 from colorflow.training.run_folder import (
     best_of,
     has_state,
+    history_of,
     part_of,
     read_best,
     read_config,
@@ -108,7 +109,8 @@ def _put_together(
     shape, other = _shape(run_folder, config), load_weights(start) if start else None
     state, theirs = (other.pyramid.state_dict(), other.pyramid.config) if other else ({}, shape)
     heads = [name for name in HEADS if getattr(theirs, name)] if other else []
-    if other and not _is_alike(theirs, shape):
+    alike = replace(theirs, levels=shape.levels, late_blocks=shape.late_blocks).with_heads(())
+    if alike != shape.with_heads(()) or theirs.chroma_grids != shape.chroma_grids:
         raise TrainingError(
             f"{start}: a model of other grids, planes or hint settings than {run_folder}"
         )
@@ -147,12 +149,6 @@ def _shape(run_folder: Path, config: Mapping[str, Any]) -> PyramidConfig:
         raise TrainingError(f"{run_folder}: no training run of levels here ({error})") from error
 
 
-def _is_alike(one: PyramidConfig, other: PyramidConfig) -> bool:
-    """Whether two models may differ in the shape of levels, late blocks and heads alone."""
-    same = replace(one, levels=other.levels, late_blocks=other.late_blocks).with_heads(())
-    return same == other.with_heads(()) and one.chroma_grids == other.chroma_grids
-
-
 def _replaced(state: State, prefix: str, new: State) -> State:
     """Other weights of a submodule, in the weights of the whole."""
     kept = {key: x for key, x in state.items() if not key.startswith(prefix)}
@@ -162,8 +158,7 @@ def _replaced(state: State, prefix: str, new: State) -> State:
 def _joint_grids(run_folder: Path) -> list[int]:
     """Chroma grids of the levels that learned together in a run, ascending."""
     state = read_state(run_folder, JOINT) or {"level": {}}
-    names = [name.split(".") for name in state["level"]]
-    return sorted({int(parts[1]) for parts in names if parts[0] == "levels"})
+    return sorted({int(name.split(".")[1]) for name in state["level"] if name.startswith("levels")})
 
 
 def _best_level(run_folder: Path, grid: int, joint: list[int]) -> tuple[State, dict[str, Any]]:
@@ -182,10 +177,8 @@ def _best_level(run_folder: Path, grid: int, joint: list[int]) -> tuple[State, d
     state = read_best(run_folder, folder, f"level {grid}", command)
     history = {
         "level": grid,
-        "steps": state["step"],
-        "minutes": round(state["seconds"] / 60, 1),
+        **history_of(state),
         "dev_nats": round(state["best_dev"], 3),
-        "skipped_steps": state["skipped"],
         **({"joint": joint} if is_joint else {}),
     }
     return part_of(state["best"], prefix), history

@@ -139,8 +139,7 @@ class MeanHeadObjective(Objective[MeanHead, Condition]):
 
     def loss(self, module: MeanHead, ab: Tensor, condition: Condition, noise: Generator) -> Tensor:
         """Mean squared error of ab, (B,)."""
-        mean: Tensor = module(self.pyramid.refine(condition))
-        return (mean - ab).square().mean((1, 2, 3))
+        return (module(self.pyramid.refine(condition)) - ab).square().mean((1, 2, 3))
 
 
 class LikenessObjective(Objective["_Mixture", Pair]):

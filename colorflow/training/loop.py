@@ -40,7 +40,6 @@ def train(
     pack_folder: Path,
     run_folder: Path,
     *,
-    hints: bool = False,
     dropout: float | None = None,
     start: Path | None = None,
     config: TrainConfig,
@@ -56,7 +55,6 @@ def train(
     Args:
         pack_folder: made by `python -m data_prep`.
         run_folder: for checkpoints and curves; an existing run goes on.
-        hints: whether the pyramid also takes color hints.
         dropout: share of units dropped in every level, None for that of the start or of new
             weights.
         start: weights file to start from, None for new weights.
@@ -74,7 +72,7 @@ def train(
     keep_freed_memory()
     device = torch.device(best_device())
     origin = None if start is None else load_weights(start).pyramid
-    shape = _shape(origin, hints=hints, dropout=dropout)
+    shape = _shape(origin, dropout)
     levels = levels or shape.chroma_grids
     for name in levels:
         if name not in shape.chroma_grids:
@@ -117,35 +115,29 @@ def _give_late_blocks(
 
 def _objectives(
     pyramid: ChromaPyramid, grids: Sequence[int]
-) -> tuple[nn.Module, Objective[Any, Condition], dict[str, Objective[Any, Condition]]]:
+) -> tuple[nn.Module, Objective[Any, Condition], Mapping[str, Objective[Any, Condition]]]:
     """What learns on some grids, its objective, and further ones that choose the best weights.
 
     Of levels that learn together, all but the finest count once more, since coarse levels decide
     the colors and overfit first.
     """
-    others: dict[str, Objective[Any, Condition]] = {}
-    with_hints: Objective[Any, Condition]
-    if grids[0] in SHARE_OF_LOSS:
-        module: nn.Module = JointModule(pyramid, grids)
-        objective: Objective[Any, Condition] = JointObjective(pyramid, grids)
-        for grid in grids[:-1]:
-            others[f"dev{grid}_nats"] = JointObjective(pyramid, grids, shares={grid: 1.0})
-        with_hints = JointObjective(pyramid, grids, points=EVALUATED_HINTS)
-    else:
+    if grids[0] not in SHARE_OF_LOSS:
         index = pyramid.config.chroma_grids.index(grids[0])
-        module, objective = pyramid.levels[index], LevelObjective(pyramid, index)
-        with_hints = LevelObjective(pyramid, index, points=EVALUATED_HINTS)
-    if pyramid.config.takes_hints:
-        others["dev_hints_nats"] = with_hints
-    return module, objective, others
+        hinted = {"dev_hints_nats": LevelObjective(pyramid, index, points=EVALUATED_HINTS)}
+        return pyramid.levels[index], LevelObjective(pyramid, index), hinted
+    others = {
+        f"dev{grid}_nats": JointObjective(pyramid, grids, shares={grid: 1.0}) for grid in grids[:-1]
+    }
+    others["dev_hints_nats"] = JointObjective(pyramid, grids, points=EVALUATED_HINTS)
+    return JointModule(pyramid, grids), JointObjective(pyramid, grids), others
 
 
-def _shape(origin: ChromaPyramid | None, *, hints: bool, dropout: float | None) -> PyramidConfig:
-    """The shape of the start, or of new weights; with late blocks."""
-    shape = replace(origin.config if origin else default_config(), late_blocks=True)
+def _shape(origin: ChromaPyramid | None, dropout: float | None) -> PyramidConfig:
+    """The shape of the start, or of new weights; with late blocks, and taking color hints."""
+    shape = origin.config if origin else default_config()
     if dropout is not None:
         shape = shape.with_levels(shape.chroma_grids, dropout=dropout)
-    return replace(shape, extra_planes=HINT_PLANES) if hints else shape
+    return replace(shape, late_blocks=True, extra_planes=HINT_PLANES)
 
 
 def give_levels(pyramid: ChromaPyramid, start: ChromaPyramid, grids: Sequence[int]) -> None:
@@ -218,9 +210,8 @@ def _train(
 ) -> None:
     """From evaluation to evaluation, until the budget is used up."""
     while (progress := budget.progress(trainer.step, trainer.seconds)) < 1:
-        used = trainer.step if budget.steps is not None else trainer.seconds
-        total = budget.steps if budget.steps is not None else 60 * (budget.minutes or 0)
-        loss = trainer.train(budget, min(total, used + trainer.config.evaluate_every))
+        used = budget.used(trainer.step, trainer.seconds)
+        loss = trainer.train(budget, min(budget.total, used + trainer.config.evaluate_every))
         _record(trainer, run, loss, say, others)
         if budget.progress(trainer.step, trainer.seconds) == progress:
             raise TrainingError(

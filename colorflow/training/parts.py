@@ -19,7 +19,13 @@ from colorflow.errors import TrainingError
 from colorflow.model.weights import check_weights_destination
 from colorflow.training.loop import train_to_budget
 from colorflow.training.objective import ConditionT, Objective, TrainingData
-from colorflow.training.run_folder import RunFolder, as_json, load_best, read_config
+from colorflow.training.run_folder import (
+    RunFolder,
+    as_json,
+    history_of,
+    read_best,
+    read_config,
+)
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory, processor_seconds
 
@@ -62,15 +68,33 @@ class Recipe:
     settings: Mapping[str, Any]
     format: str
     batch: int
-    dev_photos: int
     lesson: Callable[[str, Path, Path, Path | None], Lesson[Any]]
     write: Callable[[Path, Path, Path | None, Path | None], Mapping[str, Any]]
+    dev_photos: int = 1000
 
     def load(self, run_folder: Path, name: str, module: nn.Module) -> dict[str, Any]:
-        """Loads the best weights of a part, as `load_best`; `name` is that of its folder."""
+        """Loads the best weights of a part, in evaluation mode; returns how they were trained.
+
+        Args:
+            run_folder: of the run.
+            name: of the part and its folder.
+            module: gets the weights.
+
+        Raises:
+            TrainingError: if it has not been evaluated yet, or its checkpoint does not fit.
+        """
         part = self.name if self.name == name else f"{self.name}-{name}"
         command = f"colorflow train PACK -o {run_folder} --part {part}"
-        return load_best(run_folder, name, module, command)
+        state = read_best(run_folder, name, name, command)
+        try:
+            module.load_state_dict(state["best"])
+        except RuntimeError as error:
+            raise TrainingError(
+                f"{run_folder / name / 'state.pt'}: its weights do not fit {name} as it is now; "
+                "train it again"
+            ) from error
+        module.eval().requires_grad_(False)
+        return {**history_of(state), "dev": round(state["best_dev"], 4)}
 
 
 def train_part(

@@ -57,7 +57,6 @@ LARGEST_STRETCH = 0.2
 WHOLE = ("whole", "whole_degraded")
 """Variants of every photo; the rows of these come before the views."""
 _BLOW_UP_QUANTILE = 0.999
-_ROWS_AT_ONCE = 256
 
 
 Array = NDArray[np.float32]
@@ -209,10 +208,8 @@ def training_colors(pack: PixelPack) -> TrainingColors:
     rows = pack.rows("train", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
     if len(rows) == 0:
         raise PackError(f"{pack.folder}: no large photo among train to measure colors on")
-    total = np.zeros(2)
-    for part in np.array_split(rows, -(-len(rows) // _ROWS_AT_ONCE)):
-        total += pack.batch(part, maps=())[0].double().mean((2, 3)).sum(0).numpy()
-    a, b = total / len(rows)
+    means = [pack.batch(rows[i : i + 1], maps=())[0].mean((0, 2, 3)) for i in range(len(rows))]
+    a, b = torch.stack(means).double().mean(0)
     blow_up_chroma = float(np.quantile(pack.train_chroma, _BLOW_UP_QUANTILE))
     return TrainingColors(mean_ab=(float(a), float(b)), blow_up_chroma=blow_up_chroma)
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from colorflow.errors import TrainingError
 from colorflow.files import locked, remove_leftovers, whole_file, write_whole
@@ -216,31 +216,11 @@ def read_best(folder: Path, name: str, what: str, command: str) -> dict[str, Any
     return state
 
 
-def load_best(folder: Path, name: str, module: nn.Module, command: str) -> dict[str, Any]:
-    """Loads the best weights of an objective, in evaluation mode; returns how they were trained.
-
-    Args:
-        folder: of the run.
-        name: of the objective and its folder.
-        module: gets the weights.
-        command: that trains it, for messages.
-
-    Raises:
-        TrainingError: if it has not been evaluated yet, or its checkpoint does not fit.
-    """
-    state = read_best(folder, name, name, command)
-    try:
-        module.load_state_dict(state["best"])
-    except RuntimeError as error:
-        raise TrainingError(
-            f"{folder / name / 'state.pt'}: its weights do not fit {name} as it is now; "
-            "train it again"
-        ) from error
-    module.eval().requires_grad_(False)
+def history_of(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What a weights file says of how its weights were trained."""
     return {
         "steps": state["step"],
         "minutes": round(state["seconds"] / 60, 1),
-        "dev": round(state["best_dev"], 4),
         "skipped_steps": state["skipped"],
     }
 

@@ -77,8 +77,7 @@ class SkinObjective(Objective[SkinHead, Condition]):
 
     def found(self, module: SkinHead, condition: Condition) -> tuple[Tensor, Tensor]:
         """Log odds and chroma of skin, as of `SkinHead`."""
-        found: tuple[Tensor, Tensor] = module(self._seen(condition))
-        return found
+        return module(self._seen(condition))
 
     def _seen(self, condition: Condition) -> Condition:
         return condition if self.pyramid is None else self.pyramid.refine(condition)
@@ -160,7 +159,6 @@ TEACHER = Recipe(
     settings={"teacher": "skin"},
     format=TEACHER_FORMAT,
     batch=24,
-    dev_photos=1000,
     lesson=_teacher_lesson,
     write=_write_teacher,
 )

@@ -21,8 +21,8 @@ and scaled at random, or now and then another photo, which has little to say. Ma
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -142,8 +142,7 @@ def _seen_in_color(lightness: Array, target: Array) -> Array:
     return np.ascontiguousarray(rgb, np.float32) * (100 / 255)
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """Conditions of B views and of their references, of the whole and of the large photo."""
 
     own: Condition
@@ -153,14 +152,11 @@ class Pair:
 
     def to(self, device: torch.device) -> Pair:
         """The same on another device."""
-        return Pair(*(one.to(device) for one in self._all()))
+        return Pair(*(one.to(device) for one in self))
 
     def refined(self, pyramid: ChromaPyramid) -> Pair:
         """The same with the maps of a model's late blocks."""
-        return Pair(*(pyramid.refine(one) for one in self._all()))
-
-    def _all(self) -> tuple[Condition, ...]:
-        return self.own, self.own_large, self.other, self.other_large
+        return Pair(*(pyramid.refine(one) for one in self))
 
 
 class PairPack(PixelPack):

@@ -196,8 +196,7 @@ class LevelObjective(Objective[Level, Condition]):
         """Negative log-likelihood of the level's own numbers, nats per photo, (B,)."""
         x, coarse = level_target(self.pyramid, self.grid, ab, noise)
         condition = with_hints(condition, self.pyramid, module, ab, noise, self.points)
-        log_prob: Tensor = module(x, self.pyramid.refine(condition), coarse)
-        return -log_prob
+        return -module(x, self.pyramid.refine(condition), coarse)
 
 
 class JointModule(nn.Module):
@@ -260,7 +259,8 @@ class JointObjective(Objective[JointModule, Condition]):
     def fit(self, module: JointModule, ab: Tensor, condition: Condition, noise: Generator) -> None:
         """Standardization of each level's numbers and of the features."""
         condition = condition.refined_by(module.late_blocks)
-        for grid, level in self._levels(module).items():
+        for grid in self.shares:
+            level = cast(Level, module.levels[str(grid)])
             level.fit(level_target(self.pyramid, grid, ab, noise)[0], condition)
 
     def loss(
@@ -271,6 +271,3 @@ class JointObjective(Objective[JointModule, Condition]):
         condition = with_hints(condition, self.pyramid, module, ab, noise, self.points)
         log_probs: Tensor = module(parts, condition)
         return -(log_probs.new_tensor(list(self.shares.values())) @ log_probs)
-
-    def _levels(self, module: JointModule) -> dict[int, Level]:
-        return {grid: cast(Level, module.levels[str(grid)]) for grid in self.shares}

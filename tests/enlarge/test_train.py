@@ -26,7 +26,7 @@ from colorflow.enlarge.weights import (
 from colorflow.errors import TrainingError
 from colorflow.training import parts, schedule
 from colorflow.training.parts import export_part, train_part
-from colorflow.training.run_folder import load_best, read_state
+from colorflow.training.run_folder import read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig
 
@@ -92,12 +92,12 @@ def test_it_learns_and_resumes(patches_folder: Path, tmp_path: Path) -> None:
 def best_of(run: Path, name: str) -> MeanDoubling | DetailModel:
     build = MeanDoubling if name.endswith("-mean") else DetailModel
     module = build(train_module.DOUBLINGS[name.removesuffix("-mean")])
-    load_best(run, name, module, "")
+    ENLARGE.load(run, name, module)
     return module
 
 
 def test_the_flow_learns_what_the_mean_leaves(patches_folder: Path, tmp_path: Path) -> None:
-    """And the mean stays what it was after the first half."""
+    """And the mean stays what it was."""
     trained(patches_folder, tmp_path)
     network, model = best_of(tmp_path, "last-mean"), best_of(tmp_path, LAST)
     assert isinstance(model, DetailModel)

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from colorflow.model import condition
 from colorflow.model.condition import FEATURE_CHANNELS
-from colorflow.model.config import PyramidConfig
+from colorflow.model.config import HINT_PLANES, PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import save_weights
 from colorflow.training import loop, parts, pixels, trainer
@@ -110,12 +110,17 @@ def start(
     _small_and_cheap: None, shape: PyramidConfig, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A weights file with late blocks and a mean head, to start from."""
+    path = tmp_path_factory.mktemp("start") / "start.safetensors"
+    return save_random(path, dataclasses.replace(shape, mean_head=True, extra_planes=HINT_PLANES))
+
+
+def save_random(path: Path, shape: PyramidConfig) -> Path:
+    """A weights file of a model with random parameters."""
     torch.manual_seed(5)
-    pyramid = ChromaPyramid(dataclasses.replace(shape, mean_head=True))
+    pyramid = ChromaPyramid(shape)
     with torch.no_grad():
         for parameter in pyramid.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
-    path = tmp_path_factory.mktemp("start") / "start.safetensors"
     save_weights(path, pyramid, (0.5,) * 5, {}, torch.float32)
     return path
 
@@ -148,22 +153,14 @@ def go(_small_and_cheap: None, pack_folder: Path) -> Train:
         pack: Path = pack_folder,
         say: Callable[[str], None] | None = None,
         start: Path | None = None,
-        hints: bool = False,
         dropout: float | None = None,
         **changes: Any,
     ) -> list[str]:
         said: list[str] = []
-        loop.train(
-            pack,
-            folder,
-            start=start,
-            hints=hints,
-            dropout=dropout,
-            config=small_training(**{"batch": 4, "dev_photos": 2, **changes}),
-            budget=Budget(steps=steps, minutes=minutes),
-            levels=levels,
-            say=say or said.append,
-        )
+        config = small_training(**{"batch": 4, "dev_photos": 2, **changes})
+        budget, say = Budget(steps=steps, minutes=minutes), say or said.append
+        options = {"start": start, "dropout": dropout, "levels": levels}
+        loop.train(pack, folder, config=config, budget=budget, say=say, **options)
         return said
 
     return go

@@ -20,7 +20,7 @@ def test_train_passes_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
     calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
     monkeypatch.setattr(loop, "train", lambda *given, **named: calls.append((given, named)))
     options = ["--minutes", "1.5", "--levels", "8,4", "--batch", "16", "--rate", "0.002"]
-    options += ["--seed", "3", "--evaluate-every", "20", "--hints", "--start", "old.safetensors"]
+    options += ["--seed", "3", "--evaluate-every", "20", "--start", "old.safetensors"]
     options += ["--dropout", "0"]
     assert cli.main(["train", "pack", "-o", str(tmp_path), *options]) == 0
     ((given, named),) = calls
@@ -30,7 +30,6 @@ def test_train_passes_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "config": TrainConfig(batch=16, peak_rate=0.002, seed=3, evaluate_every=20.0),
         "budget": Budget(minutes=1.5),
         "levels": [8, 4],
-        "hints": True,
         "start": Path("old.safetensors"),
         "dropout": 0,
     }

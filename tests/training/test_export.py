@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ DIMS = (32, 96, 384, 1536, 6144)
 def run(go: Train, start: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two steps of the coarse levels, and of each other one. Read it only."""
     folder = tmp_path_factory.mktemp("run")
-    go(folder, steps=2, levels=GRIDS, start=start, hints=True)
+    go(folder, steps=2, levels=GRIDS, start=start)
     return folder
 
 
@@ -207,21 +206,35 @@ def test_factors_make_up_for_a_std_that_is_wrong(std: float) -> None:
 # runs that cannot be exported
 
 
+def edited(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+Change = Callable[[Path, Path, Path], object]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"temperatures": (0.5,) * 4}, "--temperatures: expected 5 numbers, one a level, got 4"),
-        ({"hint_reach": 7.0}, "a model of other grids, planes or hint settings than"),
-        ({"broken": "level32"}, "its weights do not fit the model as it is now; train it again"),
-        ({"text": "{}"}, "no training run of levels here"),
-        ({"text": "["}, "no training run here"),
-        ({"pack": "dev"}, "no large photo among dev"),
-        ({"pack": "train"}, "no large photo among train"),
-        ({"mine": b"mine"}, r"cannot be written \(a file is there"),
+        (
+            lambda run, *_: edited(run / "config.json", '"hint_reach": 6.0', '"hint_reach": 7.0'),
+            "a model of other grids, planes or hint settings than",
+        ),
+        (
+            lambda run, *_: shutil.copy(run / "level64/state.pt", run / "level32/state.pt"),
+            "its weights do not fit the model as it is now; train it again",
+        ),
+        (lambda run, *_: (run / "config.json").write_text("{}"), "no training run of levels here"),
+        (lambda run, *_: (run / "config.json").write_text("["), "no training run here"),
+        (lambda _, pack, __: edited(pack / "photos.csv", "dev", "train"), "photo among dev"),
+        (lambda _, pack, __: edited(pack / "photos.csv", "train", "dev"), "photo among train"),
+        (lambda *paths: paths[2].write_bytes(b"mine"), r"cannot be written \(a file is there"),
     ],
 )
 def test_what_is_refused(
-    change: dict[str, Any],
+    change: Change,
     message: str,
     run: Path,
     whole_file: Path,
@@ -230,26 +243,15 @@ def test_what_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """And no file is written."""
+    monkeypatch.setattr(export_module, "bits_per_dim", bits_per_dim)
     own, path = shutil.copytree(run, tmp_path / "own"), tmp_path / "new.safetensors"
-    options: dict[str, Any] = {"pack_folder": own_pack, "start": whole_file, "say": str}
-    options |= {name: x for name, x in change.items() if name == "temperatures"}
-    config, state = own / "config.json", own / "level32" / "state.pt"
-    if "hint_reach" in change:
-        settings = json.loads(config.read_text())
-        settings["pyramid"] |= change
-        config.write_text(json.dumps(settings))
-    if "broken" in change:
-        shutil.copy(own / "level64" / "state.pt", state)
-    if "text" in change:
-        config.write_text(change["text"])
-    if "mine" in change:
-        path.write_bytes(change["mine"])
-    if "pack" in change:
-        monkeypatch.setattr(export_module, "bits_per_dim", bits_per_dim)
-        table = own_pack / "photos.csv"
-        other = {"dev": "train", "train": "dev"}[change["pack"]]
-        table.write_text(table.read_text().replace(change["pack"], other))
+    change(own, own_pack, path)
     before = path.exists() and path.read_bytes()
     with pytest.raises(ColorflowError, match=message):
-        export(own, path, **options)
+        export(own, path, pack_folder=own_pack, start=whole_file, say=str)
     assert (path.exists() and path.read_bytes()) == before
+
+
+def test_another_number_of_temperatures(run: Path, pack_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="--temperatures: expected 5 numbers, one a level"):
+        export(run, tmp_path / "new", pack_folder=pack_folder, temperatures=(0.5,) * 4)

@@ -23,7 +23,7 @@ from colorflow.training.pixels import PixelPack
 from colorflow.training.run_folder import CURVE, STATE, read_config
 from colorflow.training.targets import LevelObjective
 from colorflow.training.trainer import Trainer
-from tests.training.conftest import small_training
+from tests.training.conftest import save_random, small_training
 from tests.training.runs import Train, curve, raw_state, state_of
 
 pytestmark = pytest.mark.slow
@@ -40,7 +40,9 @@ def test_a_run_leaves_curves_and_checkpoints(
     ]  # fmt: skip
     written = json.loads((tmp_path / "config.json").read_text())
     assert written["train"] == dataclasses.asdict(small_training(batch=4, dev_photos=2))
-    assert PyramidConfig.from_dict(written["pyramid"]) == shape
+    assert PyramidConfig.from_dict(written["pyramid"]) == dataclasses.replace(
+        shape, extra_planes=HINT_PLANES
+    )
     for name in ("joint", "level32"):
         rows = curve(tmp_path, name)
         assert tuple(rows[0])[:7] == CURVE
@@ -120,7 +122,7 @@ def test_minutes_end_by_the_clock(
 
 
 def test_the_curve_has_the_coarse_levels_and_hints_besides(go: Train, tmp_path: Path) -> None:
-    assert "weighted nats a photo" in go(tmp_path, steps=2, levels=(4, 8, 16), hints=True)[0]
+    assert "weighted nats a photo" in go(tmp_path, steps=2, levels=(4, 8, 16))[0]
     (row,) = curve(tmp_path)
     assert list(row)[7:] == ["dev4_nats", "dev8_nats", "dev_hints_nats"]
     mean = sum(float(row[name]) for name in ("dev_nats", *list(row)[7:])) / 4
@@ -170,11 +172,13 @@ def test_fine_levels_need_late_blocks(go: Train, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("planes", [HINT_PLANES, 0])
-def test_step_0_is_the_old_model(planes: int, start: Path, pack_folder: Path) -> None:
+def test_step_0_is_the_old_model(
+    planes: int, shape: PyramidConfig, pack_folder: Path, tmp_path: Path
+) -> None:
     """The same log_prob without hints, to the bit; the same contexts with hints too, as long as
     nothing has been learned from them."""
-    old, pack = load_weights(start).pyramid, PixelPack(pack_folder)
-    torch.manual_seed(5)
+    old = load_weights(save_random(tmp_path / "old.safetensors", shape)).pyramid
+    pack = PixelPack(pack_folder)
     new = ChromaPyramid(dataclasses.replace(old.config, extra_planes=planes)).eval()
     give_levels(new, old, old.config.chroma_grids)
     ab, condition = pack.batch(pack.rows("dev"))
@@ -189,9 +193,10 @@ def test_step_0_is_the_old_model(planes: int, start: Path, pack_folder: Path) ->
                 assert torch.equal(context, of_old.context.of_photo(condition))
 
 
-def test_training_begins_there(go: Train, start: Path, tmp_path: Path) -> None:
+def test_training_begins_there(go: Train, shape: PyramidConfig, tmp_path: Path) -> None:
     """Two steps of a warming rate lead not far from the old weights, but the planes are learned."""
-    go(tmp_path, start=start, hints=True, steps=2, levels=(32,))
+    start = save_random(tmp_path / "old.safetensors", shape)
+    go(tmp_path, start=start, steps=2, levels=(32,))
     old, new = load_weights(start).pyramid.levels[3].state_dict(), raw_state(tmp_path, "level32")
     extra = new["level"].keys() - old.keys()
     names = ("hidden.weight", "hidden.bias", "out.weight")
