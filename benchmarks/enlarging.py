@@ -42,8 +42,8 @@ from colorflow.evaluation.metrics import coverage, kernel_terms
 from colorflow.evaluation.report import table_lines
 from colorflow.files import ENLARGE_WEIGHTS, default_weights
 from colorflow.limits import DETAIL_TEMPERATURE
+from colorflow.model.intervals import energy_score
 from colorflow.photo import read_photo
-from colorflow.training.tuning import energy_score
 
 SIDE = 256
 BORDER = 16

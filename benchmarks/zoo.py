@@ -36,13 +36,13 @@ from colorflow.flows import distillation_loss
 from colorflow.model.condition import Condition, Conditioner
 from colorflow.model.config import FINEST_GRID, LevelConfig
 from colorflow.model.context import LevelContext
+from colorflow.training.loop import train_to_budget
 from colorflow.training.objective import Objective
 from colorflow.training.pixels import PixelPack
 from colorflow.training.run_folder import RunFolder, has_state, read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE, with_noise
 from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory, processor_seconds
-from colorflow.training.until_budget import train_to_budget
 from colorflow.zoo import ARCHITECTURES
 
 GRID = 16

@@ -148,10 +148,7 @@ class Opener:
         The references have digests of their files, too.
         """
         if references and not self.takes_references:
-            raise WeightsError(
-                "these weights take no references; use weights that `colorflow export-likeness` "
-                "wrote"
-            )
+            raise WeightsError("these weights take no references; use weights with a likeness head")
         others = [_with_colors(other) for other, _ in references]
         digests = tuple(own for _, own in references if own)
         lightness = self._lightness_of([photo.pixels])
@@ -200,10 +197,7 @@ class Opener:
         if not hints:
             return None
         if not self.takes_hints:
-            raise WeightsError(
-                "these weights take no color hints; use weights trained with "
-                "`colorflow train --hints`"
-            )
+            raise WeightsError("these weights take no color hints; use others")
         return hint_planes(hints, *size)[None].to(self._device)
 
     def _described_of(self, reference: Photo) -> Described:

@@ -15,11 +15,11 @@ from tqdm import tqdm
 from colorflow.errors import ColorflowError, PackError
 from colorflow.files import digest_of, locked, remove_leftovers, write_whole
 from colorflow.training.pack import DAMAGE
-from colorflow.training.skin import Teacher
 from colorflow.training.skin_pack import LAYOUT as SKIN_LAYOUT
 from colorflow.training.trainer import keep_freed_memory
 from data_prep.kinds import PATCHES, PIXELS, skin_kind
 from data_prep.select import select
+from data_prep.teacher import Teacher
 
 LAYOUTS = (PIXELS.layout, PATCHES.layout, SKIN_LAYOUT)
 
@@ -180,7 +180,7 @@ def _parser() -> argparse.ArgumentParser:
         "--teacher",
         type=Path,
         metavar="WEIGHTS",
-        help="with --skin: what marks skin where nothing else does, of `colorflow train-skin`",
+        help="with --skin: what marks skin where nothing else does, of `colorflow train`",
     )
     parser.add_argument(
         "--seed", type=_whole_number(0), default=0, help="seed of all choices (default 0)"

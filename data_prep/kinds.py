@@ -3,7 +3,7 @@
 Colors are learned from lightness and ab of whole photos; enlarging and repair from four squares of
 lightness of every large and sharp photo; skin from color photos and marks of where their skin is.
 Marks come from three sources: masks that people have drawn, folders of photos without people, and a
-teacher that sees color (`colorflow train-skin`), for all that is left.
+teacher that sees color (`data_prep.teacher`), for all that is left.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from colorflow.errors import PhotoError
 from colorflow.photo import read_photo
 from colorflow.training.pixels import L_STEPS
 from colorflow.training.pixels import LAYOUT as PIXELS_LAYOUT
-from colorflow.training.skin import Teacher
 from colorflow.training.skin_pack import LAYOUT as SKIN_LAYOUT
 from colorflow.training.skin_pack import LIGHTNESS_SIDE, MARKS_SIDE
 from data_prep.pack import Batch, PackKind
 from data_prep.scan import read_pixels, reduced
+from data_prep.teacher import Teacher
 
 _CANDIDATES = 3
 """Places that are compared for each patch."""

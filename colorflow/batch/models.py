@@ -98,12 +98,9 @@ def check_models(settings: BatchSettings, models: Models, *, has_hints: bool) ->
     if settings.restore and models.enlarger and not models.enlarger.can_restore:
         raise WeightsError("these weights cannot restore; choose others, or do not restore")
     if has_hints and not (models.colorizer and models.colorizer.takes_hints):
-        raise WeightsError(
-            "these weights take no color hints; use weights trained with "
-            "`colorflow train --hints`, or leave the hints away"
-        )
+        raise WeightsError("these weights take no color hints; use others, or leave the hints away")
     if settings.uses_references and not (models.colorizer and models.colorizer.takes_references):
         raise WeightsError(
-            "these weights take no references; use weights that `colorflow export-likeness` wrote, "
-            "or leave the references away"
+            "these weights take no references; use weights with a likeness head, or leave the "
+            "references away"
         )

@@ -23,10 +23,7 @@ _MODULES = {
     "photos": ("colorize", "enlarge", "repair", "restore"),
     "app": ("app",),
     "evaluation": ("evaluate", "blind"),
-    "training": (
-        *("train", "export", "train-enlarge", "export-enlarge", "train-repair", "export-repair"),
-        *("train-skin", "export-skin", "train-likeness", "export-likeness"),
-    ),
+    "training": ("train", "export"),
 }
 COMMANDS = {command: module for module, commands in _MODULES.items() for command in commands}
 """The module of each command; it has a function of the command's name."""

@@ -11,7 +11,7 @@ Dimensions: H, W pixels of the photo, s the scale (2 or 4).
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -123,25 +123,22 @@ class Enlarger:
             pictures.append(picture)
         return pictures
 
-    def log_prob(self, image: Picture, scale: int = 2, *, damaged: Picture | None = None) -> float:
+    def log_prob(self, image: Picture, scale: int = 2) -> float:
         """Log density of a picture's lightness, given that of the picture at a lower resolution.
 
-        The density is that of the Haar details (and of the means, for a model that restores), in
-        nats for L* units; 8-bit pictures are not dequantized.
+        The density is that of the Haar details, in nats for L* units; 8-bit pictures are not
+        dequantized.
 
         Args:
             image: the picture at the high resolution, given as to `enlarge`; both sides are
                 multiples of twice the scale.
             scale: 2 or 4.
-            damaged: the picture at the low resolution as it was found, for a model that restores;
-                by default the area average of the picture.
 
         Raises:
             PhotoError: if the picture cannot be read or has more than 4 megapixels.
-            WeightsError: if the weights cannot restore.
             ValueError: if an argument is out of range or the sides do not fit.
         """
-        names = self._names(scale, restore=damaged is not None)
+        names = self._names(scale, restore=False)
         photo, multiple = read_picture(image)[0], 2 * scale
         if photo.width % multiple or photo.height % multiple:
             raise ValueError(
@@ -157,11 +154,6 @@ class Enlarger:
         planes = [torch.from_numpy(lightness_of(photo.full_depth))[None, None]]
         for _ in names:
             planes.insert(0, functional.avg_pool2d(planes[0], 2))
-        if damaged is not None:
-            small, _ = read_picture(damaged)
-            planes[0] = torch.from_numpy(lightness_of(small.full_depth))[None, None]
-            if planes[0].shape[2:] != (photo.height // scale, photo.width // scale):
-                raise ValueError(f"damaged: expected the image's sides divided by {scale}")
         total = 0.0
         with torch.inference_mode():
             for name, low, high in zip(names, planes, planes[1:], strict=False):
@@ -189,32 +181,16 @@ class Enlarger:
         """The same in steps, for progress and cancellation: yields the share that is done."""
         names = self._names(scale, restore=restore)
         self._check(photo, scale, temperature, seed)
-        return (
-            yield from self._doublings(names, lightness_of(photo.full_depth), temperature, seed)
-        )
-
-    def _doublings(
-        self,
-        names: Sequence[str],
-        lightness: NDArray[np.float32],
-        temperature: float,
-        seed: int,
-    ) -> Generator[float, None, NDArray[np.float32]]:
-        """Doubles lightness once or twice; yields the share that is done."""
-        done, total = 0.0, sum(4**i for i in range(len(names)))
+        lightness = lightness_of(photo.full_depth)
+        done, total = 0, sum(4**i for i in range(len(names)))
         for stream, name in enumerate(names):
+            model, share = self.weights.models[name], 4**stream
             doubling = Doubling(
-                self.weights.models[name],
-                lightness,
-                seed=seed,
-                stream=stream,
-                temperature=temperature,
-                tile=TILE,
+                model, lightness, seed=seed, stream=stream, temperature=temperature, tile=TILE
             )
             for tile in doubling.run():
-                yield (done + 4**stream * tile / doubling.tiles) / total
-            done += 4**stream
-            lightness = doubling.lightness
+                yield (done + share * tile / doubling.tiles) / total
+            done, lightness = done + share, doubling.lightness
         return lightness
 
     def _names(self, scale: int, *, restore: bool) -> list[str]:

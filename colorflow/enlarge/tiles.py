@@ -56,9 +56,7 @@ class Doubling:
         self._low = np.pad(lightness, ((margin, below), (margin, right)), mode="symmetric")
         self._tiles = list(tiles_of(lightness.shape, tile))
         self.tiles = len(self._tiles)
-        self.lightness: NDArray[np.float32] = np.empty(
-            (2 * self.height, 2 * self.width), np.float32
-        )
+        self.lightness = np.empty((2 * self.height, 2 * self.width), np.float32)
 
     def run(self) -> Iterator[int]:
         """Fills `lightness` tile by tile; yields how many tiles are done."""

@@ -1,13 +1,12 @@
-"""`colorflow train-enlarge`: trains one doubling on a pack of patches.
+"""The doublings of enlarging, which learn from a pack of patches.
 
-A doubling trains in two halves: first the network that predicts the mean, by squared error, then
-the flow over what it leaves, by maximum likelihood.
+Of each, first the network that predicts the mean learns, by squared error, then the flow over what
+it leaves, by maximum likelihood.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from colorflow.device import best_device
 from colorflow.enlarge.model import DEQUANTIZATION_STD, DetailModel, MeanDoubling, StepConfig
 from colorflow.enlarge.patches import PatchPack
 from colorflow.enlarge.weights import (
@@ -26,15 +24,12 @@ from colorflow.enlarge.weights import (
     load_enlarge_weights,
     save_enlarge_weights,
 )
-from colorflow.model.weights import check_weights_destination
 from colorflow.training.objective import Objective
-from colorflow.training.run_folder import RunFolder, has_state, load_best
-from colorflow.training.schedule import Budget
-from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory, processor_seconds
-from colorflow.training.until_budget import train_to_budget
+from colorflow.training.parts import Lesson, Recipe
+from colorflow.training.run_folder import has_state
 
-MEAN = "{}-mean"
-"""Name of the network that predicts the mean for a doubling, and its folder in a run."""
+MEAN = "-mean"
+"""Follows the name of a doubling in that of the network that predicts its mean."""
 
 
 class DetailObjective(Objective[DetailModel, Tensor]):
@@ -58,8 +53,7 @@ class DetailObjective(Objective[DetailModel, Tensor]):
 
     def loss(self, module: DetailModel, high: Tensor, low: Tensor, noise: Generator) -> Tensor:
         """Negative log-likelihood in bits per modeled number, density per L* unit, (B,)."""
-        log_prob: Tensor = module(noisy(high, noise), low)
-        return -log_prob / (self.numbers * low[0].numel() * math.log(2))
+        return -module(noisy(high, noise), low) / (self.numbers * low[0].numel() * math.log(2))
 
 
 class MeanObjective(Objective[MeanDoubling, Tensor]):
@@ -90,103 +84,51 @@ DOUBLINGS = {LAST: StepConfig(), FIRST: StepConfig(), RESTORE: StepConfig(restor
 damage at the low resolution."""
 
 
-def train_doubling(
-    name: str,
-    pack_folder: Path,
-    run_folder: Path,
-    *,
-    start: Path | None = None,
-    config: TrainConfig,
-    budget: Budget,
-    say: Callable[[str], None] = print,
-) -> None:
-    """Trains one doubling until its budget is used up; an existing run continues.
+def _lesson(part: str, pack_folder: Path, run: Path, start: Path | None) -> Lesson[Tensor]:
+    """What the training of a part begins with.
 
-    Its mean takes half of the budget.
-
-    Args:
-        name: `LAST`, `FIRST` or `RESTORE`.
-        pack_folder: made by `python -m data_prep PHOTOS -o PACK --patches`.
-        run_folder: gets a folder for each of both with checkpoint and curve.
-        start: weights file to start from: its doubling of that name, or `LAST` if it has none; a
-            doubling's flow for a flow, its mean for all else; the context network alone where the
-            shapes differ. None for new weights.
-        config: settings, the same for all of a run.
-        budget: of this training; minutes are those of `processor_seconds`.
-        say: gets one line per evaluation.
-
-    Raises:
-        PackError: if the pack cannot be read.
-        TrainingError: if the run does not fit, or losses stay non-finite.
-        WeightsError: if the file to start from cannot be read.
+    It starts from the doubling of its name in the weights, or `LAST` if they have none: a flow from
+    the flow, a mean from the mean; from the context network alone where the shapes differ.
     """
-    keep_freed_memory()
-    trained = load_enlarge_weights(start).models if start else None
-    mean, shape = MEAN.format(name), DOUBLINGS[name]
-    pack = PatchPack(pack_folder, reduced=int(name == FIRST), damaged=shape.restores)
-    build: Callable[[StepConfig], MeanDoubling | DetailModel]
+    name = part.removesuffix(MEAN)
+    shape = DOUBLINGS[name]
+    trained = load_enlarge_weights(start).models if start else {}
+    module: MeanDoubling | DetailModel
     objective: Objective[Any, Tensor]
-    for part, build, objective in (
-        (mean, MeanDoubling, MeanObjective(mean)),
-        (name, DetailModel, DetailObjective(name, shape.channels)),
-    ):
-        run = RunFolder(run_folder, {"enlarge": asdict(StepConfig()), "train": asdict(config)})
-        torch.manual_seed(config.seed)
-        module, device = build(shape), torch.device(best_device())
-        if isinstance(module, DetailModel):
-            load_best(run_folder, mean, module.mean, _command(name, run_folder))
-        is_whole = False
-        if trained and not has_state(run_folder, part):
-            is_whole = _start(module, trained.get(name, trained[LAST]))
-        trainer = Trainer(
-            module.to(device), objective, pack, config, device,
-            clock=processor_seconds, fit=not is_whole,
-        )  # fmt: skip
-        train_to_budget(trainer, run, budget.share(0.5), say)
+    if part == name:
+        module, objective = DetailModel(shape), DetailObjective(name, shape.channels)
+        ENLARGE.load(run, name + MEAN, module.mean)
+    else:
+        module, objective = MeanDoubling(shape), MeanObjective(part)
+    is_whole = False
+    if trained and not has_state(run, part):
+        is_whole = _start(module, trained.get(name, trained[LAST]))
+    pack = PatchPack(pack_folder, reduced=int(name == FIRST), damaged=shape.restores)
+    return Lesson(module=module, objective=objective, pack=pack, fit=not is_whole)
 
 
-def export_doublings(
-    run_folder: Path,
-    weights: Path,
-    *,
-    others: Path | None = None,
-    say: Callable[[str], None] = print,
-) -> None:
-    """Writes a weights file from the best weights of a run, in float16.
+def _write(
+    run: Path, weights: Path, start: Path | None, pack_folder: Path | None
+) -> dict[str, Any]:
+    """Writes the doublings that the run has trained, and the others of `start`.
 
     Where the first of two doublings has not been trained, the last one takes its place: photos look
     alike at both scales.
-
-    Args:
-        run_folder: of `train_doubling`.
-        weights: NAME.safetensors.
-        others: weights file with the doublings that the run has not trained; without it, the last
-            doubling must have been evaluated.
-        say: gets the report, line by line.
-
-    Raises:
-        TrainingError: if the run has trained none of the doublings, the last one is missing, or a
-            checkpoint does not fit.
-        WeightsError: if a file cannot be read, or must not or cannot be written.
     """
-    check_weights_destination(weights, FORMAT)
-    fallback = load_enlarge_weights(others) if others else None
-    models: dict[str, DetailModel] = dict(fallback.models) if fallback else {}
-    training: dict[str, Any] = dict(fallback.training) if fallback else {}
-    names = [name for name in (LAST, FIRST, RESTORE) if has_state(run_folder, name)]
+    rest = load_enlarge_weights(start) if start else None
+    models: dict[str, DetailModel] = dict(rest.models) if rest else {}
+    training: dict[str, Any] = dict(rest.training) if rest else {}
+    names = [name for name in DOUBLINGS if has_state(run, name)]
     if not models or not names:
         names = list(dict.fromkeys([LAST, *names]))  # whose absence is an error
     for name in names:
-        model = DetailModel(DOUBLINGS[name])
-        training[name] = load_best(run_folder, name, model, _command(name, run_folder))
-        models[name] = model
+        models[name] = DetailModel(DOUBLINGS[name])
+        training[name] = ENLARGE.load(run, name, models[name])
     if FIRST not in models:
         models[FIRST] = models[LAST]
         training[FIRST] = {**training[LAST], "doubling": LAST}
-    for name in models:
-        say(f"{name}: {training[name]}")
     save_enlarge_weights(weights, models, training)
-    say(f"{weights}: {weights.stat().st_size / 1e6:.1f} MB, {', '.join(models)}")
+    return training
 
 
 def _start(module: MeanDoubling | DetailModel, trained: DetailModel) -> bool:
@@ -204,5 +146,12 @@ def _start(module: MeanDoubling | DetailModel, trained: DetailModel) -> bool:
     return is_whole
 
 
-def _command(name: str, run_folder: Path) -> str:
-    return f"colorflow train-enlarge {name} PACK -o {run_folder}"
+ENLARGE = Recipe(
+    name="enlarge",
+    settings={"enlarge": asdict(StepConfig())},
+    format=FORMAT,
+    batch=8,
+    dev_photos=256,
+    lesson=_lesson,
+    write=_write,
+)

@@ -29,7 +29,7 @@ from colorflow.model.level import MEAN_CHANNELS
 from colorflow.model.skin import tone_latents
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo_model import Latents, PhotoModel
-from colorflow.training.tuning import TrainingColors
+from colorflow.training.pixels import TrainingColors
 
 MANY = 64
 """Samples of one photo for metrics that need many: the mean, intervals, blow-ups, tint by seed."""

@@ -20,9 +20,8 @@ from colorflow.evaluation import metrics
 from colorflow.evaluation.columns import MANY, PRINCIPAL, Column, Density, PrincipalSampler
 from colorflow.evaluation.judge import Judge, colored_pictures, divergence, square_picture
 from colorflow.evaluation.subject import Subject
-from colorflow.model.intervals import in_half_widths
+from colorflow.model.intervals import energy_score, in_half_widths
 from colorflow.training.targets import with_noise
-from colorflow.training.tuning import energy_score
 
 SAMPLED_AT_ONCE = 32
 PERCENT = 100**2

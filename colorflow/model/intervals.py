@@ -1,4 +1,4 @@
-"""Central intervals of many samples, and how far the truth lies from their middle.
+"""Central intervals of many samples, how far the truth lies from their middle, and a score.
 
 The intervals are based on ranks, so they assume nothing about the distribution's shape. Their ends
 are the (n + 1) p-th smallest of n samples, interpolated between two neighbors: if samples and truth
@@ -68,6 +68,29 @@ def in_half_widths(samples: Tensor, truth: Tensor, level: float) -> Tensor:
     middle, half_width = central_interval(samples, level)
     distance = (truth - middle).abs()
     return torch.where(distance > 0, distance / half_width, 0.0)
+
+
+def energy_score(samples: Tensor, truth: Tensor) -> Tensor:
+    """Energy score of samples, lower is better; a proper score of their distribution.
+
+    E|X - y| - E|X - X'| / 2, with the root mean square over all numbers as the norm.
+
+    Args:
+        samples: (B, n, ...) with n at least 2.
+        truth: (B, ...).
+
+    Returns:
+        (B,) in the unit of the samples.
+
+    Reference: Gneiting & Raftery 2007, section 4.3.
+    """
+    flat, target = samples.flatten(2), truth.flatten(1)
+    scale = flat.shape[-1] ** 0.5
+    n = flat.shape[1]
+    to_truth = (flat - target[:, None]).norm(dim=-1).mean(1)
+    pairs = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist")  # exact
+    between = pairs.sum((1, 2)) / (n * (n - 1))
+    return (to_truth - between / 2) / scale
 
 
 def _quantile(ordered: Tensor, p: float) -> Tensor:

@@ -1,14 +1,13 @@
-"""`colorflow train-repair`: trains what repair does, part by part, on a pack of patches.
+"""The parts of repair, which learn from a pack of patches.
 
-The finder, then the network that predicts the mean of what damage hides, then the flow over what
-that leaves, each for a share of the budget.
+The finder; the network that predicts the mean of what damage hides; then the flow over what that
+leaves.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,6 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from colorflow.device import best_device
-from colorflow.model.weights import check_weights_destination
 from colorflow.repair.model import (
     DEQUANTIZATION_STD,
     FORMAT,
@@ -29,10 +26,8 @@ from colorflow.repair.model import (
 from colorflow.repair.network import Finder, MeanFill, UNetConfig
 from colorflow.repair.patches import WornPatches
 from colorflow.training.objective import ModuleT, Objective
-from colorflow.training.run_folder import RunFolder, load_best
-from colorflow.training.schedule import Budget
-from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory, processor_seconds
-from colorflow.training.until_budget import train_to_budget
+from colorflow.training.parts import Lesson, Recipe
+from colorflow.training.run_folder import has_state
 
 FINDER, MEAN, FILL = "finder", "mean", "fill"
 
@@ -90,101 +85,51 @@ def _per_pixel(total: Tensor, mask: Tensor) -> Tensor:
     return total / mask.flatten(1).sum(1).clamp_min(1.0)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
-    """A part of repair, as it is trained.
-
-    Attributes:
-        build: makes the untrained module.
-        objective: what it learns.
-        masked: whether it learns from rows with a mask alone.
-    """
-
-    build: Callable[[], nn.Module]
-    objective: PartObjective[Any]
-    masked: bool
-
-
 FINDER_SHAPE, FILL_SHAPE = UNetConfig(), FillConfig()
-PARTS: Mapping[str, Part] = {
-    FINDER: Part(build=lambda: Finder(FINDER_SHAPE), objective=FinderObjective(), masked=False),
-    MEAN: Part(build=lambda: MeanFill(FILL_SHAPE.mean), objective=FillMeanObjective(), masked=True),
-    FILL: Part(build=lambda: FillModel(FILL_SHAPE), objective=FillObjective(), masked=True),
+PARTS: Mapping[str, tuple[PartObjective[Any], Callable[[], nn.Module]]] = {
+    FINDER: (FinderObjective(), lambda: Finder(FINDER_SHAPE)),
+    MEAN: (FillMeanObjective(), lambda: MeanFill(FILL_SHAPE.mean)),
+    FILL: (FillObjective(), lambda: FillModel(FILL_SHAPE)),
 }
+"""What each part learns, and what makes the untrained module."""
 
 
-def train_part(
-    name: str,
-    pack_folder: Path,
-    run_folder: Path,
-    *,
-    config: TrainConfig,
-    budget: Budget,
-    say: Callable[[str], None] = print,
-) -> None:
-    """Trains one part until its budget is used up; an existing run continues.
+def _lesson(part: str, pack_folder: Path, run: Path, start: Path | None) -> Lesson[Tensor]:
+    """What the training of a part begins with.
 
-    Args:
-        name: `FINDER`, `MEAN` or `FILL`; the flow needs a trained mean.
-        pack_folder: made by `python -m data_prep PHOTOS -o PACK --patches`.
-        run_folder: gets a folder for each part with checkpoint, curve and samples.
-        config: settings, the same for all of a run.
-        budget: of this training; minutes are those of `processor_seconds`.
-        say: gets one line per evaluation.
-
-    Raises:
-        PackError: if the pack cannot be read.
-        TrainingError: if the run does not fit, lacks the mean, or losses stay non-finite.
+    The flow needs a trained mean. What fills learns from rows with a mask alone.
     """
-    keep_freed_memory()
-    part = PARTS[name]
-    pack = WornPatches(pack_folder, masked=part.masked)
-    shapes = {FINDER: FINDER_SHAPE.to_dict(), FILL: FILL_SHAPE.to_dict()}
-    run = RunFolder(run_folder, {"repair": shapes, "train": asdict(config)})
-    torch.manual_seed(config.seed)
-    module, device = part.build(), torch.device(best_device())
+    objective, build = PARTS[part]
+    module = build()
     if isinstance(module, FillModel):
-        load_best(run_folder, MEAN, module.mean, _command(MEAN, run_folder))
+        REPAIR.load(run, MEAN, module.mean)
     fast: Any = {"memory_format": torch.channels_last}  # a fifth faster on a CPU
-    module = module.to(device).to(**fast)
-    trainer = Trainer(module, part.objective, pack, config, device, clock=processor_seconds)
-    train_to_budget(trainer, run, budget, say)
+    pack = WornPatches(pack_folder, masked=part != FINDER)
+    return Lesson(module=module.to(**fast), objective=objective, pack=pack)
 
 
-def export_repair(
-    run_folder: Path,
-    weights: Path,
-    others: Path | None = None,
-    *,
-    say: Callable[[str], None] = print,
-) -> None:
-    """Writes a weights file from the best weights of a run, in float16.
-
-    Args:
-        run_folder: of `train_part`.
-        weights: NAME.safetensors.
-        others: weights file of the parts that the run has not trained.
-        say: gets the report, line by line.
-
-    Raises:
-        TrainingError: if a part is missing or does not fit.
-        WeightsError: if a file cannot be read, or must not or cannot be written.
-    """
-    check_weights_destination(weights, FORMAT)
+def _write(
+    run: Path, weights: Path, start: Path | None, pack_folder: Path | None
+) -> dict[str, Any]:
+    """Writes the parts that the run has trained, and the others of `start`."""
     finder, fill = Finder(FINDER_SHAPE), FillModel(FILL_SHAPE)
     training: dict[str, Any] = {}
-    if others:
-        loaded = load_repair_weights(others)
-        finder, fill, training = loaded.finder, loaded.fill, loaded.training
-    modules = {FINDER: finder, MEAN: fill.mean, FILL: fill}
-    for name, module in modules.items():
-        if name in training and not (run_folder / name).exists():
-            continue
-        training[name] = load_best(run_folder, name, module, _command(name, run_folder))
-        say(f"{name}: {training[name]}")
+    if start:
+        rest = load_repair_weights(start)
+        finder, fill, training = rest.finder, rest.fill, rest.training
+    for name, module in ((FINDER, finder), (MEAN, fill.mean), (FILL, fill)):
+        if name not in training or has_state(run, name):
+            training[name] = REPAIR.load(run, name, module)
     save_repair_weights(weights, finder, fill, training)
-    say(f"{weights}: {weights.stat().st_size / 1e6:.1f} MB")
+    return training
 
 
-def _command(name: str, run_folder: Path) -> str:
-    return f"colorflow train-repair {name} PACK -o {run_folder}"
+REPAIR = Recipe(
+    name="repair",
+    settings={"repair": {FINDER: FINDER_SHAPE.to_dict(), FILL: FILL_SHAPE.to_dict()}},
+    format=FORMAT,
+    batch=16,
+    dev_photos=256,
+    lesson=_lesson,
+    write=_write,
+)

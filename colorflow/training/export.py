@@ -1,23 +1,47 @@
-"""`colorflow export`: the best weights of a run's levels, measured as they are stored."""
+"""`colorflow export`: the best weights of a run's levels, measured as they are stored.
+
+Interval factors, chosen on dev photos, make the coverage of intervals nominal. Statistics of the
+training photos' colors go along for the evaluation.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from colorflow.errors import PackError, TrainingError
-from colorflow.model.config import PyramidConfig
+from colorflow.model.config import HEADS, PyramidConfig
+from colorflow.model.intervals import NOMINAL_LEVELS, in_half_widths
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.weights import FORMAT, check_weights_destination, save_weights
-from colorflow.training.pixels import PixelPack
-from colorflow.training.targets import EVALUATED_PHOTO_SIDE, with_noise
-from colorflow.training.trained import Trained, read_start
-from colorflow.training.tuning import calibrate, training_colors
+from colorflow.model.weights import (
+    FORMAT,
+    check_weights_destination,
+    load_weights,
+    save_weights,
+)
+from colorflow.training.pixels import PixelPack, training_colors
+from colorflow.training.run_folder import (
+    best_of,
+    has_state,
+    history_of,
+    part_of,
+    read_best,
+    read_config,
+    read_state,
+)
+from colorflow.training.targets import EVALUATED_PHOTO_SIDE, JOINT, level_folder, with_noise
+
+TEMPERATURES, GAIN = (0.85, 0.8, 0.7, 0.5, 0.2), 1.18
+"""Those of the shipped weights."""
+
+State = dict[str, Tensor]
+"""Weights of a module, by their names in it."""
 
 
 def export(
@@ -25,62 +49,51 @@ def export(
     weights: Path,
     *,
     pack_folder: Path,
-    temperatures: Sequence[float],
-    gain: float,
-    fallback: Path | None = None,
-    photos: int = 500,
+    temperatures: Sequence[float] = TEMPERATURES,
+    gain: float = GAIN,
+    start: Path | None = None,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Writes the inference file of a run.
+    """Writes the inference file of a run of levels.
 
     Args:
         run_folder: of `colorflow train`; every level must have been evaluated at least once, or be
-            in `fallback`.
+            in `start`.
         weights: NAME.safetensors.
         pack_folder: the pack to measure on.
         temperatures: std of the latents, one a level, coarse to fine.
         gain: factor of the chroma of samples on the coarsest grid.
-        fallback: weights file with the same grids, planes and hint settings, for the levels and the
-            late blocks that the run has not trained.
-        photos: most photos of a split to measure bits/dim on.
+        start: weights file with the same grids, planes and hint settings, for the levels and the
+            late blocks that the run has not trained, and for the heads, if it has not trained late
+            blocks.
         say: gets the report, line by line.
 
     Raises:
-        TrainingError: if a level is missing, or the temperatures or `fallback` do not fit.
-        WeightsError: if `fallback` cannot be read, or the file must not be written.
+        TrainingError: if a level is missing, or the temperatures or `start` do not fit.
+        WeightsError: if `start` cannot be read, or the file must not be written.
         PackError: if the pack cannot be read or has no large photo in a split.
     """
     check_weights_destination(weights, FORMAT)  # before the long work
-    pack = PixelPack(pack_folder)
-    if not run_folder.is_dir():
-        raise TrainingError(f"{run_folder}: no training run here")
-    run, other = Trained(run_folder), Trained(fallback) if fallback else None
-    heads = run.heads()
-    if other is not None and run.late_blocks() is None:
-        heads = other.heads() | heads  # they do not fit late blocks that the run has trained
-    pyramid = ChromaPyramid(_shape(run, other).with_heads(heads))
+    pack, config = PixelPack(pack_folder), read_config(run_folder)
+    pyramid, levels = _put_together(run_folder, config, start)
     names = pyramid.config.chroma_grids
     if len(temperatures) != len(names):
         raise TrainingError(
             f"--temperatures: expected {len(names)} numbers, one a level, got {len(temperatures)}"
         )
-    _load_late_blocks(run, pyramid, other)
-    for name, weights_of_head in heads.items():
-        getattr(pyramid, name).load_state_dict(weights_of_head)
-    training: dict[str, Any] = {"levels": _load_levels(run, pyramid, other)}
-    if start := read_start(run_folder):
-        training["start"] = start
     shipped = pyramid.eval().requires_grad_(False).half().float()
-    training["bits_per_dim"] = {
-        "dev": bits_per_dim(shipped, pack, "dev", photos),
-        "train": bits_per_dim(shipped, pack, "train", photos),
-        "dev_degraded": bits_per_dim(shipped, pack, "dev", photos, "whole_degraded"),
+    bits = {
+        "dev": bits_per_dim(shipped, pack, "dev"),
+        "train": bits_per_dim(shipped, pack, "train"),
+        "dev_degraded": bits_per_dim(shipped, pack, "dev", variant="whole_degraded"),
     }
-    for split, bits in training["bits_per_dim"].items():
-        text = ", ".join(f"{name} {value:.3f}" for name, value in bits.items())
+    for split, of_split in bits.items():
+        text = ", ".join(f"{name} {value:.3f}" for name, value in of_split.items())
         say(f"bits/dim, {split}: {text}")
-    training["colors"] = asdict(training_colors(pack))
+    training = {"levels": levels, "bits_per_dim": bits, "colors": asdict(training_colors(pack))}
     say(f"colors of the training photos: {training['colors']}")
+    if "start" in config:
+        training["start"] = config["start"]
     factors = calibrate(shipped, pack, say=say)
     save_weights(
         weights, shipped, tuple(temperatures), training, interval_factors=factors, gain=gain
@@ -89,9 +102,91 @@ def export(
     say(f"{weights}: {size:.1f} MB, temperatures {tuple(temperatures)}, gain {gain:g}")
 
 
+def _put_together(
+    run_folder: Path, config: Mapping[str, Any], start: Path | None
+) -> tuple[ChromaPyramid, list[dict[str, Any]]]:
+    """The model of a run, completed by that of `start`, and how each level was trained."""
+    shape, other = _shape(run_folder, config), load_weights(start) if start else None
+    state, theirs = (other.pyramid.state_dict(), other.pyramid.config) if other else ({}, shape)
+    heads = [name for name in HEADS if getattr(theirs, name)] if other else []
+    alike = replace(theirs, levels=shape.levels, late_blocks=shape.late_blocks).with_heads(())
+    if alike != shape.with_heads(()) or theirs.chroma_grids != shape.chroma_grids:
+        raise TrainingError(
+            f"{start}: a model of other grids, planes or hint settings than {run_folder}"
+        )
+    if late := best_of(run_folder, JOINT, "late_blocks."):
+        for name in heads:  # they do not fit late blocks that the run has trained
+            state = _replaced(state, f"{name}.", {})
+        heads, state = [], _replaced(state, "late_blocks.", late)
+    elif not theirs.late_blocks or other is None:
+        raise TrainingError(
+            f"{run_folder}: its late blocks came from elsewhere; name the weights file that has "
+            "them with --start"
+        )
+    told = {entry["level"]: entry for entry in other.training.get("levels", [])} if other else {}
+    joint, levels, histories = _joint_grids(run_folder), list(theirs.levels), []
+    for index, grid in enumerate(shape.chroma_grids):
+        if other and not (has_state(run_folder, level_folder(grid)) or grid in joint):
+            histories.append({"level": grid, **told.get(grid, {}), "from": other.digest})
+            continue
+        best, history = _best_level(run_folder, grid, joint)
+        histories.append(history)
+        state, levels[index] = _replaced(state, f"levels.{index}.", best), shape.levels[index]
+    pyramid = ChromaPyramid(replace(shape, levels=tuple(levels)).with_heads(heads))
+    try:
+        pyramid.load_state_dict(state)
+    except RuntimeError as error:
+        raise TrainingError(
+            f"{run_folder}: its weights do not fit the model as it is now; train it again"
+        ) from error
+    return pyramid, histories
+
+
+def _shape(run_folder: Path, config: Mapping[str, Any]) -> PyramidConfig:
+    try:
+        return PyramidConfig.from_dict(config["pyramid"])
+    except (ValueError, LookupError, TypeError) as error:
+        raise TrainingError(f"{run_folder}: no training run of levels here ({error})") from error
+
+
+def _replaced(state: State, prefix: str, new: State) -> State:
+    """Other weights of a submodule, in the weights of the whole."""
+    kept = {key: x for key, x in state.items() if not key.startswith(prefix)}
+    return kept | {prefix + key: x for key, x in new.items()}
+
+
+def _joint_grids(run_folder: Path) -> list[int]:
+    """Chroma grids of the levels that learned together in a run, ascending."""
+    state = read_state(run_folder, JOINT) or {"level": {}}
+    return sorted({int(name.split(".")[1]) for name in state["level"] if name.startswith("levels")})
+
+
+def _best_level(run_folder: Path, grid: int, joint: list[int]) -> tuple[State, dict[str, Any]]:
+    """The best weights of a level, and how they were trained.
+
+    They were chosen by `dev_nats`: with color hints, the mean over dev with and without hints.
+    Levels that learned together share one value; `joint` lists them. If such a level was also
+    trained by itself, that counts.
+
+    Raises:
+        TrainingError: if the run has no evaluated weights of the level, or is damaged.
+    """
+    is_joint = grid in joint and not has_state(run_folder, level_folder(grid))
+    folder, prefix = (JOINT, f"levels.{grid}.") if is_joint else (level_folder(grid), "")
+    command = f"colorflow train PACK -o {run_folder} --levels {grid}"
+    state = read_best(run_folder, folder, f"level {grid}", command)
+    history = {
+        "level": grid,
+        **history_of(state),
+        "dev_nats": round(state["best_dev"], 3),
+        **({"joint": joint} if is_joint else {}),
+    }
+    return part_of(state["best"], prefix), history
+
+
 @torch.no_grad()
 def bits_per_dim(
-    pyramid: ChromaPyramid, pack: PixelPack, split: str, photos: int, variant: str = "whole"
+    pyramid: ChromaPyramid, pack: PixelPack, split: str, photos: int = 500, variant: str = "whole"
 ) -> dict[str, float]:
     """Bits per dimension of ab on the 64x64 grid, density per CIELAB unit, without hints.
 
@@ -124,53 +219,45 @@ def bits_per_dim(
     return pyramid.bits_by_level(list(totals / len(rows)))
 
 
-def _shape(run: Trained, other: Trained | None) -> PyramidConfig:
-    """The run's configuration, with the other model's for levels that the run has not begun."""
-    shape = run.shape
-    if other is None:
-        return shape
-    theirs = other.shape
-    # Levels that have learned on maps of late blocks would see others without them.
-    same = replace(
-        theirs,
-        levels=shape.levels,
-        late_blocks=theirs.late_blocks or shape.late_blocks,
-    )
-    if same.with_heads(()) != shape.with_heads(()) or theirs.chroma_grids != shape.chroma_grids:
-        raise TrainingError(
-            f"{other.path}: a model of other grids, planes or hint settings, or with other "
-            f"late blocks, than {run.path}"
+@torch.no_grad()
+def calibrate(
+    pyramid: ChromaPyramid,
+    pack: PixelPack,
+    photos: int = 300,
+    samples: int = 64,
+    say: Callable[[str], None] = print,
+) -> dict[float, float]:
+    """Factors of the half-widths of central intervals that make their coverage nominal on dev.
+
+    The intervals are those of samples at std 1, for every number of the 64x64 grid; the coverage
+    is the share of all numbers of all photos.
+
+    Args:
+        pyramid: trained model.
+        pack: whose dev split is used, large whole photos, clean.
+        photos: number of dev photos.
+        samples: samples of each photo, at least 64 for stable ends of the intervals.
+        say: gets a line an interval.
+
+    Returns:
+        By nominal coverage; above 1 where the model is overconfident.
+    """
+    rows = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
+    rows = np.random.default_rng(8).permutation(rows)[:photos]
+    generator = torch.Generator().manual_seed(9)
+    std1 = [1.0] * len(pyramid.levels)
+    distances: dict[float, list[Tensor]] = {level: [] for level in NOMINAL_LEVELS}
+    for row in rows:
+        ab, condition = pack.batch(np.array([row]))
+        sampled = pyramid.sample(condition, samples, std1, generator)[0]
+        for level, found in distances.items():
+            found.append(in_half_widths(sampled, ab[0], level))
+    factors = {}
+    for level, found in distances.items():
+        values = torch.stack(found).numpy()
+        factors[level] = round(float(np.quantile(values, level)), 4)
+        say(
+            f"central {level:.0%} interval at std 1: covers {(values <= 1).mean():.3f} of dev, "
+            f"factor {factors[level]:g}"
         )
-    levels = (
-        own if run.has_level(name) else its
-        for name, own, its in zip(shape.chroma_grids, shape.levels, theirs.levels, strict=True)
-    )
-    return replace(shape, levels=tuple(levels))
-
-
-def _load_late_blocks(run: Trained, pyramid: ChromaPyramid, other: Trained | None) -> None:
-    """Loads the late blocks of the run, or else of the other weights, if the model has some."""
-    if pyramid.late_blocks is None:
-        return
-    weights = run.late_blocks() or (other.late_blocks() if other else None)
-    if weights is None:
-        raise TrainingError(
-            f"{run.path}: its late blocks came from elsewhere; name the weights file that has "
-            "them with --other-levels"
-        )
-    with run.must_fit("the late blocks"):
-        pyramid.late_blocks.load_state_dict(weights)
-
-
-def _load_levels(
-    run: Trained, pyramid: ChromaPyramid, other: Trained | None
-) -> list[dict[str, Any]]:
-    """Loads the levels of the run, or else of the other weights; returns their training history."""
-    found = []
-    for name, level in zip(pyramid.config.chroma_grids, pyramid.levels, strict=True):
-        source = run if other is None or run.has_level(name) else other
-        weights, history = source.level(name)
-        with source.must_fit(f"level {name}"):
-            level.load_state_dict(weights)
-        found.append(history)
-    return found
+    return factors

@@ -1,58 +1,50 @@
-"""`colorflow train`: trains levels one after the other, each to its budget, and resumes runs.
+"""Trains an objective until its budget is used up; `colorflow train` for the levels of a pyramid.
 
-The coarse levels learn together with the feature network's late blocks, which they share. A level's
-share of the loss is its weight in the gradient of these; its own weights hardly depend on the
-share, since AdamW divides by the gradient's size.
+Every evaluation appends to the curve and writes the checkpoint, from which a run goes on.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+import numpy as np
 import torch
-from torch import Generator, Tensor, nn
+from torch import nn
 
 from colorflow.device import best_device
 from colorflow.errors import TrainingError
-from colorflow.model.condition import LATE_BLOCKS_INPUT, Condition, Features, LateBlocks
+from colorflow.model.condition import Condition, Features
 from colorflow.model.config import HINT_PLANES, PyramidConfig, default_config
-from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.training.objective import Objective
+from colorflow.model.weights import load_weights
+from colorflow.training.objective import ConditionT, Objective
 from colorflow.training.pixels import PixelPack
-from colorflow.training.run_folder import RunFolder, has_state
+from colorflow.training.run_folder import RunFolder, best_of, has_state, read_state
 from colorflow.training.schedule import Budget
 from colorflow.training.targets import (
     EVALUATED_HINTS,
     JOINT,
+    SHARE_OF_LOSS,
+    JointModule,
+    JointObjective,
     LevelObjective,
-    MeanHeadObjective,
-    level_target,
-    with_hints,
 )
-from colorflow.training.trained import Trained, read_late_blocks
 from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory
-from colorflow.training.until_budget import train_to_budget
-
-SHARE_OF_LOSS = {4: 1.0, 8: 0.5, 16: 0.25}
-"""Weights of the levels that can learn together, by the chroma grid that each completes. The coarse
-levels decide the colors (docs/experiments.md, "The late blocks learn color")."""
 
 
 def train(
     pack_folder: Path,
     run_folder: Path,
     *,
-    hints: bool = False,
     dropout: float | None = None,
     start: Path | None = None,
     config: TrainConfig,
     budget: Budget,
     levels: Sequence[int] | None = None,
-    mean_head: bool = False,
     say: Callable[[str], None] = print,
 ) -> None:
     """Trains levels of a pyramid; levels that have used up their budget stay unchanged.
@@ -63,35 +55,32 @@ def train(
     Args:
         pack_folder: made by `python -m data_prep`.
         run_folder: for checkpoints and curves; an existing run goes on.
-        hints: whether the pyramid also takes color hints.
         dropout: share of units dropped in every level, None for that of the start or of new
             weights.
-        start: run or weights file to start from, None for new weights.
+        start: weights file to start from, None for new weights.
         config: training settings.
         budget: of each level, or of all levels that learn together.
         levels: chroma grids to train (4, 8, 16, 32, 64), in this order; None for all.
-        mean_head: train the mean head alone, on the late blocks of the start, and no level.
         say: gets one line per evaluation.
 
     Raises:
         PackError: if the pack cannot be read.
         WeightsError: if the weights to start from cannot be read.
-        TrainingError: if a level is unknown, the run or its start does not fit, late blocks are
-            missing, or losses stay non-finite.
+        TrainingError: if a level is unknown, the run does not fit, late blocks are missing, or
+            losses stay non-finite.
     """
     keep_freed_memory()
     device = torch.device(best_device())
-    origin = None if start is None else Trained(start)
-    shape = _shape(origin, hints=hints, dropout=dropout)
-    shape = replace(shape, mean_head=shape.mean_head or mean_head)
-    levels = () if mean_head else levels or shape.chroma_grids
+    origin = None if start is None else load_weights(start).pyramid
+    shape = _shape(origin, dropout)
+    levels = levels or shape.chroma_grids
     for name in levels:
         if name not in shape.chroma_grids:
             raise TrainingError(
                 f"--levels: no level {name}; this model has {list(shape.chroma_grids)}"
             )
     together = sorted({*levels} & SHARE_OF_LOSS.keys())
-    if not (together or has_state(run_folder, JOINT) or (origin and origin.shape.late_blocks)):
+    if not (together or has_state(run_folder, JOINT) or (origin and origin.late_blocks)):
         raise TrainingError(
             f"{run_folder}: no late blocks have been trained; train levels up to "
             f"{max(SHARE_OF_LOSS)} first, or name weights that have them with --start"
@@ -100,168 +89,169 @@ def train(
     pyramid = ChromaPyramid(shape).to(device)
     pack = PixelPack(pack_folder)
     made_with = {"pyramid": shape.to_dict(), "train": asdict(config)}
-    run = RunFolder(run_folder, made_with | ({"start": origin.name} if origin else {}))
-    if mean_head:
+    run = RunFolder(run_folder, made_with | ({"start": start.resolve().name} if start else {}))
+    alone = [[grid] for grid in levels if grid not in together]
+    for grids in [together, *alone] if together else alone:
         _give_late_blocks(pyramid, run_folder, origin)
-        assert pyramid.mean_head is not None
-        given = origin.heads().get("mean_head") if origin else None
-        if origin and given:
-            with origin.must_fit("the mean head"):
-                pyramid.mean_head.load_state_dict(given)
-        head = MeanHeadObjective(pyramid)
-        trainer = Trainer(pyramid.mean_head, head, pack, config, device, fit=given is None)
-        train_to_budget(trainer, run, budget, say)
-    if together:
-        _give_late_blocks(pyramid, run_folder, origin)
-        if origin is not None and not has_state(run_folder, JOINT):
-            give_levels(pyramid, origin, together)
-        module, joint = JointModule(pyramid, together), JointObjective(pyramid, together)
-        trainer = Trainer(module, joint, pack, config, device, fit=origin is None)
-        train_to_budget(trainer, run, budget, say, _other_objectives(pyramid, together))
-    for name in [name for name in levels if name not in together]:
-        _give_late_blocks(pyramid, run_folder, origin)
-        torch.manual_seed(config.seed + name)
-        index = shape.chroma_grids.index(name)
-        objective, level = LevelObjective(pyramid, index), pyramid.levels[index]
+        module, objective, others = _objectives(pyramid, grids)
         if origin is not None and not has_state(run_folder, objective.folder):
-            give_levels(pyramid, origin, [name])
-        trainer = Trainer(level, objective, pack, config, device, fit=origin is None)
-        others = {}
-        if shape.takes_hints:
-            others["dev_hints_nats"] = LevelObjective(pyramid, index, points=EVALUATED_HINTS)
+            give_levels(pyramid, origin, grids)
+        trainer = Trainer(module, objective, pack, config, device, fit=origin is None)
         train_to_budget(trainer, run, budget, say, others)
 
 
-def _give_late_blocks(pyramid: ChromaPyramid, run_folder: Path, origin: Trained | None) -> None:
+def _give_late_blocks(
+    pyramid: ChromaPyramid, run_folder: Path, origin: ChromaPyramid | None
+) -> None:
     """Loads the late blocks of the run, or else of the start or the frozen network."""
     assert pyramid.late_blocks is not None
-    own = read_late_blocks(run_folder)
-    if own is None and origin is not None and origin.shape.late_blocks:
-        own = origin.late_blocks()
-        if own is None:
-            raise TrainingError(
-                f"{origin.path}: its late blocks came from elsewhere; start from the weights that "
-                "it started from"
-            )
-    if own is None:
-        pyramid.late_blocks.copy_from(Features())
-    else:
+    if own := best_of(run_folder, JOINT, "late_blocks."):
         pyramid.late_blocks.load_state_dict(own)
+    elif origin is not None and origin.late_blocks is not None:
+        pyramid.late_blocks.load_state_dict(origin.late_blocks.state_dict())
+    else:
+        pyramid.late_blocks.copy_from(Features())
 
 
-def _other_objectives(
+def _objectives(
     pyramid: ChromaPyramid, grids: Sequence[int]
-) -> dict[str, Objective[Any, Condition]]:
-    """Further objectives that choose the best weights of levels that learn together.
+) -> tuple[nn.Module, Objective[Any, Condition], Mapping[str, Objective[Any, Condition]]]:
+    """What learns on some grids, its objective, and further ones that choose the best weights.
 
-    All but the finest level count once more, since coarse levels decide the colors and overfit
-    first.
+    Of levels that learn together, all but the finest count once more, since coarse levels decide
+    the colors and overfit first.
     """
-    others: dict[str, Objective[Any, Condition]] = {
+    if grids[0] not in SHARE_OF_LOSS:
+        index = pyramid.config.chroma_grids.index(grids[0])
+        hinted = {"dev_hints_nats": LevelObjective(pyramid, index, points=EVALUATED_HINTS)}
+        return pyramid.levels[index], LevelObjective(pyramid, index), hinted
+    others = {
         f"dev{grid}_nats": JointObjective(pyramid, grids, shares={grid: 1.0}) for grid in grids[:-1]
     }
-    if pyramid.config.takes_hints:
-        others["dev_hints_nats"] = JointObjective(pyramid, grids, points=EVALUATED_HINTS)
-    return others
+    others["dev_hints_nats"] = JointObjective(pyramid, grids, points=EVALUATED_HINTS)
+    return JointModule(pyramid, grids), JointObjective(pyramid, grids), others
 
 
-def _shape(origin: Trained | None, *, hints: bool, dropout: float | None) -> PyramidConfig:
-    """The shape of the start, or of new weights; with late blocks."""
-    shape = replace(origin.shape if origin else default_config(), late_blocks=True)
+def _shape(origin: ChromaPyramid | None, dropout: float | None) -> PyramidConfig:
+    """The shape of the start, or of new weights; with late blocks, and taking color hints."""
+    shape = origin.config if origin else default_config()
     if dropout is not None:
         shape = shape.with_levels(shape.chroma_grids, dropout=dropout)
-    return replace(shape, extra_planes=HINT_PLANES) if hints else shape
+    return replace(shape, late_blocks=True, extra_planes=HINT_PLANES)
 
 
-def give_levels(pyramid: ChromaPyramid, start: Trained, grids: Sequence[int]) -> None:
-    """Copies trained weights of levels to a pyramid; new planes start as if they were not there.
-
-    Raises:
-        TrainingError: if weights are missing or do not fit.
-    """
+def give_levels(pyramid: ChromaPyramid, start: ChromaPyramid, grids: Sequence[int]) -> None:
+    """Copies trained weights of levels to a pyramid; new planes start as if they were not there."""
     for grid in grids:
-        index = start.shape.chroma_grids.index(grid)
-        weights, _ = start.level(grid)
-        with start.must_fit(f"level {grid}"):
-            shape, planes = start.shape.levels[index], start.shape.extra_planes
-            expected = Level(shape, first=index == 0, extra_planes=planes).state_dict()
-            if missing := expected.keys() - weights.keys():
-                raise ValueError(f"no {min(missing)}")
-            state = pyramid.levels[index].state_dict()
-            pyramid.levels[index].load_state_dict(state | weights)
+        index = start.config.chroma_grids.index(grid)
+        state = pyramid.levels[index].state_dict()
+        pyramid.levels[index].load_state_dict(state | start.levels[index].state_dict())
 
 
-class JointModule(nn.Module):
-    """The late blocks and the levels that learn with them.
+def train_to_budget(
+    trainer: Trainer[ConditionT],
+    run: RunFolder,
+    budget: Budget,
+    say: Callable[[str], None],
+    others: Mapping[str, Objective[Any, ConditionT]] | None = None,
+) -> None:
+    """Resumes a training, and trains until the budget is used up.
 
     Args:
-        pyramid: model with late blocks.
-        grids: chroma grids that the levels complete.
+        trainer: a new trainer; it gets the run's state if there is one.
+        run: folder for checkpoints and curves of every evaluation.
+        budget: of this training.
+        say: gets one line per evaluation.
+        others: further objectives that help to choose the best weights, by their columns in the
+            curve.
+
+    Raises:
+        TrainingError: if another process trains the same, the state does not fit, belongs to
+            another pack or cannot be written, or losses stay non-finite.
     """
-
-    late_blocks: LateBlocks
-
-    def __init__(self, pyramid: ChromaPyramid, grids: Sequence[int]) -> None:
-        super().__init__()
-        assert pyramid.late_blocks is not None
-        self.late_blocks = pyramid.late_blocks
-        names = pyramid.config.chroma_grids
-        self.levels = nn.ModuleDict({str(g): pyramid.levels[names.index(g)] for g in grids})
-
-    def forward(
-        self, parts: Mapping[str, tuple[Tensor, Tensor | None]], condition: Condition
-    ) -> Tensor:
-        """log p of each level's numbers, nats per photo, (levels, B).
-
-        Args:
-            parts: numbers and coarser chroma of each level, by its grid.
-            condition: of the B photos, not refined.
-        """
-        refined = condition.refined_by(self.late_blocks)
-        return torch.stack(
-            [self.levels[name](x, refined, coarse) for name, (x, coarse) in parts.items()]
+    with run.locked(trainer.objective.folder):
+        _go_on(trainer, run, say)
+        _train(trainer, run, budget, say, others or {})
+    if not trainer.best:
+        raise TrainingError(
+            f"{run.folder / trainer.objective.folder}: the loss on dev photos was never finite, so "
+            "no weights were kept; train in another folder with a lower --rate"
         )
 
 
-class JointObjective(Objective[JointModule, Condition]):
-    """The weighted negative log-likelihood of several levels.
+def _go_on(trainer: Trainer[Any], run: RunFolder, say: Callable[[str], None]) -> None:
+    """Loads the run's state into a trainer, if there is one, unless it is of another pack."""
+    objective = trainer.objective
+    state = read_state(run.folder, objective.folder)
+    if state is None:
+        return
+    if state["pack"] != trainer.pack.digest:
+        raise TrainingError(
+            f"{run.folder / objective.folder}: was trained on another pack than "
+            f"{trainer.pack.folder}, or when that had other rows; "
+            "name the pack that it was trained on, or choose another folder with -o"
+        )
+    try:
+        trainer.load_state_dict(state)
+    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise TrainingError(
+            f"{run.folder / objective.folder / 'state.pt'}: the checkpoint does not fit "
+            f"{objective.name} as it is now; delete it to start over"
+        ) from error
+    say(f"{objective.name}: goes on at step {trainer.step}")
 
-    Args:
-        pyramid: the model.
-        grids: chroma grids that the levels complete, ascending.
-        points: hints of true color of each photo in evaluation, always the same ones.
-        shares: weights of the loss, by grid; a level without a share is left out.
+
+def _train(
+    trainer: Trainer[ConditionT],
+    run: RunFolder,
+    budget: Budget,
+    say: Callable[[str], None],
+    others: Mapping[str, Objective[Any, ConditionT]],
+) -> None:
+    """From evaluation to evaluation, until the budget is used up."""
+    while (progress := budget.progress(trainer.step, trainer.seconds)) < 1:
+        used = budget.used(trainer.step, trainer.seconds)
+        loss = trainer.train(budget, min(budget.total, used + trainer.config.evaluate_every))
+        _record(trainer, run, loss, say, others)
+        if budget.progress(trainer.step, trainer.seconds) == progress:
+            raise TrainingError(
+                f"{trainer.objective.name}: no step was made; the budget is too small"
+            )
+
+
+def _record(
+    trainer: Trainer[ConditionT],
+    run: RunFolder,
+    loss: float,
+    say: Callable[[str], None],
+    others: Mapping[str, Objective[Any, ConditionT]],
+) -> None:
+    """Evaluates, keeps the best weights, and writes curve and checkpoint.
+
+    The best weights have the lowest mean, over dev photos, of the trained objective and `others`.
     """
-
-    unit = "weighted nats a photo"
-    stream = 100
-    maps = (LATE_BLOCKS_INPUT,)
-    name = folder = JOINT
-
-    def __init__(
-        self,
-        pyramid: ChromaPyramid,
-        grids: Sequence[int],
-        points: int = 0,
-        shares: Mapping[int, float] = SHARE_OF_LOSS,
-    ) -> None:
-        self.pyramid, self.points = pyramid, points
-        self.shares = {grid: shares[grid] for grid in grids if grid in shares}
-
-    def fit(self, module: JointModule, ab: Tensor, condition: Condition, noise: Generator) -> None:
-        """Standardization of each level's numbers and of the features."""
-        condition = condition.refined_by(module.late_blocks)
-        for grid, level in self._levels(module).items():
-            level.fit(level_target(self.pyramid, grid, ab, noise)[0], condition)
-
-    def loss(
-        self, module: JointModule, ab: Tensor, condition: Condition, noise: Generator
-    ) -> Tensor:
-        """Weighted sum of the levels' negative log-likelihoods, nats, (B,)."""
-        parts = {str(grid): level_target(self.pyramid, grid, ab, noise) for grid in self.shares}
-        condition = with_hints(condition, self.pyramid, module, ab, noise, self.points)
-        log_probs: Tensor = module(parts, condition)
-        return -(log_probs.new_tensor(list(self.shares.values())) @ log_probs)
-
-    def _levels(self, module: JointModule) -> dict[int, Level]:
-        return {grid: cast(Level, module.levels[str(grid)]) for grid in self.shares}
+    dev = trainer.evaluate()
+    degraded = trainer.evaluate("whole_degraded")
+    more = {column: trainer.evaluate(objective=other) for column, other in others.items()}
+    best = trainer.keep_if_best(float(np.mean([dev, *more.values()])))
+    row = {
+        "step": trainer.step,
+        "seconds": trainer.seconds,
+        "train_nats": loss,
+        "dev_nats": dev,
+        "dev_degraded_nats": degraded,
+        "best_dev": trainer.best_dev,
+        "skipped": trainer.skipped,
+        **more,
+    }
+    run.log(trainer.objective.folder, row)
+    run.save(trainer.objective.folder, trainer.state_dict())
+    say(
+        f"{trainer.objective.name}: step {trainer.step}, {trainer.seconds / 60:.1f} min, "
+        f"train {loss:.2f}, dev {dev:.2f}"
+        + (f", degraded {degraded:.2f}" if math.isfinite(degraded) else "")
+        + f" {trainer.objective.unit}"
+        + "".join(f", {column} = {value:.2f}" for column, value in more.items())
+        + (" *" if best else "")
+        + (f", {trainer.skipped} skipped" if trainer.skipped else "")
+    )

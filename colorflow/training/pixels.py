@@ -16,22 +16,24 @@ model compute the coarse ones themselves.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from colorflow.color.degrade import degrade
 from colorflow.color.grid import GRID_SIZE, SQUARE_SIZE
 from colorflow.device import has_bfloat16
-from colorflow.model.condition import CONDITION_GRID, LATE_BLOCKS_INPUT, Condition, Features
+from colorflow.errors import PackError
+from colorflow.model.condition import LATE_BLOCKS_INPUT, Condition, Features, coarse_lightness
 from colorflow.training.pack import Layout
+from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 
 LAYOUT = Layout(
     info="pixels.json",
@@ -43,6 +45,8 @@ LAYOUT = Layout(
 )
 L_STEPS = 2.55
 """Stored steps per unit of L*."""
+PIXELS_AT_ONCE = 2**21
+"""That pass the feature network together; they take 150 bytes each."""
 VIEWS = 64
 """Different views of a training photo."""
 DEGRADED_SHARE = 0.3
@@ -52,6 +56,12 @@ LARGEST_STRETCH = 0.2
 """Largest logarithm of the factor that stretches a crop's sides."""
 WHOLE = ("whole", "whole_degraded")
 """Variants of every photo; the rows of these come before the views."""
+_BLOW_UP_QUANTILE = 0.999
+
+
+Array = NDArray[np.float32]
+Box = tuple[float, float, float, float]
+"""Top, left, height and width of a part of a photo, as shares of it."""
 
 
 class PixelPack:
@@ -96,8 +106,12 @@ class PixelPack:
                 both of dev photos.
             larger_than: keep photos whose short side in pixels exceeds this.
         """
-        photos = (self._dev == (split == "dev")) & (self._short_side > larger_than)
-        return rows_of(np.flatnonzero(photos), len(self), split, variant)
+        chosen = (self._dev == (split == "dev")) & (self._short_side > larger_than)
+        if variant is not None:
+            views = [WHOLE.index(variant)]
+        else:
+            views = [0, 1] if split == "dev" else list(range(len(WHOLE), len(WHOLE) + VIEWS))
+        return np.concatenate([view * len(self) + np.flatnonzero(chosen) for view in views])
 
     def batch(
         self, rows: NDArray[np.int64], maps: Sequence[int] = (LATE_BLOCKS_INPUT,)
@@ -112,75 +126,112 @@ class PixelPack:
             ab (B, 2, 64, 64) in CIELAB units, and the condition of each row, float32.
         """
         views = [self._view(int(row)) for row in rows]
-        lightness = torch.from_numpy(np.stack([view[0] for view in views]))[:, None]
+        lightness, ab = (torch.from_numpy(np.stack(part)) for part in zip(*views, strict=True))
+        return ab, self._condition(lightness[:, None], maps)
+
+    def _condition(
+        self,
+        lightness: Tensor,
+        maps: Sequence[int],
+        seen: Tensor | None = None,
+        planes: Tensor | None = None,
+    ) -> Condition:
+        """The condition of photos (B, 1, s, s); the network sees them, or what is `seen` instead.
+
+        Args:
+            lightness: L*.
+            maps: sides of the feature maps that are wanted; finer ones come with them.
+            seen: (B, 1 or 3, s, s): L*, or sRGB times 100.
+            planes: (B, 3, 64, 64) of the condition, or None.
+        """
         features = {}
         if maps:
             self._features = self._features or Features()
-            features = frozen_maps(self._features, lightness, min(maps))
-        smaller = F.avg_pool2d(lightness, SQUARE_SIZE // CONDITION_GRID)
-        ab = torch.from_numpy(np.stack([view[1] for view in views]))
-        return ab, Condition(lightness=smaller, features=features)
+            shown = lightness if seen is None else seen
+            features = frozen_maps(self._features, shown, min(maps))
+        return Condition(lightness=coarse_lightness(lightness), features=features, planes=planes)
 
-    def _view(self, row: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _stored(self, photo: int) -> tuple[Array, Array]:
+        """Lightness (S, S) in L*, and ab (2, S/4, S/4) in CIELAB units, of a photo."""
+        lightness = self._arrays["lightness"][photo].astype(np.float32) / L_STEPS
+        return lightness, self._arrays["ab"][photo].astype(np.float32)
+
+    def _view(self, row: int) -> tuple[Array, Array]:
         """Lightness (256, 256) and ab (2, 64, 64) of a row."""
         view, photo = divmod(row, len(self))
-        lightness = self._arrays["lightness"][photo].astype(np.float32) / L_STEPS
-        ab = self._arrays["ab"][photo].astype(np.float32)
+        lightness, ab = self._stored(photo)
         rng = np.random.default_rng([view, photo])
-        degraded = view == WHOLE.index("whole_degraded")
+        is_old = view == WHOLE.index("whole_degraded")
         if view >= len(WHOLE):
-            lightness, ab = crop_of(lightness, ab, rng)
-            degraded = rng.random() < DEGRADED_SHARE
-        return degrade(to_rgb(lightness, ab), rng) if degraded else lightness, ab
-
-
-def rows_of(
-    photos: NDArray[np.int64], total: int, split: str, variant: str | None
-) -> NDArray[np.int64]:
-    """Row numbers of some photos of a pack: of a variant, of all views, or of both dev variants.
-
-    Args:
-        photos: numbers of the photos, ascending.
-        total: photos in the pack.
-        split: ``train`` or ``dev``.
-        variant: ``whole`` or ``whole_degraded``, or None for all.
-    """
-    if variant is not None:
-        turns = [WHOLE.index(variant)]
-    else:
-        turns = [0, 1] if split == "dev" else list(range(len(WHOLE), len(WHOLE) + VIEWS))
-    return np.concatenate([turn * total + photos for turn in turns])
+            box, mirrored = random_box(rng, rng.uniform(LEAST_AREA, 1.0)), rng.random() < 0.5
+            lightness, ab = cut(lightness, ab, box, SQUARE_SIZE, GRID_SIZE, mirrored=mirrored)
+            is_old = rng.random() < DEGRADED_SHARE
+        return degrade(to_rgb(lightness, ab), rng) if is_old else lightness, ab
 
 
 def frozen_maps(features: Features, photos: Tensor, coarsest: int) -> dict[int, Tensor]:
     """The maps of the frozen network, in bfloat16 where the CPU has it: twice as fast."""
+    parts = photos.split(max(1, PIXELS_AT_ONCE // photos[0, 0].numel()))
     enabled = has_bfloat16(torch.device("cpu"))
     with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
-        maps = features(photos, coarsest=coarsest)
-    return {grid: x.float() for grid, x in maps.items()}
+        maps = [features(part, coarsest=coarsest) for part in parts]
+    return {grid: torch.cat([part[grid] for part in maps]).float() for grid in maps[0]}
 
 
-Box = tuple[float, float, float, float]
-"""Top, left, height and width of a part of a photo, as shares of it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingColors:
+    """Statistics of the colors of the training photos.
+
+    Attributes:
+        mean_ab: the mean chroma of large photos, (a, b) in CIELAB units.
+        blow_up_chroma: the 99.9th percentile of the photos' mean chroma, CIELAB units; a sample
+            beyond it is a blow-up.
+    """
+
+    mean_ab: tuple[float, float]
+    blow_up_chroma: float
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TrainingColors:
+        """Reads the result of `asdict`, or of files that call the limit `largest_chroma`."""
+        a, b = values["mean_ab"]
+        name = "blow_up_chroma" if "blow_up_chroma" in values else "largest_chroma"
+        return cls(mean_ab=(a, b), blow_up_chroma=values[name])
 
 
-def crop_of(
-    lightness: NDArray[np.float32], ab: NDArray[np.float32], rng: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """A random crop of both, resized to their sizes, mirrored half of the time.
+def training_colors(pack: PixelPack) -> TrainingColors:
+    """Measures the colors of a pack's training photos.
+
+    Raises:
+        PackError: if the pack has no large training photo.
+    """
+    rows = pack.rows("train", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
+    if len(rows) == 0:
+        raise PackError(f"{pack.folder}: no large photo among train to measure colors on")
+    means = [pack.batch(rows[i : i + 1], maps=())[0].mean((0, 2, 3)) for i in range(len(rows))]
+    a, b = torch.stack(means).double().mean(0)
+    blow_up_chroma = float(np.quantile(pack.train_chroma, _BLOW_UP_QUANTILE))
+    return TrainingColors(mean_ab=(float(a), float(b)), blow_up_chroma=blow_up_chroma)
+
+
+def cut(
+    lightness: Array, cells: Array, box: Box, side: int, grid: int, *, mirrored: bool
+) -> tuple[Array, Array]:
+    """A part of a photo, resized, and mirrored if wanted.
 
     Args:
-        lightness: (256, 256).
-        ab: (2, 64, 64).
-        rng: source of randomness.
+        lightness: (S, S).
+        cells: (C, T, T) of the same photo, such as ab.
+        box: the part.
+        side: of its lightness.
+        grid: side of its cells.
+        mirrored: whether it is.
+
+    Returns:
+        (side, side) and (C, grid, grid).
     """
-    box = random_box(rng, rng.uniform(LEAST_AREA, 1.0))
-    mirrored = rng.random() < 0.5
-    chroma = resampled(ab.transpose(1, 2, 0), box, GRID_SIZE, mirrored=mirrored)
-    return (
-        resampled(lightness, box, SQUARE_SIZE, mirrored=mirrored),
-        np.ascontiguousarray(chroma.transpose(2, 0, 1)),
-    )
+    own = resampled(cells.transpose(1, 2, 0), box, grid, mirrored=mirrored).transpose(2, 0, 1)
+    return resampled(lightness, box, side, mirrored=mirrored), np.ascontiguousarray(own)
 
 
 def random_box(rng: np.random.Generator, area: float) -> Box:
@@ -198,9 +249,7 @@ def random_box(rng: np.random.Generator, area: float) -> Box:
     )
 
 
-def resampled(
-    image: NDArray[np.float32], box: Box, side: int, *, mirrored: bool = False
-) -> NDArray[np.float32]:
+def resampled(image: Array, box: Box, side: int, *, mirrored: bool = False) -> Array:
     """A part of a square image (S, S, ...), resized to (side, side, ...), bilinear.
 
     A part that is larger than the image shows it several times.
@@ -228,7 +277,7 @@ def resampled(
     return np.ascontiguousarray(warped[:, ::-1] if mirrored else warped, np.float32)
 
 
-def to_rgb(lightness: NDArray[np.float32], ab: NDArray[np.float32]) -> NDArray[np.uint8]:
+def to_rgb(lightness: Array, ab: Array) -> NDArray[np.uint8]:
     """(256, 256, 3) sRGB of lightness and enlarged chroma."""
     size, grid = (SQUARE_SIZE, SQUARE_SIZE), np.ascontiguousarray(ab.transpose(1, 2, 0))
     chroma = cv2.resize(grid, size, interpolation=cv2.INTER_LINEAR)

@@ -5,7 +5,6 @@
     level4/curve.csv       step, seconds, train and dev negative log-likelihood, skipped steps, and
                            where the model takes color hints dev with some of them
     joint/                 the same for levels that learned together, with the late blocks
-    mean/                  the same for the mean head
 
 The folder of an objective is `Objective.folder`. Objectives are independent: several processes may
 train different levels, or different architectures, of one run.
@@ -16,13 +15,13 @@ from __future__ import annotations
 import csv
 import json
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from colorflow.errors import TrainingError
 from colorflow.files import locked, remove_leftovers, whole_file, write_whole
@@ -68,7 +67,7 @@ class RunFolder:
             raise TrainingError(
                 f"{folder}: not a folder for a training run ({error}); choose another folder"
             ) from error
-        if made_with != json.loads(json.dumps(config)):
+        if made_with != as_json(config):
             raise TrainingError(
                 f"{folder}: holds a run of another shape or with other settings (config.json); "
                 "choose another folder"
@@ -131,6 +130,25 @@ def _check_free(folder: Path) -> None:
             )
 
 
+def as_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as they are read from a JSON file."""
+    return json.loads(json.dumps(values))
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """What config.json of a run says.
+
+    Raises:
+        TrainingError: if there is no run.
+    """
+    try:
+        config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config.keys()  # or it is no object
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        raise TrainingError(f"{folder}: no training run here ({error})") from error
+    return config
+
+
 def has_state(folder: Path, name: str) -> bool:
     """Whether a run's folder has a training state of an objective."""
     return _state_file(folder, name).exists()
@@ -158,6 +176,26 @@ def read_state(folder: Path, name: str) -> dict[str, Any] | None:
     return state
 
 
+def best_of(folder: Path, name: str, prefix: str) -> dict[str, Tensor] | None:
+    """The best averaged weights of a part of an objective's module, None if it has none.
+
+    Args:
+        folder: of the run.
+        name: of the objective's folder.
+        prefix: of the part in the module, such as ``late_blocks.``.
+
+    Raises:
+        TrainingError: if the file is damaged.
+    """
+    best = (read_state(folder, name) or {"best": {}})["best"]
+    return part_of(best, prefix) or None
+
+
+def part_of(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The weights of a submodule, by their names in it."""
+    return {k.removeprefix(prefix): x for k, x in weights.items() if k.startswith(prefix)}
+
+
 def read_best(folder: Path, name: str, what: str, command: str) -> dict[str, Any]:
     """The training state of an objective that has been evaluated.
 
@@ -178,31 +216,11 @@ def read_best(folder: Path, name: str, what: str, command: str) -> dict[str, Any
     return state
 
 
-def load_best(folder: Path, name: str, module: nn.Module, command: str) -> dict[str, Any]:
-    """Loads the best weights of an objective, in evaluation mode; returns how they were trained.
-
-    Args:
-        folder: of the run.
-        name: of the objective and its folder.
-        module: gets the weights.
-        command: that trains it, for messages.
-
-    Raises:
-        TrainingError: if it has not been evaluated yet, or its checkpoint does not fit.
-    """
-    state = read_best(folder, name, name, command)
-    try:
-        module.load_state_dict(state["best"])
-    except RuntimeError as error:
-        raise TrainingError(
-            f"{folder / name / 'state.pt'}: its weights do not fit {name} as it is now; "
-            "train it again"
-        ) from error
-    module.eval().requires_grad_(False)
+def history_of(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What a weights file says of how its weights were trained."""
     return {
         "steps": state["step"],
         "minutes": round(state["seconds"] / 60, 1),
-        "dev": round(state["best_dev"], 4),
         "skipped_steps": state["skipped"],
     }
 

@@ -29,18 +29,18 @@ class Budget:
         if not (self.steps or self.minutes or 0) > 0:
             raise ValueError(f"expected a positive budget, got {self.steps or self.minutes}")
 
-    def share(self, share: float) -> Budget:
-        """A part of it; at least one step."""
-        if self.steps is not None:
-            return Budget(steps=max(1, round(share * self.steps)))
-        return Budget(minutes=share * (self.minutes or 0))
+    @property
+    def total(self) -> float:
+        """Steps, or seconds."""
+        return self.steps or 60 * (self.minutes or 0)
+
+    def used(self, step: int, seconds: float) -> float:
+        """Steps, or seconds, that are used up."""
+        return step if self.steps is not None else seconds
 
     def progress(self, step: int, seconds: float) -> float:
         """Used share of the budget, in [0, 1]."""
-        if self.steps is not None:
-            return min(1.0, step / self.steps)
-        assert self.minutes is not None
-        return min(1.0, seconds / (60 * self.minutes))
+        return min(1.0, self.used(step, seconds) / self.total)
 
 
 def learning_rate(peak: float, step: int, progress: float) -> float:

@@ -1,4 +1,4 @@
-"""`colorflow train-skin` and `export-skin`: where skin is, and which chroma it has.
+"""The skin head: where skin is, and which chroma it has; and its teacher.
 
 Few photos have labels. So a teacher that sees color learns from them and marks the skin of many
 more; the student, which is the skin head of the model, learns from all marks and sees lightness
@@ -7,48 +7,25 @@ alone, half of the time degraded like that of old prints.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from colorflow.color.grid import SQUARE_SIZE, resized, square_lightness, to_grid
-from colorflow.device import best_device
 from colorflow.errors import TrainingError
-from colorflow.model.condition import (
-    FEATURE_CHANNELS,
-    LATE_BLOCKS_OUTPUTS,
-    Condition,
-    Features,
-    coarse_lightness,
-)
+from colorflow.model.condition import FEATURE_CHANNELS, Condition
 from colorflow.model.heads import SkinHead
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.weights import (
-    FORMAT,
-    check_weights_destination,
-    load_tensors,
-    load_weights,
-    read_header,
-    save_with_head,
-    write_tensors,
-)
+from colorflow.model.weights import write_tensors
+from colorflow.training.heads import FROZEN_MAPS, head_recipe
 from colorflow.training.objective import Objective
-from colorflow.training.pixels import frozen_maps
-from colorflow.training.run_folder import RunFolder, load_best
-from colorflow.training.schedule import Budget
-from colorflow.training.skin_pack import MARKS_SIDE, SkinPack
-from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory, processor_seconds
-from colorflow.training.until_budget import train_to_budget
+from colorflow.training.parts import Lesson, Recipe
+from colorflow.training.skin_pack import SkinPack
 
-TEACHER, STUDENT = "teacher", "student"
-"""Names of what is trained, and of their folders in a run."""
 TEACHER_FORMAT = "colorflow-skin-teacher-1"
 RARITY = 2.0
 """How much more skin counts than what is not skin."""
@@ -56,8 +33,6 @@ CHROMA_ERROR = 5.0
 """CIELAB units of chroma that count as much as one nat of where skin is."""
 MOST_TONES, LEAST_CELLS = 2000, 60
 """Photos that tell the distribution of tones, and cells of skin that such a photo has at least."""
-PART, STARTS = 0.6, (0.0, 0.4)
-"""Share of each side that a crop for the teacher has, and where crops begin."""
 LEAST_PHOTOS = 3
 """Photos with skin that a distribution of tones in two dimensions takes."""
 LEAST_SHARE = 0.6
@@ -77,9 +52,8 @@ class SkinObjective(Objective[SkinHead, Condition]):
 
     def __init__(self, pyramid: ChromaPyramid | None) -> None:
         self.pyramid = pyramid
-        self.name = self.folder = TEACHER if pyramid is None else STUDENT
-        late = () if pyramid is None else LATE_BLOCKS_OUTPUTS
-        self.maps = tuple(sorted(set(FEATURE_CHANNELS) - set(late)))
+        self.name = self.folder = "teacher" if pyramid is None else "skin"
+        self.maps = tuple(sorted(FEATURE_CHANNELS)) if pyramid is None else FROZEN_MAPS
 
     def fit(self, module: SkinHead, target: Tensor, condition: Condition, noise: Generator) -> None:
         """Sets the statistics of the features."""
@@ -103,113 +77,33 @@ class SkinObjective(Objective[SkinHead, Condition]):
 
     def found(self, module: SkinHead, condition: Condition) -> tuple[Tensor, Tensor]:
         """Log odds and chroma of skin, as of `SkinHead`."""
-        found: tuple[Tensor, Tensor] = module(self._seen(condition))
-        return found
+        return module(self._seen(condition))
 
     def _seen(self, condition: Condition) -> Condition:
         return condition if self.pyramid is None else self.pyramid.refine(condition)
 
 
-def train_skin(
-    name: str,
-    pack_folder: Path,
-    run_folder: Path,
-    *,
-    start: Path | None = None,
-    config: TrainConfig,
-    budget: Budget,
-    say: Callable[[str], None] = print,
-) -> None:
-    """Trains the teacher or the student until its budget is used up; an existing run continues.
-
-    Args:
-        name: `TEACHER` or `STUDENT`.
-        pack_folder: made by `python -m data_prep PHOTOS -o PACK --skin`.
-        run_folder: gets a folder with checkpoint and curve.
-        start: weights file with the model whose late blocks the student reads; a skin head in it is
-            trained on.
-        config: settings, the same for all of a run.
-        budget: of this training; minutes are those of `processor_seconds`.
-        say: gets one line per evaluation.
+def _with_tones(
+    head: nn.Module, pyramid: ChromaPyramid, pack_folder: Path | None
+) -> dict[str, Any]:
+    """Takes the distribution of tones from the training photos of a pack.
 
     Raises:
-        PackError: if the pack cannot be read.
-        WeightsError: if the weights to start from cannot be read.
-        TrainingError: if the student has no model to start from, the run does not fit, or losses
-            stay non-finite.
+        TrainingError: if there is no pack, or it shows too little skin.
     """
-    keep_freed_memory()
-    is_teacher = name == TEACHER
-    if not is_teacher and start is None:
-        raise TrainingError("the student needs a model: name its weights file with --start")
-    pyramid = None if start is None or is_teacher else load_weights(start).pyramid
-    pack = SkinPack(pack_folder, in_color=is_teacher)
-    run = RunFolder(run_folder, {"skin": name, "train": asdict(config)})
-    torch.manual_seed(config.seed)
-    device = torch.device(best_device())
-    head = SkinHead(sees_color=is_teacher)
-    given = None if pyramid is None else pyramid.skin_head
-    if given is not None:
-        head.load_state_dict(given.state_dict())
-    head, objective = head.to(device), SkinObjective(pyramid and pyramid.to(device))
-    trainer = Trainer(
-        head, objective, pack, config, device, clock=processor_seconds, fit=given is None
-    )
-    train_to_budget(trainer, run, budget, say)
-
-
-def export_teacher(run_folder: Path, weights: Path, *, say: Callable[[str], None] = print) -> None:
-    """Writes the weights file of a trained teacher, for `python -m data_prep --teacher`.
-
-    Raises:
-        TrainingError: if the run has no trained teacher.
-        WeightsError: if the file must not or cannot be written.
-    """
-    check_weights_destination(weights, TEACHER_FORMAT)
-    head = SkinHead(sees_color=True)
-    training = load_best(run_folder, TEACHER, head, _command(TEACHER, run_folder))
-    write_tensors(weights, head, TEACHER_FORMAT, {"training": training})
-    say(f"{weights}: {training}")
-
-
-def export_skin(
-    run_folder: Path,
-    weights: Path,
-    *,
-    model: Path,
-    pack_folder: Path,
-    say: Callable[[str], None] = print,
-) -> None:
-    """Writes a weights file: a model with the trained skin head, all else as it was.
-
-    Also takes the distribution of tones from the training photos.
-
-    Args:
-        run_folder: of `train_skin`, with the student.
-        weights: NAME.safetensors.
-        model: the weights file that the student started from.
-        pack_folder: the pack that it was trained on.
-        say: gets the report, line by line.
-
-    Raises:
-        TrainingError: if the run has no trained student, or the pack shows too little skin.
-        WeightsError: if the model cannot be read, or the file must not or cannot be written.
-    """
-    check_weights_destination(weights, FORMAT)
-    loaded, head = load_weights(model), SkinHead()
-    training = load_best(run_folder, STUDENT, head, _command(STUDENT, run_folder))
-    pack, objective = SkinPack(pack_folder), SkinObjective(loaded.pyramid)
-    tones = tones_of_photos(head, pack, objective, pack.rows("train", variant="whole"))
+    assert isinstance(head, SkinHead)
+    if pack_folder is None:
+        raise TrainingError("--pack: name the pack that the head was trained on, for skin's tones")
+    pack = SkinPack(pack_folder)
+    rows = pack.rows("train", variant="whole")
+    tones = tones_of_photos(head, pack, SkinObjective(pyramid), rows)
     if len(tones) < LEAST_PHOTOS:
         raise TrainingError(
             f"{pack_folder}: only {len(tones)} training photos show enough skin to tell its tones, "
-            f"which takes {LEAST_PHOTOS}; name the pack that the student was trained on"
+            f"which takes {LEAST_PHOTOS}; name the pack that the head was trained on"
         )
     head.fit_tones(tones)
-    training |= {"photos_with_skin": len(tones)}
-    save_with_head(weights, loaded, "skin_head", head, training)
-    say(f"skin head: {training}")
-    say(f"{weights}: {weights.stat().st_size / 1e6:.1f} MB")
+    return {"photos_with_skin": len(tones)}
 
 
 @torch.no_grad()
@@ -243,52 +137,29 @@ def tones_of_photos(
     return torch.cat(tones)
 
 
-def _command(name: str, run_folder: Path) -> str:
-    return f"colorflow train-skin {name} PACK -o {run_folder}"
+def _teacher_lesson(
+    part: str, pack_folder: Path, run: Path, start: Path | None
+) -> Lesson[Condition]:
+    pack, head = SkinPack(pack_folder, in_color=True), SkinHead(sees_color=True)
+    return Lesson(module=head, objective=SkinObjective(None), pack=pack)
 
 
-class Teacher:
-    """Marks skin in color photos, which it sees as a whole and in four crops.
-
-    Args:
-        path: of the weights that `export_teacher` wrote.
-
-    Raises:
-        WeightsError: if they cannot be read.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._head = SkinHead(sees_color=True)
-        load_tensors(read_header(path, TEACHER_FORMAT), self._head)
-        self._features = Features()
-
-    @torch.inference_mode()
-    def __call__(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """How likely skin is, (96, 96), of a photo (H, W, 3)."""
-        crops = [(0.0, 0.0, 1.0), *((top, left, PART) for top in STARTS for left in STARTS)]
-        squares = [_square(pixels, *crop) for crop in crops]
-        rgb = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2).float()
-        ab = torch.from_numpy(np.stack([to_grid(square) for square in squares]))
-        lightness = torch.from_numpy(np.stack([square_lightness(x) for x in squares]))[:, None]
-        condition = Condition(
-            lightness=coarse_lightness(lightness),
-            features=frozen_maps(self._features, rgb * (100 / 255), 8),
-            planes=F.pad(ab, (0, 0, 0, 0, 1, 0), value=1.0),
-        )
-        likely = self._head(condition)[0][:, 0].sigmoid().numpy()
-        found = np.zeros((MARKS_SIDE, MARKS_SIDE), np.float32)
-        for (top, left, part), own in zip(crops, likely, strict=True):
-            y, x, side = (round(MARKS_SIDE * value) for value in (top, left, part))
-            here = cv2.resize(own, (side, side), interpolation=cv2.INTER_LINEAR)
-            found[y : y + side, x : x + side] = np.maximum(found[y : y + side, x : x + side], here)
-        return found
+def _write_teacher(
+    run: Path, weights: Path, start: Path | None, pack_folder: Path | None
+) -> dict[str, Any]:
+    head = SkinHead(sees_color=True)
+    training = {TEACHER.name: TEACHER.load(run, TEACHER.name, head)}
+    write_tensors(weights, head, TEACHER_FORMAT, {"training": training})
+    return training
 
 
-def _square(pixels: NDArray[np.uint8], top: float, left: float, part: float) -> NDArray[np.uint8]:
-    """A part of a photo as (256, 256, 3)."""
-    height, width = pixels.shape[:2]
-    rows = slice(round(top * height), max(round((top + part) * height), 1))
-    columns = slice(round(left * width), max(round((left + part) * width), 1))
-    cut = pixels[rows, columns]
-    cut = np.repeat(cut[..., None], 3, 2) if cut.ndim == 2 else cut
-    return resized(np.ascontiguousarray(cut), SQUARE_SIZE, SQUARE_SIZE)
+SKIN = head_recipe("skin", SkinHead, SkinObjective, SkinPack, batch=24, finish=_with_tones)
+TEACHER = Recipe(
+    name="teacher",
+    settings={"teacher": "skin"},
+    format=TEACHER_FORMAT,
+    batch=24,
+    lesson=_teacher_lesson,
+    write=_write_teacher,
+)
+"""Writes weights for `python -m data_prep --teacher`."""

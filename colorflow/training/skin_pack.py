@@ -12,12 +12,17 @@ Every training row is a view of a photo, made anew at every step: a random crop 
 the photo, or the photo several times beside itself, so that faces have all sizes. Half of the views
 for the student, who sees lightness alone, are degraded like old prints. Views for the teacher, who
 sees color, have other exposures and casts instead.
+
+The likeness head learns from pairs: a view of a photo, whose lightness alone is seen, often of
+another exposure or like an old print, and a reference in color: another view of the photo, mirrored
+and scaled at random, or now and then another photo, which has little to say. Marks are not read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -27,13 +32,15 @@ from torch.nn import functional as F
 
 from colorflow.color.degrade import degrade
 from colorflow.color.grid import GRID_SIZE, SQUARE_SIZE
-from colorflow.model.condition import LATE_BLOCKS_INPUT, Condition, Features, coarse_lightness
+from colorflow.model.condition import LATE_BLOCKS_INPUT, Condition
+from colorflow.model.likeness import CELLS_GRID
+from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.pack import Layout
 from colorflow.training.pixels import (
-    L_STEPS,
     WHOLE,
+    Array,
     PixelPack,
-    frozen_maps,
+    cut,
     random_box,
     resampled,
     to_rgb,
@@ -55,8 +62,11 @@ LEAST_AREA, LARGEST_AREA = 0.1, 10.0
 """Smallest and largest area of a view, as a share of the photo. Above 1 the photo is seen several
 times, and its people are small."""
 DEGRADED_SHARE = 0.5
-
-Array = NDArray[np.float32]
+LEAST_AREA_OF_PAIR = 0.3
+DEGRADED_SHARE_OF_PAIR, CHANGED_SHARE_OF_PAIR = 0.3, 0.8
+"""Share of views in pairs like old prints, and of those or of another exposure."""
+OTHER_PHOTO = 0.25
+"""Share of pairs whose reference is another photo."""
 
 
 class SkinPack(PixelPack):
@@ -90,41 +100,29 @@ class SkinPack(PixelPack):
             condition of each row, float32.
         """
         views = [self._view(int(row)) for row in rows]
-        lightness = torch.from_numpy(np.stack([view[0] for view in views]))[:, None]
-        target = torch.from_numpy(np.stack([view[1] for view in views]))
-        planes = F.pad(target[:, 2:], (0, 0, 0, 0, 1, 0), value=1.0) if self.in_color else None
-        seen = lightness
-        self._features = self._features or Features()
+        lightness, target = (torch.from_numpy(np.stack(part)) for part in zip(*views, strict=True))
+        seen = planes = None
         if self.in_color:
             seen = torch.from_numpy(np.stack([_seen_in_color(*view) for view in views]))
-        condition = Condition(
-            lightness=coarse_lightness(lightness),
-            features=frozen_maps(self._features, seen, min(maps)),
-            planes=planes,
-        )
-        return target, condition
+            planes = F.pad(target[:, 2:], (0, 0, 0, 0, 1, 0), value=1.0)
+        return target, self._condition(lightness[:, None], maps, seen, planes)
 
     def _view(self, row: int) -> tuple[Array, Array]:
         """Lightness (256, 256), and share, weight and ab (4, 64, 64), of a row."""
         view, photo = divmod(row, len(self))
-        lightness = self._arrays["lightness"][photo].astype(np.float32) / L_STEPS
+        lightness, ab = self._stored(photo)
         skin = self._arrays["skin"][photo].astype(np.float32) / 255
-        target = np.concatenate([skin, self._arrays["ab"][photo].astype(np.float32)])
         rng = np.random.default_rng([view, photo])
-        box, mirrored = (0.0, 0.0, 1.0, 1.0), False
-        degraded = view == WHOLE.index("whole_degraded") and not self.in_color
+        box, mirrored, is_old = (0.0, 0.0, 1.0, 1.0), False, view == WHOLE.index("whole_degraded")
         if view >= len(WHOLE):
             box = random_box(rng, np.exp(rng.uniform(np.log(LEAST_AREA), np.log(LARGEST_AREA))))
             mirrored = rng.random() < 0.5
-            degraded = rng.random() < DEGRADED_SHARE and not self.in_color
-        lightness = resampled(lightness, box, SQUARE_SIZE, mirrored=mirrored)
-        cells = resampled(target.transpose(1, 2, 0), box, GRID_SIZE, mirrored=mirrored)
-        target = np.ascontiguousarray(cells.transpose(2, 0, 1))
-        if degraded:
-            return degrade(to_rgb(lightness, target[2:]), rng), target
-        if self.in_color and view >= len(WHOLE):
-            return _recolored(lightness, target, rng)
-        return lightness, target
+            is_old = rng.random() < DEGRADED_SHARE
+        target = np.concatenate([skin, ab])
+        lightness, target = cut(lightness, target, box, SQUARE_SIZE, GRID_SIZE, mirrored=mirrored)
+        if self.in_color:
+            return _recolored(lightness, target, rng) if view >= len(WHOLE) else (lightness, target)
+        return degrade(to_rgb(lightness, target[2:]), rng) if is_old else lightness, target
 
 
 def _recolored(lightness: Array, target: Array, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -142,3 +140,82 @@ def _seen_in_color(lightness: Array, target: Array) -> Array:
     """(3, 256, 256) sRGB times 100."""
     rgb = to_rgb(lightness, target[2:]).transpose(2, 0, 1)
     return np.ascontiguousarray(rgb, np.float32) * (100 / 255)
+
+
+class Pair(NamedTuple):
+    """Conditions of B views and of their references, of the whole and of the large photo."""
+
+    own: Condition
+    own_large: Condition
+    other: Condition
+    other_large: Condition
+
+    def to(self, device: torch.device) -> Pair:
+        """The same on another device."""
+        return Pair(*(one.to(device) for one in self))
+
+    def refined(self, pyramid: ChromaPyramid) -> Pair:
+        """The same with the maps of a model's late blocks."""
+        return Pair(*(pyramid.refine(one) for one in self))
+
+
+class PairPack(PixelPack):
+    """Views of the photos of a pack, each with a reference; rows as of `PixelPack`.
+
+    The pack is one of `python -m data_prep PHOTOS -o PACK --skin`; marks of skin are not read.
+
+    Args:
+        folder: the pack's folder.
+
+    Raises:
+        PackError: if the folder is not such a pack, is damaged, or has no filled photo.
+    """
+
+    layout = LAYOUT
+
+    def batch(  # type: ignore[override]
+        self, rows: NDArray[np.int64], maps: Sequence[int] = ()
+    ) -> tuple[Tensor, Pair]:
+        """Reads the given rows, in the given order.
+
+        Returns:
+            ab of the views and of their references, (B, 2, 2, q, q) in CIELAB units; and their
+            conditions.
+        """
+        views = [self._pair(int(row)) for row in rows]
+        ab = torch.from_numpy(np.stack([np.stack([one[1] for one in pair]) for pair in views]))
+        conditions = []
+        for which in range(2):
+            large = torch.from_numpy(np.stack([pair[which][0] for pair in views]))[:, None]
+            conditions += [
+                self._condition(lightness, (LATE_BLOCKS_INPUT,))
+                for lightness in (F.avg_pool2d(large, 2), large)
+            ]
+        return ab, Pair(*conditions)
+
+    def _pair(self, row: int) -> list[tuple[Array, Array]]:
+        """Lightness (512, 512) and ab (2, 32, 32) of a view and of its reference."""
+        view, photo = divmod(row, len(self))
+        rng = np.random.default_rng([view, photo, 7])
+        other = photo
+        if rng.random() < OTHER_PHOTO:
+            other = int(rng.choice(np.flatnonzero(self._dev == self._dev[photo])))
+        return [
+            self._seen(photo, rng, is_old=view != WHOLE.index("whole")),
+            self._seen(other, rng, is_old=False),
+        ]
+
+    def _seen(self, photo: int, rng: np.random.Generator, *, is_old: bool) -> tuple[Array, Array]:
+        box, mirrored = random_box(rng, rng.uniform(LEAST_AREA_OF_PAIR, 1)), rng.random() < 0.5
+        large = 2 * SQUARE_SIZE
+        seen, ab = cut(*self._stored(photo), box, large, CELLS_GRID, mirrored=mirrored)
+        how = rng.random() if is_old else 1.0
+        if how < DEGRADED_SHARE_OF_PAIR:
+            square = F.avg_pool2d(torch.from_numpy(seen)[None], 2)[0].numpy()
+            print_ = degrade(to_rgb(square, ab), rng)
+            seen = resampled(print_, (0.0, 0.0, 1.0, 1.0), large)
+        elif how < CHANGED_SHARE_OF_PAIR:
+            black, white = rng.uniform(0, 8), rng.uniform(88, 100)
+            curve = (seen / 100) ** np.exp(rng.uniform(-0.45, 0.45))
+            seen = (black + (white - black) * curve).astype(np.float32)
+        return seen, ab

@@ -1,21 +1,26 @@
-"""What a level and the mean head learn.
+"""What levels learn.
 
 A level learns its numbers with noise, given coarser chroma with more noise, and hints. Hints have
 true colors. They are random patches in training, and single cells in evaluation.
+
+The coarse levels learn together with the feature network's late blocks, which they share. A level's
+share of the loss is its weight in the gradient of these; its own weights hardly depend on the
+share, since AdamW divides by the gradient's size.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import cast
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from colorflow.model.condition import FEATURE_CHANNELS, LATE_BLOCKS_OUTPUTS, Condition
+from colorflow.model.condition import LATE_BLOCKS_INPUT, Condition, LateBlocks
 from colorflow.model.config import FINEST_GRID
-from colorflow.model.heads import MeanHead
 from colorflow.model.level import MEAN_CHANNELS, Level
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.objective import Objective
@@ -38,9 +43,11 @@ MOST_HINTS = 16
 LARGEST_PATCH = 5
 """Side of the largest patch, in cells of the 64x64 grid."""
 
-
-JOINT, MEAN_HEAD = "joint", "mean"
-"""Names of the folders, in a run, of levels that learn together, and of the mean head."""
+JOINT = "joint"
+"""Name of the folder, in a run, of levels that learn together."""
+SHARE_OF_LOSS = {4: 1.0, 8: 0.5, 16: 0.25}
+"""Weights of the levels that can learn together, by the chroma grid that each completes. The coarse
+levels decide the colors (docs/experiments.md, "The late blocks learn color")."""
 
 
 def level_folder(grid: int) -> str:
@@ -189,31 +196,78 @@ class LevelObjective(Objective[Level, Condition]):
         """Negative log-likelihood of the level's own numbers, nats per photo, (B,)."""
         x, coarse = level_target(self.pyramid, self.grid, ab, noise)
         condition = with_hints(condition, self.pyramid, module, ab, noise, self.points)
-        log_prob: Tensor = module(x, self.pyramid.refine(condition), coarse)
-        return -log_prob
+        return -module(x, self.pyramid.refine(condition), coarse)
 
 
-class MeanHeadObjective(Objective[MeanHead, Condition]):
-    """The squared error of the mean, on the maps of late blocks, which stay as they are.
+class JointModule(nn.Module):
+    """The late blocks and the levels that learn with them.
 
     Args:
-        pyramid: the model, whose late blocks make the coarse maps.
+        pyramid: model with late blocks.
+        grids: chroma grids that the levels complete.
     """
 
-    name, folder = "mean head", MEAN_HEAD
-    unit = "squared CIELAB units"
-    stream = 200
-    small_photo_side = 128
-    maps = tuple(sorted(set(FEATURE_CHANNELS) - set(LATE_BLOCKS_OUTPUTS)))
+    late_blocks: LateBlocks
 
-    def __init__(self, pyramid: ChromaPyramid) -> None:
-        self.pyramid = pyramid
+    def __init__(self, pyramid: ChromaPyramid, grids: Sequence[int]) -> None:
+        super().__init__()
+        assert pyramid.late_blocks is not None
+        self.late_blocks = pyramid.late_blocks
+        names = pyramid.config.chroma_grids
+        self.levels = nn.ModuleDict({str(g): pyramid.levels[names.index(g)] for g in grids})
 
-    def fit(self, module: MeanHead, ab: Tensor, condition: Condition, noise: Generator) -> None:
-        """Sets the statistics of the features."""
-        module.fit(self.pyramid.refine(condition))
+    def forward(
+        self, parts: Mapping[str, tuple[Tensor, Tensor | None]], condition: Condition
+    ) -> Tensor:
+        """log p of each level's numbers, nats per photo, (levels, B).
 
-    def loss(self, module: MeanHead, ab: Tensor, condition: Condition, noise: Generator) -> Tensor:
-        """Mean squared error of ab, (B,)."""
-        mean: Tensor = module(self.pyramid.refine(condition))
-        return (mean - ab).square().mean((1, 2, 3))
+        Args:
+            parts: numbers and coarser chroma of each level, by its grid.
+            condition: of the B photos, not refined.
+        """
+        refined = condition.refined_by(self.late_blocks)
+        return torch.stack(
+            [self.levels[name](x, refined, coarse) for name, (x, coarse) in parts.items()]
+        )
+
+
+class JointObjective(Objective[JointModule, Condition]):
+    """The weighted negative log-likelihood of several levels.
+
+    Args:
+        pyramid: the model.
+        grids: chroma grids that the levels complete, ascending.
+        points: hints of true color of each photo in evaluation, always the same ones.
+        shares: weights of the loss, by grid; a level without a share is left out.
+    """
+
+    unit = "weighted nats a photo"
+    stream = 100
+    maps = (LATE_BLOCKS_INPUT,)
+    name = folder = JOINT
+
+    def __init__(
+        self,
+        pyramid: ChromaPyramid,
+        grids: Sequence[int],
+        points: int = 0,
+        shares: Mapping[int, float] = SHARE_OF_LOSS,
+    ) -> None:
+        self.pyramid, self.points = pyramid, points
+        self.shares = {grid: shares[grid] for grid in grids if grid in shares}
+
+    def fit(self, module: JointModule, ab: Tensor, condition: Condition, noise: Generator) -> None:
+        """Standardization of each level's numbers and of the features."""
+        condition = condition.refined_by(module.late_blocks)
+        for grid in self.shares:
+            level = cast(Level, module.levels[str(grid)])
+            level.fit(level_target(self.pyramid, grid, ab, noise)[0], condition)
+
+    def loss(
+        self, module: JointModule, ab: Tensor, condition: Condition, noise: Generator
+    ) -> Tensor:
+        """Weighted sum of the levels' negative log-likelihoods, nats, (B,)."""
+        parts = {str(grid): level_target(self.pyramid, grid, ab, noise) for grid in self.shares}
+        condition = with_hints(condition, self.pyramid, module, ab, noise, self.points)
+        log_probs: Tensor = module(parts, condition)
+        return -(log_probs.new_tensor(list(self.shares.values())) @ log_probs)

@@ -175,8 +175,7 @@ class Trainer(Generic[ConditionT]):
                 losses.append(loss)
             self.step += 1
             self.seconds = before + self.clock() - began
-            now = self.step if budget.steps is not None else self.seconds
-            if now >= until:
+            if budget.used(self.step, self.seconds) >= until:
                 break
         return float(np.mean(losses)) if losses else float("nan")
 

@@ -62,7 +62,10 @@ def test_help_names_and_explains_every_command_and_option(
         (["colorize", "a.png"], "colorflow colorize: Missing option '-o' / '--output'"),
         (["colorize", "a.png", "--diverse"], "colorflow colorize: No such option '--diverse'"),
         (["train", "pack", "-o", "r"], "colorflow train: expected either --minutes or --steps"),
-        (["train-enlarge"], "Missing argument 'NAME'. Choose from: last, first, restore; see"),
+        (
+            ["train", "pack", "-o", "r", "--part", "nose"],
+            "Invalid value for '--part': 'nose' is not one of 'mean', 'likeness', 'skin',",
+        ),
         (["app", "--auth", "\x1b[31m\u202e"], ": \\x1b[31m\\u202e: cannot be read (No such file"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -43,6 +44,21 @@ def _picture(name: str) -> np.ndarray:
 def _hash(path: Path) -> int:
     """What the makers of imagehash say, as a number."""
     return int(str(imagehash.dhash(Image.open(path).convert("RGB"))), 16)
+
+
+def table(folder: Path) -> list[dict[str, str]]:
+    """The photos of a pack."""
+    with (folder / "photos.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def message(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that the command says when it fails."""
+    capsys.readouterr()
+    assert command.main(arguments) == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("data_prep: ")
+    return line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +144,8 @@ def arguments(photos: Photos) -> Callable[..., list[str]]:
 def _small_steps() -> Iterator[None]:
     """Many small batches, and malloc as other tests expect it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pack_module, "BATCH", 4)
-        patch.setattr(pack_module, "FLUSH_EVERY", 3)
+        patch.setattr(pack_module, "BATCH", 2)
+        patch.setattr(pack_module, "FLUSH_EVERY", 2)
         patch.setattr(command, "keep_freed_memory", lambda: None)
         yield
 

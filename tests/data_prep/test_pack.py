@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import pytest
 from colorflow.training.pack import PhotoTable
 from data_prep import __main__ as command
 from data_prep import pack as pack_module
+from tests.data_prep.conftest import message, table
 
 # Python 3.12 and later warn of forks when numeric libraries have threads; the children use none.
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
@@ -22,23 +22,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:Deprecati
 Report = Callable[[Path], dict[str, Any]]
 
 
-def table(folder: Path) -> list[dict[str, str]]:
-    with (folder / "photos.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def names_in(split: str, folder: Path, photos: Path) -> list[str]:
     rows = [row for row in table(folder) if row["split"] == split]
     return [Path(row["file"]).relative_to(photos.resolve()).as_posix() for row in rows]
-
-
-def message(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that a command says when it fails."""
-    capsys.readouterr()
-    assert command.main(arguments) == 1
-    line = capsys.readouterr().err.splitlines()[-1]
-    assert line.startswith("data_prep: ")
-    return line
 
 
 # the whole way

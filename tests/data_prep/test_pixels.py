@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import json
 import shutil
@@ -16,27 +15,18 @@ import skimage.color
 import skimage.data
 from PIL import Image, ImageOps
 
+from colorflow.errors import PackError
+from colorflow.files import locked
 from colorflow.training.pixels import LAYOUT, PixelPack
 from data_prep import __main__ as command
 from data_prep import kinds
 from data_prep import pack as pack_module
+from data_prep.pack import PackKind
 from data_prep.scan import without_borders
+from tests.data_prep.conftest import message, table
 
-
-@pytest.fixture(autouse=True)
-def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pack_module, "BATCH", 2)
-    monkeypatch.setattr(pack_module, "FLUSH_EVERY", 2)
-
-
-def table(folder: Path) -> list[dict[str, str]]:
-    with (folder / "photos.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def names(folder: Path, root: Path, split: str) -> set[str]:
-    found = [Path(row["file"]) for row in table(folder) if row["split"] == split]
-    return {file.relative_to(root.resolve()).as_posix() for file in found}
+# Python 3.12 and later warn of forks when numeric libraries have threads; the children use none.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 
 
 def test_a_pack_of_all_good_photos(pack: Path, photos: Any) -> None:
@@ -84,7 +74,78 @@ def test_it_goes_on_where_it_was_interrupted(
     assert seen == files[4:]
     for name in ("lightness.npy", "ab.npy", "pixels.json", "photos.csv"):
         assert (pack / name).read_bytes() == (tmp_path / "resumed" / name).read_bytes(), name
-    assert command.main(arguments(tmp_path / "resumed", "--seed", "1")) == 1
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_a_finished_pack_is_left_as_it_is(
+    arguments: Callable[..., list[str]], pack: Path, tmp_path: Path
+) -> None:
+    copy = shutil.copytree(pack, tmp_path / "copy")
+    assert command.main(arguments(copy)) == 0
+    assert contents(copy) == contents(pack)
+
+
+def test_two_at_once_on_one_pack(
+    arguments: Callable[..., list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with locked(tmp_path, PackError("not yet")):
+        line = message(arguments(tmp_path), capsys)
+    assert line.startswith(f"data_prep: {tmp_path}: another run of data_prep is making this pack")
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_settings_need_another_folder(
+    arguments: Callable[..., list[str]],
+    pack: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = contents(pack)
+    for other in (["--exclude", "none.txt"], ["--seed", "1"]):
+        line = message(arguments(pack, *other), capsys)
+        assert str(pack) in line
+        assert "other settings" in line
+    assert contents(pack) == before
+
+
+@pytest.mark.parametrize("name", ["settings.json", "photos.csv", "report.json", "ab.npy"])
+@pytest.mark.parametrize("content", ["mine", "{}", "[1]"])
+def test_files_of_another_origin_stay(
+    name: str,
+    content: str,
+    arguments: Callable[..., list[str]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / name).write_text(content)
+    assert f"{tmp_path}: holds {name}, which is of no pack" in message(arguments(tmp_path), capsys)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == content
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_interruption_of_the_scan_leaves_nothing_in_the_way(
+    when: str,
+    arguments: Callable[..., list[str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Before the description is written, the settings may still be others."""
+    write = PackKind._write_info
+
+    def stopped(*given: Any, **named: Any) -> None:
+        if when == "after":
+            write(*given, **named)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PackKind, "_write_info", stopped)
+        assert command.main(arguments(tmp_path)) == 130
+    monkeypatch.setattr(pack_module, "fill_arrays", lambda *_, **__: iter([0]))
+    other = ["--seed", "1"] if when == "before" else []
+    assert command.main(arguments(tmp_path, *other)) == 0
 
 
 @pytest.mark.usefixtures("no_arrays")
@@ -147,9 +208,7 @@ def test_a_damaged_array(
     info = json.loads((copy / "pixels.json").read_text())
     (copy / "pixels.json").write_text(json.dumps(info | {"filled": 4}))
     (copy / "ab.npy").write_bytes(content)
-    assert command.main(arguments(copy)) == 1
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[-1].startswith(f"data_prep: {copy / 'ab.npy'}: damaged")
+    assert message(arguments(copy), capsys).startswith(f"data_prep: {copy / 'ab.npy'}: damaged")
 
 
 def test_too_little_room(
@@ -161,6 +220,5 @@ def test_too_little_room(
 ) -> None:
     free = len(photos.kept) * LAYOUT.bytes_per_photo - 1
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1e12, 0, free))
-    assert command.main(arguments(tmp_path / "pack")) == 1
-    assert "are free" in capsys.readouterr().err
+    assert "are free" in message(arguments(tmp_path / "pack"), capsys)
     assert not (tmp_path / "pack" / "pixels.json").exists()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,9 +41,3 @@ def patches_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("patches")
     write_patches(folder)
     return folder
-
-
-@pytest.fixture
-def own_patches(patches_folder: Path, tmp_path: Path) -> Path:
-    """A copy of the pack to change."""
-    return shutil.copytree(patches_folder, tmp_path / "patches")

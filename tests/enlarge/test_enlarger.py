@@ -9,11 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors import safe_open
-from safetensors.torch import save_file
 from skimage import color, data
-from torch import Tensor
-from torch.distributions import Normal
 from torch.nn import functional
 
 from colorflow.color.full_resolution import lightness_of
@@ -27,7 +23,6 @@ from colorflow.enlarge.weights import (
 )
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.files import digest_of
-from colorflow.flows import Haar
 from colorflow.photo import photo_from_image
 from tests.enlarge.conftest import ModelOf
 from tests.small_weights import save_small_weights
@@ -129,23 +124,16 @@ def test_squares_that_are_painted_at_once_leave_no_seams(
         assert whole.dtype == squares.dtype == np.dtype(f"uint{bits}")
 
 
-def test_the_density_is_that_of_the_latents(enlarger: Enlarger) -> None:
-    """Exact reference: the normal density of the latents times the Jacobian, by autograd."""
-    picture = np.ascontiguousarray(GRAY[:8, :8])
-    high = torch.from_numpy(lightness_of(picture))[None, None]
-    low = functional.avg_pool2d(high, 2)
-    model = enlarger.weights.models[LAST]
-
-    def latents_of(details: Tensor) -> Tensor:
-        whole = torch.cat([low, details.reshape(1, 3, 4, 4)], 1)
-        return model.encode(Haar().inverse(whole)[0], low).flatten()
-
-    details = Haar()(high)[0][:, 1:].flatten()
-    z = latents_of(details)
-    jacobian = torch.autograd.functional.jacobian(latents_of, details)
-    normal = Normal(0, 1).log_prob(z).sum()
-    want = float(normal + torch.linalg.slogdet(jacobian).logabsdet)
-    assert enlarger.log_prob(picture) == pytest.approx(want, abs=1e-2)
+@pytest.mark.parametrize(("scale", "names"), [(2, (LAST,)), (4, (FIRST, LAST))])
+def test_the_density_is_that_of_the_doublings(
+    enlarger: Enlarger, scale: int, names: tuple[str, ...]
+) -> None:
+    high, want = torch.from_numpy(lightness_of(GRAY[:16, :16]))[None, None], 0.0
+    for name in reversed(names):
+        low = functional.avg_pool2d(high, 2)
+        want += float(enlarger.weights.models[name](high, low).detach())
+        high = low
+    assert enlarger.log_prob(GRAY[:16, :16], scale) == pytest.approx(want, rel=1e-5)
 
 
 def test_a_likely_sample_is_likelier_than_noise(enlarger: Enlarger) -> None:
@@ -154,15 +142,11 @@ def test_a_likely_sample_is_likelier_than_noise(enlarger: Enlarger) -> None:
         (likely,) = enlarger.enlarge(photo, scale, temperature=0)
         noise = np.random.default_rng(0).integers(0, 255, (32 * scale,) * 2, np.uint8)
         assert enlarger.log_prob(likely, scale) > enlarger.log_prob(noise, scale)
-    (likely,) = enlarger.enlarge(photo, temperature=0, restore=True)
-    assert np.isfinite(enlarger.log_prob(likely, damaged=photo))
 
 
 def test_pictures_without_a_density(enlarger: Enlarger, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="multiples of 8, got 50 x 37"):
         enlarger.log_prob(GRAY, 4)
-    with pytest.raises(ValueError, match="damaged: expected the image's sides divided by 2"):
-        enlarger.log_prob(GRAY[:32, :32], damaged=GRAY)
     monkeypatch.setattr("colorflow.enlarge.enlarger._MAX_DENSITY_PIXELS", 32 * 32 - 1)
     with pytest.raises(PhotoError, match="cut a piece out"):
         enlarger.log_prob(GRAY[:32, :32])
@@ -208,31 +192,18 @@ def test_photos_too_small_or_too_large_are_refused(
         enlarger.enlarge(GRAY)
 
 
-def test_weights_that_cannot_restore(model_of: ModelOf, tmp_path: Path) -> None:
-    path = tmp_path / "two.safetensors"
+def test_weights_that_lack_a_doubling(model_of: ModelOf, tmp_path: Path) -> None:
+    path = tmp_path / "some.safetensors"
     save_enlarge_weights(path, {FIRST: model_of(), LAST: model_of()}, {})
     with pytest.raises(WeightsError, match="cannot restore"):
         Enlarger.load(path).enlarge(GRAY, restore=True)
-
-
-def test_damaged_weights_are_refused(weights: Path, model_of: ModelOf, tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="no such weights file"):
-        Enlarger.load(tmp_path / "none.safetensors")
-    one = tmp_path / "one.safetensors"
-    save_enlarge_weights(one, {LAST: model_of()}, {})
+    save_enlarge_weights(path, {LAST: model_of()}, {})
     with pytest.raises(WeightsError, match="'first' is missing"):
-        load_enlarge_weights(one)
-    content = weights.read_bytes()
-    (tmp_path / "cut.safetensors").write_bytes(content[:-100])
-    with pytest.raises(WeightsError):
-        load_enlarge_weights(tmp_path / "cut.safetensors")
+        load_enlarge_weights(path)
 
 
 def test_a_header_that_asks_for_more_than_the_file_holds(weights: Path) -> None:
-    with safe_open(str(weights), framework="pt") as file:
-        header = file.metadata()
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    header["config"] = header["config"].replace('"width": 12', '"width": 512')
-    save_file(tensors, weights, header)
+    content = weights.read_bytes()
+    weights.write_bytes(content.replace(b'\\"width\\": 12', b'\\"width\\":512'))
     with pytest.raises(WeightsError, match="asks for"):
         load_enlarge_weights(weights)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -65,33 +64,7 @@ def test_damage_is_done_to_the_low_resolution_alone(patches_folder: Path) -> Non
     assert torch.equal(again.flip(0), damaged), "the damage depends on the row alone"
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda folder: (folder / "patches.npy").unlink(), "is damaged"),
-        (lambda folder: (folder / "photos.csv").write_text("index\n0\n"), "is damaged"),
-        (
-            lambda folder: np.save(folder / "patches.npy", np.zeros((6, 4, 128, 128))),
-            "does not fit",
-        ),
-        (lambda folder: (folder / "patches.json").write_text("[]"), "not a pack description"),
-        (lambda folder: (folder / "patches.json").unlink(), "no pack of this kind here"),
-    ],
-)
-def test_damaged_packs_are_named(own_patches: Path, change: object, message: str) -> None:
-    change(own_patches)  # type: ignore[operator]
-    with pytest.raises(PackError, match=message) as caught:
-        PatchPack(own_patches)
-    assert str(own_patches) in str(caught.value)
-
-
-def test_an_empty_pack_and_the_digest(own_patches: Path) -> None:
-    whole = PatchPack(own_patches).digest
-    path = own_patches / "patches.json"
-    info = json.loads(path.read_text())
-    path.write_text(json.dumps({**info, "filled": 5}))
-    assert PatchPack(own_patches).digest != whole
-    assert len(PatchPack(own_patches)) == 20
-    path.write_text(json.dumps({**info, "filled": 0}))
-    with pytest.raises(PackError, match="no photo yet"):
-        PatchPack(own_patches)
+def test_another_pack_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "pixels.json").write_text("{}")
+    with pytest.raises(PackError, match=r"no pack of this kind here .*data_prep.* --patches"):
+        PatchPack(tmp_path)

@@ -1,4 +1,4 @@
-"""Training of the doublings: it learns, resumes, starts from others, and exports."""
+"""Training of the doublings: they learn, resume, start from others, and are exported."""
 
 from __future__ import annotations
 
@@ -11,15 +11,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from colorflow.cli import main
 from colorflow.enlarge import train as train_module
 from colorflow.enlarge.model import DEQUANTIZATION_STD, DetailModel, MeanDoubling, StepConfig
 from colorflow.enlarge.patches import PatchPack
-from colorflow.enlarge.train import (
-    DetailObjective,
-    export_doublings,
-    noisy,
-    train_doubling,
-)
+from colorflow.enlarge.train import ENLARGE, DetailObjective, noisy
 from colorflow.enlarge.weights import (
     FIRST,
     LAST,
@@ -28,11 +24,11 @@ from colorflow.enlarge.weights import (
     save_enlarge_weights,
 )
 from colorflow.errors import TrainingError
-from colorflow.training import schedule
-from colorflow.training.run_folder import load_best, read_state
+from colorflow.training import parts, schedule
+from colorflow.training.parts import export_part, train_part
+from colorflow.training.run_folder import read_state
 from colorflow.training.schedule import Budget
-from colorflow.training.trainer import TrainConfig, Trainer
-from colorflow.training.until_budget import train_to_budget
+from colorflow.training.trainer import TrainConfig
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +46,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Small ones, one thread, and malloc as other tests expect it."""
     found = {LAST: small(), FIRST: small(), RESTORE: small(restores=True)}
     monkeypatch.setattr(train_module, "DOUBLINGS", found)
-    monkeypatch.setattr(train_module, "keep_freed_memory", lambda: None)
+    monkeypatch.setattr(parts, "keep_freed_memory", lambda: None)
     monkeypatch.setattr(schedule, "WARM_UP_STEPS", 2)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -60,33 +56,31 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def trained(
     pack: Path, run: Path, name: str = LAST, *,
-    steps: int = 8, start: Path | None = None,
+    steps: int = 4, start: Path | None = None,
 ) -> list[str]:  # fmt: skip
+    """Trains a mean and the flow over what it leaves, each for so many steps; what they say."""
     lines: list[str] = []
-    train_doubling(
-        name,
-        pack,
-        run,
-        start=start,
-        config=CONFIG,
-        budget=Budget(steps=steps),
-        say=lines.append,
-    )
+    for part in (f"{name}-mean", name):
+        train_part(
+            ENLARGE, part, pack, run, start=start, config=CONFIG, budget=Budget(steps=steps),
+            say=lines.append,
+        )  # fmt: skip
     return lines
 
 
+def export(run: Path, file: Path, start: Path | None = None) -> None:
+    export_part([ENLARGE], run, file, start=start, say=str)
+
+
 def test_it_learns_and_resumes(patches_folder: Path, tmp_path: Path) -> None:
-    lines = trained(patches_folder, tmp_path / "run", steps=32)
+    lines = trained(patches_folder, tmp_path / "run", steps=16)
     for unit, part in (("squared L* units", lines[:4]), ("bits/dim", lines[4:])):
         assert len(part) == 4
         assert all("degraded" not in line and line.split(" *")[0].endswith(unit) for line in part)
     dev = [float(line.split("dev ")[1].split()[0]) for line in lines[4:]]
     assert dev[-1] < dev[0] - 0.05
-    again = trained(patches_folder, tmp_path / "run", steps=40)
-    assert [again[0], again[2]] == [
-        "last-mean: goes on at step 16",
-        "last: goes on at step 16",
-    ]
+    again = trained(patches_folder, tmp_path / "run", steps=20)
+    assert [again[0], again[2]] == ["last-mean: goes on at step 16", "last: goes on at step 16"]
     assert len(again) == 4
     mean, flow = (read_state(tmp_path / "run", name) for name in ("last-mean", LAST))
     assert mean is not None
@@ -98,12 +92,12 @@ def test_it_learns_and_resumes(patches_folder: Path, tmp_path: Path) -> None:
 def best_of(run: Path, name: str) -> MeanDoubling | DetailModel:
     build = MeanDoubling if name.endswith("-mean") else DetailModel
     module = build(train_module.DOUBLINGS[name.removesuffix("-mean")])
-    load_best(run, name, module, "")
+    ENLARGE.load(run, name, module)
     return module
 
 
 def test_the_flow_learns_what_the_mean_leaves(patches_folder: Path, tmp_path: Path) -> None:
-    """And the mean stays what it was after the first half."""
+    """And the mean stays what it was."""
     trained(patches_folder, tmp_path)
     network, model = best_of(tmp_path, "last-mean"), best_of(tmp_path, LAST)
     assert isinstance(model, DetailModel)
@@ -147,78 +141,74 @@ def test_the_linear_prediction_is_that_of_least_squares(patches_folder: Path) ->
 
 
 def test_a_doubling_starts_from_another(patches_folder: Path, tmp_path: Path) -> None:
-    run, file = tmp_path / "run", tmp_path / "last.safetensors"
-    trained(patches_folder, run, steps=4)
-    export_doublings(run, file, say=print)
-    # What the file has under the name itself comes first.
-    models = dict(load_enlarge_weights(file).models)
-    models[FIRST] = copy.deepcopy(models[LAST])
+    """All of it where the shapes are the same, and else the context network."""
+    file, model = tmp_path / "last.safetensors", DetailModel(small())
+    other = copy.deepcopy(model)
     with torch.no_grad():
-        for x in models[FIRST].parameters():
+        for x in other.parameters():
             x.add_(0.1)
-    save_enlarge_weights(file, models, {})
-    models = dict(load_enlarge_weights(file).models)
+    save_enlarge_weights(file, {LAST: model, FIRST: other}, {})
+    models = load_enlarge_weights(file).models
     for name, whole in ((FIRST, True), (RESTORE, False)):
-        seen: dict[str, dict[str, torch.Tensor]] = {}
-
-        def watch(trainer: Trainer, *given: object, seen: dict = seen, do=train_to_budget) -> None:  # type: ignore[type-arg, no-untyped-def]
-            state = trainer.module.state_dict()
-            seen[trainer.objective.folder] = {k: x.clone() for k, x in state.items()}
-            do(trainer, *given)
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(train_module, "train_to_budget", watch)
-            trained(patches_folder, run, name, steps=4, start=file)
+        run = tmp_path / name
+        trained(patches_folder, run, name)
+        mean = best_of(run, f"{name}-mean").state_dict()
+        (run / name / "state.pt").unlink()
+        flow = ENLARGE.lesson(name, patches_folder, run, file)
+        (run / f"{name}-mean" / "state.pt").unlink()
+        first = ENLARGE.lesson(f"{name}-mean", patches_folder, run, file)
         start = models.get(name, models[LAST])
-        for part, module in (("{}-mean", start.mean), ("{}", start)):
-            best, now = module.state_dict(), seen[part.format(name)]
+        for lesson, module in ((first, start.mean), (flow, start)):
+            assert lesson.fit == (not whole)
+            best, now = module.state_dict(), lesson.module.state_dict()
             same = {k for k, x in now.items() if k in best and torch.equal(x, best[k])}
             assert {k for k in best if k.startswith("context.")} <= same
-            own = {k for k in best if not k.startswith("mean.")}
-            assert (own <= same) == whole
-        mean = best_of(run, f"{name}-mean").state_dict()
+            assert ({k for k in best if not k.startswith("mean.")} <= same) == whole
         for key, x in mean.items():
-            assert torch.equal(seen[name][f"mean.{key}"], x), "the doubling's own mean"
+            assert torch.equal(flow.module.state_dict()[f"mean.{key}"], x), "its own mean"
 
 
-def test_export_writes_what_was_trained(patches_folder: Path, tmp_path: Path) -> None:
-    run, file = tmp_path / "run", tmp_path / "weights/enlarge.safetensors"
-    with pytest.raises(TrainingError, match="last has no evaluated weights"):
-        export_doublings(run, file, say=print)
-    trained(patches_folder, run)
-    lines: list[str] = []
-    export_doublings(run, file, say=lines.append)
-    found = load_enlarge_weights(file)
-    assert set(found.models) == {LAST, FIRST}
-    assert found.training[FIRST]["doubling"] == LAST
-    assert found.training[LAST]["steps"] == 4
-    state = read_state(run, LAST)
-    assert state is not None
-    for name, x in found.models[LAST].state_dict().items():
-        assert torch.allclose(x, state["best"][name], rtol=2e-3, atol=1e-3), name
-    trained(patches_folder, run, RESTORE)
-    export_doublings(run, file, say=lines.append)
-    assert set(load_enlarge_weights(file).models) == {LAST, FIRST, RESTORE}
-
-
-def test_export_takes_what_the_run_lacks_from_a_file(patches_folder: Path, tmp_path: Path) -> None:
-    """And replaces what it has, only."""
+def test_export_writes_what_was_trained_and_the_rest_of_a_file(
+    patches_folder: Path, tmp_path: Path
+) -> None:
     run, more, file = tmp_path / "run", tmp_path / "more", tmp_path / "all.safetensors"
     trained(patches_folder, run)
-    export_doublings(run, file, say=print)
+    export(run, file)
     before = load_enlarge_weights(file)
+    assert set(before.models) == {LAST, FIRST}
+    assert before.training[FIRST]["doubling"] == LAST
+    assert before.training[LAST]["steps"] == 4
+    best = best_of(run, LAST).state_dict()
+    for name, x in before.models[LAST].state_dict().items():
+        assert torch.allclose(x, best[name], rtol=2e-3, atol=1e-3), name
+    trained(patches_folder, more, RESTORE, steps=2)
     with pytest.raises(TrainingError, match="last has no evaluated weights"):
-        export_doublings(more, file, others=file)
-    trained(patches_folder, more, RESTORE, steps=4)
-    export_doublings(more, file, others=file)
+        export(more, tmp_path / "new.safetensors")
+    export(more, file, start=file)
     after = load_enlarge_weights(file)
     assert set(after.models) == {LAST, FIRST, RESTORE}
-    assert after.training[LAST] == before.training[LAST]
+    assert after.training == {**before.training, RESTORE: after.training[RESTORE]}
     assert after.training[RESTORE]["steps"] == 2
     for name in (LAST, FIRST):
         now = after.models[name].state_dict()
         for key, x in before.models[name].state_dict().items():
             assert torch.equal(x, now[key]), (name, key)
-    trained(patches_folder, more, FIRST, steps=4)
-    export_doublings(more, file, others=file)
+    trained(patches_folder, more, FIRST, steps=2)
+    export(more, file, start=file)
     assert "doubling" not in load_enlarge_weights(file).training[FIRST]
+
+
+def test_commands(patches_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, file = tmp_path / "run", tmp_path / "enlarge.safetensors"
+    train = ["train", str(patches_folder), "-o", str(run), "--minutes", "0.003"]
+    flow, mean = (["--part", f"enlarge-last{half}"] for half in ("", "-mean"))
+    assert main([*train, *flow]) == 1
+    named = f"`colorflow train PACK -o {run} --part enlarge-last-mean`"
+    assert f"last-mean has no evaluated weights yet; train it with {named}" in (
+        capsys.readouterr().err
+    )
+    for part in (mean, flow):
+        assert main([*train, *part, "--batch", "4", "--evaluate-every", "1"]) == 0
+    assert "bits/dim" in capsys.readouterr().out
+    assert main(["export", str(run), str(file)]) == 0
+    assert set(load_enlarge_weights(file).models) == {LAST, FIRST}

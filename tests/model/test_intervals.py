@@ -1,4 +1,4 @@
-"""Central intervals of ranks against numpy's, and against distributions with known coverage."""
+"""Central intervals against numpy's and known coverage; the energy score against brute force."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from colorflow.model.intervals import central_interval, check_sample_count, in_half_widths
+from colorflow.model.intervals import (
+    central_interval,
+    check_sample_count,
+    energy_score,
+    in_half_widths,
+)
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -58,3 +63,44 @@ def test_too_few_samples(n: int, level: float) -> None:
 def test_a_level_out_of_range(level: float) -> None:
     with pytest.raises(ValueError, match=r"^level: expected a share between 0 and 1, got"):
         central_interval(torch.zeros(64, 1), level)
+
+
+# the energy score
+
+
+def brute_force(samples: np.ndarray, truth: np.ndarray) -> list[float]:
+    """Every pair by itself, in double precision; norms are root mean squares."""
+    scores = []
+    for photo, target in zip(samples.astype(float), truth.astype(float), strict=True):
+        n = len(photo)
+        to_truth = [np.sqrt(np.mean((sample - target) ** 2)) for sample in photo]
+        pairs = [
+            np.sqrt(np.mean((photo[i] - photo[j]) ** 2))
+            for i in range(n)
+            for j in range(n)
+            if i != j
+        ]
+        scores.append(np.mean(to_truth) - np.mean(pairs) / 2)
+    return scores
+
+
+@pytest.mark.parametrize("sizes", [(3, 2, 1), (2, 8, 2, 8, 8), (2, 40, 2, 4, 4)])
+def test_energy_score_is_brute_force(sizes: tuple[int, ...]) -> None:
+    samples = 20 * normal(*sizes)
+    truth = 5 + 20 * normal(sizes[0], *sizes[2:], seed=1)
+    scores = energy_score(samples, truth)
+    assert scores.shape == (sizes[0],)
+    assert np.allclose(scores.numpy(), brute_force(samples.numpy(), truth.numpy()), atol=1e-3)
+
+
+def expected_score(mean: float, std: float, n: int = 8, count: int = 40_000) -> float:
+    """Mean score of n samples of N(mean, std^2) against a truth of N(0, 1), one number each."""
+    samples = mean + std * normal(count, n, 1)
+    return float(energy_score(samples, normal(count, 1, seed=1)).mean())
+
+
+def test_the_energy_score_is_proper() -> None:
+    """No other distribution of samples scores better than that of the truth."""
+    right = expected_score(0, 1)
+    for mean, std in [(0, 0), (0, 0.6), (0, 1.6), (0.5, 1), (-0.5, 0.8)]:
+        assert expected_score(mean, std) > right + 0.01, (mean, std)

@@ -17,9 +17,10 @@ from colorflow.repair import train as train_module
 from colorflow.repair.model import FillModel, load_repair_weights
 from colorflow.repair.network import Finder, MeanFill
 from colorflow.repair.patches import WornPatches
-from colorflow.repair.train import FILL, FINDER, MEAN, PARTS, export_repair, train_part
-from colorflow.training import schedule
+from colorflow.repair.train import FILL, FINDER, MEAN, PARTS, REPAIR
+from colorflow.training import parts, schedule
 from colorflow.training import trainer as trainer_module
+from colorflow.training.parts import Recipe, export_part, train_part
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig, Trainer
 from tests.enlarge.made_up_patches import write_patches
@@ -35,7 +36,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Small ones, one thread, and malloc as other tests expect it."""
     monkeypatch.setattr(train_module, "FINDER_SHAPE", SHAPE)
     monkeypatch.setattr(train_module, "FILL_SHAPE", FILL_SHAPE)
-    monkeypatch.setattr(train_module, "keep_freed_memory", lambda: None)
+    monkeypatch.setattr(parts, "keep_freed_memory", lambda: None)
     monkeypatch.setattr(schedule, "WARM_UP_STEPS", 2)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -77,20 +78,17 @@ def test_what_fills_has_something_to_fill_in_every_row(
     pack: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And a finder sees undamaged rows, too."""
-    trainers: list[Trainer[Tensor]] = []
-    monkeypatch.setattr(train_module, "load_best", lambda *_: {})
-    monkeypatch.setattr(train_module, "train_to_budget", lambda one, *_: trainers.append(one))
-    train_part(name, pack, tmp_path, config=CONFIG, budget=Budget(steps=1))
-    (trainer,) = trainers
-    rows = np.concatenate([trainer.pack.rows("train"), trainer.pack.rows("dev")])[::4]
-    _, planes = trainer.pack.batch(rows, ())
+    monkeypatch.setattr(Recipe, "load", lambda *_: {})
+    rows_of = REPAIR.lesson(name, pack, tmp_path, None).pack
+    rows = np.concatenate([rows_of.rows("train"), rows_of.rows("dev")])[::4]
+    _, planes = rows_of.batch(rows, ())
     share = float(planes[:, 2].flatten(1).any(1).float().mean())
     assert share == 1 if name != FINDER else 0.55 < share < 0.95
-    assert (trainer.pack.digest == PatchPack(pack).digest) == (name == FINDER)
+    assert (rows_of.digest == PatchPack(pack).digest) == (name == FINDER)
 
 
 def trainer_of(module: nn.Module, name: str, pack: Path) -> Trainer[Tensor]:
-    rows, objective = WornPatches(pack, masked=name != FINDER), PARTS[name].objective
+    rows, objective = WornPatches(pack, masked=name != FINDER), PARTS[name][0]
     return Trainer(module, objective, rows, CONFIG, torch.device("cpu"))
 
 
@@ -138,12 +136,11 @@ def test_a_mean_that_is_fixed_keeps_its_statistics(pack: Path) -> None:
 def test_it_learns_and_resumes_and_exports(pack: Path, tmp_path: Path) -> None:
     run, weights = tmp_path / "run", tmp_path / "repair.safetensors"
 
-    def train(name: str, steps: int) -> list[float]:
-        budget = Budget(steps=steps)
-        train_part(name, pack, run, config=CONFIG, budget=budget, say=lambda _: None)
-        return losses(run / name)
+    def train(name: str, steps: int, folder: Path = run) -> list[float]:
+        train_part(REPAIR, name, pack, folder, config=CONFIG, budget=Budget(steps=steps), say=str)
+        return losses(folder / name)
 
-    with pytest.raises(TrainingError, match="train-repair mean"):
+    with pytest.raises(TrainingError, match="--part repair-mean"):
         train(FILL, 4)
     for name in (FINDER, MEAN, FILL):
         train(name, 8)
@@ -152,23 +149,19 @@ def test_it_learns_and_resumes_and_exports(pack: Path, tmp_path: Path) -> None:
         assert np.isfinite(curve).all()
         assert min(curve[1:]) < curve[0] or name == FINDER  # begins with the share of damage
     said: list[str] = []
-    export_repair(run, weights, say=said.append)
+    export_part([REPAIR], run, weights, say=said.append)
     loaded = load_repair_weights(weights)
     assert loaded.training[FILL]["steps"] == 16
     assert str(weights) in said[-1]
     assert np.isfinite(loaded.fill.mean.out.weight.numpy()).all()
 
     other, mixed = tmp_path / "other", tmp_path / "mixed.safetensors"
-    train_part(FINDER, pack, other, config=CONFIG, budget=Budget(steps=3), say=lambda _: None)
-    export_repair(other, mixed, weights, say=lambda _: None)
+    train(FINDER, 3, other)
+    with pytest.raises(TrainingError, match="mean has no evaluated weights"):
+        export_part([REPAIR], other, mixed)
+    export_part([REPAIR], other, mixed, start=weights, say=str)
     both = load_repair_weights(mixed)
     assert [both.training[part]["steps"] for part in (FINDER, MEAN, FILL)] == [3, 16, 16]
     kept, new = both.fill.mean.out.weight, both.finder.out.weight
     assert torch.equal(kept, loaded.fill.mean.out.weight)
     assert not torch.equal(new, loaded.finder.out.weight)
-
-
-def test_export_names_the_part_that_is_missing(pack: Path, tmp_path: Path) -> None:
-    train_part(FINDER, pack, tmp_path, config=CONFIG, budget=Budget(steps=2), say=lambda _: None)
-    with pytest.raises(TrainingError, match="mean has no evaluated weights"):
-        export_repair(tmp_path, tmp_path / "repair.safetensors")

@@ -15,10 +15,10 @@ from torch.nn import functional as F
 
 from colorflow.model import condition
 from colorflow.model.condition import FEATURE_CHANNELS
-from colorflow.model.config import PyramidConfig
+from colorflow.model.config import HINT_PLANES, PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import save_weights
-from colorflow.training import likeness, loop, pixels, skin, skin_pack, trainer
+from colorflow.training import loop, parts, pixels, trainer
 from colorflow.training.pixels import PixelPack
 from colorflow.training.schedule import Budget
 from colorflow.training.targets import LevelObjective
@@ -73,12 +73,12 @@ def _small_and_cheap(shape: PyramidConfig) -> Iterator[None]:
         patch.setattr(condition, "_LATE_BLOCKS", ((40, 112, 3, 2), (112, 320, 3, 2)))
         patch.setattr(condition, "_GRID_AFTER_BLOCK", {5: 16, 6: 8})
         patch.setattr(condition.LateBlocks, "copy_from", lambda *_: None)
-        for module in (pixels, loop, skin, skin_pack, likeness):
+        for module in (pixels, loop):
             patch.setattr(module, "Features", CheapFeatures)
         patch.setattr(pixels, "VIEWS", VIEWS)
         patch.setattr(trainer, "FIT_ROWS", 16)
         patch.setattr(loop, "default_config", lambda: shape)
-        for module in (loop, skin, likeness):
+        for module in (loop, parts):
             patch.setattr(module, "keep_freed_memory", lambda: None)
         yield
 
@@ -109,13 +109,18 @@ def own_pack(pack_folder: Path, tmp_path: Path) -> Path:
 def start(
     _small_and_cheap: None, shape: PyramidConfig, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A weights file with late blocks, to start from."""
+    """A weights file with late blocks and a mean head, to start from."""
+    path = tmp_path_factory.mktemp("start") / "start.safetensors"
+    return save_random(path, dataclasses.replace(shape, mean_head=True, extra_planes=HINT_PLANES))
+
+
+def save_random(path: Path, shape: PyramidConfig) -> Path:
+    """A weights file of a model with random parameters."""
     torch.manual_seed(5)
     pyramid = ChromaPyramid(shape)
     with torch.no_grad():
         for parameter in pyramid.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
-    path = tmp_path_factory.mktemp("start") / "start.safetensors"
     save_weights(path, pyramid, (0.5,) * 5, {}, torch.float32)
     return path
 
@@ -148,24 +153,14 @@ def go(_small_and_cheap: None, pack_folder: Path) -> Train:
         pack: Path = pack_folder,
         say: Callable[[str], None] | None = None,
         start: Path | None = None,
-        hints: bool = False,
         dropout: float | None = None,
-        mean_head: bool = False,
         **changes: Any,
     ) -> list[str]:
         said: list[str] = []
-        loop.train(
-            pack,
-            folder,
-            start=start,
-            hints=hints,
-            dropout=dropout,
-            mean_head=mean_head,
-            config=small_training(**{"batch": 4, "dev_photos": 2, **changes}),
-            budget=Budget(steps=steps, minutes=minutes),
-            levels=levels,
-            say=say or said.append,
-        )
+        config = small_training(**{"batch": 4, "dev_photos": 2, **changes})
+        budget, say = Budget(steps=steps, minutes=minutes), say or said.append
+        options = {"start": start, "dropout": dropout, "levels": levels}
+        loop.train(pack, folder, config=config, budget=budget, say=say, **options)
         return said
 
     return go

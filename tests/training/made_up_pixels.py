@@ -15,6 +15,7 @@ from colorflow.training.skin_pack import LIGHTNESS_SIDE, MARKS_SIDE
 from data_prep.kinds import squares_of
 
 TRAIN, DEV = 10, 4
+SIDES = [200] * DEV + [64] + [200] * (TRAIN - 1)
 
 
 def parts() -> Iterator[np.ndarray]:
@@ -30,7 +31,7 @@ def write_pixels(folder: Path) -> None:
     """The dev photos come first, one training photo is small."""
     squares = [squares_of(pixels) for pixels in _photos()]
     lightness, ab = (np.stack(arrays) for arrays in zip(*squares, strict=True))
-    _write(folder, "pixels", {"lightness": lightness, "ab": ab})
+    write_pack(folder, "pixels", {"lightness": lightness, "ab": ab}, DEV, SIDES)
 
 
 def write_skin(folder: Path) -> None:
@@ -45,26 +46,35 @@ def write_skin(folder: Path) -> None:
         "ab": np.stack([to_grid(pixels, MARKS_SIDE) for pixels in photos]).round().astype(np.int8),
         "skin": marks.astype(np.uint8),
     }
-    _write(folder, "skin", arrays)
+    write_pack(folder, "skin", arrays, DEV, SIDES)
 
 
 def _photos() -> list[np.ndarray]:
     return [pixels for _, pixels in zip(range(DEV + TRAIN), parts(), strict=False)]
 
 
-def _write(folder: Path, kind: str, arrays: dict[str, np.ndarray]) -> None:
+def write_pack(
+    folder: Path, kind: str, arrays: dict[str, np.ndarray], dev: int, sides: list[int]
+) -> None:
+    """A finished pack.
+
+    Args:
+        folder: of the pack.
+        kind: `pixels`, `skin` or `patches`.
+        arrays: one entry a photo, by name.
+        dev: photos that are held out, the first ones.
+        sides: the short side of each photo, in pixels.
+    """
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
     with (folder / "photos.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["index", "file", "split", "short_side", "hash", "mean_chroma", "source"])
-        for index, ab in enumerate(arrays["ab"]):
-            side = 64 if index == DEV else 200
-            chroma = np.hypot(*ab.astype(float)).mean()
-            split = "dev" if index < DEV else "train"
+        for index, side in enumerate(sides):
+            chroma = np.hypot(*arrays["ab"][index].astype(float)).mean() if "ab" in arrays else 9
+            split = "dev" if index < dev else "train"
             writer.writerow(
                 [index, f"{index}.jpg", split, side, f"{index:016x}", chroma, "made up"]
             )
-    total = DEV + TRAIN
-    info = {"format": f"colorflow-{kind}-1", "photos": total, "filled": total}
+    info = {"format": f"colorflow-{kind}-1", "photos": len(sides), "filled": len(sides)}
     (folder / f"{kind}.json").write_text(json.dumps(info), encoding="utf-8")

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from torch import Tensor
 
+from colorflow import cli
 from colorflow.training.run_folder import read_state
 
 Train = Callable[..., list[str]]
@@ -37,3 +39,11 @@ def state_of(folder: Path, name: str = "joint") -> dict[str, Any]:
         return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
     return {key: plain(x) for key, x in raw_state(folder, name).items() if key != "seconds"}
+
+
+def error_of(arguments: list[object], capsys: pytest.CaptureFixture[str], code: int = 1) -> str:
+    """The one line that a command says when it fails."""
+    capsys.readouterr()
+    assert cli.main([str(argument) for argument in arguments]) == code
+    (line,) = capsys.readouterr().err.splitlines()
+    return line

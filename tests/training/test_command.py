@@ -13,61 +13,51 @@ from colorflow.model.weights import load_weights
 from colorflow.training import loop
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig
-
-
-def error_of(arguments: list[object], capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that a command says when it fails."""
-    assert cli.main(list(map(str, arguments))) == 1
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1
-    assert lines[0].startswith("colorflow: ")
-    return lines[0].removeprefix("colorflow: ")
-
-
-def usage_error(arguments: list[object], capsys: pytest.CaptureFixture[str]) -> str:
-    assert cli.main(list(map(str, arguments))) == 2
-    return capsys.readouterr().err
-
-
-# train
+from tests.training.runs import error_of
 
 
 def test_train_passes_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
     monkeypatch.setattr(loop, "train", lambda *given, **named: calls.append((given, named)))
     options = ["--minutes", "1.5", "--levels", "8,4", "--batch", "16", "--rate", "0.002"]
-    options += ["--seed", "3", "--evaluate-every", "20", "--hints", "--start", "old.safetensors"]
+    options += ["--seed", "3", "--evaluate-every", "20", "--start", "old.safetensors"]
     options += ["--dropout", "0"]
     assert cli.main(["train", "pack", "-o", str(tmp_path), *options]) == 0
     ((given, named),) = calls
-    assert (given, named["run_folder"]) == ((Path("pack"),), tmp_path)
-    assert named["config"] == TrainConfig(batch=16, peak_rate=0.002, seed=3, evaluate_every=20.0)
-    assert named["budget"] == Budget(minutes=1.5)
-    assert named["levels"] == [8, 4]
-    assert named["hints"] is True
-    assert named["start"] == Path("old.safetensors")
-    assert named["dropout"] == 0
+    assert given == (Path("pack"), tmp_path)
+    assert named.pop("say")
+    assert named == {
+        "config": TrainConfig(batch=16, peak_rate=0.002, seed=3, evaluate_every=20.0),
+        "budget": Budget(minutes=1.5),
+        "levels": [8, 4],
+        "start": Path("old.safetensors"),
+        "dropout": 0,
+    }
 
 
 @pytest.mark.parametrize(
-    "options",
+    "command",
     [
-        [],
-        ["--steps", "5", "--minutes", "1"],
-        ["--minutes", "0"],
-        ["--steps", "5", "--levels", "4;8"],
-        ["--steps", "5", "--levels", "-4"],
-        ["--steps", "5", "--dropout", "1"],
+        "train p -o r",
+        "train p -o r --steps 5 --minutes 1",
+        "train p -o r --minutes 0",
+        "train p -o r --steps 5 --levels 4;8",
+        "train p -o r --steps 5 --levels -4",
+        "train p -o r --steps 5 --dropout 1",
+        "train p -o r --steps 5 --part middle",
+        "export r w.safetensors --pack",
+        "export r w.safetensors --pack p --temperatures 0.9,x",
+        "export r w.safetensors --pack p --temperatures nan,1,1,1,1",
     ],
 )
-def test_train_refuses(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    usage_error(["train", "pack", "-o", "run", *options], capsys)
+def test_wrong_usage(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    error_of(command.split(), capsys, 2)
 
 
 def test_train_with_a_damaged_pack(own_pack: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (own_pack / "photos.csv").write_bytes(b"\xff")
     line = error_of(["train", own_pack, "-o", own_pack / "run", "--steps", "1"], capsys)
-    assert line.startswith(f"{own_pack}: the pack is damaged")
+    assert line.startswith(f"colorflow: {own_pack}: the pack is damaged")
 
 
 @pytest.mark.slow
@@ -89,21 +79,12 @@ def test_the_program_trains_exports_and_colors(
     assert not loaded.training.get("start")
 
 
-# export
-
-
-@pytest.mark.parametrize(
-    "options", [[], ["--pack"], ["--pack", "p", "--temperatures", "0.9,x"],
-                ["--pack", "p", "--temperatures", "nan,1,1,1,1"]]
-)  # fmt: skip
-def test_export_refuses(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    usage_error(["export", "run", "w.safetensors", *options], capsys)
-
-
-def test_export_without_a_run(
+def test_export_needs_a_run_and_the_pack_of_its_levels(
     pack_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    weights = tmp_path / "w.safetensors"
-    line = error_of(["export", tmp_path, weights, "--pack", pack_folder], capsys)
-    assert line.startswith(f"{tmp_path}: no training run here")
-    assert not weights.exists()
+    command = ["export", tmp_path, tmp_path / "w.safetensors"]
+    line = error_of([*command, "--pack", pack_folder], capsys)
+    assert line.startswith(f"colorflow: {tmp_path}: no training run here")
+    (tmp_path / "config.json").write_text('{"pyramid": {}}')
+    assert "expected --pack" in error_of(command, capsys, 2)
+    assert not (tmp_path / "w.safetensors").exists()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,7 +18,7 @@ import skimage.data
 from colorflow.color.grid import square_lightness, to_grid
 from colorflow.errors import PackError
 from colorflow.training import pixels
-from colorflow.training.pixels import PixelPack, crop_of
+from colorflow.training.pixels import PixelPack, TrainingColors, training_colors
 from tests.training.conftest import VIEWS
 from tests.training.made_up_pixels import DEV, TRAIN, parts
 
@@ -67,48 +70,66 @@ def test_views_are_fresh_and_reproducible(pack_folder: Path) -> None:
     assert np.array_equal(lightness_of(again, *views[::-1]), lightness[::-1])
 
 
-def test_some_views_are_mirrored_and_some_degraded(
+def test_some_views_are_mirrored_some_degraded_and_all_are_large_parts(
     pack_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    count = []
-    monkeypatch.setattr(pixels, "degrade", lambda *_: count.append(1) or np.zeros((256, 256), "f4"))
-    pack = PixelPack(pack_folder)
+    degraded, cuts = [], []
+    monkeypatch.setattr(pixels, "degrade", lambda x, _: degraded.append(1) or np.float32(x[..., 0]))
+    cut = pixels.cut
+
+    def watched(*given: Any, mirrored: bool) -> Any:
+        cuts.append((given[2][2] * given[2][3], mirrored))
+        return cut(*given, mirrored=mirrored)
+
+    monkeypatch.setattr(pixels, "cut", watched)
     monkeypatch.setattr(pixels, "VIEWS", 64)
+    pack = PixelPack(pack_folder)
     pack.batch(pack.rows("train"), maps=())
-    assert 0.25 < len(count) / (64 * TRAIN) < 0.35
-    slope = np.linspace(0, 100, 256, dtype=np.float32)[None].repeat(256, 0)
-    ab = np.zeros((2, 64, 64), np.float32)
-    crops = [crop_of(slope, ab, np.random.default_rng(seed))[0] for seed in range(200)]
-    mirrored = np.mean([crop[0, 0] > crop[0, -1] for crop in crops])
-    assert 0.35 < mirrored < 0.65
+    areas, mirrored = np.array(cuts).T
+    assert len(cuts) == 64 * TRAIN
+    assert 0.25 < len(degraded) / len(cuts) < 0.35
+    assert 0.4 < mirrored.mean() < 0.6
+    assert 0.4 < areas.min() < areas.max() <= 1
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_crop_shows_the_same_part_in_lightness_and_ab(
-    seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The oracle crops the photo itself, and only then makes squares of it."""
-    side = 512
+def test_a_cut_shows_the_same_part_in_lightness_and_ab(seed: int) -> None:
+    """The oracle cuts the photo itself, and only then makes squares of it."""
+    side, rng = 512, np.random.default_rng(seed)
     photo = cv2.GaussianBlur(skimage.data.astronaut(), (0, 0), 6)
-    boxes = []
-    resampled = pixels.resampled
-
-    def watched(image: np.ndarray, box: pixels.Box, side: int, *, mirrored: bool) -> np.ndarray:
-        boxes.append(box)
-        return resampled(image, box, side, mirrored=mirrored)
-
-    monkeypatch.setattr(pixels, "resampled", watched)
-    lightness, ab = crop_of(square_lightness(photo), to_grid(photo), np.random.default_rng(seed))
-    assert boxes[0] == boxes[1]
-    top, left, height, width = (round(side * share) for share in boxes[0])
-    assert 0.44 < height * width / side**2 <= 1
-    part = np.ascontiguousarray(photo[top : top + height, left : left + width])
+    box, mirrored = pixels.random_box(rng, rng.uniform(0.45, 1)), bool(seed % 2)
+    lightness, ab = square_lightness(photo), to_grid(photo)
+    lightness, ab = pixels.cut(lightness, ab, box, 256, 64, mirrored=mirrored)
+    top, left, height, width = (round(side * share) for share in box)
+    part = photo[top : top + height, left : left + width]
+    part = np.ascontiguousarray(part[:, ::-1] if mirrored else part)
     wanted = square_lightness(part), to_grid(part)
-    if np.abs(lightness - wanted[0]).mean() > np.abs(lightness[:, ::-1] - wanted[0]).mean():
-        lightness, ab = lightness[:, ::-1], ab[..., ::-1]
     assert np.abs(lightness - wanted[0]).mean() < 0.5  # the part has whole pixels
     assert np.abs(ab - wanted[1]).mean() < 0.6
     assert np.abs(ab[..., ::-1] - wanted[1]).mean() > 2
+
+
+# colors
+
+
+def test_training_colors_are_those_of_the_files(pack_folder: Path) -> None:
+    with (pack_folder / "photos.csv").open(encoding="utf-8") as file:
+        photos = list(csv.DictReader(file))
+    train = np.array([photo["split"] == "train" for photo in photos])
+    large = np.array([int(photo["short_side"]) > 128 for photo in photos])
+    chroma = np.array([float(photo["mean_chroma"]) for photo in photos])
+    chosen = np.load(pack_folder / "ab.npy")[train & large]
+    assert len(chosen) == 9
+
+    found = training_colors(PixelPack(pack_folder))
+    assert found.mean_ab == pytest.approx(chosen.astype(float).mean((0, 2, 3)), rel=1e-5)
+    assert found.blow_up_chroma == pytest.approx(np.quantile(chroma[train], 0.999), rel=1e-12)
+
+
+def test_the_header_of_a_weights_file() -> None:
+    colors = TrainingColors(mean_ab=(1.0, -2.0), blow_up_chroma=70.0)
+    assert TrainingColors.from_dict(json.loads(json.dumps(dataclasses.asdict(colors)))) == colors
+    assert TrainingColors.from_dict({"mean_ab": [1.0, -2.0], "largest_chroma": 70.0}) == colors
 
 
 # which pack it is
@@ -138,10 +159,6 @@ def refusal(folder: Path) -> str:
     return text
 
 
-def test_no_pack(tmp_path: Path) -> None:
-    assert "make one with `python -m data_prep PHOTOS -o" in refusal(tmp_path / "none")
-
-
 @pytest.mark.parametrize("file", ["pixels.json", "photos.csv", "lightness.npy", "ab.npy"])
 @pytest.mark.parametrize("content", [None, b"{", b"\x93NUMPY"])
 def test_a_damaged_file(file: str, content: bytes | None, own_pack: Path) -> None:
@@ -149,7 +166,9 @@ def test_a_damaged_file(file: str, content: bytes | None, own_pack: Path) -> Non
         (own_pack / file).unlink()
     else:
         (own_pack / file).write_bytes(content)
-    assert "make" in refusal(own_pack)
+    is_none = file == "pixels.json" and content is None
+    said = "make one with `python -m data_prep PHOTOS -o" if is_none else "make"
+    assert said in refusal(own_pack)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,78 +13,36 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorflow.cli import main
 from colorflow.color.grid import to_grid
 from colorflow.errors import TrainingError
 from colorflow.model.condition import Condition
 from colorflow.model.heads import SkinHead
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_tensors, load_weights, read_header
-from colorflow.training import export as export_module
-from colorflow.training import skin
-from colorflow.training.export import export
+from colorflow.training.parts import Recipe, export_part, train_part
 from colorflow.training.schedule import Budget
 from colorflow.training.skin import (
     RARITY,
-    STUDENT,
+    SKIN,
     TEACHER,
     TEACHER_FORMAT,
     SkinObjective,
-    Teacher,
-    export_skin,
-    export_teacher,
     tones_of_photos,
-    train_skin,
 )
 from colorflow.training.skin_pack import SkinPack
+from data_prep import teacher as teacher_module
+from data_prep.teacher import Teacher
 from tests.training.conftest import CheapFeatures, small_training
 from tests.training.made_up_pixels import TRAIN
-from tests.training.runs import Train, raw_state
+from tests.training.runs import raw_state
 
 NOISE = torch.Generator()
-Go = Callable[..., list[str]]
 
 
-@pytest.fixture(scope="module")
-def go_skin(_small_and_cheap: None, skin_folder: Path) -> Go:
-    """Trains two steps; what it says."""
-
-    def go(name: str, folder: Path, start: Path | None = None) -> list[str]:
-        said: list[str] = []
-        config, budget = small_training(batch=4, dev_photos=2), Budget(steps=2)
-        options = {"start": start, "config": config, "budget": budget}
-        train_skin(name, skin_folder, folder, say=said.append, **options)  # type: ignore[arg-type]
-        return said
-
-    return go
-
-
-@pytest.fixture(scope="module")
-def student_run(go_skin: Go, start: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Read it only."""
-    folder = tmp_path_factory.mktemp("student")
-    assert "nats a cell" in go_skin(STUDENT, folder, start)[0]
-    return folder
-
-
-@pytest.fixture(scope="module")
-def teacher_run(go_skin: Go, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Read it only."""
-    folder = tmp_path_factory.mktemp("teacher")
-    assert "nats a cell" in go_skin(TEACHER, folder)[0]
-    return folder
-
-
-@pytest.fixture(scope="module")
-def exported(
-    student_run: Path, start: Path, skin_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """The weights with the student."""
-    path = tmp_path_factory.mktemp("exported") / "with_skin.safetensors"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(skin, "LEAST_CELLS", 1)
-        export_skin(student_run, path, model=start, pack_folder=skin_folder, say=str)
-    return path
+def trained(recipe: Recipe, pack: Path, run: Path, start: Path | None = None) -> None:
+    """Two steps."""
+    config, budget = small_training(batch=4, dev_photos=2), Budget(steps=2)
+    train_part(recipe, recipe.name, pack, run, start=start, config=config, budget=budget, say=str)
 
 
 def random_head(*, sees_color: bool = False) -> SkinHead:
@@ -106,13 +63,13 @@ def pyramid_of(path: Path) -> ChromaPyramid:
 # the loss
 
 
-@pytest.mark.parametrize("name", [TEACHER, STUDENT])
+@pytest.mark.parametrize("name", ["teacher", "skin"])
 @torch.no_grad()
 def test_the_loss_is_that_of_where_skin_is_and_of_its_chroma(
     name: str, skin_folder: Path, start: Path
 ) -> None:
     """The teacher learns no chroma; where marks do not count, nobody learns anything."""
-    is_teacher = name == TEACHER
+    is_teacher = name == "teacher"
     pyramid = None if is_teacher else pyramid_of(start)
     pack, objective = SkinPack(skin_folder, in_color=is_teacher), SkinObjective(pyramid)
     assert (objective.name, objective.folder) == (name, name)
@@ -169,64 +126,18 @@ def test_tones_are_those_of_complex_numbers(
 
 
 @pytest.mark.slow
-def test_export_puts_the_student_into_the_file(
-    exported: Path, student_run: Path, start: Path
+def test_a_teacher_marks_skin(
+    skin_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, after = load_weights(start), load_weights(exported)
-    best = raw_state(student_run, STUDENT)["best"]
-    head = after.pyramid.skin_head
-    assert head is not None
-    state = head.state_dict()
-    for name in best.keys() - {"tone_mean", "tone_factor"}:
-        torch.testing.assert_close(state[name], best[name], rtol=2e-3, atol=2e-3)  # float16
-    assert head.tone_mean.abs().max() > 0
-    assert head.tone_factor[0, 1] == 0
-    assert (head.tone_factor.diag() > 0).all()
-    assert not torch.equal(head.tone_factor, torch.eye(2))
-    others = {k: x for k, x in after.pyramid.state_dict().items() if not k.startswith("skin_head")}
-    assert others.keys() == before.pyramid.state_dict().keys()
-    for name, value in before.pyramid.state_dict().items():
-        torch.testing.assert_close(others[name], value, rtol=2e-3, atol=2e-3)
-    for field in ("temperatures", "interval_factors", "gain"):
-        assert getattr(after, field) == getattr(before, field)
-    assert after.training["skin_head"]["steps"] == 2
-    assert 2 < after.training["skin_head"]["photos_with_skin"] <= TRAIN
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("levels", "is_kept"), [((32,), True), ((4, 8), False)])
-def test_levels_that_are_trained_later_keep_the_head_unless_they_train_late_blocks(
-    go: Train, exported: Path, start: Path, pack_folder: Path, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch, levels: tuple[int, ...], is_kept: bool,
-) -> None:  # fmt: skip
-    """Those of a run that began with the head, and of one that began without."""
-    measured = {"bits_per_dim": {"all": 1.0}, "calibrate": {}}
-    for name, value in measured.items():
-        monkeypatch.setattr(export_module, name, lambda *_, value=value, **__: value)
-    for origin in (exported, start):
-        run, path = tmp_path / origin.stem, tmp_path / f"{origin.stem}.safetensors"
-        go(run, steps=1, levels=levels, start=origin)
-        options = {"pack_folder": pack_folder, "temperatures": (0.5,) * 5, "gain": 1.0, "say": str}
-        export(run, path, fallback=exported, **options)  # type: ignore[arg-type]
-        kept, old = pyramid_of(path).skin_head, pyramid_of(exported).skin_head
-        assert old is not None
-        if not is_kept:
-            assert kept is None
-            continue
-        assert kept is not None
-        for name, value in old.state_dict().items():
-            torch.testing.assert_close(kept.state_dict()[name], value, rtol=2e-3, atol=2e-3)
-
-
-@pytest.mark.slow
-def test_a_teacher_marks_skin(teacher_run: Path, skin_folder: Path, tmp_path: Path) -> None:
-    path = tmp_path / "teacher.safetensors"
-    export_teacher(teacher_run, path, say=str)
+    run, path = tmp_path / "run", tmp_path / "teacher.safetensors"
+    trained(TEACHER, skin_folder, run)
+    export_part([SKIN, TEACHER], run, path, say=str)
     head = SkinHead(sees_color=True)
     load_tensors(read_header(path, TEACHER_FORMAT), head)
-    best = raw_state(teacher_run, TEACHER)["best"]
+    best = raw_state(run, "teacher")["best"]
     torch.testing.assert_close(head.out.weight, best["out.weight"], rtol=2e-3, atol=2e-3)
     rgb = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+    monkeypatch.setattr(teacher_module, "Features", CheapFeatures)
     teacher = Teacher(path)
     likely = teacher(rgb)
     assert likely.shape == (96, 96)
@@ -247,57 +158,15 @@ def test_a_teacher_marks_skin(teacher_run: Path, skin_folder: Path, tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_commands(
-    skin_folder: Path, start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.setattr(skin, "LEAST_CELLS", 1)
-    settings = ["--minutes", "0.003", "--batch", "4", "--evaluate-every", "1"]
-    for name, given in ((TEACHER, []), (STUDENT, ["--start", str(start)])):
-        run, file = tmp_path / name, tmp_path / f"{name}.safetensors"
-        assert main(["train-skin", name, str(skin_folder), "-o", str(run), *settings, *given]) == 0
-        assert "nats a cell" in capsys.readouterr().out
-        pack = ["--pack", str(skin_folder)] if given else []
-        assert main(["export-skin", str(run), str(file), *given, *pack]) == 0
-        assert file.name in capsys.readouterr().out
-    assert pyramid_of(tmp_path / "student.safetensors").skin_head is not None
-    assert Teacher(tmp_path / "teacher.safetensors")
-
-
-# what is refused
-
-
-def test_a_student_needs_a_model(skin_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="name its weights file with --start"):
-        train_skin(STUDENT, skin_folder, tmp_path, config=small_training(), budget=Budget(steps=1))
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_student_is_exported_with_its_pack(
-    start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    command = ["export-skin", str(tmp_path), str(tmp_path / "new.safetensors")]
-    assert main([*command, "--start", str(start)]) == 2
-    assert "expected --pack beside --start" in capsys.readouterr().err
-
-
-def test_a_run_without_weights(skin_folder: Path, start: Path, tmp_path: Path) -> None:
-    path = tmp_path / "new.safetensors"
-    with pytest.raises(TrainingError, match="colorflow train-skin teacher PACK -o"):
-        export_teacher(tmp_path, path, say=str)
-    with pytest.raises(TrainingError, match="colorflow train-skin student PACK -o"):
-        export_skin(tmp_path, path, model=start, pack_folder=skin_folder, say=str)
-    assert not path.exists()
-
-
-@pytest.mark.slow
 def test_a_pack_with_too_little_skin_tells_no_tones(
-    student_run: Path, start: Path, skin_folder: Path, tmp_path: Path
+    start: Path, skin_folder: Path, tmp_path: Path
 ) -> None:
+    run = tmp_path / "run"
+    trained(SKIN, skin_folder, run, start)
     pack = shutil.copytree(skin_folder, tmp_path / "pack")
     np.save(pack / "skin.npy", np.zeros_like(np.load(pack / "skin.npy")))
     path = tmp_path / "new.safetensors"
     with pytest.raises(TrainingError, match=f"{pack}: .*skin"):
-        export_skin(student_run, path, model=start, pack_folder=pack, say=str)
+        export_part([SKIN], run, path, start=start, pack_folder=pack, say=str)
     assert not path.exists()
     assert json.loads((pack / "skin.json").read_text())["filled"] > 0

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from colorflow.errors import PackError
 from colorflow.model.condition import Condition
-from colorflow.training import skin_pack
+from colorflow.training import pixels
 from colorflow.training.skin_pack import SkinPack
 from tests.training.conftest import CheapFeatures
 from tests.training.made_up_pixels import DEV, TRAIN
@@ -78,7 +78,7 @@ def test_the_teacher_sees_color(skin_folder: Path, monkeypatch: pytest.MonkeyPat
             seen.append(photos)
             return super().__call__(photos, coarsest=coarsest)
 
-    monkeypatch.setattr(skin_pack, "Features", Recorded)
+    monkeypatch.setattr(pixels, "Features", Recorded)
     target, condition = batch_of(SkinPack(skin_folder, in_color=True), 2, N + 2)
     np.testing.assert_array_equal(target[0], target[1])  # nothing is degraded for it
     assert condition.planes is not None

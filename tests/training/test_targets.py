@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training import targets
-from colorflow.training.targets import level_target
+from colorflow.training.pixels import PixelPack
+from colorflow.training.targets import (
+    SHARE_OF_LOSS,
+    JointModule,
+    JointObjective,
+    LevelObjective,
+    level_target,
+)
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +83,26 @@ def test_noise_has_std_1_on_the_own_means_and_once_more_on_the_coarse_ones(
         assert abs(coarse.std() - math.sqrt(1.25)) < std_tolerance(coarse)
         for kind in x.chunk(3, 1):  # and neither tells of the other
             assert abs((kind * coarse).mean()) < 4 * 1.2 / math.sqrt(coarse.numel())
+
+
+# levels that learn together
+
+
+def test_the_loss_is_the_weighted_sum_of_the_levels_own(
+    pack_folder: Path, shape: PyramidConfig, randomize: Callable[..., nn.Module]
+) -> None:
+    pyramid, pack = ChromaPyramid(shape), PixelPack(pack_folder)
+    randomize(pyramid, gain=0.2)
+    ab, condition = pack.batch(pack.rows("dev"))
+    module = JointModule(pyramid, (4, 8, 16)).eval()
+    for points in (0, 4):
+        noise = torch.Generator().manual_seed(1)
+        found = JointObjective(pyramid, (4, 8, 16), points).loss(module, ab, condition, noise)
+        noise = torch.Generator().manual_seed(1)
+        own = [
+            LevelObjective(pyramid, index, points).loss(level, ab, condition, noise)
+            for index, level in enumerate(pyramid.levels[:3])
+        ]
+        wanted = own[0] + own[1] / 2 + own[2] / 4
+        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-2)
+    assert list(SHARE_OF_LOSS.values()) == [1, 1 / 2, 1 / 4]

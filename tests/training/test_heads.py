@@ -1,0 +1,108 @@
+"""What the heads learn: the mean's error, pairs of views, and the likelihood of a mixture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy import integrate
+
+from colorflow.model.heads import MeanHead
+from colorflow.model.weights import load_weights
+from colorflow.training import heads, skin_pack
+from colorflow.training.heads import LikenessObjective, MeanHeadObjective
+from colorflow.training.pixels import PixelPack
+from colorflow.training.skin_pack import PairPack
+
+
+def test_the_loss_of_the_mean_is_its_error(pack_folder: Path, start: Path) -> None:
+    pyramid, pack = load_weights(start).pyramid, PixelPack(pack_folder)
+    ab, condition = pack.batch(pack.rows("dev"))
+    objective, head = MeanHeadObjective(pyramid), MeanHead().eval()
+    assert objective.maps == (32, 64)
+    objective.fit(head, ab, condition, torch.Generator())
+    torch.nn.init.normal_(head.fine_ab.weight, std=0.1)
+    with torch.no_grad():
+        found = objective.loss(head, ab, condition, torch.Generator())
+        means = head(condition.refined_by(pyramid.late_blocks))  # type: ignore[arg-type]
+    for own, mean, loss in zip(ab, means, found, strict=True):
+        assert float(loss) == pytest.approx(float((mean - own).square().mean()), rel=1e-4)
+    assert means.std() > 0.1
+
+
+# pairs
+
+
+def test_views_of_one_photo_have_its_colors_and_some_references_are_other_photos(
+    skin_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack = PairPack(skin_folder)
+    rows = pack.rows("train")
+    means = pack._arrays["ab"].astype(np.float32)
+
+    def outside(ab: torch.Tensor, photo: int) -> bool:
+        """Whether colors are not all between the least and the most of a photo."""
+        low, high = means[photo].min((1, 2)), means[photo].max((1, 2))
+        values = ab.flatten(1).numpy()
+        return bool((values.min(1) < low - 0.1).any() or (values.max(1) > high + 0.1).any())
+
+    photos = rows % len(pack)
+    ab, _ = pack.batch(rows)
+    assert not any(outside(one[0], photo) for one, photo in zip(ab, photos, strict=True))
+    others = sum(outside(one[1], photo) for one, photo in zip(ab, photos, strict=True))
+    assert 0 < others < 0.5 * len(rows)
+    monkeypatch.setattr(skin_pack, "OTHER_PHOTO", 0.0)
+    ab, _ = pack.batch(rows)
+    assert not any(outside(one[1], photo) for one, photo in zip(ab, photos, strict=True))
+
+
+def test_whole_dev_views_keep_their_lightness_and_degraded_ones_do_not(skin_folder: Path) -> None:
+    pack = PairPack(skin_folder)
+    plain, old = (
+        pack.batch(pack.rows("dev", variant=name))[1] for name in ("whole", "whole_degraded")
+    )
+    assert (plain.own.lightness - old.own.lightness).abs().mean() > 1
+    for pair in (plain, old):
+        smaller = torch.nn.functional.avg_pool2d(pair.own_large.lightness, 2)
+        torch.testing.assert_close(smaller, pair.own.lightness, atol=0.6, rtol=0.05)
+
+
+# the likelihood
+
+
+@torch.no_grad()
+def test_the_loss_is_the_likelihood_of_the_mixture(
+    skin_folder: Path, start: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By one cell of the reference at a time, in float64; and its density integrates to 1."""
+    pyramid = load_weights(start).pyramid
+    objective, pack = LikenessObjective(pyramid), PairPack(skin_folder)
+    mixture = heads._Mixture().eval()
+    torch.nn.init.normal_(mixture.head.nothing.weight)
+    target, pair = pack.batch(pack.rows("dev", variant="whole")[:2])
+    monkeypatch.setattr(heads, "CELLS", 32 * 32)
+    loss = objective.loss(mixture, target, pair, torch.Generator().manual_seed(0))
+    refined = pair.refined(pyramid)
+    z, nothing = (x.double().numpy() for x in mixture.head(refined.own, refined.own_large))
+    other = mixture.head(refined.other, refined.other_large)[0].double().numpy()
+    mean = 1.3 * pyramid.predict(refined.own).double().numpy()
+    mean = mean.reshape(2, 2, 32, 2, 32, 2).mean((3, 5)).reshape(2, 2, -1)
+    own_ab, other_ab = target.double().flatten(3).numpy().transpose(1, 0, 2, 3)
+    b, c = np.exp(mixture.log_scales.double().numpy())
+    for row in range(2):
+        total = 0.0
+        for i in range(32 * 32):
+            p = np.exp(np.append(z[row, :, i] @ other[row], nothing[row, i]))
+            away = np.hypot(*(own_ab[row, :, i, None] - other_ab[row]))
+            from_model = np.hypot(*(own_ab[row, :, i] - mean[row, :, i]))
+            densities = np.append(_laplace(away, b), _laplace(from_model, c))
+            total -= np.log((p / p.sum() * densities).sum()) / 32**2
+        assert loss[row].item() == pytest.approx(total, rel=1e-4)
+    plane = integrate.dblquad(lambda y, x: _laplace(np.hypot(x, y), b), -80, 80, -80, 80)[0]
+    assert plane == pytest.approx(1, abs=1e-3)
+
+
+def _laplace(away: np.ndarray, scale: float) -> np.ndarray:
+    return np.exp(-away / scale) / (2 * np.pi * scale**2)
