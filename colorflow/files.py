@@ -16,7 +16,6 @@ import errno
 import hashlib
 import io
 import json
-import mmap
 import os
 import re
 import secrets
@@ -79,22 +78,12 @@ def json_kind(name: str, command: str) -> FileKind:
     return FileKind(name, is_one)
 
 
-def picture_kind(name: str) -> FileKind:
-    """A picture that contains `statement_of` its kind anywhere, such as in its metadata."""
-    return FileKind(name, lambda path: holds_text(path, f"{STATEMENT}{name}"))
-
-
-def holds_text(path: Path, *texts: str) -> bool:
-    """Whether the bytes of a file, which is not empty, contain one of these texts."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return any(data.find(text.encode()) >= 0 for text in texts)
-
-
 STATEMENT = "Made by colorflow: "
+"""What files begin with, or contain, that state how they were made."""
 
 
 def statement_of(kind: FileKind) -> str:
-    """The sentence that a picture of a kind contains."""
+    """The sentence that a file of a kind contains."""
     return f"{STATEMENT}{kind.name}"
 
 

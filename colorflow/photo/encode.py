@@ -25,7 +25,7 @@ from PIL.ExifTags import Base
 from PIL.TiffImagePlugin import IFDRational
 
 from colorflow.errors import WritePhotoError
-from colorflow.files import FileKind, statement_of, write_whole
+from colorflow.files import FileKind, write_whole
 from colorflow.limits import QUALITY
 from colorflow.photo.exif import DAMAGE, TIFF_DESCRIPTION, block_of
 from colorflow.photo.formats import silent_codecs
@@ -124,10 +124,8 @@ def write_image(
         provenance: what the colors were generated from; the file states it.
         enlargement: what the detail was generated from; the file states it.
         preparation: what was done with the scan of a print; the file states it.
-        kind: of the file, and of one that it may replace; by default what the file states of
-            itself. The file of a picture that is not made from a photo, such as a contact sheet,
-            states its kind. Without all of these, any file of that name is replaced; this is for
-            folders that colorflow owns.
+        kind: of a file that may be replaced; by default what is stated here. Without all of these,
+            any file of that name is replaced; this is for folders that colorflow owns.
         quality: of JPEG and WebP files, in [1, 100].
 
     Raises:
@@ -145,16 +143,17 @@ def write_image(
     name = check_format(target, photo.width, photo.height)
     if pixels.dtype == np.uint16 and name not in _FORMATS_OF_16_BITS:
         pixels = to_8_bits(pixels)
-    metadata = photo.metadata
-    said = Statements(provenance, enlargement, preparation)
-    statement = said.text or (kind and statement_of(kind))
-    made = (said, statements_in(metadata.stated))
-    corrected = preparation and not any(one.is_generated for one in made)
+    metadata, before = photo.metadata, statements_in(photo.metadata.stated)
+    said = Statements(
+        provenance or before.colors, enlargement or before.detail, preparation or before.prepared
+    )
+    source_type = DIGITAL_SOURCE_TYPE if said.generated else CORRECTED_SOURCE_TYPE
+    own = (COLORING, provenance), (ENLARGED, enlargement), (REPAIRED, preparation)
+    made = next((of_kind for of_kind, one in own if one), None)
     try:
         with silent_codecs():
-            if statement:
-                source_type = CORRECTED_SOURCE_TYPE if corrected else DIGITAL_SOURCE_TYPE
-                metadata = with_statement(metadata, statement, source_type)
+            if made:
+                metadata = with_statement(metadata, said.text, source_type)
             if name == "JPEG":
                 data = _encode_jpeg(_on_white(pixels, photo.alpha), metadata, quality)
             elif name == "WEBP":
@@ -163,8 +162,7 @@ def write_image(
                 data = _ENCODERS[name](_with_alpha(pixels, photo.alpha), metadata)
     except (*DAMAGE, SystemError, MemoryError) as error:
         raise WritePhotoError(target, f"the picture cannot be encoded ({error})") from error
-    own = (COLORING, provenance), (ENLARGED, enlargement), (REPAIRED, preparation)
-    write_file(target, data, kind or next((of_kind for of_kind, one in own if one), None))
+    write_file(target, data, kind or made)
 
 
 def write_file(target: Path, data: bytes, kind: FileKind | None) -> None:

@@ -3,7 +3,7 @@
 A statement of how a picture was made is put where people and programs look: the EXIF user comment,
 the EXIF description if it is empty, the comment of PNG and JPEG files, and an XMP packet with
 IPTC's term for pictures that were changed with a generative model. The photo's own texts stay; an
-earlier statement of the same is replaced.
+earlier statement is replaced.
 
 Reference: IPTC NewsCodes, digital source type; CIPA DC-008 (Exif 2.32); XMP part 1 (ISO 16684-1).
 """
@@ -55,12 +55,10 @@ CORRECTED_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorith
 JPEG_EXIF_BYTES = 65533
 """Limit of a JPEG segment; texts that would exceed it are not added."""
 _SOFTWARE = f"colorflow {__version__}"
-_OPENING = re.compile(r"(?:Colors generated|Detail generated|Print prepared) by colorflow")
-"""What a line begins with that `provenance` wrote, of any kind."""
-_STATED = re.compile(rf"(?:{_OPENING.pattern}|{STATEMENT})[^\n<\0]{{0,4000}}")
-"""A line of `provenance`, or the sentence of `files.statement_of`."""
+_STATED = re.compile(rf"{STATEMENT}[^\n<\0]{{0,8000}}")
+"""A statement of `provenance`."""
 _MOST_STATED = 16
-"""Sentences that are read."""
+"""Statements that are read."""
 _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
  <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -92,7 +90,7 @@ class Metadata:
     text: Mapping[str, str] = field(default_factory=dict)
     """PNG text chunks by keyword; the comment of a JPEG or GIF file by `COMMENT`."""
     stated: str = ""
-    """What the file says of how colorflow made it: the sentences alone, a line each."""
+    """What the file says of how colorflow made it: the statements alone, a line each."""
     xmp: bytes | None = None
     """An XMP packet to write. Of the file's own packet only the orientation is read: the rest
     repeats EXIF and the sizes of the original pixels, which are no longer true."""
@@ -209,13 +207,11 @@ def texts_in(image: Image.Image) -> dict[str, str]:
     return found
 
 
-def with_statement(
-    metadata: Metadata, statement: str, source_type: str = DIGITAL_SOURCE_TYPE
-) -> Metadata:
-    """Add a statement to metadata: how a picture was made, in a line or more, and IPTC's term."""
+def with_statement(metadata: Metadata, statement: str, source_type: str) -> Metadata:
+    """Add a statement to metadata: how a picture was made, in a line, and IPTC's term for it."""
     block = block_of(metadata.exif)
     description, comment = block.text(Base.ImageDescription), block.comment
-    if description is None or _is_replaced(description, statement):
+    if description is None or description.startswith(STATEMENT):
         block.put_text(Base.ImageDescription, statement)
     if not block.text(Base.Software):
         block.put_text(Base.Software, _SOFTWARE)
@@ -225,22 +221,15 @@ def with_statement(
     if exif is None or len(exif) > JPEG_EXIF_BYTES:
         exif = metadata.exif
     text = {"Software": _SOFTWARE, **metadata.text}
-    text[COMMENT] = _extended(text.get(COMMENT), statement)
+    text[COMMENT] = _extended(text.get(COMMENT, ""), statement)
     xmp = _XMP.format(software=_SOFTWARE, source_type=source_type, statement=statement).encode()
     return replace(metadata, exif=exif, text=text, xmp=xmp)
 
 
-def _extended(text: str | None, statement: str) -> str:
-    """Append the statement to a text, in place of an earlier one of the same."""
-    lines = (text or "").split("\n")
-    kept = "\n".join(line for line in lines if not _is_replaced(line, statement)).strip("\n")
-    return f"{kept}\n{statement}" if kept else statement
-
-
-def _is_replaced(line: str, statement: str) -> bool:
-    """Whether a line is an earlier statement of what the statement says anew."""
-    opening = _OPENING.match(line)
-    return opening is not None and opening[0] in statement
+def _extended(text: str, statement: str) -> str:
+    """Append the statement to a text, in place of an earlier one."""
+    kept = (line for line in text.split("\n") if not line.startswith(STATEMENT))
+    return "\n".join([*kept, statement]).lstrip("\n")
 
 
 def _dpi_of(value: object) -> tuple[float, float] | None:
