@@ -77,7 +77,6 @@ _BYTES = {
 """Memory that a pixel takes while it is read, its part of the file included: of one channel, and of
 several. It is what honest files take at most, with a tenth more: `git show
 c495ddd:benchmarks/reading_needs.py` measures it."""
-MOST_BYTES = max(largest for _, largest in _BYTES.values())
 
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"mif3", b"msf1"}
@@ -96,7 +95,8 @@ def photo_errors(source: str) -> Iterator[None]:
     except PhotoError:
         raise
     except MemoryError as error:
-        raise PhotoTooLargeError(source, "the picture does not fit into memory") from error
+        reason = "the picture does not fit into memory; make it smaller, or save it as JPEG or PNG"
+        raise PhotoTooLargeError(source, reason) from error
     except Image.DecompressionBombError as error:  # GIF's reader has a limit of its own
         raise PhotoTooLargeError(source, "the picture is too large; make it smaller") from error
     except DAMAGE as error:
