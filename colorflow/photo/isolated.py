@@ -8,8 +8,8 @@ user.
 The answer of a process that decodes hostile data is data itself: what it says is checked, and
 nothing is unpickled.
 
-    at 0            JSON: {"error": [class, reason]}, or a header, or a photo; then zeros
-    at ARRAYS_AT    the arrays of a photo, in the order and of the shapes that the JSON says
+    JSON        {"error": [class, reason]}, or a header, or a photo; ends with a zero
+    arrays      of a photo, from `arrays_at` on, in the order and of the shapes that the JSON says
 
 It works on Linux. Elsewhere files are read in this process, without limits.
 """
@@ -54,12 +54,13 @@ PATIENCE = 4
 """Seconds by the clock for a second of the processor, since the machine may be busy."""
 _MARGIN = 10
 """Seconds that the server may take for itself."""
-ARRAYS_AT = 4 << 20
-"""Bytes of an answer that its JSON may take: the texts of a file, see `metadata`, escaped."""
+LARGEST_TEXT = 4 << 20
+"""Bytes of the JSON: the texts of a file, see `metadata`, escaped."""
 ARRAYS = {"pixels16": np.uint16, "pixels": np.uint8, "alpha": np.uint8}
 """In their order in an answer, in which each has a place that its type needs."""
 LARGEST_MESSAGE = 4096
 """Bytes."""
+_ALIGNMENT = 64
 _LONGEST_REASON = 500
 _BROKE = "the reader of this kind of file broke on it; save it as JPEG, PNG or TIFF"
 
@@ -100,6 +101,11 @@ def seconds_for(pixels: int) -> int:
     return math.ceil(min(seconds, MOST_SECONDS))
 
 
+def arrays_at(text: bytes) -> int:
+    """Where the arrays begin behind the JSON, in bytes: a multiple of 64."""
+    return -(-(len(text) + 1) // _ALIGNMENT) * _ALIGNMENT
+
+
 def start_reader() -> None:
     """Start the server, so that the first photo need not wait for it."""
     global _is_ended
@@ -125,9 +131,9 @@ def _ask(
     request: dict[str, Any],
     file: IO[bytes],
     source: str,
-    made_of: Callable[[dict[str, Any], IO[bytes]], _Made],
+    made_of: Callable[[dict[str, Any], memoryview], _Made],
 ) -> _Made:
-    """Have a file read, and make something of the answer's JSON and of the memory that it lies in.
+    """Have a file read, and make something of the answer's JSON and of the arrays behind it.
 
     Raises:
         PhotoError: it cannot be read, or the limits do not suffice.
@@ -144,7 +150,7 @@ def _ask(
             raise UnreadablePhotoError(source, f"{reason}; try again") from error
         _check(code, source)
         try:
-            return made_of(_content_of(memory, source), memory)
+            return made_of(*_parts_of(memory, source))
         except DAMAGE as error:
             raise UnreadablePhotoError(source, _BROKE) from error
 
@@ -163,29 +169,29 @@ def _check(code: str, source: str) -> None:
         raise UnreadablePhotoError(source, _BROKE)
 
 
-def _content_of(memory: IO[bytes], source: str) -> dict[str, Any]:
-    """The JSON of an answer, which from now on nobody can change.
+def _parts_of(memory: IO[bytes], source: str) -> tuple[dict[str, Any], memoryview]:
+    """The JSON of an answer, and what follows; from now on nobody can change it.
 
     Raises:
         PhotoError: it is that of an error.
         Exception: one of `DAMAGE`, if it makes no sense.
     """
     fcntl.fcntl(memory, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_WRITE)
-    text, _, _ = os.pread(memory.fileno(), ARRAYS_AT, 0).partition(b"\0")
+    answer = mmap.mmap(memory.fileno(), 0, access=mmap.ACCESS_COPY)
+    text, _, _ = answer[:LARGEST_TEXT].partition(b"\0")
     content: dict[str, Any] = json.loads(text)
     if "error" in content:
         kind, reason = content["error"]
         is_large = kind == PhotoTooLargeError.__name__
         raise (PhotoTooLargeError if is_large else UnreadablePhotoError)(source, _bounded(reason))
-    return content
+    return content, memoryview(answer)[arrays_at(text) :]
 
 
-def _photo_of(source: str, content: dict[str, Any], memory: IO[bytes]) -> Photo:
-    """The photo in an answer; its arrays are the memory itself; raises as `_content_of`."""
-    pages = mmap.mmap(memory.fileno(), 0, access=mmap.ACCESS_COPY)
-    arrays, place = {}, ARRAYS_AT
+def _photo_of(source: str, content: dict[str, Any], memory: memoryview) -> Photo:
+    """The photo in an answer; its arrays are the memory itself; raises as `_parts_of`."""
+    arrays, place = {}, 0
     for name, shape in content["arrays"]:
-        arrays[name] = np.ndarray(shape, ARRAYS[name], pages, place)
+        arrays[name] = np.ndarray(shape, ARRAYS[name], memory, place)
         place += arrays[name].nbytes
     format_, exif, dpi = content["format"], content["exif"], content["dpi"]
     metadata = Metadata(
@@ -199,8 +205,8 @@ def _photo_of(source: str, content: dict[str, Any], memory: IO[bytes]) -> Photo:
     return Photo(**arrays, metadata=metadata, source=source, remarks=remarks)
 
 
-def _header_of(most: int, content: dict[str, Any], _: IO[bytes]) -> Header:
-    """The header in an answer; raises as `_content_of`."""
+def _header_of(most: int, content: dict[str, Any], _: memoryview) -> Header:
+    """The header in an answer; raises as `_parts_of`."""
     pixels = content["pixels"]
     if type(pixels) is not int or not 0 < pixels <= most:
         raise ValueError("expected a number of pixels")

@@ -30,7 +30,14 @@ import numpy as np
 from colorflow.errors import PhotoError
 from colorflow.photo.decode import read_open, read_open_header
 from colorflow.photo.formats import Allow
-from colorflow.photo.isolated import ARRAYS, ARRAYS_AT, LARGEST_MESSAGE, PATIENCE, seconds_for
+from colorflow.photo.isolated import (
+    ARRAYS,
+    LARGEST_MESSAGE,
+    LARGEST_TEXT,
+    PATIENCE,
+    arrays_at,
+    seconds_for,
+)
 from colorflow.photo.photo import Header, Photo
 
 FIXED_BYTES = 128 << 20
@@ -170,10 +177,9 @@ def _write_answer(descriptor: int, found: Photo | Header) -> None:
 
 def _write(descriptor: int, content: dict[str, Any], *arrays: np.ndarray) -> None:
     text = json.dumps(content, default=lambda some_bytes: some_bytes.decode("latin-1")).encode()
-    if len(text) >= ARRAYS_AT:
+    if len(text) >= LARGEST_TEXT:
         raise OSError("its texts are too long")
     with open(descriptor, "wb", closefd=False) as file:
-        file.write(text)
+        file.write(text.ljust(arrays_at(text), b"\0"))
         for array in arrays:
-            file.seek(max(file.tell(), ARRAYS_AT))
             file.write(np.ascontiguousarray(array).data)
