@@ -58,11 +58,6 @@ DIRECTORIES = (IFD.Exif, IFD.GPSInfo)
 _LEFT_OUT = (*DIRECTORIES, IFD.MakerNote, IFD.Interop, Base.SubIFDs)
 """Entries that hold offsets; the directories are read on their own."""
 _SRGB = 1
-_ASCII, _UNICODE, _UNDEFINED_CODE = b"ASCII\0\0\0", b"UNICODE\0", bytes(8)
-"""Character codes that a user comment begins with."""
-_CODE_BYTES = 8
-_UNDEFINED = 7
-"""Type of an entry of bytes."""
 
 
 class Block:
@@ -122,27 +117,6 @@ class Block:
         """Put a text into the main directory."""
         self.main[tag] = text.encode()
 
-    @property
-    def comment(self) -> str | None:
-        """The comment of a user; empty where there is none, None where it is illegible."""
-        stored = self._exif.get(Base.UserComment, b"")
-        if not isinstance(stored, bytes):
-            return None
-        code, stored = stored[:_CODE_BYTES], stored[_CODE_BYTES:]
-        if code == _UNICODE:
-            return stored.decode(self._utf_16, "replace").strip(" \0")
-        if code in (_ASCII, _UNDEFINED_CODE, b""):
-            return _text(stored) or ""
-        return None
-
-    def put_comment(self, text: str) -> None:
-        """Put a comment in the place of what is there."""
-        code = _ASCII if text.isascii() else _UNICODE
-        self._exif.tagtype[Base.UserComment] = _UNDEFINED
-        self._exif[Base.UserComment] = code + text.encode(
-            "ascii" if text.isascii() else self._utf_16
-        )
-
     def make_upright(self, width: int, height: int) -> None:
         """Correct orientation, sizes and color space, where they are said, for the sRGB picture.
 
@@ -176,10 +150,6 @@ class Block:
         if not (len(self.main) or len(self._exif) or len(self._gps)):
             return None
         return PREFIX + self.to_tiff()
-
-    @property
-    def _utf_16(self) -> str:
-        return "utf-16-be" if self.is_big_endian else "utf-16-le"
 
 
 def block_of(exif: bytes | None, tags: Collection[int] | None = None) -> Block:

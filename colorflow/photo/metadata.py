@@ -1,9 +1,8 @@
 """Metadata of a photo: read from an image that Pillow or tifffile opened, and added to.
 
-A statement of how a picture was made is put where people and programs look: the EXIF user comment,
-the EXIF description if it is empty, the comment of PNG and JPEG files, and an XMP packet with
-IPTC's term for pictures that were changed with a generative model. The photo's own texts stay; an
-earlier statement is replaced.
+A statement of how a picture was made is put where people and programs look: an XMP packet with
+IPTC's term for pictures that were changed with a generative model, and the EXIF description, if it
+is empty or an earlier statement. The photo's own texts stay.
 
 Reference: IPTC NewsCodes, digital source type; CIPA DC-008 (Exif 2.32); XMP part 1 (ISO 16684-1).
 """
@@ -15,7 +14,6 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 from PIL import Image, TiffImagePlugin
 from PIL.ExifTags import Base
@@ -57,8 +55,6 @@ JPEG_EXIF_BYTES = 65533
 _SOFTWARE = f"colorflow {__version__}"
 _STATED = re.compile(rf"{STATEMENT}[^\n<\0]{{0,8000}}")
 """A statement of `provenance`."""
-_MOST_STATED = 16
-"""Statements that are read."""
 _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
  <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -178,10 +174,8 @@ def _upright(block: Block, width: int, height: int) -> bytes | None:
 
 def stated_in(image: Image.Image, exif: Block) -> str:
     """What an image says of how colorflow made it, as in `Metadata.stated`; the likeliest first."""
-    xmp = xmp_of(image).decode("utf-8", "replace")
-    texts = [exif.comment, exif.text(Base.ImageDescription), *texts_in(image).values(), xmp]
-    found = (one[0] for text in texts if text for one in _STATED.finditer(text))
-    return "\n".join(islice(found, _MOST_STATED))
+    texts = xmp_of(image).decode("utf-8", "replace"), exif.text(Base.ImageDescription) or ""
+    return "\n".join(found[0] for text in texts if (found := _STATED.search(text)))
 
 
 def texts_in(image: Image.Image) -> dict[str, str]:
@@ -210,26 +204,15 @@ def texts_in(image: Image.Image) -> dict[str, str]:
 def with_statement(metadata: Metadata, statement: str, source_type: str) -> Metadata:
     """Add a statement to metadata: how a picture was made, in a line, and IPTC's term for it."""
     block = block_of(metadata.exif)
-    description, comment = block.text(Base.ImageDescription), block.comment
-    if description is None or description.startswith(STATEMENT):
+    if (block.text(Base.ImageDescription) or STATEMENT).startswith(STATEMENT):
         block.put_text(Base.ImageDescription, statement)
     if not block.text(Base.Software):
         block.put_text(Base.Software, _SOFTWARE)
-    if comment is not None:
-        block.put_comment(_extended(comment, statement))
     exif = block.to_exif()
     if exif is None or len(exif) > JPEG_EXIF_BYTES:
         exif = metadata.exif
-    text = {"Software": _SOFTWARE, **metadata.text}
-    text[COMMENT] = _extended(text.get(COMMENT, ""), statement)
     xmp = _XMP.format(software=_SOFTWARE, source_type=source_type, statement=statement).encode()
-    return replace(metadata, exif=exif, text=text, xmp=xmp)
-
-
-def _extended(text: str, statement: str) -> str:
-    """Append the statement to a text, in place of an earlier one."""
-    kept = (line for line in text.split("\n") if not line.startswith(STATEMENT))
-    return "\n".join([*kept, statement]).lstrip("\n")
+    return replace(metadata, exif=exif, xmp=xmp)
 
 
 def _dpi_of(value: object) -> tuple[float, float] | None:
