@@ -62,6 +62,8 @@ _SRGB_PERCEPTUAL = b"\0"
 """Content of PNG's sRGB chunk."""
 _PNG_HEAD_BYTES = 33
 """Signature and IHDR; other chunks may follow."""
+_PNG_LENGTH_BYTES = 4
+"""Before the name of a chunk."""
 _STRIP_ROWS = 64
 """Of TIFF."""
 _DEFLATE, _GRAY, _RGB, _ONE_PLANE, _HORIZONTAL, _INCH, _UNASSOCIATED_ALPHA = 8, 1, 2, 1, 2, 2, 2
@@ -70,9 +72,6 @@ _XMP = 700
 _PROFILE_DATE = slice(24, 36)
 """Bytes of a color profile that say when it was made (ICC.1, 7.2.10)."""
 _NO_DATE = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
-_INCHES_A_METRE = 1 / 0.0254
-_METRE = 1
-"""Unit of PNG's resolution."""
 
 
 def check_format(path: Path, width: int, height: int) -> str:
@@ -221,23 +220,16 @@ def _encode_webp(samples: np.ndarray, metadata: Metadata, quality: int) -> bytes
 
 
 def _encode_png(samples: np.ndarray, metadata: Metadata) -> bytes:
+    """PNG; pixels of 16 bits by imagecodecs, since Pillow writes colors with 8 only."""
     chunks = PngImagePlugin.PngInfo()
     chunks.add(b"sRGB", _SRGB_PERCEPTUAL)
     for keyword, text in metadata.text.items():
         chunks.add_text(keyword, text)
     if metadata.xmp:
         chunks.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode())
-    if samples.dtype == np.uint16:
-        return _encode_png16(samples, chunks, metadata)
-    options = _stored(metadata, "exif", "dpi")
-    return _saved(samples, "PNG", compress_level=PNG_COMPRESS_LEVEL, pnginfo=chunks, **options)
-
-
-def _encode_png16(samples: np.ndarray, chunks: PngImagePlugin.PngInfo, metadata: Metadata) -> bytes:
-    """PNG of 16 bits: pixels by imagecodecs, since Pillow writes colors with 8 only.
-
-    The chunks are put before the pixels.
-    """
+    options = {"pnginfo": chunks, **_stored(metadata, "exif", "dpi")}
+    if samples.dtype == np.uint8:
+        return _saved(samples, "PNG", compress_level=PNG_COMPRESS_LEVEL, **options)
     import imagecodecs  # takes 0.1 s, which few photos need
 
     encoded = imagecodecs.png_encode(
@@ -246,17 +238,11 @@ def _encode_png16(samples: np.ndarray, chunks: PngImagePlugin.PngInfo, metadata:
         strategy=imagecodecs.PNG.STRATEGY.RLE,
         filter=imagecodecs.PNG.FILTER.SUB,
     )
-    buffer = io.BytesIO()
-    buffer.write(encoded[:_PNG_HEAD_BYTES])
-    for name, content, *_ in chunks.chunks:
-        PngImagePlugin.putchunk(buffer, name, content)
-    if metadata.dpi:
-        across, down = (round(dpi * _INCHES_A_METRE) for dpi in metadata.dpi)
-        PngImagePlugin.putchunk(buffer, b"pHYs", struct.pack(">IIB", across, down, _METRE))
-    if metadata.exif:
-        PngImagePlugin.putchunk(buffer, b"eXIf", metadata.exif.removeprefix(b"Exif\0\0"))
-    buffer.write(memoryview(encoded)[_PNG_HEAD_BYTES:])
-    return buffer.getvalue()
+    pixel = _saved(np.zeros((1, 1), np.uint8), "PNG", **options)
+    before_pixels = pixel[_PNG_HEAD_BYTES : pixel.rindex(b"IDAT") - _PNG_LENGTH_BYTES]
+    return b"".join(
+        (encoded[:_PNG_HEAD_BYTES], before_pixels, memoryview(encoded)[_PNG_HEAD_BYTES:])
+    )
 
 
 def _encode_tiff(samples: np.ndarray, metadata: Metadata) -> bytes:
