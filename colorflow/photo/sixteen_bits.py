@@ -77,7 +77,7 @@ def to_8_bits(values: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.convertScaleAbs(values, alpha=255 / WHITE)).reshape(values.shape)
 
 
-def apply_profile(values: np.ndarray, icc: bytes) -> np.ndarray | None:
+def apply_profile(values: np.ndarray, icc: bytes) -> np.ndarray:
     """Convert gray or RGB of 16 bits to sRGB (relative colorimetric, black point compensation).
 
     Args:
@@ -85,15 +85,15 @@ def apply_profile(values: np.ndarray, icc: bytes) -> np.ndarray | None:
         icc: the embedded profile.
 
     Returns:
-        uint16 of the same shape, the argument itself where the profile is sRGB. None where the
-        profile is damaged or made for another color space.
+        uint16 of the same shape; the argument itself where the profile is sRGB, damaged, or made
+        for another color space.
     """
     import imagecodecs  # takes 0.1 s, which few photos need
 
     try:
         return _converted_gray(values, icc) if values.ndim == 2 else _converted_colors(values, icc)
     except (imagecodecs.CmsError, LookupError):  # LookupError: light that is no number
-        return None
+        return values
 
 
 def _of_tiff(image: TiffFile) -> Samples16:
