@@ -153,12 +153,8 @@ def write_image(
         with silent_codecs():
             if made:
                 metadata = with_statement(metadata, said.text, source_type)
-            if name == "JPEG":
-                data = _encode_jpeg(_on_white(pixels, photo.alpha), metadata, quality)
-            elif name == "WEBP":
-                data = _encode_webp(_with_alpha(pixels, photo.alpha), metadata, quality)
-            else:
-                data = _ENCODERS[name](_with_alpha(pixels, photo.alpha), metadata)
+            layers = _on_white if name == "JPEG" else _with_alpha
+            data = _ENCODERS[name](layers(pixels, photo.alpha), metadata, quality)
     except (*DAMAGE, SystemError, MemoryError) as error:
         raise WritePhotoError(target, f"the picture cannot be encoded ({error})") from error
     write_file(target, data, kind or made)
@@ -219,7 +215,7 @@ def _encode_webp(samples: np.ndarray, metadata: Metadata, quality: int) -> bytes
     return _saved(samples, "WEBP", quality=quality, **_stored(metadata, "exif", "xmp"))
 
 
-def _encode_png(samples: np.ndarray, metadata: Metadata) -> bytes:
+def _encode_png(samples: np.ndarray, metadata: Metadata, _: int) -> bytes:
     """PNG; pixels of 16 bits by imagecodecs, since Pillow writes colors with 8 only."""
     chunks = PngImagePlugin.PngInfo()
     chunks.add(b"sRGB", _SRGB_PERCEPTUAL)
@@ -245,7 +241,7 @@ def _encode_png(samples: np.ndarray, metadata: Metadata) -> bytes:
     )
 
 
-def _encode_tiff(samples: np.ndarray, metadata: Metadata) -> bytes:
+def _encode_tiff(samples: np.ndarray, metadata: Metadata, _: int) -> bytes:
     """TIFF of gray or RGB, with alpha last if the number of channels is even."""
     samples = np.atleast_3d(samples)
     height, width, channels = samples.shape
@@ -313,7 +309,9 @@ _FORMATS = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
-_ENCODERS: dict[str, Callable[[np.ndarray, Metadata], bytes]] = {
+_ENCODERS: dict[str, Callable[[np.ndarray, Metadata, int], bytes]] = {
+    "JPEG": _encode_jpeg,
     "PNG": _encode_png,
+    "WEBP": _encode_webp,
     "TIFF": _encode_tiff,
 }

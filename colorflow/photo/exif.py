@@ -111,7 +111,7 @@ class Block:
     def text(self, tag: int) -> str | None:
         """A text of the main directory; None where there is none."""
         stored = self.main.get(tag)
-        return _text(stored) if isinstance(stored, bytes) else None
+        return decoded(stored) if isinstance(stored, bytes) else None
 
     def put_text(self, tag: int, text: str) -> None:
         """Put a text into the main directory."""
@@ -179,7 +179,7 @@ def _as_stored(value: object) -> object:
     return value.encode("latin-1", "replace") if isinstance(value, str) else value
 
 
-def _text(stored: bytes) -> str | None:
+def decoded(stored: bytes) -> str | None:
     """Decode ASCII, as the standard says, or UTF-8 or Latin-1, as programs write it."""
     stored = stored.split(b"\0")[0].strip()
     try:

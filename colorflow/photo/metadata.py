@@ -9,7 +9,6 @@ Reference: IPTC NewsCodes, digital source type; CIPA DC-008 (Exif 2.32); XMP par
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -27,6 +26,7 @@ from colorflow.photo.exif import (
     TIFF_DESCRIPTION,
     Block,
     block_of,
+    decoded,
 )
 from colorflow.version import __version__
 
@@ -184,12 +184,9 @@ def texts_in(image: Image.Image) -> dict[str, str]:
     Texts of more than 64 kB are left out, and all that exceed 256 kB together.
     """
     comment = image.info.get("comment")
-    if image.format in ("JPEG", "GIF") and isinstance(comment, bytes) and comment.strip(b"\0 "):
-        comment = comment[:_LARGEST_TEXT]
-        try:
-            return {COMMENT: comment.decode("utf-8").strip("\0")}
-        except UnicodeDecodeError:
-            return {COMMENT: comment.decode("latin-1").strip("\0")}
+    if image.format in ("JPEG", "GIF") and isinstance(comment, bytes):
+        text = decoded(comment[:_LARGEST_TEXT])
+        return {COMMENT: text} if text else {}
     if image.format != "PNG":
         return {}
     found, room = {}, _LARGEST_TEXTS
@@ -217,12 +214,8 @@ def with_statement(metadata: Metadata, statement: str, source_type: str) -> Meta
 
 def _dpi_of(value: object) -> tuple[float, float] | None:
     """The resolution, if it is valid; files also contain 0, 1, infinity, and 0/0."""
-    if not isinstance(value, tuple) or len(value) != 2:
-        return None
-    try:
-        across, down = float(value[0]), float(value[1])
-    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
-        return None
-    if not all(math.isfinite(dpi) and 1 < dpi <= _LARGEST_DPI for dpi in (across, down)):
-        return None
-    return across, down
+    with suppress(TypeError, ValueError, ZeroDivisionError, OverflowError):
+        across, down = map(float, value)  # type: ignore[call-overload]
+        if 1 < across <= _LARGEST_DPI and 1 < down <= _LARGEST_DPI:
+            return across, down
+    return None
