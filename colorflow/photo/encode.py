@@ -33,7 +33,7 @@ from colorflow.photo.metadata import (
     COMMENT,
     CORRECTED_SOURCE_TYPE,
     DIGITAL_SOURCE_TYPE,
-    JPEG_EXIF_BYTES,
+    JPEG_SEGMENT_BYTES,
     Metadata,
     with_statement,
 )
@@ -56,8 +56,6 @@ PNG_COMPRESS_LEVEL = 1
 _LARGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}
 """Largest side in pixels of a format (limits of libjpeg and WebP)."""
 _FORMATS_OF_16_BITS = ("PNG", "TIFF")
-_JPEG_COMMENT_BYTES = 65533
-"""Limit of a JPEG segment; a longer comment is left out."""
 _SRGB_PERCEPTUAL = b"\0"
 """Content of PNG's sRGB chunk."""
 _PNG_HEAD_BYTES = 33
@@ -201,10 +199,10 @@ def _with_alpha(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
 
 def _encode_jpeg(pixels: np.ndarray, metadata: Metadata, quality: int) -> bytes:
     options = _stored(metadata, "exif", "dpi", "xmp")
-    if len(metadata.exif or b"") > JPEG_EXIF_BYTES:
+    if len(metadata.exif or b"") > JPEG_SEGMENT_BYTES:
         del options["exif"]
     comment = metadata.text.get(COMMENT, "").encode()
-    if 0 < len(comment) <= _JPEG_COMMENT_BYTES:
+    if 0 < len(comment) <= JPEG_SEGMENT_BYTES:
         options["comment"] = comment
     if pixels.ndim == 3:
         options["icc_profile"] = srgb_profile()

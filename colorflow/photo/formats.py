@@ -31,7 +31,7 @@ from PIL import (
 )
 
 from colorflow.device import Shared
-from colorflow.errors import PhotoError, PhotoTooLargeError, UnreadablePhotoError
+from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo.exif import DAMAGE
 from colorflow.photo.tiff import open_tiff
 
@@ -92,8 +92,6 @@ def photo_errors(source: str) -> Iterator[None]:
     try:
         with silent_codecs():
             yield
-    except PhotoError:
-        raise
     except MemoryError as error:
         reason = "the picture does not fit into memory; make it smaller, or save it as JPEG or PNG"
         raise PhotoTooLargeError(source, reason) from error
@@ -113,10 +111,10 @@ def open_file(source: str) -> Iterator[IO[bytes]]:
     """Open a regular file that is not empty; devices and pipes, which may block, are refused."""
     try:
         status = os.stat(source)
-        if stat.S_ISDIR(status.st_mode):
-            raise UnreadablePhotoError(source, "this is a folder, not a picture")
         if not stat.S_ISREG(status.st_mode):
-            raise UnreadablePhotoError(source, "this is not a regular file")
+            is_folder = stat.S_ISDIR(status.st_mode)
+            kind = "a folder, not a picture" if is_folder else "not a regular file"
+            raise UnreadablePhotoError(source, f"this is {kind}")
         if status.st_size == 0:
             raise UnreadablePhotoError(source, "the file is empty")
         file = open(source, "rb")  # noqa: SIM115 (closed below; errors of the body are not ours)

@@ -225,7 +225,7 @@ class _Server:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         tunables = ":".join(filter(None, (os.environ.get("GLIBC_TUNABLES"), _TUNABLES)))
         with theirs:
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [sys.executable, "-P", "-c", _SERVER, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -236,11 +236,6 @@ class _Server:
                 | {"GLIBC_TUNABLES": tunables, "PYTHONPATH": os.pathsep.join(sys.path)}
                 | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
             )
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether it is of no use any more; also that of a parent that this process forked from."""
-        return self._process.poll() is not None
 
     def ask(self, request: bytes, files: tuple[int, int], wait: float) -> str:
         """Send a request, and wait for the exit code of its child.
@@ -261,8 +256,8 @@ class _Server:
 
     def end(self) -> None:
         """End the server, and its children with it; who still asks is told that it has ended."""
-        self._process.kill()
-        self._process.wait()
+        self.process.kill()
+        self.process.wait()
 
     def __del__(self) -> None:
         self._socket.close()  # not before: a thread that still asks would use another file
@@ -280,7 +275,7 @@ def _running() -> _Server:
     with _lock:
         if _is_ended:
             raise ConnectionAbortedError("the program is being ended")
-        if _server is None or _server.has_ended:
+        if _server is None or _server.process.poll() is not None:  # also that of another process
             _server = _Server()
         return _server
 

@@ -50,8 +50,8 @@ DIGITAL_SOURCE_TYPE = (
 """IPTC's term for a captured picture that a generative model has changed."""
 CORRECTED_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced"
 """IPTC's term for a captured picture that a program has corrected."""
-JPEG_EXIF_BYTES = 65533
-"""Limit of a JPEG segment; texts that would exceed it are not added."""
+JPEG_SEGMENT_BYTES = 65533
+"""Limit of EXIF and of a comment in JPEG; what would exceed it is not added."""
 _SOFTWARE = f"colorflow {__version__}"
 _STATED = re.compile(rf"{STATEMENT}[^\n<\0]{{0,8000}}")
 """A statement of `provenance`."""
@@ -206,7 +206,7 @@ def with_statement(metadata: Metadata, statement: str, source_type: str) -> Meta
     if not block.text(Base.Software):
         block.put_text(Base.Software, _SOFTWARE)
     exif = block.to_exif()
-    if exif is None or len(exif) > JPEG_EXIF_BYTES:
+    if exif is None or len(exif) > JPEG_SEGMENT_BYTES:
         exif = metadata.exif
     xmp = _XMP.format(software=_SOFTWARE, source_type=source_type, statement=statement).encode()
     return replace(metadata, exif=exif, xmp=xmp)

@@ -16,8 +16,6 @@ from colorflow.photo.kind import Kind, kind_of
 from colorflow.photo.metadata import Metadata, profile_of, upright_exif
 from colorflow.photo.sixteen_bits import to_8_bits
 
-_COLOR_SPACES = {"RGB": "RGB", "CMYK": "CMYK"}
-"""Color space in the profile's header (ICC.1 7.2.6), by Pillow's mode."""
 _PROFILE_FAULTS = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
 _GRAY = ("1", "L", "LA", "La")
 TRANSPOSED = (5, 6, 7, 8)
@@ -203,7 +201,7 @@ def profile_conversion(mode: str, icc: bytes) -> Conversion | None:
         space = str(profile.profile.xcolor_space).strip()
         if mode == "L":
             return _gray_conversion(profile, space)
-        if space != _COLOR_SPACES[mode]:
+        if space != mode:  # ICC.1 7.2.6 and Pillow have the same names
             return None
         transform = _transform(profile, mode)
         if mode == "RGB" and _changes_nothing(transform):

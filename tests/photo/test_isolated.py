@@ -66,7 +66,7 @@ def server() -> int:
     """The process of the server."""
     isolated.start_reader()
     assert isolated._server is not None
-    return isolated._server._process.pid
+    return isolated._server.process.pid
 
 
 def is_idle() -> bool:
@@ -218,7 +218,7 @@ def test_children_die_with_their_server_and_the_server_with_its_parent(photo: Pa
         "from colorflow.photo import read_photo, isolated\n"
         f"isolated._SERVER = {_WAITING + isolated._SERVER!r}\n"
         "isolated.start_reader()\n"
-        "print(isolated._server._process.pid, flush=True)\n"
+        "print(isolated._server.process.pid, flush=True)\n"
         f"read_photo({str(photo)!r}, isolated=True)\n"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT) as parent:
