@@ -245,14 +245,14 @@ class _Server:
             OSError: the server has ended.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with ours:
+        with ours, suppress(BrokenPipeError, ConnectionResetError):
             ours.settimeout(wait)
             with theirs:
                 socket.send_fds(self._socket, [request], [*files, theirs.fileno()])
-            code = ours.recv(LARGEST_MESSAGE)
-        if not code:
-            raise ConnectionAbortedError("it has ended")
-        return code.decode("ascii", "replace")
+            if code := ours.recv(LARGEST_MESSAGE):
+                return code.decode("ascii", "replace")
+        self.end()  # so that the next file gets another one
+        raise ConnectionAbortedError("it has ended")
 
     def end(self) -> None:
         """End the server, and its children with it; who still asks is told that it has ended."""
