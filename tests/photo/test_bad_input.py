@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -61,11 +62,7 @@ def test_whatever_pillow_raises_becomes_our_error(
     saved: Saved, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
     fault = kind("broken\ndata stream")
-
-    def fail(*_: object) -> None:
-        raise fault
-
-    monkeypatch.setattr(ImageFile.ImageFile, "load", fail)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", mock.Mock(side_effect=fault))
     path = saved(FILES["PNG"], "photo.png")
     with pytest.raises(UnreadablePhotoError, match="damaged, incomplete, or of a kind") as caught:
         read_photo(path)
@@ -124,10 +121,7 @@ def test_a_pipe_and_a_device_are_refused_without_waiting(tmp_path: Path) -> None
 
 def test_no_permission(saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(FILES["PNG"], "photo.png")
-
-    def refuse(*_: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
+    refuse = mock.Mock(side_effect=PermissionError(13, "Permission denied"))
     monkeypatch.setattr("builtins.open", refuse)  # root may read everything
     with pytest.raises(UnreadablePhotoError, match="permission to read the file is denied"):
         read_photo(path)

@@ -100,21 +100,13 @@ def test_pillow_images_of_every_narrow_mode(picture: Image.Image, mode: str) -> 
     assert photo.metadata.format is None
 
 
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        (np.array([[0, 257, 65535]], np.uint16), [[0, 1, 255]]),
-        (np.array([[0, 100, 200]], np.uint16), [[0, 0, 1]]),
-        (np.array([[0, 257, 65535]], np.int32), [[0, 1, 255]]),
-        (np.array([[0, 0.5, 1]], np.float32), [[0, 128, 255]]),
-    ],
-)
-def test_pillows_wide_modes_are_scaled_and_not_clipped(
-    values: np.ndarray, expected: list[list[int]]
-) -> None:
-    photo = photo_from_image(Image.fromarray(values))
-    np.testing.assert_array_equal(photo.pixels, expected)
-    assert photo.bits == (8 if values.dtype == np.float32 else 16)
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.float32])
+def test_pillows_wide_modes_are_scaled_and_not_clipped(dtype: type) -> None:
+    values = np.array([[0, 100, 200, 257, 32900, 65535]])
+    scale = 1 / 65535 if dtype == np.float32 else 1
+    photo = photo_from_image(Image.fromarray((values * scale).astype(dtype)))
+    np.testing.assert_array_equal(photo.pixels, [[0, 0, 1, 1, 128, 255]])
+    assert photo.bits == (8 if dtype == np.float32 else 16)
 
 
 def test_a_pillow_image_is_not_changed(picture: Image.Image) -> None:

@@ -35,11 +35,7 @@ LAYOUTS = [
 ]
 
 
-def name_of(layout: dict[str, object]) -> str:
-    return ",".join(f"{key}={value}" for key, value in layout.items()) or "plain"
-
-
-@pytest.mark.parametrize("layout", LAYOUTS, ids=name_of)
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
 def test_tiff_of_16_bits(tmp_path: Path, layout: dict[str, object]) -> None:
     path = tmp_path / "p.tif"
     for photometric, expected in (("minisblack", GRAY), ("miniswhite", 65535 - GRAY)):
