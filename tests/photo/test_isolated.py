@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -329,19 +330,13 @@ def test_answers_of_nonsense_are_none(
 
 def test_an_answer_cannot_change_any_more(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answered(monkeypatch, packed(ANSWER))
-    kept: list[int] = []
-    seal = isolated.fcntl.fcntl
-    monkeypatch.setattr(
-        isolated.fcntl,
-        "fcntl",
-        lambda file, *how: kept.append(os.dup(file.fileno())) or seal(file, *how),
-    )
-    read_photo(photo, isolated=True)
-    with pytest.raises(PermissionError):
-        os.pwrite(kept[0], b"x", 0)
-    with pytest.raises(PermissionError):
-        os.ftruncate(kept[0], 0)
-    os.close(kept[0])
+    with isolated.file_of(b"") as memory:
+        monkeypatch.setattr(isolated, "file_of", lambda _: nullcontext(memory))
+        read_photo(photo, isolated=True)
+        with pytest.raises(PermissionError):
+            os.pwrite(memory.fileno(), b"x", 0)
+        with pytest.raises(PermissionError):
+            os.ftruncate(memory.fileno(), 0)
 
 
 # These read, in the process itself, only files that the page has written.
