@@ -179,8 +179,11 @@ def _bed_of(
 
 def _found(lab: NDArray[np.float32], share: float) -> list[NDArray[np.float64]]:
     """The corners (4, 2) of the prints in a scan, along whose edges a share is the bed's."""
-    masks = _print_masks(lab, share)
-    return max((_quadrilaterals(mask) for mask in masks), key=_area, default=[])
+
+    def area(found: list[NDArray[np.float64]]) -> float:
+        return sum(cv2.contourArea(corners.astype(np.float32)) for corners in found)
+
+    return max(map(_quadrilaterals, _print_masks(lab, share)), key=area, default=[])
 
 
 def _print_masks(lab: NDArray[np.float32], share: float) -> Iterator[NDArray[np.uint8]]:
@@ -195,10 +198,6 @@ def _print_masks(lab: NDArray[np.float32], share: float) -> Iterator[NDArray[np.
         mask = (distance > difference + usual).astype(np.uint8)
         mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel), np.uint8)
         yield np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel, iterations=3), np.uint8)
-
-
-def _area(found: list[NDArray[np.float64]]) -> float:
-    return sum(cv2.contourArea(corners.astype(np.float32)) for corners in found)
 
 
 def _quadrilaterals(mask: NDArray[np.uint8]) -> list[NDArray[np.float64]]:

@@ -216,10 +216,16 @@ def photo_from_image(image: Image.Image | np.ndarray, source: str = "<image>") -
         UnreadablePhotoError: a Pillow image whose file is damaged or incomplete.
     """
     if isinstance(image, Image.Image):
-        return _from_pillow(image, source)
-    if isinstance(image, np.ndarray):
-        return _from_array(image, source)
-    raise ValueError(f"image: expected a Pillow image or {_ARRAYS}, got {type(image).__name__}")
+        if 0 in image.size:
+            raise ValueError(f"image: expected at least one pixel, got a size of {image.size}")
+        with photo_errors(source):
+            image.load()
+            if image.mode != "F":
+                return _photo_of(image, source)
+        image = np.asarray(image)
+    if not isinstance(image, np.ndarray):
+        raise ValueError(f"image: expected a Pillow image or {_ARRAYS}, got {type(image).__name__}")
+    return _from_array(image, source)
 
 
 def _photo_of(image: Image.Image, source: str) -> Photo:
@@ -253,17 +259,6 @@ def _holds_several(image: ImageFile.ImageFile) -> bool:
         return bool(getattr(image, "is_animated", False))
     except DAMAGE:  # GIF's reader looks for a second frame here
         return False
-
-
-def _from_pillow(image: Image.Image, source: str) -> Photo:
-    if 0 in image.size:
-        raise ValueError(f"image: expected at least one pixel, got a size of {image.size}")
-    with photo_errors(source):
-        image.load()
-    if image.mode == "F":
-        return _from_array(np.asarray(image), source)
-    with photo_errors(source):
-        return _photo_of(image, source)
 
 
 def _from_array(array: np.ndarray, source: str) -> Photo:

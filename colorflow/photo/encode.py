@@ -245,9 +245,12 @@ def _encode_tiff(samples: np.ndarray, metadata: Metadata, _: int) -> bytes:
     height, width, channels = samples.shape
     block = block_of(metadata.exif, TIFF_DESCRIPTION)
 
+    stored = samples.dtype.newbyteorder(">" if block.is_big_endian else "<")
+
     def compressed(top: int) -> bytes:
-        strip = samples[top : top + _STRIP_ROWS]
-        return zlib.compress(_predicted(strip, big_endian=block.is_big_endian), 1)
+        steps = samples[top : top + _STRIP_ROWS].astype(stored, order="C")
+        steps[:, 1:] -= samples[top : top + _STRIP_ROWS, :-1]  # modulo 2 to the number of bits
+        return zlib.compress(steps.tobytes(), 1)
 
     with ThreadPoolExecutor(max(1, cv2.getNumThreads())) as pool:  # zlib releases the GIL
         strips = list(pool.map(compressed, range(0, height, _STRIP_ROWS)))
@@ -278,13 +281,6 @@ def _encode_tiff(samples: np.ndarray, metadata: Metadata, _: int) -> bytes:
         block.main.tagtype.pop(tag, None)
         block.main[tag] = value
     return b"".join([block.to_tiff(), *strips])
-
-
-def _predicted(samples: np.ndarray, *, big_endian: bool) -> bytes:
-    """Apply the horizontal predictor to rows (H, W, C)."""
-    steps = samples.astype(samples.dtype.newbyteorder(">" if big_endian else "<"), order="C")
-    steps[:, 1:] -= samples[:, :-1]  # modulo 2 to the number of bits
-    return steps.tobytes()
 
 
 def _stored(metadata: Metadata, *names: str) -> dict[str, object]:

@@ -92,7 +92,8 @@ class TiffFile(ImageFile.ImageFile):
         self._im = None
         self._size = page.imagewidth, page.imagelength
         self._mode = "RGB"
-        self.photometric = int(page.tags.valueof(262, _usual_photometric(page)))
+        usual = _RGB if page.samplesperpixel >= _CHANNELS[_RGB] else BLACK_IS_ZERO  # as in libtiff
+        self.photometric = int(page.tags.valueof(Base.PhotometricInterpretation, usual))
         self.info = {
             "exif": Block(self.fp, TIFF_DESCRIPTION, page.offset),
             "icc_profile": page.iccprofile,
@@ -220,13 +221,6 @@ def open_tiff(file: Any, source: str, number: int | None = None) -> TiffFile:
         kind = f"{'fax, ' * (page.compression in _FAX)}compression {page.compression:d}"
         remedy = "save it as gray or RGB with LZW or deflate compression"
     raise UnreadablePhotoError(source, f"TIFF of this kind ({kind}) is not read; {remedy}")
-
-
-def _usual_photometric(page: TiffPage) -> int:
-    """What libtiff assumes for files that do not say it, though they have to."""
-    if page.samplesperpixel >= _CHANNELS[_RGB]:
-        return _RGB
-    return BLACK_IS_ZERO
 
 
 def _dpi_of(page: TiffPage) -> tuple[object, object] | None:
