@@ -211,8 +211,9 @@ def test_a_strip_that_holds_more_or_less_than_the_picture(saved: Saved, compress
             read_photo(saved(tiff_of([encode(stored)], (40, 24), **tags), "p.tif"))
 
 
-def test_what_takes_far_more_memory_than_its_pixels_is_refused(saved: Saved) -> None:
-    many = {"BitsPerSample": (8,) * 40, "SamplesPerPixel": 40, "PhotometricInterpretation": 2}
-    content = tiff_of([bytes(40 * 24 * 40)], (40, 24), ExtraSamples=(0,) * 37, **many)
-    with pytest.raises(UnreadablePhotoError, match="40 x 8 bits a pixel"):
+@pytest.mark.parametrize("count", [9, 40, 259])
+def test_what_takes_far_more_memory_than_its_pixels_is_refused(saved: Saved, count: int) -> None:
+    many = {"BitsPerSample": (8,) * count, "SamplesPerPixel": count, "PhotometricInterpretation": 2}
+    content = tiff_of([bytes(40 * 24 * count)], (40, 24), ExtraSamples=(0,) * (count - 3), **many)
+    with pytest.raises(UnreadablePhotoError, match=f"{count} x 8 bits a pixel"):
         read_photo(saved(content, "p.tif"))
