@@ -16,7 +16,6 @@ import errno
 import hashlib
 import io
 import json
-import mmap
 import os
 import re
 import secrets
@@ -79,22 +78,12 @@ def json_kind(name: str, command: str) -> FileKind:
     return FileKind(name, is_one)
 
 
-def picture_kind(name: str) -> FileKind:
-    """A picture that contains `statement_of` its kind anywhere, such as in its metadata."""
-    return FileKind(name, lambda path: holds_text(path, f"{STATEMENT}{name}"))
-
-
-def holds_text(path: Path, *texts: str) -> bool:
-    """Whether the bytes of a file, which is not empty, contain one of these texts."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return any(data.find(text.encode()) >= 0 for text in texts)
-
-
 STATEMENT = "Made by colorflow: "
+"""What files begin with, or contain, that state how they were made."""
 
 
 def statement_of(kind: FileKind) -> str:
-    """The sentence that a picture of a kind contains."""
+    """The sentence that a file of a kind contains."""
     return f"{STATEMENT}{kind.name}"
 
 
@@ -187,19 +176,12 @@ def locked(folder: Path, busy: ColorflowError) -> Iterator[None]:
         folder: an existing folder.
         busy: raised if another process holds the lock.
     """
-    if sys.platform == "win32":
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-                raise busy from error
+        handle = _lock(Path(os.path.realpath(folder)))
+    except BlockingIOError as error:
+        raise busy from error
+    with _closing(handle):
         yield
-    finally:
-        os.close(handle)
 
 
 def temporary_name() -> str:
@@ -219,12 +201,9 @@ def remove_leftovers(folder: Path) -> None:
     """
     with suppress(OSError):
         for path in [one for one in folder.iterdir() if is_temporary_name(one.name)]:
-            with suppress(OSError):
-                handle = _lock(path)
-                try:
+            with suppress(OSError), _closing(_lock(path)) as handle:
+                if handle is not None:
                     _remove(path)
-                finally:
-                    os.close(handle)
 
 
 def digest_of(path: Path) -> str:
@@ -258,47 +237,56 @@ def default_weights(name: str = COLORING_WEIGHTS) -> Path:
 @contextmanager
 def _unfinished(target: Path, make: Callable[[Path], None]) -> Iterator[Path]:
     """Yields a new file or folder beside a target, locked; it is removed on an error."""
-    path, handle = _made_and_locked(target, make)
-    try:
-        yield path
-    except BaseException:
-        _remove(path)
-        raise
-    finally:
-        if handle is not None:
-            os.close(handle)
-
-
-def _made_and_locked(target: Path, make: Callable[[Path], None]) -> tuple[Path, int | None]:
     while True:
         path = target.with_name(temporary_name())
         make(path)
+        with suppress(FileNotFoundError, BlockingIOError):  # it was just taken for a leftover
+            handle = _lock(path)
+            break
+    with _closing(handle):
         try:
-            return path, _lock(path)
-        except (FileNotFoundError, BlockingIOError):  # it was just taken for a leftover
-            continue
-        except OSError:  # there are no locks here
-            return path, None
+            yield path
+        except BaseException:
+            _remove(path)
+            raise
 
 
-def _lock(path: Path) -> int:
-    """Locks a file or folder, not what a link leads to; returns the handle that holds the lock.
+def _lock(path: Path) -> int | None:
+    """Locks a file or folder, not what a link leads to.
+
+    Returns:
+        The handle that holds the lock; None if there are no locks here.
 
     Raises:
-        OSError: if another process holds it, it is gone, or there are no locks here.
+        BlockingIOError: another process holds it.
+        FileNotFoundError: it is gone.
     """
     if sys.platform == "win32":
-        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
-    # Network file systems lock only files that are open for writing.
-    how = os.O_RDONLY if path.is_dir() else os.O_RDWR
-    handle = os.open(path, how | os.O_NOFOLLOW | os.O_NONBLOCK)
+        return None
+    handle = None
     try:
+        # Network file systems lock only files that are open for writing.
+        how = os.O_RDONLY if path.is_dir() else os.O_RDWR
+        handle = os.open(path, how | os.O_NOFOLLOW | os.O_NONBLOCK)
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         path.lstat()
-    except OSError:
-        os.close(handle)
-        raise
+    except OSError as error:
+        if handle is not None:
+            os.close(handle)
+        if isinstance(error, BlockingIOError | FileNotFoundError):
+            raise
+        return None
     return handle
+
+
+@contextmanager
+def _closing(handle: int | None) -> Iterator[int | None]:
+    """Closes a handle at the end, if it is one."""
+    try:
+        yield handle
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
 def _remove(path: Path) -> None:

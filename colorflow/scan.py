@@ -179,8 +179,11 @@ def _bed_of(
 
 def _found(lab: NDArray[np.float32], share: float) -> list[NDArray[np.float64]]:
     """The corners (4, 2) of the prints in a scan, along whose edges a share is the bed's."""
-    masks = _print_masks(lab, share)
-    return max((_quadrilaterals(mask) for mask in masks), key=_area, default=[])
+
+    def area(found: list[NDArray[np.float64]]) -> float:
+        return sum(cv2.contourArea(corners.astype(np.float32)) for corners in found)
+
+    return max(map(_quadrilaterals, _print_masks(lab, share)), key=area, default=[])
 
 
 def _print_masks(lab: NDArray[np.float32], share: float) -> Iterator[NDArray[np.uint8]]:
@@ -195,10 +198,6 @@ def _print_masks(lab: NDArray[np.float32], share: float) -> Iterator[NDArray[np.
         mask = (distance > difference + usual).astype(np.uint8)
         mask = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel), np.uint8)
         yield np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, kernel, iterations=3), np.uint8)
-
-
-def _area(found: list[NDArray[np.float64]]) -> float:
-    return sum(cv2.contourArea(corners.astype(np.float32)) for corners in found)
 
 
 def _quadrilaterals(mask: NDArray[np.uint8]) -> list[NDArray[np.float64]]:
@@ -274,43 +273,32 @@ def _fitted(
 
     A side where the scan ends is not the print's: it is cut off in parallel to the opposite one.
     """
-    lines = []
-    near = 0
+    lines, near = [], 0  # each line: (a, b, c) of a x + b y + c = 0, with (a, b) of length 1
     for first, second in zip(box, np.roll(box, -1, 0), strict=True):
-        along = (second - first) / np.linalg.norm(second - first)
-        normal = np.array([-along[1], along[0]])
-        place = (points - first) @ along / np.linalg.norm(second - first)
-        off = (points - first) @ normal
+        length_of_side = np.linalg.norm(second - first)
+        along = (second - first) / length_of_side
+        inward = np.array([-along[1], along[0]])
+        place, off = (points - first) @ along / length_of_side, (points - first) @ inward
         chosen = points[(np.abs(off) < 0.06 * length) & (place > 0.05) & (place < 0.95)]
         if len(chosen) < 10:
             return None
         vx, vy, x, y = cv2.fitLine(chosen.astype(np.float32), cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
-        distance = np.abs((chosen - (x, y)) @ np.array([-vy, vx]))
+        normal = np.array([-vy, vx]) * np.sign(vx * along[0] + vy * along[1])
+        distance = np.abs((chosen - (x, y)) @ normal)
         near += int((distance < max(1.5, _STRAIGHT * length)).sum())
-        lines.append((np.array([x, y]) + _INWARD * normal, np.array([vx, vy])))
+        lines.append(np.array([*normal, -normal @ (x, y) - _INWARD]))
     if near < 0.85 * len(points):
         return None
     for side, is_cut in enumerate(at_edge):
         if is_cut:
-            neighbors = lines[side - 1], lines[(side + 1) % 4]
-            ends = [_meeting(*lines[side], *one) for one in neighbors]
-            place, along = lines[side - 2]
-            lines[side] = (min(ends, key=lambda end: _beside(end, place, along)), along)
+            opposite = lines[side - 2]
+            ends = [_meeting(lines[side], lines[side + step]) for step in (-1, -3)]
+            lines[side] = opposite - (0, 0, min((opposite @ (*end, 1) for end in ends), key=abs))
     before = [lines[-1], *lines[:-1]]
-    return np.array([_meeting(*a, *b) for a, b in zip(before, lines, strict=True)])
+    return np.array([_meeting(a, b) for a, b in zip(before, lines, strict=True)])
 
 
-def _beside(
-    point: NDArray[np.float64], place: NDArray[np.float64], along: NDArray[np.float64]
-) -> float:
-    """Distance of a point from a line."""
-    x, y = point - place
-    return abs(float(x * along[1] - y * along[0]))
-
-
-def _meeting(
-    a: NDArray[np.float64], u: NDArray[np.float64], b: NDArray[np.float64], v: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Where two lines meet, each given by a point and a direction."""
-    s, _ = np.linalg.solve(np.stack([u, -v], 1), b - a)
-    return a + s * u
+def _meeting(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where two lines (a, b, c) meet."""
+    x, y, scale = np.cross(a, b)
+    return np.array([x, y]) / scale

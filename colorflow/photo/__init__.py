@@ -1,65 +1,33 @@
 """Photos: the only package that reads and writes picture files."""
 
-from colorflow.photo.decode import (
-    Picture,
-    count_pixels,
-    photo_from_image,
-    read_photo,
-    read_picture,
-)
-from colorflow.photo.encode import check_format, write_image
-from colorflow.photo.find import find_photos, read_pages
-from colorflow.photo.formats import DEFAULT_MAX_PIXELS, KINDS, PHOTO_SUFFIXES, TIFF_SUFFIXES
-from colorflow.photo.isolated import end_reader, start_reader
-from colorflow.photo.kind import Kind
-from colorflow.photo.metadata import Metadata
-from colorflow.photo.photo import Photo
-from colorflow.photo.provenance import (
-    COLORING,
-    ENLARGED,
-    LETTERS,
-    REPAIRED,
-    RESTORED,
-    Enlargement,
-    Preparation,
-    Principal,
-    Provenance,
-    Statements,
-    is_own_picture,
-    read_provenance,
-    read_statements,
-)
-
-__all__ = [
-    "COLORING",
-    "DEFAULT_MAX_PIXELS",
-    "ENLARGED",
-    "KINDS",
-    "LETTERS",
-    "PHOTO_SUFFIXES",
-    "REPAIRED",
-    "RESTORED",
-    "TIFF_SUFFIXES",
-    "Enlargement",
-    "Kind",
-    "Metadata",
-    "Photo",
-    "Picture",
-    "Preparation",
-    "Principal",
-    "Provenance",
-    "Statements",
-    "check_format",
-    "count_pixels",
-    "end_reader",
-    "find_photos",
-    "is_own_picture",
-    "photo_from_image",
-    "read_pages",
-    "read_photo",
-    "read_picture",
-    "read_provenance",
-    "read_statements",
-    "start_reader",
-    "write_image",
-]
+from colorflow.photo.decode import Picture as Picture
+from colorflow.photo.decode import count_pixels as count_pixels
+from colorflow.photo.decode import photo_from_image as photo_from_image
+from colorflow.photo.decode import read_photo as read_photo
+from colorflow.photo.decode import read_picture as read_picture
+from colorflow.photo.encode import check_format as check_format
+from colorflow.photo.encode import write_image as write_image
+from colorflow.photo.find import find_photos as find_photos
+from colorflow.photo.find import read_pages as read_pages
+from colorflow.photo.formats import DEFAULT_MAX_PIXELS as DEFAULT_MAX_PIXELS
+from colorflow.photo.formats import KINDS as KINDS
+from colorflow.photo.formats import PHOTO_SUFFIXES as PHOTO_SUFFIXES
+from colorflow.photo.formats import TIFF_SUFFIXES as TIFF_SUFFIXES
+from colorflow.photo.isolated import end_reader as end_reader
+from colorflow.photo.isolated import start_reader as start_reader
+from colorflow.photo.kind import Kind as Kind
+from colorflow.photo.metadata import Metadata as Metadata
+from colorflow.photo.photo import Photo as Photo
+from colorflow.photo.provenance import COLORING as COLORING
+from colorflow.photo.provenance import ENLARGED as ENLARGED
+from colorflow.photo.provenance import LETTERS as LETTERS
+from colorflow.photo.provenance import REPAIRED as REPAIRED
+from colorflow.photo.provenance import RESTORED as RESTORED
+from colorflow.photo.provenance import Enlargement as Enlargement
+from colorflow.photo.provenance import Preparation as Preparation
+from colorflow.photo.provenance import Principal as Principal
+from colorflow.photo.provenance import Provenance as Provenance
+from colorflow.photo.provenance import Statements as Statements
+from colorflow.photo.provenance import is_own_picture as is_own_picture
+from colorflow.photo.provenance import read_provenance as read_provenance
+from colorflow.photo.provenance import read_statements as read_statements

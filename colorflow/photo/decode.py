@@ -23,7 +23,7 @@ from colorflow.photo.formats import DEFAULT_MAX_PIXELS, Allow, open_file, open_i
 from colorflow.photo.isolated import IS_POSSIBLE, file_of, read_header_in_child, read_photo_in_child
 from colorflow.photo.metadata import exif_of, metadata_of, orientation_of, profile_of, stated_in
 from colorflow.photo.photo import TRANSPOSED, Header, Photo, pixels_and_alpha, upright
-from colorflow.photo.sixteen_bits import Samples16, apply_profile, samples16_of, to_8_bits
+from colorflow.photo.sixteen_bits import apply_profile, samples16_of, to_8_bits
 
 Picture = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | NDArray[Any] | Photo
 """One picture: a file's path, its content or the open file, a Pillow image, an array, a photo."""
@@ -216,10 +216,16 @@ def photo_from_image(image: Image.Image | np.ndarray, source: str = "<image>") -
         UnreadablePhotoError: a Pillow image whose file is damaged or incomplete.
     """
     if isinstance(image, Image.Image):
-        return _from_pillow(image, source)
-    if isinstance(image, np.ndarray):
-        return _from_array(image, source)
-    raise ValueError(f"image: expected a Pillow image or {_ARRAYS}, got {type(image).__name__}")
+        if 0 in image.size:
+            raise ValueError(f"image: expected at least one pixel, got a size of {image.size}")
+        with photo_errors(source):
+            image.load()
+            if image.mode != "F":
+                return _photo_of(image, source)
+        image = np.asarray(image)
+    if not isinstance(image, np.ndarray):
+        raise ValueError(f"image: expected a Pillow image or {_ARRAYS}, got {type(image).__name__}")
+    return _from_array(image, source)
 
 
 def _photo_of(image: Image.Image, source: str) -> Photo:
@@ -233,31 +239,18 @@ def _photo_of(image: Image.Image, source: str) -> Photo:
     samples = samples16_of(image) if may_be_deep else None
     exif = exif_of(image)
     orientation = orientation_of(image, exif)  # PNG may say it behind the pixels
-    is_turned = isinstance(image, TiffImagePlugin.TiffImageFile)  # by Pillow, in memory
-    still_to_turn = 1 if is_turned else orientation
+    pixels, alpha = pixels_and_alpha(image) if samples is None else samples
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):  # which Pillow has turned, in memory
+        pixels = upright(pixels, orientation)
+        alpha = None if alpha is None else upright(alpha, orientation)
     pixels16 = None
-    if samples is None:
-        pixels, alpha = pixels_and_alpha(image, still_to_turn)
-    else:
-        pixels16, alpha = _converted(samples, image, still_to_turn)
+    if samples is not None:
+        icc = profile_of(image)
+        pixels16 = apply_profile(pixels, icc) if icc else pixels
         pixels = to_8_bits(pixels16)
     size = (pixels.shape[1], pixels.shape[0])
     metadata = metadata_of(image, exif, size, turned=orientation in TRANSPOSED)
     return Photo(pixels=pixels, pixels16=pixels16, alpha=alpha, metadata=metadata, source=source)
-
-
-def _converted(
-    samples: Samples16, image: Image.Image, orientation: int
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Upright sRGB pixels of 16 bits, and alpha."""
-    values, alpha = samples
-    values = np.ascontiguousarray(upright(values, orientation))
-    if alpha is not None:
-        alpha = np.ascontiguousarray(upright(alpha, orientation))
-    if icc := profile_of(image):
-        converted = apply_profile(values, icc)
-        values = values if converted is None else converted  # None: the profile is no use
-    return values, alpha
 
 
 def _holds_several(image: ImageFile.ImageFile) -> bool:
@@ -266,17 +259,6 @@ def _holds_several(image: ImageFile.ImageFile) -> bool:
         return bool(getattr(image, "is_animated", False))
     except DAMAGE:  # GIF's reader looks for a second frame here
         return False
-
-
-def _from_pillow(image: Image.Image, source: str) -> Photo:
-    if 0 in image.size:
-        raise ValueError(f"image: expected at least one pixel, got a size of {image.size}")
-    with photo_errors(source):
-        image.load()
-    if image.mode == "F":
-        return _from_array(np.asarray(image), source)
-    with photo_errors(source):
-        return _photo_of(image, source)
 
 
 def _from_array(array: np.ndarray, source: str) -> Photo:

@@ -25,7 +25,7 @@ from PIL.ExifTags import Base
 from PIL.TiffImagePlugin import IFDRational
 
 from colorflow.errors import WritePhotoError
-from colorflow.files import FileKind, statement_of, write_whole
+from colorflow.files import FileKind, write_whole
 from colorflow.limits import QUALITY
 from colorflow.photo.exif import DAMAGE, TIFF_DESCRIPTION, block_of
 from colorflow.photo.formats import silent_codecs
@@ -33,7 +33,7 @@ from colorflow.photo.metadata import (
     COMMENT,
     CORRECTED_SOURCE_TYPE,
     DIGITAL_SOURCE_TYPE,
-    JPEG_EXIF_BYTES,
+    JPEG_SEGMENT_BYTES,
     Metadata,
     with_statement,
 )
@@ -56,12 +56,12 @@ PNG_COMPRESS_LEVEL = 1
 _LARGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}
 """Largest side in pixels of a format (limits of libjpeg and WebP)."""
 _FORMATS_OF_16_BITS = ("PNG", "TIFF")
-_JPEG_COMMENT_BYTES = 65533
-"""Limit of a JPEG segment; a longer comment is left out."""
 _SRGB_PERCEPTUAL = b"\0"
 """Content of PNG's sRGB chunk."""
 _PNG_HEAD_BYTES = 33
 """Signature and IHDR; other chunks may follow."""
+_PNG_LENGTH_BYTES = 4
+"""Before the name of a chunk."""
 _STRIP_ROWS = 64
 """Of TIFF."""
 _DEFLATE, _GRAY, _RGB, _ONE_PLANE, _HORIZONTAL, _INCH, _UNASSOCIATED_ALPHA = 8, 1, 2, 1, 2, 2, 2
@@ -70,9 +70,6 @@ _XMP = 700
 _PROFILE_DATE = slice(24, 36)
 """Bytes of a color profile that say when it was made (ICC.1, 7.2.10)."""
 _NO_DATE = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
-_INCHES_A_METRE = 1 / 0.0254
-_METRE = 1
-"""Unit of PNG's resolution."""
 
 
 def check_format(path: Path, width: int, height: int) -> str:
@@ -124,10 +121,8 @@ def write_image(
         provenance: what the colors were generated from; the file states it.
         enlargement: what the detail was generated from; the file states it.
         preparation: what was done with the scan of a print; the file states it.
-        kind: of the file, and of one that it may replace; by default what the file states of
-            itself. The file of a picture that is not made from a photo, such as a contact sheet,
-            states its kind. Without all of these, any file of that name is replaced; this is for
-            folders that colorflow owns.
+        kind: of a file that may be replaced; by default what is stated here. Without all of these,
+            any file of that name is replaced; this is for folders that colorflow owns.
         quality: of JPEG and WebP files, in [1, 100].
 
     Raises:
@@ -145,26 +140,22 @@ def write_image(
     name = check_format(target, photo.width, photo.height)
     if pixels.dtype == np.uint16 and name not in _FORMATS_OF_16_BITS:
         pixels = to_8_bits(pixels)
-    metadata = photo.metadata
-    said = Statements(provenance, enlargement, preparation)
-    statement = said.text or (kind and statement_of(kind))
-    made = (said, statements_in(metadata.stated))
-    corrected = preparation and not any(one.is_generated for one in made)
+    metadata, before = photo.metadata, statements_in(photo.metadata.stated)
+    said = Statements(
+        provenance or before.colors, enlargement or before.detail, preparation or before.prepared
+    )
+    source_type = DIGITAL_SOURCE_TYPE if said.generated else CORRECTED_SOURCE_TYPE
+    own = (COLORING, provenance), (ENLARGED, enlargement), (REPAIRED, preparation)
+    made = next((of_kind for of_kind, one in own if one), None)
     try:
         with silent_codecs():
-            if statement:
-                source_type = CORRECTED_SOURCE_TYPE if corrected else DIGITAL_SOURCE_TYPE
-                metadata = with_statement(metadata, statement, source_type)
-            if name == "JPEG":
-                data = _encode_jpeg(_on_white(pixels, photo.alpha), metadata, quality)
-            elif name == "WEBP":
-                data = _encode_webp(_with_alpha(pixels, photo.alpha), metadata, quality)
-            else:
-                data = _ENCODERS[name](_with_alpha(pixels, photo.alpha), metadata)
+            if made:
+                metadata = with_statement(metadata, said.text, source_type)
+            layers = _on_white if name == "JPEG" else _with_alpha
+            data = _ENCODERS[name](layers(pixels, photo.alpha), metadata, quality)
     except (*DAMAGE, SystemError, MemoryError) as error:
         raise WritePhotoError(target, f"the picture cannot be encoded ({error})") from error
-    own = (COLORING, provenance), (ENLARGED, enlargement), (REPAIRED, preparation)
-    write_file(target, data, kind or next((of_kind for of_kind, one in own if one), None))
+    write_file(target, data, kind or made)
 
 
 def write_file(target: Path, data: bytes, kind: FileKind | None) -> None:
@@ -208,10 +199,10 @@ def _with_alpha(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
 
 def _encode_jpeg(pixels: np.ndarray, metadata: Metadata, quality: int) -> bytes:
     options = _stored(metadata, "exif", "dpi", "xmp")
-    if len(metadata.exif or b"") > JPEG_EXIF_BYTES:
+    if len(metadata.exif or b"") > JPEG_SEGMENT_BYTES:
         del options["exif"]
     comment = metadata.text.get(COMMENT, "").encode()
-    if 0 < len(comment) <= _JPEG_COMMENT_BYTES:
+    if 0 < len(comment) <= JPEG_SEGMENT_BYTES:
         options["comment"] = comment
     if pixels.ndim == 3:
         options["icc_profile"] = srgb_profile()
@@ -222,24 +213,17 @@ def _encode_webp(samples: np.ndarray, metadata: Metadata, quality: int) -> bytes
     return _saved(samples, "WEBP", quality=quality, **_stored(metadata, "exif", "xmp"))
 
 
-def _encode_png(samples: np.ndarray, metadata: Metadata) -> bytes:
+def _encode_png(samples: np.ndarray, metadata: Metadata, _: int) -> bytes:
+    """PNG; pixels of 16 bits by imagecodecs, since Pillow writes colors with 8 only."""
     chunks = PngImagePlugin.PngInfo()
     chunks.add(b"sRGB", _SRGB_PERCEPTUAL)
     for keyword, text in metadata.text.items():
         chunks.add_text(keyword, text)
     if metadata.xmp:
         chunks.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode())
-    if samples.dtype == np.uint16:
-        return _encode_png16(samples, chunks, metadata)
-    options = _stored(metadata, "exif", "dpi")
-    return _saved(samples, "PNG", compress_level=PNG_COMPRESS_LEVEL, pnginfo=chunks, **options)
-
-
-def _encode_png16(samples: np.ndarray, chunks: PngImagePlugin.PngInfo, metadata: Metadata) -> bytes:
-    """PNG of 16 bits: pixels by imagecodecs, since Pillow writes colors with 8 only.
-
-    The chunks are put before the pixels.
-    """
+    options = {"pnginfo": chunks, **_stored(metadata, "exif", "dpi")}
+    if samples.dtype == np.uint8:
+        return _saved(samples, "PNG", compress_level=PNG_COMPRESS_LEVEL, **options)
     import imagecodecs  # takes 0.1 s, which few photos need
 
     encoded = imagecodecs.png_encode(
@@ -248,28 +232,25 @@ def _encode_png16(samples: np.ndarray, chunks: PngImagePlugin.PngInfo, metadata:
         strategy=imagecodecs.PNG.STRATEGY.RLE,
         filter=imagecodecs.PNG.FILTER.SUB,
     )
-    buffer = io.BytesIO()
-    buffer.write(encoded[:_PNG_HEAD_BYTES])
-    for name, content, *_ in chunks.chunks:
-        PngImagePlugin.putchunk(buffer, name, content)
-    if metadata.dpi:
-        across, down = (round(dpi * _INCHES_A_METRE) for dpi in metadata.dpi)
-        PngImagePlugin.putchunk(buffer, b"pHYs", struct.pack(">IIB", across, down, _METRE))
-    if metadata.exif:
-        PngImagePlugin.putchunk(buffer, b"eXIf", metadata.exif.removeprefix(b"Exif\0\0"))
-    buffer.write(memoryview(encoded)[_PNG_HEAD_BYTES:])
-    return buffer.getvalue()
+    pixel = _saved(np.zeros((1, 1), np.uint8), "PNG", **options)
+    before_pixels = pixel[_PNG_HEAD_BYTES : pixel.rindex(b"IDAT") - _PNG_LENGTH_BYTES]
+    return b"".join(
+        (encoded[:_PNG_HEAD_BYTES], before_pixels, memoryview(encoded)[_PNG_HEAD_BYTES:])
+    )
 
 
-def _encode_tiff(samples: np.ndarray, metadata: Metadata) -> bytes:
+def _encode_tiff(samples: np.ndarray, metadata: Metadata, _: int) -> bytes:
     """TIFF of gray or RGB, with alpha last if the number of channels is even."""
     samples = np.atleast_3d(samples)
     height, width, channels = samples.shape
     block = block_of(metadata.exif, TIFF_DESCRIPTION)
 
+    stored = samples.dtype.newbyteorder(">" if block.is_big_endian else "<")
+
     def compressed(top: int) -> bytes:
-        strip = samples[top : top + _STRIP_ROWS]
-        return zlib.compress(_predicted(strip, big_endian=block.is_big_endian), 1)
+        steps = samples[top : top + _STRIP_ROWS].astype(stored, order="C")
+        steps[:, 1:] -= samples[top : top + _STRIP_ROWS, :-1]  # modulo 2 to the number of bits
+        return zlib.compress(steps.tobytes(), 1)
 
     with ThreadPoolExecutor(max(1, cv2.getNumThreads())) as pool:  # zlib releases the GIL
         strips = list(pool.map(compressed, range(0, height, _STRIP_ROWS)))
@@ -302,13 +283,6 @@ def _encode_tiff(samples: np.ndarray, metadata: Metadata) -> bytes:
     return b"".join([block.to_tiff(), *strips])
 
 
-def _predicted(samples: np.ndarray, *, big_endian: bool) -> bytes:
-    """Apply the horizontal predictor to rows (H, W, C)."""
-    steps = samples.astype(samples.dtype.newbyteorder(">" if big_endian else "<"), order="C")
-    steps[:, 1:] -= samples[:, :-1]  # modulo 2 to the number of bits
-    return steps.tobytes()
-
-
 def _stored(metadata: Metadata, *names: str) -> dict[str, object]:
     """Options of Pillow for what is there of some metadata."""
     return {name: value for name in names if (value := getattr(metadata, name))}
@@ -329,7 +303,9 @@ _FORMATS = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
-_ENCODERS: dict[str, Callable[[np.ndarray, Metadata], bytes]] = {
+_ENCODERS: dict[str, Callable[[np.ndarray, Metadata, int], bytes]] = {
+    "JPEG": _encode_jpeg,
     "PNG": _encode_png,
+    "WEBP": _encode_webp,
     "TIFF": _encode_tiff,
 }

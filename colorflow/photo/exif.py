@@ -58,11 +58,6 @@ DIRECTORIES = (IFD.Exif, IFD.GPSInfo)
 _LEFT_OUT = (*DIRECTORIES, IFD.MakerNote, IFD.Interop, Base.SubIFDs)
 """Entries that hold offsets; the directories are read on their own."""
 _SRGB = 1
-_ASCII, _UNICODE, _UNDEFINED_CODE = b"ASCII\0\0\0", b"UNICODE\0", bytes(8)
-"""Character codes that a user comment begins with."""
-_CODE_BYTES = 8
-_UNDEFINED = 7
-"""Type of an entry of bytes."""
 
 
 class Block:
@@ -116,32 +111,11 @@ class Block:
     def text(self, tag: int) -> str | None:
         """A text of the main directory; None where there is none."""
         stored = self.main.get(tag)
-        return _text(stored) if isinstance(stored, bytes) else None
+        return decoded(stored) if isinstance(stored, bytes) else None
 
     def put_text(self, tag: int, text: str) -> None:
         """Put a text into the main directory."""
         self.main[tag] = text.encode()
-
-    @property
-    def comment(self) -> str | None:
-        """The comment of a user; empty where there is none, None where it is illegible."""
-        stored = self._exif.get(Base.UserComment, b"")
-        if not isinstance(stored, bytes):
-            return None
-        code, stored = stored[:_CODE_BYTES], stored[_CODE_BYTES:]
-        if code == _UNICODE:
-            return stored.decode(self._utf_16, "replace").strip(" \0")
-        if code in (_ASCII, _UNDEFINED_CODE, b""):
-            return _text(stored) or ""
-        return None
-
-    def put_comment(self, text: str) -> None:
-        """Put a comment in the place of what is there."""
-        code = _ASCII if text.isascii() else _UNICODE
-        self._exif.tagtype[Base.UserComment] = _UNDEFINED
-        self._exif[Base.UserComment] = code + text.encode(
-            "ascii" if text.isascii() else self._utf_16
-        )
 
     def make_upright(self, width: int, height: int) -> None:
         """Correct orientation, sizes and color space, where they are said, for the sRGB picture.
@@ -177,10 +151,6 @@ class Block:
             return None
         return PREFIX + self.to_tiff()
 
-    @property
-    def _utf_16(self) -> str:
-        return "utf-16-be" if self.is_big_endian else "utf-16-le"
-
 
 def block_of(exif: bytes | None, tags: Collection[int] | None = None) -> Block:
     """The directories of a block, with or without the leading ``Exif\\0\\0``; see `Block`."""
@@ -209,7 +179,7 @@ def _as_stored(value: object) -> object:
     return value.encode("latin-1", "replace") if isinstance(value, str) else value
 
 
-def _text(stored: bytes) -> str | None:
+def decoded(stored: bytes) -> str | None:
     """Decode ASCII, as the standard says, or UTF-8 or Latin-1, as programs write it."""
     stored = stored.split(b"\0")[0].strip()
     try:

@@ -91,28 +91,33 @@ def list_folder(root: Path, *, recursive: bool, skip: str | None = None) -> Fold
         recursive: whether to enter the folders inside.
         skip: real path of a folder that is not entered.
     """
-    content = FolderContent()
-    real_root = os.path.realpath(root)
-    waiting = [PurePath()]
-    while waiting:
-        inside = waiting.pop()
-        folders = []
-        for entry in _visible_entries(root / inside, content):
-            relative = inside / entry.name
-            if entry.is_symlink() and not _is_file_inside(
-                entry, relative, real_root, content, recursive=recursive
-            ):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                if os.path.join(real_root, relative) != skip:
-                    folders.append(relative)
+    content, real_root = FolderContent(), os.path.realpath(root)
+
+    def note_unreadable(error: OSError) -> None:
+        reason = f"the folder cannot be read ({error.strerror})"
+        content.unreadable.append(UnreadablePhotoError(error.filename or root, reason))
+
+    for folder, folders, files in os.walk(root, onerror=note_unreadable):
+        inside = PurePath(folder).relative_to(root)
+        names = sorted(name for name in (*folders, *files) if not name.startswith("."))
+        folders.clear()
+        for name in names:
+            path, relative = os.path.join(folder, name), inside / name
+            is_link, is_folder = os.path.islink(path), os.path.isdir(path)
+            target = os.path.realpath(path) if is_link or is_folder else path
+            leads_out = is_link and not is_below(target, real_root)
+            if leads_out and (is_photo(relative) or (is_folder and recursive)):
+                reason = f"is a link that leads outside the folder, to {target}; it is not followed"
+                content.links_out.append(UnreadablePhotoError(path, reason))
+            elif is_folder:
+                folders += [] if is_link or target == skip else [name]
             elif is_photo(relative):
                 content.photos.append(relative)
-            elif os.path.isfile(entry.path):
+            elif leads_out or os.path.isfile(path):
                 content.others.append(relative)
         content.has_folders |= bool(folders)
-        if recursive:
-            waiting += reversed(folders)
+        if not recursive:
+            break
     return content
 
 
@@ -148,38 +153,6 @@ def read_pages(path: str | os.PathLike[str]) -> tuple[int, ...]:
         except (KeyError, OSError, ValueError, OverflowError, struct.error):
             pass  # not TIFF, or the rest is damaged
     return tuple(found) if number > 1 else ()
-
-
-def _visible_entries(folder: Path, content: FolderContent) -> Iterator[os.DirEntry[str]]:
-    """What a folder holds, sorted, without hidden files; notes a folder that cannot be read."""
-    try:
-        with os.scandir(folder) as entries:
-            listed = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        reason = f"the folder cannot be read ({error.strerror})"
-        content.unreadable.append(UnreadablePhotoError(folder, reason))
-        return
-    yield from (entry for entry in listed if not entry.name.startswith("."))
-
-
-def _is_file_inside(
-    entry: os.DirEntry[str],
-    relative: PurePath,
-    real_root: str,
-    content: FolderContent,
-    *,
-    recursive: bool,
-) -> bool:
-    """Whether a link is a file inside the folder; notes a link that leads out of it."""
-    target, is_folder = os.path.realpath(entry.path), os.path.isdir(entry.path)
-    if is_below(target, real_root):
-        return not is_folder
-    if is_photo(relative) or (is_folder and recursive):
-        reason = f"is a link that leads outside the folder, to {target}; it is not followed"
-        content.links_out.append(UnreadablePhotoError(entry.path, reason))
-    elif not is_folder:
-        content.others.append(relative)
-    return False
 
 
 def _kinds_of_pages(file: IO[bytes]) -> Iterator[int]:

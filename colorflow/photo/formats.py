@@ -31,7 +31,7 @@ from PIL import (
 )
 
 from colorflow.device import Shared
-from colorflow.errors import PhotoError, PhotoTooLargeError, UnreadablePhotoError
+from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo.exif import DAMAGE
 from colorflow.photo.tiff import open_tiff
 
@@ -77,7 +77,6 @@ _BYTES = {
 """Memory that a pixel takes while it is read, its part of the file included: of one channel, and of
 several. It is what honest files take at most, with a tenth more: `git show
 c495ddd:benchmarks/reading_needs.py` measures it."""
-MOST_BYTES = max(largest for _, largest in _BYTES.values())
 
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"mif3", b"msf1"}
@@ -93,10 +92,9 @@ def photo_errors(source: str) -> Iterator[None]:
     try:
         with silent_codecs():
             yield
-    except PhotoError:
-        raise
     except MemoryError as error:
-        raise PhotoTooLargeError(source, "the picture does not fit into memory") from error
+        reason = "the picture does not fit into memory; make it smaller, or save it as JPEG or PNG"
+        raise PhotoTooLargeError(source, reason) from error
     except Image.DecompressionBombError as error:  # GIF's reader has a limit of its own
         raise PhotoTooLargeError(source, "the picture is too large; make it smaller") from error
     except DAMAGE as error:
@@ -113,10 +111,10 @@ def open_file(source: str) -> Iterator[IO[bytes]]:
     """Open a regular file that is not empty; devices and pipes, which may block, are refused."""
     try:
         status = os.stat(source)
-        if stat.S_ISDIR(status.st_mode):
-            raise UnreadablePhotoError(source, "this is a folder, not a picture")
         if not stat.S_ISREG(status.st_mode):
-            raise UnreadablePhotoError(source, "this is not a regular file")
+            is_folder = stat.S_ISDIR(status.st_mode)
+            kind = "a folder, not a picture" if is_folder else "not a regular file"
+            raise UnreadablePhotoError(source, f"this is {kind}")
         if status.st_size == 0:
             raise UnreadablePhotoError(source, "the file is empty")
         file = open(source, "rb")  # noqa: SIM115 (closed below; errors of the body are not ours)

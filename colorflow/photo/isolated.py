@@ -1,16 +1,15 @@
 """Reads files from outside in a process of their own, with limits of memory and time.
 
 Decoders of pictures have faults, and there are files that make them crash, hang, or take all
-memory. Here such a file costs the process that reads it, and becomes a PhotoError. See `reader` for
-that process. It is no prison: who gains control of a decoder has the rights of this user.
+memory. Here such a file costs the process that reads it, and becomes a PhotoError. See
+`reader` for that process. It is no prison: who gains control of a decoder has the rights of this
+user.
 
-The answer lies in memory that both share. That of a process that decodes hostile data is data
-itself: JSON of bounded size, and arrays behind it, whose types, shapes and places are checked
-before they are used. Nothing is unpickled.
+The answer of a process that decodes hostile data is data itself: what it says is checked, and
+nothing is unpickled.
 
-    8 bytes     length of the JSON
-    JSON        {"error": [class, reason]}, or a header, or a photo
-    arrays      each at a multiple of 64 bytes; the JSON names shape and place
+    JSON        {"error": [class, reason]}, or a header, or a photo; ends with a zero
+    arrays      of a photo, from `arrays_at` on, in the order and of the shapes that the JSON says
 
 It works on Linux. Elsewhere files are read in this process, without limits.
 """
@@ -27,14 +26,14 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import IO, Any, TypeVar
 
 import numpy as np
 
-from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
+from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError, printable
 from colorflow.photo.exif import DAMAGE
 from colorflow.photo.metadata import Metadata
 from colorflow.photo.photo import Header, Photo
@@ -53,26 +52,22 @@ LARGE_SECONDS, MOST_SECONDS = 0.83, 90
 """For a million pixels of a picture that gets more so; and for any picture."""
 PATIENCE = 4
 """Seconds by the clock for a second of the processor, since the machine may be busy."""
-TOO_LITTLE_MEMORY, TOO_SMALL_FILES = 2, 3
-"""Exit codes of a child with too little memory, or with more to answer than a file may hold."""
-STATUS_BYTES = 4
-"""Of a child's exit status, in the order of this machine."""
-LARGEST_TEXT = 4 << 20
-"""Bytes of the JSON: the texts of a file, see `metadata`, escaped."""
-LENGTH_BYTES = 8
-
-_TRIES = 2
-"""How many servers may end over one file."""
 _MARGIN = 10
 """Seconds that the server may take for itself."""
+LARGEST_TEXT = 4 << 20
+"""Bytes of the JSON: the texts of a file, see `metadata`, escaped."""
+ARRAYS = {"pixels16": np.uint16, "pixels": np.uint8, "alpha": np.uint8}
+"""In their order in an answer, in which each has a place that its type needs."""
+LARGEST_MESSAGE = 4096
+"""Bytes."""
+_ALIGNMENT = 64
+_LONGEST_REASON = 500
+_BROKE = "the reader of this kind of file broke on it; save it as JPEG, PNG or TIFF"
+
 _TUNABLES = "glibc.malloc.arena_max=1:glibc.malloc.hugetlb=1"
 """Each further arena of the C library reserves 64 MB of the limited address space. With large pages
 the first touch of memory, which is new in each child, takes a fraction of the time."""
 _SERVER = "from sys import argv; from colorflow.photo.reader import serve; serve(int(argv[1]))"
-_ALIGNMENT = 64
-_ARRAYS = {"pixels": np.uint8, "pixels16": np.uint16, "alpha": np.uint8}
-_LONGEST_REASON = 500
-_BROKE = "the reader of this kind of file broke on it; save it as JPEG, PNG or TIFF"
 
 _Made = TypeVar("_Made")
 
@@ -93,7 +88,7 @@ def read_header_in_child(file: IO[bytes], source: str, max_pixels: int) -> Heade
 
 def file_of(content: bytes) -> IO[bytes]:
     """An open file with some content, which a child can be given."""
-    file = os.fdopen(os.memfd_create("content", os.MFD_CLOEXEC), "w+b")
+    file = os.fdopen(os.memfd_create("content", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "w+b")
     file.write(content)
     file.flush()
     return file
@@ -106,9 +101,9 @@ def seconds_for(pixels: int) -> int:
     return math.ceil(min(seconds, MOST_SECONDS))
 
 
-def aligned(size: int) -> int:
-    """The next place for an array, in bytes."""
-    return -(-size // _ALIGNMENT) * _ALIGNMENT
+def arrays_at(text: bytes) -> int:
+    """Where the arrays begin behind the JSON, in bytes: a multiple of 64."""
+    return -(-(len(text) + 1) // _ALIGNMENT) * _ALIGNMENT
 
 
 def start_reader() -> None:
@@ -126,9 +121,10 @@ def end_reader() -> None:
     Each thread that reads is told so by an UnreadablePhotoError.
     """
     global _is_ended
-    _is_ended = True
-    if _server is not None:
-        _forget(_server)
+    with _lock:
+        _is_ended = True
+        if _server is not None:
+            _server.end()
 
 
 def _ask(
@@ -143,80 +139,60 @@ def _ask(
         PhotoError: it cannot be read, or the limits do not suffice.
     """
     message = json.dumps(request).encode()
-    wait = PATIENCE * seconds_for(request["max_pixels"]) + _MARGIN
-    for _ in range(_TRIES):
-        memory = os.memfd_create("answer", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    wait = PATIENCE * (seconds_for(0) + seconds_for(request["max_pixels"])) + _MARGIN
+    with file_of(b"") as memory:
         try:
-            server = _running()
-            status = server.ask(message, (file.fileno(), memory), wait)
-            if status is not None:
-                _check(status, source)
-                return _read(memory, source, made_of)
+            code = _running().ask(message, (file.fileno(), memory.fileno()), wait)
         except TimeoutError as error:
             raise UnreadablePhotoError(source, "reading it took too long") from error
         except OSError as error:
             reason = f"it could not be read, since the process that reads photos failed ({error})"
-            raise UnreadablePhotoError(source, reason) from error
-        finally:
-            os.close(memory)
-        _forget(server)
-    raise UnreadablePhotoError(source, "the process that reads photos ended twice over it")
+            raise UnreadablePhotoError(source, f"{reason}; try again") from error
+        _check(code, source)
+        try:
+            return made_of(*_parts_of(memory, source))
+        except DAMAGE as error:
+            raise UnreadablePhotoError(source, _BROKE) from error
 
 
-def _check(status: int, source: str) -> None:
-    """Raise a PhotoError if a child did not come to its end."""
+def _check(code: str, source: str) -> None:
+    """Raise a PhotoError if a child did not come to its end, by its exit code."""
     reasons = {
-        TOO_LITTLE_MEMORY: "reading it needs more memory than a picture of its size; "
-        "save it as JPEG or PNG",
-        TOO_SMALL_FILES: "it has more pixels than a file may have bytes here; "
-        "raise that limit (ulimit -f)",
-        -signal.SIGXCPU: "reading it takes too many seconds; save it as JPEG or PNG",
-        -signal.SIGALRM: "reading it takes too long while the machine is so busy; try again later",
-        -signal.SIGKILL: "the process that read it was killed, perhaps for memory",
+        str(-signal.SIGXCPU): "reading it takes too many seconds; save it as JPEG or PNG",
+        str(-signal.SIGALRM): "reading it takes too long while the machine is so busy; "
+        "try again later",
+        str(-signal.SIGKILL): "the process that read it was killed, perhaps for memory",
     }
-    code = os.waitstatus_to_exitcode(status)
     if code in reasons:
         raise PhotoTooLargeError(source, reasons[code])
-    if code:
+    if code != "0":
         raise UnreadablePhotoError(source, _BROKE)
 
 
-def _read(
-    descriptor: int, source: str, made_of: Callable[[dict[str, Any], memoryview], _Made]
-) -> _Made:
-    """Read an answer; from now on nobody can change its memory.
+def _parts_of(memory: IO[bytes], source: str) -> tuple[dict[str, Any], memoryview]:
+    """The JSON of an answer, and what follows; from now on nobody can change it.
 
     Raises:
-        PhotoError: it is that of an error, or makes no sense.
+        PhotoError: it is that of an error.
+        Exception: one of `DAMAGE`, if it makes no sense.
     """
-    try:
-        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
-        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
-        memory = memoryview(mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY))
-        end = LENGTH_BYTES + int.from_bytes(memory[:LENGTH_BYTES], sys.byteorder)
-        if end > LENGTH_BYTES + LARGEST_TEXT:
-            raise ValueError("the JSON is too long")
-        content = json.loads(bytes(memory[LENGTH_BYTES:end]))
-        if "error" not in content:
-            return made_of(content, memory[aligned(end) :])
+    fcntl.fcntl(memory, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_WRITE)
+    answer = mmap.mmap(memory.fileno(), 0, access=mmap.ACCESS_COPY)
+    text, _, _ = answer[:LARGEST_TEXT].partition(b"\0")
+    content: dict[str, Any] = json.loads(text)
+    if "error" in content:
         kind, reason = content["error"]
-        told = _in_one_line(reason)
-    except DAMAGE as error:
-        raise UnreadablePhotoError(source, _BROKE) from error
-    too_large = kind == PhotoTooLargeError.__name__
-    raise (PhotoTooLargeError if too_large else UnreadablePhotoError)(source, told)
+        is_large = kind == PhotoTooLargeError.__name__
+        raise (PhotoTooLargeError if is_large else UnreadablePhotoError)(source, _bounded(reason))
+    return content, memoryview(answer)[arrays_at(text) :]
 
 
 def _photo_of(source: str, content: dict[str, Any], memory: memoryview) -> Photo:
-    """The photo in an answer; its arrays are the memory itself.
-
-    Raises:
-        Exception: one of `DAMAGE`, if it makes no sense.
-    """
-    arrays = {
-        name: _array(memory, _ARRAYS[name], shape, place)
-        for name, (shape, place) in content["arrays"].items()
-    }
+    """The photo in an answer; its arrays are the memory itself; raises as `_parts_of`."""
+    arrays, place = {}, 0
+    for name, shape in content["arrays"]:
+        arrays[name] = np.ndarray(shape, ARRAYS[name], memory, place)
+        place += arrays[name].nbytes
     format_, exif, dpi = content["format"], content["exif"], content["dpi"]
     metadata = Metadata(
         format=None if format_ is None else str(format_),
@@ -225,28 +201,21 @@ def _photo_of(source: str, content: dict[str, Any], memory: memoryview) -> Photo
         text={str(keyword): str(value) for keyword, value in content["text"].items()},
         stated=str(content["stated"]),
     )
-    remarks = tuple(map(_in_one_line, content["remarks"]))
+    remarks = tuple(map(_bounded, content["remarks"]))
     return Photo(**arrays, metadata=metadata, source=source, remarks=remarks)
 
 
-def _array(memory: memoryview, dtype: type, shape: Sequence[int], place: int) -> np.ndarray:
-    if not all(type(number) is int and number >= 0 for number in (place, *shape)):
-        raise ValueError("expected sizes and a place")
-    return np.frombuffer(memory, dtype, math.prod(shape), place).reshape(shape)
-
-
 def _header_of(most: int, content: dict[str, Any], _: memoryview) -> Header:
-    """The header in an answer; raises as `_photo_of`."""
+    """The header in an answer; raises as `_parts_of`."""
     pixels = content["pixels"]
     if type(pixels) is not int or not 0 < pixels <= most:
         raise ValueError("expected a number of pixels")
     return Header(pixels, str(content["stated"]))
 
 
-def _in_one_line(text: object) -> str:
-    """A sentence of the other side, without line breaks and control characters."""
-    words = " ".join(str(text).split())[:_LONGEST_REASON]
-    return "".join(one for one in words if one.isprintable())
+def _bounded(text: object) -> str:
+    """A sentence of the other side."""
+    return printable(str(text)[:_LONGEST_REASON])
 
 
 class _Server:
@@ -254,51 +223,44 @@ class _Server:
 
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        tunables = ":".join(filter(None, (os.environ.get("GLIBC_TUNABLES"), _TUNABLES)))
         with theirs:
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [sys.executable, "-P", "-c", _SERVER, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,  # libraries print about damaged files
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,  # Ctrl-C in the terminal reaches the parent alone
-                env=os.environ | _settings(),
+                env=os.environ
+                | {"GLIBC_TUNABLES": tunables, "PYTHONPATH": os.pathsep.join(sys.path)}
+                | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
             )
 
-    def ask(self, request: bytes, descriptors: tuple[int, int], wait: float) -> int | None:
-        """Send a request, and wait for the exit status of its child; None if the server ended.
+    def ask(self, request: bytes, files: tuple[int, int], wait: float) -> str:
+        """Send a request, and wait for the exit code of its child.
 
         Raises:
             TimeoutError: after so many seconds.
+            OSError: the server has ended.
         """
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with ours:
+        with ours, suppress(BrokenPipeError, ConnectionResetError):
             ours.settimeout(wait)
-            try:
-                with theirs:
-                    socket.send_fds(self._socket, [request], [*descriptors, theirs.fileno()])
-                status = ours.recv(STATUS_BYTES)
-            except (BrokenPipeError, ConnectionResetError):
-                return None
-        return int.from_bytes(status, sys.byteorder) if len(status) == STATUS_BYTES else None
+            with theirs:
+                socket.send_fds(self._socket, [request], [*files, theirs.fileno()])
+            if code := ours.recv(LARGEST_MESSAGE):
+                return code.decode("ascii", "replace")
+        self.end()  # so that the next file gets another one
+        raise ConnectionAbortedError("it has ended")
 
     def end(self) -> None:
         """End the server, and its children with it; who still asks is told that it has ended."""
-        self._process.kill()
-        self._process.wait()
+        self.process.kill()
+        self.process.wait()
 
     def __del__(self) -> None:
         self._socket.close()  # not before: a thread that still asks would use another file
-
-
-def _settings() -> dict[str, str]:
-    """Environment of a server."""
-    tunables = [one for one in (os.environ.get("GLIBC_TUNABLES"), _TUNABLES) if one]
-    return {
-        "GLIBC_TUNABLES": ":".join(tunables),
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
 
 
 _lock = threading.Lock()
@@ -308,23 +270,14 @@ _is_ended = False
 
 
 def _running() -> _Server:
-    """The server of this process, started when it is first needed."""
+    """The server of this process, started when it is first needed, and after its end."""
     global _server
     with _lock:
         if _is_ended:
             raise ConnectionAbortedError("the program is being ended")
-        if _server is None:
+        if _server is None or _server.process.poll() is not None:  # also that of another process
             _server = _Server()
         return _server
-
-
-def _forget(server: _Server) -> None:
-    """End a server that does not answer, or that is no longer needed."""
-    global _server
-    with _lock:
-        if _server is server:
-            _server = None
-            server.end()
 
 
 if IS_POSSIBLE:

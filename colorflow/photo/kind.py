@@ -16,6 +16,10 @@ remains is a rectangle or an ellipse, it is the picture; the subjects of photos 
 hardly ever are. A border of paper may be too narrow to be found so: what counts as colored is
 judged once more without its outermost cells, and then has to be a clearer tint.
 
+A tint gives each tone one chroma, but the mean of black and of a yellow white has another chroma
+than the gray in between. So the function of L is not evaluated at the mean lightness of a cell:
+it is averaged over the cell's parts, and fits a tinted print however much contrast it has.
+
 The residual decides, averaged over 3 x 3 cells to reduce grain and JPEG's chroma noise. A tint that
 has faded varies in strength at equal L, but hardly in hue: the residual along the tint's hue weighs
 less.
@@ -29,12 +33,13 @@ would be refused.
 from __future__ import annotations
 
 import enum
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from colorflow.photo.cells import Cells, cells_of, reduced
+from colorflow.color import cie
 
 GRAY_CHROMA = 2.5
 """CIELAB chroma that 95 % of a gray picture's cells do not exceed; about one visible step."""
@@ -101,6 +106,22 @@ _MOST_DEGREES = 10.0
 """How far a print may be turned."""
 _CROSS = np.ones((3, 3), np.uint8)
 
+_GRID = 64
+"""Longer side of the reduced copy, in cells."""
+_PARTS = 3
+"""Of a cell, along each side; fewer in a picture that has fewer pixels."""
+_PRESAMPLE = 1024
+"""Larger pictures are subsampled to about this many pixels on the longer side before averaging."""
+
+_KNOTS = 9
+"""Knots of the piecewise linear function L -> ab, evenly spaced over L in [0, 100]."""
+_SMOOTHNESS = 3e-3
+"""Weight of the function's squared second differences, beside the mean squared residual."""
+_RIDGE = 1e-6
+"""Keeps the fit solvable where no cell has the L of a knot."""
+_FLATNESS = 1e-3
+"""Weight of the linear cast's squared slopes."""
+
 
 class Kind(enum.StrEnum):
     """How much color a picture holds."""
@@ -125,8 +146,8 @@ def kind_of(pixels: np.ndarray, alpha: np.ndarray | None = None) -> Kind:
     """
     if pixels.ndim == 2:
         return Kind.GRAY
-    cells = cells_of(pixels)
-    seen = np.ones(cells.lab.shape[:2], bool) if alpha is None else reduced(alpha) > 127
+    cells = _cells_of(pixels)
+    seen = np.ones(cells.lab.shape[:2], bool) if alpha is None else _reduced(alpha) > 127
     if not seen.any():
         return Kind.GRAY
     kind = _kind_of_part(cells, seen)
@@ -221,8 +242,10 @@ def _inside_frame(cells: Cells, seen: NDArray[np.bool_]) -> NDArray[np.bool_] | 
         (H, W), the cells inside the frame without those at its edge; None if there is no frame.
     """
     ring = seen & ~_inner(seen, _RING)
-    residual = _residual(cells, ring)
-    if _variety(residual, ring) > _ONE_MATERIAL:
+    left, _ = cells.fit(ring.reshape(-1).astype(float))
+    residual = np.hypot(left[..., 0], left[..., 1])  # from what it would be of the ring's material
+    usual = np.sort(residual[ring])[: round((1 - _OTHER_THINGS) * ring.sum())]
+    if ring.sum() < _LEAST_RING or np.sqrt(np.mean(usual**2)) > _ONE_MATERIAL:
         return None
     lightness = cells.lab[..., 0]
     low, high = np.percentile(lightness[ring], [2, 98])
@@ -239,19 +262,6 @@ def _inside_frame(cells: Cells, seen: NDArray[np.bool_]) -> NDArray[np.bool_] | 
         return None
     inner = _inner(picture, 1)
     return inner if inner.any() else None
-
-
-def _residual(cells: Cells, ring: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Distance of each cell's ab from what it would be if it were of the ring's material."""
-    left, _ = cells.fit(ring.reshape(-1).astype(float))
-    return np.asarray(np.hypot(left[..., 0], left[..., 1]))
-
-
-def _variety(residual: NDArray[np.float64], ring: NDArray[np.bool_]) -> float:
-    """Root mean square of the ring's usual residuals; infinite for a ring of too few cells."""
-    of_ring = np.sort(residual[ring])
-    usual = of_ring[: round((1 - _OTHER_THINGS) * len(of_ring))]
-    return float(np.sqrt(np.mean(usual**2))) if len(of_ring) >= _LEAST_RING else np.inf
 
 
 def _connected(part: NDArray[np.bool_], start: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -277,3 +287,69 @@ def _inner(part: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
     """A part without its outermost cells, which also lie at the edges of the picture."""
     padded = np.pad(part.astype(np.uint8), 1)
     return np.asarray(cv2.erode(padded, _CROSS, iterations=width)[1:-1, 1:-1].astype(bool))
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """A reduced copy of a picture.
+
+    Attributes:
+        lab: CIELAB (H, W, 3), the mean over each cell.
+        terms: (H * W, terms), what is fitted to ab: piecewise linear in L, the mean over each cell,
+            and linear in the place, across and down.
+    """
+
+    lab: NDArray[np.float64]
+    terms: NDArray[np.float64]
+
+    def fit(self, weights: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Fit the terms to ab by weighted least squares.
+
+        The sums are not left to BLAS, whose threads wait for each other on a busy machine.
+
+        Args:
+            weights: (H * W,), of each cell.
+
+        Returns:
+            What the terms leave of ab, (H, W, 2), and the slopes of the linear cast across and
+            down, (2, 2), in CIELAB units over half of the longer side.
+        """
+        bend = np.diff(np.eye(_KNOTS), 2, axis=0)
+        penalty = np.diag([_RIDGE] * _KNOTS + [_FLATNESS] * 2)
+        penalty[:_KNOTS, :_KNOTS] += _SMOOTHNESS * bend.T @ bend
+        ab = self.lab[..., 1:].reshape(-1, 2)
+        weighted = self.terms * (weights / len(weights))[:, None]
+        normal = np.einsum("ci,cj->ij", weighted, self.terms) + penalty
+        fitted = np.linalg.solve(normal, np.einsum("ci,cj->ij", weighted, ab))
+        left = (ab - self.terms @ fitted).reshape(*self.lab.shape[:2], 2)
+        return np.asarray(left), np.asarray(fitted[_KNOTS:])
+
+
+def _cells_of(rgb: NDArray[np.uint8]) -> Cells:
+    """Reduce sRGB (H, W, 3) in [0, 255] to at most 64 cells a side."""
+    parts = max(1, min(_PARTS, max(rgb.shape[:2]) // _GRID))
+    lab = np.asarray(cie.rgb_to_lab(_reduced(rgb, parts) / 255), np.float64)
+    height, width = (side // parts for side in lab.shape[:2])
+    mean = lab.reshape(height, parts, width, parts, 3).mean(axis=(1, 3))
+    cells = np.arange(height * width).reshape(height, width)
+    cell = cells.repeat(parts, axis=0).repeat(parts, axis=1).reshape(-1)
+    position = np.clip(lab[..., 0].reshape(-1) / 100, 0, 1) * (_KNOTS - 1)
+    knot = np.minimum(position.astype(int), _KNOTS - 2)
+    right = position - knot
+    sums = sum(
+        np.bincount(cell * _KNOTS + at, share, height * width * _KNOTS)
+        for at, share in ((knot, 1 - right), (knot + 1, right))
+    )
+    down, across = np.indices((height, width)).reshape(2, -1)
+    half = max(height, width) / 2
+    place = np.stack([across - width / 2, down - height / 2], axis=1) / half
+    return Cells(mean, np.hstack([np.reshape(sums, (-1, _KNOTS)) / parts**2, place]))
+
+
+def _reduced(pixels: NDArray[np.uint8], parts: int = 1) -> NDArray[np.uint8]:
+    """Area average of (H, W) or (H, W, 3) over parts of cells, `parts` to each side of a cell."""
+    step = max(1, max(pixels.shape[:2]) // _PRESAMPLE)
+    sample = pixels[::step, ::step]
+    scale = min(1.0, _GRID / max(sample.shape[:2]))
+    height, width = (parts * max(1, round(scale * side)) for side in sample.shape[:2])
+    return np.asarray(cv2.resize(sample, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

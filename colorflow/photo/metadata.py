@@ -1,21 +1,18 @@
 """Metadata of a photo: read from an image that Pillow or tifffile opened, and added to.
 
-A statement of how a picture was made is put where people and programs look: the EXIF user comment,
-the EXIF description if it is empty, the comment of PNG and JPEG files, and an XMP packet with
-IPTC's term for pictures that were changed with a generative model. The photo's own texts stay; an
-earlier statement of the same is replaced.
+A statement of how a picture was made is put where people and programs look: an XMP packet with
+IPTC's term for pictures that were changed with a generative model, and the EXIF description, if it
+is empty or an earlier statement. The photo's own texts stay.
 
 Reference: IPTC NewsCodes, digital source type; CIPA DC-008 (Exif 2.32); XMP part 1 (ISO 16684-1).
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 from PIL import Image, TiffImagePlugin
 from PIL.ExifTags import Base
@@ -29,6 +26,7 @@ from colorflow.photo.exif import (
     TIFF_DESCRIPTION,
     Block,
     block_of,
+    decoded,
 )
 from colorflow.version import __version__
 
@@ -52,15 +50,11 @@ DIGITAL_SOURCE_TYPE = (
 """IPTC's term for a captured picture that a generative model has changed."""
 CORRECTED_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced"
 """IPTC's term for a captured picture that a program has corrected."""
-JPEG_EXIF_BYTES = 65533
-"""Limit of a JPEG segment; texts that would exceed it are not added."""
+JPEG_SEGMENT_BYTES = 65533
+"""Limit of EXIF and of a comment in JPEG; what would exceed it is not added."""
 _SOFTWARE = f"colorflow {__version__}"
-_OPENING = re.compile(r"(?:Colors generated|Detail generated|Print prepared) by colorflow")
-"""What a line begins with that `provenance` wrote, of any kind."""
-_STATED = re.compile(rf"(?:{_OPENING.pattern}|{STATEMENT})[^\n<\0]{{0,4000}}")
-"""A line of `provenance`, or the sentence of `files.statement_of`."""
-_MOST_STATED = 16
-"""Sentences that are read."""
+_STATED = re.compile(rf"{STATEMENT}[^\n<\0]{{0,8000}}")
+"""A statement of `provenance`."""
 _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
  <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -92,7 +86,7 @@ class Metadata:
     text: Mapping[str, str] = field(default_factory=dict)
     """PNG text chunks by keyword; the comment of a JPEG or GIF file by `COMMENT`."""
     stated: str = ""
-    """What the file says of how colorflow made it: the sentences alone, a line each."""
+    """What the file says of how colorflow made it: the statements alone, a line each."""
     xmp: bytes | None = None
     """An XMP packet to write. Of the file's own packet only the orientation is read: the rest
     repeats EXIF and the sizes of the original pixels, which are no longer true."""
@@ -180,10 +174,8 @@ def _upright(block: Block, width: int, height: int) -> bytes | None:
 
 def stated_in(image: Image.Image, exif: Block) -> str:
     """What an image says of how colorflow made it, as in `Metadata.stated`; the likeliest first."""
-    xmp = xmp_of(image).decode("utf-8", "replace")
-    texts = [exif.comment, exif.text(Base.ImageDescription), *texts_in(image).values(), xmp]
-    found = (one[0] for text in texts if text for one in _STATED.finditer(text))
-    return "\n".join(islice(found, _MOST_STATED))
+    texts = xmp_of(image).decode("utf-8", "replace"), exif.text(Base.ImageDescription) or ""
+    return "\n".join(found[0] for text in texts if (found := _STATED.search(text)))
 
 
 def texts_in(image: Image.Image) -> dict[str, str]:
@@ -192,12 +184,9 @@ def texts_in(image: Image.Image) -> dict[str, str]:
     Texts of more than 64 kB are left out, and all that exceed 256 kB together.
     """
     comment = image.info.get("comment")
-    if image.format in ("JPEG", "GIF") and isinstance(comment, bytes) and comment.strip(b"\0 "):
-        comment = comment[:_LARGEST_TEXT]
-        try:
-            return {COMMENT: comment.decode("utf-8").strip("\0")}
-        except UnicodeDecodeError:
-            return {COMMENT: comment.decode("latin-1").strip("\0")}
+    if image.format in ("JPEG", "GIF") and isinstance(comment, bytes):
+        text = decoded(comment[:_LARGEST_TEXT])
+        return {COMMENT: text} if text else {}
     if image.format != "PNG":
         return {}
     found, room = {}, _LARGEST_TEXTS
@@ -209,48 +198,24 @@ def texts_in(image: Image.Image) -> dict[str, str]:
     return found
 
 
-def with_statement(
-    metadata: Metadata, statement: str, source_type: str = DIGITAL_SOURCE_TYPE
-) -> Metadata:
-    """Add a statement to metadata: how a picture was made, in a line or more, and IPTC's term."""
+def with_statement(metadata: Metadata, statement: str, source_type: str) -> Metadata:
+    """Add a statement to metadata: how a picture was made, in a line, and IPTC's term for it."""
     block = block_of(metadata.exif)
-    description, comment = block.text(Base.ImageDescription), block.comment
-    if description is None or _is_replaced(description, statement):
+    if (block.text(Base.ImageDescription) or STATEMENT).startswith(STATEMENT):
         block.put_text(Base.ImageDescription, statement)
     if not block.text(Base.Software):
         block.put_text(Base.Software, _SOFTWARE)
-    if comment is not None:
-        block.put_comment(_extended(comment, statement))
     exif = block.to_exif()
-    if exif is None or len(exif) > JPEG_EXIF_BYTES:
+    if exif is None or len(exif) > JPEG_SEGMENT_BYTES:
         exif = metadata.exif
-    text = {"Software": _SOFTWARE, **metadata.text}
-    text[COMMENT] = _extended(text.get(COMMENT), statement)
     xmp = _XMP.format(software=_SOFTWARE, source_type=source_type, statement=statement).encode()
-    return replace(metadata, exif=exif, text=text, xmp=xmp)
-
-
-def _extended(text: str | None, statement: str) -> str:
-    """Append the statement to a text, in place of an earlier one of the same."""
-    lines = (text or "").split("\n")
-    kept = "\n".join(line for line in lines if not _is_replaced(line, statement)).strip("\n")
-    return f"{kept}\n{statement}" if kept else statement
-
-
-def _is_replaced(line: str, statement: str) -> bool:
-    """Whether a line is an earlier statement of what the statement says anew."""
-    opening = _OPENING.match(line)
-    return opening is not None and opening[0] in statement
+    return replace(metadata, exif=exif, xmp=xmp)
 
 
 def _dpi_of(value: object) -> tuple[float, float] | None:
     """The resolution, if it is valid; files also contain 0, 1, infinity, and 0/0."""
-    if not isinstance(value, tuple) or len(value) != 2:
-        return None
-    try:
-        across, down = float(value[0]), float(value[1])
-    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
-        return None
-    if not all(math.isfinite(dpi) and 1 < dpi <= _LARGEST_DPI for dpi in (across, down)):
-        return None
-    return across, down
+    with suppress(TypeError, ValueError, ZeroDivisionError, OverflowError):
+        across, down = map(float, value)  # type: ignore[call-overload]
+        if 1 < across <= _LARGEST_DPI and 1 < down <= _LARGEST_DPI:
+            return across, down
+    return None

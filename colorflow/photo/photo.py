@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal, NamedTuple
 
 import cv2
@@ -15,8 +16,6 @@ from colorflow.photo.kind import Kind, kind_of
 from colorflow.photo.metadata import Metadata, profile_of, upright_exif
 from colorflow.photo.sixteen_bits import to_8_bits
 
-_COLOR_SPACES = {"RGB": "RGB", "CMYK": "CMYK"}
-"""Color space in the profile's header (ICC.1 7.2.6), by Pillow's mode."""
 _PROFILE_FAULTS = (ImageCms.PyCMSError, OSError, ValueError, TypeError)
 _GRAY = ("1", "L", "LA", "La")
 TRANSPOSED = (5, 6, 7, 8)
@@ -135,7 +134,7 @@ class Photo:
         return kind_of(self.pixels, self.alpha)
 
 
-def pixels_and_alpha(image: Image.Image, orientation: int) -> tuple[np.ndarray, np.ndarray | None]:
+def pixels_and_alpha(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
     """Convert a loaded image of 8 bits per channel to gray or sRGB.
 
     An embedded profile is applied (relative colorimetric, black point compensation). A profile that
@@ -143,10 +142,9 @@ def pixels_and_alpha(image: Image.Image, orientation: int) -> tuple[np.ndarray, 
 
     Args:
         image: of any mode of 8 bits or fewer, loaded.
-        orientation: the EXIF orientation, 1 to 8, by which the pixels are turned.
 
     Returns:
-        Pixels, uint8 (H, W) or (H, W, 3), and alpha, uint8 (H, W) or None. New arrays.
+        Pixels, uint8 (H, W) or (H, W, 3), and alpha, uint8 (H, W) or None. New arrays, not turned.
     """
     has_alpha = image.has_transparency_data
     is_gray = image.mode in _GRAY
@@ -154,16 +152,17 @@ def pixels_and_alpha(image: Image.Image, orientation: int) -> tuple[np.ndarray, 
     mode = "L" if is_gray else image.mode if keeps_mode else "RGB"
     to_srgb = _to_srgb(mode, profile_of(image))
     is_jpeg_ink = isinstance(image, JpegImagePlugin.JpegImageFile) and mode == "CMYK"
-    pixels, as_stored = _canvas(image.size, orientation, () if is_gray else (3,))
-    alpha, alpha_as_stored = _canvas(image.size, orientation) if has_alpha else (None, None)
+    is_inverted = is_jpeg_ink and "adobe" not in image.info
+    shape = image.height, image.width
+    pixels: np.ndarray = np.empty(shape if is_gray else (*shape, 3), np.uint8)
+    alpha: np.ndarray | None = np.empty(shape, np.uint8) if has_alpha else None
     for rows, strip in row_blocks(image):
-        if alpha_as_stored is not None:
-            both = strip.convert("LA" if is_gray else "RGBA")
-            alpha_as_stored[rows] = both.getchannel("A")
-            strip = both
-        if is_jpeg_ink:
-            strip = _as_ink(strip, adobe="adobe" in image.info)
-        as_stored[rows] = to_srgb(strip if strip.mode == mode else strip.convert(mode))
+        if alpha is not None:
+            strip = strip.convert("LA" if is_gray else "RGBA")
+            alpha[rows] = strip.getchannel("A")
+        if is_inverted:  # Adobe's files hold 255 minus ink; Pillow takes every file for Adobe's
+            strip = ImageChops.invert(strip)
+        pixels[rows] = to_srgb(strip if strip.mode == mode else strip.convert(mode))
     return pixels, alpha
 
 
@@ -176,36 +175,19 @@ def row_blocks(image: Image.Image) -> Iterator[tuple[slice, Image.Image]]:
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn pixels (H, W, ...) by an EXIF orientation, 1 to 8; returns a view."""
+    """Turn pixels (H, W, ...) by an EXIF orientation, 1 to 8; contiguous."""
     if orientation in TRANSPOSED:
         pixels = pixels.swapaxes(0, 1)
     down = -1 if orientation in (3, 4, 7, 8) else 1
     across = -1 if orientation in (2, 3, 6, 7) else 1
-    return pixels[::down, ::across]
-
-
-def _canvas(
-    size: tuple[int, int], orientation: int, channels: tuple[int, ...] = ()
-) -> tuple[np.ndarray, np.ndarray]:
-    """Allocate upright pixels, uint8, and a view of them in the order of the file."""
-    shape = size if orientation in TRANSPOSED else size[::-1]
-    pixels = np.empty((*shape, *channels), np.uint8)
-    return pixels, upright(pixels, {6: 8, 8: 6}.get(orientation, orientation))
-
-
-def _as_ink(image: Image.Image, *, adobe: bool) -> Image.Image:
-    """Convert CMYK of a JPEG file so that 255 is full ink.
-
-    Adobe's files hold 255 minus ink. Pillow inverts every file as if it were Adobe's, so a file
-    without Adobe's marker is inverted again.
-    """
-    return image if adobe else ImageChops.invert(image)
+    return np.ascontiguousarray(pixels[::down, ::across])
 
 
 def _to_srgb(mode: str, icc: bytes | None) -> Conversion:
     """The conversion of images of mode L, RGB, CMYK or LAB to gray or sRGB."""
     if mode == "LAB":
-        return _applying(_transform(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), mode))
+        lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+        return partial(_applied, _transform(lab, mode))
     through = profile_conversion(mode, icc) if icc else None
     if through is not None:
         return through
@@ -219,13 +201,13 @@ def profile_conversion(mode: str, icc: bytes) -> Conversion | None:
         space = str(profile.profile.xcolor_space).strip()
         if mode == "L":
             return _gray_conversion(profile, space)
-        if space != _COLOR_SPACES[mode]:
+        if space != mode:  # ICC.1 7.2.6 and Pillow have the same names
             return None
         transform = _transform(profile, mode)
         if mode == "RGB" and _changes_nothing(transform):
             return None
         _applied(transform, Image.new(mode, (1, 1)))
-        return _applying(transform)
+        return partial(_applied, transform)
     except _PROFILE_FAULTS:
         return None
 
@@ -257,10 +239,6 @@ def _transform(
         renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
         flags=flags | ImageCms.Flags.BLACKPOINTCOMPENSATION,
     )
-
-
-def _applying(transform: ImageCms.ImageCmsTransform) -> Conversion:
-    return lambda image: _applied(transform, image)
 
 
 def _applied(transform: ImageCms.ImageCmsTransform, image: Image.Image) -> Image.Image:

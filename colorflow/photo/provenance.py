@@ -1,8 +1,8 @@
-"""What a result says about how it was made: of its colors, its detail and its repair, a line each.
+"""What a result says about how it was made: of its colors, its detail and its repair.
 
-A line begins with words for people, and goes on with the fields of the dataclass as JSON, those
-that have their default left out. `metadata.with_statement` puts the lines into a file's metadata,
-and the functions here find them there again, also as versions before 2026-12 wrote them.
+The statement is one line: words for people, then the dataclasses below as JSON, without the fields
+that have their default. `metadata.with_statement` puts it into a file's metadata, and the functions
+here read it again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from colorflow.errors import PhotoError
 from colorflow.files import STATEMENT, FileKind
 from colorflow.limits import check_range
 from colorflow.photo.decode import read_header
+from colorflow.photo.exif import DAMAGE
 from colorflow.photo.photo import Photo
 
 LETTERS = "abcdefghijklmnop"
@@ -28,8 +29,6 @@ LETTERS = "abcdefghijklmnop"
 
 _FAR = 1_000_000
 """Pixels, beyond any scan."""
-_RECORD = re.compile(r"[\w.:+, -]*", re.ASCII)
-"""The fields in an old statement, as in ``seed 3, temperature 1.0, model abc``."""
 _MODEL = re.compile(r"[\w.:+-]{1,100}", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 
@@ -177,11 +176,6 @@ class Preparation:
         _check_origin(self.seed, self.temperature, self.model or "none", self.photo)
 
     @property
-    def cut(self) -> bool:
-        """Whether prints were looked for."""
-        return self.prints is not None
-
-    @property
     def repaired(self) -> bool:
         """Whether damage was looked for, and filled where there was any."""
         return self.model is not None
@@ -207,15 +201,22 @@ class Statements:
         return one.seed
 
     @property
-    def is_generated(self) -> bool:
-        """Whether any of the picture was generated, rather than corrected."""
-        return bool(self.colors or self.detail or (self.prepared and self.prepared.share))
+    def generated(self) -> tuple[str, ...]:
+        """Words for what of the picture was generated, rather than corrected."""
+        filled = self.prepared and self.prepared.share
+        parts = {"colors": self.colors, "detail": self.detail, "filled damage": filled}
+        return tuple(part for part, is_generated in parts.items() if is_generated)
 
     @property
     def text(self) -> str:
-        """One statement a line, or nothing."""
-        every = self.colors, self.detail, self.prepared
-        return "\n".join(_stated(one) for one in every if one)
+        """The line that files contain; empty if nothing is stated."""
+        every = {"colors": self.colors, "detail": self.detail, "prepared": self.prepared}
+        said = {name: _without_defaults(one) for name, one in every.items() if one}
+        if not said:
+            return ""
+        generated = " and ".join(self.generated)
+        what = f"{generated} generated, not recorded" if generated else "a print, prepared"
+        return f"{STATEMENT}{what}: {json.dumps(said)}"
 
 
 def read_statements(path: str | os.PathLike[str], *, isolated: bool = False) -> Statements:
@@ -248,122 +249,60 @@ def read_provenance(path: str | os.PathLike[str], *, isolated: bool = False) -> 
 
 
 def statements_in(text: str) -> Statements:
-    """Read the statements anywhere in a text; of several of a kind, the first counts."""
-    return Statements(*(_first_in(text, kind) for kind in _OPENINGS))
-
-
-def _stated(one: Provenance | Enlargement | Preparation) -> str:
-    """The line that files contain."""
-    defaults = {field.name: field.default for field in dataclasses.fields(one)}
-    said = {name: x for name, x in dataclasses.asdict(one).items() if x != defaults[name]}
-    generated = ", not recorded"
-    if isinstance(one, Preparation):
-        generated = ", in part not recorded" if one.share else ""
-    return f"{_OPENINGS[type(one)]}{generated}: {json.dumps(said)}"
-
-
-def _first_in(text: str, kind: type) -> Any:
-    """The first statement of a kind, read from its JSON or as an old one; None without any."""
-    for begun in re.finditer(rf"{_OPENINGS[kind]}(?:,(?: in part)? not recorded)?: ", text):
-        said = text[begun.end() :]
-        try:
-            fields = json.JSONDecoder().raw_decode(said)[0] if said[:1] == "{" else _old_in(said)
-            for name in {"references", "frame"} & fields.keys():
-                fields[name] = tuple(fields[name])
-            if "principal" in fields:
-                fields["principal"] = Principal(**fields["principal"])
-            return kind(**fields)
-        except (TypeError, ValueError, RecursionError):  # someone edited it
-            continue
-    return None
-
-
-def _old_in(said: str) -> dict[str, Any]:
-    """The fields in a statement that versions before 2026-12 wrote; unknown ones are left out.
-
-    Raises:
-        ValueError: one of them makes no sense.
-    """
-    record = _RECORD.match(said)
-    parts = (part.partition(" ") for part in (record[0] if record else "").split(", "))
-    by_name = {name: value for name, _, value in parts}
-    found: dict[str, Any] = {}
-    for name, value in by_name.items():
-        match name:
-            case "seed" | "prints" | "sensitivity":
-                found[name] = int(value)
-            case "temperature" | "saturation" | "pale":
-                found[name] = float(value)
-            case "model" | "photo" | "hints":
-                found[name] = value
-            case "restored" | "unfaded":
-                found[name] = True
-            case "skin":
-                found[name] = value == "natural"
-            case "print":
-                found["number"] = int(value)
-            case "enlarged":
-                found["scale"] = int(value.removesuffix(" times"))
-            case "repaired" if value:
-                found["share"] = float(value)
-            case "references":
-                digests, _, strength = value.rpartition(" at ")
-                found |= {"references": digests.split(), "strength": float(strength)}
-            case "style":
-                digest, _, strength = value.rpartition(" at ")
-                found |= {"style": digest, "style_strength": float(strength)}
-            case "reference":  # as a style was called
-                found |= {"style": value, "style_strength": float(by_name.get("strength", ""))}
-            case "principal":
-                letter, _, of = value.removeprefix("coloring ").partition(" of ")
-                share = float(by_name["share"]) if "share" in by_name else None
-                found["principal"] = {"letter": letter, "of": int(of), "share": share}
-    return found
+    """Read the first statement in a text that nobody has broken."""
+    for begun in re.finditer(rf"{STATEMENT}[^{{\n]*: (?={{)", text):
+        with suppress(*DAMAGE):
+            return _statements_of(json.JSONDecoder().raw_decode(text, begun.end())[0])
+    return Statements()
 
 
 def is_own_picture(picture: Photo | str | os.PathLike[str], kind: FileKind) -> bool:
-    """Whether a picture states that it is of a kind, or that colorflow made it from nothing.
+    """Whether a picture states that it is of a kind.
 
     Args:
         picture: a photo, or a file, which is read in a process of its own, see `isolated`.
         kind: `COLORING`, `ENLARGED`, `REPAIRED` or `RESTORED`: what is of one kind may become one
             of another.
     """
-    stated = _stated_in(picture)
-    return _is_stated(kind, stated) or STATEMENT in stated
-
-
-def _stated_in(picture: Photo | str | os.PathLike[str]) -> str:
     if isinstance(picture, Photo):
-        return picture.metadata.stated
-    try:
-        return read_header(picture, isolated=True).stated
-    except PhotoError:
-        return ""
+        said = statements_in(picture.metadata.stated)
+    else:
+        try:
+            said = read_statements(picture, isolated=True)
+        except PhotoError:
+            return False
+    return {
+        COLORING: said.colors is not None,
+        ENLARGED: said.detail is not None,
+        REPAIRED: said.prepared is not None and said.prepared.repaired,
+        RESTORED: said.prepared is not None,
+    }[kind]
 
 
-def _is_stated(kind: FileKind, stated: str) -> bool:
-    found = statements_in(stated)
-    of_kind = {
-        COLORING: found.colors,
-        ENLARGED: found.detail,
-        REPAIRED: found.prepared and found.prepared.model,
-        RESTORED: found.prepared,
-    }
-    return of_kind[kind] is not None
+COLORING: FileKind = FileKind("coloring", lambda path: is_own_picture(path, COLORING))
+ENLARGED: FileKind = FileKind("enlarged photo", lambda path: is_own_picture(path, ENLARGED))
+REPAIRED: FileKind = FileKind("repaired photo", lambda path: is_own_picture(path, REPAIRED))
+RESTORED: FileKind = FileKind("restored photo", lambda path: is_own_picture(path, RESTORED))
 
 
-_OPENINGS: Mapping[type, str] = {
-    Provenance: "Colors generated by colorflow",
-    Enlargement: "Detail generated by colorflow",
-    Preparation: "Print prepared by colorflow",
-}
-"""What the line of each begins with, in the order of the fields of `Statements`."""
+def _without_defaults(one: Provenance | Enlargement | Preparation) -> dict[str, Any]:
+    defaults = {field.name: field.default for field in dataclasses.fields(one)}
+    return {name: x for name, x in dataclasses.asdict(one).items() if x != defaults[name]}
 
-COLORING: FileKind = FileKind("coloring", lambda path: _is_stated(COLORING, _stated_in(path)))
-ENLARGED: FileKind = FileKind("enlarged photo", lambda path: _is_stated(ENLARGED, _stated_in(path)))
-REPAIRED: FileKind = FileKind("repaired photo", lambda path: _is_stated(REPAIRED, _stated_in(path)))
-RESTORED: FileKind = FileKind("restored photo", lambda path: _is_stated(RESTORED, _stated_in(path)))
+
+def _statements_of(content: dict[str, dict[str, Any]]) -> Statements:
+    """The statements in JSON.
+
+    Raises:
+        Exception: one of `DAMAGE`, if they make no sense.
+    """
+    for fields in content.values():
+        for name in {"references", "frame"} & fields.keys():
+            fields[name] = tuple(fields[name])
+        if "principal" in fields:
+            fields["principal"] = Principal(**fields["principal"])
+    kinds = {"colors": Provenance, "detail": Enlargement, "prepared": Preparation}
+    return Statements(**{name: kinds[name](**fields) for name, fields in content.items()})
 
 
 def _check_origin(seed: int, temperature: float, model: str, *digests: str | None) -> None:

@@ -77,7 +77,7 @@ def to_8_bits(values: np.ndarray) -> np.ndarray:
     return np.asarray(cv2.convertScaleAbs(values, alpha=255 / WHITE)).reshape(values.shape)
 
 
-def apply_profile(values: np.ndarray, icc: bytes) -> np.ndarray | None:
+def apply_profile(values: np.ndarray, icc: bytes) -> np.ndarray:
     """Convert gray or RGB of 16 bits to sRGB (relative colorimetric, black point compensation).
 
     Args:
@@ -85,15 +85,15 @@ def apply_profile(values: np.ndarray, icc: bytes) -> np.ndarray | None:
         icc: the embedded profile.
 
     Returns:
-        uint16 of the same shape, the argument itself where the profile is sRGB. None where the
-        profile is damaged or made for another color space.
+        uint16 of the same shape; the argument itself where the profile is sRGB, damaged, or made
+        for another color space.
     """
     import imagecodecs  # takes 0.1 s, which few photos need
 
     try:
         return _converted_gray(values, icc) if values.ndim == 2 else _converted_colors(values, icc)
     except (imagecodecs.CmsError, LookupError):  # LookupError: light that is no number
-        return None
+        return values
 
 
 def _of_tiff(image: TiffFile) -> Samples16:
@@ -186,7 +186,9 @@ def _converted_colors(values: np.ndarray, icc: bytes) -> np.ndarray:
     light = _linear_srgb(cube, icc)
     if np.abs(_to_srgb(light) - cube.astype(int)).max() <= _NEAR_SRGB:
         return values
-    red, green, blue = _light_of_channels(icc)
+    ramps = np.zeros((3, WHITE + 1, 3), np.uint16)
+    ramps[range(3), :, range(3)] = np.arange(WHITE + 1)
+    red, green, blue = _linear_srgb(ramps, icc)  # black is compensated, and therefore 0
 
     def summed(colors: np.ndarray) -> np.ndarray:
         light = red[colors[..., 0]]
@@ -197,16 +199,6 @@ def _converted_colors(values: np.ndarray, icc: bytes) -> np.ndarray:
     if np.abs(summed(cube) - light).max() <= _SUM_TOLERANCE:
         return _by_strips(lambda strip: _to_srgb(summed(strip)), values)
     return _by_strips(lambda strip: _to_srgb(_linear_srgb(strip, icc)), values)
-
-
-def _light_of_channels(icc: bytes) -> list[np.ndarray]:
-    """The light, (65536, 3), of each channel's values; black is compensated, and therefore 0."""
-    light = []
-    for channel in range(3):
-        ramp = np.zeros((WHITE + 1, 3), np.uint16)
-        ramp[:, channel] = np.arange(WHITE + 1)
-        light.append(_linear_srgb(ramp, icc))
-    return light
 
 
 def _linear_srgb(samples: np.ndarray, icc: bytes) -> np.ndarray:

@@ -9,10 +9,9 @@ Reference: TIFF 6.0.
 
 from __future__ import annotations
 
-import io
 import math
 import sys
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import cv2
 import numpy as np
@@ -38,8 +37,9 @@ _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 """Pillow's mode of gray and RGB, by the number of samples."""
 _UNSIGNED = 1
 """Sample format."""
+_GRAY_DEPTHS = (1, 2, 4, 8, 12, 16)
 _DEPTHS = {
-    WHITE_IS_ZERO: (1, 2, 4, 8, 12, 16), BLACK_IS_ZERO: (1, 2, 4, 8, 12, 16), _RGB: (8, 16),
+    WHITE_IS_ZERO: _GRAY_DEPTHS, BLACK_IS_ZERO: _GRAY_DEPTHS, _RGB: (8, 16),
     _PALETTE: (1, 2, 4, 8), _CMYK: (8, 16), _YCBCR: (8,), _LAB: (8,)
 }  # fmt: skip
 """Bits per unsigned sample that are read, by photometric interpretation."""
@@ -92,7 +92,8 @@ class TiffFile(ImageFile.ImageFile):
         self._im = None
         self._size = page.imagewidth, page.imagelength
         self._mode = "RGB"
-        self.photometric = int(page.tags.valueof(262, _usual_photometric(page)))
+        usual = _RGB if page.samplesperpixel >= _CHANNELS[_RGB] else BLACK_IS_ZERO  # as in libtiff
+        self.photometric = int(page.tags.valueof(Base.PhotometricInterpretation, usual))
         self.info = {
             "exif": Block(self.fp, TIFF_DESCRIPTION, page.offset),
             "icc_profile": page.iccprofile,
@@ -124,15 +125,14 @@ class TiffFile(ImageFile.ImageFile):
     @property
     def is_read(self) -> bool:
         """Whether such files are read at all."""
-        page = self.page
-        if page.samplesperpixel < _CHANNELS.get(self.photometric, 1):
-            return False
-        if page.samplesperpixel * max(1, self.bits // 8) > _MOST_BYTES:
-            return False
-        if self.photometric == _YCBCR and page.compression != _JPEG:
-            return False
-        is_unsigned = page.sampleformat == _UNSIGNED
-        return is_unsigned and self.bits in _DEPTHS.get(self.photometric, ())
+        page, count = self.page, self.page.samplesperpixel
+        return (
+            page.sampleformat == _UNSIGNED
+            and self.bits in _DEPTHS.get(self.photometric, ())
+            and count >= _CHANNELS[self.photometric]
+            and count * max(1, self.bits // 8) <= _MOST_BYTES
+            and (self.photometric != _YCBCR or page.compression == _JPEG)
+        )
 
     def samples(self) -> np.ndarray:
         """Decode the picture: (H, W) or (H, W, C) with alpha last, extra samples left out.
@@ -142,7 +142,10 @@ class TiffFile(ImageFile.ImageFile):
             Exception: whatever tifffile raises on damaged files.
         """
         page = self.page
-        stored = self._decoded()
+        _check_pieces(page, self._tiff.filehandle.size)
+        stored = page.asarray(maxworkers=max(1, cv2.getNumThreads()))
+        if page.planarconfig == _SEPARATE and stored.ndim == 3:
+            stored = np.moveaxis(stored, 0, -1)
         if stored.shape[:2] != (page.imagelength, page.imagewidth):
             raise OSError("its pixels cannot be found")
         if stored.ndim == 2:
@@ -159,31 +162,21 @@ class TiffFile(ImageFile.ImageFile):
             self._mode, self._im = image.mode, image.im
         return Image.Image.load(self)
 
-    def _decoded(self) -> np.ndarray:
-        page, file = self.page, self.fp
-        assert file is not None
-        _check_pieces(page, file)
-        stored = page.asarray(maxworkers=max(1, cv2.getNumThreads()))
-        in_planes = page.planarconfig == _SEPARATE and stored.ndim == 3
-        return np.moveaxis(stored, 0, -1) if in_planes else stored
-
     def _image(self) -> Image.Image:
         samples = self.samples()
         if self.photometric == _PALETTE:
-            return Image.fromarray(self._colors_of_palette(samples))
-        if self.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO):
-            samples = _to_8_bits(samples, self.bits)
-            if self.photometric == WHITE_IS_ZERO:
-                gray = samples if samples.ndim == 2 else samples[..., 0]
-                np.subtract(255, gray, out=gray)  # not alpha
+            samples = self._colors_of_palette(samples)
+        elif self.bits < 8:
+            samples = samples.astype(np.uint8) * np.uint8(255 // ((1 << self.bits) - 1))
+        if self.photometric == WHITE_IS_ZERO:
+            gray = samples if samples.ndim == 2 else samples[..., 0]
+            np.subtract(255, gray, out=gray)  # not alpha
         if samples.dtype == np.uint16:
             samples = (samples >> 8).astype(np.uint8)
-        if self.photometric in (_CMYK, _LAB):
-            mode = "CMYK" if self.photometric == _CMYK else "LAB"
-        else:
-            mode = _MODES[1 if samples.ndim == 2 else samples.shape[2]]
-            if self.is_associated and mode in ("LA", "RGBA"):
-                mode = {"LA": "La", "RGBA": "RGBa"}[mode]
+        mode = _MODES[1 if samples.ndim == 2 else samples.shape[2]]
+        mode = {_CMYK: "CMYK", _LAB: "LAB"}.get(self.photometric, mode)
+        if self.is_associated:
+            mode = {"LA": "La", "RGBA": "RGBa"}.get(mode, mode)
         size = samples.shape[1], samples.shape[0]
         return Image.frombytes(mode, size, np.ascontiguousarray(samples).data.cast("B"))
 
@@ -216,37 +209,18 @@ def open_tiff(file: Any, source: str, number: int | None = None) -> TiffFile:
             "the file begins with a small preview, as a camera's raw file does; "
             "develop it and save the full picture as TIFF or JPEG",
         )
-    if not image.is_read:
-        kind = f"{page.samplesperpixel} x {image.bits} bits a pixel"
-        if page.sampleformat != _UNSIGNED:
-            kind += ", which are signed or floats"
-        if image.photometric == _YCBCR:
-            kind = f"YCbCr, {kind}"
-        raise UnreadablePhotoError(
-            source,
-            f"TIFF of this kind ({kind}) is not read; "
-            "save it as RGB or gray with 8 or 16 bits a channel",
-        )
-    if page.compression not in _COMPRESSIONS:
-        kind = "fax, " if page.compression in _FAX else ""
-        raise UnreadablePhotoError(
-            source,
-            f"TIFF of this kind ({kind}compression {page.compression:d}) is not read; "
-            "save it as gray or RGB with LZW or deflate compression",
-        )
-    return image
-
-
-def _usual_photometric(page: TiffPage) -> int:
-    """What libtiff assumes for files that do not say it, though they have to."""
-    if page.samplesperpixel >= _CHANNELS[_RGB]:
-        return _RGB
-    return BLACK_IS_ZERO
-
-
-def _to_8_bits(samples: np.ndarray, bits: int) -> np.ndarray:
-    """Gray of 1, 2, 4 or 8 bits to 8."""
-    return samples.astype(np.uint8) * np.uint8(255 // ((1 << bits) - 1)) if bits < 8 else samples
+    kind = f"{page.samplesperpixel} x {image.bits} bits a pixel"
+    if page.sampleformat != _UNSIGNED:
+        kind += ", which are signed or floats"
+    if image.photometric == _YCBCR:
+        kind = f"YCbCr, {kind}"
+    remedy = "save it as RGB or gray with 8 or 16 bits a channel"
+    if image.is_read:
+        if page.compression in _COMPRESSIONS:
+            return image
+        kind = f"{'fax, ' * (page.compression in _FAX)}compression {page.compression:d}"
+        remedy = "save it as gray or RGB with LZW or deflate compression"
+    raise UnreadablePhotoError(source, f"TIFF of this kind ({kind}) is not read; {remedy}")
 
 
 def _dpi_of(page: TiffPage) -> tuple[object, object] | None:
@@ -258,8 +232,8 @@ def _dpi_of(page: TiffPage) -> tuple[object, object] | None:
         return None
 
 
-def _check_pieces(page: TiffPage, file: IO[bytes]) -> None:
-    """Check that every strip or tile lies in the file; tifffile fills missing ones.
+def _check_pieces(page: TiffPage, end: int) -> None:
+    """Check that every strip or tile lies before the end of the file; tifffile fills missing ones.
 
     A single strip may lack its size: it then reaches to the end of the file.
 
@@ -268,7 +242,6 @@ def _check_pieces(page: TiffPage, file: IO[bytes]) -> None:
     """
     count = math.prod(page.chunked)
     starts, sizes = tuple(page.dataoffsets), tuple(page.databytecounts)
-    end = file.seek(0, io.SEEK_END)
     if count == len(starts) == 1 and sizes in ((), (0,)):
         page.databytecounts = sizes = (max(0, end - starts[0]),)
     extents = list(zip(starts, sizes, strict=False))[:count]

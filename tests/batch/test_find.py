@@ -130,7 +130,7 @@ def test_a_folder_that_cannot_be_read_is_named_and_the_others_go_on(
 
     def refuse(path: Path) -> object:
         if Path(path) == tree / "c":
-            raise PermissionError(13, "Permission denied")
+            raise PermissionError(13, "Permission denied", str(path))
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)  # root may read everything

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -32,11 +33,6 @@ SAMPLE_FORMAT = 8
 """Bytes of the tag SampleFormat, which OpenCV writes last; it often has its default value."""
 
 
-def assert_whole_or_refused(path: Path, whole: np.ndarray) -> None:
-    with contextlib.suppress(UnreadablePhotoError):
-        np.testing.assert_array_equal(read_photo(path).pixels, whole)
-
-
 @pytest.mark.parametrize("kind", FILES)
 def test_a_truncated_file_is_an_error_and_not_a_half_picture(saved: Saved, kind: str) -> None:
     content = FILES[kind]
@@ -46,11 +42,9 @@ def test_a_truncated_file_is_an_error_and_not_a_half_picture(saved: Saved, kind:
     cuts = {*range(1, len(content), step), *range(max(1, len(content) - 30), len(content), 3)}
     for cut in sorted(cuts):
         path = saved(content[:cut], "cut.jpg")
-        if len(content) - cut > trailer:
-            with pytest.raises(UnreadablePhotoError, match=f"^{path}: "):
-                read_photo(path)
-        else:
-            assert_whole_or_refused(path, whole)
+        with contextlib.suppress(UnreadablePhotoError):
+            np.testing.assert_array_equal(read_photo(path).pixels, whole)
+            assert len(content) - cut <= trailer
 
 
 def test_a_large_jpeg_cut_at_pillows_block_size_is_an_error(saved: Saved) -> None:
@@ -68,11 +62,7 @@ def test_whatever_pillow_raises_becomes_our_error(
     saved: Saved, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
 ) -> None:
     fault = kind("broken\ndata stream")
-
-    def fail(*_: object) -> None:
-        raise fault
-
-    monkeypatch.setattr(ImageFile.ImageFile, "load", fail)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", mock.Mock(side_effect=fault))
     path = saved(FILES["PNG"], "photo.png")
     with pytest.raises(UnreadablePhotoError, match="damaged, incomplete, or of a kind") as caught:
         read_photo(path)
@@ -90,18 +80,14 @@ def test_whatever_pillow_raises_becomes_our_error(
         (b"<html><body>404</body></html>", KINDS),
         (b"PK\3\4" + bytes(50), KINDS),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", KINDS),
-        (b"GIF89a" + bytes(50), "damaged, incomplete, or of a kind"),
-        (b"\0\0\0\x18ftypavif" + bytes(50), "damaged, incomplete, or of a kind"),
-        (b"\0\0\0\x0cjP  \r\n\x87\n", "damaged, incomplete, or of a kind"),
-        (b"P6\n", "damaged, incomplete, or of a kind"),
-        (b"BMW is a car", "damaged, incomplete, or of a kind"),
-        (b"\xff\xd8\xff", "damaged, incomplete, or of a kind"),
-        (b"\x89PNG\r\n\x1a\n", "damaged, incomplete, or of a kind"),
-        (b"RIFF\0\0\0\0WEBP", "damaged, incomplete, or of a kind"),
-        (b"II*\0", "damaged, incomplete, or of a kind"),
+        *((start, "damaged, incomplete, or of a kind") for start in (
+            b"GIF89a" + bytes(50), b"\0\0\0\x18ftypavif" + bytes(50), b"BMW is a car", b"P6\n",
+            b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n",
+            b"RIFF\0\0\0\0WEBP", b"II*\0",
+        )),
         (bytes(1000), KINDS),
     ],
-)
+)  # fmt: skip
 def test_files_that_hold_no_picture(saved: Saved, content: bytes, reason: str) -> None:
     path = saved(content, "photo.jpg")
     with pytest.raises(UnreadablePhotoError, match=reason) as caught:
@@ -135,10 +121,7 @@ def test_a_pipe_and_a_device_are_refused_without_waiting(tmp_path: Path) -> None
 
 def test_no_permission(saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(FILES["PNG"], "photo.png")
-
-    def refuse(*_: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
+    refuse = mock.Mock(side_effect=PermissionError(13, "Permission denied"))
     monkeypatch.setattr("builtins.open", refuse)  # root may read everything
     with pytest.raises(UnreadablePhotoError, match="permission to read the file is denied"):
         read_photo(path)

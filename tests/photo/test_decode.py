@@ -93,36 +93,20 @@ def test_jpeg_matches_opencv(
 def test_orientation_of_lossless_files(
     picture: Image.Image, saved: Saved, name: str, orientation: int
 ) -> None:
-    upright = np.asarray(picture)
+    upright = np.dstack([np.asarray(picture), np.asarray(picture.convert("L"))])
     image = Image.fromarray(stored(upright, orientation))
-    path = saved(image, name, exif=with_orientation(orientation))
-    np.testing.assert_array_equal(read_photo(path).pixels, upright)
-
-
-def test_orientation_turns_alpha_too(picture: Image.Image, saved: Saved) -> None:
-    alpha = np.asarray(picture.convert("L"))
-    upright = np.dstack([np.asarray(picture), alpha])
-    path = saved(Image.fromarray(stored(upright, 6)), "p.png", exif=with_orientation(6))
-    photo = read_photo(path)
-    np.testing.assert_array_equal(photo.alpha, alpha)
+    photo = read_photo(saved(image, name, exif=with_orientation(orientation)))
     np.testing.assert_array_equal(photo.pixels, upright[..., :3])
+    np.testing.assert_array_equal(photo.alpha, upright[..., 3])
 
 
-def test_palette_png_and_bmp(picture: Image.Image, saved: Saved) -> None:
-    image = picture.quantize(32)
-    for name in ("p.png", "p.bmp"):
-        photo = read_photo(saved(image, name))
-        np.testing.assert_array_equal(photo.pixels, np.asarray(image.convert("RGB")))
-        assert photo.alpha is None
-
-
-@pytest.mark.parametrize("transparency", [1, bytes([255, 0, 128])])
-def test_transparent_palette_entries(saved: Saved, transparency: int | bytes) -> None:
-    image = Image.new("P", (3, 1))
+@pytest.mark.parametrize(
+    ("name", "transparency"), [("p.png", 1), ("p.png", bytes([255, 0, 128])), ("p.gif", 1)]
+)
+def test_transparent_palette_entries(saved: Saved, name: str, transparency: int | bytes) -> None:
+    image = Image.fromarray(np.array([[0, 1, 2]], np.uint8)).convert("P")
     image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
-    for x in range(3):
-        image.putpixel((x, 0), x)
-    photo = read_photo(saved(image, "p.png", transparency=transparency))
+    photo = read_photo(saved(image, name, transparency=transparency))
     np.testing.assert_array_equal(photo.pixels, [[[255, 0, 0], [0, 255, 0], [0, 0, 255]]])
     last = 255 if transparency == 1 else 128
     np.testing.assert_array_equal(photo.alpha, [[255, 0, last]])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from PIL import Image
@@ -27,11 +28,8 @@ def found(album: Path, *paths: Path) -> list[str]:
     return [path.relative_to(album).as_posix() for path in find_photos(paths)]
 
 
-def test_a_folder_gives_its_photos_sorted(album: Path) -> None:
+def test_folders_are_sorted_and_files_are_taken_as_given_and_once(album: Path) -> None:
     assert found(album, album) == ["a.PNG", "b.jpg", "c/d.tiff", "c/e/f.webp"]
-
-
-def test_files_are_taken_as_given_and_once(album: Path) -> None:
     given = [album / "notes.txt", album / "c", album / "b.jpg", album]
     assert found(album, *given) == ["notes.txt", "c/d.tiff", "c/e/f.webp", "b.jpg", "a.PNG"]
 
@@ -59,12 +57,9 @@ def test_the_command_and_everything_else_find_the_same_photos(album: Path) -> No
     assert [photo.name for photo in photos] == ["a.PNG", "again.jpg", "b.jpg", "d.tiff", "f.webp"]
 
 
-def test_a_broken_link_is_listed_so_that_reading_it_tells(album: Path) -> None:
+def test_what_is_not_there_is_told_when_it_is_listed_or_read(album: Path) -> None:
     (album / "c" / "broken.jpg").symlink_to(album / "nowhere.jpg")
     assert "c/broken.jpg" in found(album, album)
-
-
-def test_a_missing_path_is_an_error(album: Path) -> None:
     with pytest.raises(UnreadablePhotoError, match=r"nowhere: there is no such file or folder"):
         find_photos([album, album / "nowhere"])
 
@@ -72,9 +67,7 @@ def test_a_missing_path_is_an_error(album: Path) -> None:
 def test_a_folder_that_cannot_be_read_is_an_error(
     album: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: Path) -> None:
-        raise PermissionError(13, "Permission denied")
-
+    refuse = mock.Mock(side_effect=PermissionError(13, "Permission denied"))
     monkeypatch.setattr(os, "scandir", refuse)  # root may read everything
     with pytest.raises(UnreadablePhotoError, match="the folder cannot be read"):
         find_photos([album])

@@ -48,13 +48,9 @@ def toned(gray: Image.Image, name: str) -> Image.Image:
 
 
 @pytest.mark.parametrize("name", PHOTOS)
-def test_ordinary_photos_are_colored(name: str) -> None:
+def test_ordinary_photos_are_colored_and_their_gray_in_either_shape_is_gray(name: str) -> None:
     assert kind_of(np.asarray(photo(name))) is Kind.COLORED
     assert kind_of(through_jpeg(photo(name), quality=30)) is Kind.COLORED
-
-
-@pytest.mark.parametrize("name", SOME)
-def test_gray_photos_are_gray_in_either_shape(name: str) -> None:
     gray = photo(name).convert("L")
     assert kind_of(np.asarray(gray)) is Kind.GRAY
     assert kind_of(through_jpeg(gray.convert("RGB"), quality=30)) is Kind.GRAY
@@ -116,15 +112,11 @@ def test_yellow_sepia_is_a_tint_with_any_contrast(name: str) -> None:
     assert kind_of(pixels.astype(np.uint8)) is Kind.TINTED
 
 
-@pytest.mark.parametrize("made", COLOR_PRINTS)
 @pytest.mark.parametrize("name", SOME)
-def test_faded_prints_and_autochromes_are_colored(name: str, made: str) -> None:
-    picture = COLOR_PRINTS[made](np.asarray(small(name)), np.random.default_rng(2))
-    assert kind_of(through_jpeg(Image.fromarray(picture))) is Kind.COLORED
-
-
-@pytest.mark.parametrize("name", SOME)
-def test_hand_colored_prints_are_colored(name: str) -> None:
+def test_faded_and_hand_colored_prints_and_autochromes_are_colored(name: str) -> None:
+    for made, disturb in COLOR_PRINTS.items():
+        picture = disturb(np.asarray(small(name)), np.random.default_rng(2))
+        assert kind_of(through_jpeg(Image.fromarray(picture))) is Kind.COLORED, made
     gray = np.asarray(small(name).convert("L").convert("RGB"))
     for seed in range(2):
         assert kind_of(hand_colored(gray, np.random.default_rng(seed))) is Kind.COLORED

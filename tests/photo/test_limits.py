@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import pytest
-from PIL import Image, ImageFile, TiffImagePlugin
+from PIL import Image, ImageFile
 
-from benchmarks.damaged_files import by_pillow
+from benchmarks.damaged_files import by_pillow, tiff_of
 from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo import read_photo
 
 Saved = Callable[..., Path]
-
-
-def encoded(format: str, **options: object) -> bytes:
-    image = Image.radial_gradient("L").convert("RGB").crop((0, 0, 96, 64))
-    return by_pillow(image, format, **options)
 
 
 def huge_png(side: int) -> bytes:
@@ -33,20 +28,14 @@ def huge_png(side: int) -> bytes:
 
 
 def huge_jpeg(side: int) -> bytes:
-    content = bytearray(encoded("JPEG"))
+    content = bytearray(by_pillow(Image.new("RGB", (96, 64)), "JPEG"))
     frame = content.index(b"\xff\xc0")
     struct.pack_into(">HH", content, frame + 5, side, side)
     return bytes(content)
 
 
 def huge_tiff(side: int) -> bytes:
-    directory = TiffImagePlugin.ImageFileDirectory_v2()
-    strips = {256: side, 257: side, 258: (8, 8, 8), 259: 5, 262: 2, 273: 8, 277: 3, 279: 100}
-    for tag, value in strips.items():
-        directory[tag] = value
-    buffer = io.BytesIO()
-    directory.save(buffer)
-    return buffer.getvalue() + bytes(100)
+    return tiff_of([bytes(100)], (side, side), BitsPerSample=8, Compression=5)
 
 
 def huge_bmp(side: int) -> bytes:
@@ -68,9 +57,6 @@ def test_a_decompression_bomb_is_refused_from_its_header(
 
 
 def test_no_memory(saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
-    def exhaust(*_: object) -> None:
-        raise MemoryError
-
-    monkeypatch.setattr(ImageFile.ImageFile, "load", exhaust)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", mock.Mock(side_effect=MemoryError))
     with pytest.raises(PhotoTooLargeError, match="does not fit into memory"):
-        read_photo(saved(encoded("PNG"), "photo.png"))
+        read_photo(saved(Image.new("L", (8, 8)), "photo.png"))
