@@ -1,7 +1,6 @@
 """Many photos: plans, runs, and reports a batch.
 
-    locations.py    paths and URLs; stores that are reached by URL
-    find.py         the photos that files, folders, patterns and URLs stand for
+    find.py         the photos that files, folders, zips and patterns stand for
     hints.py        color hints of many photos
     task.py         one photo: names of its results, what is to be done, what became of it
     settings.py     settings of coloring, enlarging, repairing, restoring, and what carries them out
@@ -27,7 +26,6 @@ Planning, and the parent of worker processes, load no torch.
 """
 
 from colorflow.batch.hints import PhotoHints, read_hints
-from colorflow.batch.locations import Location, Url, location_of
 from colorflow.batch.plan import Plan, make_plan
 from colorflow.batch.processes import run, run_in_process, usual_workers
 from colorflow.batch.report import write_report
@@ -53,7 +51,6 @@ __all__ = [
     "BatchSettings",
     "ColoredFile",
     "EnlargeSettings",
-    "Location",
     "Naming",
     "Note",
     "PhotoHints",
@@ -64,8 +61,6 @@ __all__ = [
     "RepairSettings",
     "RestoreSettings",
     "Settings",
-    "Url",
-    "location_of",
     "make_plan",
     "read_hints",
     "read_reference",

@@ -157,7 +157,7 @@ def _made(task: PhotoTask, outcome: PhotoOutcome, settings: BatchSettings) -> li
 
 def _target(task: PhotoTask, settings: BatchSettings) -> Path:
     """The file of the first result."""
-    return Path(str(task.target(task.labels(settings.labels)[0])))
+    return task.target(task.labels(settings.labels)[0])
 
 
 def _key(of: PhotoTask | PhotoOutcome) -> object:

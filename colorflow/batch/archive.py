@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from colorflow.batch.locations import is_inside
 from colorflow.batch.task import Note
 from colorflow.errors import BatchError, WritePhotoError, printable
 from colorflow.files import (
@@ -215,7 +214,7 @@ class ZipResults:
                 path.unlink()
             folders = {parent for path in files for parent in path.parents}
             for folder in sorted({*folders, self.folder}, reverse=True):
-                if is_inside(folder, self.folder):
+                if folder.is_relative_to(self.folder):
                     remove_leftovers(folder)
                     with suppress(OSError):  # it holds something else, or is a link
                         folder.rmdir()

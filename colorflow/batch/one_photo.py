@@ -1,7 +1,5 @@
 """One photo of a batch: reads it, has it worked on, writes the results, reports what happened.
 
-A photo or results in a store are handled in a temporary folder of this machine.
-
 Existing results stay if they were made as they would be made now. A result says in itself how it
 was made: from which photo, with which hints, weights, seed and temperature, which principal
 coloring it is, and how it was enlarged. All of that has to agree. The first principal coloring is
@@ -15,19 +13,17 @@ import errno
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from colorflow.batch.locations import deliver, fetched, folder_here, is_local, make_folder
 from colorflow.batch.settings import BatchSettings, Digests, Models
 from colorflow.batch.task import ColoredFile, PhotoOutcome, PhotoTask
-from colorflow.errors import BatchError, ColorflowError, PhotoError, WritePhotoError
+from colorflow.errors import ColorflowError, PhotoError, WritePhotoError
 from colorflow.files import check_replaceable, digest_of
 from colorflow.photo import (
     LETTERS,
@@ -84,14 +80,13 @@ def work_on(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoOu
 
 
 def compared_results(
-    task: PhotoTask, digest: str, folder: Path, settings: BatchSettings, weights: Digests
+    task: PhotoTask, digest: str, settings: BatchSettings, weights: Digests
 ) -> tuple[dict[str, Statements], dict[str, Statements], tuple[str, ...]]:
     """Compares the results that exist with what is to be made.
 
     Args:
         task: says the names of the results, and which hints the photo has.
         digest: of the photo's file.
-        folder: for its results, on this machine.
         settings: of the batch; no result stays if they overwrite.
         weights: digests of the models.
 
@@ -110,7 +105,7 @@ def compared_results(
     existing: dict[str, Statements] = {}
     others: tuple[str, ...] = ()
     for label, statements in expected.items():
-        target = folder / task.name(label)
+        target = task.target(label)
         try:
             check_replaceable(target, settings.kind)
             exists = os.path.exists(target) and os.path.getsize(target) > 0
@@ -132,7 +127,7 @@ def compared_results(
 
 
 def finished(
-    task: PhotoTask, digest: str, folder: Path, settings: BatchSettings, weights: Digests
+    task: PhotoTask, digest: str, settings: BatchSettings, weights: Digests
 ) -> PhotoOutcome | None:
     """The outcome of a photo whose results all exist, otherwise None.
 
@@ -142,13 +137,21 @@ def finished(
     prints, outcomes = 1, list[PhotoOutcome]()
     while len(outcomes) < prints:
         one = replace(task, number=len(outcomes) + 1)
-        expected, existing, others = compared_results(one, digest, folder, settings, weights)
+        expected, existing, others = compared_results(one, digest, settings, weights)
         if len(existing) < len(expected):
             return None
         counts = [said.prepared.prints or 1 for said in existing.values() if said.prepared]
         prints = max(counts, default=1)
         outcomes.append(one.skipped(existing, others))
     return _of_all(outcomes)
+
+
+def make_folder(folder: Path) -> None:
+    """Creates a folder with those above it, or raises `WritePhotoError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WritePhotoError(folder, f"the folder cannot be made ({error.strerror})") from error
 
 
 class _Work:
@@ -162,29 +165,21 @@ class _Work:
         self.photo: Photo | None = None
         self._models, self._task, self._settings = models, task, settings
         self._complete: list[ColoredFile] = []
-        self._path, self._folder = Path(str(task.path)), Path(str(task.folder))
 
     def outcome(self) -> PhotoOutcome:
         """Does the work; whatever one photo causes, the batch goes on."""
-
-        def work() -> PhotoOutcome:
-            with self._on_this_machine() as (self._path, self._folder):
-                return self._results()
-
-        return self._reported(work)
+        return self._reported(self._results)
 
     def _reported(self, work: Callable[[], PhotoOutcome]) -> PhotoOutcome:
         """The outcome of some work, whose errors become one."""
-        task = self._task
         try:
             return work()
         except ColorflowError as error:
-            if isinstance(error, PhotoError) and error.source in (str(task.path), str(self._path)):
+            if isinstance(error, PhotoError) and error.source == str(self._task.path):
                 return self._failed(error.reason)  # the photo's name stands before it
-            return replace(
-                self._failed(str(error).replace(str(self._folder), str(task.folder))),
-                ends_the_run=_meets_every_photo(error, task),
-            )
+            # Every further photo would fail in the same way.
+            ends = getattr(error.__cause__, "errno", None) in _NOTHING_MORE_FITS
+            return replace(self._failed(str(error)), ends_the_run=ends)
         except MemoryError:
             return self._failed("not enough memory for a photo of this size; make it smaller")
         except Exception as error:
@@ -194,27 +189,10 @@ class _Work:
     def _failed(self, reason: str) -> PhotoOutcome:
         return self._task.outcome("failed", reason, colorings=tuple(self._complete))
 
-    @contextmanager
-    def _on_this_machine(self) -> Iterator[tuple[Path, Path]]:
-        """The photo, and the folder for its results."""
-        task = self._task
-        if is_local(task.path) and is_local(task.folder):
-            yield task.path, task.folder
-            return
-        try:
-            scratch = TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True)
-        except OSError as error:
-            raise BatchError(
-                f"this machine has no room for it while it is worked on ({error.strerror})"
-            ) from error
-        with scratch as name:
-            photo = fetched(task.path, Path(name) / f".photo{Path(task.path.name).suffix}")
-            yield photo, task.folder if is_local(task.folder) else Path(name)
-
     def _results(self) -> PhotoOutcome:
         """Works on the photo, or on each print that is cut out of it."""
         task, settings = self._task, self._settings
-        photo = self.photo = read_photo(self._path, isolated=True, page=task.page)
+        photo = self.photo = read_photo(task.path, isolated=True, page=task.page)
         if is_own_picture(photo, settings.kind):
             reason = "is a picture that colorflow made; it is not taken as a photo"
             return task.outcome("skipped", reason)
@@ -256,24 +234,23 @@ class _Work:
             task: says which print.
             prints: how many were found; None if nobody looked for them.
         """
-        settings, folder = self._settings, self._folder
+        settings = self._settings
         if settings.leaves(photo, task):
             how = "--treat-as-gray with its name colors it from its lightness"
             return task.outcome("already-colored", f"already has colors; {how}")
         if settings.kind is RESTORED and not task.treat_as_gray:
             task = replace(task, keeps_colors=photo.kind is Kind.COLORED)
         digests = self._models.digests
-        folder_here(task.folder, map(task.name, task.labels(settings.labels)), folder)
-        digest = digest_of(self._path)
-        expected, existing, others = compared_results(task, digest, folder, settings, digests)
+        digest = digest_of(task.path)
+        expected, existing, others = compared_results(task, digest, settings, digests)
         self._complete += [task.coloring(label, one) for label, one in existing.items()]
         if len(existing) == len(expected):
             return task.skipped(existing, others)
         missing = [label for label in expected if label not in existing]
         # Before the work, which takes long for large results.
         width, height = settings.scale * photo.width, settings.scale * photo.height
-        check_format(folder / task.name(missing[0]), width, height)
-        make_folder(folder)
+        check_format(task.target(missing[0]), width, height)
+        make_folder(task.folder)
         photo, expected, remarks = self._prepared(photo, expected, prints)
         results = settings.results(self._models, photo, task, expected)
         gray = []
@@ -282,9 +259,8 @@ class _Work:
             pixels, like = results.paint(label)
             if said.colors and _is_gray(pixels):
                 gray.append(task.name(label))
-            made = folder / task.name(label)
             write_image(
-                made,
+                task.target(label),
                 pixels,
                 like,
                 provenance=said.colors,
@@ -293,7 +269,6 @@ class _Work:
                 kind=settings.kind,
                 quality=settings.quality,
             )
-            deliver(made, task.target(label))
             self._complete.append(task.coloring(label, said))
         remarks += results.remarks
         if settings.kind is RESTORED and task.number == max(1, prints or 0):
@@ -318,7 +293,7 @@ class _Work:
         """
         further = replace(last, number=last.number + 1).name(self._settings.labels[0])
         with suppress(PhotoError):
-            said = read_statements(self._folder / further, isolated=True).prepared
+            said = read_statements(last.folder / further, isolated=True).prepared
             if said and said.photo == digest:
                 return (f"{further} shows what is not cut out any more; remove it by hand",)
         return ()
@@ -366,13 +341,6 @@ def _is_gray(pixels: np.ndarray) -> bool:
     """Whether a coloring (H, W, 3), of 8 or 16 bits, shows hardly any color."""
     eight = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
     return Photo(pixels=eight).kind is Kind.GRAY
-
-
-def _meets_every_photo(error: ColorflowError, task: PhotoTask) -> bool:
-    """Whether every further photo would fail in the same way."""
-    if getattr(error.__cause__, "errno", None) in _NOTHING_MORE_FITS:
-        return True
-    return not is_local(task.folder) and isinstance(error.__cause__, PermissionError)
 
 
 def _difference(found: Statements, expected: Statements, photo: str) -> str | None:

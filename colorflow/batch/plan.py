@@ -17,9 +17,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path, PurePath
 
-from colorflow.batch.find import FoundPhoto, find_inputs
+from colorflow.batch.find import FoundPhoto, find_inputs, path_of
 from colorflow.batch.hints import PhotoHints, hints_by_photo
-from colorflow.batch.locations import Location, Url, is_local, location_of, real_folder
 from colorflow.batch.one_photo import finished
 from colorflow.batch.settings import BatchSettings, Digests, Settings
 from colorflow.batch.task import Naming, Note, PhotoOutcome, PhotoTask, too_long
@@ -44,12 +43,12 @@ class Plan:
     """
 
     settings: BatchSettings
-    output: Location
-    inputs: list[Location] = field(default_factory=list)
+    output: Path
+    inputs: list[Path] = field(default_factory=list)
     tasks: list[PhotoTask] = field(default_factory=list)
     settled: list[PhotoOutcome] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
-    left_out: list[Location] = field(default_factory=list)
+    left_out: list[Path] = field(default_factory=list)
     known_as: dict[Path, str] = field(default_factory=dict)
 
     def named(self, about: object) -> str:
@@ -71,7 +70,7 @@ class Plan:
 
     def in_order(self, outcomes: Iterable[PhotoOutcome]) -> list[PhotoOutcome]:
         """Sorts outcomes, which come in the order of completion, like the inputs."""
-        by_path: dict[Location, list[PhotoOutcome]] = {}
+        by_path: dict[Path, list[PhotoOutcome]] = {}
         for outcome in outcomes:
             by_path.setdefault(outcome.path, []).append(outcome)
         return [
@@ -80,7 +79,7 @@ class Plan:
             for outcome in sorted(by_path.get(path, ()), key=lambda one: one.page or 0)
         ]
 
-    def not_reached(self, outcomes: Iterable[PhotoOutcome]) -> list[Location]:
+    def not_reached(self, outcomes: Iterable[PhotoOutcome]) -> list[Path]:
         """The inputs without an outcome, each as often as it has pages without one."""
         left = Counter(self.inputs)
         left.subtract(outcome.path for outcome in outcomes)
@@ -89,7 +88,7 @@ class Plan:
 
 def make_plan(
     inputs: Iterable[str | os.PathLike[str]],
-    output: str | os.PathLike[str] | Url,
+    output: str | os.PathLike[str],
     settings: BatchSettings,
     *,
     naming: Naming | None = None,
@@ -107,8 +106,8 @@ def make_plan(
     fails by name instead.
 
     Args:
-        inputs: files, folders, zips and patterns, or URLs of them, see `find_inputs`.
-        output: folder for the results, or its URL; it need not exist.
+        inputs: files, folders, zips and patterns, see `find_inputs`.
+        output: folder for the results; it need not exist.
         settings: what is done to the photos.
         naming: how results are named.
         recursive: whether to take photos in folders inside folders; results keep their relative
@@ -118,19 +117,19 @@ def make_plan(
         treat_as_gray: patterns of `fnmatch` for photos that are colored from their lightness even
             if they have colors: for a photo's name, or for its path below the folder of the input,
             which may begin with a slash.
-        weights: digests of the weights that will be used, by model. Without them, or if photos or
-            results are URLs, existing results are examined when a photo's turn comes.
+        weights: digests of the weights that will be used, by model. Without them, existing
+            results are examined when a photo's turn comes.
         unpack_in: an empty folder for the photos in zips, which must stay until the run has ended;
             without it zips are not taken.
 
     Raises:
         ValueError: if the results of a photo would not get distinct names.
-        BatchError: if hints are for no photo, or for several; if a pattern fits no photo; if the
-            store of a URL cannot be used, or results would lie among its photos.
+        BatchError: if hints are for no photo, or for several; if a pattern fits no photo; if an
+            input or the output is a URL.
     """
     naming = naming or Naming()
     naming.check_fits(settings.n)
-    folder = location_of(output)
+    folder = path_of(output)
     found = find_inputs(inputs, folder, recursive=recursive, unpack_in=unpack_in)
     plan = Plan(
         settings=settings,
@@ -151,13 +150,6 @@ def make_plan(
         relative = photo.relative
         given = by_photo.get(relative, PhotoHints())
         planner.add(photo, given, treat_as_gray=relative in gray or given.start is not None)
-    places = [*(task.path for task in plan.tasks), folder] if plan.is_alike else []
-    for place in places:
-        if not is_local(place):
-            raise BatchError(
-                f"{place}: an album in its own colors is colored on this machine; fetch its "
-                "photos into a folder first, and name a folder for the results"
-            )
     return plan
 
 
@@ -186,8 +178,8 @@ class _Planner:
         self._weights = weights
         self._digest_of = cache(digest_of)  # all pages of a file have one
         self._inputs: set[tuple[str, str]] = set()
-        self._results: dict[tuple[str, str], Location] = {}
-        self._real_folders: dict[Location, str] = {}
+        self._results: dict[tuple[str, str], Path] = {}
+        self._real_folders: dict[Path, str] = {}
 
     def settle(self, outcome: PhotoOutcome) -> None:
         self.plan.inputs.append(outcome.path)
@@ -200,11 +192,6 @@ class _Planner:
         kept = []
         for photo in photos:
             shared = self._real(photo.path.parent) in folders
-            if shared and not is_local(photo.path):  # examining each would download them all
-                raise BatchError(
-                    f"{photo.path.parent}: results cannot lie among the photos of a URL; "
-                    "choose another folder for them"
-                )
             if shared and is_own(str(photo.path)):
                 reason = "is a picture that colorflow made; it is not taken as a photo"
                 self.plan.notes.append(Note(path=photo.path, reason=reason))
@@ -236,25 +223,25 @@ class _Planner:
         self.plan.inputs.append(photo.path)
         self.plan.tasks.append(task)
 
-    def _decided(self, task: PhotoTask, targets: list[Location]) -> PhotoOutcome | None:
+    def _decided(self, task: PhotoTask, targets: list[Path]) -> PhotoOutcome | None:
         """The outcome of a photo whose existing results decide; None if it is to be worked on.
 
         A photo that cannot be read becomes a task, which then fails by name.
         """
-        photo, folder, settings = task.path, task.folder, self.plan.settings
-        if not (self._weights is not None and is_local(photo) and is_local(folder)):
+        settings = self.plan.settings
+        if self._weights is None:
             return None
-        if not any(os.path.lexists(str(one)) for one in targets):
+        if not any(map(os.path.lexists, targets)):
             return None
         try:
-            return finished(task, self._digest_of(photo), folder, settings, self._weights)
+            return finished(task, self._digest_of(task.path), settings, self._weights)
         except WritePhotoError as error:
             # Other prints of a scan may still be worked on.
             return None if settings.crop else task.failed(str(error))
         except OSError:
             return None
 
-    def _problem(self, targets: list[Location]) -> str | None:
+    def _problem(self, targets: list[Path]) -> str | None:
         """Why these files must not be written, or None."""
         for target in targets:
             if length := too_long(target.name):
@@ -272,18 +259,17 @@ class _Planner:
                 )
         return None
 
-    def _folder(self, relative: PurePath) -> Location:
+    def _folder(self, relative: PurePath) -> Path:
         return self.plan.output / relative.parent
 
-    def _key(self, path: Location) -> tuple[str, str]:
+    def _key(self, path: Path) -> tuple[str, str]:
         """Equal for two paths of one file."""
         name = path.name
-        ignores_case = sys.platform in ("darwin", "win32")
-        if is_local(path) and ignores_case:
+        if sys.platform in ("darwin", "win32"):  # which ignore case
             name = unicodedata.normalize("NFC", name).casefold()
         return self._real(path.parent), name
 
-    def _real(self, folder: Location) -> str:
+    def _real(self, folder: Path) -> str:
         if folder not in self._real_folders:
-            self._real_folders[folder] = real_folder(folder)
+            self._real_folders[folder] = os.path.realpath(folder)
         return self._real_folders[folder]

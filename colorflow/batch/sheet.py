@@ -11,22 +11,22 @@ from __future__ import annotations
 import base64
 import html
 import io
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorflow.batch.locations import Location, fetched, link_to
 from colorflow.batch.marks import marked
 from colorflow.batch.settings import REPAIRED_LABEL, RESTORED_LABEL, frame_in
 from colorflow.batch.task import ColoredFile, PhotoOutcome, share_text
 from colorflow.color.grid import resized
 from colorflow.enlarge.draws import MEAN
-from colorflow.errors import PhotoError, UnreadablePhotoError, WritePhotoError, printable
+from colorflow.errors import PhotoError, WritePhotoError, printable
 from colorflow.files import STATEMENT, FileKind, text_kind
 from colorflow.photo import (
     COLORING,
@@ -78,14 +78,14 @@ class SheetPicture(NamedTuple):
 
     pixels: NDArray[np.uint8] | None
     caption: str
-    result: Location | None
+    result: Path | None
 
 
 class ContactSheet:
     """A contact sheet that takes photos one after the other.
 
     Args:
-        path: the file; links to results of this machine are relative to its folder.
+        path: the file; links to results are relative to its folder.
     """
 
     def __init__(self, path: Path) -> None:
@@ -139,7 +139,7 @@ class ContactSheet:
             image = f'<img src="{source}" width="{width}" height="{height}" alt="{alt}">'
         if picture.result is None:
             return f"<figure>{image}<figcaption>{caption}</figcaption></figure>" if image else ""
-        address = html.escape(link_to(picture.result, self._path.parent))
+        address = html.escape(_link_to(picture.result, self._path.parent))
         return f'<figure><a href="{address}">{image}<figcaption>{caption}</figcaption></a></figure>'
 
 
@@ -284,13 +284,17 @@ def _middle(pixels: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(piece.repeat(scale, 0).repeat(scale, 1))
 
 
-def _read(path: Location, page: int | None = None) -> Photo:
-    with TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True) as folder:
-        try:
-            here = fetched(path, Path(folder) / "photo")
-            return read_photo(here, isolated=True, page=page)
-        except PhotoError as error:
-            raise UnreadablePhotoError(str(path), error.reason) from error
+def _read(path: Path, page: int | None = None) -> Photo:
+    return read_photo(path, isolated=True, page=page)
+
+
+def _link_to(file: Path, folder: Path) -> str:
+    """A quoted link for a page in a folder, relative where one file system holds both."""
+    try:
+        relative = Path(os.path.relpath(file, folder))
+    except ValueError:  # another drive of Windows
+        return file.absolute().as_uri()
+    return quote(relative.as_posix(), errors="surrogateescape")
 
 
 def _text(text: str) -> str:

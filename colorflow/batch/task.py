@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from colorflow.batch.locations import Location
 from colorflow.limits import EXTENSIONS
 from colorflow.photo import Statements
 
@@ -124,8 +123,8 @@ class PhotoTask:
         is_look: whether to say only what the photo looks like.
     """
 
-    path: Location
-    folder: Location
+    path: Path
+    folder: Path
     source: PurePath
     naming: Naming = Naming()
     hints: Hints = ()
@@ -153,7 +152,7 @@ class PhotoTask:
         """The name of the result with this label, see `BatchSettings.labels`."""
         return self.naming.name(self.source, label, self.number)
 
-    def target(self, label: str) -> Location:
+    def target(self, label: str) -> Path:
         """The file for the result with this label."""
         return self.folder / self.name(label)
 
@@ -205,7 +204,7 @@ class ColoredFile:
         marks: where it was repaired, see `marks.py`; None if nowhere.
     """
 
-    path: Location
+    path: Path
     label: str
     seed: int
     share: float | None = None
@@ -235,7 +234,7 @@ class PhotoOutcome:
         looks: what the photo looks like, from `Colorizer.looks`; None if nobody asked.
     """
 
-    path: Location
+    path: Path
     page: int | None = None
     status: Status
     reason: str | None = None
@@ -279,13 +278,13 @@ class Note:
         reason: what it is, and the option that changes that, without its name.
     """
 
-    path: Location
+    path: Path
     reason: str
 
     def __str__(self) -> str:
         return str(self.path)
 
 
-def _with_page(path: Location, page: int | None) -> str:
+def _with_page(path: Path, page: int | None) -> str:
     """A photo by its name; the first page stands for its file, as if there were no others."""
     return f"{path} (page {page})" if page and page > 1 else str(path)

@@ -25,12 +25,10 @@ from colorflow.batch import (
     DETAIL,
     REPAIR,
     BatchSettings,
-    Location,
     Naming,
     Note,
     PhotoOutcome,
     Plan,
-    location_of,
     make_plan,
     ray_engine,
     read_hints,
@@ -39,9 +37,9 @@ from colorflow.batch import (
     write_sheet,
 )
 from colorflow.batch.archive import ZipResults
-from colorflow.batch.find import is_zip
-from colorflow.batch.locations import check_writable, is_local, real_folder
+from colorflow.batch.find import is_zip, path_of
 from colorflow.batch.models import digests_of, weights_files
+from colorflow.batch.pool import check_writable
 from colorflow.batch.report import check_report, report_kind
 from colorflow.batch.sheet import SHEET, check_sheet
 from colorflow.batch.task import left_out_text, share_text
@@ -114,16 +112,14 @@ def run_batch(options: SimpleNamespace, settings: BatchSettings) -> int:
         return _BatchRun(plan, files, options, zipped).run()
 
 
-def _output_of(options: SimpleNamespace) -> tuple[Location, ZipResults | None]:
+def _output_of(options: SimpleNamespace) -> tuple[Path, ZipResults | None]:
     """The folder for the results, and the zip that they are packed into."""
-    output = location_of(options.output)
-    if not is_zip(output) or os.path.isdir(str(output)):
-        if os.path.exists(str(output)) and not os.path.isdir(str(output)):
-            raise WritePhotoError(str(output), "is a file, but -o names a folder for the results")
+    output = path_of(options.output)
+    if not is_zip(output) or output.is_dir():
+        if output.exists() and not output.is_dir():
+            raise WritePhotoError(output, "is a file, but -o names a folder for the results")
         return output, None
     _check_no_cluster(options)
-    if not is_local(output):
-        raise WritePhotoError(str(output), "a zip is written on this machine; choose a folder")
     for given in options.inputs:
         if os.path.exists(given) and os.path.exists(output) and os.path.samefile(given, output):
             raise WritePhotoError(output, "is itself an input; choose another name for results")
@@ -140,7 +136,7 @@ def _folder_for_zips(
     options: SimpleNamespace,
 ) -> TemporaryDirectory[str] | nullcontext[None]:
     """A temporary folder for what is in zips, if there are any."""
-    if not any(is_zip(location_of(one)) for one in options.inputs):
+    if not any(is_zip(Path(one)) for one in options.inputs):
         return nullcontext()
     _check_no_cluster(options)
     try:
@@ -260,7 +256,7 @@ class _BatchRun:
             except OSError as error:
                 raise WritePhotoError(path, f"cannot be written ({error.strerror})") from error
             folder = Path(os.path.realpath(path)).parent
-            will_be = real_folder(folder) == real_folder(self.plan.output)
+            will_be = os.path.realpath(folder) == os.path.realpath(self.plan.output)
             if not (will_be or is_stream(path)):
                 check_writable(folder)
                 remove_leftovers(folder)
@@ -293,7 +289,7 @@ class _BatchRun:
             line = f"{zipped.archive}: not written yet; the results so far are in {zipped.folder}"
             print(printable(line), file=sys.stderr)
             return
-        files = [Path(str(one.path)) for outcome in self.outcomes for one in outcome.colorings]
+        files = [one.path for outcome in self.outcomes for one in outcome.colorings]
         if (sheet := self.options.contact_sheet) and sheet.exists():
             files.append(sheet)
         zipped.finish(files)

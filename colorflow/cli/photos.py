@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -52,8 +53,7 @@ def _batch_options(*, labels: str, report: str) -> Options:
             required=True,
             type=Name(),
             metavar="IN...",
-            help="photos, folders, zips, patterns such as 'album/*', or URLs such as "
-            "s3://bucket/album",
+            help="photos, folders, zips, or patterns such as 'album/*'",
         ),
         click.option(
             "-o",
@@ -61,7 +61,7 @@ def _batch_options(*, labels: str, report: str) -> Options:
             type=Name(),
             required=True,
             metavar="OUT",
-            help="folder for the results, its URL, or a zip such as colored.zip",
+            help="folder for the results, or a zip such as colored.zip",
         ),
         click.option(
             "-r",
@@ -351,13 +351,13 @@ def restore(**given: Any) -> int:
     bring its tones back, and color it, unless it is in color. A scan that is named alone is
     restored anew; of several, those that have results stay as they are. A scan or a print that
     cannot be restored is named at the end; the others are restored."""
-    from colorflow.batch import RestoreSettings, location_of
+    from colorflow.batch import RestoreSettings
     from colorflow.batch.find import is_zip
     from colorflow.cli.batch import run_batch, settings_of
 
     options = SimpleNamespace(**given)
     settings = settings_of(RestoreSettings, options)
     (*others, alone) = options.inputs
-    if not others and os.path.isfile(alone) and not is_zip(location_of(alone)):
+    if not others and os.path.isfile(alone) and not is_zip(Path(alone)):
         settings = replace(settings, overwrite=True)
     return run_batch(options, settings)

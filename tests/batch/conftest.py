@@ -1,16 +1,14 @@
-"""Albums of small gray photos, weights that cost nothing, a bench for archives, and a store."""
+"""Albums of small gray photos, weights that cost nothing, and a bench for archives."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-import fsspec
 import numpy as np
 import pytest
 import skimage.color
 import skimage.data
-from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 
 from colorflow import batch
@@ -94,16 +92,6 @@ def bench(tmp_path: Path) -> Bench:
     folder = tmp_path / "bench"
     folder.mkdir()
     return Bench(folder)
-
-
-@pytest.fixture
-def memory() -> Iterator[MemoryFileSystem]:
-    """The store, empty before and after."""
-    files = fsspec.filesystem("memory")
-    files.store.clear()
-    files.pseudo_dirs[:] = [""]
-    yield files
-    files.store.clear()
 
 
 @pytest.fixture(scope="session")

@@ -230,17 +230,3 @@ def test_what_does_not_go_together(other: list[str], tmp_path: Path, capsys: Pri
     given = [one.replace("in.png", f"{tmp_path}/in.png") for one in other]
     said = usage_error([*command, *given], capsys)
     assert "--alike: expected no references, and no prints to be cut out" in said
-
-
-@pytest.mark.parametrize(("place", "is_input"), [("memory://album", True), ("memory://out", False)])
-def test_an_album_elsewhere_is_fetched_first(
-    place: str, album: Path, tmp_path: Path, memory: object, capsys: Printed, *, is_input: bool
-) -> None:
-    import fsspec
-
-    if is_input:
-        files = fsspec.filesystem("memory")
-        files.pipe("/album/a.jpg", (album / "a.jpg").read_bytes())
-    inputs, output = (place, str(tmp_path / "out")) if is_input else (str(album), place)
-    assert main(["colorize", inputs, "-o", output, "--alike"]) != 0
-    assert "an album in its own colors is colored on this machine" in capsys.readouterr().err

@@ -179,3 +179,10 @@ def test_hints_for_no_photo_or_several_are_refused(
 def test_wrong_settings_are_named(argument: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"^{argument}: expected"):
         Settings(**{argument: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/album", "file:///album", "gs://b/x.zip"])
+def test_urls_are_refused(album: Path, tmp_path: Path, url: str) -> None:
+    for inputs, output in (([album, url], tmp_path / "out"), ([album], url)):
+        with pytest.raises(BatchError, match=f"^{url}: photos and results are in folders, not at"):
+            make_plan(inputs, output, Settings())

@@ -117,7 +117,7 @@ class Clumsy(PhotoWorker):
 
     def work(self, task: PhotoTask) -> PhotoOutcome:
         name = task.path.name
-        once = Path(str(task.folder).removeprefix("local://")).parent / f"once {name}"
+        once = task.folder.parent / f"once {name}"
         if name.startswith("always"):
             os.kill(os.getpid(), signal.SIGKILL)
         if name.startswith("before") and not once.exists():
@@ -157,13 +157,12 @@ def by_name(outcomes: list[PhotoOutcome]) -> dict[str, PhotoOutcome]:
 def test_every_photo_is_done_once_whoever_is_killed(
     save_photo: Save, tmp_path: Path, weights: Path, colorizer: Colorizer
 ) -> None:
-    """From files to URLs."""
     for number, name in enumerate(["a", "after", "b", "before", "c", "always"]):
         save_photo(tmp_path / "in" / f"{name}.png", number)
     Image.fromarray(skimage.data.astronaut()[:40, :40]).save(tmp_path / "in" / "colored.png")
     (tmp_path / "in" / "broken.png").write_bytes(b"\x89PNG\r\n")
     settings = Settings(n=2, seed=3)
-    plan = make_plan([tmp_path / "in"], f"local://{tmp_path}/out", settings)
+    plan = make_plan([tmp_path / "in"], tmp_path / "out", settings)
     outcomes = by_name(list(run_on_ray(plan, weights={COLORS: weights}, workers=2)))
     assert set(outcomes) == {path.name for path in plan.inputs}
     here = make_plan([tmp_path / "in"], tmp_path / "here", settings)

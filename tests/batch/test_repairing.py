@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,6 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
-from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 from PIL.ExifTags import Base
 
@@ -244,29 +242,6 @@ def test_no_print_replaces_what_is_not_ours(tmp_path: Path, out: Path, work: Wor
     assert "a file is there already" in str(outcome.reason)
     assert foreign.read_bytes() == b"not ours"
     assert [one.path.name for one in outcome.colorings] == ["scan_repaired.png"], "what is done"
-
-
-@pytest.mark.usefixtures("memory")
-def test_prints_of_a_scan_in_a_store(memory: MemoryFileSystem, repairer: Repairer) -> None:
-    """Which results exist is not known before the scan is read."""
-    file = io.BytesIO()
-    Image.fromarray(laid_down(paper(), paper(200))).save(file, "PNG")
-    memory.pipe_file("/in/scan.png", file.getvalue())
-
-    def work() -> PhotoOutcome:
-        plan = make_plan(["memory://in"], "memory://out", RepairSettings(crop=True))
-        (outcome,) = run_in_process(plan, repairer=repairer)
-        return outcome
-
-    assert work().status == "done"
-    want = ["/out/scan_print2_repaired.png", "/out/scan_repaired.png"]
-    assert sorted(memory.find("/out")) == want
-    before = memory.cat_file(want[1])
-    assert work().status == "skipped"
-    memory.rm(want[0])
-    assert work().status == "done"
-    assert sorted(memory.find("/out")) == want
-    assert memory.cat_file(want[1]) == before
 
 
 def test_a_colored_print_is_left_beside_gray_ones(tmp_path: Path, out: Path, work: Work) -> None:

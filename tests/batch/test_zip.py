@@ -200,8 +200,6 @@ def test_a_bad_zip_costs_itself_alone(
     ("arguments", "code", "said"),
     [
         (["album.zip", "-o", "out", "--engine", "ray"], 2, "ray takes folders, not zips"),
-        (["album.zip", "-o", "memory://out.zip"], 1, "a zip is written on this machine"),
-        (["memory://album.zip", "-o", "out"], 1, "a zip is read from this machine alone"),
         (["a.jpg", "-o", "out.zip", "--contact-sheet", "x/s.html"], 1, "give its name alone"),
     ],
 )
