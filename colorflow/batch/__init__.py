@@ -3,9 +3,8 @@
     find.py         the photos that files, folders, zips and patterns stand for
     hints.py        color hints of many photos
     task.py         one photo: names of its results, what is to be done, what became of it
-    settings.py     settings of coloring, enlarging, repairing, restoring, and what carries them out
-    marks.py        where a print was repaired, as a short text
-    models.py       weights files, and how a worker loads them
+    settings.py     settings of coloring, enlarging, repairing, restoring; what results will say
+    models.py       weights files, how a worker loads them, and what they make of a photo
     plan.py         which photos become which files
     alike.py        an album in its own colors: its references first, the other photos like them
     one_photo.py    one photo, from file to files; which existing results stay
@@ -26,6 +25,7 @@ Planning, and the parent of worker processes, load no torch.
 """
 
 from colorflow.batch.hints import PhotoHints, read_hints
+from colorflow.batch.models import read_reference
 from colorflow.batch.plan import Plan, make_plan
 from colorflow.batch.processes import run, run_in_process, usual_workers
 from colorflow.batch.report import write_report
@@ -35,14 +35,12 @@ from colorflow.batch.settings import (
     REPAIR,
     BatchSettings,
     EnlargeSettings,
-    Reference,
     RepairSettings,
     RestoreSettings,
     Settings,
-    read_reference,
 )
 from colorflow.batch.sheet import write_sheet
-from colorflow.batch.task import ColoredFile, Naming, Note, PhotoOutcome, PhotoTask
+from colorflow.batch.task import ColoredFile, Naming, Note, PhotoOutcome, PhotoTask, Reference
 
 __all__ = [
     "COLORS",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import glob
 import os
 import re
+import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from colorflow.batch.archive import unpack, usual_limits
+from colorflow.batch.archive import unpack
 from colorflow.batch.task import Note
 from colorflow.errors import BatchError, PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo import TIFF_SUFFIXES, read_pages
@@ -144,7 +145,8 @@ class _Search:
         assert self._unpack_in
         root = self._unpack_in / f"{len(self._found.unpacked)}"
         try:
-            unpacked = unpack(archive, root, usual_limits(self._unpack_in))
+            room = shutil.disk_usage(self._unpack_in).free // 2
+            unpacked = unpack(archive, root, most_bytes=room)
         except BatchError as error:
             self.missing(archive, str(error).removeprefix(f"{archive.name}: "))
             return

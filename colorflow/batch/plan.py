@@ -1,8 +1,7 @@
 """Plans a batch before a pixel is read: which photos become which files.
 
-Names and directories decide, so a plan of 100,000 photos takes seconds, and the same command
-continues where it was stopped. An existing result is complete, because files appear whole or not at
-all; whether it was made as it would be made now, it says itself (`one_photo.py`).
+Names and directories decide, so a plan of 100,000 photos takes seconds. Which results exist already
+is looked up when the turn of a photo comes (`one_photo.py`).
 """
 
 from __future__ import annotations
@@ -19,11 +18,9 @@ from pathlib import Path, PurePath
 
 from colorflow.batch.find import FoundPhoto, find_inputs, path_of
 from colorflow.batch.hints import PhotoHints, hints_by_photo
-from colorflow.batch.one_photo import finished
-from colorflow.batch.settings import BatchSettings, Digests, Settings
+from colorflow.batch.settings import BatchSettings, Settings
 from colorflow.batch.task import Naming, Note, PhotoOutcome, PhotoTask, too_long
-from colorflow.errors import BatchError, WritePhotoError
-from colorflow.files import digest_of
+from colorflow.errors import BatchError
 from colorflow.photo import is_own_picture
 
 
@@ -36,7 +33,7 @@ class Plan:
         output: the folder for the results.
         inputs: every photo, and what could not be found, in order; a file once for each page.
         tasks: photos to work on.
-        settled: outcomes of inputs that are done already or cannot be done.
+        settled: outcomes of inputs that cannot be done.
         notes: what was passed over.
         left_out: files in folders that are not named like photos.
         known_as: how people know a temporary file or folder, by its path.
@@ -95,13 +92,12 @@ def make_plan(
     recursive: bool = False,
     hints: Mapping[str, PhotoHints] | None = None,
     treat_as_gray: Collection[str] = (),
-    weights: Digests | None = None,
     unpack_in: Path | None = None,
 ) -> Plan:
     """Plans what to do with files and folders of photos.
 
-    A photo whose results all exist, made from it as they would be made now, is skipped unless
-    `settings.overwrite` is set. Results of earlier runs are never taken as photos. An input, the
+    Results of earlier runs are never taken as photos; whether they stay is decided when the turn of
+    their photo comes. An input, the
     result of another input, or a file that colorflow did not make is never overwritten; the photo
     fails by name instead.
 
@@ -117,8 +113,6 @@ def make_plan(
         treat_as_gray: patterns of `fnmatch` for photos that are colored from their lightness even
             if they have colors: for a photo's name, or for its path below the folder of the input,
             which may begin with a slash.
-        weights: digests of the weights that will be used, by model. Without them, existing
-            results are examined when a photo's turn comes.
         unpack_in: an empty folder for the photos in zips, which must stay until the run has ended;
             without it zips are not taken.
 
@@ -138,8 +132,7 @@ def make_plan(
         left_out=found.left_out,
         known_as={unpacked: str(archive) for unpacked, archive in found.unpacked.items()},
     )
-    # The references of an album's photos are not known yet, so that no existing result decides.
-    planner = _Planner(plan, naming, None if plan.is_alike else weights)
+    planner = _Planner(plan, naming)
     for note in found.missing:
         planner.settle(PhotoOutcome(path=note.path, status="failed", reason=note.reason))
     photos = planner.without_own_results(found.photos)
@@ -172,11 +165,9 @@ def _fitting(patterns: Collection[str], photos: Sequence[PurePath]) -> set[PureP
 class _Planner:
     """Adds photos to a plan; a file is known by its real folder and its name."""
 
-    def __init__(self, plan: Plan, naming: Naming, weights: Digests | None) -> None:
+    def __init__(self, plan: Plan, naming: Naming) -> None:
         self.plan = plan
         self._naming = naming
-        self._weights = weights
-        self._digest_of = cache(digest_of)  # all pages of a file have one
         self._inputs: set[tuple[str, str]] = set()
         self._results: dict[tuple[str, str], Path] = {}
         self._real_folders: dict[Path, str] = {}
@@ -217,29 +208,8 @@ class _Planner:
             self.settle(task.failed(problem))
             return
         self._results.update((self._key(target), photo.path) for target in targets)
-        if outcome := self._decided(task, targets):
-            self.settle(outcome)
-            return
         self.plan.inputs.append(photo.path)
         self.plan.tasks.append(task)
-
-    def _decided(self, task: PhotoTask, targets: list[Path]) -> PhotoOutcome | None:
-        """The outcome of a photo whose existing results decide; None if it is to be worked on.
-
-        A photo that cannot be read becomes a task, which then fails by name.
-        """
-        settings = self.plan.settings
-        if self._weights is None:
-            return None
-        if not any(map(os.path.lexists, targets)):
-            return None
-        try:
-            return finished(task, self._digest_of(task.path), settings, self._weights)
-        except WritePhotoError as error:
-            # Other prints of a scan may still be worked on.
-            return None if settings.crop else task.failed(str(error))
-        except OSError:
-            return None
 
     def _problem(self, targets: list[Path]) -> str | None:
         """Why these files must not be written, or None."""

@@ -29,11 +29,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from colorflow.batch.alike import work_off
-from colorflow.batch.models import WorkerConfig, check_models, load_models, weights_files
+from colorflow.batch.models import (
+    Models,
+    WorkerConfig,
+    check_models,
+    load_models,
+    weights_files,
+)
 from colorflow.batch.one_photo import work_on
 from colorflow.batch.plan import Plan
 from colorflow.batch.pool import WorkerEndedError, clean, output_folder, run_plan
-from colorflow.batch.settings import Models
 from colorflow.batch.task import PhotoOutcome, PhotoTask
 from colorflow.errors import ColorflowError
 

@@ -20,11 +20,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from colorflow.batch.models import WorkerConfig, load_models, weights_files
+from colorflow.batch.models import Models, WorkerConfig, load_models, weights_files
 from colorflow.batch.one_photo import work_on
 from colorflow.batch.plan import Plan
 from colorflow.batch.pool import StillNeeded, WorkerEndedError, clean, run_plan
-from colorflow.batch.settings import Models
 from colorflow.batch.task import PhotoOutcome, PhotoTask
 from colorflow.errors import BatchError, ColorflowError, WeightsError
 from colorflow.version import __version__

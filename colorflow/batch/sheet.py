@@ -12,19 +12,21 @@ import base64
 import html
 import io
 import os
+import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorflow.batch.marks import marked
 from colorflow.batch.settings import REPAIRED_LABEL, RESTORED_LABEL, frame_in
 from colorflow.batch.task import ColoredFile, PhotoOutcome, share_text
-from colorflow.color.grid import resized
+from colorflow.color.grid import resized, size_within
 from colorflow.enlarge.draws import MEAN
 from colorflow.errors import PhotoError, WritePhotoError, printable
 from colorflow.files import STATEMENT, FileKind, text_kind
@@ -50,6 +52,11 @@ _OPENING = f"<!DOCTYPE html>\n<!-- {STATEMENT}{_NAME} -->\n"
 SHEET = text_kind(_NAME, _OPENING)
 """The kind of file."""
 
+_CELLS = 128
+"""Of marks along the longer side: three pixels of a sheet each, and less than 2,800 letters."""
+_MARKS = re.compile(r"([1-9]\d{0,2})x([1-9]\d{0,2}):([\w+/]+=*)", re.ASCII)
+_MARK_COLOR = (255, 40, 0)
+_MARK_OPACITY = 0.55
 _SHORT_SIDE, _LONG_SIDE = 300, 900
 """Pixels: shorter side of a picture, and the longer side's bound, which goes first."""
 _JPEG_QUALITY = 80
@@ -295,6 +302,50 @@ def _link_to(file: Path, folder: Path) -> str:
     except ValueError:  # another drive of Windows
         return file.absolute().as_uri()
     return quote(relative.as_posix(), errors="surrogateescape")
+
+
+def packed(mask: NDArray[np.bool_]) -> str:
+    """The cells in which anything was repaired, as text: height, width, and packed bits.
+
+    Args:
+        mask: (H, W), where a print was repaired.
+    """
+    height, width = size_within(mask.shape[0], mask.shape[1], _CELLS, _CELLS)
+    shares = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    bits = np.packbits(np.asarray(shares) > 0).tobytes()
+    return f"{height}x{width}:{base64.b64encode(zlib.compress(bits, 9)).decode()}"
+
+
+def marked(rgb: NDArray[np.uint8], marks: str) -> NDArray[np.uint8]:
+    """A small picture with what was repaired in red; as it is if the text makes no sense.
+
+    Args:
+        rgb: (H, W, 3) sRGB.
+        marks: from `packed`, or what a file says instead.
+    """
+    cells = _unpacked(marks)
+    if cells is None:
+        return rgb
+    size = rgb.shape[1::-1]
+    mask = cv2.resize(cells, size, interpolation=cv2.INTER_NEAREST).astype(bool)
+    result = rgb.copy()
+    result[mask] = np.round((1 - _MARK_OPACITY) * rgb[mask] + _MARK_OPACITY * np.array(_MARK_COLOR))
+    return result
+
+
+def _unpacked(marks: str) -> NDArray[np.uint8] | None:
+    """(h, w), 0 or 1; None if the text is not of `packed`, which anybody may edit in a file."""
+    found = _MARKS.fullmatch(marks)
+    if not found:
+        return None
+    height, width = int(found[1]), int(found[2])
+    count = (height * width + 7) // 8
+    try:
+        bits = zlib.decompressobj().decompress(base64.b64decode(found[3]), count)
+        flat = np.unpackbits(np.frombuffer(bits, np.uint8))[: height * width]
+        return flat.reshape(height, width)
+    except (ValueError, zlib.error):
+        return None
 
 
 def _text(text: str) -> str:

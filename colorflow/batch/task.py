@@ -93,13 +93,12 @@ def too_long(name: str) -> int | None:
     return length if length > LONGEST_NAME else None
 
 
-class AlbumReference(NamedTuple):
-    """A coloring of this run that other photos of the album take their colors from."""
+class Reference(NamedTuple):
+    """A photo that other photos take their colors from."""
 
     path: Path
-    """The file with the result."""
     digest: str
-    """Of what the file says about how it was made, see `alike.py`."""
+    """Of the file; of a coloring of this run, of how it was made, see `alike.py`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +116,7 @@ class PhotoTask:
         page: of a TIFF file with several, counted from 1; None for other files.
         number: which print of the scan; each but the first has ``_print2`` and so on behind the
             photo's name.
+        prints: how many were found in the scan; None if nobody looked for them.
         frame: where the print is in the scan, as in `Preparation.frame`.
         keeps_colors: whether the print has colors of its own, and is not to be colored.
         references: colorings of this run whose colors it takes.
@@ -132,9 +132,10 @@ class PhotoTask:
     treat_as_gray: bool = False
     page: int | None = None
     number: int = 1
+    prints: int | None = None
     frame: tuple[float, ...] | None = None
     keeps_colors: bool = False
-    references: tuple[AlbumReference, ...] = ()
+    references: tuple[Reference, ...] = ()
     is_look: bool = False
 
     def __str__(self) -> str:

@@ -36,9 +36,8 @@ from colorflow.batch import (
     write_report,
     write_sheet,
 )
-from colorflow.batch.archive import ZipResults
 from colorflow.batch.find import is_zip, path_of
-from colorflow.batch.models import digests_of, weights_files
+from colorflow.batch.models import weights_files
 from colorflow.batch.pool import check_writable
 from colorflow.batch.report import check_report, report_kind
 from colorflow.batch.sheet import SHEET, check_sheet
@@ -87,10 +86,9 @@ def run_batch(options: SimpleNamespace, settings: BatchSettings) -> int:
     except ValueError as error:
         raise _as_usage(error) from error
     own = vars(options)
-    further = {DETAIL: own.get("enlarge_weights"), REPAIR: own.get("repair_weights")}
     main = {"enlarge": DETAIL, "repair": REPAIR}.get(settings.command, COLORS)
-    files = weights_files(settings, {**further, main: options.weights})
-    output, zipped = _output_of(options)
+    files = weights_files(settings, {main: options.weights})
+    output = _output_of(options)
     with _folder_for_zips(options) as scratch:
         plan = make_plan(
             options.inputs,
@@ -100,36 +98,23 @@ def run_batch(options: SimpleNamespace, settings: BatchSettings) -> int:
             recursive=options.recursive,
             hints=read_hints(own["hints"]) if own.get("hints") else None,
             treat_as_gray=own.get("treat_as_gray", ()),
-            weights=digests_of(files),
             unpack_in=Path(scratch) if scratch else None,
         )
         if own.get("frame") and len(plan.inputs) > 1:
             raise click.UsageError(f"--frame: expected one photo, got {len(plan.inputs)}")
-        if zipped:
-            plan.known_as[zipped.folder] = str(zipped.archive)
         if options.dry_run:
             return _print_plan(plan)
-        return _BatchRun(plan, files, options, zipped).run()
+        return _BatchRun(plan, files, options).run()
 
 
-def _output_of(options: SimpleNamespace) -> tuple[Path, ZipResults | None]:
-    """The folder for the results, and the zip that they are packed into."""
+def _output_of(options: SimpleNamespace) -> Path:
+    """The folder for the results."""
     output = path_of(options.output)
-    if not is_zip(output) or output.is_dir():
-        if output.exists() and not output.is_dir():
-            raise WritePhotoError(output, "is a file, but -o names a folder for the results")
-        return output, None
-    _check_no_cluster(options)
-    for given in options.inputs:
-        if os.path.exists(given) and os.path.exists(output) and os.path.samefile(given, output):
-            raise WritePhotoError(output, "is itself an input; choose another name for results")
-    sheet = options.contact_sheet
-    if sheet and sheet.name != str(sheet):
-        raise WritePhotoError(sheet, "the contact sheet lies in the zip; give its name alone")
-    zipped = ZipResults(output, overwrite=options.overwrite)
-    if sheet:
-        options.contact_sheet = zipped.folder / sheet
-    return zipped.folder, zipped
+    if output.exists() and not output.is_dir():
+        raise WritePhotoError(output, "is a file, but -o names a folder for the results")
+    if is_zip(output) and not output.exists():
+        raise WritePhotoError(output, "is named like a zip, but -o names a folder for the results")
+    return output
 
 
 def _folder_for_zips(
@@ -138,16 +123,12 @@ def _folder_for_zips(
     """A temporary folder for what is in zips, if there are any."""
     if not any(is_zip(Path(one)) for one in options.inputs):
         return nullcontext()
-    _check_no_cluster(options)
+    if options.engine == "ray":
+        raise click.UsageError("--engine: ray takes folders, not zips, for all nodes")
     try:
         return TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True)
     except OSError as error:
         raise BatchError(f"no temporary folder can be made ({error.strerror})") from error
-
-
-def _check_no_cluster(options: SimpleNamespace) -> None:
-    if options.engine == "ray":
-        raise click.UsageError("--engine: ray takes folders, not zips, for all nodes")
 
 
 def _print_plan(plan: Plan) -> int:
@@ -168,7 +149,6 @@ class _BatchRun:
     plan: Plan
     weights: Mapping[str, Path]
     options: SimpleNamespace
-    zipped: ZipResults | None
     stop: threading.Event = field(default_factory=threading.Event)
     outcomes: list[PhotoOutcome] = field(default_factory=list)
     began: datetime = field(default_factory=lambda: datetime.now().astimezone())
@@ -192,7 +172,6 @@ class _BatchRun:
             self._write_report()
             if not interrupted:
                 self._write_sheet()
-            self._write_zip()
         finally:
             code = self._print_summary(interrupted=interrupted)
         return code
@@ -280,26 +259,6 @@ class _BatchRun:
         of = sum(bool(outcome.colorings) for outcome in self.outcomes)
         if not self.options.quiet:
             print(printable(self.plan.named(f"{sheet}: {_sheet_text(shown, of)}")))
-
-    def _write_zip(self) -> None:
-        """Packs the results if all photos have had their turn; otherwise says where they are."""
-        if not (zipped := self.zipped):
-            return
-        if len(self.outcomes) < len(self.plan.inputs):
-            line = f"{zipped.archive}: not written yet; the results so far are in {zipped.folder}"
-            print(printable(line), file=sys.stderr)
-            return
-        files = [one.path for outcome in self.outcomes for one in outcome.colorings]
-        if (sheet := self.options.contact_sheet) and sheet.exists():
-            files.append(sheet)
-        zipped.finish(files)
-        if zipped.folder.exists():
-            line = f"{zipped.folder}: holds something else, which is not in the zip"
-            print(printable(line), file=sys.stderr)
-        if not self.options.quiet:
-            count = "1 file" if len(files) == 1 else f"{len(files)} files"
-            said = count if files else "not written, without any result"
-            print(printable(f"{zipped.archive}: {said}"))
 
     def _print_summary(self, *, interrupted: bool) -> int:
         """Prints what remains to be said; returns the exit code."""

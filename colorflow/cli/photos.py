@@ -61,7 +61,7 @@ def _batch_options(*, labels: str, report: str) -> Options:
             type=Name(),
             required=True,
             metavar="OUT",
-            help="folder for the results, or a zip such as colored.zip",
+            help="folder for the results",
         ),
         click.option(
             "-r",
@@ -143,18 +143,12 @@ _PREPARING = together(
         "--fading", is_flag=True, help="first bring the tones of a faded print back, gently"
     ),
 )
-_REPAIR_WEIGHTS = file_option(
-    "--repair-weights", help="weights file to repair (default: the shipped one)"
-)
-_SCALING = together(
-    click.option(
-        "--scale",
-        type=click.Choice((1, *SCALES)),
-        default=1,
-        help="how many times larger each side becomes; all colorings of a photo get the same "
-        "detail, the mean that `colorflow enlarge` gives first",
-    ),
-    file_option("--enlarge-weights", help="weights file for --scale (default: the shipped one)"),
+_SCALING = click.option(
+    "--scale",
+    type=click.Choice((1, *SCALES)),
+    default=1,
+    help="how many times larger each side becomes; all colorings of a photo get the same detail, "
+    "the mean that `colorflow enlarge` gives first",
 )
 _TREAT_AS_GRAY = click.option(
     "--treat-as-gray",
@@ -171,13 +165,10 @@ _RESTORE = click.option(
     help="while enlarging, take blur, noise and compression out; otherwise the result, reduced "
     "again, is the photo",
 )
-_REPAIRING = together(
-    click.option(
-        "--repair",
-        is_flag=True,
-        help="first find cracks, scratches and spots, and fill them, as `colorflow repair` does",
-    ),
-    _REPAIR_WEIGHTS,
+_REPAIRING = click.option(
+    "--repair",
+    is_flag=True,
+    help="first find cracks, scratches and spots, and fill them, as `colorflow repair` does",
 )
 
 
@@ -341,7 +332,6 @@ def repair(**given: Any) -> int:
     "several times, once for each print",
 )
 @_TREAT_AS_GRAY
-@_REPAIR_WEIGHTS
 @_batch_options(
     labels="{label} is restored",
     report=", with the share of its pixels that was repaired, and where each print is in its scan",

@@ -61,7 +61,6 @@ def enlarge(enlarger: Enlarger, tmp_path: Path) -> Callable[..., dict[str, Photo
             work,
             recursive=recursive,
             naming=Naming(template, ext),
-            weights={DETAIL: enlarger.digest},
         )
         return {one.path.name: one for one in run_in_process(plan, enlarger=enlarger)}
 
@@ -171,14 +170,8 @@ def test_colorings_are_enlarged_and_enlarged_photos_are_not(
     both = read_statements(outcome.colorings[0].path)
     assert both.colors
     assert both.detail == read_statements(gray).detail
-    assert (
-        make_plan(  # what the photo says of itself is not taken for --scale
-            [gray], tmp_path / "colored", Settings(), weights={COLORS: colorizer.digest}
-        )
-        .settled[0]
-        .status
-        == "skipped"
-    )
+    (outcome,) = run_in_process(plan, colorizer)
+    assert outcome.status == "skipped", "what the photo says of itself is not taken for --scale"
 
 
 def test_colors_and_size_in_one_go(
@@ -186,8 +179,7 @@ def test_colors_and_size_in_one_go(
 ) -> None:
     def colored(scale: int, folder: str) -> PhotoOutcome:
         work = Settings(n=2, seed=5, scale=scale, likelihood=True)
-        digests = {COLORS: colorizer.digest, DETAIL: enlarger.digest}
-        plan = make_plan([album / "b.png"], tmp_path / folder, work, weights=digests)
+        plan = make_plan([album / "b.png"], tmp_path / folder, work)
         (outcome,) = run_in_process(plan, colorizer, enlarger)
         return outcome
 

@@ -66,9 +66,8 @@ def test_repairing(prints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.usefixtures("in_process")
 def test_coloring_and_enlarging_repair_before(prints: Path, weights: Path, tmp_path: Path) -> None:
     out, photo = tmp_path / "out", str(prints / "a.png")
-    repair = ["--repair", "--repair-weights", str(save_small_repair_weights(tmp_path / "r"))]
     sheet = tmp_path / "sheet.html"
-    more = ["-o", str(out), *repair, "--contact-sheet", str(sheet)]
+    more = ["-o", str(out), "--repair", "--contact-sheet", str(sheet)]
     assert main(["colorize", photo, *more, "--weights", str(weights)]) == 0
     assert "A: average of all, 2 % repaired<" in sheet.read_text()
     assert main(["enlarge", photo, *more, "--sensitivity", "2"]) == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorflow.batch import COLORS, Naming, PhotoHints, Plan, Settings, make_plan
+from colorflow.batch import Naming, PhotoHints, Plan, Settings, make_plan
 from colorflow.colorizer import Hint
 from colorflow.errors import BatchError
 from colorflow.files import digest_of
@@ -18,7 +18,6 @@ from colorflow.photo import LETTERS, Principal, Provenance, read_photo, write_im
 Save = Callable[..., Path]
 
 MEAN = Principal("a", 1, 1.0)
-ABC = {COLORS: "abc"}
 
 
 def planned(*inputs: Path, output: Path, n: int = 1, **options: object) -> Plan:
@@ -49,28 +48,6 @@ def save_result(
         seed, temperature, "abc", photo=photo_digest, principal=principal, skin=True
     )
     write_image(path, pixels, photo, provenance=provenance)
-
-
-def test_finished_photos_are_skipped(album: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    for seed in (3, 4):
-        save_result(out / f"a_s{seed}.jpg", album / "a.jpg", seed, principal=None)
-    save_result(out / "b_s3.png", album / "b.png", 3, principal=None)
-    (out / "b_s4.png").touch()  # empty is not whole
-    plan = planned(album, output=out, n=2, samples=True, seed=3, weights=ABC)
-    assert settled(plan) == [("a.jpg", "skipped")]
-    assert [(c.path.name, c.seed) for c in plan.settled[0].colorings] == [
-        ("a_s3.jpg", 3),
-        ("a_s4.jpg", 4),
-    ]
-    assert targets(plan, "s3") == ["b_s3.png"]
-    anew = planned(album, output=out, n=2, samples=True, seed=3, overwrite=True, weights=ABC)
-    assert targets(anew, "s3") == ["a_s3.jpg", "b_s3.png"]
-    later = planned(album, output=out, n=2, samples=True, seed=4, weights=ABC)
-    assert targets(later, "s4") == ["a_s4.jpg", "b_s4.png"]
-    unknown = planned(album, output=out, n=2, samples=True, seed=3)  # who colors will look
-    assert targets(unknown, "s3") == ["a_s3.jpg", "b_s3.png"]
 
 
 def test_two_photos_of_one_name_are_refused(save_photo: Save, tmp_path: Path) -> None:
@@ -105,12 +82,11 @@ def test_own_results_beside_photos_are_no_photos(save_photo: Save, tmp_path: Pat
         save_photo(folder / name)
     save_result(folder / "photo_a.png", folder / "photo.png")
     save_result(folder / "photo_s5.png", folder / "photo.png", seed=5, principal=None)
-    plan = planned(folder, output=folder, weights=ABC)
-    assert settled(plan) == [("photo.png", "skipped")]
-    assert targets(plan) == ["photo_s7_a.png"]
+    plan = planned(folder, output=folder)
+    assert targets(plan) == ["photo_a.png", "photo_s7_a.png"]
     assert [note.path.name for note in plan.notes] == ["photo_a.png", "photo_s5.png"]
     named = sorted(folder.glob("*.png"))
-    assert targets(planned(*named, output=folder, weights=ABC)) == ["photo_s7_a.png"]
+    assert targets(planned(*named, output=folder)) == ["photo_a.png", "photo_s7_a.png"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts bytes as Linux does")

@@ -24,8 +24,8 @@ from colorflow.batch import (
     make_plan,
     run_in_process,
 )
-from colorflow.batch.marks import marked
 from colorflow.batch.settings import BatchSettings
+from colorflow.batch.sheet import marked
 from colorflow.colorizer import Colorizer
 from colorflow.enlarge.enlarger import Enlarger
 from colorflow.files import digest_of
@@ -73,10 +73,9 @@ def work(
     colorizer: Colorizer, enlarger: Enlarger, repairer: Repairer, out: Path
 ) -> Callable[..., dict[str, PhotoOutcome]]:
     """Plans and runs; outcomes by the photos' names."""
-    digests = {COLORS: colorizer.digest, DETAIL: enlarger.digest, REPAIR: repairer.digest}
 
     def outcomes(settings: BatchSettings, *inputs: Path) -> dict[str, PhotoOutcome]:
-        plan = make_plan(inputs, out, settings, weights=digests)
+        plan = make_plan(inputs, out, settings)
         done = run_in_process(plan, colorizer, enlarger, repairer)
         return {one.path.name: one for one in done}
 
