@@ -27,7 +27,7 @@ Planning, and the parent of worker processes, load no torch.
 from colorflow.batch.hints import PhotoHints, read_hints
 from colorflow.batch.models import read_reference
 from colorflow.batch.plan import Plan, make_plan
-from colorflow.batch.processes import run, run_in_process, usual_workers
+from colorflow.batch.processes import run, usual_workers
 from colorflow.batch.report import write_report
 from colorflow.batch.settings import (
     COLORS,
@@ -40,7 +40,7 @@ from colorflow.batch.settings import (
     Settings,
 )
 from colorflow.batch.sheet import write_sheet
-from colorflow.batch.task import ColoredFile, Naming, Note, PhotoOutcome, PhotoTask, Reference
+from colorflow.batch.task import ColoredFile, Note, PhotoOutcome, PhotoTask
 
 __all__ = [
     "COLORS",
@@ -49,13 +49,11 @@ __all__ = [
     "BatchSettings",
     "ColoredFile",
     "EnlargeSettings",
-    "Naming",
     "Note",
     "PhotoHints",
     "PhotoOutcome",
     "PhotoTask",
     "Plan",
-    "Reference",
     "RepairSettings",
     "RestoreSettings",
     "Settings",
@@ -63,7 +61,6 @@ __all__ = [
     "read_hints",
     "read_reference",
     "run",
-    "run_in_process",
     "usual_workers",
     "write_report",
     "write_sheet",

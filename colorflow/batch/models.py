@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -28,9 +29,6 @@ _SHIPPED = {COLORS: COLORING_WEIGHTS, DETAIL: ENLARGE_WEIGHTS, REPAIR: REPAIR_WE
 _REFERENCE_SIDE = 1024
 """Pixels of the longer side of a reference at most; the model sees 512."""
 
-Files = Mapping[str, Path]
-"""Weights files of the models that a batch uses."""
-
 
 @dataclass(frozen=True, slots=True)
 class Models:
@@ -55,12 +53,12 @@ class Results:
         statements: what each result says of itself, by label.
         paint: makes the pixels of the result with a label, uint8 or uint16, with the photo that
             says their size and metadata.
-        bits_per_dim: of each result, NaN for one without; None if not asked for.
+        bits_per_dim: of the results that have one, by label; empty if not asked for.
     """
 
     statements: Mapping[str, Statements]
     paint: Callable[[str], tuple[np.ndarray, Photo]]
-    bits_per_dim: Sequence[float] | None = None
+    bits_per_dim: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,25 +66,16 @@ class WorkerConfig:
     """How a worker works.
 
     Attributes:
-        weights: files of the models.
+        weights: files of the models; the shipped ones for those that are missing.
         device: where to compute.
         threads: for pixels at full resolution and for detail; the model of colors takes one.
         settings: of the batch.
-        has_hints: whether any photo has color hints.
     """
 
-    weights: Files
+    weights: Mapping[str, Path | None]
     device: str
     threads: int
     settings: BatchSettings
-    has_hints: bool = False
-
-
-def weights_files(settings: BatchSettings, given: Mapping[str, Path | None]) -> dict[str, Path]:
-    """The weights files that a batch needs: those given, otherwise the shipped ones."""
-    return {
-        model: given.get(model) or default_weights(_SHIPPED[model]) for model in settings.models
-    }
 
 
 def load_models(config: WorkerConfig) -> Models:
@@ -100,7 +89,11 @@ def load_models(config: WorkerConfig) -> Models:
 
     start_reader()  # while the weights are loaded
     cv2.setNumThreads(config.threads)
-    colorizer, enlarger, repairer, weights = None, None, None, config.weights
+    colorizer, enlarger, repairer = None, None, None
+    weights = {
+        model: config.weights.get(model) or default_weights(_SHIPPED[model])
+        for model in config.settings.models
+    }
     if COLORS in weights:
         from colorflow.colorizer import Colorizer
 
@@ -118,22 +111,17 @@ def load_models(config: WorkerConfig) -> Models:
 
         repairer = Repairer.load(weights[REPAIR], device=config.device)
     models = Models(colorizer, enlarger, repairer)
-    check_models(config.settings, models, has_hints=config.has_hints)
+    check_models(config.settings, models)
     return models
 
 
-def check_models(settings: BatchSettings, models: Models, *, has_hints: bool) -> None:
+def check_models(settings: BatchSettings, models: Models) -> None:
     """Raises `WeightsError` if the models cannot do what is asked for, before any photo."""
     missing = set(settings.models) - set(models.digests)
     if missing:
         raise ValueError(f"models: expected {', '.join(settings.models)}, got none for {missing}")
     if settings.restore and models.enlarger and not models.enlarger.can_restore:
         raise WeightsError("these weights cannot restore; choose others, or do not restore")
-    if has_hints and not (models.colorizer and models.colorizer.takes_hints):
-        raise WeightsError(
-            "these weights take no color hints; use weights trained with "
-            "`colorflow train --hints`, or leave the hints away"
-        )
     asks = isinstance(settings, Settings) and (settings.alike or settings.references)
     if asks and not (models.colorizer and models.colorizer.takes_references):
         raise WeightsError(
@@ -214,11 +202,12 @@ def results_of(
         principal = by_label[label].provenance.principal  # its share is known only now
         return replace(said, colors=replace(said.colors, principal=principal))
 
-    asks = settings.coloring and settings.coloring.likelihood
+    asked = by_label if settings.coloring and settings.coloring.likelihood else {}
+    bits = {label: one.bits_per_dim for label, one in asked.items()}
     return Results(
         {label: stated(label, said) for label, said in expected.items()},
         paint,
-        bits_per_dim=[one.bits_per_dim for one in colorings] if asks else None,
+        {label: value for label, value in bits.items() if math.isfinite(value)},
     )
 
 

@@ -10,7 +10,6 @@ result of the same scan stay that was made in another way, and says so.
 from __future__ import annotations
 
 import errno
-import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -121,18 +120,23 @@ def _outcome(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoO
         reason = "is a picture that colorflow made; it is not taken as a photo"
         return task.outcome("skipped", reason)
     frames = settings.frames_of(photo, task.path)
-    prints = [(photo, replace(task, prints=0 if settings.crop else None))]
+    tasks = [replace(task, prints=0 if settings.crop else None)]
     if frames:
         corners = (tuple(round(x, 1) for point in one.corners for x in point) for one in frames)
-        prints = [
-            (cut_out(photo, frame), replace(task, number=number, frame=where, prints=len(frames)))
-            for number, (frame, where) in enumerate(zip(frames, corners, strict=True), 1)
+        tasks = [
+            replace(task, number=number, frame=where, prints=len(frames))
+            for number, where in enumerate(corners, 1)
         ]
-    each = [_reported(one, partial(_made_of, models, cut, one, settings)) for cut, one in prints]
-    outcome = _of_all(each)
+
+    def of_print(one: PhotoTask, complete: list[ColoredFile]) -> PhotoOutcome:
+        cut = cut_out(photo, frames[one.number - 1]) if frames else photo
+        return _made_of(models, cut, one, settings, complete)
+
+    outcome = _of_all([_reported(one, partial(of_print, one)) for one in tasks])
     remarks = (*photo.remarks, *outcome.remarks)
-    is_asked = settings.kind is not RESTORED  # which cuts prints out unless told otherwise
-    if outcome.status == "done" and not settings.crop and is_asked and find_frames(photo):
+    # What restores cuts prints out unless it is told otherwise.
+    may_be_cut = not (settings.crop or settings.kind is RESTORED or task.is_look)
+    if outcome.status == "done" and may_be_cut and find_frames(photo):
         remarks += ("looks like a scan with a border; --crop auto cuts it off",)
     return replace(outcome, width=photo.width, height=photo.height, remarks=remarks)
 
@@ -193,12 +197,10 @@ def _made_of(
             quality=settings.quality,
         )
         complete.append(task.coloring(label, stated))
-    colorings = [task.coloring(label, one) for label, one in results.statements.items()]
-    if results.bits_per_dim:
-        colorings = [
-            replace(one, bits_per_dim=value if math.isfinite(value) else None)
-            for one, value in zip(colorings, results.bits_per_dim, strict=True)
-        ]
+    colorings = [
+        replace(task.coloring(label, one), bits_per_dim=results.bits_per_dim.get(label))
+        for label, one in results.statements.items()
+    ]
     remarks = _remarks(photo, task, settings, said, digest)
     if gray:
         names = ", ".join(gray)

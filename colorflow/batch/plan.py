@@ -19,8 +19,9 @@ from pathlib import Path, PurePath
 from colorflow.batch.find import FoundPhoto, find_inputs, path_of
 from colorflow.batch.hints import PhotoHints, hints_by_photo
 from colorflow.batch.settings import BatchSettings, Settings
-from colorflow.batch.task import Naming, Note, PhotoOutcome, PhotoTask, too_long
+from colorflow.batch.task import Note, PhotoOutcome, PhotoTask
 from colorflow.errors import BatchError
+from colorflow.limits import EXTENSIONS
 from colorflow.photo import is_own_picture
 
 
@@ -60,21 +61,10 @@ class Plan:
         """Whether an album is colored in its own colors."""
         return isinstance(self.settings, Settings) and self.settings.alike
 
-    @property
-    def has_hints(self) -> bool:
-        """Whether any photo has color hints."""
-        return any(task.hints for task in self.tasks)
-
     def in_order(self, outcomes: Iterable[PhotoOutcome]) -> list[PhotoOutcome]:
         """Sorts outcomes, which come in the order of completion, like the inputs."""
-        by_path: dict[Path, list[PhotoOutcome]] = {}
-        for outcome in outcomes:
-            by_path.setdefault(outcome.path, []).append(outcome)
-        return [
-            outcome
-            for path in dict.fromkeys(self.inputs)
-            for outcome in sorted(by_path.get(path, ()), key=lambda one: one.page or 0)
-        ]
+        places = {path: place for place, path in enumerate(self.inputs)}
+        return sorted(outcomes, key=lambda one: (places[one.path], one.page or 0))
 
     def not_reached(self, outcomes: Iterable[PhotoOutcome]) -> list[Path]:
         """The inputs without an outcome, each as often as it has pages without one."""
@@ -88,7 +78,7 @@ def make_plan(
     output: str | os.PathLike[str],
     settings: BatchSettings,
     *,
-    naming: Naming | None = None,
+    ext: str = "auto",
     recursive: bool = False,
     hints: Mapping[str, PhotoHints] | None = None,
     treat_as_gray: Collection[str] = (),
@@ -105,7 +95,7 @@ def make_plan(
         inputs: files, folders, zips and patterns, see `find_inputs`.
         output: folder for the results; it need not exist.
         settings: what is done to the photos.
-        naming: how results are named.
+        ext: of the results, one of `EXTENSIONS`, see `name_of`.
         recursive: whether to take photos in folders inside folders; results keep their relative
             paths.
         hints: from `read_hints`. A photo whose hints say on which coloring they were given gets
@@ -117,12 +107,12 @@ def make_plan(
             without it zips are not taken.
 
     Raises:
-        ValueError: if the results of a photo would not get distinct names.
+        ValueError: if there is no such format.
         BatchError: if hints are for no photo, or for several; if a pattern fits no photo; if an
             input or the output is a URL.
     """
-    naming = naming or Naming()
-    naming.check_fits(settings.n)
+    if ext not in EXTENSIONS:
+        raise ValueError(f"ext: expected one of {', '.join(EXTENSIONS)}, got {ext!r}")
     folder = path_of(output)
     found = find_inputs(inputs, folder, recursive=recursive, unpack_in=unpack_in)
     plan = Plan(
@@ -132,7 +122,7 @@ def make_plan(
         left_out=found.left_out,
         known_as={unpacked: str(archive) for unpacked, archive in found.unpacked.items()},
     )
-    planner = _Planner(plan, naming)
+    planner = _Planner(plan, ext)
     for note in found.missing:
         planner.settle(PhotoOutcome(path=note.path, status="failed", reason=note.reason))
     photos = planner.without_own_results(found.photos)
@@ -165,12 +155,12 @@ def _fitting(patterns: Collection[str], photos: Sequence[PurePath]) -> set[PureP
 class _Planner:
     """Adds photos to a plan; a file is known by its real folder and its name."""
 
-    def __init__(self, plan: Plan, naming: Naming) -> None:
+    def __init__(self, plan: Plan, ext: str) -> None:
         self.plan = plan
-        self._naming = naming
+        self._ext = ext
         self._inputs: set[tuple[str, str]] = set()
         self._results: dict[tuple[str, str], Path] = {}
-        self._real_folders: dict[Path, str] = {}
+        self._real = cache(os.path.realpath)
 
     def settle(self, outcome: PhotoOutcome) -> None:
         self.plan.inputs.append(outcome.path)
@@ -178,7 +168,7 @@ class _Planner:
 
     def without_own_results(self, photos: list[FoundPhoto]) -> list[FoundPhoto]:
         """Drops results of earlier runs, where photos and results share a folder."""
-        folders = {self._real(self._folder(photo.relative)) for photo in photos}
+        folders = {self._real((self.plan.output / photo.relative).parent) for photo in photos}
         is_own = cache(lambda path: is_own_picture(path, self.plan.settings.kind))
         kept = []
         for photo in photos:
@@ -195,9 +185,9 @@ class _Planner:
         """Adds a photo as a task, or settles it."""
         task = PhotoTask(
             path=photo.path,
-            folder=self._folder(photo.relative),
+            folder=self.plan.output / photo.relative.parent,
             source=PurePath(photo.relative.name),
-            naming=self._naming,
+            ext=self._ext,
             hints=given.hints,
             start=given.start,
             treat_as_gray=treat_as_gray,
@@ -214,11 +204,6 @@ class _Planner:
     def _problem(self, targets: list[Path]) -> str | None:
         """Why these files must not be written, or None."""
         for target in targets:
-            if length := too_long(target.name):
-                return (
-                    f"its result would have a name of {length} bytes, more than file systems take; "
-                    "rename the photo"
-                )
             key = self._key(target)
             if key in self._inputs:
                 return f"its result {target} is itself an input; choose another folder for results"
@@ -229,17 +214,9 @@ class _Planner:
                 )
         return None
 
-    def _folder(self, relative: PurePath) -> Path:
-        return self.plan.output / relative.parent
-
     def _key(self, path: Path) -> tuple[str, str]:
         """Equal for two paths of one file."""
         name = path.name
         if sys.platform in ("darwin", "win32"):  # which ignore case
             name = unicodedata.normalize("NFC", name).casefold()
         return self._real(path.parent), name
-
-    def _real(self, folder: Path) -> str:
-        if folder not in self._real_folders:
-            self._real_folders[folder] = os.path.realpath(folder)
-        return self._real_folders[folder]

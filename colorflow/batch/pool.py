@@ -109,9 +109,7 @@ def output_folder(plan: Plan) -> Iterator[None]:
 
 def clean(plan: Plan) -> None:
     """Removes what killed runs left in the folders of all results."""
-    results = (coloring.path for outcome in plan.settled for coloring in outcome.colorings)
-    folders = {task.folder for task in plan.tasks} | {result.parent for result in results}
-    for folder in {plan.output, *folders}:
+    for folder in {plan.output, *(task.folder for task in plan.tasks)}:
         remove_leftovers(folder)
 
 
@@ -178,7 +176,6 @@ class _Pool:
                 failure = failure or answer
                 self._begins_no_more = True
             else:
-                self._begins_no_more |= answer.ends_the_run
                 yield answer
         if failure:
             raise failure
@@ -237,6 +234,7 @@ class _Pool:
 
     def _work(self, worker: Worker, task: PhotoTask) -> PhotoOutcome:
         outcome = worker.work(task)
+        self._begins_no_more |= outcome.ends_the_run
         if outcome.status == "skipped" and outcome.colorings and self._workers_lost[str(task)]:
             # The lost worker had written everything, but could not report it any more.
             outcome = replace(outcome, status="done", reason=None)

@@ -49,8 +49,7 @@ MOST_PICTURES = 64
 
 _NAME = "contact sheet of a batch"
 _OPENING = f"<!DOCTYPE html>\n<!-- {STATEMENT}{_NAME} -->\n"
-SHEET = text_kind(_NAME, _OPENING)
-"""The kind of file."""
+_SHEET = text_kind(_NAME, _OPENING)
 
 _CELLS = 128
 """Of marks along the longer side: three pixels of a sheet each, and less than 2,800 letters."""
@@ -135,7 +134,7 @@ class ContactSheet:
             f"<title>Contact sheet</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
             f"<h1>Contact sheet</h1>\n{''.join(self._sections)}</main>\n</body>\n</html>\n"
         )
-        write_file(self._path, page.encode(), SHEET)
+        write_file(self._path, page.encode(), _SHEET)
 
     def _figure(self, name: str, picture: SheetPicture) -> str:
         image, caption = "", _text(picture.caption)
@@ -150,10 +149,11 @@ class ContactSheet:
         return f'<figure><a href="{address}">{image}<figcaption>{caption}</figcaption></a></figure>'
 
 
-def check_sheet(path: Path) -> None:
-    """Raises `WritePhotoError` unless a sheet can have this name."""
+def sheet_kind(path: Path) -> FileKind:
+    """The kind of file that a sheet is, or raises `WritePhotoError` if it cannot have this name."""
     if path.suffix.lower() != ".html":
         raise WritePhotoError(path, "a contact sheet is a page, which also prints; name it .html")
+    return _SHEET
 
 
 def write_sheet(

@@ -39,11 +39,10 @@ _EXIT_CODES = (
 )
 
 
-def _batch_options(*, labels: str, report: str) -> Options:
+def _batch_options(report: str) -> Options:
     """The options of all these commands.
 
     Args:
-        labels: what the labels in names are.
         report: what a report says of each result.
     """
     return together(
@@ -82,12 +81,6 @@ def _batch_options(*, labels: str, report: str) -> Options:
             default=QUALITY,
             help="of results that are jpg or webp: 100 is the best and largest",
         ),
-        click.option(
-            "--name",
-            default="{stem}_{label}.{ext}",
-            metavar="TEMPLATE",
-            help=f"names of the results; {labels}",
-        ),
         click.option("--overwrite", is_flag=True, help="replace existing results"),
         click.option(
             "--sensitivity",
@@ -125,7 +118,6 @@ def _batch_options(*, labels: str, report: str) -> Options:
             metavar="DEVICE",
             help="where to compute: cpu, cuda, cuda:1, or auto for a GPU if there is one",
         ),
-        click.option("--dry-run", is_flag=True, help="print the plan and do nothing"),
         click.option("-q", "--quiet", is_flag=True, help="print only what failed"),
         WEIGHTS,
     )
@@ -243,7 +235,6 @@ def _without(step: str, help: str) -> Options:
 @_REPAIRING
 @_PREPARING
 @_batch_options(
-    labels="{label} is a, b, ... for principal colorings, and s and the seed for samples",
     report=" and the likelihood of each coloring",
 )
 def colorize(**given: Any) -> int:
@@ -284,8 +275,6 @@ def colorize(**given: Any) -> int:
 @_REPAIRING
 @_PREPARING
 @_batch_options(
-    labels="{label} is the scale and the mean or the seed, such as x2_mean or x2_s1, after "
-    "--restore x2_restored_mean",
     report="",
 )
 def enlarge(**given: Any) -> int:
@@ -302,7 +291,6 @@ def enlarge(**given: Any) -> int:
 @click.command(short_help="repair scans of damaged prints", epilog=_EXIT_CODES)
 @_PREPARING
 @_batch_options(
-    labels="{label} is repaired",
     report=", with the share of its pixels that was repaired",
 )
 def repair(**given: Any) -> int:
@@ -333,7 +321,6 @@ def repair(**given: Any) -> int:
 )
 @_TREAT_AS_GRAY
 @_batch_options(
-    labels="{label} is restored",
     report=", with the share of its pixels that was repaired, and where each print is in its scan",
 )
 def restore(**given: Any) -> int:

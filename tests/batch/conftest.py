@@ -12,12 +12,13 @@ import skimage.data
 from PIL import Image
 
 from colorflow import batch
-from colorflow.batch import PhotoOutcome, Plan, Settings, make_plan, run_in_process
+from colorflow.batch import PhotoOutcome, Plan, Settings, make_plan
 from colorflow.colorizer import Colorizer
 from colorflow.enlarge.enlarger import Enlarger
 from colorflow.repair.repairer import Repairer
 from tests.batch.bench import Bench
 from tests.batch.results import Run
+from tests.in_process import run_in_process
 from tests.small_weights import save_small_enlarge_weights, save_small_weights, small_repairer
 
 HEIGHT, WIDTH = 48, 64

@@ -14,7 +14,7 @@ import skimage.data
 from PIL import Image
 from scipy.spatial.distance import cdist
 
-from colorflow.batch import PhotoHints, Settings, make_plan, run, run_in_process
+from colorflow.batch import PhotoHints, Settings, make_plan, run
 from colorflow.batch.alike import MOST_MEDOIDS, medoids, stages_of
 from colorflow.batch.settings import COLORS
 from colorflow.batch.task import MOST_REFERENCES, PhotoTask
@@ -23,6 +23,7 @@ from colorflow.colorizer import Colorizer, Hint
 from colorflow.photo import Kind, Provenance, read_photo, read_provenance
 from tests.batch.results import Save, difference
 from tests.cli.fake_run import usage_error
+from tests.in_process import run_in_process
 from tests.small_weights import save_small_weights
 from tests.test_scan import bed, laid, print_of
 

@@ -14,10 +14,11 @@ import pytest
 from PIL import Image
 
 from benchmarks.soak_kill import soak
-from colorflow.batch import Settings, make_plan, run_in_process
+from colorflow.batch import Settings, make_plan
 from colorflow.cli import main
 from colorflow.colorizer import Colorizer
 from colorflow.photo import read_photo
+from tests.in_process import run_in_process
 
 pytestmark = [
     pytest.mark.slow,

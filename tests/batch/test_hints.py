@@ -51,17 +51,6 @@ def test_the_coloring_that_hints_were_given_on_is_read_as_it_was_written(path: P
     assert read_hints(path) == given
 
 
-def test_a_coloring_of_an_earlier_version_has_no_color_of_skin(path: Path) -> None:
-    """These versions knew none, and wrote how often they had looked at the photo."""
-    older = {name: value for name, value in COLORING.items() if name != "skin"}
-    for fields in (older, older | {"looks": 5}):
-        path.write_text(json.dumps({"a": {"hints": [GOOD], "coloring": fields}}))
-        start = read_hints(path)["a"].start
-        assert start is not None
-        assert not start.spec.skin
-        assert start.spec.seeds == (None, 3)
-
-
 GOOD = {"row": 1, "column": 1, "a": 1, "b": 1}
 MEAN = {"number": 0, "of": 4, "seed": 0}
 COLORING = {

@@ -15,7 +15,6 @@ from colorflow.batch import (
     ColoredFile,
     Settings,
     make_plan,
-    run_in_process,
 )
 from colorflow.batch.pool import output_folder
 from colorflow.color.full_resolution import lightness_of
@@ -24,6 +23,7 @@ from colorflow.errors import BatchError, WritePhotoError
 from colorflow.files import digest_of, temporary_name, whole_file
 from colorflow.photo import Provenance, read_photo, read_provenance
 from tests.batch.results import Run, difference, names
+from tests.in_process import run_in_process
 
 
 def test_each_input_has_a_record(

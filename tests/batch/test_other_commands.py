@@ -85,14 +85,14 @@ def test_enlarging(
 ) -> None:
     out, report = tmp_path / "out", tmp_path / "report.json"
     command = ["enlarge", str(album / "a.jpg"), "-o", str(out), "--weights", str(detail)]
-    options = ["--scale", "4", "--ext", "png", "--name", "{stem} {label}.{ext}", "--seed", "9"]
+    options = ["--scale", "4", "--ext", "png", "--seed", "9"]
     options += ["--temperature", "1"]
     assert main([*command, *options, "--report", str(report)]) == 0
-    assert read_photo(out / "a x4_s9.png").width == 4 * read_photo(album / "a.jpg").width
+    assert read_photo(out / "a_x4_s9.png").width == 4 * read_photo(album / "a.jpg").width
     said = json.loads(report.read_text())
     assert said["made_by"] == "colorflow enlarge"
     assert said["settings"]["scale"] == 4
-    detail_of = read_statements(out / "a x4_s9.png").detail
+    detail_of = read_statements(out / "a_x4_s9.png").detail
     assert detail_of
     assert not detail_of.restored
     assert main([*command, *options]) == 0

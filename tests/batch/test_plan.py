@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from colorflow.batch import Naming, PhotoHints, Plan, Settings, make_plan
+from colorflow.batch import PhotoHints, Plan, Settings, make_plan
 from colorflow.colorizer import Hint
 from colorflow.errors import BatchError
 from colorflow.files import digest_of
@@ -72,8 +71,6 @@ def test_an_input_is_never_a_result(save_photo: Save, tmp_path: Path) -> None:
     plan = planned(folder, output=folder, overwrite=True)
     assert settled(plan) == [("photo.png", "failed")]
     assert "is itself an input" in str(plan.settled[0].reason)
-    plan = planned(folder / "photo.png", output=folder, naming=Naming("{stem}.{ext}"))
-    assert settled(plan) == [("photo.png", "failed")]
 
 
 def test_own_results_beside_photos_are_no_photos(save_photo: Save, tmp_path: Path) -> None:
@@ -87,17 +84,6 @@ def test_own_results_beside_photos_are_no_photos(save_photo: Save, tmp_path: Pat
     assert [note.path.name for note in plan.notes] == ["photo_a.png", "photo_s5.png"]
     named = sorted(folder.glob("*.png"))
     assert targets(planned(*named, output=folder)) == ["photo_a.png", "photo_s7_a.png"]
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="counts bytes as Linux does")
-def test_a_name_that_would_be_too_long_is_refused(save_photo: Save, tmp_path: Path) -> None:
-    fits = save_photo(tmp_path / "in" / ("é" * 124 + "x" + ".png"))  # 253 bytes
-    too_long = save_photo(tmp_path / "in" / ("é" * 125 + "x" + ".png"))  # 255 bytes
-    plan = planned(tmp_path / "in", output=tmp_path / "out")
-    assert [task.path for task in plan.tasks] == [fits]
-    (outcome,) = plan.settled
-    assert (outcome.path, outcome.status) == (too_long, "failed")
-    assert "a name of 257 bytes" in str(outcome.reason)
 
 
 def test_hints_by_name_and_by_path(save_photo: Save, tmp_path: Path) -> None:

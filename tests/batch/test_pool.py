@@ -211,6 +211,6 @@ def test_nobody_waits_for_room_when_nothing_is_left_to_do() -> None:
     answers = iter([True] * 4 + [False])
     config = WorkerConfig(weights={}, device="cuda", threads=1, settings=Settings())
     with pytest.raises(WorkerEndedError, match="no room"):
-        _RayWorker(ray, config, object(), lambda: next(answers)).ready()
+        _RayWorker(ray, config, lambda: next(answers)).ready()
     assert ray.waits == 5
     assert ray.resources["num_gpus"] == 1

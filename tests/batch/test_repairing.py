@@ -22,7 +22,6 @@ from colorflow.batch import (
     RepairSettings,
     Settings,
     make_plan,
-    run_in_process,
 )
 from colorflow.batch.settings import BatchSettings
 from colorflow.batch.sheet import marked
@@ -32,6 +31,7 @@ from colorflow.files import digest_of
 from colorflow.photo import Kind, Preparation, read_photo, read_statements
 from colorflow.repair.repairer import Repairer
 from tests.batch.results import names
+from tests.in_process import run_in_process
 
 HEIGHT, WIDTH = 60, 80
 

@@ -22,13 +22,13 @@ from colorflow.batch import (
     PhotoOutcome,
     Settings,
     make_plan,
-    run_in_process,
     sheet,
     write_sheet,
 )
 from colorflow.batch.sheet import caption_of
 from colorflow.colorizer import Colorizer
 from colorflow.photo import RESTORED, Photo, read_photo
+from tests.in_process import run_in_process
 
 ODD = os.fsdecode(b"caf\xe9\n <b>&\"' 50% #1?a:b \xc3\xbc \xe5\x86\x99.png")
 

@@ -12,7 +12,6 @@ from PIL import Image
 
 from colorflow.batch import COLORS, Settings, usual_workers
 from colorflow.cli import main
-from colorflow.files import default_weights
 from tests.cli.fake_run import FakeRun, usage_error
 
 
@@ -24,7 +23,7 @@ def test_colorize_defaults(photos: Path, fake_run: FakeRun, tmp_path: Path) -> N
     stop = options.pop("stop")
     assert not stop.is_set()
     assert options == {
-        "weights": {COLORS: default_weights()},
+        "weights": {COLORS: None},
         "device": "cpu",
         "workers": None,
     }
@@ -38,7 +37,7 @@ def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_pat
         *("--seed", "7", "-n", "3", "--temperature", "0", "--samples", "--overwrite"),
         *("--no-skin", "--quality", "80"),
         *("--weights", "w.safetensors", "--device", "cuda:1", "--workers", "5"),
-        *("-r", "--ext", "webp", "--name", "{label} {stem}.{ext}"),
+        *("-r", "--ext", "webp"),
         *("--report", str(tmp_path / "r.json")),
     ]
     assert main(["colorize", str(photos), "-o", str(tmp_path / "out"), *arguments]) == 0
@@ -54,7 +53,7 @@ def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_pat
         likelihood=True,
     )
     paths = [task.target("s7").relative_to(tmp_path / "out").as_posix() for task in plan.tasks]
-    assert paths == ["s7 a.webp", "s7 b.webp", "inner/s7 c.webp"]
+    assert paths == ["a_s7.webp", "b_s7.webp", "inner/c_s7.webp"]
     del options["stop"]
     assert options == {
         "weights": {COLORS: Path("w.safetensors")},
@@ -101,8 +100,6 @@ def test_a_pattern_that_fits_no_photo_is_told(
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--name", "{x}.{ext}"],
-        ["-n", "2", "--name", "{stem}.{ext}"],
         ["--ext", "gif"],
         ["--seed", "-1"],
         ["--temperature", "nan"],
