@@ -184,17 +184,15 @@ class _Search:
 
     def pattern(self, text: str) -> None:
         """Takes what a pattern matches, as if a shell had expanded it."""
-        matches = sorted(glob.glob(text))
-        folders = [Path(match) for match in matches if os.path.isdir(match)]
-        files = [Path(match) for match in matches if not os.path.isdir(match)]
-        for path in files:
-            if is_photo(path):
+        matches = [Path(match) for match in sorted(glob.glob(text))]
+        for path in matches:
+            if path.is_dir():
+                self.folder(path)
+            elif is_photo(path):
                 self.file(path)
             else:
                 self._leave_out(path, os.path.realpath(path.parent))
-        for folder in folders:
-            self.folder(folder)
-        if not folders and not any(map(is_photo, files)):
+        if not any(path.is_dir() or is_photo(path) for path in matches):
             self.missing(Path(text), "no photo fits this pattern")
 
     def _take(self, path: Path, relative: PurePath, folder: str) -> None:

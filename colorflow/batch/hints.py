@@ -80,9 +80,6 @@ class PhotoHints:
     def as_json(self) -> Any:
         """The same as `photo_hints_of` takes it."""
         hints = [asdict(hint) for hint in self.hints]
-        for hint in hints:
-            if hint["reach"] == "thing":
-                del hint["reach"]
         if self.start is None:
             return hints
         fields = asdict(self.start)

@@ -119,8 +119,6 @@ def check_writable(folder: Path) -> None:
     try:
         probe.touch(exist_ok=False)
         probe.unlink(missing_ok=True)  # another run may have taken it for a leftover
-    except FileNotFoundError as error:
-        raise WritePhotoError(folder, "there is no such folder to write to") from error
     except OSError as error:
         raise WritePhotoError(
             folder, f"nothing can be written here ({error.strerror}); choose another folder"

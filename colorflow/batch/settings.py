@@ -291,11 +291,6 @@ class RepairSettings(_Settings):
 
     repair: bool = True
 
-    def __post_init__(self) -> None:
-        _Settings.__post_init__(self)
-        if self.n != 1 or self.scale != 1 or not self.repair:
-            raise ValueError("repair: expected one result of each photo, at its own size")
-
     @property
     def labels(self) -> list[str]:
         """The one label, ``repaired``."""
@@ -326,8 +321,6 @@ class RestoreSettings(_Settings):
 
     def __post_init__(self) -> None:
         _Settings.__post_init__(self)
-        if self.n != 1:
-            raise ValueError("n: expected one result of each print")
         if not (self.crop or self.repair or self.fading or self.color or self.scale > 1):
             raise ValueError("no-color: expected a step that is not left out")
         if self.frame and not self.crop:

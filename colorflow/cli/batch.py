@@ -42,7 +42,6 @@ from colorflow.batch.task import left_out_text, share_text
 from colorflow.cli import INTERRUPTED
 from colorflow.errors import BatchError, ColorflowError, PhotoError, WritePhotoError, printable
 from colorflow.files import check_replaceable, is_stream, remove_leftovers
-from colorflow.limits import QUALITY
 
 
 def settings_of(kind: type[BatchSettings], options: SimpleNamespace) -> BatchSettings:
@@ -70,8 +69,6 @@ def run_batch(options: SimpleNamespace, settings: BatchSettings) -> int:
         options: of the command, by their names.
         settings: what is done to the photos.
     """
-    if options.quality != QUALITY and options.ext in ("png", "tiff"):
-        raise click.UsageError(f"--quality: {options.ext} keeps all; it is for jpg and webp")
     own = vars(options)
     main = {"enlarge": DETAIL, "repair": REPAIR}.get(settings.command, COLORS)
     weights = {main: options.weights}

@@ -144,8 +144,8 @@ def test_a_file_as_output_is_an_error(
 @pytest.mark.parametrize(
     ("option", "name", "what"),
     [
-        ("--report", "absent/r.json", "absent: there is no such folder to write to"),
-        ("--report", "link.json", "absent: there is no such folder to write to"),
+        ("--report", "absent/r.json", "absent: nothing can be written here (No such file"),
+        ("--report", "link.json", "absent: nothing can be written here (No such file"),
         ("--report", "folder.json", "folder.json: cannot be written (Is a directory)"),
         ("--report", "socket.json", "cannot be written (it is neither a file nor a stream)"),
         ("--report", "hints.json", "hints.json: cannot be written (a file is there already, and"),
