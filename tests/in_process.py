@@ -3,36 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
-from colorflow.batch import PhotoOutcome, PhotoTask, Plan
+from colorflow.batch import PhotoOutcome, Plan
 from colorflow.batch.models import Models, check_models
 from colorflow.batch.one_photo import work_on
 from colorflow.batch.pool import run_plan
-from colorflow.batch.settings import BatchSettings
-from colorflow.colorizer import Colorizer
-from colorflow.enlarge.enlarger import Enlarger
-from colorflow.repair.repairer import Repairer
-
-
-class _Here:
-    def __init__(self, models: Models, settings: BatchSettings) -> None:
-        self.models, self.settings = models, settings
-
-    def ready(self) -> None:
-        check_models(self.settings, self.models)
-
-    def work(self, task: PhotoTask) -> PhotoOutcome:
-        return work_on(self.models, task, self.settings)
-
-    def end(self) -> None:
-        pass
 
 
 def run_in_process(
-    plan: Plan,
-    colorizer: Colorizer | None = None,
-    enlarger: Enlarger | None = None,
-    repairer: Repairer | None = None,
+    plan: Plan, colorizer: Any = None, enlarger: Any = None, repairer: Any = None
 ) -> Iterator[PhotoOutcome]:
     models = Models(colorizer, enlarger, repairer)
-    return run_plan(plan, lambda _: _Here(models, plan.settings), 1, None)
+    worker = SimpleNamespace(
+        ready=partial(check_models, plan.settings, models),
+        work=partial(work_on, models, settings=plan.settings),
+        end=lambda: None,
+    )
+    return run_plan(plan, lambda _: worker, 1, None)

@@ -22,7 +22,6 @@ from colorflow.cli import main
 from colorflow.colorizer import Colorizer, Hint
 from colorflow.photo import Kind, Provenance, read_photo, read_provenance
 from tests.batch.results import Save, difference
-from tests.cli.fake_run import usage_error
 from tests.in_process import run_in_process
 from tests.small_weights import save_small_weights
 from tests.test_scan import bed, laid, print_of
@@ -218,13 +217,6 @@ def test_the_command(photos: Path, tmp_path: Path, in_process: None, capsys: Pri
     told = said_in(tmp_path / "out")
     assert said_in(tmp_path / "unpacked") == told
     assert sorted(str(said.strength) for said in told.values()) == ["0.8"] * 4 + ["None"] * 2
-
-
-def test_it_goes_with_no_reference(photos: Path, tmp_path: Path, capsys: Printed) -> None:
-    Image.fromarray(skimage.data.coffee()).save(tmp_path / "in.png")
-    command = ["colorize", str(photos), "-o", str(tmp_path / "out"), "--alike"]
-    said = usage_error([*command, "--reference", f"{tmp_path}/in.png"], capsys)
-    assert "--alike: expected no references" in said
 
 
 def test_a_print_is_judged_and_not_the_scan_that_it_is_cut_out_of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -120,22 +119,4 @@ def test_what_is_not_there_is_named(tree: Path) -> None:
         ("empty", "the folder holds no photos"),
         ("x" * 11, "there is no such file or folder"),
         ("a\nb", "there is no such file or folder"),
-    ]
-
-
-def test_a_folder_that_cannot_be_read_is_named_and_the_others_go_on(
-    tree: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scandir = os.scandir
-
-    def refuse(path: Path) -> object:
-        if Path(path) == tree / "c":
-            raise PermissionError(13, "Permission denied")
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", refuse)  # root may read everything
-    result = found(tree, recursive=True)
-    assert paths(result) == ["a.PNG", "b.jpg"]
-    assert [(n.path, n.reason) for n in result.missing] == [
-        (tree / "c", "the folder cannot be read (Permission denied)")
     ]

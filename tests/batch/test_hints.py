@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -11,7 +10,6 @@ import pytest
 
 from colorflow.batch import PhotoHints, read_hints
 from colorflow.batch.hints import LARGEST_FILE, Start
-from colorflow.coloring import digest_of_hints
 from colorflow.colorizer import ColoringSpec, Hint, PrincipalSpec
 from colorflow.errors import BatchError
 
@@ -28,14 +26,6 @@ def test_hints_are_read(path: Path) -> None:
         "ü b.jpg": PhotoHints((Hint(1, 2.5, -3, 40), Hint(0, 0, 0, 0))),
         "none.jpg": PhotoHints(),
     }
-
-
-def test_the_digest_of_earlier_versions_stays() -> None:
-    """Results state it; those of hints on a coloring are to be skipped as before."""
-    spec = ColoringSpec(seeds=(None,) * 5, principal=PrincipalSpec(number=1, of=4, seed=3))
-    said = [[1, 2, 3, 4], [[None] * 5, [1, 4, 3], 1.0, [], True, False]]
-    digest = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
-    assert digest_of_hints([Hint(1, 2, 3, 4)], spec) == digest
 
 
 def test_the_coloring_that_hints_were_given_on_is_read_as_it_was_written(path: Path) -> None:

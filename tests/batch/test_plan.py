@@ -12,7 +12,7 @@ from colorflow.batch import PhotoHints, Plan, Settings, make_plan
 from colorflow.colorizer import Hint
 from colorflow.errors import BatchError
 from colorflow.files import digest_of
-from colorflow.photo import LETTERS, Principal, Provenance, read_photo, write_image
+from colorflow.photo import Principal, Provenance, read_photo, write_image
 
 Save = Callable[..., Path]
 
@@ -126,21 +126,6 @@ def test_hints_for_no_photo_or_several_are_refused(
             recursive=True,
             hints=dict.fromkeys(names, PhotoHints((Hint(1, 2, 3, 4),))),
         )
-
-
-@pytest.mark.parametrize(
-    ("argument", "value"),
-    [
-        ("n", 0),
-        ("n", len(LETTERS) + 1),
-        ("seed", -1),
-        ("temperature", -0.1),
-        ("temperature", float("nan")),
-    ],
-)
-def test_wrong_settings_are_named(argument: str, value: float) -> None:
-    with pytest.raises(ValueError, match=f"^{argument}: expected"):
-        Settings(**{argument: value})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("url", ["s3://bucket/album", "file:///album", "gs://b/x.zip"])

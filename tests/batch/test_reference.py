@@ -97,20 +97,6 @@ def test_a_large_photo_gives_the_same_colors(
         np.testing.assert_allclose(one, made[0], atol=6)
 
 
-@pytest.mark.parametrize("way", ["reference", "style"])
-def test_photos_in_turn_do_not_mix(
-    way: str, album: Path, coffee: Path, colorizer: Colorizer
-) -> None:
-    """What the last ones look like is kept."""
-    turned = _turned(coffee)
-    made = [
-        colorizer.colorize(album / "a.jpg", 1, samples=True, **{way: one})[0].ab
-        for one in (coffee, turned, coffee)
-    ]
-    np.testing.assert_array_equal(made[2], made[0])
-    assert np.abs(made[1] - made[0]).max() > 1
-
-
 @pytest.mark.parametrize(
     ("name", "said"),
     [

@@ -14,9 +14,6 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 from colorflow.batch import (
-    COLORS,
-    DETAIL,
-    REPAIR,
     EnlargeSettings,
     PhotoOutcome,
     RepairSettings,
@@ -232,17 +229,6 @@ def test_one_print_has_the_usual_name_and_a_photo_without_a_bed_is_whole(
     assert [one.print_number for one in outcomes["one.png"].colorings] == [None]
 
 
-def test_no_print_replaces_what_is_not_ours(tmp_path: Path, out: Path, work: Work) -> None:
-    scan = save(laid_down(paper(), paper(200)), tmp_path / "scan.png")
-    out.mkdir()
-    foreign = out / "scan_print2_repaired.png"
-    foreign.write_bytes(b"not ours")
-    (outcome,) = work(RepairSettings(crop=True, overwrite=True), scan).values()
-    assert "a file is there already" in str(outcome.reason)
-    assert foreign.read_bytes() == b"not ours"
-    assert [one.path.name for one in outcome.colorings] == ["scan_repaired.png"], "what is done"
-
-
 def test_a_colored_print_is_left_beside_gray_ones(tmp_path: Path, out: Path, work: Work) -> None:
     gray = laid_down(paper(), paper(200), paper(100))
     scan = cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB)
@@ -253,15 +239,3 @@ def test_a_colored_print_is_left_beside_gray_ones(tmp_path: Path, out: Path, wor
     assert names(out) == ["scan_a.png", "scan_print3_a.png"]
     assert any(one.startswith("print 2: already has colors") for one in outcome.remarks)
     assert read_photo(out / "scan_a.png").kind is Kind.COLORED
-
-
-def test_only_the_models_that_are_used_are_loaded() -> None:
-    wanted: list[tuple[BatchSettings, tuple[str, ...]]] = [
-        (Settings(), (COLORS,)),
-        (Settings(crop=True, fading=True, scale=4, repair=True), (COLORS, DETAIL, REPAIR)),
-        (EnlargeSettings(), (DETAIL,)),
-        (EnlargeSettings(repair=True), (DETAIL, REPAIR)),
-        (RepairSettings(crop=True), (REPAIR,)),
-    ]
-    for settings, models in wanted:
-        assert settings.models == models

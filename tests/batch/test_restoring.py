@@ -232,17 +232,6 @@ def test_a_photo_in_color_keeps_its_colors_unless_it_is_treated_as_gray(
     assert "1 skipped" in capsys.readouterr().out
 
 
-def test_without_any_step_on_a_print_the_photo_is_copied(
-    scans: Path, out: Path, restore: Restore
-) -> None:
-    without = ("--no-crop", "--no-repair", "--no-fading")
-    photo = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
-    Image.fromarray(photo).save(scans / "c.png")
-    for _ in range(2):
-        assert restore(scans / "c.png", *without) == 0
-        np.testing.assert_array_equal(read_photo(out / "c_restored.png").pixels, photo)
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -89,17 +89,3 @@ def test_a_bad_zip_costs_itself_alone(
     printed, errors = capsys.readouterr()
     assert "1 done, 1 failed in " in printed
     assert errors.splitlines()[-1].startswith(f"{bad}: {said}")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "said"),
-    [
-        (["album.zip", "-o", "out", "--engine", "ray"], 2, "ray takes folders, not zips"),
-        (["a.jpg", "-o", "out.zip"], 1, "out.zip: is named like a zip, but -o names a folder"),
-    ],
-)
-def test_what_does_not_go_with_a_zip(
-    arguments: list[str], code: int, said: str, in_process: None, capsys: Printed
-) -> None:
-    assert main(["colorize", *arguments]) == code
-    assert said in capsys.readouterr().err

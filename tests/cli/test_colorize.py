@@ -10,24 +10,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from colorflow.batch import COLORS, Settings, usual_workers
+from colorflow.batch import COLORS, Settings
 from colorflow.cli import main
 from tests.cli.fake_run import FakeRun, usage_error
-
-
-def test_colorize_defaults(photos: Path, fake_run: FakeRun, tmp_path: Path) -> None:
-    main(["colorize", str(photos / "a.png"), "-o", str(tmp_path / "out")])
-    ((plan, options),) = fake_run.calls
-    assert plan.settings == Settings()
-    assert [task.target("c") for task in plan.tasks] == [tmp_path / "out" / "a_c.png"]
-    stop = options.pop("stop")
-    assert not stop.is_set()
-    assert options == {
-        "weights": {COLORS: None},
-        "device": "cpu",
-        "workers": None,
-    }
-    assert (usual_workers("cuda"), 1 <= usual_workers("cpu") <= 4) == (1, True)
 
 
 def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_path: Path) -> None:
@@ -85,36 +70,6 @@ def test_colorize_passes_on_what_is_treated_as_gray(
     assert [path.relative_to(photos).as_posix() for path in treated] == chosen
 
 
-def test_a_pattern_that_fits_no_photo_is_told(
-    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    arguments = ["colorize", str(photos), "-o", str(tmp_path / "out"), "--treat-as-gray", "scan*"]
-    assert main(arguments) == 1
-    assert (
-        capsys.readouterr().err
-        == "colorflow: no photo fits 'scan*', which should be treated as gray\n"
-    )
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--ext", "gif"],
-        ["--seed", "-1"],
-        ["--temperature", "nan"],
-        ["--quality", "101"],
-        ["--workers", "0"],
-    ],
-)
-def test_colorize_refuses_wrong_usage(
-    arguments: list[str], photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
-) -> None:
-    message = usage_error(["colorize", str(photos), "-o", "out", *arguments], capsys)
-    assert arguments[-2] in message
-    assert not fake_run.calls
-
-
 def test_there_are_sixteen_principal_colorings_and_more_samples(
     photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -130,13 +85,16 @@ def test_there_are_sixteen_principal_colorings_and_more_samples(
     assert [plan.settings.samples for plan, _ in fake_run.calls] == [False, True]
 
 
-def test_a_file_as_output_is_an_error(
-    photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("output", ["b.jpg", "new.zip"])
+def test_results_go_to_a_folder(
+    output: str, photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kept = (photos / "b.jpg").read_bytes()
-    assert main(["colorize", str(photos / "a.png"), "-o", str(photos / "b.jpg")]) == 1
-    assert str(photos / "b.jpg") in capsys.readouterr().err
-    assert (photos / "b.jpg").read_bytes() == kept
+    before = {path: path.read_bytes() for path in photos.iterdir()}
+    assert main(["colorize", str(photos / "a.png"), "-o", str(photos / output)]) == 1
+    told = capsys.readouterr().err
+    assert f"{photos / output}: is " in told
+    assert told.endswith(", but -o names a folder for the results\n")
+    assert {path: path.read_bytes() for path in photos.iterdir()} == before
     assert not fake_run.calls
 
 
