@@ -1,10 +1,9 @@
-"""What a photo costs the machine that hands photos out: planning, handing out, the report.
+"""What a photo costs the machine that hands photos out: its task, handing out, the report.
 
     python -m benchmarks.scale             100,000 photos
     python -m benchmarks.scale --ray       also through Ray, started for it on this machine
 
-Processor seconds are reported, which other work on the machine hardly changes. Planning lists a
-simulated store without network.
+Processor seconds are reported, which other work on the machine hardly changes.
 """
 
 from __future__ import annotations
@@ -16,12 +15,9 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from queue import SimpleQueue
 from typing import Any
-
-import fsspec
-from fsspec.implementations.memory import MemoryFileSystem
 
 from colorflow.batch import (
     ColoredFile,
@@ -29,7 +25,6 @@ from colorflow.batch import (
     PhotoTask,
     Plan,
     Settings,
-    make_plan,
 )
 from colorflow.batch.pool import run_plan
 from colorflow.batch.report import write_report
@@ -48,26 +43,6 @@ def main() -> None:
     print_costs(options.photos)
     if options.ray:
         print_ray()
-
-
-class ManyFiles(MemoryFileSystem):
-    """A store with many photos and no contents."""
-
-    protocol = "many"
-    count = 0
-
-    @classmethod
-    def _strip_protocol(cls, path: str) -> str:
-        return path.removeprefix("many:/")
-
-    def find(self, path: str, **_: Any) -> list[str]:
-        """Lists the photos of the folder ``in``; every other folder is empty."""
-        numbers = range(self.count if path == "/in" else 0)
-        return [f"/in/{n // 1000:06}/photo_{n:09}.jpg" for n in numbers]
-
-    def mv(self, path1: str, path2: str, **_: Any) -> None:
-        """Defined, because results are only written to stores that rename; never called."""
-        raise NotImplementedError
 
 
 class Idle:
@@ -93,13 +68,9 @@ def outcome_of(task: PhotoTask) -> PhotoOutcome:
 
 def print_costs(count: int) -> None:
     """Prints what planning, handing out and the report cost."""
-    fsspec.register_implementation("many", ManyFiles, clobber=True)
-    ManyFiles.count = count
     print(f"| {count} photos | microseconds a photo | bytes a photo, kept | bytes a photo, peak |")
     print("|---|---|---|---|")
-    plan = measured(
-        "plan", count, lambda: make_plan(["many://in"], "many://out", Settings(), recursive=True)
-    )
+    plan = measured("plan", count, lambda: planned(count))
     outcomes = measured("hand out, keep outcomes", count, lambda: handed_out(plan))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report.json"
@@ -109,6 +80,17 @@ def print_costs(count: int) -> None:
             lambda: write_report(path, plan, outcomes, began=datetime.now(), seconds=0),
         )
         print(f"\nThe report has {path.stat().st_size / count:.0f} bytes a photo.")
+
+
+def planned(count: int) -> Plan:
+    """A plan as for a folder of folders with a thousand photos each."""
+    names = [PurePath(f"{n // 1000:06}/photo_{n:09}.jpg") for n in range(count)]
+    tasks = [
+        PhotoTask(path=Path("in") / one, folder=Path("out") / one.parent, source=PurePath(one.name))
+        for one in names
+    ]
+    inputs = [task.path for task in tasks]
+    return Plan(settings=Settings(), output=Path("out"), inputs=inputs, tasks=tasks)
 
 
 def handed_out(plan: Plan) -> list[PhotoOutcome]:

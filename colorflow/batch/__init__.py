@@ -1,12 +1,10 @@
 """Many photos: plans, runs, and reports a batch.
 
-    locations.py    paths and URLs; stores that are reached by URL
-    find.py         the photos that files, folders, patterns and URLs stand for
+    find.py         the photos that files, folders, zips and patterns stand for
     hints.py        color hints of many photos
     task.py         one photo: names of its results, what is to be done, what became of it
-    settings.py     settings of coloring, enlarging, repairing, restoring, and what carries them out
-    marks.py        where a print was repaired, as a short text
-    models.py       weights files, and how a worker loads them
+    settings.py     settings of coloring, enlarging, repairing, restoring; what results will say
+    models.py       weights files, how a worker loads them, and what they make of a photo
     plan.py         which photos become which files
     alike.py        an album in its own colors: its references first, the other photos like them
     one_photo.py    one photo, from file to files; which existing results stay
@@ -27,9 +25,9 @@ Planning, and the parent of worker processes, load no torch.
 """
 
 from colorflow.batch.hints import PhotoHints, read_hints
-from colorflow.batch.locations import Location, Url, location_of
+from colorflow.batch.models import read_reference
 from colorflow.batch.plan import Plan, make_plan
-from colorflow.batch.processes import run, run_in_process, usual_workers
+from colorflow.batch.processes import run, usual_workers
 from colorflow.batch.report import write_report
 from colorflow.batch.settings import (
     COLORS,
@@ -37,14 +35,12 @@ from colorflow.batch.settings import (
     REPAIR,
     BatchSettings,
     EnlargeSettings,
-    Reference,
     RepairSettings,
     RestoreSettings,
     Settings,
-    read_reference,
 )
 from colorflow.batch.sheet import write_sheet
-from colorflow.batch.task import ColoredFile, Naming, Note, PhotoOutcome, PhotoTask
+from colorflow.batch.task import ColoredFile, Note, PhotoOutcome, PhotoTask
 
 __all__ = [
     "COLORS",
@@ -53,24 +49,18 @@ __all__ = [
     "BatchSettings",
     "ColoredFile",
     "EnlargeSettings",
-    "Location",
-    "Naming",
     "Note",
     "PhotoHints",
     "PhotoOutcome",
     "PhotoTask",
     "Plan",
-    "Reference",
     "RepairSettings",
     "RestoreSettings",
     "Settings",
-    "Url",
-    "location_of",
     "make_plan",
     "read_hints",
     "read_reference",
     "run",
-    "run_in_process",
     "usual_workers",
     "write_report",
     "write_sheet",

@@ -19,14 +19,12 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.batch.plan import Plan
-from colorflow.batch.settings import BatchSettings
-from colorflow.batch.task import MOST_REFERENCES, AlbumReference, PhotoOutcome, PhotoTask
+from colorflow.batch.task import MOST_REFERENCES, PhotoOutcome, PhotoTask, Reference
 from colorflow.files import digest_of_open
 from colorflow.photo import LETTERS, Principal, Statements, read_provenance
 
@@ -56,8 +54,8 @@ def work_off(plan: Plan, work: Work) -> Iterator[PhotoOutcome]:
     if len(looks) < len(plan.tasks):  # the run was stopped
         return
     seen = {_key(one): one.looks for one in looks if one.looks is not None}
-    *chosen, others = stages_of(plan.tasks, seen, plan.settings)
-    references: list[AlbumReference] = []
+    *chosen, others = stages_of(plan.tasks, seen)
+    references: list[Reference] = []
     for stage in (*chosen, others):
         given = tuple(sorted(references, key=lambda one: one.digest))
         tasks = {_key(task): replace(task, references=given) for task in stage}
@@ -66,7 +64,7 @@ def work_off(plan: Plan, work: Work) -> Iterator[PhotoOutcome]:
             reached += 1
             yield outcome
             if stage is not others:
-                references += _made(tasks[_key(outcome)], outcome, plan.settings)
+                references += _made(outcome)
         if reached < len(tasks):
             return
 
@@ -74,18 +72,16 @@ def work_off(plan: Plan, work: Work) -> Iterator[PhotoOutcome]:
 def stages_of(
     tasks: Sequence[PhotoTask],
     looks: Mapping[object, NDArray[np.float32]],
-    settings: BatchSettings,
 ) -> tuple[list[PhotoTask], list[PhotoTask], list[PhotoTask]]:
     """The references with hints, those without, and all other photos.
 
     Args:
         tasks: of all photos.
         looks: what those look like that may get colors, (C,) each.
-        settings: of the batch.
     """
     known = [task for task in tasks if _key(task) in looks]
     # Any order that is that of the photos themselves, as sums depend on it in the last bit.
-    known.sort(key=lambda one: (looks[_key(one)].tobytes(), str(_target(one, settings))))
+    known.sort(key=lambda one: (looks[_key(one)].tobytes(), str(one)))
     hinted = [task for task in known if task.hints or task.start]
     plain = [task for task in known if not (task.hints or task.start)]
     first = _chosen(hinted, MOST_REFERENCES, looks)
@@ -142,22 +138,17 @@ def _distances(rows: NDArray[np.float32], others: NDArray[np.float32]) -> NDArra
     return np.asarray(np.sqrt(squares.clip(0)))
 
 
-def _made(task: PhotoTask, outcome: PhotoOutcome, settings: BatchSettings) -> list[AlbumReference]:
-    """The first coloring of a photo as a reference, if there is one now."""
-    target = _target(task, settings)
+def _made(outcome: PhotoOutcome) -> list[Reference]:
+    """The first coloring of a photo, or of its first print, as a reference if there is one now."""
     if outcome.status not in ("done", "skipped") or not outcome.colorings:
         return []
-    said = read_provenance(target, isolated=True)
+    path = outcome.colorings[0].path
+    said = read_provenance(path, isolated=True)
     assert said
     if which := said.principal:
         of = 1 if which.letter == LETTERS[0] else which.of  # the mean is the same among any number
         said = replace(said, principal=Principal(which.letter, of))
-    return [AlbumReference(target, digest_of_open(BytesIO(Statements(said).text.encode())))]
-
-
-def _target(task: PhotoTask, settings: BatchSettings) -> Path:
-    """The file of the first result."""
-    return Path(str(task.target(task.labels(settings.labels)[0])))
+    return [Reference(path, digest_of_open(BytesIO(Statements(said).text.encode())))]
 
 
 def _key(of: PhotoTask | PhotoOutcome) -> object:

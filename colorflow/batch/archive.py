@@ -14,24 +14,14 @@ import struct
 import sys
 import unicodedata
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from colorflow.batch.locations import is_inside
 from colorflow.batch.task import Note
 from colorflow.errors import BatchError, WritePhotoError, printable
-from colorflow.files import (
-    FileKind,
-    check_replaceable,
-    is_temporary_name,
-    locked,
-    remove_leftovers,
-    statement_of,
-    whole_file,
-)
+from colorflow.files import whole_file
 from colorflow.photo import PHOTO_SUFFIXES
 
 MOST_FILES = 10_000
@@ -64,27 +54,9 @@ _ARCHIVES = {
 }
 """First bytes of archives and of compressed files."""
 
-RESULTS: FileKind = FileKind("zip of results", lambda path: _ends_with(path, _comment()))
-"""The kind of zip that a command writes: the comment at its end says so."""
-
 
 class UnpackError(Exception):
     """An archive is not unpacked; the message follows its name."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveLimits:
-    """Limits of what may come out of an archive.
-
-    Attributes:
-        entries: number of files, without hidden ones.
-        entry_bytes: size of one file.
-        total_bytes: size of all files.
-    """
-
-    entries: int
-    entry_bytes: int
-    total_bytes: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,13 +74,16 @@ class Unpacked:
     unreadable: list[Note] = field(default_factory=list)
 
 
-def unpack(archive: Path, folder: Path, limits: ArchiveLimits) -> Unpacked:
+def unpack(
+    archive: Path, folder: Path, *, most_bytes: int, most_files: int = MOST_FILES
+) -> Unpacked:
     """Unpacks a zip archive, with the folders inside it, without hidden files.
 
     Args:
         archive: the file.
         folder: new, or empty. It is removed if the archive is refused.
-        limits: of what comes out.
+        most_bytes: size of all files that may come out.
+        most_files: number of files that may come out, without hidden ones.
 
     Raises:
         BatchError: the archive is damaged as a whole, exceeds a limit, or contains what no album
@@ -119,8 +94,8 @@ def unpack(archive: Path, folder: Path, limits: ArchiveLimits) -> Unpacked:
     if any(folder.iterdir()):
         raise FileExistsError(folder)
     try:
-        with _BoundedFile(archive) as file:
-            return _unpack(file, folder, limits)
+        with _BoundedFile(archive) as file, _opened(file) as source:
+            return _extract(source, folder, most_bytes, most_files)
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, UnpackError):
@@ -128,97 +103,32 @@ def unpack(archive: Path, folder: Path, limits: ArchiveLimits) -> Unpacked:
         raise
 
 
-def usual_limits(folder: Path) -> ArchiveLimits:
-    """Limits for archives of this machine's user: half of the room that a folder's disk has."""
-    room = shutil.disk_usage(folder).free // 2
-    return ArchiveLimits(entries=MOST_FILES, entry_bytes=room, total_bytes=room)
-
-
-def pack(
-    folder: Path, archive: Path, kind: FileKind | None = None, files: Iterable[Path] | None = None
-) -> None:
-    """Packs files, with the folders that they lie in.
+def pack(folder: Path, archive: Path) -> None:
+    """Packs a folder of our own, with the folders inside it, without links.
 
     Args:
-        folder: holds them.
+        folder: holds the files.
         archive: the file; it appears whole or not at all.
-        kind: `RESULTS`, which replace only their kind; None in a folder of our own.
-        files: in or below the folder; None for all, except links and unfinished files.
 
     Raises:
         WritePhotoError: the archive cannot be written.
     """
-    if files is None:
-        found = (path for path in sorted(folder.rglob("*")) if not is_temporary_name(path.name))
-        files = [path for path in found if path.is_file() and not path.is_symlink()]
     try:
         with (
-            whole_file(archive, kind) as file,
+            whole_file(archive, None) as file,
             ZipFile(file, "w", strict_timestamps=False) as target,
         ):
-            target.comment = _comment() if kind else b""
-            for path in files:
-                is_photo = path.suffix.lower() in PHOTO_SUFFIXES  # compressed already
-                name = path.relative_to(folder).as_posix()
-                target.write(
-                    path,
-                    name.encode("utf-8", "xmlcharrefreplace").decode(),  # names may be no UTF-8
-                    compress_type=ZIP_STORED if is_photo else ZIP_DEFLATED,
-                )
+            for path in sorted(folder.rglob("*")):
+                if path.is_file() and not path.is_symlink():
+                    is_photo = path.suffix.lower() in PHOTO_SUFFIXES  # compressed already
+                    name = path.relative_to(folder).as_posix()
+                    target.write(
+                        path,
+                        name.encode("utf-8", "xmlcharrefreplace").decode(),  # it may be no UTF-8
+                        compress_type=ZIP_STORED if is_photo else ZIP_DEFLATED,
+                    )
     except OSError as error:
         raise WritePhotoError(archive, f"the file cannot be written ({error.strerror})") from error
-
-
-class ZipResults:
-    """A zip of results, which appears whole once every photo has had its turn.
-
-    Until then they lie in a folder beside it, where the same command goes on.
-
-    Args:
-        archive: the zip.
-        overwrite: whether a zip of earlier results is replaced; no other file ever is.
-
-    Raises:
-        WritePhotoError: if there is a file that stays in its place.
-    """
-
-    def __init__(self, archive: Path, *, overwrite: bool) -> None:
-        self.archive = archive
-        self.folder = archive.with_name(f"{archive.name}.unfinished")
-        try:
-            check_replaceable(archive, RESULTS)
-            is_there = archive.exists() and archive.stat().st_size > 0
-        except OSError as error:
-            raise WritePhotoError(archive, f"cannot be written ({error.strerror})") from error
-        if is_there and not overwrite:
-            raise WritePhotoError(
-                archive, "is there already; --overwrite makes it anew, or choose another name"
-            )
-
-    def finish(self, files: Sequence[Path]) -> None:
-        """Packs files of the folder, and removes them; whatever else is there stays.
-
-        Args:
-            files: the results and the contact sheet; without any no zip is written.
-
-        Raises:
-            WritePhotoError: if the zip cannot be written; the files stay then.
-            BatchError: if another run is writing to the folder.
-        """
-        if not self.folder.is_dir():
-            return
-        busy = BatchError(f"{self.folder}: another run of colorflow is writing to this folder")
-        with locked(self.folder, busy):
-            if files:
-                pack(self.folder, self.archive, RESULTS, files)
-            for path in files:
-                path.unlink()
-            folders = {parent for path in files for parent in path.parents}
-            for folder in sorted({*folders, self.folder}, reverse=True):
-                if is_inside(folder, self.folder):
-                    remove_leftovers(folder)
-                    with suppress(OSError):  # it holds something else, or is a link
-                        folder.rmdir()
 
 
 def safe_path_of(name: str) -> PurePosixPath:
@@ -246,17 +156,6 @@ def archive_kind(head: bytes) -> str | None:
     return next((kind for magic, kind in _ARCHIVES.items() if head.startswith(magic)), None)
 
 
-def _comment() -> bytes:
-    return statement_of(RESULTS).encode()
-
-
-def _ends_with(path: Path, ending: bytes) -> bool:
-    with path.open("rb") as file:
-        size = file.seek(0, io.SEEK_END)
-        file.seek(max(0, size - len(ending)))
-        return file.read() == ending
-
-
 class _BoundedFile(io.FileIO):
     """A file of which little is read at a time, whatever lengths its content claims."""
 
@@ -270,54 +169,48 @@ class _DamagedError(Exception):
     """A file in an archive cannot be read."""
 
 
-def _unpack(file: _BoundedFile, folder: Path, limits: ArchiveLimits) -> Unpacked:
+def _opened(file: _BoundedFile) -> ZipFile:
     try:
-        source = ZipFile(file)
+        return ZipFile(file)
     except _DAMAGE as error:
         raise UnpackError(
             "is no zip archive, or damaged or incomplete; make it anew, or send it again"
         ) from error
+
+
+def _extract(source: ZipFile, folder: Path, most_bytes: int, most_files: int) -> Unpacked:
+    """Unpacks the files, and counts their bytes; takes and raises as `unpack`."""
     unpacked = Unpacked()
-    with source:
-        for path, info in _checked_entries(source, limits):
-            target = folder / path
-            try:
-                _extract(source, info, target, limits, unpacked)
-            except _DamagedError:
-                target.unlink()
-                reason = "it is damaged in the archive; make the archive anew"
-                unpacked.unreadable.append(Note(path=Path(path), reason=reason))
-            except OSError as error:  # also if two files have one name, as this system sees it
-                raise UnpackError(
-                    f"{_shown(path)} in it cannot be stored here ({error.strerror})"
-                ) from error
-            else:
-                unpacked.files.append(Path(path))
+    for path, info in _checked_entries(source, most_files):
+        target = folder / path
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with open(target, "xb") as file:
+                for piece in _pieces(source, info):
+                    unpacked.total_bytes += len(piece)
+                    if unpacked.total_bytes > most_bytes:
+                        most = f"{most_bytes / 2**20:.4g} MB"
+                        raise UnpackError(
+                            f"is more than {most} once it is unpacked; make several of it"
+                        )
+                    size = file.tell() + len(piece)
+                    if size > max(_TOO_SMALL_FOR_A_BOMB, _LARGEST_RATIO * info.compress_size):
+                        raise UnpackError(
+                            "grows so much when it is unpacked that it looks like a zip bomb; "
+                            "send its photos without the zip"
+                        )
+                    file.write(piece)
+        except _DamagedError:
+            target.unlink()
+            reason = "it is damaged in the archive; make the archive anew"
+            unpacked.unreadable.append(Note(path=Path(path), reason=reason))
+        except OSError as error:  # also if two files have one name, as this system sees it
+            raise UnpackError(
+                f"{_shown(path)} in it cannot be stored here ({error.strerror})"
+            ) from error
+        else:
+            unpacked.files.append(Path(path))
     return unpacked
-
-
-def _extract(
-    source: ZipFile, info: ZipInfo, target: Path, limits: ArchiveLimits, unpacked: Unpacked
-) -> None:
-    """Unpacks one file, and counts its bytes."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    size = 0
-    with open(target, "xb") as file:
-        for piece in _pieces(source, info):
-            size += len(piece)
-            unpacked.total_bytes += len(piece)
-            if size > limits.entry_bytes:
-                most = _as_megabytes(limits.entry_bytes)
-                raise UnpackError(f"has a file inside of more than {most}, {_shown(target.name)}")
-            if unpacked.total_bytes > limits.total_bytes:
-                most = _as_megabytes(limits.total_bytes)
-                raise UnpackError(f"is more than {most} once it is unpacked; make several of it")
-            if size > max(_TOO_SMALL_FOR_A_BOMB, _LARGEST_RATIO * info.compress_size):
-                raise UnpackError(
-                    "grows so much when it is unpacked that it looks like a zip bomb; "
-                    "send its photos without the zip"
-                )
-            file.write(piece)
 
 
 def _pieces(source: ZipFile, info: ZipInfo) -> Iterator[bytes]:
@@ -330,7 +223,7 @@ def _pieces(source: ZipFile, info: ZipInfo) -> Iterator[bytes]:
         raise _DamagedError from error
 
 
-def _checked_entries(source: ZipFile, limits: ArchiveLimits) -> list[tuple[PurePosixPath, ZipInfo]]:
+def _checked_entries(source: ZipFile, most_files: int) -> list[tuple[PurePosixPath, ZipInfo]]:
     """The files of an archive that is safe to unpack; all names are counted.
 
     Raises:
@@ -344,10 +237,12 @@ def _checked_entries(source: ZipFile, limits: ArchiveLimits) -> list[tuple[PureP
         if len(names) > MOST_FILES:
             raise UnpackError("holds too many files and folders; make several smaller ones")
         _check_kind(info)
-        if not (info.orig_filename.endswith("/") or _is_hidden(path)):
+        # macOS puts a hidden file beside each.
+        hidden = any(part == "__MACOSX" or part.startswith(".") for part in path.parts)
+        if not (info.orig_filename.endswith("/") or hidden):
             entries.append((path, info))
-    if len(entries) > limits.entries:
-        raise UnpackError(f"holds more than {limits.entries} files; make several smaller ones")
+    if len(entries) > most_files:
+        raise UnpackError(f"holds more than {most_files} files; make several smaller ones")
     return entries
 
 
@@ -364,15 +259,6 @@ def _check_kind(info: ZipInfo) -> None:
         raise UnpackError(
             f"is compressed in an unusual way ({name}); make it anew, with the method Deflate"
         )
-
-
-def _is_hidden(path: PurePosixPath) -> bool:
-    """Whether a file is hidden, or one of those that macOS puts beside each."""
-    return any(part == "__MACOSX" or part.startswith(".") for part in path.parts)
-
-
-def _as_megabytes(size: int) -> str:
-    return f"{size / 2**20:.4g} MB"
 
 
 def _shown(name: str | PurePosixPath) -> str:

@@ -1,32 +1,24 @@
-"""Finds the photos that the user means by a list of files, folders, patterns and URLs."""
+"""Finds the photos that the user means by a list of files, folders, zips and patterns."""
 
 from __future__ import annotations
 
 import glob
 import os
+import re
+import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePath
 
-from colorflow.batch.archive import unpack, usual_limits
-from colorflow.batch.locations import (
-    Location,
-    Url,
-    is_inside,
-    is_local,
-    list_files,
-    location_of,
-    match_files,
-    real_folder,
-    store_of,
-)
+from colorflow.batch.archive import unpack
 from colorflow.batch.task import Note
 from colorflow.errors import BatchError, PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo import TIFF_SUFFIXES, read_pages
 from colorflow.photo.find import is_below, is_photo, list_folder
 
-_RECURSE = "; -r takes the photos in them, too"
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+"""At least two letters, because one is a drive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +32,7 @@ class FoundPhoto:
         page: of a TIFF file with several, counted from 1; None for other files.
     """
 
-    path: Location
+    path: Path
     relative: PurePath
     page: int | None = None
 
@@ -60,18 +52,18 @@ class Found:
     photos: list[FoundPhoto] = field(default_factory=list)
     missing: list[Note] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
-    left_out: list[Location] = field(default_factory=list)
+    left_out: list[Path] = field(default_factory=list)
     unpacked: dict[Path, Path] = field(default_factory=dict)
 
 
 def find_inputs(
     inputs: Iterable[str | os.PathLike[str]],
-    output: str | os.PathLike[str] | Url,
+    output: Path,
     *,
     recursive: bool = False,
     unpack_in: Path | None = None,
 ) -> Found:
-    """Lists the photos of files, folders, zips, patterns and URLs.
+    """Lists the photos of files, folders, zips and patterns.
 
     A file that is given is taken, whatever its suffix. A folder gives the files in it that are
     named like photos; other visible files are listed as left out. An input that does not exist but
@@ -82,60 +74,64 @@ def find_inputs(
 
     A zip is unpacked with the folders inside, as `archive.unpack` does.
 
-    A URL that is named like a photo is one; it is downloaded only when its turn comes. A URL with
-    ``*`` is a pattern. Any other URL is a folder, which is listed once.
-
     Args:
-        inputs: files, folders and patterns, or URLs of them.
+        inputs: files, folders and patterns.
         output: the folder for the results.
         recursive: whether to enter the folders inside.
         unpack_in: an empty folder, for what is in zips; without it they are files like any other.
 
     Raises:
-        BatchError: if the store of a URL cannot be used.
+        BatchError: if an input is a URL.
     """
-    search = _Search(location_of(output), recursive=recursive, unpack_in=unpack_in)
+    search = _Search(output, recursive=recursive, unpack_in=unpack_in)
     for given in inputs:
-        location = location_of(given)
-        if not is_local(location):
-            search.url(location)
-            continue
-        text = os.fspath(given) and str(location)  # an empty text is not the current folder
+        path = path_of(given)
+        text = os.fspath(given) and str(path)  # an empty text is not the current folder
         if os.path.isdir(text):
-            search.folder(Path(text))
-        elif unpack_in and is_zip(location) and os.path.isfile(text):
-            search.zip(Path(text))
+            search.folder(path)
+        elif unpack_in and is_zip(path) and os.path.isfile(text):
+            search.zip(path)
         elif os.path.lexists(text):
-            search.file(Path(text))
+            search.file(path)
         elif glob.has_magic(text):
             search.pattern(text)
         else:
-            search.missing(Path(text), "there is no such file or folder")
+            search.missing(path, "there is no such file or folder")
     return search.result()
 
 
-def is_zip(location: Location) -> bool:
-    """Whether a location is named like a zip."""
-    return location.name.lower().endswith(".zip")
+def path_of(given: str | os.PathLike[str]) -> Path:
+    """A path of this machine, or raises `BatchError` for a URL."""
+    text = os.fspath(given)
+    if _URL.match(text):
+        raise BatchError(
+            f"{text}: photos and results are in folders, not at URLs; mount it as a folder, and "
+            "name that"
+        )
+    return Path(text)
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a file is named like a zip."""
+    return path.suffix.lower() == ".zip"
 
 
 class _Search:
     """Collects what inputs stand for; a file is known by its real folder and its name."""
 
-    def __init__(self, output: Location, *, recursive: bool, unpack_in: Path | None) -> None:
+    def __init__(self, output: Path, *, recursive: bool, unpack_in: Path | None) -> None:
         self._found = Found()
         self._unpack_in = unpack_in
-        self._output = output
-        self._real_output = real_folder(output)
+        self._real_output = os.path.realpath(output)
         self._recursive = recursive
         self._taken: set[tuple[str, str]] = set()
-        self._others: dict[tuple[str, str], Location] = {}
+        self._others: dict[tuple[str, str], Path] = {}
 
     def result(self) -> Found:
         self._found.left_out = [p for key, p in self._others.items() if key not in self._taken]
         return self._found
 
-    def missing(self, path: Location, reason: str) -> None:
+    def missing(self, path: Path, reason: str) -> None:
         self._found.missing.append(Note(path=path, reason=reason))
 
     def file(self, path: Path) -> None:
@@ -149,7 +145,8 @@ class _Search:
         assert self._unpack_in
         root = self._unpack_in / f"{len(self._found.unpacked)}"
         try:
-            unpacked = unpack(archive, root, usual_limits(self._unpack_in))
+            room = shutil.disk_usage(self._unpack_in).free // 2
+            unpacked = unpack(archive, root, most_bytes=room)
         except BatchError as error:
             self.missing(archive, str(error).removeprefix(f"{archive.name}: "))
             return
@@ -178,64 +175,27 @@ class _Search:
         self._found.notes += map(_as_note, content.links_out)
         self._found.missing += map(_as_note, content.unreadable)
         if content.has_folders and not recursive:
-            self._found.notes.append(Note(path=root, reason=f"has folders inside{_RECURSE}"))
+            self._found.notes.append(
+                Note(path=root, reason="has folders inside; -r takes the photos in them, too")
+            )
         nothing = len(self._found.photos) == before and not content.unreadable
         if nothing and not any(is_below(folder, real_root) for folder, _ in self._taken):
             self.missing(root, f"the {kind} holds no photos")
 
     def pattern(self, text: str) -> None:
         """Takes what a pattern matches, as if a shell had expanded it."""
-        matches = sorted(glob.glob(text))
-        folders = [Path(match) for match in matches if os.path.isdir(match)]
-        files = [Path(match) for match in matches if not os.path.isdir(match)]
-        for path in files:
-            if is_photo(path):
+        matches = [Path(match) for match in sorted(glob.glob(text))]
+        for path in matches:
+            if path.is_dir():
+                self.folder(path)
+            elif is_photo(path):
                 self.file(path)
             else:
                 self._leave_out(path, os.path.realpath(path.parent))
-        for folder in folders:
-            self.folder(folder)
-        if not folders and not any(map(is_photo, files)):
+        if not any(path.is_dir() or is_photo(path) for path in matches):
             self.missing(Path(text), "no photo fits this pattern")
 
-    def url(self, url: Url) -> None:
-        """Takes what a URL stands for."""
-        if is_zip(url):
-            self.missing(url, "a zip is read from this machine alone; download it first")
-            return
-        try:
-            files = self._files_of(url)
-        except UnreadablePhotoError as error:
-            self.missing(url, error.reason)
-            return
-        photos = 0
-        for file, relative in files:
-            if is_photo(relative):
-                photos += 1
-                self._take(file, relative, str(file.parent))
-            else:
-                self._leave_out(file, str(file.parent))
-        if not photos and "*" in url.text:
-            self.missing(url, "no photo fits this pattern")
-        elif not photos:
-            how = "" if self._recursive else _RECURSE
-            self.missing(url, f"there are no photos here{how}")
-
-    def _files_of(self, url: Url) -> list[tuple[Url, PurePosixPath]]:
-        """A URL's files, each with its relative path, without those below the output folder."""
-        if "*" in url.text:
-            files = [(file, PurePosixPath(file.name)) for file in match_files(url)]
-        elif is_photo(PurePosixPath(url.name)):
-            store_of(url)
-            return [(url, PurePosixPath(url.name))]
-        else:
-            files = [(url / name, name) for name in list_files(url, recursive=self._recursive)]
-        output = self._output
-        if output == url or not is_inside(output, url):
-            return files
-        return [(file, name) for file, name in files if not is_inside(file, output)]
-
-    def _take(self, path: Location, relative: PurePath, folder: str) -> None:
+    def _take(self, path: Path, relative: PurePath, folder: str) -> None:
         if (folder, path.name) not in self._taken:
             self._taken.add((folder, path.name))
             try:
@@ -243,14 +203,14 @@ class _Search:
             except PhotoTooLargeError as error:
                 self.missing(path, error.reason)
 
-    def _leave_out(self, path: Location, folder: str) -> None:
+    def _leave_out(self, path: Path, folder: str) -> None:
         self._others.setdefault((folder, path.name), path)
 
 
-def _pages_of(path: Location, relative: PurePath) -> list[FoundPhoto]:
-    """A photo, or those on the pages of a TIFF file of this machine."""
+def _pages_of(path: Path, relative: PurePath) -> list[FoundPhoto]:
+    """A photo, or those on the pages of a TIFF file."""
     pages: tuple[int, ...] = ()
-    if is_local(path) and path.suffix.lower() in TIFF_SUFFIXES:
+    if path.suffix.lower() in TIFF_SUFFIXES:
         with suppress(UnreadablePhotoError):  # it fails by name when its turn comes
             pages = read_pages(path)
     first, *others = pages or (None,)

@@ -34,6 +34,7 @@ _COLORING = {
     "seeds": list,
     "principal": dict,
     "temperature": float,
+    "skin": bool,
     "weights": str,
     "saturation": float,
     "pale": float,
@@ -79,14 +80,11 @@ class PhotoHints:
     def as_json(self) -> Any:
         """The same as `photo_hints_of` takes it."""
         hints = [asdict(hint) for hint in self.hints]
-        for hint in hints:
-            if hint["reach"] == "thing":
-                del hint["reach"]
         if self.start is None:
             return hints
         fields = asdict(self.start)
         fields |= fields["spec"]
-        coloring = {name: fields[name] for name in (*_COLORING, "skin")}
+        coloring = {name: fields[name] for name in _COLORING}
         return {"coloring": coloring, "hints": hints}
 
 
@@ -172,14 +170,13 @@ def hints_by_photo(
         BatchError: if a name fits no photo, or several.
     """
     by_name: dict[str, list[PurePath]] = {}
+    by_path: dict[str, list[PurePath]] = {}
     for photo in photos:
-        by_name.setdefault(photo.as_posix(), []).append(photo)
-        if len(photo.parts) > 1:
-            by_name.setdefault(photo.name, []).append(photo)
+        by_name.setdefault(photo.name, []).append(photo)
+        by_path.setdefault(photo.as_posix(), []).append(photo)
     found: dict[PurePath, PhotoHints] = {}
     for name, given in hints.items():
-        fits = by_name.get(name, [])
-        fits = [photo for photo in fits if photo.as_posix() == name] or fits
+        fits = by_path.get(name) or by_name.get(name, [])
         if not fits:
             raise BatchError(f"there are hints for {name!r}, which is none of the photos")
         if len(fits) > 1:
@@ -196,7 +193,7 @@ def hints_by_photo(
 
 def _start_of(given: Any, source: str) -> Start:
     """Parses the coloring on which hints were given."""
-    _check(given, _COLORING, source, {"skin": bool, "looks": int})  # "looks" of earlier versions
+    _check(given, _COLORING, source)
     principal = given["principal"]
     if principal is not None:
         _check(principal, _PRINCIPAL, f"{source}: principal")
@@ -212,7 +209,7 @@ def _start_of(given: Any, source: str) -> Start:
             seeds=tuple(given["seeds"]),
             principal=principal and PrincipalSpec(**principal),
             temperature=float(given["temperature"]),
-            skin=given.get("skin", False),
+            skin=given["skin"],
         )
         factors = float(given["saturation"]), float(given["pale"])
         return Start(spec, given["weights"], *factors)

@@ -1,6 +1,4 @@
-"""One photo of a batch: reads it, has it worked on, writes the results, reports what happened.
-
-A photo or results in a store are handled in a temporary folder of this machine.
+"""One photo of a batch, from file to files: what there is already, what is made, what is told.
 
 Existing results stay if they were made as they would be made now. A result says in itself how it
 was made: from which photo, with which hints, weights, seed and temperature, which principal
@@ -12,24 +10,23 @@ result of the same scan stay that was made in another way, and says so.
 from __future__ import annotations
 
 import errno
-import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from colorflow.batch.locations import deliver, fetched, folder_here, is_local, make_folder
-from colorflow.batch.settings import BatchSettings, Digests, Models
+from colorflow.batch.models import Models, prepare, results_of
+from colorflow.batch.settings import BatchSettings, Digests
 from colorflow.batch.task import ColoredFile, PhotoOutcome, PhotoTask
-from colorflow.errors import BatchError, ColorflowError, PhotoError, WritePhotoError
+from colorflow.errors import ColorflowError, PhotoError, WritePhotoError
 from colorflow.files import check_replaceable, digest_of
 from colorflow.photo import (
+    COLORING,
     LETTERS,
     RESTORED,
     Enlargement,
@@ -45,7 +42,7 @@ from colorflow.photo import (
     read_statements,
     write_image,
 )
-from colorflow.scan import Frame, cut_out, find_frames
+from colorflow.scan import cut_out, find_frames
 
 _NOTHING_MORE_FITS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors of the output folder that every further photo would meet, too."""
@@ -75,23 +72,219 @@ def work_on(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoOu
         settings: the settings of the batch.
     """
     began = time.perf_counter()
-    work = _Work(models, task, settings)
-    outcome = work.outcome()
-    if photo := work.photo:
-        remarks = (*photo.remarks, *outcome.remarks)
-        outcome = replace(outcome, width=photo.width, height=photo.height, remarks=remarks)
+    outcome = _reported(task, lambda _: _outcome(models, task, settings))
     return replace(outcome, seconds=time.perf_counter() - began)
 
 
-def compared_results(
-    task: PhotoTask, digest: str, folder: Path, settings: BatchSettings, weights: Digests
+def make_folder(folder: Path) -> None:
+    """Creates a folder with those above it, or raises `WritePhotoError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WritePhotoError(folder, f"the folder cannot be made ({error.strerror})") from error
+
+
+def _reported(task: PhotoTask, work: Callable[[list[ColoredFile]], PhotoOutcome]) -> PhotoOutcome:
+    """The outcome of some work, whose errors become one: the batch goes on.
+
+    Args:
+        task: the photo.
+        work: gets a list for the results that are complete, should it fail later.
+    """
+    complete: list[ColoredFile] = []
+
+    def failed(reason: str) -> PhotoOutcome:
+        return task.outcome("failed", reason, colorings=tuple(complete))
+
+    try:
+        return work(complete)
+    except ColorflowError as error:
+        if isinstance(error, PhotoError) and error.source == str(task.path):
+            return failed(error.reason)  # the photo's name stands before it
+        # Every further photo would fail in the same way.
+        ends = getattr(error.__cause__, "errno", None) in _NOTHING_MORE_FITS
+        return replace(failed(str(error)), ends_the_run=ends)
+    except MemoryError:
+        return failed("not enough memory for a photo of this size; make it smaller")
+    except Exception as error:
+        detail = " ".join(str(error).split())
+        return failed(f"the work on it failed ({type(error).__name__}: {detail})")
+
+
+def _outcome(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoOutcome:
+    """Works on a photo, or on each print that is cut out of it."""
+    if outcome := _finished(models, task, settings):
+        return outcome
+    photo = read_photo(task.path, isolated=True, page=task.page)
+    if is_own_picture(photo, settings.kind):
+        reason = "is a picture that colorflow made; it is not taken as a photo"
+        return task.outcome("skipped", reason)
+    frames = settings.frames_of(photo, task.path)
+    tasks = [replace(task, prints=0 if settings.crop else None)]
+    if frames:
+        corners = (tuple(round(x, 1) for point in one.corners for x in point) for one in frames)
+        tasks = [
+            replace(task, number=number, frame=where, prints=len(frames))
+            for number, where in enumerate(corners, 1)
+        ]
+
+    def of_print(one: PhotoTask, complete: list[ColoredFile]) -> PhotoOutcome:
+        cut = cut_out(photo, frames[one.number - 1]) if frames else photo
+        return _made_of(models, cut, one, settings, complete)
+
+    outcome = _of_all([_reported(one, partial(of_print, one)) for one in tasks])
+    remarks = (*photo.remarks, *outcome.remarks)
+    # What restores cuts prints out unless it is told otherwise.
+    may_be_cut = not (settings.crop or settings.kind is RESTORED or task.is_look)
+    if outcome.status == "done" and may_be_cut and find_frames(photo):
+        remarks += ("looks like a scan with a border; --crop auto cuts it off",)
+    return replace(outcome, width=photo.width, height=photo.height, remarks=remarks)
+
+
+def _made_of(
+    models: Models,
+    photo: Photo,
+    task: PhotoTask,
+    settings: BatchSettings,
+    complete: list[ColoredFile],
+) -> PhotoOutcome:
+    """Makes what is missing.
+
+    Args:
+        models: those that the settings use.
+        photo: the photo, or a print that was cut out of it.
+        task: says which print.
+        settings: of the batch.
+        complete: takes the results that exist, or are written.
+    """
+    has_colors = photo.kind is Kind.COLORED and not task.treat_as_gray
+    if has_colors and settings.kind is COLORING:
+        how = "--treat-as-gray with its name colors it from its lightness"
+        return task.outcome("already-colored", f"already has colors; {how}")
+    if task.is_look:
+        assert models.colorizer
+        return task.outcome("done", looks=models.colorizer.looks(photo))
+    task = replace(task, keeps_colors=has_colors and settings.kind is RESTORED)
+    digest = digest_of(task.path)
+    expected, existing, others = _compared(task, digest, settings, models.digests)
+    complete += [task.coloring(label, one) for label, one in existing.items()]
+    if len(existing) == len(expected):
+        return task.skipped(existing, others)
+    missing = [label for label in expected if label not in existing]
+    # Before the work, which takes long for large results.
+    width, height = settings.scale * photo.width, settings.scale * photo.height
+    check_format(task.target(missing[0]), width, height)
+    make_folder(task.folder)
+    said = next(iter(expected.values())).prepared
+    if said:
+        photo, said = prepare(models, photo, settings, replace(said, prints=task.prints))
+        expected = {label: replace(one, prepared=said) for label, one in expected.items()}
+    results = results_of(models, photo, task, settings, expected)
+    gray = []
+    for label in missing:
+        stated = results.statements[label]
+        pixels, like = results.paint(label)
+        if stated.colors and _is_gray(pixels):
+            gray.append(task.name(label))
+        write_image(
+            task.target(label),
+            pixels,
+            like,
+            provenance=stated.colors,
+            enlargement=stated.detail,
+            preparation=stated.prepared,
+            kind=settings.kind,
+            quality=settings.quality,
+        )
+        complete.append(task.coloring(label, stated))
+    colorings = [
+        replace(task.coloring(label, one), bits_per_dim=results.bits_per_dim.get(label))
+        for label, one in results.statements.items()
+    ]
+    remarks = _remarks(photo, task, settings, said, digest)
+    if gray:
+        names = ", ".join(gray)
+        remarks.append(f"nearly gray, since black and white show no color: {names}")
+    return task.outcome("done", colorings=tuple(colorings), remarks=tuple(remarks))
+
+
+def _remarks(
+    photo: Photo, task: PhotoTask, settings: BatchSettings, said: Preparation | None, digest: str
+) -> list[str]:
+    """What the user should know about the results of a photo or a print.
+
+    Args:
+        photo: prepared.
+        task: the photo.
+        settings: of the batch.
+        said: what its results say of its preparation.
+        digest: of its file.
+    """
+    is_restored = settings.kind is RESTORED
+    coloring = settings.coloring
+    remarks = {
+        # Of an album, most prints are sound, and its sheet says so.
+        "no damage found": said and said.share == 0 and not is_restored,
+        "has colors, and was treated as gray": (
+            coloring and task.treat_as_gray and photo.kind is Kind.COLORED
+        ),
+        "its hints keep the coloring they were given on; no reference was used": (
+            task.start and coloring and coloring.references
+        ),
+        "has colors, which stay; --treat-as-gray with its name colors it": (
+            coloring and task.keeps_colors
+        ),
+    }
+    told = [remark for remark, is_true in remarks.items() if is_true]
+    if is_restored and task.number == max(1, task.prints or 0):
+        # A print that was cut out before and is not any more.
+        further = replace(task, number=task.number + 1).target(settings.labels[0])
+        with suppress(PhotoError):
+            before = read_statements(further, isolated=True).prepared
+            if before and before.photo == digest:
+                told.append(f"{further.name} shows what is not cut out any more; remove it by hand")
+    return told
+
+
+def _finished(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoOutcome | None:
+    """The outcome of a photo whose results all exist, before it is read; otherwise None.
+
+    The results of its first print say how many there are.
+
+    Raises:
+        WritePhotoError: as `_compared`, unless other prints may still be worked on.
+    """
+    first = task.target(task.labels(settings.labels)[0])
+    if task.is_look or not os.path.lexists(first):
+        return None
+    prints, outcomes = 1, list[PhotoOutcome]()
+    try:
+        digest = digest_of(task.path)
+        while len(outcomes) < prints:
+            one = replace(task, number=len(outcomes) + 1)
+            expected, existing, others = _compared(one, digest, settings, models.digests)
+            if len(existing) < len(expected):
+                return None
+            counts = [said.prepared.prints or 1 for said in existing.values() if said.prepared]
+            prints = max(counts, default=1)
+            outcomes.append(one.skipped(existing, others))
+    except OSError:  # it fails by name when it is read
+        return None
+    except WritePhotoError:
+        if settings.crop:
+            return None
+        raise
+    return _of_all(outcomes)
+
+
+def _compared(
+    task: PhotoTask, digest: str, settings: BatchSettings, weights: Digests
 ) -> tuple[dict[str, Statements], dict[str, Statements], tuple[str, ...]]:
     """Compares the results that exist with what is to be made.
 
     Args:
         task: says the names of the results, and which hints the photo has.
         digest: of the photo's file.
-        folder: for its results, on this machine.
         settings: of the batch; no result stays if they overwrite.
         weights: digests of the models.
 
@@ -104,241 +297,30 @@ def compared_results(
         WritePhotoError: if a result was made in another way and must not be replaced, or another
             file is in the way of one.
     """
-    prepared = settings.preparation(digest, task, weights)
-    own = settings.statements(digest, task, weights)
-    expected = {label: replace(one, prepared=prepared) for label, one in own.items()}
+    expected = settings.statements(digest, task, weights)
     existing: dict[str, Statements] = {}
     others: tuple[str, ...] = ()
-    for label, statements in expected.items():
-        target = folder / task.name(label)
+    for label, wanted in expected.items():
+        target = task.target(label)
         try:
             check_replaceable(target, settings.kind)
             exists = os.path.exists(target) and os.path.getsize(target) > 0
         except OSError as error:
             reason = f"the file cannot be written ({error.strerror})"
             raise WritePhotoError(target, reason) from error
-        if exists and not settings.overwrite:
-            found = read_statements(target, isolated=True)
-            before = found.prepared if settings.kind is RESTORED else None
-            if before and before.has_colors and not task.treat_as_gray:
-                statements = replace(statements, colors=None)
-            if difference := _difference(found, statements, digest):
-                said = f"is there already, but {difference}; --overwrite makes it anew"
-                if not (before and before.photo == digest):
-                    raise WritePhotoError(target, said)
-                others += (f"{target.name} {said}, and so does naming this scan alone",)
-            existing[label] = found if prepared else replace(found, prepared=None)
+        if not exists or settings.overwrite:
+            continue
+        found = read_statements(target, isolated=True)
+        before = found.prepared if settings.kind is RESTORED else None
+        if before and before.has_colors and not task.treat_as_gray:
+            wanted = replace(wanted, colors=None)
+        if difference := _difference(found, wanted, digest):
+            said = f"is there already, but {difference}; --overwrite makes it anew"
+            if not (before and before.photo == digest):
+                raise WritePhotoError(target, said)
+            others += (f"{target.name} {said}, and so does naming this scan alone",)
+        existing[label] = found if wanted.prepared else replace(found, prepared=None)
     return expected, existing, others
-
-
-def finished(
-    task: PhotoTask, digest: str, folder: Path, settings: BatchSettings, weights: Digests
-) -> PhotoOutcome | None:
-    """The outcome of a photo whose results all exist, otherwise None.
-
-    The results of its first print say how many there are. Takes and raises what
-    `compared_results` does.
-    """
-    prints, outcomes = 1, list[PhotoOutcome]()
-    while len(outcomes) < prints:
-        one = replace(task, number=len(outcomes) + 1)
-        expected, existing, others = compared_results(one, digest, folder, settings, weights)
-        if len(existing) < len(expected):
-            return None
-        counts = [said.prepared.prints or 1 for said in existing.values() if said.prepared]
-        prints = max(counts, default=1)
-        outcomes.append(one.skipped(existing, others))
-    return _of_all(outcomes)
-
-
-class _Work:
-    """The work on one photo.
-
-    Attributes:
-        photo: once it was read.
-    """
-
-    def __init__(self, models: Models, task: PhotoTask, settings: BatchSettings) -> None:
-        self.photo: Photo | None = None
-        self._models, self._task, self._settings = models, task, settings
-        self._complete: list[ColoredFile] = []
-        self._path, self._folder = Path(str(task.path)), Path(str(task.folder))
-
-    def outcome(self) -> PhotoOutcome:
-        """Does the work; whatever one photo causes, the batch goes on."""
-
-        def work() -> PhotoOutcome:
-            with self._on_this_machine() as (self._path, self._folder):
-                return self._results()
-
-        return self._reported(work)
-
-    def _reported(self, work: Callable[[], PhotoOutcome]) -> PhotoOutcome:
-        """The outcome of some work, whose errors become one."""
-        task = self._task
-        try:
-            return work()
-        except ColorflowError as error:
-            if isinstance(error, PhotoError) and error.source in (str(task.path), str(self._path)):
-                return self._failed(error.reason)  # the photo's name stands before it
-            return replace(
-                self._failed(str(error).replace(str(self._folder), str(task.folder))),
-                ends_the_run=_meets_every_photo(error, task),
-            )
-        except MemoryError:
-            return self._failed("not enough memory for a photo of this size; make it smaller")
-        except Exception as error:
-            detail = " ".join(str(error).split())
-            return self._failed(f"the work on it failed ({type(error).__name__}: {detail})")
-
-    def _failed(self, reason: str) -> PhotoOutcome:
-        return self._task.outcome("failed", reason, colorings=tuple(self._complete))
-
-    @contextmanager
-    def _on_this_machine(self) -> Iterator[tuple[Path, Path]]:
-        """The photo, and the folder for its results."""
-        task = self._task
-        if is_local(task.path) and is_local(task.folder):
-            yield task.path, task.folder
-            return
-        try:
-            scratch = TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True)
-        except OSError as error:
-            raise BatchError(
-                f"this machine has no room for it while it is worked on ({error.strerror})"
-            ) from error
-        with scratch as name:
-            photo = fetched(task.path, Path(name) / f".photo{Path(task.path.name).suffix}")
-            yield photo, task.folder if is_local(task.folder) else Path(name)
-
-    def _results(self) -> PhotoOutcome:
-        """Works on the photo, or on each print that is cut out of it."""
-        task, settings = self._task, self._settings
-        photo = self.photo = read_photo(self._path, isolated=True, page=task.page)
-        if is_own_picture(photo, settings.kind):
-            reason = "is a picture that colorflow made; it is not taken as a photo"
-            return task.outcome("skipped", reason)
-        if task.is_look:
-            return self._look(photo)
-        if not settings.crop:
-            outcome = self._made_of(photo, task, None)
-            is_asked = settings.kind is not RESTORED  # which cuts prints out unless told otherwise
-            if outcome.status == "done" and is_asked and find_frames(photo):
-                said = "looks like a scan with a border; --crop auto cuts it off"
-                outcome = replace(outcome, remarks=(*outcome.remarks, said))
-            return outcome
-        frames = settings.frames_of(photo, task)
-
-        def made_of(number: int, frame: Frame) -> PhotoOutcome:
-            self._complete = []
-            corners = tuple(round(x, 1) for corner in frame.corners for x in corner)
-            one = replace(task, number=number, frame=corners)
-            return self._made_of(cut_out(photo, frame), one, len(frames))
-
-        if not frames:
-            return self._made_of(photo, task, 0)
-        each = enumerate(frames, 1)
-        return _of_all([self._reported(partial(made_of, *one)) for one in each])
-
-    def _look(self, photo: Photo) -> PhotoOutcome:
-        """What a photo looks like that may get colors; nothing is written."""
-        task, colorizer = self._task, self._models.colorizer
-        assert colorizer
-        if self._settings.leaves(photo, task):
-            return task.outcome("already-colored")
-        return task.outcome("done", looks=colorizer.looks(photo))
-
-    def _made_of(self, photo: Photo, task: PhotoTask, prints: int | None) -> PhotoOutcome:
-        """Makes what is missing; results that exist, or are written, are complete.
-
-        Args:
-            photo: the photo, or a print that was cut out of it.
-            task: says which print.
-            prints: how many were found; None if nobody looked for them.
-        """
-        settings, folder = self._settings, self._folder
-        if settings.leaves(photo, task):
-            how = "--treat-as-gray with its name colors it from its lightness"
-            return task.outcome("already-colored", f"already has colors; {how}")
-        if settings.kind is RESTORED and not task.treat_as_gray:
-            task = replace(task, keeps_colors=photo.kind is Kind.COLORED)
-        digests = self._models.digests
-        folder_here(task.folder, map(task.name, task.labels(settings.labels)), folder)
-        digest = digest_of(self._path)
-        expected, existing, others = compared_results(task, digest, folder, settings, digests)
-        self._complete += [task.coloring(label, one) for label, one in existing.items()]
-        if len(existing) == len(expected):
-            return task.skipped(existing, others)
-        missing = [label for label in expected if label not in existing]
-        # Before the work, which takes long for large results.
-        width, height = settings.scale * photo.width, settings.scale * photo.height
-        check_format(folder / task.name(missing[0]), width, height)
-        make_folder(folder)
-        photo, expected, remarks = self._prepared(photo, expected, prints)
-        results = settings.results(self._models, photo, task, expected)
-        gray = []
-        for label in missing:
-            said = results.statements[label]
-            pixels, like = results.paint(label)
-            if said.colors and _is_gray(pixels):
-                gray.append(task.name(label))
-            made = folder / task.name(label)
-            write_image(
-                made,
-                pixels,
-                like,
-                provenance=said.colors,
-                enlargement=said.detail,
-                preparation=said.prepared,
-                kind=settings.kind,
-                quality=settings.quality,
-            )
-            deliver(made, task.target(label))
-            self._complete.append(task.coloring(label, said))
-        remarks += results.remarks
-        if settings.kind is RESTORED and task.number == max(1, prints or 0):
-            remarks += self._left_of(task, digest)
-        if gray:
-            names = ", ".join(gray)
-            remarks += (f"nearly gray, since black and white show no color: {names}",)
-        colorings = [task.coloring(label, one) for label, one in results.statements.items()]
-        if results.bits_per_dim:
-            colorings = [
-                replace(one, bits_per_dim=value if math.isfinite(value) else None)
-                for one, value in zip(colorings, results.bits_per_dim, strict=True)
-            ]
-        return task.outcome("done", colorings=tuple(colorings), remarks=remarks)
-
-    def _left_of(self, last: PhotoTask, digest: str) -> tuple[str, ...]:
-        """Names the result of a print that was cut out before and is not any more.
-
-        Args:
-            last: the last print of the scan.
-            digest: of the scan's file.
-        """
-        further = replace(last, number=last.number + 1).name(self._settings.labels[0])
-        with suppress(PhotoError):
-            said = read_statements(self._folder / further, isolated=True).prepared
-            if said and said.photo == digest:
-                return (f"{further} shows what is not cut out any more; remove it by hand",)
-        return ()
-
-    def _prepared(
-        self, photo: Photo, expected: dict[str, Statements], prints: int | None
-    ) -> tuple[Photo, dict[str, Statements], tuple[str, ...]]:
-        """The photo repaired, what each result will say of itself, and what the user should know.
-
-        Takes what `_made_of` and `compared_results` say.
-        """
-        said = next(iter(expected.values())).prepared
-        if said is None:
-            return photo, expected, ()
-        said = replace(said, prints=prints)
-        photo, said = self._settings.prepared(self._models, photo, said)
-        expected = {label: replace(one, prepared=said) for label, one in expected.items()}
-        # Of an album, most prints are sound, and its sheet says so.
-        is_told = said.share == 0 and self._settings.kind is not RESTORED
-        return photo, expected, ("no damage found",) if is_told else ()
 
 
 def _of_all(outcomes: Sequence[PhotoOutcome]) -> PhotoOutcome:
@@ -368,26 +350,19 @@ def _is_gray(pixels: np.ndarray) -> bool:
     return Photo(pixels=eight).kind is Kind.GRAY
 
 
-def _meets_every_photo(error: ColorflowError, task: PhotoTask) -> bool:
-    """Whether every further photo would fail in the same way."""
-    if getattr(error.__cause__, "errno", None) in _NOTHING_MORE_FITS:
-        return True
-    return not is_local(task.folder) and isinstance(error.__cause__, PermissionError)
-
-
 def _difference(found: Statements, expected: Statements, photo: str) -> str | None:
     """How a result was made, if not as expected from the photo with this digest."""
-    for done in ("colored", "enlarged"):
-        said, wanted = (
-            one.colors if done == "colored" else one.detail for one in (found, expected)
-        )
-        if wanted:
-            if said is None:
-                return f"was not {done}"
-            if difference := _of_one(said, wanted):
-                return difference
+    parts = (
+        ("colored", found.colors, expected.colors),
+        ("enlarged", found.detail, expected.detail),
+    )
+    for done, said, wanted in parts:
+        if wanted and said is None:
+            return f"was not {done}"
+        if wanted and (difference := _of_one(said, wanted)):
+            return difference
         # A coloring of a photo that was enlarged before says so, too, but names another photo.
-        elif said and said.photo == photo:
+        if said and not wanted and said.photo == photo:
             times = f" {said.scale} times" if isinstance(said, Enlargement) else ""
             return f"was {done}{times}"
     if not (expected.colors or expected.detail):

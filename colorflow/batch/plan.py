@@ -1,8 +1,7 @@
 """Plans a batch before a pixel is read: which photos become which files.
 
-Names and directories decide, so a plan of 100,000 photos takes seconds, and the same command
-continues where it was stopped. An existing result is complete, because files appear whole or not at
-all; whether it was made as it would be made now, it says itself (`one_photo.py`).
+Names and directories decide, so a plan of 100,000 photos takes seconds. Which results exist already
+is looked up when the turn of a photo comes (`one_photo.py`).
 """
 
 from __future__ import annotations
@@ -17,14 +16,12 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path, PurePath
 
-from colorflow.batch.find import FoundPhoto, find_inputs
+from colorflow.batch.find import FoundPhoto, find_inputs, path_of
 from colorflow.batch.hints import PhotoHints, hints_by_photo
-from colorflow.batch.locations import Location, Url, is_local, location_of, real_folder
-from colorflow.batch.one_photo import finished
-from colorflow.batch.settings import BatchSettings, Digests, Settings
-from colorflow.batch.task import Naming, Note, PhotoOutcome, PhotoTask, too_long
-from colorflow.errors import BatchError, WritePhotoError
-from colorflow.files import digest_of
+from colorflow.batch.settings import BatchSettings, Settings
+from colorflow.batch.task import Note, PhotoOutcome, PhotoTask
+from colorflow.errors import BatchError
+from colorflow.limits import EXTENSIONS
 from colorflow.photo import is_own_picture
 
 
@@ -37,19 +34,19 @@ class Plan:
         output: the folder for the results.
         inputs: every photo, and what could not be found, in order; a file once for each page.
         tasks: photos to work on.
-        settled: outcomes of inputs that are done already or cannot be done.
+        settled: outcomes of inputs that cannot be done.
         notes: what was passed over.
         left_out: files in folders that are not named like photos.
         known_as: how people know a temporary file or folder, by its path.
     """
 
     settings: BatchSettings
-    output: Location
-    inputs: list[Location] = field(default_factory=list)
+    output: Path
+    inputs: list[Path] = field(default_factory=list)
     tasks: list[PhotoTask] = field(default_factory=list)
     settled: list[PhotoOutcome] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
-    left_out: list[Location] = field(default_factory=list)
+    left_out: list[Path] = field(default_factory=list)
     known_as: dict[Path, str] = field(default_factory=dict)
 
     def named(self, about: object) -> str:
@@ -64,23 +61,12 @@ class Plan:
         """Whether an album is colored in its own colors."""
         return isinstance(self.settings, Settings) and self.settings.alike
 
-    @property
-    def has_hints(self) -> bool:
-        """Whether any photo has color hints."""
-        return any(task.hints for task in self.tasks)
-
     def in_order(self, outcomes: Iterable[PhotoOutcome]) -> list[PhotoOutcome]:
         """Sorts outcomes, which come in the order of completion, like the inputs."""
-        by_path: dict[Location, list[PhotoOutcome]] = {}
-        for outcome in outcomes:
-            by_path.setdefault(outcome.path, []).append(outcome)
-        return [
-            outcome
-            for path in dict.fromkeys(self.inputs)
-            for outcome in sorted(by_path.get(path, ()), key=lambda one: one.page or 0)
-        ]
+        places = {path: place for place, path in enumerate(self.inputs)}
+        return sorted(outcomes, key=lambda one: (places[one.path], one.page or 0))
 
-    def not_reached(self, outcomes: Iterable[PhotoOutcome]) -> list[Location]:
+    def not_reached(self, outcomes: Iterable[PhotoOutcome]) -> list[Path]:
         """The inputs without an outcome, each as often as it has pages without one."""
         left = Counter(self.inputs)
         left.subtract(outcome.path for outcome in outcomes)
@@ -89,28 +75,27 @@ class Plan:
 
 def make_plan(
     inputs: Iterable[str | os.PathLike[str]],
-    output: str | os.PathLike[str] | Url,
+    output: str | os.PathLike[str],
     settings: BatchSettings,
     *,
-    naming: Naming | None = None,
+    ext: str = "auto",
     recursive: bool = False,
     hints: Mapping[str, PhotoHints] | None = None,
     treat_as_gray: Collection[str] = (),
-    weights: Digests | None = None,
     unpack_in: Path | None = None,
 ) -> Plan:
     """Plans what to do with files and folders of photos.
 
-    A photo whose results all exist, made from it as they would be made now, is skipped unless
-    `settings.overwrite` is set. Results of earlier runs are never taken as photos. An input, the
+    Results of earlier runs are never taken as photos; whether they stay is decided when the turn of
+    their photo comes. An input, the
     result of another input, or a file that colorflow did not make is never overwritten; the photo
     fails by name instead.
 
     Args:
-        inputs: files, folders, zips and patterns, or URLs of them, see `find_inputs`.
-        output: folder for the results, or its URL; it need not exist.
+        inputs: files, folders, zips and patterns, see `find_inputs`.
+        output: folder for the results; it need not exist.
         settings: what is done to the photos.
-        naming: how results are named.
+        ext: of the results, one of `EXTENSIONS`, see `name_of`.
         recursive: whether to take photos in folders inside folders; results keep their relative
             paths.
         hints: from `read_hints`. A photo whose hints say on which coloring they were given gets
@@ -118,19 +103,17 @@ def make_plan(
         treat_as_gray: patterns of `fnmatch` for photos that are colored from their lightness even
             if they have colors: for a photo's name, or for its path below the folder of the input,
             which may begin with a slash.
-        weights: digests of the weights that will be used, by model. Without them, or if photos or
-            results are URLs, existing results are examined when a photo's turn comes.
         unpack_in: an empty folder for the photos in zips, which must stay until the run has ended;
             without it zips are not taken.
 
     Raises:
-        ValueError: if the results of a photo would not get distinct names.
-        BatchError: if hints are for no photo, or for several; if a pattern fits no photo; if the
-            store of a URL cannot be used, or results would lie among its photos.
+        ValueError: if there is no such format.
+        BatchError: if hints are for no photo, or for several; if a pattern fits no photo; if an
+            input or the output is a URL.
     """
-    naming = naming or Naming()
-    naming.check_fits(settings.n)
-    folder = location_of(output)
+    if ext not in EXTENSIONS:
+        raise ValueError(f"ext: expected one of {', '.join(EXTENSIONS)}, got {ext!r}")
+    folder = path_of(output)
     found = find_inputs(inputs, folder, recursive=recursive, unpack_in=unpack_in)
     plan = Plan(
         settings=settings,
@@ -139,8 +122,7 @@ def make_plan(
         left_out=found.left_out,
         known_as={unpacked: str(archive) for unpacked, archive in found.unpacked.items()},
     )
-    # The references of an album's photos are not known yet, so that no existing result decides.
-    planner = _Planner(plan, naming, None if plan.is_alike else weights)
+    planner = _Planner(plan, ext)
     for note in found.missing:
         planner.settle(PhotoOutcome(path=note.path, status="failed", reason=note.reason))
     photos = planner.without_own_results(found.photos)
@@ -151,13 +133,6 @@ def make_plan(
         relative = photo.relative
         given = by_photo.get(relative, PhotoHints())
         planner.add(photo, given, treat_as_gray=relative in gray or given.start is not None)
-    places = [*(task.path for task in plan.tasks), folder] if plan.is_alike else []
-    for place in places:
-        if not is_local(place):
-            raise BatchError(
-                f"{place}: an album in its own colors is colored on this machine; fetch its "
-                "photos into a folder first, and name a folder for the results"
-            )
     return plan
 
 
@@ -180,14 +155,12 @@ def _fitting(patterns: Collection[str], photos: Sequence[PurePath]) -> set[PureP
 class _Planner:
     """Adds photos to a plan; a file is known by its real folder and its name."""
 
-    def __init__(self, plan: Plan, naming: Naming, weights: Digests | None) -> None:
+    def __init__(self, plan: Plan, ext: str) -> None:
         self.plan = plan
-        self._naming = naming
-        self._weights = weights
-        self._digest_of = cache(digest_of)  # all pages of a file have one
+        self._ext = ext
         self._inputs: set[tuple[str, str]] = set()
-        self._results: dict[tuple[str, str], Location] = {}
-        self._real_folders: dict[Location, str] = {}
+        self._results: dict[tuple[str, str], Path] = {}
+        self._real = cache(os.path.realpath)
 
     def settle(self, outcome: PhotoOutcome) -> None:
         self.plan.inputs.append(outcome.path)
@@ -195,16 +168,11 @@ class _Planner:
 
     def without_own_results(self, photos: list[FoundPhoto]) -> list[FoundPhoto]:
         """Drops results of earlier runs, where photos and results share a folder."""
-        folders = {self._real(self._folder(photo.relative)) for photo in photos}
+        folders = {self._real((self.plan.output / photo.relative).parent) for photo in photos}
         is_own = cache(lambda path: is_own_picture(path, self.plan.settings.kind))
         kept = []
         for photo in photos:
             shared = self._real(photo.path.parent) in folders
-            if shared and not is_local(photo.path):  # examining each would download them all
-                raise BatchError(
-                    f"{photo.path.parent}: results cannot lie among the photos of a URL; "
-                    "choose another folder for them"
-                )
             if shared and is_own(str(photo.path)):
                 reason = "is a picture that colorflow made; it is not taken as a photo"
                 self.plan.notes.append(Note(path=photo.path, reason=reason))
@@ -217,9 +185,9 @@ class _Planner:
         """Adds a photo as a task, or settles it."""
         task = PhotoTask(
             path=photo.path,
-            folder=self._folder(photo.relative),
+            folder=self.plan.output / photo.relative.parent,
             source=PurePath(photo.relative.name),
-            naming=self._naming,
+            ext=self._ext,
             hints=given.hints,
             start=given.start,
             treat_as_gray=treat_as_gray,
@@ -230,38 +198,12 @@ class _Planner:
             self.settle(task.failed(problem))
             return
         self._results.update((self._key(target), photo.path) for target in targets)
-        if outcome := self._decided(task, targets):
-            self.settle(outcome)
-            return
         self.plan.inputs.append(photo.path)
         self.plan.tasks.append(task)
 
-    def _decided(self, task: PhotoTask, targets: list[Location]) -> PhotoOutcome | None:
-        """The outcome of a photo whose existing results decide; None if it is to be worked on.
-
-        A photo that cannot be read becomes a task, which then fails by name.
-        """
-        photo, folder, settings = task.path, task.folder, self.plan.settings
-        if not (self._weights is not None and is_local(photo) and is_local(folder)):
-            return None
-        if not any(os.path.lexists(str(one)) for one in targets):
-            return None
-        try:
-            return finished(task, self._digest_of(photo), folder, settings, self._weights)
-        except WritePhotoError as error:
-            # Other prints of a scan may still be worked on.
-            return None if settings.crop else task.failed(str(error))
-        except OSError:
-            return None
-
-    def _problem(self, targets: list[Location]) -> str | None:
+    def _problem(self, targets: list[Path]) -> str | None:
         """Why these files must not be written, or None."""
         for target in targets:
-            if length := too_long(target.name):
-                return (
-                    f"its result would have a name of {length} bytes, more than file systems take; "
-                    "rename the photo"
-                )
             key = self._key(target)
             if key in self._inputs:
                 return f"its result {target} is itself an input; choose another folder for results"
@@ -272,18 +214,9 @@ class _Planner:
                 )
         return None
 
-    def _folder(self, relative: PurePath) -> Location:
-        return self.plan.output / relative.parent
-
-    def _key(self, path: Location) -> tuple[str, str]:
+    def _key(self, path: Path) -> tuple[str, str]:
         """Equal for two paths of one file."""
         name = path.name
-        ignores_case = sys.platform in ("darwin", "win32")
-        if is_local(path) and ignores_case:
+        if sys.platform in ("darwin", "win32"):  # which ignore case
             name = unicodedata.normalize("NFC", name).casefold()
         return self._real(path.parent), name
-
-    def _real(self, folder: Location) -> str:
-        if folder not in self._real_folders:
-            self._real_folders[folder] = real_folder(folder)
-        return self._real_folders[folder]

@@ -11,15 +11,16 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Protocol
 
 from colorflow.batch.alike import work_off
-from colorflow.batch.locations import check_writable, is_local, make_folder
+from colorflow.batch.one_photo import make_folder
 from colorflow.batch.plan import Plan
 from colorflow.batch.task import PhotoOutcome, PhotoTask
-from colorflow.errors import BatchError, ColorflowError
-from colorflow.files import locked, remove_leftovers
+from colorflow.errors import BatchError, ColorflowError, WritePhotoError
+from colorflow.files import locked, remove_leftovers, temporary_name
 
 
 class WorkerEndedError(Exception):
@@ -87,8 +88,8 @@ def run_plan(
 def output_folder(plan: Plan) -> Iterator[None]:
     """Creates the output folder, keeps other runs out of it, and removes what killed runs left.
 
-    Two runs on one folder would color everything twice. Stores, and file systems without locks, do
-    not prevent that, but files appear whole in any case.
+    Two runs on one folder would color everything twice. File systems without locks do not prevent
+    that, but files appear whole in any case.
 
     Raises:
         BatchError: if another run is writing there.
@@ -96,10 +97,6 @@ def output_folder(plan: Plan) -> Iterator[None]:
     """
     output = plan.output
     clean(plan)
-    if not is_local(output):
-        check_writable(output)
-        yield
-        return
     make_folder(output)
     check_writable(output)
     busy = BatchError(
@@ -111,12 +108,21 @@ def output_folder(plan: Plan) -> Iterator[None]:
 
 
 def clean(plan: Plan) -> None:
-    """Removes what killed runs left in the folders of all results, on this machine."""
-    results = (coloring.path for outcome in plan.settled for coloring in outcome.colorings)
-    folders = {task.folder for task in plan.tasks} | {result.parent for result in results}
-    for folder in {plan.output, *folders}:
-        if is_local(folder):
-            remove_leftovers(folder)
+    """Removes what killed runs left in the folders of all results."""
+    for folder in {plan.output, *(task.folder for task in plan.tasks)}:
+        remove_leftovers(folder)
+
+
+def check_writable(folder: Path) -> None:
+    """Raises `WritePhotoError` if no file can be created in a folder, or there is no folder."""
+    probe = folder / temporary_name()
+    try:
+        probe.touch(exist_ok=False)
+        probe.unlink(missing_ok=True)  # another run may have taken it for a leftover
+    except OSError as error:
+        raise WritePhotoError(
+            folder, f"nothing can be written here ({error.strerror}); choose another folder"
+        ) from error
 
 
 class _Slot:
@@ -168,7 +174,6 @@ class _Pool:
                 failure = failure or answer
                 self._begins_no_more = True
             else:
-                self._begins_no_more |= answer.ends_the_run
                 yield answer
         if failure:
             raise failure
@@ -227,6 +232,7 @@ class _Pool:
 
     def _work(self, worker: Worker, task: PhotoTask) -> PhotoOutcome:
         outcome = worker.work(task)
+        self._begins_no_more |= outcome.ends_the_run
         if outcome.status == "skipped" and outcome.colorings and self._workers_lost[str(task)]:
             # The lost worker had written everything, but could not report it any more.
             outcome = replace(outcome, status="done", reason=None)

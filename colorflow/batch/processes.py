@@ -1,4 +1,4 @@
-"""The engine of this machine: works a plan off in worker processes, or in this process.
+"""The engine of this machine: works a plan off in worker processes.
 
 Each worker is an interpreter of its own, so a picture that crashes a decoder or uses up all memory
 costs that picture and nothing else. It reads pickled tasks from its stdin and writes pickled
@@ -20,27 +20,20 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from pickle import UnpicklingError
 from queue import SimpleQueue
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
-from colorflow.batch.alike import work_off
-from colorflow.batch.models import WorkerConfig, check_models, load_models, weights_files
+from colorflow.batch.models import WorkerConfig, load_models
 from colorflow.batch.one_photo import work_on
 from colorflow.batch.plan import Plan
-from colorflow.batch.pool import WorkerEndedError, clean, output_folder, run_plan
-from colorflow.batch.settings import Models
+from colorflow.batch.pool import WorkerEndedError, run_plan
 from colorflow.batch.task import PhotoOutcome, PhotoTask
 from colorflow.errors import ColorflowError
-
-if TYPE_CHECKING:
-    from colorflow.colorizer import Colorizer
-    from colorflow.enlarge.enlarger import Enlarger
-    from colorflow.repair.repairer import Repairer
 
 MOST_USUAL_WORKERS, MOST_USUAL_REPAIRING = 4, 2
 """Each takes about 0.5 GB, or 1 GB where it repairs, and more for large photos."""
@@ -74,38 +67,12 @@ def run(
         raise ValueError(f"workers: expected at least 1, got {workers}")
     size = min(workers, len(plan.tasks))
     config = WorkerConfig(
-        weights=weights_files(plan.settings, weights),
+        weights=dict(weights),
         device=device,
         threads=max(1, usable_cores() // max(1, size)),
         settings=plan.settings,
-        has_hints=plan.has_hints,
     )
     yield from run_plan(plan, lambda _: WorkerProcess(config), size, stop)
-
-
-def run_in_process(
-    plan: Plan,
-    colorizer: Colorizer | None = None,
-    enlarger: Enlarger | None = None,
-    repairer: Repairer | None = None,
-) -> Generator[PhotoOutcome, None, None]:
-    """Works a plan off in this process, one photo after the other; otherwise as `run`."""
-    models = Models(colorizer, enlarger, repairer)
-    check_models(plan.settings, models, has_hints=plan.has_hints)
-    yield from plan.settled
-    if not plan.tasks:
-        clean(plan)
-    else:
-
-        def work(tasks: Sequence[PhotoTask]) -> Iterator[PhotoOutcome]:
-            for task in tasks:
-                outcome = work_on(models, task, plan.settings)
-                yield outcome
-                if outcome.ends_the_run:
-                    return
-
-        with output_folder(plan):
-            yield from work_off(plan, work)
 
 
 def usual_workers(device: str, *, repairs: bool = False) -> int:

@@ -10,23 +10,21 @@ from __future__ import annotations
 import logging
 import os
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from colorflow.batch.models import WorkerConfig, load_models, weights_files
+from colorflow.batch.models import Models, WorkerConfig, load_models
 from colorflow.batch.one_photo import work_on
 from colorflow.batch.plan import Plan
 from colorflow.batch.pool import StillNeeded, WorkerEndedError, clean, run_plan
-from colorflow.batch.settings import Models
 from colorflow.batch.task import PhotoOutcome, PhotoTask
-from colorflow.errors import BatchError, ColorflowError, WeightsError
+from colorflow.errors import BatchError, ColorflowError
 from colorflow.version import __version__
 
 TRIES = 3
@@ -35,7 +33,7 @@ _ANSWER_SECONDS = 10
 _LOOK_AGAIN = 1
 """Seconds between checks whether a worker that waits for room is still needed."""
 _STORE_BYTES = 200 * 2**20
-"""Object store of a cluster that is started here: it holds weights and outcomes, never pixels."""
+"""Object store of a cluster that is started here: it holds outcomes, never pixels."""
 
 
 def run_on_ray(
@@ -50,7 +48,7 @@ def run_on_ray(
 
     The cluster is the one that Ray is connected to, or that of the environment variable
     RAY_ADDRESS; otherwise one is started on this machine and ended afterwards. Paths must mean the
-    same on all nodes; the weights are sent to them.
+    same on all nodes; the shipped weights are those of each node's own package.
 
     Args:
         plan: from `make_plan`.
@@ -70,18 +68,10 @@ def run_on_ray(
         clean(plan)
         yield from plan.settled
         return
-    files = weights_files(plan.settings, weights)
-    config = WorkerConfig(
-        weights=files,
-        device=device,
-        threads=1,
-        settings=plan.settings,
-        has_hints=plan.has_hints,
-    )
-    content = {model: _content(path) for model, path in files.items()}
+    config = WorkerConfig(weights=dict(weights), device=device, threads=1, settings=plan.settings)
     with _cluster() as ray:
         most = _room(ray, device)
-        start = partial(_RayWorker, ray, config, ray.put(content))
+        start = partial(_RayWorker, ray, config)
         yield from run_plan(plan, start, min(workers or most, most), stop, tries=TRIES)
 
 
@@ -90,13 +80,11 @@ class PhotoWorker:
 
     Args:
         config: as for a worker process.
-        weights: content of the weights files, which need not be on this node.
         version: of colorflow where the run was started.
     """
 
-    def __init__(self, config: WorkerConfig, weights: Mapping[str, bytes], version: str) -> None:
+    def __init__(self, config: WorkerConfig, version: str) -> None:
         self._config = config
-        self._weights = weights
         self._version = version
         self._models: Models | None = None
 
@@ -108,7 +96,7 @@ class PhotoWorker:
                 "install the same on all"
             )
         try:
-            self._models = self._load()
+            self._models = load_models(self._config)
         except ColorflowError as error:
             return error
         return None
@@ -118,18 +106,6 @@ class PhotoWorker:
         assert self._models is not None
         return work_on(self._models, task, self._config.settings)
 
-    def _load(self) -> Models:
-        with tempfile.TemporaryDirectory(prefix="colorflow-") as folder:
-            files = {}
-            for model, path in self._config.weights.items():
-                files[model] = Path(folder) / path.name
-                files[model].write_bytes(self._weights[model])
-            self._weights = {}
-            try:
-                return load_models(replace(self._config, weights=files))
-            except WeightsError as error:  # the caller knows the file by its name
-                raise WeightsError(str(error).replace(f"{folder}{os.sep}", "")) from error
-
 
 @dataclass
 class _RayWorker:
@@ -138,19 +114,17 @@ class _RayWorker:
     Attributes:
         ray: the module.
         config: of every worker.
-        weights: Ray's reference to the content of the weights files.
         is_needed: says whether there is anything left to do.
     """
 
     ray: Any
     config: WorkerConfig
-    weights: Any
     is_needed: StillNeeded
 
     def __post_init__(self) -> None:
         resources = {"num_cpus": 1} if self.config.device == "cpu" else {"num_gpus": 1}
         actor = self.ray.remote(scheduling_strategy="SPREAD", max_restarts=0, **resources)
-        self._actor = actor(PhotoWorker).remote(self.config, self.weights, __version__)
+        self._actor = actor(PhotoWorker).remote(self.config, __version__)
         self._ready = self._actor.ready.remote()
 
     def ready(self) -> None:
@@ -182,13 +156,6 @@ def _exit_reason(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     first = lines[0] if lines else type(error).__name__
     return lines[-1] if "creation task" in first else first.rstrip(".")
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise WeightsError(f"{path}: the weights cannot be read ({error.strerror})") from error
 
 
 def _room(ray: Any, device: str) -> int:

@@ -31,17 +31,16 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def report_kind(path: Path) -> FileKind:
-    """The kind of report that a file of this name is."""
+    """The kind of report that a file of this name is; streams get JSON.
+
+    Raises:
+        WritePhotoError: if it is named like neither.
+    """
     if path.suffix.lower() == ".csv":
-        of_all_versions = _COLUMNS[: _COLUMNS.index("frame")]
-        return text_kind("table of a batch", _BOM + ",".join(of_all_versions))
-    return text_kind("report of a batch", _OPENING)
-
-
-def check_report(path: Path) -> None:
-    """Raises `WritePhotoError` unless a report can have this name; streams get JSON."""
-    if path.suffix.lower() not in (".json", ".csv") and not is_stream(path):
+        return text_kind("table of a batch", _BOM + ",".join(_COLUMNS))
+    if path.suffix.lower() != ".json" and not is_stream(path):
         raise WritePhotoError(path, "a report is JSON or a table; name it .json or .csv")
+    return text_kind("report of a batch", _OPENING)
 
 
 def write_report(
@@ -62,9 +61,8 @@ def write_report(
     """
     reached = plan.in_order(outcomes)
     if path.suffix.lower() == ".csv":
-        write_file(
-            path, _table(plan, reached).encode("utf-8", "backslashreplace"), report_kind(path)
-        )
+        table = _table(plan, reached).encode("utf-8", "backslashreplace")
+        write_file(path, table, report_kind(path))
         return
     own = {one.name: getattr(plan.settings, one.name) for one in fields(plan.settings)}
     settings = {name: own[name] for name in own if name != "likelihood"}

@@ -11,22 +11,24 @@ from __future__ import annotations
 import base64
 import html
 import io
+import os
+import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
+from urllib.parse import quote
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorflow.batch.locations import Location, fetched, link_to
-from colorflow.batch.marks import marked
 from colorflow.batch.settings import REPAIRED_LABEL, RESTORED_LABEL, frame_in
 from colorflow.batch.task import ColoredFile, PhotoOutcome, share_text
-from colorflow.color.grid import resized
+from colorflow.color.grid import resized, size_within
 from colorflow.enlarge.draws import MEAN
-from colorflow.errors import PhotoError, UnreadablePhotoError, WritePhotoError, printable
+from colorflow.errors import PhotoError, WritePhotoError, printable
 from colorflow.files import STATEMENT, FileKind, text_kind
 from colorflow.photo import (
     COLORING,
@@ -47,9 +49,13 @@ MOST_PICTURES = 64
 
 _NAME = "contact sheet of a batch"
 _OPENING = f"<!DOCTYPE html>\n<!-- {STATEMENT}{_NAME} -->\n"
-SHEET = text_kind(_NAME, _OPENING)
-"""The kind of file."""
+_SHEET = text_kind(_NAME, _OPENING)
 
+_CELLS = 128
+"""Of marks along the longer side: three pixels of a sheet each, and less than 2,800 letters."""
+_MARKS = re.compile(r"([1-9]\d{0,2})x([1-9]\d{0,2}):([\w+/]+=*)", re.ASCII)
+_MARK_COLOR = (255, 40, 0)
+_MARK_OPACITY = 0.55
 _SHORT_SIDE, _LONG_SIDE = 300, 900
 """Pixels: shorter side of a picture, and the longer side's bound, which goes first."""
 _JPEG_QUALITY = 80
@@ -78,14 +84,14 @@ class SheetPicture(NamedTuple):
 
     pixels: NDArray[np.uint8] | None
     caption: str
-    result: Location | None
+    result: Path | None
 
 
 class ContactSheet:
     """A contact sheet that takes photos one after the other.
 
     Args:
-        path: the file; links to results of this machine are relative to its folder.
+        path: the file; links to results are relative to its folder.
     """
 
     def __init__(self, path: Path) -> None:
@@ -128,7 +134,7 @@ class ContactSheet:
             f"<title>Contact sheet</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
             f"<h1>Contact sheet</h1>\n{''.join(self._sections)}</main>\n</body>\n</html>\n"
         )
-        write_file(self._path, page.encode(), SHEET)
+        write_file(self._path, page.encode(), _SHEET)
 
     def _figure(self, name: str, picture: SheetPicture) -> str:
         image, caption = "", _text(picture.caption)
@@ -139,14 +145,15 @@ class ContactSheet:
             image = f'<img src="{source}" width="{width}" height="{height}" alt="{alt}">'
         if picture.result is None:
             return f"<figure>{image}<figcaption>{caption}</figcaption></figure>" if image else ""
-        address = html.escape(link_to(picture.result, self._path.parent))
+        address = html.escape(_link_to(picture.result, self._path.parent))
         return f'<figure><a href="{address}">{image}<figcaption>{caption}</figcaption></a></figure>'
 
 
-def check_sheet(path: Path) -> None:
-    """Raises `WritePhotoError` unless a sheet can have this name."""
+def sheet_kind(path: Path) -> FileKind:
+    """The kind of file that a sheet is, or raises `WritePhotoError` if it cannot have this name."""
     if path.suffix.lower() != ".html":
         raise WritePhotoError(path, "a contact sheet is a page, which also prints; name it .html")
+    return _SHEET
 
 
 def write_sheet(
@@ -284,13 +291,61 @@ def _middle(pixels: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(piece.repeat(scale, 0).repeat(scale, 1))
 
 
-def _read(path: Location, page: int | None = None) -> Photo:
-    with TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True) as folder:
-        try:
-            here = fetched(path, Path(folder) / "photo")
-            return read_photo(here, isolated=True, page=page)
-        except PhotoError as error:
-            raise UnreadablePhotoError(str(path), error.reason) from error
+def _read(path: Path, page: int | None = None) -> Photo:
+    return read_photo(path, isolated=True, page=page)
+
+
+def _link_to(file: Path, folder: Path) -> str:
+    """A quoted link for a page in a folder, relative where one file system holds both."""
+    try:
+        relative = Path(os.path.relpath(file, folder))
+    except ValueError:  # another drive of Windows
+        return file.absolute().as_uri()
+    return quote(relative.as_posix(), errors="surrogateescape")
+
+
+def packed(mask: NDArray[np.bool_]) -> str:
+    """The cells in which anything was repaired, as text: height, width, and packed bits.
+
+    Args:
+        mask: (H, W), where a print was repaired.
+    """
+    height, width = size_within(mask.shape[0], mask.shape[1], _CELLS, _CELLS)
+    shares = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    bits = np.packbits(np.asarray(shares) > 0).tobytes()
+    return f"{height}x{width}:{base64.b64encode(zlib.compress(bits, 9)).decode()}"
+
+
+def marked(rgb: NDArray[np.uint8], marks: str) -> NDArray[np.uint8]:
+    """A small picture with what was repaired in red; as it is if the text makes no sense.
+
+    Args:
+        rgb: (H, W, 3) sRGB.
+        marks: from `packed`, or what a file says instead.
+    """
+    cells = _unpacked(marks)
+    if cells is None:
+        return rgb
+    size = rgb.shape[1::-1]
+    mask = cv2.resize(cells, size, interpolation=cv2.INTER_NEAREST).astype(bool)
+    result = rgb.copy()
+    result[mask] = np.round((1 - _MARK_OPACITY) * rgb[mask] + _MARK_OPACITY * np.array(_MARK_COLOR))
+    return result
+
+
+def _unpacked(marks: str) -> NDArray[np.uint8] | None:
+    """(h, w), 0 or 1; None if the text is not of `packed`, which anybody may edit in a file."""
+    found = _MARKS.fullmatch(marks)
+    if not found:
+        return None
+    height, width = int(found[1]), int(found[2])
+    count = (height * width + 7) // 8
+    try:
+        bits = zlib.decompressobj().decompress(base64.b64decode(found[3]), count)
+        flat = np.unpackbits(np.frombuffer(bits, np.uint8))[: height * width]
+        return flat.reshape(height, width)
+    except (ValueError, zlib.error):
+        return None
 
 
 def _text(text: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -12,21 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from colorflow.batch.locations import Location
-from colorflow.limits import EXTENSIONS
 from colorflow.photo import Statements
 
 if TYPE_CHECKING:
     from colorflow.batch.hints import Hints, Start
 
-DEFAULT_TEMPLATE = "{stem}_{label}.{ext}"
-LONGEST_NAME = 255
-"""Bytes of a file's name that the usual file systems take."""
 MOST_REFERENCES = 16
 """Colorings of an album that its other photos take their colors from."""
-_FIELD = re.compile(r"\{(stem|label|ext)\}")
-_TEMPLATE = re.compile(r"[^.].*\.\{ext\}", re.DOTALL)
-_FORBIDDEN = '{}/\\:*?"<>|'
 _JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe"})
 HINTED = "hints"
 """Label of the one result of a photo whose hints say on which coloring they were given."""
@@ -35,52 +25,18 @@ _NAMED = 5
 Status = Literal["done", "skipped", "already-colored", "failed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Naming:
-    """The naming of results.
+def name_of(source: PurePath, label: str, ext: str, number: int = 1) -> str:
+    """The name of a result, such as ``photo_a.jpg``.
 
     Args:
-        template: contains ``{stem}``, the input's name without its suffix, and ``{label}``, see
-            `BatchSettings.labels`, which one result of each photo does not need; and ends in
-            ``.{ext}``.
+        source: the photo's name, with its page.
+        label: distinguishes the results of a photo, see `BatchSettings.labels`.
         ext: one of `EXTENSIONS`; ``auto`` is jpg for inputs named like a JPEG, and png otherwise.
-
-    Raises:
-        ValueError: if the template or the extension is wrong.
+        number: of the print, counted from 1.
     """
-
-    template: str = DEFAULT_TEMPLATE
-    ext: str = "auto"
-
-    def __post_init__(self) -> None:
-        if self.ext not in EXTENSIONS:
-            raise ValueError(f"ext: expected one of {', '.join(EXTENSIONS)}, got {self.ext!r}")
-        literal = _FIELD.sub("", self.template)
-        if (
-            "{stem}" not in self.template
-            or not _TEMPLATE.fullmatch(self.template)
-            or any(letter in _FORBIDDEN or not letter.isprintable() for letter in literal)
-        ):
-            raise ValueError(
-                f"name: expected a template such as {DEFAULT_TEMPLATE}, with {{stem}}, .{{ext}} at "
-                f"the end, and no letter that file names should not have, got {self.template!r}"
-            )
-
-    def check_fits(self, n: int) -> None:
-        """Raises `ValueError` unless the n results of a photo get distinct names."""
-        if n > 1 and "{label}" not in self.template:
-            raise ValueError(
-                f"name: expected {{label}} in the template for {n} results of each photo, "
-                f"got {self.template!r}"
-            )
-
-    def name(self, source: PurePath, label: str, number: int = 1) -> str:
-        """The name of one result of a photo, or of a print, which are counted from 1."""
-        ext = self.ext
-        if ext == "auto":
-            ext = "jpg" if source.suffix.lower() in _JPEG_SUFFIXES else "png"
-        values = {"stem": stem_of(source, number), "label": label, "ext": ext}
-        return _FIELD.sub(lambda field: values[field[1]], self.template)
+    if ext == "auto":
+        ext = "jpg" if source.suffix.lower() in _JPEG_SUFFIXES else "png"
+    return f"{stem_of(source, number)}_{label}.{ext}"
 
 
 def stem_of(source: PurePath, number: int) -> str:
@@ -88,19 +44,12 @@ def stem_of(source: PurePath, number: int) -> str:
     return source.stem if number == 1 else f"{source.stem}_print{number}"
 
 
-def too_long(name: str) -> int | None:
-    """The length of a name in bytes if file systems do not take it; None otherwise."""
-    length = len(os.fsencode(name))
-    return length if length > LONGEST_NAME else None
-
-
-class AlbumReference(NamedTuple):
-    """A coloring of this run that other photos of the album take their colors from."""
+class Reference(NamedTuple):
+    """A photo that other photos take their colors from."""
 
     path: Path
-    """The file with the result."""
     digest: str
-    """Of what the file says about how it was made, see `alike.py`."""
+    """Of the file; of a coloring of this run, of how it was made, see `alike.py`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,31 +60,33 @@ class PhotoTask:
         path: the photo.
         folder: for its results.
         source: what results are named after: the photo's name, with its page.
-        naming: of the results.
+        ext: of the results, as of `name_of`.
         hints: color hints.
         start: the coloring on which they were given, if they say so.
         treat_as_gray: whether it is colored from its lightness even if it has colors.
         page: of a TIFF file with several, counted from 1; None for other files.
         number: which print of the scan; each but the first has ``_print2`` and so on behind the
             photo's name.
+        prints: how many were found in the scan; None if nobody looked for them.
         frame: where the print is in the scan, as in `Preparation.frame`.
         keeps_colors: whether the print has colors of its own, and is not to be colored.
         references: colorings of this run whose colors it takes.
         is_look: whether to say only what the photo looks like.
     """
 
-    path: Location
-    folder: Location
+    path: Path
+    folder: Path
     source: PurePath
-    naming: Naming = Naming()
+    ext: str = "auto"
     hints: Hints = ()
     start: Start | None = None
     treat_as_gray: bool = False
     page: int | None = None
     number: int = 1
+    prints: int | None = None
     frame: tuple[float, ...] | None = None
     keeps_colors: bool = False
-    references: tuple[AlbumReference, ...] = ()
+    references: tuple[Reference, ...] = ()
     is_look: bool = False
 
     def __str__(self) -> str:
@@ -151,9 +102,9 @@ class PhotoTask:
 
     def name(self, label: str) -> str:
         """The name of the result with this label, see `BatchSettings.labels`."""
-        return self.naming.name(self.source, label, self.number)
+        return name_of(self.source, label, self.ext, self.number)
 
-    def target(self, label: str) -> Location:
+    def target(self, label: str) -> Path:
         """The file for the result with this label."""
         return self.folder / self.name(label)
 
@@ -205,7 +156,7 @@ class ColoredFile:
         marks: where it was repaired, see `marks.py`; None if nowhere.
     """
 
-    path: Location
+    path: Path
     label: str
     seed: int
     share: float | None = None
@@ -235,7 +186,7 @@ class PhotoOutcome:
         looks: what the photo looks like, from `Colorizer.looks`; None if nobody asked.
     """
 
-    path: Location
+    path: Path
     page: int | None = None
     status: Status
     reason: str | None = None
@@ -279,13 +230,13 @@ class Note:
         reason: what it is, and the option that changes that, without its name.
     """
 
-    path: Location
+    path: Path
     reason: str
 
     def __str__(self) -> str:
         return str(self.path)
 
 
-def _with_page(path: Location, page: int | None) -> str:
+def _with_page(path: Path, page: int | None) -> str:
     """A photo by its name; the first page stands for its file, as if there were no others."""
     return f"{path} (page {page})" if page and page > 1 else str(path)

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -25,12 +25,8 @@ from colorflow.batch import (
     DETAIL,
     REPAIR,
     BatchSettings,
-    Location,
-    Naming,
-    Note,
     PhotoOutcome,
     Plan,
-    location_of,
     make_plan,
     ray_engine,
     read_hints,
@@ -38,17 +34,14 @@ from colorflow.batch import (
     write_report,
     write_sheet,
 )
-from colorflow.batch.archive import ZipResults
-from colorflow.batch.find import is_zip
-from colorflow.batch.locations import check_writable, is_local, real_folder
-from colorflow.batch.models import digests_of, weights_files
-from colorflow.batch.report import check_report, report_kind
-from colorflow.batch.sheet import SHEET, check_sheet
+from colorflow.batch.find import is_zip, path_of
+from colorflow.batch.pool import check_writable
+from colorflow.batch.report import report_kind
+from colorflow.batch.sheet import sheet_kind
 from colorflow.batch.task import left_out_text, share_text
 from colorflow.cli import INTERRUPTED
 from colorflow.errors import BatchError, ColorflowError, PhotoError, WritePhotoError, printable
 from colorflow.files import check_replaceable, is_stream, remove_leftovers
-from colorflow.limits import QUALITY
 
 
 def settings_of(kind: type[BatchSettings], options: SimpleNamespace) -> BatchSettings:
@@ -65,104 +58,53 @@ def settings_of(kind: type[BatchSettings], options: SimpleNamespace) -> BatchSet
     except PhotoError as error:
         raise click.UsageError(f"--reference: {error}") from error
     except ValueError as error:
-        raise _as_usage(error) from error
-
-
-def _as_usage(error: ValueError) -> click.UsageError:
-    """What is wrong with an argument, as of the option of its name."""
-    name, _, said = str(error).partition(": ")
-    return click.UsageError(f"{'-' if len(name) == 1 else '--'}{name}: {said}")
+        name, _, said = str(error).partition(": ")
+        raise click.UsageError(f"{'-' if len(name) == 1 else '--'}{name}: {said}") from error
 
 
 def run_batch(options: SimpleNamespace, settings: BatchSettings) -> int:
-    """Plans and runs a batch, or prints its plan; returns the exit code.
+    """Plans and runs a batch; returns the exit code.
 
     Args:
         options: of the command, by their names.
         settings: what is done to the photos.
     """
-    if options.quality != QUALITY and options.ext in ("png", "tiff"):
-        raise click.UsageError(f"--quality: {options.ext} keeps all; it is for jpg and webp")
-    try:
-        naming = Naming(options.name, options.ext)
-        naming.check_fits(settings.n)
-    except ValueError as error:
-        raise _as_usage(error) from error
     own = vars(options)
-    further = {DETAIL: own.get("enlarge_weights"), REPAIR: own.get("repair_weights")}
     main = {"enlarge": DETAIL, "repair": REPAIR}.get(settings.command, COLORS)
-    files = weights_files(settings, {**further, main: options.weights})
-    output, zipped = _output_of(options)
+    weights = {main: options.weights}
+    output = path_of(options.output)
+    if output.exists() and not output.is_dir():
+        raise WritePhotoError(output, "is a file, but -o names a folder for the results")
+    if is_zip(output) and not output.exists():
+        raise WritePhotoError(output, "is named like a zip, but -o names a folder for the results")
     with _folder_for_zips(options) as scratch:
         plan = make_plan(
             options.inputs,
             output,
             settings,
-            naming=naming,
+            ext=options.ext,
             recursive=options.recursive,
             hints=read_hints(own["hints"]) if own.get("hints") else None,
             treat_as_gray=own.get("treat_as_gray", ()),
-            weights=digests_of(files),
             unpack_in=Path(scratch) if scratch else None,
         )
         if own.get("frame") and len(plan.inputs) > 1:
             raise click.UsageError(f"--frame: expected one photo, got {len(plan.inputs)}")
-        if zipped:
-            plan.known_as[zipped.folder] = str(zipped.archive)
-        if options.dry_run:
-            return _print_plan(plan)
-        return _BatchRun(plan, files, options, zipped).run()
-
-
-def _output_of(options: SimpleNamespace) -> tuple[Location, ZipResults | None]:
-    """The folder for the results, and the zip that they are packed into."""
-    output = location_of(options.output)
-    if not is_zip(output) or os.path.isdir(str(output)):
-        if os.path.exists(str(output)) and not os.path.isdir(str(output)):
-            raise WritePhotoError(str(output), "is a file, but -o names a folder for the results")
-        return output, None
-    _check_no_cluster(options)
-    if not is_local(output):
-        raise WritePhotoError(str(output), "a zip is written on this machine; choose a folder")
-    for given in options.inputs:
-        if os.path.exists(given) and os.path.exists(output) and os.path.samefile(given, output):
-            raise WritePhotoError(output, "is itself an input; choose another name for results")
-    sheet = options.contact_sheet
-    if sheet and sheet.name != str(sheet):
-        raise WritePhotoError(sheet, "the contact sheet lies in the zip; give its name alone")
-    zipped = ZipResults(output, overwrite=options.overwrite)
-    if sheet:
-        options.contact_sheet = zipped.folder / sheet
-    return zipped.folder, zipped
+        return _BatchRun(plan, weights, options).run()
 
 
 def _folder_for_zips(
     options: SimpleNamespace,
 ) -> TemporaryDirectory[str] | nullcontext[None]:
     """A temporary folder for what is in zips, if there are any."""
-    if not any(is_zip(location_of(one)) for one in options.inputs):
+    if not any(is_zip(Path(one)) for one in options.inputs):
         return nullcontext()
-    _check_no_cluster(options)
+    if options.engine == "ray":
+        raise click.UsageError("--engine: ray takes folders, not zips, for all nodes")
     try:
         return TemporaryDirectory(prefix="colorflow-", ignore_cleanup_errors=True)
     except OSError as error:
         raise BatchError(f"no temporary folder can be made ({error.strerror})") from error
-
-
-def _check_no_cluster(options: SimpleNamespace) -> None:
-    if options.engine == "ray":
-        raise click.UsageError("--engine: ray takes folders, not zips, for all nodes")
-
-
-def _print_plan(plan: Plan) -> int:
-    """Prints a plan for `--dry-run`; returns the exit code."""
-    for task in plan.tasks:
-        line = f"{task} -> {task.target(task.labels(plan.settings.labels)[0])}"
-        print(printable(plan.named(line)))
-    _print_remarks(plan, plan.settled, quiet=False)
-    counts = _count_statuses(plan.settled)
-    print(_counts_text({"to do": len(plan.tasks), **counts}))
-    return 1 if counts["failed"] else 0
 
 
 @dataclass(slots=True)
@@ -170,9 +112,8 @@ class _BatchRun:
     """One run of the command: progress, messages, and the files beside the results."""
 
     plan: Plan
-    weights: Mapping[str, Path]
+    weights: Mapping[str, Path | None]
     options: SimpleNamespace
-    zipped: ZipResults | None
     stop: threading.Event = field(default_factory=threading.Event)
     outcomes: list[PhotoOutcome] = field(default_factory=list)
     began: datetime = field(default_factory=lambda: datetime.now().astimezone())
@@ -196,7 +137,6 @@ class _BatchRun:
             self._write_report()
             if not interrupted:
                 self._write_sheet()
-            self._write_zip()
         finally:
             code = self._print_summary(interrupted=interrupted)
         return code
@@ -223,7 +163,7 @@ class _BatchRun:
                     progress.update()
                 if outcome.status == "done" and not options.quiet:
                     with progress.external_write_mode():
-                        print(printable(self.plan.named(_done_text(outcome))), flush=True)
+                        _say(self.plan, _done_text(outcome))
 
     @contextmanager
     def _interrupt_stops(self) -> Iterator[None]:
@@ -247,20 +187,16 @@ class _BatchRun:
 
     def _check_files(self) -> None:
         """Checks report and sheet before a night's work rather than after it."""
-        report, sheet = self.options.report, self.options.contact_sheet
-        if report:
-            check_report(report)
-        if sheet:
-            check_sheet(sheet)
-        for path, kind in ((report, report and report_kind(report)), (sheet, SHEET)):
+        kinds = (self.options.report, report_kind), (self.options.contact_sheet, sheet_kind)
+        for path, kind_of in kinds:
             if path is None:
                 continue
             try:
-                check_replaceable(path, kind)
+                check_replaceable(path, kind_of(path))
             except OSError as error:
                 raise WritePhotoError(path, f"cannot be written ({error.strerror})") from error
             folder = Path(os.path.realpath(path)).parent
-            will_be = real_folder(folder) == real_folder(self.plan.output)
+            will_be = folder == Path(os.path.realpath(self.plan.output))
             if not (will_be or is_stream(path)):
                 check_writable(folder)
                 remove_leftovers(folder)
@@ -277,37 +213,21 @@ class _BatchRun:
             )
 
     def _write_sheet(self) -> None:
-        sheet = self.options.contact_sheet
-        if not sheet:
+        if not (sheet := self.options.contact_sheet):
             return
         shown = write_sheet(sheet, self.outcomes, self.plan.settings.kind, named=self.plan.named)
         of = sum(bool(outcome.colorings) for outcome in self.outcomes)
+        said = f"{shown} of {of} photos"
+        if not shown:
+            said = "not written, because there is no result to show"
+        elif shown < of:
+            said += "; it says why it does not show the others"
         if not self.options.quiet:
-            print(printable(self.plan.named(f"{sheet}: {_sheet_text(shown, of)}")))
-
-    def _write_zip(self) -> None:
-        """Packs the results if all photos have had their turn; otherwise says where they are."""
-        if not (zipped := self.zipped):
-            return
-        if len(self.outcomes) < len(self.plan.inputs):
-            line = f"{zipped.archive}: not written yet; the results so far are in {zipped.folder}"
-            print(printable(line), file=sys.stderr)
-            return
-        files = [Path(str(one.path)) for outcome in self.outcomes for one in outcome.colorings]
-        if (sheet := self.options.contact_sheet) and sheet.exists():
-            files.append(sheet)
-        zipped.finish(files)
-        if zipped.folder.exists():
-            line = f"{zipped.folder}: holds something else, which is not in the zip"
-            print(printable(line), file=sys.stderr)
-        if not self.options.quiet:
-            count = "1 file" if len(files) == 1 else f"{len(files)} files"
-            said = count if files else "not written, without any result"
-            print(printable(f"{zipped.archive}: {said}"))
+            _say(self.plan, f"{sheet}: {said}")
 
     def _print_summary(self, *, interrupted: bool) -> int:
         """Prints what remains to be said; returns the exit code."""
-        counts = _count_statuses(self.outcomes)
+        counts = Counter[str](one.status for one in self.outcomes)
         left = len(self.plan.inputs) - len(self.outcomes)
         quiet = self.options.quiet
         _print_remarks(self.plan, self.outcomes, quiet=quiet)
@@ -327,22 +247,21 @@ class _BatchRun:
         return 1 if counts["failed"] or left else 0
 
 
-def _print_remarks(plan: Plan, outcomes: Iterable[PhotoOutcome], *, quiet: bool) -> None:
+def _say(plan: Plan, text: str, *, is_remark: bool = False) -> None:
+    """Prints a line, with the names that people know; a remark goes to stderr."""
+    print(printable(plan.named(text)), file=sys.stderr if is_remark else sys.stdout, flush=True)
+
+
+def _print_remarks(plan: Plan, outcomes: Sequence[PhotoOutcome], *, quiet: bool) -> None:
     """Prints on stderr which files were passed over or skipped and, last, which failed."""
-    if not quiet:
-        if plan.left_out:
-            said = f"colorflow: {left_out_text(plan.left_out)}"
-            print(printable(plan.named(said)), file=sys.stderr)
-        for note in plan.notes:
-            print(_sentence(plan, note), file=sys.stderr)
-        for outcome in outcomes:
-            if outcome.status == "already-colored":
-                print(_sentence(plan, outcome), file=sys.stderr)
-            for remark in outcome.remarks:
-                print(printable(plan.named(f"{outcome}: {remark}")), file=sys.stderr)
-    for outcome in outcomes:
-        if outcome.status == "failed":
-            print(_sentence(plan, outcome), file=sys.stderr, flush=True)
+    told = [f"colorflow: {left_out_text(plan.left_out)}"] if plan.left_out else []
+    told += [f"{note}: {note.reason}" for note in plan.notes]
+    for one in outcomes:
+        reasons = [one.reason] if one.status == "already-colored" else []
+        told += [f"{one}: {said}" for said in (*reasons, *one.remarks)]
+    failed = [f"{one}: {one.reason}" for one in outcomes if one.status == "failed"]
+    for line in failed if quiet else (*told, *failed):
+        _say(plan, line, is_remark=True)
 
 
 def _done_text(outcome: PhotoOutcome) -> str:
@@ -352,22 +271,6 @@ def _done_text(outcome: PhotoOutcome) -> str:
     repaired = " and ".join(map(share_text, shares.values()))
     said = f"{repaired} repaired, " if repaired else ""
     return f"{outcome} -> {outputs} ({said}{outcome.seconds:.1f} s)"
-
-
-def _sentence(plan: Plan, about: PhotoOutcome | Note) -> str:
-    """Why an input was not worked on, and the option that changes that."""
-    return printable(plan.named(f"{about}: {about.reason}"))
-
-
-def _sheet_text(shown: int, of: int) -> str:
-    if not shown:
-        return "not written, because there is no result to show"
-    why = "; it says why it does not show the others" if shown < of else ""
-    return f"{shown} of {of} photos{why}"
-
-
-def _count_statuses(outcomes: Iterable[PhotoOutcome]) -> Counter[str]:
-    return Counter(str(outcome.status) for outcome in outcomes)
 
 
 def _counts_text(counts: dict[str, int]) -> str:

@@ -45,7 +45,7 @@ POSITIVE = Number(min=0, min_open=True)
 
 
 class Name(click.Path[Any]):
-    """A file, folder, pattern or URL; never empty."""
+    """A file, folder or pattern; never empty."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not value:

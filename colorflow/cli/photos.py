@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -38,11 +39,10 @@ _EXIT_CODES = (
 )
 
 
-def _batch_options(*, labels: str, report: str) -> Options:
+def _batch_options(report: str) -> Options:
     """The options of all these commands.
 
     Args:
-        labels: what the labels in names are.
         report: what a report says of each result.
     """
     return together(
@@ -52,8 +52,7 @@ def _batch_options(*, labels: str, report: str) -> Options:
             required=True,
             type=Name(),
             metavar="IN...",
-            help="photos, folders, zips, patterns such as 'album/*', or URLs such as "
-            "s3://bucket/album",
+            help="photos, folders, zips, or patterns such as 'album/*'",
         ),
         click.option(
             "-o",
@@ -61,7 +60,7 @@ def _batch_options(*, labels: str, report: str) -> Options:
             type=Name(),
             required=True,
             metavar="OUT",
-            help="folder for the results, its URL, or a zip such as colored.zip",
+            help="folder for the results",
         ),
         click.option(
             "-r",
@@ -81,12 +80,6 @@ def _batch_options(*, labels: str, report: str) -> Options:
             type=Whole(1, 100),
             default=QUALITY,
             help="of results that are jpg or webp: 100 is the best and largest",
-        ),
-        click.option(
-            "--name",
-            default="{stem}_{label}.{ext}",
-            metavar="TEMPLATE",
-            help=f"names of the results; {labels}",
         ),
         click.option("--overwrite", is_flag=True, help="replace existing results"),
         click.option(
@@ -125,7 +118,6 @@ def _batch_options(*, labels: str, report: str) -> Options:
             metavar="DEVICE",
             help="where to compute: cpu, cuda, cuda:1, or auto for a GPU if there is one",
         ),
-        click.option("--dry-run", is_flag=True, help="print the plan and do nothing"),
         click.option("-q", "--quiet", is_flag=True, help="print only what failed"),
         WEIGHTS,
     )
@@ -143,18 +135,12 @@ _PREPARING = together(
         "--fading", is_flag=True, help="first bring the tones of a faded print back, gently"
     ),
 )
-_REPAIR_WEIGHTS = file_option(
-    "--repair-weights", help="weights file to repair (default: the shipped one)"
-)
-_SCALING = together(
-    click.option(
-        "--scale",
-        type=click.Choice((1, *SCALES)),
-        default=1,
-        help="how many times larger each side becomes; all colorings of a photo get the same "
-        "detail, the mean that `colorflow enlarge` gives first",
-    ),
-    file_option("--enlarge-weights", help="weights file for --scale (default: the shipped one)"),
+_SCALING = click.option(
+    "--scale",
+    type=click.Choice((1, *SCALES)),
+    default=1,
+    help="how many times larger each side becomes; all colorings of a photo get the same detail, "
+    "the mean that `colorflow enlarge` gives first",
 )
 _TREAT_AS_GRAY = click.option(
     "--treat-as-gray",
@@ -171,13 +157,10 @@ _RESTORE = click.option(
     help="while enlarging, take blur, noise and compression out; otherwise the result, reduced "
     "again, is the photo",
 )
-_REPAIRING = together(
-    click.option(
-        "--repair",
-        is_flag=True,
-        help="first find cracks, scratches and spots, and fill them, as `colorflow repair` does",
-    ),
-    _REPAIR_WEIGHTS,
+_REPAIRING = click.option(
+    "--repair",
+    is_flag=True,
+    help="first find cracks, scratches and spots, and fill them, as `colorflow repair` does",
 )
 
 
@@ -252,7 +235,6 @@ def _without(step: str, help: str) -> Options:
 @_REPAIRING
 @_PREPARING
 @_batch_options(
-    labels="{label} is a, b, ... for principal colorings, and s and the seed for samples",
     report=" and the likelihood of each coloring",
 )
 def colorize(**given: Any) -> int:
@@ -293,8 +275,6 @@ def colorize(**given: Any) -> int:
 @_REPAIRING
 @_PREPARING
 @_batch_options(
-    labels="{label} is the scale and the mean or the seed, such as x2_mean or x2_s1, after "
-    "--restore x2_restored_mean",
     report="",
 )
 def enlarge(**given: Any) -> int:
@@ -311,7 +291,6 @@ def enlarge(**given: Any) -> int:
 @click.command(short_help="repair scans of damaged prints", epilog=_EXIT_CODES)
 @_PREPARING
 @_batch_options(
-    labels="{label} is repaired",
     report=", with the share of its pixels that was repaired",
 )
 def repair(**given: Any) -> int:
@@ -341,9 +320,7 @@ def repair(**given: Any) -> int:
     "several times, once for each print",
 )
 @_TREAT_AS_GRAY
-@_REPAIR_WEIGHTS
 @_batch_options(
-    labels="{label} is restored",
     report=", with the share of its pixels that was repaired, and where each print is in its scan",
 )
 def restore(**given: Any) -> int:
@@ -351,13 +328,13 @@ def restore(**given: Any) -> int:
     bring its tones back, and color it, unless it is in color. A scan that is named alone is
     restored anew; of several, those that have results stay as they are. A scan or a print that
     cannot be restored is named at the end; the others are restored."""
-    from colorflow.batch import RestoreSettings, location_of
+    from colorflow.batch import RestoreSettings
     from colorflow.batch.find import is_zip
     from colorflow.cli.batch import run_batch, settings_of
 
     options = SimpleNamespace(**given)
     settings = settings_of(RestoreSettings, options)
     (*others, alone) = options.inputs
-    if not others and os.path.isfile(alone) and not is_zip(location_of(alone)):
+    if not others and os.path.isfile(alone) and not is_zip(Path(alone)):
         settings = replace(settings, overwrite=True)
     return run_batch(options, settings)

@@ -164,7 +164,7 @@ class Preparation:
     """x and y of its corners in pixels of the upright scan, clockwise from the upper left; None if
     it was not cut out, or where that is not recorded."""
     marks: str | None = None
-    """Where it was repaired, see `colorflow.batch.marks`; None if nowhere, or not recorded."""
+    """Where it was repaired, see `colorflow.batch.sheet`; None if nowhere, or not recorded."""
 
     def __post_init__(self) -> None:
         check_range("number", self.number, 1, max(1, self.prints or 0))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorflow.batch.archive import ArchiveLimits, Unpacked, archive_kind, unpack
+from colorflow.batch.archive import Unpacked, archive_kind, unpack
 from colorflow.batch.task import Note
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import ColorflowError, PhotoError
@@ -220,9 +220,8 @@ def unpack_photos(archive: Path, folder: Path, most: int, size: int) -> Unpacked
     Raises:
         ColorflowError: there is too much, the archive is refused, or nothing can be stored.
     """
-    limits = ArchiveLimits(entries=most, entry_bytes=size, total_bytes=size)
     with storing():
-        unpacked = unpack(archive, folder, limits)
+        unpacked = unpack(archive, folder, most_bytes=size, most_files=most)
     files, unpacked.files = sorted(unpacked.files), []
     for path in files:
         hidden = any(part.startswith(".") for part in path.parts)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from colorflow.batch.archive import ArchiveLimits, Unpacked, unpack
+from colorflow.batch.archive import Unpacked, unpack
 from colorflow.errors import BatchError
 from tests.batch.raw_zip import File, write_raw
 
 MEBIBYTE = 2**20
-LIMITS = ArchiveLimits(entries=5, entry_bytes=8 * MEBIBYTE, total_bytes=16 * MEBIBYTE)
+MOST = 16 * MEBIBYTE
 
 
 def noise(size: int, seed: int = 0) -> bytes:
@@ -37,15 +37,15 @@ class Bench:
         write_raw(self.archive, files)
         return self
 
-    def unpack(self, limits: ArchiveLimits = LIMITS) -> Unpacked:
-        return unpack(self.archive, self.folder, limits)
+    def unpack(self, most: int = MOST) -> Unpacked:
+        return unpack(self.archive, self.folder, most_bytes=most, most_files=5)
 
-    def refused(self, *files: File, limits: ArchiveLimits = LIMITS) -> str:
+    def refused(self, *files: File, most: int = MOST) -> str:
         """The sentence with which it is refused; nothing is left of it, nothing went elsewhere."""
         if files:
             self.write(*files)
         with pytest.raises(BatchError) as refusal:
-            self.unpack(limits)
+            self.unpack(most)
         assert self.everything() == {"album.zip", "out"}
         sentence = str(refusal.value)
         assert sentence.startswith("album.zip: ")
@@ -53,10 +53,10 @@ class Bench:
         assert sentence.isprintable()
         return sentence.removeprefix("album.zip: ")
 
-    def refused_anew(self, *files: File, limits: ArchiveLimits = LIMITS) -> str:
+    def refused_anew(self, *files: File, most: int = MOST) -> str:
         """As `refused`, after something was unpacked."""
         shutil.rmtree(self.folder)
-        return self.refused(*files, limits=limits)
+        return self.refused(*files, most=most)
 
     def everything(self) -> set[str]:
         return {path.relative_to(self.root).as_posix() for path in self.root.rglob("*")}

@@ -1,25 +1,24 @@
-"""Albums of small gray photos, weights that cost nothing, a bench for archives, and a store."""
+"""Albums of small gray photos, weights that cost nothing, and a bench for archives."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
-import fsspec
 import numpy as np
 import pytest
 import skimage.color
 import skimage.data
-from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 
 from colorflow import batch
-from colorflow.batch import PhotoOutcome, Plan, Settings, make_plan, run_in_process
+from colorflow.batch import PhotoOutcome, Plan, Settings, make_plan
 from colorflow.colorizer import Colorizer
 from colorflow.enlarge.enlarger import Enlarger
 from colorflow.repair.repairer import Repairer
 from tests.batch.bench import Bench
 from tests.batch.results import Run
+from tests.in_process import run_in_process
 from tests.small_weights import save_small_enlarge_weights, save_small_weights, small_repairer
 
 HEIGHT, WIDTH = 48, 64
@@ -94,16 +93,6 @@ def bench(tmp_path: Path) -> Bench:
     folder = tmp_path / "bench"
     folder.mkdir()
     return Bench(folder)
-
-
-@pytest.fixture
-def memory() -> Iterator[MemoryFileSystem]:
-    """The store, empty before and after."""
-    files = fsspec.filesystem("memory")
-    files.store.clear()
-    files.pseudo_dirs[:] = [""]
-    yield files
-    files.store.clear()
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.soak_kill import soak
-from colorflow.batch import COLORS, Settings, make_plan, run_in_process
+from colorflow.batch import Settings, make_plan
 from colorflow.cli import main
 from colorflow.colorizer import Colorizer
 from colorflow.photo import read_photo
+from tests.in_process import run_in_process
 
 pytestmark = [
     pytest.mark.slow,
@@ -102,7 +103,7 @@ def test_ctrl_c_finishes_the_photo_in_hand_and_the_same_command_goes_on(
     assert "Traceback" not in errors
     assert errors.endswith("photos are left; the same command goes on from here\n")
     assert all(read_photo(path).width == 64 for path in visible(out))
-    plan = make_plan([many], out, Settings(), weights={COLORS: colorizer.digest})
+    plan = make_plan([many], out, Settings())
     assert {outcome.status for outcome in run_in_process(plan, colorizer)} == {"skipped", "done"}
     assert len(visible(out)) == 20
 

@@ -15,22 +15,17 @@ from PIL import Image
 from PIL.ExifTags import Base
 from skimage import data
 
-from colorflow import __version__
 from colorflow.batch import (
     COLORS,
     DETAIL,
     EnlargeSettings,
-    Naming,
     PhotoOutcome,
     Settings,
     make_plan,
-    run_in_process,
     write_sheet,
 )
 from colorflow.batch.models import WorkerConfig, load_models
-from colorflow.batch.ray_engine import PhotoWorker
 from colorflow.batch.settings import BatchSettings
-from colorflow.batch.task import DEFAULT_TEMPLATE
 from colorflow.color.full_resolution import lightness_of
 from colorflow.colorizer import Colorizer
 from colorflow.enlarge.enlarger import Enlarger
@@ -38,6 +33,7 @@ from colorflow.enlarge.weights import FIRST, LAST, load_enlarge_weights, save_en
 from colorflow.errors import WeightsError
 from colorflow.files import digest_of
 from colorflow.photo import ENLARGED, Enlargement, read_photo, read_provenance, read_statements
+from tests.in_process import run_in_process
 from tests.small_weights import save_small_weights
 
 COLOR = data.astronaut()[30:70, 200:250]
@@ -51,7 +47,6 @@ def enlarge(enlarger: Enlarger, tmp_path: Path) -> Callable[..., dict[str, Photo
         *inputs: Path,
         recursive: bool = False,
         ext: str = "auto",
-        template: str = DEFAULT_TEMPLATE,
         **settings: object,
     ) -> dict[str, PhotoOutcome]:
         work = EnlargeSettings(**settings)  # type: ignore[arg-type]
@@ -60,8 +55,7 @@ def enlarge(enlarger: Enlarger, tmp_path: Path) -> Callable[..., dict[str, Photo
             tmp_path / "out",
             work,
             recursive=recursive,
-            naming=Naming(template, ext),
-            weights={DETAIL: enlarger.digest},
+            ext=ext,
         )
         return {one.path.name: one for one in run_in_process(plan, enlarger=enlarger)}
 
@@ -171,14 +165,8 @@ def test_colorings_are_enlarged_and_enlarged_photos_are_not(
     both = read_statements(outcome.colorings[0].path)
     assert both.colors
     assert both.detail == read_statements(gray).detail
-    assert (
-        make_plan(  # what the photo says of itself is not taken for --scale
-            [gray], tmp_path / "colored", Settings(), weights={COLORS: colorizer.digest}
-        )
-        .settled[0]
-        .status
-        == "skipped"
-    )
+    (outcome,) = run_in_process(plan, colorizer)
+    assert outcome.status == "skipped", "what the photo says of itself is not taken for --scale"
 
 
 def test_colors_and_size_in_one_go(
@@ -186,8 +174,7 @@ def test_colors_and_size_in_one_go(
 ) -> None:
     def colored(scale: int, folder: str) -> PhotoOutcome:
         work = Settings(n=2, seed=5, scale=scale, likelihood=True)
-        digests = {COLORS: colorizer.digest, DETAIL: enlarger.digest}
-        plan = make_plan([album / "b.png"], tmp_path / folder, work, weights=digests)
+        plan = make_plan([album / "b.png"], tmp_path / folder, work)
         (outcome,) = run_in_process(plan, colorizer, enlarger)
         return outcome
 
@@ -227,22 +214,6 @@ def test_weights_that_are_missing_foreign_or_cannot_restore(tmp_path: Path, deta
     for work in (EnlargeSettings(restore=True), Settings(scale=2, restore=True)):
         with pytest.raises(WeightsError, match="these weights cannot restore; choose others"):
             first(work, {COLORS: foreign, DETAIL: two})
-
-
-def test_a_worker_of_a_cluster_gets_the_weights_as_bytes(
-    album: Path, tmp_path: Path, detail: Path
-) -> None:
-    plan = make_plan([album / "b.png"], tmp_path / "out", EnlargeSettings())
-    absent = {DETAIL: tmp_path / "on-the-caller" / "detail.safetensors"}
-    config = WorkerConfig(weights=absent, device="cpu", threads=1, settings=plan.settings)
-    foreign = PhotoWorker(config, {DETAIL: b"no weights"}, __version__)
-    error = foreign.ready()
-    assert isinstance(error, WeightsError)
-    assert str(error).startswith("detail.safetensors: ")
-    worker = PhotoWorker(config, {DETAIL: detail.read_bytes()}, __version__)
-    assert worker.ready() is None
-    assert worker.work(plan.tasks[0]).status == "done"
-    assert read_photo(tmp_path / "out" / "b_x2_mean.png").width == 128
 
 
 def test_the_sheet_shows_the_middle_at_full_size(

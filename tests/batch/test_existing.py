@@ -11,18 +11,17 @@ import numpy as np
 import pytest
 
 from colorflow.batch import (
-    Naming,
     PhotoHints,
     PhotoOutcome,
     Settings,
     make_plan,
-    run_in_process,
 )
 from colorflow.colorizer import Colorizer, Hint
 from colorflow.files import digest_of
 from colorflow.model.config import HINT_PLANES
 from colorflow.photo import Provenance, read_photo, write_image
 from tests.batch.results import Run, Save, difference, names
+from tests.in_process import run_in_process
 from tests.small_weights import GAIN, save_small_weights
 
 
@@ -97,7 +96,6 @@ def test_what_colorflow_did_not_make_is_never_replaced(
         ({"photo": 7}, "differs in its photo ("),
         ({"weights": GAIN + 0.5}, "differs in its weights ("),
         ({"seed": 4}, "differs in its seed (0)"),
-        ({"samples": True}, "is principal coloring a"),
         ({"skin": False}, "differs in its skin"),
     ],
     ids=str,
@@ -107,18 +105,18 @@ def test_only_what_was_made_the_same_way_is_skipped(
 ) -> None:
     path = save_photo(tmp_path / "in" / "b.png")
     first = save_small_weights(tmp_path / "h.safetensors", HINT_PLANES)
-    naming, load = Naming("{stem}.{ext}"), functools.cache(Colorizer.load)
+    load = functools.cache(Colorizer.load)
 
     def outcome(weights: Path, hints: Any = None, **settings: Any) -> PhotoOutcome:
         (outcome,) = run_in_process(
-            make_plan([path], out, Settings(**settings), naming=naming, hints=hints),
+            make_plan([path], out, Settings(**settings), hints=hints),
             load(weights),
         )
         return outcome
 
     assert outcome(first).status == "done"
     assert outcome(first).status == "skipped"
-    made = (out / "b.png").read_bytes()
+    made = (out / "b_a.png").read_bytes()
     if number := change.pop("photo", None):
         save_photo(path, number)
     weights = first
@@ -126,10 +124,10 @@ def test_only_what_was_made_the_same_way_is_skipped(
         weights = save_small_weights(tmp_path / "other.safetensors", HINT_PLANES, gain=gain)
     again = outcome(weights, **change)
     assert again.status == "failed"
-    assert str(again.reason).startswith(f"{out / 'b.png'}: is there already, but {said}")
-    assert (out / "b.png").read_bytes() == made
+    assert str(again.reason).startswith(f"{out / 'b_a.png'}: is there already, but {said}")
+    assert (out / "b_a.png").read_bytes() == made
     assert outcome(weights, **change, overwrite=True).status == "done"
-    assert (out / "b.png").read_bytes() != made
+    assert (out / "b_a.png").read_bytes() != made
     assert outcome(weights, **change).status == "skipped"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -11,7 +10,6 @@ import pytest
 
 from colorflow.batch import PhotoHints, read_hints
 from colorflow.batch.hints import LARGEST_FILE, Start
-from colorflow.coloring import digest_of_hints
 from colorflow.colorizer import ColoringSpec, Hint, PrincipalSpec
 from colorflow.errors import BatchError
 
@@ -30,14 +28,6 @@ def test_hints_are_read(path: Path) -> None:
     }
 
 
-def test_the_digest_of_earlier_versions_stays() -> None:
-    """Results state it; those of hints on a coloring are to be skipped as before."""
-    spec = ColoringSpec(seeds=(None,) * 5, principal=PrincipalSpec(number=1, of=4, seed=3))
-    said = [[1, 2, 3, 4], [[None] * 5, [1, 4, 3], 1.0, [], True, False]]
-    digest = hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
-    assert digest_of_hints([Hint(1, 2, 3, 4)], spec) == digest
-
-
 def test_the_coloring_that_hints_were_given_on_is_read_as_it_was_written(path: Path) -> None:
     sampled = ColoringSpec(seeds=(7, 7, 9), temperature=0.5, skin=False)
     mode = ColoringSpec(seeds=(None,) * 3, principal=PrincipalSpec(number=2, of=4, seed=5))
@@ -49,17 +39,6 @@ def test_the_coloring_that_hints_were_given_on_is_read_as_it_was_written(path: P
     }
     path.write_text(json.dumps({name: one.as_json() for name, one in given.items()}))
     assert read_hints(path) == given
-
-
-def test_a_coloring_of_an_earlier_version_has_no_color_of_skin(path: Path) -> None:
-    """These versions knew none, and wrote how often they had looked at the photo."""
-    older = {name: value for name, value in COLORING.items() if name != "skin"}
-    for fields in (older, older | {"looks": 5}):
-        path.write_text(json.dumps({"a": {"hints": [GOOD], "coloring": fields}}))
-        start = read_hints(path)["a"].start
-        assert start is not None
-        assert not start.spec.skin
-        assert start.spec.seeds == (None, 3)
 
 
 GOOD = {"row": 1, "column": 1, "a": 1, "b": 1}

@@ -15,15 +15,14 @@ from colorflow.batch import (
     ColoredFile,
     Settings,
     make_plan,
-    run_in_process,
 )
-from colorflow.batch.pool import output_folder
 from colorflow.color.full_resolution import lightness_of
 from colorflow.colorizer import Colorizer
-from colorflow.errors import BatchError, WritePhotoError
+from colorflow.errors import WritePhotoError
 from colorflow.files import digest_of, temporary_name, whole_file
 from colorflow.photo import Provenance, read_photo, read_provenance
 from tests.batch.results import Run, difference, names
+from tests.in_process import run_in_process
 
 
 def test_each_input_has_a_record(
@@ -148,15 +147,6 @@ def test_an_output_folder_that_cannot_be_is_refused_at_once(
     plan = make_plan([album], tmp_path / "file" / "out", Settings())
     with pytest.raises(WritePhotoError, match="file/out: the folder cannot be made"):
         next(run_in_process(plan, colorizer))
-
-
-def test_a_second_run_waits_its_turn(album: Path, out: Path, color_all: Run) -> None:
-    with (
-        output_folder(make_plan([], out, Settings())),
-        pytest.raises(BatchError, match="out: another run of colorflow is writing to this folder"),
-    ):
-        color_all(album)
-    assert color_all(album)["a.jpg"].status == "done"
 
 
 def test_what_killed_runs_left_is_removed_and_never_a_photo(

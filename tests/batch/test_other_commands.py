@@ -64,46 +64,19 @@ def test_repairing(prints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.usefixtures("in_process")
-def test_coloring_and_enlarging_repair_before(prints: Path, weights: Path, tmp_path: Path) -> None:
-    out, photo = tmp_path / "out", str(prints / "a.png")
-    repair = ["--repair", "--repair-weights", str(save_small_repair_weights(tmp_path / "r"))]
-    sheet = tmp_path / "sheet.html"
-    more = ["-o", str(out), *repair, "--contact-sheet", str(sheet)]
-    assert main(["colorize", photo, *more, "--weights", str(weights)]) == 0
-    assert "A: average of all, 2 % repaired<" in sheet.read_text()
-    assert main(["enlarge", photo, *more, "--sensitivity", "2"]) == 0
-    assert "Mean, 2 % repaired<" in sheet.read_text()
-    for name, sensitivity in (("a_a.png", 0), ("a_x2_mean.png", 2)):
-        said = read_statements(out / name).prepared
-        assert said
-        assert said.repaired
-        assert said.sensitivity == sensitivity
-
-
-@pytest.mark.usefixtures("in_process")
-def test_enlarging(
-    album: Path, tmp_path: Path, detail: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_enlarging(album: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, report = tmp_path / "out", tmp_path / "report.json"
-    command = ["enlarge", str(album / "a.jpg"), "-o", str(out), "--weights", str(detail)]
-    options = ["--scale", "4", "--ext", "png", "--name", "{stem} {label}.{ext}", "--seed", "9"]
-    options += ["--temperature", "1"]
-    assert main([*command, *options, "--report", str(report)]) == 0
-    assert read_photo(out / "a x4_s9.png").width == 4 * read_photo(album / "a.jpg").width
-    said = json.loads(report.read_text())
-    assert said["made_by"] == "colorflow enlarge"
-    assert said["settings"]["scale"] == 4
-    detail_of = read_statements(out / "a x4_s9.png").detail
-    assert detail_of
-    assert not detail_of.restored
+    command = ["enlarge", str(album / "a.jpg"), "-o", str(out), "--report", str(report)]
+    options = ["--scale", "4", "--ext", "png", "--seed", "9", "--temperature", "1"]
     assert main([*command, *options]) == 0
-    assert "1 skipped" in capsys.readouterr().out
-    for way in ([], ["--restore"]):  # beside each other, in one folder
+    assert read_photo(out / "a_x4_s9.png").width == 4 * read_photo(album / "a.jpg").width
+    said = json.loads(report.read_text())
+    assert (said["made_by"], said["settings"]["scale"]) == ("colorflow enlarge", 4)
+    for way, name in (([], "a_x2_mean.jpg"), (["--restore"], "a_x2_restored_mean.jpg")):
         assert main([*command, *way]) == 0
-    for name, is_restored in (("a_x2_mean.jpg", False), ("a_x2_restored_mean.jpg", True)):
-        detail_of = read_statements(out / name).detail
-        assert detail_of
-        assert detail_of.restored == is_restored
+        detail = read_statements(out / name).detail
+        assert detail
+        assert detail.restored == bool(way)
 
 
 @pytest.mark.parametrize(
@@ -112,10 +85,16 @@ def test_enlarging(
         (["enlarge", "--scale", "3"], "'--scale': '3' is not one of '2', '4'"),
         (["enlarge", "--temperature", "3"], "'--temperature': 3.0 is not in the range 0<=x<=2.0"),
         (["enlarge", "-n", "0"], "'-n': 0 is not in the range 1<=x<=1000"),
+        (["colorize", "a.zip", "--engine", "ray"], "--engine: ray takes folders, not zips"),
         (["colorize", "--restore"], "--restore: expected a scale of 2 or 4"),
         (["repair", "--sensitivity", "3"], "'--sensitivity': 3 is not in the range -2<=x<=2"),
         (["repair", "--crop", "all"], "'--crop': 'all' is not one of 'none', 'auto'"),
         (["repair", "--restore"], "No such option '--restore'"),
+        (["colorize", "--ext", "gif"], "'--ext': 'gif' is not one of 'auto', "),
+        (["colorize", "--seed", "-1"], "'--seed': -1 is not"),
+        (["colorize", "--temperature", "nan"], "'--temperature': "),
+        (["colorize", "--quality", "101"], "'--quality': 101 is not in the range 1<=x<=100"),
+        (["colorize", "--workers", "0"], "'--workers': 0 is not in the range 1<=x<=1024"),
         (["colorize", "--sensitivity", "1"], "--sensitivity: expected repair, too"),
         (["colorize", "--crop", "auto", "--hints", "h"], "--crop auto: not allowed with --hints"),
     ],

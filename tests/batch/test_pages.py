@@ -68,19 +68,6 @@ def test_a_page_may_fail_alone_and_too_many_fail_together(
     assert names(tmp_path / "out") == ["scan_a.png", "scan_p3_a.png"]
 
 
-def test_a_photo_named_like_a_page_is_told(
-    tmp_path: Path, in_process: None, capsys: Printed
-) -> None:
-    scan, other = tmp_path / "in" / "scan.tif", tmp_path / "in" / "scan_p2.png"
-    scan.parent.mkdir()
-    page = Image.fromarray(gray_pixels())
-    page.save(scan, save_all=True, append_images=[Image.fromarray(gray_pixels(9))])
-    page.save(other)
-    assert main(["colorize", str(scan.parent), "-o", str(tmp_path / "out")]) == 1
-    said = f"its result {tmp_path / 'out' / 'scan_p2_a.png'} is already that of {scan}"
-    assert said in capsys.readouterr().err
-
-
 def test_hints_and_patterns_name_a_page_as_its_results_are_named(tmp_path: Path) -> None:
     scan = tmp_path / "scan.tif"
     page = Image.fromarray(gray_pixels())

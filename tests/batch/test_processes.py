@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorflow.batch import COLORS, PhotoOutcome, Settings, make_plan, run, run_in_process
+from colorflow.batch import COLORS, PhotoOutcome, Settings, make_plan, run
 from colorflow.batch.models import WorkerConfig, load_models
 from colorflow.batch.processes import WorkerProcess
 from colorflow.colorizer import Colorizer
 from colorflow.errors import BatchError, DeviceError, WeightsError
 from colorflow.photo import read_photo
+from tests.in_process import run_in_process
 
 pytestmark = pytest.mark.slow
 
@@ -116,8 +117,6 @@ def test_what_prevents_a_start_is_said_once(
         list(run(plan, weights={COLORS: weights}))
     with pytest.raises(DeviceError, match=r"^nonsense: PyTorch has no such device"):
         load_models(replace(config, device="nonsense"))
-    with pytest.raises(WeightsError, match="these weights take no color hints"):
-        load_models(replace(config, has_hints=True))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="waits for processes by their handles")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,29 +10,25 @@ import cv2
 import numpy as np
 import pytest
 import skimage.data
-from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 from PIL.ExifTags import Base
 
 from colorflow.batch import (
-    COLORS,
-    DETAIL,
-    REPAIR,
     EnlargeSettings,
     PhotoOutcome,
     RepairSettings,
     Settings,
     make_plan,
-    run_in_process,
 )
-from colorflow.batch.marks import marked
 from colorflow.batch.settings import BatchSettings
+from colorflow.batch.sheet import marked
 from colorflow.colorizer import Colorizer
 from colorflow.enlarge.enlarger import Enlarger
 from colorflow.files import digest_of
 from colorflow.photo import Kind, Preparation, read_photo, read_statements
 from colorflow.repair.repairer import Repairer
 from tests.batch.results import names
+from tests.in_process import run_in_process
 
 HEIGHT, WIDTH = 60, 80
 
@@ -75,10 +70,9 @@ def work(
     colorizer: Colorizer, enlarger: Enlarger, repairer: Repairer, out: Path
 ) -> Callable[..., dict[str, PhotoOutcome]]:
     """Plans and runs; outcomes by the photos' names."""
-    digests = {COLORS: colorizer.digest, DETAIL: enlarger.digest, REPAIR: repairer.digest}
 
     def outcomes(settings: BatchSettings, *inputs: Path) -> dict[str, PhotoOutcome]:
-        plan = make_plan(inputs, out, settings, weights=digests)
+        plan = make_plan(inputs, out, settings)
         done = run_in_process(plan, colorizer, enlarger, repairer)
         return {one.path.name: one for one in done}
 
@@ -235,40 +229,6 @@ def test_one_print_has_the_usual_name_and_a_photo_without_a_bed_is_whole(
     assert [one.print_number for one in outcomes["one.png"].colorings] == [None]
 
 
-def test_no_print_replaces_what_is_not_ours(tmp_path: Path, out: Path, work: Work) -> None:
-    scan = save(laid_down(paper(), paper(200)), tmp_path / "scan.png")
-    out.mkdir()
-    foreign = out / "scan_print2_repaired.png"
-    foreign.write_bytes(b"not ours")
-    (outcome,) = work(RepairSettings(crop=True, overwrite=True), scan).values()
-    assert "a file is there already" in str(outcome.reason)
-    assert foreign.read_bytes() == b"not ours"
-    assert [one.path.name for one in outcome.colorings] == ["scan_repaired.png"], "what is done"
-
-
-@pytest.mark.usefixtures("memory")
-def test_prints_of_a_scan_in_a_store(memory: MemoryFileSystem, repairer: Repairer) -> None:
-    """Which results exist is not known before the scan is read."""
-    file = io.BytesIO()
-    Image.fromarray(laid_down(paper(), paper(200))).save(file, "PNG")
-    memory.pipe_file("/in/scan.png", file.getvalue())
-
-    def work() -> PhotoOutcome:
-        plan = make_plan(["memory://in"], "memory://out", RepairSettings(crop=True))
-        (outcome,) = run_in_process(plan, repairer=repairer)
-        return outcome
-
-    assert work().status == "done"
-    want = ["/out/scan_print2_repaired.png", "/out/scan_repaired.png"]
-    assert sorted(memory.find("/out")) == want
-    before = memory.cat_file(want[1])
-    assert work().status == "skipped"
-    memory.rm(want[0])
-    assert work().status == "done"
-    assert sorted(memory.find("/out")) == want
-    assert memory.cat_file(want[1]) == before
-
-
 def test_a_colored_print_is_left_beside_gray_ones(tmp_path: Path, out: Path, work: Work) -> None:
     gray = laid_down(paper(), paper(200), paper(100))
     scan = cv2.cvtColor(gray, cv2.COLOR_GRAY2RGB)
@@ -279,15 +239,3 @@ def test_a_colored_print_is_left_beside_gray_ones(tmp_path: Path, out: Path, wor
     assert names(out) == ["scan_a.png", "scan_print3_a.png"]
     assert any(one.startswith("print 2: already has colors") for one in outcome.remarks)
     assert read_photo(out / "scan_a.png").kind is Kind.COLORED
-
-
-def test_only_the_models_that_are_used_are_loaded() -> None:
-    wanted: list[tuple[BatchSettings, tuple[str, ...]]] = [
-        (Settings(), (COLORS,)),
-        (Settings(crop=True, fading=True, scale=4, repair=True), (COLORS, DETAIL, REPAIR)),
-        (EnlargeSettings(), (DETAIL,)),
-        (EnlargeSettings(repair=True), (DETAIL, REPAIR)),
-        (RepairSettings(crop=True), (REPAIR,)),
-    ]
-    for settings, models in wanted:
-        assert settings.models == models

@@ -18,11 +18,11 @@ from colorflow.batch import (
     Plan,
     Settings,
     make_plan,
-    run_in_process,
     write_report,
 )
 from colorflow.colorizer import Colorizer
 from colorflow.errors import WritePhotoError
+from tests.in_process import run_in_process
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 

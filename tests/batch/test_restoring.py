@@ -12,13 +12,12 @@ import pytest
 from PIL import Image
 from PIL.ExifTags import Base
 
-from colorflow.batch.marks import marked, packed
+from colorflow.batch.sheet import marked, packed
 from colorflow.cli import main
 from colorflow.files import digest_of
 from colorflow.photo import Kind, read_photo, read_statements
 from tests.batch.results import names
 from tests.batch.test_sheet import Page
-from tests.small_weights import save_small_repair_weights
 from tests.test_scan import bed, laid, print_of
 
 FIRST, SECOND = (210, 160), (590, 165)
@@ -71,12 +70,11 @@ Restore = Callable[..., int]
 
 
 @pytest.fixture
-def restore(out: Path, weights: Path, tmp_path: Path, in_process: None) -> Restore:
+def restore(out: Path, weights: Path, in_process: None) -> Restore:
     """Runs the command with small weights; further arguments are inputs and options."""
-    mender = save_small_repair_weights(tmp_path / "repair.safetensors")
 
     def run(*arguments: object) -> int:
-        own = ["-o", str(out), "--weights", str(weights), "--repair-weights", str(mender)]
+        own = ["-o", str(out), "--weights", str(weights)]
         return main(["restore", *map(str, arguments), *own])
 
     return run
@@ -206,7 +204,6 @@ def test_a_photo_in_color_keeps_its_colors_unless_it_is_treated_as_gray(
     treated: bool,
     tmp_path: Path,
     out: Path,
-    detail: Path,
     restore: Restore,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -217,7 +214,7 @@ def test_a_photo_in_color_keeps_its_colors_unless_it_is_treated_as_gray(
     folder = tmp_path / "folder"
     folder.mkdir()
     source = (tmp_path / "a.png").rename(folder / "a.png")
-    more = ["--scale", 2, "--enlarge-weights", detail, "--no-fading"]
+    more = ["--scale", 2, "--no-fading"]
     more += ["--treat-as-gray", "a.png"] if treated else []
     assert restore(folder, *more) == 0
     assert ("has colors, which stay" in capsys.readouterr().err) != treated
@@ -233,17 +230,6 @@ def test_a_photo_in_color_keeps_its_colors_unless_it_is_treated_as_gray(
         assert np.abs(result[60, 120].astype(int) - photo[30, 60]).max() <= 6
     assert restore(folder, *more) == 0
     assert "1 skipped" in capsys.readouterr().out
-
-
-def test_without_any_step_on_a_print_the_photo_is_copied(
-    scans: Path, out: Path, restore: Restore
-) -> None:
-    without = ("--no-crop", "--no-repair", "--no-fading")
-    photo = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
-    Image.fromarray(photo).save(scans / "c.png")
-    for _ in range(2):
-        assert restore(scans / "c.png", *without) == 0
-        np.testing.assert_array_equal(read_photo(out / "c_restored.png").pixels, photo)
 
 
 @pytest.mark.parametrize(

@@ -15,22 +15,20 @@ from urllib.parse import unquote_to_bytes
 
 import numpy as np
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem
 from PIL import Image
 
 from colorflow.batch import (
     ColoredFile,
     PhotoOutcome,
     Settings,
-    location_of,
     make_plan,
-    run_in_process,
     sheet,
     write_sheet,
 )
 from colorflow.batch.sheet import caption_of
 from colorflow.colorizer import Colorizer
 from colorflow.photo import RESTORED, Photo, read_photo
+from tests.in_process import run_in_process
 
 ODD = os.fsdecode(b"caf\xe9\n <b>&\"' 50% #1?a:b \xc3\xbc \xe5\x86\x99.png")
 
@@ -169,30 +167,6 @@ def test_a_page_links_to_the_results_whatever_their_names(
         for one in outcomes[0].colorings  # type: ignore[arg-type]
     ]
     assert all(re.fullmatch(r"[\w/.%~-]+", link, re.ASCII) for link in page.links)
-
-
-def test_a_sheet_shows_photos_and_results_of_a_store(save_photo: Save, tmp_path: Path) -> None:
-    store = MemoryFileSystem()
-    photo = save_photo(tmp_path / "a.png")
-    for name in ("in/a b.png", "out/a b#_s0.png"):
-        store.pipe_file(f"/sheet-test/{name}", photo.read_bytes())
-    try:
-        result = ColoredFile(
-            path=location_of("memory://sheet-test/out/a b#_s0.png"), label="s0", seed=0
-        )
-        gone = ColoredFile(path=location_of("memory://sheet-test/out/gone.png"), label="s0", seed=0)
-        source = location_of("memory://sheet-test/in/a b.png")
-        outcomes = [
-            PhotoOutcome(path=source, status="done", colorings=(one,)) for one in (result, gone)
-        ]
-        assert write_sheet(tmp_path / "s.html", outcomes) == 1
-    finally:
-        store.rm("/sheet-test", recursive=True)
-    page = Page(tmp_path / "s.html")
-    assert page.links == [
-        "memory://sheet-test/out/a%20b%23_s0.png", "memory://sheet-test/out/gone.png",
-    ]  # fmt: skip
-    assert page.texts["p"] == ["gone.png: there is no such file"]
 
 
 def test_photos_without_pictures_are_there_with_the_reason(album: Path, tmp_path: Path) -> None:

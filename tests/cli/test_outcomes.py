@@ -101,24 +101,6 @@ def test_a_full_disk_says_how_to_go_on(
     ]
 
 
-def test_a_dry_run_does_nothing(
-    photos: Path, fake_run: FakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = tmp_path / "out"
-    arguments = ["colorize", str(photos), "-o", str(out), "--dry-run"]
-    assert main([*arguments, "--report", str(tmp_path / "r.json")]) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        f"{photos / 'a.png'} -> {out / 'a_a.png'}",
-        f"{photos / 'b.jpg'} -> {out / 'b_a.jpg'}",
-        "2 to do",
-    ]
-    assert main(["colorize", str(tmp_path / "absent"), *arguments[1:]]) == 1
-    assert "absent: there is no such file" in capsys.readouterr().err
-    assert not fake_run.calls
-    assert not out.exists()
-    assert not (tmp_path / "r.json").exists()
-
-
 def test_a_colorflow_error_is_one_line(
     photos: Path, fake_run: FakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -142,8 +124,6 @@ def test_files_that_are_left_out_are_counted_and_named(
     assert main(arguments) == 0
     named = ", ".join(str(photos / f"{number}.txt") for number in range(5))
     said = f"colorflow: 7 files were left out, not named like photos: {named} and 2 more\n"
-    assert capsys.readouterr().err == said
-    assert main([*arguments, "--dry-run"]) == 0
     assert capsys.readouterr().err == said
     assert main([*arguments, "-q"]) == 0
     assert capsys.readouterr().err == ""

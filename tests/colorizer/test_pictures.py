@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorflow.batch import PhotoHints, Settings, make_plan, run_in_process
+from colorflow.batch import PhotoHints, Settings, make_plan
 from colorflow.color.full_resolution import lightness_of
 from colorflow.color.grid import to_grid
 from colorflow.colorizer import Colorizer, Hint
@@ -23,6 +23,7 @@ from colorflow.errors import DeviceError, PhotoError, UnreadablePhotoError, Writ
 from colorflow.limits import LARGEST_SEED
 from colorflow.photo import Photo, Principal, photo_from_image, read_photo, read_provenance
 from tests.colorizer.made import chroma, sample_spec, sampled, seeds
+from tests.in_process import run_in_process
 
 HINTS = (Hint(20, 30, 40, -20),)
 

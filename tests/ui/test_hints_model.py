@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorflow.batch import Settings, make_plan, read_hints, run_in_process
+from colorflow.batch import Settings, make_plan, read_hints
 from colorflow.color.swatches import MATERIALS, material_swatches
 from colorflow.colorizer import Colorizer, Hint
 from colorflow.photo import read_photo
@@ -17,6 +17,7 @@ from colorflow.ui.desk import Desk
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.render import SAMPLE_PHOTOS
 from colorflow.ui.work import DeskWorker
+from tests.in_process import run_in_process
 from tests.small_weights import save_small_weights
 from tests.ui.handling import file_of, fulfil, pixels
 
