@@ -95,28 +95,9 @@ class DiskQuota:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder, self._max_bytes, self._clock = folder, max_bytes, clock
-        self._measuring, self._counting = threading.Lock(), threading.Lock()
+        self._measuring = threading.Lock()
         self._stored, self._measure_at = 0, clock()
-        self._arriving = 0
-
-    @contextmanager
-    def arriving(self, size: int) -> Iterator[None]:
-        """Hold room for an upload of so many bytes; it may not be entered in an event loop.
-
-        Raises:
-            ColorflowError: there is no room, see `check`.
-        """
-        arrived = 0
-        with self._counting:
-            self._arriving += size
-        try:
-            self.check()
-            arrived = size
-            yield
-        finally:
-            with self._counting:
-                self._arriving -= size
-                self._stored += arrived  # until the folder is measured again
+        self._arrived, self._measured = 0, 0
 
     def check(self, incoming: int = 0) -> None:
         """Refuse what does not fit. Not to be called in an event loop: it may measure the folder.
@@ -127,12 +108,24 @@ class DiskQuota:
         Raises:
             ColorflowError: the files have reached the quota, or the disk is full.
         """
-        if self._folder is None:
-            return
-        self._measure(self._folder)
-        incoming += self._arriving
-        free = shutil.disk_usage(self._folder).free - incoming
-        if free < _MIN_FREE_BYTES or self._stored + incoming > self._max_bytes:
+        if self._folder:
+            self._measure(self._folder)
+            self._require_room(self._folder, incoming)
+
+    def arrived(self, size: int) -> None:
+        """Count bytes of an upload as they come; to be called in one event loop alone.
+
+        Raises:
+            ColorflowError: they do not fit, see `check`.
+        """
+        self._arrived += size
+        if self._folder:
+            self._require_room(self._folder, 0)
+
+    def _require_room(self, folder: Path, incoming: int) -> None:
+        stored = self._stored + self._arrived - self._measured + incoming
+        free = shutil.disk_usage(folder).free - incoming
+        if free < _MIN_FREE_BYTES or stored > self._max_bytes:
             raise ColorflowError(FULL)
 
     def _measure(self, folder: Path) -> None:
@@ -141,7 +134,8 @@ class DiskQuota:
         if started < self._measure_at or not self._measuring.acquire(blocking=False):
             return
         try:
-            self._stored = size_of(folder)
+            arrived = self._arrived
+            self._stored, self._measured = size_of(folder), arrived
             now = self._clock()
             self._measure_at = now + (now - started) / _MAX_MEASURING
         finally:

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -14,19 +14,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorflow.color.full_resolution import LightnessRows, render
+from colorflow.colorizer import Colorizer
 from colorflow.photo import Photo
 from colorflow.quiz.game import Quiz
 from colorflow.ui.api import Api
 from colorflow.ui.colorize import ColorizeTab, Desks
-from colorflow.ui.limits import VISITORS, WORK_QUEUE, Limits, MemoryBudget, UploadSpace
+from colorflow.ui.limits import WORK_QUEUE, MemoryBudget
 from colorflow.ui.photos import FAILURES, NO_CHROMA, opened, reduced, sentence
 from colorflow.ui.quiz import QuizTab
 from colorflow.ui.render import SAMPLE_PHOTOS, STATUS, Updates, line
-
-if TYPE_CHECKING:
-    from colorflow.colorizer import Colorizer
-    from colorflow.enlarge.enlarger import Enlarger
-    from colorflow.repair.repairer import Repairer
+from colorflow.ui.work import DeskWorker
 
 STYLE = Path(__file__).with_name("page.css")
 SCRIPT = Path(__file__).with_name("page.js")
@@ -59,40 +56,27 @@ _LEVEL = (
 
 
 def build_page(
-    colorizer: Colorizer,
-    files: Path,
-    limits: Limits,
-    budget: MemoryBudget,
-    quiz: Quiz,
-    enlarger: Enlarger | None = None,
-    repairer: Repairer | None = None,
-    *,
-    has_accounts: bool = False,
+    worker: DeskWorker, files: Path, quiz: Quiz, *, has_accounts: bool = False
 ) -> tuple[gr.Blocks, Desks]:
     """Build the page; gives also the desks of its visitors, which somebody has to keep.
 
     Args:
-        colorizer: colors the photos.
+        worker: works for all visitors.
         files: Gradio's folder, as `page_folder` yields it.
-        limits: bounds of uploads.
-        budget: memory for photos, shared by all visitors.
         quiz: shared by all players.
-        enlarger: enlarges colorings; None if there is none.
-        repairer: repairs prints before they are colored; None if there is none.
         has_accounts: whether visitors log in.
     """
-    space = UploadSpace(files / VISITORS, limits.megabytes, budget)
     with gr.Blocks(title="colorflow", analytics_enabled=False) as page:
         gr.HTML(_HEADING, elem_id="heading")
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
             with gr.Tab("Colorize", elem_id="colorize-tab"):
-                colorize = ColorizeTab(colorizer, space, enlarger, repairer)
+                colorize = ColorizeTab(worker)
             with gr.Tab("Quiz", elem_id="quiz-tab"):
-                QuizTab(quiz, space)
+                QuizTab(quiz, worker.space)
             with gr.Tab("How it works", elem_id="how-tab") as how:
-                sample = SAMPLE_PHOTOS / "portrait.jpg"
-                HowTab(colorizer, budget, sample).connect(how, colorize.photo_of)
-        Api(colorize.worker, files)
+                tab = HowTab(worker.colorizer, worker.budget, SAMPLE_PHOTOS / "portrait.jpg")
+                tab.connect(how, colorize.photo_of)
+        Api(worker, files)
         colorize.load(page)
         gr.HTML(_PRIVACY, elem_id="privacy")
         if has_accounts:

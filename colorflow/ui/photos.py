@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +70,21 @@ class PhotoFile:
     def folder(self) -> Path:
         """Of the previews, and of what else is made of it."""
         return self.preview.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A file as it came, which is the same however often it is uploaded or unpacked.
+
+    Args:
+        source: the file or archive that was uploaded.
+        name: of the file, with its folders in the upload.
+        path: of the file here.
+    """
+
+    source: Path
+    name: str
+    path: Path = field(compare=False)
 
 
 @contextmanager
@@ -135,21 +150,20 @@ def linked(photo: PhotoFile, parent: Path, stem: str) -> PhotoFile:
 
 
 def made_photo(
-    photo: Photo, of: PhotoFile, parent: Path, budget: MemoryBudget, said: Preparation | None
+    photo: Photo, of: PhotoFile, budget: MemoryBudget, said: Preparation | None
 ) -> PhotoFile:
-    """Write what was made of a photo, without loss, and its previews into a new folder.
+    """Write what was made of an upload, without loss, and its previews into a folder in its own.
 
     Args:
         photo: the pixels, for which the caller holds the budget.
         of: the upload; colorings are written as those of the upload would be.
-        parent: where the folder is made.
         budget: its disk must have room.
         said: what was done; the file and its colorings state it.
 
     Raises:
         ColorflowError: it cannot be written.
     """
-    folder = new_folder(parent, "made-")
+    folder = new_folder(of.folder, "made-")
     path = folder / f"{of.path.stem}.png"
     budget.disk.check()
     write_image(path, photo.full_depth, photo, preparation=said)
@@ -221,7 +235,7 @@ def unpack_photos(archive: Path, folder: Path, most: int, size: int) -> Unpacked
         ColorflowError: there is too much, the archive is refused, or nothing can be stored.
     """
     limits = ArchiveLimits(entries=most, entry_bytes=size, total_bytes=size)
-    with storing():
+    with disk_errors_told():
         unpacked = unpack(archive, folder, limits)
     files, unpacked.files = sorted(unpacked.files), []
     for path in files:
@@ -242,7 +256,7 @@ def kind_of_archive(upload: Path) -> str | None:
     """
     if upload.suffix.lower() == ".zip":
         return "zip"
-    with storing(), open(upload, "rb") as file:
+    with disk_errors_told(), open(upload, "rb") as file:
         return archive_kind(file.read(_HEAD))
 
 
@@ -256,7 +270,7 @@ def sentence(error: ColorflowError | MemoryError) -> str:
 
 
 @contextmanager
-def storing() -> Iterator[None]:
+def disk_errors_told() -> Iterator[None]:
     """Turn an `OSError` of writing into a sentence for the visitor.
 
     Raises:
@@ -274,7 +288,7 @@ def new_folder(parent: Path, prefix: str) -> Path:
     Raises:
         ColorflowError: it cannot be made, or the parent has gone with its photo or desk.
     """
-    with storing():
+    with disk_errors_told():
         return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
 
 
@@ -287,7 +301,7 @@ def link_or_copy(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:
-        with storing():
+        with disk_errors_told():
             shutil.copyfile(source, target)
 
 

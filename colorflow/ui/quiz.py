@@ -24,12 +24,12 @@ from colorflow.quiz.trials import LARGEST_SIDE, MARGIN, MAX_PICTURES, MIN_PICTUR
 from colorflow.ui.limits import KEEP_SECONDS, WORK_QUEUE, UploadSpace
 from colorflow.ui.photos import (
     FAILURES,
+    disk_errors_told,
     kind_of_archive,
     link_or_copy,
     new_folder,
     opened,
     sentence,
-    storing,
     unpack_photos,
 )
 from colorflow.ui.render import STATUS, Updates, file_url, line
@@ -133,7 +133,6 @@ class QuizTab:
             self.about = gr.HTML(line(_OWN_PHOTOS), elem_id="quiz-about-own", **STATUS)
         with gr.Accordion("Results", open=False, elem_id="quiz-results-part") as self.results_part:
             self.results = gr.HTML("", elem_id="quiz-results")
-            self.export = gr.DownloadButton("Answers as CSV", elem_id="quiz-export")
         gr.HTML(_PRIVACY, elem_id="quiz-privacy")
         self._connect()
 
@@ -159,7 +158,7 @@ class QuizTab:
         self.results_part.expand(
             self.handled(self.show_results, self.results),
             [self.game],
-            [self.game, self.results, self.export],
+            [self.game, self.results],
             **_OPTIONS,
         )
 
@@ -235,17 +234,9 @@ class QuizTab:
         return {**self.change_mode(game, None, mode, k), self.about: line(about)}
 
     def show_results(self, game: Game, _: object) -> Updates:
-        """Show the fooling rates, and offer the answers as a file."""
+        """Show the fooling rates."""
         tallies = self._quiz.store.tallies(self._quiz.colorizer.digest)
-        table = game.folder / "colorflow-quiz.csv"
-        count = self._quiz.store.export(table)
-        answers = "1 answer" if count == 1 else f"{count} answers"
-        return {
-            self.results: results_html(tallies, game.player, self._quiz.pool.origin),
-            self.export: gr.update(
-                value=str(table), label=f"Download {answers} as CSV", interactive=count > 0
-            ),
-        }
+        return {self.results: results_html(tallies, game.player, self._quiz.pool.origin)}
 
     def _new_game(self, request: gr.Request) -> Game:
         visitor = request.username or (request.client.host if request.client else "")
@@ -259,10 +250,10 @@ class QuizTab:
         Raises:
             ColorflowError: an archive is refused, the disk is full, or none is a color photo.
         """
-        folder, budget = new_folder(game.folder, "own-"), self._space.budget
-        files, left = list[Path](), list(uploads[:MOST_PHOTOS])
-        while left and len(files) < MOST_PHOTOS:
-            upload = left.pop(0)
+        folder, budget, files = new_folder(game.folder, "own-"), self._space.budget, list[Path]()
+        for upload in uploads:
+            if len(files) >= MOST_PHOTOS:
+                break
             budget.disk.check()  # a zip grows when it is unpacked
             inside = new_folder(folder, "")
             if kind_of_archive(upload) == "zip":
@@ -270,7 +261,7 @@ class QuizTab:
                 unpacked = unpack_photos(upload, inside / "zip", MOST_PHOTOS, size)
                 files += [inside / "zip" / one for one in unpacked.files]
             else:
-                with storing():
+                with disk_errors_told():
                     link_or_copy(upload, inside / upload.name)
                 files.append(inside / upload.name)
         pool = PhotoPool(files[:MOST_PHOTOS], "")
@@ -280,8 +271,7 @@ class QuizTab:
                 "None of these files is a photo that can be read and has colors; photos are "
                 f"{KINDS} files."
             )
-        is_all = not left and max(len(files), len(uploads)) <= MOST_PHOTOS
-        first = "" if is_all else "the first "
+        first = "the first " if len(pool.files) == MOST_PHOTOS else ""
         return pool, f"{found} of {first}{len(pool.files)} files are color photos."
 
     def _after(self, game: Game, outcome: Outcome, k: int) -> Updates:

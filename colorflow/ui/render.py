@@ -17,7 +17,7 @@ from colorflow.batch.task import left_out_text, share_text
 from colorflow.color.swatches import MATERIALS, Swatch
 from colorflow.colorizer import Hint
 from colorflow.photo import Kind
-from colorflow.ui.coloring import STOPS, DeskPhoto
+from colorflow.ui.coloring import DeskPhoto
 from colorflow.ui.desk import Desk
 from colorflow.ui.hints import REACHES
 
@@ -44,17 +44,9 @@ _ABOUT_KIND = {
 }
 _STILL = 'draggable="false"'
 _MAPS = {
-    "unsure": (
-        "Sure",
-        "Unsure",
-        "Where it is dark, the photo shows which colors it had; where it is bright, many colors "
-        "would suit it.",
-    ),
-    "reference": (
-        "Nothing alike",
-        "Alike",
-        "Where it is bright, something alike was found, and has given its colors.",
-    ),
+    "unsure": "Where it is dark, the photo shows which colors it had; where it is bright, many "
+    "colors would suit it.",
+    "reference": "Where it is bright, something alike was found, and has given its colors.",
 }
 """What dark and bright mean on maps."""
 _LEFT_ALONE = (
@@ -83,7 +75,7 @@ def render(desk: Desk) -> dict[str, str]:
         "stage": _stage(desk, photo) if photo else f"{_WELCOME}{_examples()}",
         "gallery": _gallery(photo) if photo else "",
         "prepare-views": _prepare(desk, photo) if photo else "",
-        "points": _points(desk, photo) if photo else "",
+        "points": _points(photo) if photo else "",
         "unsure": _map(photo, "unsure") if photo else "",
         "references": _references(photo) if photo else "",
         "file": _file(desk),
@@ -116,10 +108,10 @@ def _state(desk: Desk) -> str:
 def _status(desk: Desk) -> str:
     said = []
     for kind, wish in desk.wishes.items():
-        text, share = wish.said if wish.is_begun else "Waiting for its turn ...", ""
-        if wish.share is not None:
-            text, share = f"{text} {wish.share:.0%}", f' value="{wish.share:.3f}"'
-        bar = f'<progress max="1"{share} aria-hidden="true"></progress>'
+        text, value = wish.said if wish.is_begun else "Waiting for its turn ...", ""
+        if wish.progress is not None:
+            text, value = f"{text} {wish.progress:.0%}", f' value="{wish.progress:.3f}"'
+        bar = f'<progress max="1"{value} aria-hidden="true"></progress>'
         cancel = _button("cancel", "Cancel", kind, aria_label=f"Cancel: {text}")
         said.append(f'<div class="wish">{line(text)}{bar}{cancel}</div>')
     if desk.said:
@@ -157,13 +149,13 @@ def _stage(desk: Desk, photo: DeskPhoto) -> str:
         return _frame(photo)
     if desk.view == "places" and photo.plan.repairs:
         return _places(photo)
-    form, after, before = photo.shown_form, photo.shown, photo.shown_form.photo.preview
-    if photo.chosen is None:
-        after, before = before, form.base.preview
-    elif photo.has_colors and desk.compares_gray:
-        before = form.photo.gray
-    assert after
-    inside = _image(after, f"Your photo, {'colored' if photo.chosen else 'as it is'}", _STILL)
+    form, chosen = photo.shown_form, photo.chosen
+    after, before = form.photo.preview, form.base.preview
+    if chosen:
+        after = chosen.painted(photo.saturation)
+        hides = photo.has_colors and desk.compares_gray
+        before = form.photo.gray if hides else form.photo.preview
+    inside = _image(after, f"Your photo, {'colored' if chosen else 'as it is'}", _STILL)
     if before != after:
         inside += (
             f"{_image(before, 'Your photo before', f'{_STILL} class=before')}"
@@ -189,32 +181,29 @@ def _picture(view: str, said: str, inside: str, width: int, height: int) -> str:
     )
 
 
+def _overlay(width: int, height: int, shapes: str) -> str:
+    """Shapes over a picture whose sides have such lengths; see stage.js."""
+    box = f'viewBox="0 0 {width} {height}" preserveAspectRatio="none"'
+    return f'<svg {box} aria-hidden="true">{shapes}</svg>'
+
+
 def _marks(photo: DeskPhoto) -> str:
-    """Buttons at the points, in their colors."""
+    """Buttons at the points, in their colors, and a mark where a new one begins."""
     form, points, marks = photo.shown_form, photo.points, ""
-    shown = list(enumerate(points.hints))
-    if points.new:
-        shown.append((-1, Hint(*points.new, 0, 0)))
-    for number, hint in shown:
-        if not (places := photo.hints_on(form, (hint,))):
-            continue
-        x, y = (
-            (places[0].column + 0.5) / form.photo.width,
-            (places[0].row + 0.5) / form.photo.height,
-        )
-        at = f"left:{100 * x:.3f}%;top:{100 * y:.3f}%"
-        if number < 0:
-            marks += f'<span class="mark current" style="{at}"></span>'
-            continue
-        color, current = _color_of(photo, hint), " current" if number == points.current else ""
-        marks += _button(
-            "hold",
-            f"{number + 1}",
-            number,
-            aria_label=f"Point {number + 1}: {color.name}",
-            class_=f"mark{current}",
-            style=f"{at};background:{color.hex}",
-        )
+    new = (Hint(*points.new, 0, 0),) if points.new else ()
+    for number, hint in enumerate((*points.hints, *new)):
+        for place in photo.hints_on(form, (hint,)):
+            x = (place.column + 0.5) / form.photo.width
+            y = (place.row + 0.5) / form.photo.height
+            at = f"left:{100 * x:.3f}%;top:{100 * y:.3f}%"
+            if number == len(points.hints):
+                marks += f'<span class="mark current" style="{at}"></span>'
+                continue
+            color = _color_of(photo, hint)
+            named = {"class_": "mark current" if number == points.current else "mark"}
+            named |= {"aria_label": f"Point {number + 1}: {color.name}"}
+            style = f"{at};background:{color.hex}"
+            marks += _button("hold", f"{number + 1}", number, style=style, **named)
     return marks
 
 
@@ -228,10 +217,7 @@ def _frame(photo: DeskPhoto) -> str:
     if photo.form.plan.frame:
         said = "This is cut out. Other corners can be cut out instead."
     inside = _image(upload.preview, "What was uploaded, with the frame", _STILL)
-    inside += (
-        f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">'
-        '<path class="outside"/><path class="inside"/></svg>'
-    )
+    inside += _overlay(width, height, '<path class="outside"/><path class="inside"/>')
     fields = ""
     for number, name in enumerate(_CORNERS):
         inside += f'<button type="button" class="corner" aria-label="{name} corner"></button>'
@@ -258,9 +244,7 @@ def _places(photo: DeskPhoto) -> str:
             "The colored places are repaired. Click one to leave it as it is; click a crack, or "
             "draw over it, to have it repaired, too."
         )
-    inside += (
-        '<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true"><polyline/></svg>'
-    )
+    inside += _overlay(100, 100, "<polyline/>")
     return _picture("places", said, inside, base.width, base.height)
 
 
@@ -269,20 +253,15 @@ def _places(photo: DeskPhoto) -> str:
 
 def _gallery(photo: DeskPhoto) -> str:
     """The photo itself, and its colorings."""
-    tiles = [(photo.form.photo.preview, "As it is", photo.chosen is None)]
-    for one in photo.gallery:
-        before = "" if one.form.photo is photo.form.photo else ", the print as it was before"
-        tiles.append((one.preview, f"{one.caption}{before}", one is photo.chosen))
-    buttons = [
-        _button(
-            "choose",
-            f"{_image(picture, '', 'loading=lazy')}<span>{html.escape(caption)}</span>",
-            index - 1,
-            aria_pressed=is_chosen,
-        )
-        for index, (picture, caption, is_chosen) in enumerate(tiles)
-    ]
-    return _group("Its colorings", "gallery", buttons if len(buttons) > 1 else [])
+    buttons = []
+    for index, one in enumerate([None, *photo.gallery], -1):
+        form, picture, said = photo.form, photo.form.photo.preview, "As it is"
+        if one:
+            form, picture, said = one.form, one.preview, one.caption
+        before = "" if form.photo is photo.form.photo else ", the print as it was before"
+        inside = f"{_image(picture, '', 'loading=lazy')}<span>{html.escape(said + before)}</span>"
+        buttons.append(_button("choose", inside, index, aria_pressed=one is photo.chosen))
+    return _group("Its colorings", "gallery", buttons if photo.gallery else [])
 
 
 def _prepare(desk: Desk, photo: DeskPhoto) -> str:
@@ -299,19 +278,18 @@ def _prepare(desk: Desk, photo: DeskPhoto) -> str:
             "No damage was found, and nothing is changed; choose Most, or click the places that "
             "you see."
         )
-        if photo.form.share:
-            said = line(f"{share_text(photo.form.share)} of the photo is repaired.")
+        if photo.form.repaired:
+            said = line(f"{share_text(photo.form.repaired)} of the photo is repaired.")
     if photo.gallery and not photo.is_colored:
         said += line("Your colorings are of the print as it was before; press Color for new ones.")
     return _group("The print", "acts", buttons) + said
 
 
-def _points(desk: Desk, photo: DeskPhoto) -> str:
+def _points(photo: DeskPhoto) -> str:
     """Colors for the point that gets the next one, and all points."""
     points, parts = photo.points, ""
     if points.target:
-        swatches = desk.swatches(photo)
-        materials, found = swatches[: len(MATERIALS)], swatches[len(MATERIALS) :]
+        materials, found = photo.swatches[: len(MATERIALS)], photo.swatches[len(MATERIALS) :]
         if found:
             parts += _swatches("Likely colors of this point", found, len(MATERIALS))
         parts += _swatches("What it may be", materials, 0)
@@ -372,24 +350,16 @@ def _map(photo: DeskPhoto, name: str) -> str:
     """A picture of where the model is unsure, or found the reference's colors."""
     if name not in photo.maps:
         return ""
-    low, high, said = _MAPS[name]
-    stops = ", ".join("rgb({}, {}, {})".format(*stop) for stop in STOPS)
-    return (
-        f"{_image(photo.maps[name], f'Your photo; bright is: {high}', 'class=map')}"
-        f'<div class="scale"><span>{low}</span><span class="bar" style="background: '
-        f'linear-gradient(90deg, {stops})"></span><span>{high}</span></div><p>{said}</p>'
-    )
+    return f"{_image(photo.maps[name], 'Your photo', 'class=map')}<p>{_MAPS[name]}</p>"
 
 
 def _file(desk: Desk) -> str:
     """The last file that was made, as a link; listen.js follows it once."""
-    if desk.finished is None:
+    if not desk.files:
         return ""
-    path, name = desk.finished.path, html.escape(desk.finished.path.name)
-    return (
-        f'<a download="{name}" href="{file_url(path)}" data-number="{desk.finished.number}">'
-        f"Save {name} again</a>"
-    )
+    name, address = html.escape(desk.files[-1].name), file_url(desk.files[-1])
+    link = f'<a download="{name}" href="{address}" data-number="{len(desk.files)}">'
+    return f"{link}Save {name} again</a>"
 
 
 def _examples() -> str:

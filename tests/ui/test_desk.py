@@ -9,7 +9,7 @@ import re
 import time
 import zipfile
 from pathlib import Path
-from types import SimpleNamespace
+from urllib.parse import unquote
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ from colorflow.errors import ColorflowError
 from colorflow.photo import read_provenance, read_statements
 from colorflow.ui import desk as desk_module
 from colorflow.ui.coloring import Options
-from colorflow.ui.colorize import Desks, _on_strip
+from colorflow.ui.colorize import Desks, _place_of
 from colorflow.ui.desk import Desk
 from colorflow.ui.limits import VISITORS
 from colorflow.ui.render import render
@@ -201,10 +201,9 @@ def test_a_second_press_takes_no_other_photo_away(
 ) -> None:
     put(desk, worker, gray, small)
     (own,) = re.findall(r'data-act="remove" data-index="([^"]*)"', render(desk)["strip"])
-    pressed = SimpleNamespace(value="remove", index=own)
-    _on_strip(desk, pressed)  # type: ignore[arg-type]
+    desk.remove(_place_of(desk, own))
     with pytest.raises(ColorflowError, match="gone already"):
-        _on_strip(desk, pressed)  # type: ignore[arg-type]
+        desk.remove(_place_of(desk, own))
     assert [one.name for one in desk.photos] == [small.name]
 
 
@@ -399,14 +398,15 @@ def test_saturation_of_what_is_shown_and_saved(
     desk.choose(1)
     path = finish(desk, worker, 1, "PNG")
     expected = saturation * np.array(AB[1])
-    assert desk.photo.shown
-    for one in (desk.photo.shown, path):
+    shown = desk.require_chosen().painted(saturation)
+    assert shown.name in render(desk)["stage"]
+    for one in (shown, path):
         np.testing.assert_allclose(chroma_of(one), expected, atol=2)
     stated = read_provenance(path)
     assert stated
     assert (stated.saturation, stated.seed) == (saturation, 0)
     desk.saturate(1.0)
-    assert desk.photo.shown == desk.photo.gallery[1].preview
+    assert desk.photo.gallery[1].preview.as_posix() in unquote(render(desk)["stage"])
 
 
 def test_a_file_has_the_photos_own_size_name_and_metadata(
@@ -459,15 +459,15 @@ def test_a_print_is_cut_out_turned_and_repaired(desk: Desk, worker: DeskWorker, 
     photo = desk.photo
     assert desk.view == "frame"
     assert len(photo.prints) == 1
-    desk.put_corners("cut", list(photo.corners))
+    desk.cut_out(list(photo.corners))
     prepare(desk, worker)
     assert (photo.form.photo.width, photo.form.photo.height) == pytest.approx(
         (WIDTH, HEIGHT), abs=4
     )
-    desk.repair(True)
+    desk.replan(repairs=True)
     prepare(desk, worker)
     assert desk.view == "places"
-    assert 0.01 < photo.form.share < 0.2
+    assert 0.01 < photo.form.repaired < 0.2
     repaired = pixels(photo.form.photo.path)
     assert pixels(photo.form.base.path).max() > 240 > repaired.max(), "what was white is filled"
     desk.turn(1)
@@ -494,7 +494,7 @@ def test_each_print_of_a_scan_is_a_photo_of_its_own(
         shown = pixels(one.form.photo.thumbnail).shape
         assert shown[1] / shown[0] == pytest.approx(WIDTH / HEIGHT, rel=0.05), "not the bed"
     desk.look_at(1)
-    desk.repair(True)
+    desk.replan(repairs=True)
     desk.put_point(30, 40)
     desk.color_point((20.0, 10.0))
     prepare(desk, worker)
@@ -503,10 +503,10 @@ def test_each_print_of_a_scan_is_a_photo_of_its_own(
     assert [len(one.points.hints) for one in desk.photos] == [0, 1, 0]
     assert [len(one.colorings) for one in desk.photos] == [0, 1, 0]
     desk.look_at(0)
-    desk.put_corners("whole", [])
+    desk.cut_out()
     prepare(desk, worker)
     assert first.form.photo is first.upload
-    desk.put_corners("cut", list(first.corners))
+    desk.cut_out(list(first.corners))
     desk.remove(2)
     worker.color_all(desk, Options(n=1))
     fulfil(desk)
@@ -552,7 +552,7 @@ def test_the_colors_of_a_table_are_not_those_of_a_print(
     fulfil(desk)
     assert [one.is_colored for one in desk.photos] == [False, True, False]
     assert "already has colors" in render(desk)["status"], "the table has"
-    desk.put_corners("cut", list(desk.photo.corners))
+    desk.cut_out(list(desk.photo.corners))
     worker.prepare(desk)
     worker.color_all(desk, Options(n=1))
     for _ in run(desk, "album"):  # which comes before the print is cut out
@@ -569,18 +569,18 @@ def test_colorings_belong_to_the_form_that_they_were_made_on(
     photo = desk.photo
     color(desk, worker, n=2)
     first = photo.gallery
-    desk.put_corners("cut", list(photo.corners))
+    desk.cut_out(list(photo.corners))
     prepare(desk, worker)
     assert (photo.gallery, photo.chosen) == ([], None)
     color(desk, worker, n=1)
     (cut,) = photo.gallery
-    desk.unfade(True)
+    desk.replan(fades=True)
     prepare(desk, worker)
     assert photo.gallery == [cut], "it has the same shape"
     assert photo.chosen is None
     desk.choose(0)
     assert photo.shown_form is cut.form, "and is shown on what it was made on"
-    desk.put_corners("whole", list(photo.corners))
+    desk.cut_out()
     prepare(desk, worker)
     assert photo.gallery == first, "they are back"
     assert photo.colorings == [*first, cut]
@@ -594,10 +594,10 @@ def test_a_repair_drops_no_coloring(desk: Desk, worker: DeskWorker, tmp_path: Pa
     color(desk, worker, n=2)
     desk.choose(1)
     desk.saturate(0.5)
-    before, chosen, shown = photo.gallery, photo.chosen, photo.shown
+    before, chosen, shown = photo.gallery, photo.chosen, render(desk)["stage"]
 
     def repair(*, repairs: bool) -> None:
-        desk.repair(repairs)
+        desk.replan(repairs=repairs)
         prepare(desk, worker)
 
     repair(repairs=True)
@@ -626,7 +626,7 @@ def test_a_repair_drops_no_coloring(desk: Desk, worker: DeskWorker, tmp_path: Pa
         said = read_statements(Path(file.extract("colored/print_a.png", tmp_path)))
     assert said.prepared, "a coloring of what is to be colored now comes first"
     repair(repairs=False)
-    assert (photo.chosen, photo.shown) == (chosen, shown), "as if nothing had been"
+    assert (photo.chosen, render(desk)["stage"]) == (chosen, shown), "as if nothing had been"
     assert photo.gallery == [*before, repaired]
 
 
@@ -638,12 +638,12 @@ def test_no_damage_changes_nothing(
     Image.fromarray(whole_print()).save(path)
     put(desk, worker, path)
     photo = desk.photo
-    desk.unfade(fades)
+    desk.replan(fades=fades)
     prepare(desk, worker)
     color(desk, worker, n=2)
     desk.choose(1)
     before, chosen, picture = photo.gallery, photo.chosen, photo.form.photo
-    desk.repair(True)
+    desk.replan(repairs=True)
     prepare(desk, worker)
     assert "nothing is changed" in render(desk)["prepare-views"]
     assert (photo.chosen, photo.form.photo) == (chosen, picture)
@@ -653,7 +653,7 @@ def test_no_damage_changes_nothing(
         desk.choose(-1)
         with pytest.raises(ColorflowError, match="as it came"):
             worker.finish(desk, 1, False, "Its own")
-    desk.repair(False)
+    desk.replan(repairs=False)
     prepare(desk, worker)
     assert photo.form.photo is picture
 
@@ -670,22 +670,22 @@ def test_places_of_a_repair(desk: Desk, worker: DeskWorker, tmp_path: Path) -> N
 
     with pytest.raises(ColorflowError, match="wait for it"):
         desk.mark([SPOT], 1 / 50)
-    desk.repair(True)
+    desk.replan(repairs=True)
     both = repaired()
     (x, y), (crack_x, crack_y) = SPOT, CRACK[1]
     assert both[y, x] < 240 > both[crack_y, crack_x]
     desk.mark([SPOT], 1 / 50)
     assert (repaired()[y, x], repaired()[crack_y, crack_x] < 240) == (255, True)
     desk.mark([[5, 5], [30, 5]], 1 / 100)
-    share = photo.form.share
+    share = photo.form.repaired
     repaired()
-    assert photo.form.share > share, "a stroke is repaired, too"
+    assert photo.form.repaired > share, "a stroke is repaired, too"
     desk.undo_mark()
     desk.undo_mark()
     np.testing.assert_array_equal(repaired(), both)
     with pytest.raises(ColorflowError, match="choose a place from 0 to 300 across"):
         desk.mark([(WIDTH + 5, 3)], 1 / 50)
-    desk.repair(False)
+    desk.replan(repairs=False)
     worker.prepare(desk)
     assert photo.form.photo is photo.upload, "at once"
 
@@ -697,7 +697,7 @@ def test_what_strokes_made_goes_unless_it_is_colored_or_was_just_seen(
     Image.fromarray(cracked_print()).save(path)
     put(desk, worker, path)
     photo = desk.photo
-    desk.repair(True)
+    desk.replan(repairs=True)
     prepare(desk, worker)
     color(desk, worker, n=1)
     colored, seen = photo.form.photo, [photo.form.photo]
@@ -731,7 +731,7 @@ def test_a_touch_follows_a_crack_that_was_not_found(
     path = tmp_path / "print.png"
     Image.fromarray(drawn).save(path)
     put(desk, worker, path)
-    desk.repair(True)
+    desk.replan(repairs=True)
 
     def share() -> float:
         """Of the crack, how much is repaired."""
@@ -776,7 +776,7 @@ def test_corners_that_enclose_nothing(
     put(desk, worker, scan)
     before = desk.photo.plan
     with pytest.raises(ColorflowError, match=said):
-        desk.put_corners("cut", corners)
+        desk.cut_out(corners)
     assert desk.photo.plan == before
 
 
@@ -815,7 +815,7 @@ def test_a_print_is_prepared_though_its_coloring_is_not_wanted_any_more(
     desk: Desk, worker: DeskWorker, gray: Path, small: Path, *, replaced: bool
 ) -> None:
     put(desk, worker, gray, small)
-    desk.repair(True)
+    desk.replan(repairs=True)
     worker.prepare(desk)
     worker.color(desk, Options(n=1))
     coloring = run(desk, "color")
@@ -845,7 +845,7 @@ def test_hints_keep_the_coordinates_of_the_upload(
     desk.color_point((20.0, 10.0))
     (hint,) = photo.points.hints
     assert (hint.row, hint.column) == (168, 210)
-    desk.put_corners("cut", list(photo.corners))
+    desk.cut_out(list(photo.corners))
     for _ in range(turns):
         desk.turn(1)
     prepare(desk, worker)
@@ -869,25 +869,24 @@ def test_points_color_the_photo_and_undo_brings_back_what_was_there(
     desk.click(0.3, 0.3)
     worker.offer(desk)
     fulfil(desk)
-    assert photo.likely
-    assert sum(one.share or 0 for one in photo.likely) <= 1.001
-    likely = next(i for i, one in enumerate(desk.swatches(photo)) if one.share)
-    desk.press_point("pick", likely)
+    shares = [one.share or 0 for one in photo.swatches]
+    assert 0 < sum(shares) <= 1.001
+    desk.pick_swatch(next(i for i, share in enumerate(shares) if share))
     recolor(desk, worker)
     assert photo.gallery[1].caption == "A: average of all, 1 hint"
     assert photo.chosen is photo.gallery[1]
-    desk.press_point("hold", 0)
+    desk.photo.points.hold(0)
     desk.click(0.6, 0.6)
     recolor(desk, worker)
     assert len(photo.gallery) == 3
-    desk.undo_point()
+    desk.photo.points.undo()
     worker.recolor(desk)
     assert (desk.wishes, photo.chosen) == ({}, photo.gallery[1]), "without any work"
-    desk.undo_point()
+    desk.photo.points.undo()
     worker.recolor(desk)
     assert photo.chosen is plain
     with pytest.raises(ColorflowError, match="nothing to undo"):
-        desk.undo_point()
+        desk.photo.points.undo()
     with pytest.raises(ColorflowError, match="Click a point"):
         desk.color_point((1.0, 1.0))
     with pytest.raises(ColorflowError, match="no color"):
@@ -1126,17 +1125,17 @@ def test_a_field_that_crossed_a_message_is_sent_again(
     desk.begin_page()
     assert {"upload": None, **desk.edits()} == desk.fields, "files may be on their way"
     desk.page_has({"repairs": True})
-    desk.repair(True)
+    desk.replan(repairs=True)
     assert desk.edits() == {}, "the page has it, and nothing was on its way"
     desk.look_at(1)
     assert desk.edits() == {"repairs": False}
     desk.page_has({"repairs": True})  # ticked before the message came, which unticks it
-    desk.repair(True)
+    desk.replan(repairs=True)
     assert desk.edits() == {"repairs": True}
     desk.page_has({"repairs": False})
-    desk.repair(False)
+    desk.replan(repairs=False)
     assert desk.edits() == {"repairs": False}
     desk._sent["repairs"] -= 10
     desk.page_has({"repairs": True})
-    desk.repair(True)
+    desk.replan(repairs=True)
     assert desk.edits() == {}

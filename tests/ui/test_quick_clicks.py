@@ -105,14 +105,10 @@ def acts_of(tab: ColorizeTab, photos: list[str], random_: random.Random) -> list
     def colored(change: Callable[[Desk], Any]) -> Act:
         return lambda desk: (change(desk), work.recolor(desk), work.offer(desk)), ("color", "ask")
 
-    def corners(desk: Desk) -> list[tuple[float, float]]:
-        return list(desk.photo.corners)
-
     def slide(desk: Desk) -> None:
         desk.page_has({"saturation": round(2 * share, 2)})
         desk.saturate(round(2 * share, 2))
 
-    act = random_.choice(("cut", "whole"))
     options = Options(n=1 + index, samples=share < 0.5)
     return [
         (partial(work.open, uploads=photos[: 1 + index % 3]), ("open",)),
@@ -122,17 +118,17 @@ def acts_of(tab: ColorizeTab, photos: list[str], random_: random.Random) -> list
         (lambda desk: desk.choose(index - 1), ()),
         (slide, ()),
         (lambda desk: desk.look_for(random_.choice(("photo", "frame", "places", "points"))), ()),
-        prepared(lambda desk: desk.put_corners(act, corners(desk))),
+        prepared(lambda desk: desk.cut_out(random_.choice((None, list(desk.photo.corners))))),
         prepared(lambda desk: desk.turn(1 + index % 3)),
-        prepared(lambda desk: (desk.repair(share < 0.7), desk.unfade(share > 0.5))),
+        prepared(lambda desk: desk.replan(repairs=share < 0.7, fades=share > 0.5)),
         prepared(lambda desk: desk.mark([(100 * share, 50)], 1 / 50)),
-        prepared(lambda desk: desk.find(index - 2)),
+        prepared(lambda desk: desk.replan(sensitivity=index - 2)),
         (partial(work.color, options=options), ("color",)),
         (partial(work.more, n=2), ("color",)),
         (lambda desk: (desk.click(share, 1 - share), work.offer(desk)), ("ask",)),
-        colored(lambda desk: desk.press_point("pick", index)),
-        colored(lambda desk: desk.press_point("delete", 0)),
-        colored(Desk.undo_point),
+        colored(lambda desk: desk.pick_swatch(index)),
+        colored(lambda desk: desk.photo.points.delete(0)),
+        colored(lambda desk: desk.photo.points.undo()),
         (work.unsure, ("ask",)),
         (partial(work.color_all, options=options), ("album",)),
         (partial(work.same_colors, options=options), ("album",)),
@@ -168,7 +164,7 @@ def test_the_page_shows_the_last_state_of_the_desk(
     while page.running:
         page.go_on(random_.randrange(len(page.running)))
     assert desk.wishes == {}
-    assert not any(one.is_stale for one in desk.photos)
+    assert not any(one.is_unprepared for one in desk.photos)
     shown = {name: page.shown[part] for name, part in tab.parts.items()}
     assert shown == render(desk)
     fields = {name: page.shown.get(tab.fields[name]) for name in desk.fields}
