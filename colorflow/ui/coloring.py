@@ -19,6 +19,7 @@ from colorflow.color.cie import saturated
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.swatches import Swatch, likely, material_swatches
 from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Hint
+from colorflow.errors import ColorflowError
 from colorflow.photo import LETTERS, Kind, Photo, Provenance, read_photo
 from colorflow.ui.hints import Hints, Points, Target
 from colorflow.ui.limits import MemoryBudget
@@ -34,6 +35,8 @@ from colorflow.ui.photos import (
 )
 from colorflow.ui.prepare import Corners, Form, PrintPlan, moved, whole
 
+MOST_COLORINGS = 200
+"""Colorings from which on a photo gets no more."""
 _LIKELY_SAMPLES, _LIKELY_COLORS = 24, 6
 """Samples among which likely colors are looked for, and how many are offered."""
 _COARSE_GRID = 8
@@ -60,15 +63,41 @@ class ReferencePhoto:
     picture: Path
 
 
+@dataclass(frozen=True, slots=True)
+class ColoringTask:
+    """What is colored, and what is known of its colors.
+
+    Args:
+        photo: the photo.
+        form: of the photo.
+        hints: in pixels of the upload.
+        references: whose colors it gets.
+    """
+
+    photo: DeskPhoto
+    form: Form
+    hints: Hints = ()
+    references: tuple[ReferencePhoto, ...] = ()
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Tells it from others of the photo."""
+        return self.form.photo, self.hints, self.references
+
+    def conditions(self) -> dict[str, Any]:
+        """The arguments of `Colorizer` that say what is known of the colors."""
+        pictures = [read_photo(one.picture) for one in self.references]
+        hints = self.photo.hints_on(self.form, self.hints)
+        return {"hints": hints, **({"reference": pictures} if pictures else {})}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PhotoColoring:
     """One coloring of a photo on a desk.
 
     Args:
-        form: what it was made on.
+        task: what was colored.
         spec: of the coloring.
-        hints: in pixels of the upload.
-        references: whose colors it has.
         ab: its colors as the model made them, CIELAB (2, h, w), on a small grid.
         provenance: what its files say.
         preview: a small picture, in a folder of its own.
@@ -76,10 +105,8 @@ class PhotoColoring:
         stem: name of its file in full size, without the suffix.
     """
 
-    form: Form
+    task: ColoringTask
     spec: ColoringSpec
-    hints: Hints
-    references: tuple[ReferencePhoto, ...]
     ab: NDArray[np.float32]
     provenance: Provenance
     preview: Path
@@ -89,7 +116,12 @@ class PhotoColoring:
     @property
     def key(self) -> tuple[object, ...]:
         """Tells it from other colorings of the photo; a quick one is the same as in full."""
-        return self.form.photo, replace(self.spec, quick=False), self.hints, self.references
+        return *self.task.key, replace(self.spec, quick=False)
+
+    @property
+    def form(self) -> Form:
+        """What it was made on."""
+        return self.task.form
 
     def painted(self, saturation: float) -> Path:
         """A preview with stronger or weaker colors.
@@ -213,6 +245,11 @@ class DeskPhoto:
         return any(one.form.photo is self.form.photo for one in self.colorings)
 
     @property
+    def task(self) -> ColoringTask:
+        """What would be colored now."""
+        return ColoringTask(self, self.form, self.points.hints, self.references)
+
+    @property
     def shown_form(self) -> Form:
         """What the chosen coloring was made on; without one, what would be colored."""
         return self.chosen.form if self.chosen else self.form
@@ -278,22 +315,6 @@ class Options:
     quick: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class ColoringTask:
-    """What is colored, and what is known of its colors."""
-
-    photo: DeskPhoto
-    form: Form
-    hints: Hints = ()
-    references: tuple[ReferencePhoto, ...] = ()
-
-    def conditions(self) -> dict[str, Any]:
-        """The arguments of `Colorizer` that say what is known of the colors."""
-        pictures = [read_photo(one.picture) for one in self.references]
-        hints = self.photo.hints_on(self.form, self.hints)
-        return {"hints": hints, **({"reference": pictures} if pictures else {})}
-
-
 class Colorist:
     """Colors photos of desks; its iterators compute on `next`.
 
@@ -341,12 +362,18 @@ class Colorist:
     def _previewed(
         self, task: ColoringTask, make: Callable[[Photo], Iterable[Coloring]]
     ) -> Iterator[PhotoColoring]:
-        """Colorings with their previews, each in a folder of its own."""
+        """Colorings with their previews, each in a folder of its own.
+
+        Raises:
+            ColorflowError: nothing can be read or stored, or there are too many already.
+        """
         photo, hints, references = task.photo, task.hints, task.references
         with opened(task.form.photo.path, self._budget) as read:
             small = reduced(read)
             for made in make(read):
                 self._budget.disk.check()
+                if len(photo.colorings) >= MOST_COLORINGS:
+                    raise ColorflowError(f"A photo has {MOST_COLORINGS} colorings at most.")
                 caption, stem = _caption(made.spec, made.share), photo.upload.path.stem
                 stem = f"{stem}_{'hints' if hints else name_of(made.spec)}"  # as of the command
                 if hints:
@@ -356,10 +383,8 @@ class Colorist:
                     caption, stem = f"{caption}, like {name}", f"{stem}_like_{name[:40]}"
                 path = new_folder(photo.folder, "coloring-") / "preview"
                 yield PhotoColoring(
-                    form=task.form,
+                    task=task,
                     spec=made.spec,
-                    hints=hints,
-                    references=references,
                     ab=made.ab,
                     provenance=made.provenance,
                     preview=write_colored(path, made.ab, small),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,21 +11,14 @@ from typing import Any
 import gradio as gr
 
 from colorflow.color.swatches import ab_of
-from colorflow.errors import ColorflowError
 from colorflow.limits import LARGEST_SATURATION
 from colorflow.photo import KINDS
 from colorflow.ui.coloring import Options
 from colorflow.ui.desk import FIELDS, MOST_PHOTOS, Desk, WishKind, points_of
 from colorflow.ui.files import SUFFIXES
 from colorflow.ui.hints import REACHES
-from colorflow.ui.limits import (
-    DESK_PREFIX,
-    LONG_QUEUE,
-    MOST_VIVID,
-    MOST_WISHED,
-    WORK_QUEUE,
-)
-from colorflow.ui.photos import FAILURES, disk_errors_told, new_folder, sentence
+from colorflow.ui.limits import DESK_PREFIX, LONG_QUEUE, MOST_VIVID, MOST_WISHED, WORK_QUEUE
+from colorflow.ui.photos import FAILURES, new_folder, sentence
 from colorflow.ui.render import EXAMPLES, SAMPLE_PHOTOS, STATUS, Updates, line, render
 from colorflow.ui.work import NO_REPAIR, DeskWorker, run
 
@@ -50,24 +42,15 @@ QUICK: dict[str, Any] = {
 """Options of events that change a desk at once."""
 _FIELD: dict[str, Any] = {**QUICK, "trigger_mode": "always_last"}
 """The same for fields, of whose values the last one counts."""
-_QUEUES: dict[WishKind, dict[str, Any]] = {
-    "album": LONG_QUEUE,
-    "finish": {"concurrency_id": "finish", "concurrency_limit": 2},
+WORK, ALBUM, FINISH = "work", "album", "finish"
+QUEUES: dict[str, tuple[tuple[WishKind, ...], dict[str, Any]]] = {
+    WORK: (("open", "prepare", "color", "refer", "ask"), WORK_QUEUE),
+    ALBUM: (("album",), LONG_QUEUE),
+    FINISH: (("finish",), {"concurrency_id": "finish", "concurrency_limit": 2}),
 }
-"""The queues of wishes, by which few are worked on at the same time; `WORK_QUEUE` for others."""
+"""Queues of which few are worked on at the same time: the kinds of wishes, and their options."""
 
 Act = Callable[..., Any]
-Works = Sequence[WishKind]
-_PARTS: dict[str, Works] = {
-    "strip": (),
-    "status": (),
-    "gallery": (),
-    "references": (),
-    "prepare-views": ("prepare",),
-    "points": ("color", "ask"),
-    "stage": ("open", "prepare", "color", "ask"),
-}
-"""The parts with buttons, and the wishes that these may make."""
 
 
 class Desks:
@@ -294,18 +277,21 @@ class ColorizeTab:
     def _connect(self) -> None:
         """Say what each event does, given which values, and which wishes it may make."""
         work, on, control = self.worker, self.on, self.controls
-        prepared, colored = self._prepared, self._colored
         for name in ("upload", "upload-all"):
-            on(control[name].upload, work.open, [name], ["open"])
-        for name, works in _PARTS.items():
-            on(self.parts[name].select, self._pressed, ["radius"], works, event=True)
+            on(control[name].upload, work.open, [name], WORK)
+        for name in ("strip", "status", "gallery"):
+            on(self.parts[name].select, self._pressed, ["radius"], event=True)
+        for name in ("stage", "prepare-views", "points", "references"):
+            on(self.parts[name].select, self._pressed, ["radius"], WORK, event=True)
+
+        def replanned(field: str) -> Act:
+            return lambda desk, value: desk.replan(**{field: value})
 
         for field in ("repairs", "fades", "sensitivity"):
-            act = prepared(lambda desk, value, field=field: desk.replan(**{field: value}))
-            on(control[field].input, act, [field], ["prepare"])
-        mark = prepared(lambda desk, x, y, radius: desk.mark([(x, y)], radius))
-        on(control["mark-put"].click, mark, ["mark-Across", "mark-Down", "radius"], ["prepare"])
-        on(control["undo-mark"].click, prepared(Desk.undo_mark), [], ["prepare"])
+            on(control[field].input, replanned(field), [field], WORK)
+        place = ["mark-Across", "mark-Down", "radius"]
+        on(control["mark-put"].click, lambda desk, x, y, r: desk.mark([(x, y)], r), place, WORK)
+        on(control["undo-mark"].click, Desk.undo_mark, [], WORK)
         for name, view in (("prepare", "frame"), ("hints", "points")):
             on(control[name].expand, lambda desk, view=view: desk.look_for(view))
             on(control[name].collapse, lambda desk: desk.look_for("photo"))
@@ -315,32 +301,28 @@ class ColorizeTab:
         def asked(wish: Act) -> Act:
             return lambda desk, *given: wish(desk, Options(*given))
 
-        on(control["go"].click, asked(work.color), options, ["color"])
-        on(control["refer-go"].click, asked(work.color), options, ["color"])
-        on(control["all"].click, asked(work.color_all), options, ["open", "album"])
-        on(control["same"].click, asked(work.same_colors), options, ["open", "album"])
-        on(control["more"].click, work.more, ["n"], ["color"])
+        on(control["go"].click, asked(work.color), options, WORK)
+        on(control["refer-go"].click, asked(work.color), options, WORK)
+        on(control["all"].click, asked(work.color_all), options, WORK, ALBUM)
+        on(control["same"].click, asked(work.same_colors), options, WORK, ALBUM)
+        on(control["more"].click, work.more, ["n"], WORK)
         on(control["treat"].click, Desk.treat_as_gray)
         on(control["treat-all"].click, lambda desk: desk.treat_as_gray(everything=True))
         on(control["beside"].input, Desk.compare_with, ["beside"])
-        on(control["show-unsure"].click, work.unsure, [], ["ask"])
-        on(control["where"].click, work.where_referred, [], ["ask"])
-        on(control["refer"].upload, work.add_references, ["refer"], ["refer"])
+        on(control["show-unsure"].click, work.unsure, [], WORK)
+        on(control["where"].click, work.where_referred, [], WORK)
+        on(control["refer"].upload, work.add_references, ["refer"], WORK)
 
-        spread = colored(lambda desk, reach: desk.photo.points.spread(reach))
-        on(control["reach"].input, spread, ["reach"], ["color", "ask"])
-        use = colored(lambda desk, color: desk.color_point(ab_of(color)))
-        on(control["use"].click, use, ["picker"], ["color", "ask"])
-        put, place = colored(Desk.put_point), ["point-Across", "point-Down"]
-        on(control["point-put"].click, put, place, ["color", "ask"])
-        undo = colored(lambda desk: desk.photo.points.undo())
-        on(control["undo-point"].click, undo, [], ["color", "ask"])
-        on(control["load-hints"].upload, work.load_hints, ["load-hints"], ["color"])
+        on(control["reach"].input, lambda desk, one: desk.photo.points.spread(one), ["reach"], WORK)
+        on(control["use"].click, lambda desk, one: desk.color_point(ab_of(one)), ["picker"], WORK)
+        on(control["point-put"].click, Desk.put_point, ["point-Across", "point-Down"], WORK)
+        on(control["undo-point"].click, lambda desk: desk.photo.points.undo(), [], WORK)
+        on(control["load-hints"].upload, work.load_hints, ["load-hints"], WORK)
         on(control["save-hints"].click, work.save_hints)
 
         on(control["saturation"].input, Desk.saturate, ["saturation"])
-        on(control["download"].click, work.finish, ["size", "restore", "format"], ["finish"])
-        on(control["zip"].click, work.zip, ["format", "every"], ["album"])
+        on(control["download"].click, work.finish, ["size", "restore", "format"], FINISH)
+        on(control["zip"].click, work.zip, ["format", "every"], ALBUM)
 
     def _pressed(self, desk: Desk, event: gr.EventData, radius: float) -> None:
         """Do what was pressed, clicked or drawn in a part; see its script.
@@ -348,73 +330,39 @@ class ColorizeTab:
         Raises:
             ColorflowError: it cannot be done, or was not well said.
         """
-        prepared, colored = self._prepared, self._colored
         index, points = event.index, getattr(event, "points", None)
         acts: dict[str, Act] = {
-            "try": lambda desk: self.worker.open(desk, [_example(int(index), desk.folder)]),
+            "try": lambda desk: self.worker.open(
+                desk, [SAMPLE_PHOTOS / name for name in EXAMPLES if name == index]
+            ),
             "look": lambda desk: desk.look_at(_place_of(desk, index)),
             "remove": lambda desk: desk.remove(_place_of(desk, index)),
             "cancel": lambda desk: desk.cancel(index),
             "choose": lambda desk: desk.choose(int(index)),
             "unrefer": lambda desk: desk.remove_reference(int(index)),
             "view": lambda desk: desk.look_for(index),
-            "cut": prepared(lambda desk: desk.cut_out(points or ())),
-            "whole": prepared(Desk.cut_out),
-            "turn": prepared(lambda desk: desk.turn(int(index))),
-            "stroke": prepared(lambda desk: desk.draw(points, radius)),
-            "point": colored(lambda desk: desk.click(*points_of(points)[0])),
-            "pick": colored(lambda desk: desk.pick_swatch(int(index))),
-            "hold": colored(lambda desk: desk.photo.points.hold(int(index))),
-            "delete": colored(lambda desk: desk.photo.points.delete(int(index))),
+            "cut": lambda desk: desk.cut_out(points or ()),
+            "whole": Desk.cut_out,
+            "turn": lambda desk: desk.turn(int(index)),
+            "stroke": lambda desk: desk.draw(points, radius),
+            "point": lambda desk: desk.click(*points_of(points)[0]),
+            "pick": lambda desk: desk.pick_swatch(int(index)),
+            "hold": lambda desk: desk.photo.points.hold(int(index)),
+            "delete": lambda desk: desk.photo.points.delete(int(index)),
         }
         acts[event.value](desk)
 
-    def _prepared(self, change: Act) -> Act:
-        """Change what a photo is to be, and have it made."""
-
-        def act(desk: Desk, *values: Any) -> None:
-            change(desk, *values)
-            self.worker.prepare(desk)
-
-        return act
-
-    def _colored(self, change: Act) -> Act:
-        """Change the points of a photo, have it colored anew by them, and offer colors."""
-
-        def act(desk: Desk, *values: Any) -> None:
-            before = desk.photo.points.hints
-            change(desk, *values)
-            if desk.photo.points.hints != before:
-                self.worker.recolor(desk)
-            self.worker.offer(desk)
-
-        return act
-
-    def photo_of(self, request: gr.Request) -> Path | None:
-        """The file of the photo that a visitor looks at."""
-        desk = self.desks.of(request.session_hash)
-        return desk.at.form.photo.path if desk.at else None
-
-    def load(self, page: gr.Blocks) -> None:
-        """Show the desk when a page comes, which has nothing yet."""
-        self.on(page.load, Desk.begin_page)
-
     def on(
-        self,
-        listen: Any,
-        act: Act,
-        inputs: Sequence[str] = (),
-        works: Works = (),
-        *,
-        event: bool = False,
+        self, listen: Any, act: Act, inputs: Sequence[str] = (), *queues: str, event: bool = False
     ) -> None:
         """Connect an event.
 
         Args:
             listen: the event.
-            act: changes the desk, given the values of the inputs, under its lock.
+            act: changes the desk, given the values of the inputs, under its lock; as of
+                `DeskWorker.change`.
             inputs: names of components.
-            works: kinds of wishes that it may make, which are worked on afterwards.
+            queues: of the wishes that it may make, which are worked on afterwards.
             event: whether `act` takes the event's data before the values.
         """
         fields = self.fields.keys() & set(inputs)
@@ -426,30 +374,34 @@ class ColorizeTab:
                 desk.page_has({name: value for name, value in given if name in fields})
                 act(desk, *((data,) if event else ()), *values)
 
-            yield from self.acted(self.desks.of(request.session_hash), change)
+            yield from self.acted(self.desks.of(request.session_hash), change, queues)
 
         components = [self.controls[name] for name in inputs]
         options = _FIELD if fields - {"upload"} else QUICK
         done = listen(handler, components, self.outputs, **options)
-        for kind in works:
-            queue = _QUEUES.get(kind, WORK_QUEUE)
-            done.then(self._worker_of(kind), None, self.outputs, **{**QUICK, **queue})
+        for queue in queues:
+            kinds, options = QUEUES[queue]
+            done.then(self._worker_of(kinds), None, self.outputs, **{**QUICK, **options})
 
-    def _worker_of(self, kind: WishKind) -> Callable[[gr.Request], Iterator[Updates]]:
+    def _worker_of(self, kinds: Sequence[WishKind]) -> Callable[[gr.Request], Iterator[Updates]]:
         def work(request: gr.Request) -> Iterator[Updates]:
             desk = self.desks.of(request.session_hash)
-            for _ in run(desk, kind):
-                yield from self.shown(desk)
+            for kind in kinds:
+                for _ in run(desk, kind):
+                    yield from self.shown(desk)
             yield self._nothing()
 
         return work
 
-    def acted(self, desk: Desk, act: Act) -> Iterator[Updates]:
-        """Change a desk, and show it."""
+    def acted(self, desk: Desk, act: Act, queues: Sequence[str]) -> Iterator[Updates]:
+        """Change a desk, with what follows if its work is followed up, and show it."""
         with desk.lock:
             desk.say("")
             try:
-                act(desk)
+                if WORK in queues:
+                    self.worker.change(desk, act)
+                else:
+                    act(desk)
             except FAILURES as error:
                 desk.say(sentence(error), bad=True)
             desk.changed()
@@ -484,17 +436,3 @@ def _place_of(desk: Desk, folder: object) -> int:
     """The place in the album of the photo of that folder; -1 if it is gone."""
     names = [one.folder.name for one in desk.photos]
     return names.index(folder) if folder in names else -1
-
-
-def _example(index: int, folder: Path) -> Path:
-    """A copy of one of the photos to try, as if it had been uploaded.
-
-    Raises:
-        ColorflowError: there is no such photo, or the copy cannot be made.
-    """
-    if not 0 <= index < len(EXAMPLES):
-        raise ColorflowError("There is no such photo here.")
-    name = list(EXAMPLES)[index]
-    target = new_folder(folder, "sample-") / name
-    with disk_errors_told():
-        return Path(shutil.copyfile(SAMPLE_PHOTOS / name, target))

@@ -57,6 +57,7 @@ from colorflow.ui.prepare import (
     Corners,
     Form,
     PrintPlan,
+    check_places,
     checked_corners,
     mark_of,
     moved,
@@ -72,8 +73,6 @@ View = Literal["photo", "frame", "places", "points"]
 points."""
 MOST_PHOTOS = 200
 """Photos on a desk from which on no file is opened."""
-MOST_COLORINGS = 200
-"""Colorings that a photo may have."""
 MARK_RADIUS = 1 / 50
 """How near a click is to a point that it means, divided by the longer side of the photo."""
 FIELDS = ("saturation", "repairs", "fades", "sensitivity", "reach", "upload")
@@ -84,8 +83,7 @@ _NO_PHOTO = "There is no photo here; choose one first."
 
 
 Steps = Generator[Callable[[], object] | float, None, None]
-"""Long work: gives what applies a result, under the lock, or what share is done, 0 to 1. An error
-of applying a result is raised where the result was given."""
+"""Long work: gives what applies a result, under the lock, or what share is done, 0 to 1."""
 
 
 @dataclass(slots=True, eq=False)
@@ -416,11 +414,7 @@ class Desk:
         size = self.photo.shown_form.photo
         if across is None or down is None:
             raise ColorflowError("Across and Down: two whole numbers, in pixels of the photo.")
-        if not (0 <= across < size.width and 0 <= down < size.height):
-            raise ColorflowError(
-                f"The photo has {size.width} × {size.height} pixels; choose a place from 0 to "
-                f"{size.width - 1} across and from 0 to {size.height - 1} down."
-            )
+        check_places(((across, down),), size.width - 1, size.height - 1)
         self.photo.points.put(*self._on_upload(int(across), int(down)))
 
     def pick_swatch(self, index: int) -> None:
@@ -480,14 +474,9 @@ class Desk:
             photo: is colored.
             coloring: of it.
             choose: whether it is shown; otherwise it is if none is.
-
-        Raises:
-            ColorflowError: there are too many.
         """
         before = photo.made_before(coloring.key)
         if before is None:
-            if len(photo.colorings) >= MOST_COLORINGS:
-                raise ColorflowError(f"A photo has {MOST_COLORINGS} colorings at most.")
             photo.colorings.append(coloring)
         elif before.spec.quick and not coloring.spec.quick:
             choose = choose or photo.chosen is before

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import ColorflowError, PhotoError
 from colorflow.photo import KINDS, Kind, Photo, Preparation, count_pixels, read_photo, write_image
 from colorflow.photo.find import is_photo
-from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.limits import MemoryBudget, UploadSpace
 
 PREVIEW_SIDE = 1024
 """Longest side of a preview, in pixels."""
@@ -109,11 +109,12 @@ def opened(
             yield photo
 
 
-def open_photo(upload: Path, parent: Path, budget: MemoryBudget) -> PhotoFile:
+def open_photo(upload: Path, name: str, parent: Path, budget: MemoryBudget) -> PhotoFile:
     """Read an upload, and write its previews into a new folder.
 
     Args:
         upload: the file; the folder gets a link to it, which stays when Gradio deletes uploads.
+        name: of the link.
         parent: where the folder is made.
         budget: is reserved while the photo is read.
 
@@ -122,31 +123,11 @@ def open_photo(upload: Path, parent: Path, budget: MemoryBudget) -> PhotoFile:
     """
     with opened(upload, budget) as photo:
         folder = new_folder(parent, "photo-")
-        path = new_folder(folder, "upload-") / upload.name
+        path = new_folder(folder, "upload-") / name
         link_or_copy(upload, path)
         return _described(
             photo, path, folder, ".jpg" if photo.metadata.format == "JPEG" else ".png"
         )
-
-
-def linked(photo: PhotoFile, parent: Path, stem: str) -> PhotoFile:
-    """The same photo under another stem, in a new folder, which stays when the first one goes.
-
-    Raises:
-        ColorflowError: the folder cannot be made.
-    """
-    folder = new_folder(parent, "photo-")
-    path = new_folder(folder, "upload-") / f"{stem}{photo.path.suffix}"
-    small = {one: folder / one.name for one in (photo.preview, photo.thumbnail, photo.gray)}
-    for source, target in (small | {photo.path: path}).items():
-        link_or_copy(source, target)
-    return replace(
-        photo,
-        path=path,
-        preview=small[photo.preview],
-        thumbnail=small[photo.thumbnail],
-        gray=small[photo.gray],
-    )
 
 
 def made_photo(
@@ -219,21 +200,26 @@ def as_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 
-def unpack_photos(archive: Path, folder: Path, most: int, size: int) -> Unpacked:
-    """Unpack a zip archive of photos.
+def unpack_photos(
+    archive: Path, parent: Path, most: int, space: UploadSpace
+) -> tuple[Path, Unpacked]:
+    """Unpack a zip archive of photos into a new folder.
 
     Args:
         archive: the upload.
-        folder: is made here.
+        parent: where the folder is made.
         most: number of files.
-        size: of all files, in bytes.
+        space: its largest upload bounds all files together, too.
 
     Returns:
-        What came out; `files` are those with a photo's name, and `unreadable` has all others.
+        The folder, and what came out: `files` are those with a photo's name, and `unreadable` has
+        all others.
 
     Raises:
         ColorflowError: there is too much, the archive is refused, or nothing can be stored.
     """
+    space.budget.disk.check()  # a zip grows when it is unpacked
+    folder, size = new_folder(parent, "album-") / "photos", space.megabytes * 2**20
     limits = ArchiveLimits(entries=most, entry_bytes=size, total_bytes=size)
     with disk_errors_told():
         unpacked = unpack(archive, folder, limits)
@@ -245,7 +231,7 @@ def unpack_photos(archive: Path, folder: Path, most: int, size: int) -> Unpacked
         else:
             reason = "it is hidden, since a name begins with a dot" if hidden else _NO_PHOTO
             unpacked.unreadable.append(Note(path=path, reason=reason))
-    return unpacked
+    return folder, unpacked
 
 
 def kind_of_archive(upload: Path) -> str | None:

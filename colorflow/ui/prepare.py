@@ -141,6 +141,23 @@ def whole(width: float, height: float) -> Corners:
     return ((0.0, 0.0), (width, 0.0), (width, height), (0.0, height))
 
 
+def check_places(places: Corners, across: float, down: float) -> None:
+    """Refuse places that are not on a photo.
+
+    Args:
+        places: (x, y) from its upper left corner.
+        across: the largest x.
+        down: the largest y.
+
+    Raises:
+        ColorflowError: one is not.
+    """
+    if any(not (0 <= x <= across and 0 <= y <= down) for x, y in places):
+        raise ColorflowError(
+            f"Choose a place on the photo: from 0 to {across:g} across and from 0 to {down:g} down."
+        )
+
+
 def checked_corners(corners: Corners, upload: PhotoFile, most: int) -> Corners:
     """The corners, if they enclose a print.
 
@@ -152,12 +169,7 @@ def checked_corners(corners: Corners, upload: PhotoFile, most: int) -> Corners:
     Raises:
         ColorflowError: they do not enclose a print.
     """
-    width, height = upload.width, upload.height
-    if any(not (0 <= x <= width and 0 <= y <= height) for x, y in corners):
-        raise ColorflowError(
-            f"The corners have to be on the photo: from 0 to {width} across and from 0 to "
-            f"{height} down."
-        )
+    check_places(corners, upload.width, upload.height)
     try:
         size = Frame(corners).size
     except ValueError as error:
@@ -222,13 +234,8 @@ def mark_of(base: PhotoFile, points: Corners, radius: float) -> Mark:
     Raises:
         ColorflowError: they are outside, or what was found has gone.
     """
-    width, height = base.width, base.height
-    if any(not (0 <= x <= width and 0 <= y <= height) for x, y in points):
-        raise ColorflowError(
-            f"The photo has {width} × {height} pixels; choose a place from 0 to {width} across "
-            f"and from 0 to {height} down."
-        )
-    side, mask = max(width, height), _load(_mask_of(base), "r")
+    check_places(points, base.width, base.height)
+    side, mask = max(base.width, base.height), _load(_mask_of(base), "r")
     if len(points) == 1:
         near, takes_back = _meant(mask, _load(_odds_of(base), "r"), *points[0], side)
         return Mark((near,), radius * side, takes_back)

@@ -24,7 +24,6 @@ from colorflow.quiz.trials import LARGEST_SIDE, MARGIN, MAX_PICTURES, MIN_PICTUR
 from colorflow.ui.limits import KEEP_SECONDS, WORK_QUEUE, UploadSpace
 from colorflow.ui.photos import (
     FAILURES,
-    disk_errors_told,
     kind_of_archive,
     link_or_copy,
     new_folder,
@@ -39,11 +38,7 @@ _MODES: dict[str, Mode] = {PLAY: "play", TEST: "test"}
 MOST_PHOTOS = 200
 _ROUND_PIXELS = (MAX_PICTURES + 1) * LARGEST_SIDE**2
 """Pixels that a round reserves: the photo and its pictures."""
-_OPTIONS: dict[str, Any] = {
-    "show_progress": "hidden",
-    "api_visibility": "private",
-    **WORK_QUEUE,
-}
+_OPTIONS: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", **WORK_QUEUE}
 
 LETTERS = "ABCDE"
 """Names and keys of pictures."""
@@ -140,27 +135,25 @@ class QuizTab:
         """Connect events with handlers, none of which is public."""
         shown = [self.game, self.stage, self.score, self.status, self.k]
         chosen = [self.game, self.mode, self.k]
+        rounds = {**_OPTIONS, "trigger_mode": "multiple"}
         for event, act in (
             (self.stage.next, self.go_on),
             (self.stage.choose, self.choose),
             (self.mode.input, self.change_mode),
         ):
-            handler = self.handled(act, self.status)
-            event(handler, chosen, shown, trigger_mode="multiple", **_OPTIONS)
+            event(self.handled(act, self.status), chosen, shown, **rounds)
         own = self.handled(self.take_in, self.about)
-        for upload, events in (
-            (self.upload, [self.upload.upload, self.upload.delete, self.upload.clear]),
-            (self.folder, [self.folder.upload]),
+        told = {**_OPTIONS, "show_progress": "full", "show_progress_on": self.about}
+        for event, upload in (
+            (self.upload.upload, self.upload),
+            (self.upload.delete, self.upload),
+            (self.upload.clear, self.upload),
+            (self.folder.upload, self.folder),
         ):
             outputs = [*shown, self.mode, self.about]
-            told = {**_OPTIONS, "show_progress": "full", "show_progress_on": self.about}
-            gr.on(events, own, [*chosen, upload], outputs, trigger_mode="always_last", **told)
-        self.results_part.expand(
-            self.handled(self.show_results, self.results),
-            [self.game],
-            [self.game, self.results],
-            **_OPTIONS,
-        )
+            event(own, [*chosen, upload], outputs, trigger_mode="always_last", **told)
+        results = self.handled(self.show_results, self.results)
+        self.results_part.expand(results, [self.game], [self.game, self.results], **_OPTIONS)
 
     def handled(self, act: Callable[..., Updates], told: gr.HTML) -> Callable[..., Updates]:
         """Make a handler of a method that gets the visitor's game and the event.
@@ -183,8 +176,11 @@ class QuizTab:
 
     def go_on(self, game: Game, _: object, mode: str, k: int) -> Updates:
         """Show the trial that waits for an answer, or the next one."""
-        with self._space.budget.reserve(_ROUND_PIXELS):
-            trial = game.trial(_MODES[mode], k)
+        try:
+            with self._space.budget.reserve(_ROUND_PIXELS):
+                trial = game.trial(_MODES[mode], k)
+        except FAILURES as error:
+            return {self.status: line(sentence(error), bad=True), self.stage: intro("", "Go on")}
         where = f"{game.tested + 1} of {TRIALS}: which one is the photo?"
         return {
             self.stage: trial_html(trial),
@@ -201,13 +197,16 @@ class QuizTab:
         if outcome is None:
             text = "That round has been answered, or is gone; go on with the next one."
             return {self.status: line(text, bad=True)}
-        try:
-            updates = self._after(game, outcome, k)
-        except FAILURES as error:
-            return {self.status: line(sentence(error), bad=True), self.stage: intro("", "Go on")}
+        if outcome.mode == "test" and not outcome.test:
+            return self.go_on(game, None, TEST, k)
+        answer = "Right, it is" if outcome.right else "No, it is"
+        stage, text = outcome_html(outcome), f"{answer} picture {LETTERS[outcome.trial.truth]}."
+        status = line(text)
+        if outcome.test:
+            stage, status = intro(test_result(outcome.test, TRIALS), None), ""
         if outcome.problem:
-            updates[self.status] = line(sentence(outcome.problem), bad=True)
-        return updates
+            status = line(sentence(outcome.problem), bad=True)
+        return {self.stage: stage, self.score: score_html(game.score), self.status: status}
 
     def change_mode(self, game: Game, _: object, mode: str, k: int) -> Updates:
         """Go on in the other way to play, where it was left, or say how it goes."""
@@ -250,22 +249,18 @@ class QuizTab:
         Raises:
             ColorflowError: an archive is refused, the disk is full, or none is a color photo.
         """
-        folder, budget, files = new_folder(game.folder, "own-"), self._space.budget, list[Path]()
+        folder, files = new_folder(game.folder, "own-"), list[Path]()
         for upload in uploads:
             if len(files) >= MOST_PHOTOS:
                 break
-            budget.disk.check()  # a zip grows when it is unpacked
-            inside = new_folder(folder, "")
             if kind_of_archive(upload) == "zip":
-                size = self._space.megabytes * 2**20
-                unpacked = unpack_photos(upload, inside / "zip", MOST_PHOTOS, size)
-                files += [inside / "zip" / one for one in unpacked.files]
+                inside, unpacked = unpack_photos(upload, folder, MOST_PHOTOS, self._space)
+                files += [inside / one for one in unpacked.files]
             else:
-                with disk_errors_told():
-                    link_or_copy(upload, inside / upload.name)
-                files.append(inside / upload.name)
+                files.append(new_folder(folder, "photo-") / upload.name)
+                link_or_copy(upload, files[-1])
         pool = PhotoPool(files[:MOST_PHOTOS], "")
-        pool.scan(partial(opened, budget=budget))
+        pool.scan(partial(opened, budget=self._space.budget))
         if not (found := len(pool.photos)):
             raise ColorflowError(
                 "None of these files is a photo that can be read and has colors; photos are "
@@ -273,16 +268,6 @@ class QuizTab:
             )
         first = "the first " if len(pool.files) == MOST_PHOTOS else ""
         return pool, f"{found} of {first}{len(pool.files)} files are color photos."
-
-    def _after(self, game: Game, outcome: Outcome, k: int) -> Updates:
-        if outcome.mode == "test" and not outcome.test:
-            return self.go_on(game, None, TEST, k)
-        answer = "Right, it is" if outcome.right else "No, it is"
-        stage = outcome_html(outcome)
-        text = line(f"{answer} picture {LETTERS[outcome.trial.truth]}.")
-        if outcome.test:
-            stage, text = intro(test_result(outcome.test, TRIALS), None), ""
-        return {self.stage: stage, self.score: score_html(game.score), self.status: text}
 
 
 def _close(game: Game | None) -> None:

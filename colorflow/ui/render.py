@@ -27,10 +27,7 @@ EXAMPLES = {"portrait.jpg": "Portrait", "cat.jpg": "Cat", "coffee.jpg": "Coffee"
 scikit-image ships: `astronaut` (NASA, public domain), `chelsea` (Stéfan van der Walt, CC0) and
 `coffee` (Rachel Michetti, CC0). The buttons have the colors that the shipped weights give them
 (`benchmarks.page_pictures.color_samples`)."""
-STATUS: dict[str, Any] = {
-    "html_template": '<div role="status">${value}</div>',
-    "js_on_load": None,
-}
+STATUS: dict[str, Any] = {"html_template": '<div role="status">${value}</div>', "js_on_load": None}
 """Options of a `gr.HTML` of status lines, which screen readers read out when they change."""
 Updates = dict[Any, Any]
 """What a handler gives: new values by component."""
@@ -90,18 +87,15 @@ def _state(desk: Desk) -> str:
         "colorings": any(one.colorings for one in photos),
         "several-left-alone": sum(one.is_left_alone for one in photos) > 1,
         "unsaved": any(one.is_unsaved for one in photos),
+        "photo": photo,
+        "coloring": photo and photo.chosen,
+        "own-colors": photo and photo.has_colors,
+        "left-alone": photo and photo.is_left_alone,
+        "repairs": photo and photo.plan.repairs,
+        "point": photo and photo.points.target,
+        "points": photo and photo.points.hints,
+        "references": photo and photo.references,
     }
-    if photo:
-        has |= {
-            "photo": True,
-            "coloring": photo.chosen,
-            "own-colors": photo.has_colors,
-            "left-alone": photo.is_left_alone,
-            "repairs": photo.plan.repairs,
-            "point": photo.points.target,
-            "points": photo.points.hints,
-            "references": photo.references,
-        }
     return f'<span hidden class="{" ".join(f"has-{name}" for name in has if has[name])}"></span>'
 
 
@@ -365,10 +359,10 @@ def _file(desk: Desk) -> str:
 def _examples() -> str:
     """The photos to try as buttons: half in gray, and half in color."""
     buttons = []
-    for index, (name, said) in enumerate(EXAMPLES.items()):
+    for name, said in EXAMPLES.items():
         data = base64.b64encode((SAMPLE_PHOTOS / "colored" / name).read_bytes()).decode("ascii")
         picture = f'<img src="data:image/jpeg;base64,{data}" alt="Photo to try:">'
-        buttons.append(_button("try", f"{picture}<span>{said}</span>", index))
+        buttons.append(_button("try", f"{picture}<span>{said}</span>", name))
     return f"<h2>Or try one of these</h2>{_group('Photos to try', 'samples', buttons)}"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
@@ -40,7 +40,6 @@ from colorflow.ui.photos import (
     Origin,
     disk_errors_told,
     kind_of_archive,
-    linked,
     new_folder,
     open_photo,
     opened,
@@ -71,24 +70,19 @@ def run(desk: Desk, kind: WishKind) -> Iterator[None]:
         desk.changed()
     try:
         yield
-        shown, step = time.monotonic(), next(wish.steps, None)
-        while step is not None:
-            failure = None
+        shown = time.monotonic()
+        for step in wish.steps:
             with desk.lock:
                 if desk.wishes.get(kind) is not wish:
                     return
-                try:
-                    if isinstance(step, float):
-                        wish.progress = step
-                    else:
-                        step()
-                except FAILURES as error:
-                    failure = error
+                if isinstance(step, float):
+                    wish.progress = step
+                else:
+                    step()
                 desk.changed()
             if not isinstance(step, float) or time.monotonic() - shown > _SHOW_SECONDS:
                 shown = time.monotonic()
                 yield
-            step = wish.steps.throw(failure) if failure else next(wish.steps, None)
     except FAILURES as error:
         with desk.lock:
             if desk.wishes.get(kind) is wish:
@@ -123,6 +117,30 @@ class DeskWorker:
         self.space, self.budget = space, space.budget
         self.colorist = Colorist(colorizer, space.budget)
         self.files = FileWriter(enlarger, space.budget)
+
+    def change(self, desk: Desk, act: Callable[[Desk], object]) -> None:
+        """Do something to a desk, and wish for what that asks for.
+
+        If the photo is to be something else, it is prepared; if its points are others, it is
+        colored by them; and likely colors are looked for of the point that gets the next one.
+
+        Raises:
+            ColorflowError: it cannot be done.
+        """
+        photo, wish = desk.at, desk.wishes.get("color")
+        if photo is None:
+            act(desk)
+            return
+        plan, hints, target = photo.plan, photo.points.hints, photo.points.target
+        act(desk)
+        if desk.at is not photo:
+            return
+        if photo.plan != plan:
+            self.prepare(desk)
+        if photo.points.hints != hints and desk.wishes.get("color") is wish:
+            self.recolor(desk)
+        if photo.points.target != target or "ask" not in desk.wishes:
+            self.offer(desk)
 
     # photos
 
@@ -173,9 +191,8 @@ class DeskWorker:
         """
         if (kind := kind_of_archive(archive)) != "zip":
             raise PhotoError(archive, f"it is an archive ({kind}); make a zip of it")
-        self.budget.disk.check()  # a zip grows when it is unpacked
-        inside, album = new_folder(folder, "album-") / "photos", PurePath(archive.stem)
-        unpacked = unpack_photos(archive, inside, MOST_PHOTOS, self.space.megabytes * 2**20)
+        inside, unpacked = unpack_photos(archive, folder, MOST_PHOTOS, self.space)
+        album = PurePath(archive.stem)
         problems = [
             Problem(f"{album / path}", f"{note.reason}.", not is_photo(path))
             for note in unpacked.unreadable
@@ -183,23 +200,24 @@ class DeskWorker:
         ]
         if not unpacked.files and all(one.is_left_out for one in problems):
             raise PhotoError(archive, "it holds no photos")
-        files = unpacked.files
-        return [Origin(archive, f"{album / one}", inside / one) for one in files], problems
+        found = [Origin(archive, f"{album / one}", inside / one) for one in unpacked.files]
+        return found, problems
 
     def _opened(self, file: Origin, folder: Path) -> list[DeskPhoto]:
         """A photo; of a scan with several prints each of them, cut out, with files of its own."""
-        upload = open_photo(file.path, folder, self.budget)
+        path, budget = file.path, self.budget
+        upload = open_photo(path, path.name, folder, budget)
         prints = find_prints(upload)
         if len(prints) < 2:
             return [DeskPhoto(name=file.name, origin=file, upload=upload, prints=prints)]
         photos: list[DeskPhoto] = []
         for number, corners in enumerate(prints, 1):
-            stem = stem_of(upload.path, number)
-            own = linked(upload, folder, stem) if photos else upload
+            if photos:
+                upload = open_photo(path, f"{stem_of(path, number)}{path.suffix}", folder, budget)
             name = f"{file.name}, print {number}"
-            photo = DeskPhoto(name=name, origin=file, upload=own, prints=prints)
+            photo = DeskPhoto(name=name, origin=file, upload=upload, prints=prints)
             photo.corners, photo.plan = corners, PrintPlan(frame=corners)
-            photo.form = cut(own, photo.plan, prints, self.budget)
+            photo.form = cut(upload, photo.plan, prints, budget)
             photo.forms[photo.plan] = photo.form
             photos.append(photo)
         return photos
@@ -279,8 +297,8 @@ class DeskWorker:
         def steps() -> Steps:
             yield from self._making(desk, photo)
             with desk.lock:
-                task = ColoringTask(photo, photo.form, photo.points.hints, photo.references)
-            yield from _adding(desk, photo, self.colorist.several(task, options), options.n)
+                several = self.colorist.several(photo.task, options)
+            yield from _adding(desk, photo, several, options.n)
 
         desk.want("color", "Coloring ...", steps(), photo)
 
@@ -291,8 +309,7 @@ class DeskWorker:
             ColorflowError: there is none.
         """
         photo, chosen = desk.photo, desk.require_chosen()
-        task = ColoringTask(photo, chosen.form, chosen.hints, chosen.references)
-        varied = self.colorist.varied(task, chosen.spec, n)
+        varied = self.colorist.varied(chosen.task, chosen.spec, n)
         desk.want("color", "Coloring ...", _adding(desk, photo, varied, n, choose=False), photo)
 
     def recolor(self, desk: Desk, start: ColoringSpec | None = None) -> None:
@@ -303,7 +320,7 @@ class DeskWorker:
             start: what is colored by them; the chosen coloring by default, or the mean of all.
         """
         photo, chosen = desk.photo, desk.photo.chosen
-        spec, references = start, chosen.references if chosen and not start else ()
+        spec, references = start, chosen.task.references if chosen and not start else ()
         if spec is None and chosen:
             spec = replace(chosen.spec, quick=False)
         if spec is None:
@@ -311,7 +328,7 @@ class DeskWorker:
             spec = ColoringSpec(seeds=(None,) * len(self.colorizer.levels), principal=mean)
         task = ColoringTask(photo, photo.shown_form, photo.points.hints, references)
         photo.treated_as_gray = True
-        if before := photo.made_before((task.form.photo, spec, task.hints, references)):
+        if before := photo.made_before((*task.key, spec)):
             desk.wishes.pop("color", None)
             photo.chosen = before
         else:
@@ -323,7 +340,6 @@ class DeskWorker:
     def offer(self, desk: Desk) -> None:
         """Look for likely colors of the point that gets the next color, if there is one."""
         photo, target = desk.photo, desk.photo.points.target
-        desk.wishes.pop("ask", None)
         if target is None or target in photo.likely:
             return
         row, column, others = target
@@ -346,7 +362,7 @@ class DeskWorker:
             ColorflowError: there are none.
         """
         photo = desk.photo
-        references = photo.references or (photo.chosen.references if photo.chosen else ())
+        references = photo.references or (photo.chosen.task.references if photo.chosen else ())
         if not references:
             raise ColorflowError("Choose a photo in color first, whose colors this one gets.")
         self._map(desk, ColoringTask(photo, photo.form, (), references), "reference")
@@ -396,14 +412,6 @@ class DeskWorker:
         options, again = replace(options, quick=False), reference is not None
         tried = [desk.photo] if again else []
 
-        def one(photo: DeskPhoto) -> Steps:
-            with desk.lock:
-                task = ColoringTask(photo, photo.form, photo.points.hints, photo.references)
-            if reference:
-                task = replace(task, hints=(), references=(reference,))
-            for done, coloring in enumerate(self.colorist.several(task, options)):
-                yield partial(desk.take_coloring, photo, coloring, choose=done == 0)
-
         def steps() -> Steps:
             done, is_open = 0, True
             while is_open:
@@ -417,9 +425,15 @@ class DeskWorker:
                     tried.append(photo)
                     try:
                         yield from self._making(desk, photo)
-                        if _lacks_colors(photo, again=again):
-                            yield from one(photo)
-                            done += photo in desk.photos
+                        if not _lacks_colors(photo, again=again):
+                            continue
+                        with desk.lock:
+                            task = photo.task
+                        if reference:
+                            task = replace(task, hints=(), references=(reference,))
+                        for number, made in enumerate(self.colorist.several(task, options)):
+                            yield partial(desk.take_coloring, photo, made, choose=number == 0)
+                        done += photo in desk.photos
                     except FAILURES as error:
                         problem = Problem(photo.name, sentence(error))
                         if photo in desk.photos:
@@ -506,7 +520,7 @@ class DeskWorker:
         if not photo.points.hints:
             raise ColorflowError("There are no points yet; click one, and choose its color.")
         chosen, start = photo.chosen, None
-        if chosen and not chosen.references:
+        if chosen and not chosen.task.references:
             start = Start(chosen.spec, self.colorizer.digest, photo.saturation)
         given = PhotoHints(photo.points.hints, start).as_json()
         text = json.dumps({photo.upload.path.name: given}, ensure_ascii=False, indent=1)
@@ -520,12 +534,7 @@ class DeskWorker:
 
 
 def _adding(
-    desk: Desk,
-    photo: DeskPhoto,
-    colored: Iterator[PhotoColoring],
-    n: int,
-    *,
-    choose: bool = True,
+    desk: Desk, photo: DeskPhoto, colored: Iterator[PhotoColoring], n: int, *, choose: bool = True
 ) -> Steps:
     """Put n colorings beside those that are there, and show the first one if wanted."""
     began, before = time.perf_counter(), len(photo.colorings)
