@@ -110,14 +110,13 @@ class Api:
         n = _whole("n", n, 1, MOST_WISHED)
         temperature = _number("temperature", temperature, 0, MOST_VIVID)
         seed = _whole("seed", seed, 0, LARGEST_SEED)
-        _check_choice("format", format, get_args(Format))
         _check_choice("samples", samples, (True, False))
         path, colorizer = self._uploaded(photo), self._worker.colorizer
         with opened(path, self._worker.budget) as read:
+            suffix = _suffix(format, read)
             made = colorizer.colorize(
                 read, n, temperature, seed, samples=samples, force=True, hints=_points(hints, read)
             )
-            suffix = _suffix(format, read)
             likelihoods = [one.bits_per_dim for one in made]
         folder, paths = new_folder(self._files / VISITORS, API_PREFIX), []
         for one in made:
@@ -149,7 +148,6 @@ class Api:
         if files.enlarger is None:
             raise ColorflowError("This page cannot enlarge: the weights for it are not installed.")
         _check_choice("scale", scale, SCALES)
-        _check_choice("format", format, get_args(Format))
         _check_choice("restore", restore, (True, False))
         if restore and not files.enlarger.can_restore:
             raise ColorflowError("This page cannot restore: its weights do not do that.")
@@ -181,6 +179,7 @@ def _file(path: Path) -> FileData:
 
 
 def _suffix(format: Format, photo: Photo) -> str:
+    _check_choice("format", format, get_args(Format))
     if format == "same":
         return ".jpg" if photo.metadata.format == "JPEG" else ".png"
     return _SUFFIXES[format]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -339,8 +340,7 @@ class Colorist:
                     yield from colorize(read, 1, temperature, seed, samples=True, **given)
             elif options.quick and not task.hints and not task.references:
                 progress = self.colorizer.colorize_progressively(read, n, temperature, skin=skin)
-                for some in progress:
-                    yield from some
+                yield from chain.from_iterable(progress)
             else:
                 yield from colorize(read, n, temperature, **given)
 

@@ -19,8 +19,8 @@ from colorflow.ui.files import SUFFIXES
 from colorflow.ui.hints import REACHES
 from colorflow.ui.limits import DESK_PREFIX, LONG_QUEUE, MOST_VIVID, MOST_WISHED, WORK_QUEUE
 from colorflow.ui.photos import FAILURES, new_folder, sentence
-from colorflow.ui.render import EXAMPLES, SAMPLE_PHOTOS, STATUS, Updates, line, render
-from colorflow.ui.work import NO_REPAIR, DeskWorker, run
+from colorflow.ui.render import EXAMPLES, SAMPLE_PHOTOS, STATUS, Updates, line, render, scripted
+from colorflow.ui.work import DeskWorker, run
 
 SIZES = {"As it is": 1, "×2": 2, "×4": 4}
 _KINDS = {"Summary": False, "Single samples": True}
@@ -28,6 +28,7 @@ _BESIDE = {"Its own colors": False, "Its gray": True}
 _SENSITIVITIES = {"Least": -2, "Less": -1, "Normal": 0, "More": 1, "Most": 2}
 _RADII = {"Small": 1 / 400, "Medium": 1 / 150, "Large": 1 / 50}
 """Of a stroke over the places, divided by the photo's longer side; see `Mark`."""
+_NO_REPAIR = "This page cannot repair: the weights for it are not installed."
 _ABOUT_REFERENCES = """
 <p>Photos in color of something similar: the same house today, another garden in June. What is alike
 gets their colors.</p>
@@ -123,9 +124,8 @@ class ColorizeTab:
 
     def _part(self, name: str, script: str = "listen.js") -> None:
         """A part of the page whose buttons send what was pressed."""
-        code = Path(__file__).with_name(script).read_text(encoding="utf-8")
-        options = {**(STATUS if name == "status" else {}), "js_on_load": code}
-        self.parts[name] = gr.HTML("", apply_default_css=False, elem_id=name, **options)
+        options = {**(STATUS if name == "status" else {}), **scripted(script)}
+        self.parts[name] = gr.HTML("", elem_id=name, **options)
 
     def _add(self, kind: Any, name: str, **options: Any) -> Any:
         self.controls[name] = kind(elem_id=name, **options)
@@ -191,7 +191,7 @@ class ColorizeTab:
         self._part("prepare-views")
         about = "Finds cracks, scratches, dust and spots, and fills them in; nothing else changes."
         can_repair = self.worker.repairer is not None
-        about = about if can_repair else NO_REPAIR
+        about = about if can_repair else _NO_REPAIR
         self._tick("repairs", "Repair cracks and spots", about, interactive=can_repair)
         with gr.Column(elem_id="damage"):
             about = "Least finds what is surely damage, most all that may be."
@@ -331,10 +331,9 @@ class ColorizeTab:
             ColorflowError: it cannot be done, or was not well said.
         """
         index, points = event.index, getattr(event, "points", None)
+        tried = [SAMPLE_PHOTOS / name for name in EXAMPLES if name == index]
         acts: dict[str, Act] = {
-            "try": lambda desk: self.worker.open(
-                desk, [SAMPLE_PHOTOS / name for name in EXAMPLES if name == index]
-            ),
+            "try": lambda desk: self.worker.open(desk, tried),
             "look": lambda desk: desk.look_at(_place_of(desk, index)),
             "remove": lambda desk: desk.remove(_place_of(desk, index)),
             "cancel": lambda desk: desk.cancel(index),
@@ -344,7 +343,7 @@ class ColorizeTab:
             "cut": lambda desk: desk.cut_out(points or ()),
             "whole": Desk.cut_out,
             "turn": lambda desk: desk.turn(int(index)),
-            "stroke": lambda desk: desk.draw(points, radius),
+            "stroke": lambda desk: desk.mark(points, radius),
             "point": lambda desk: desk.click(*points_of(points)[0]),
             "pick": lambda desk: desk.pick_swatch(int(index)),
             "hold": lambda desk: desk.photo.points.hold(int(index)),
@@ -374,7 +373,7 @@ class ColorizeTab:
                 desk.page_has({name: value for name, value in given if name in fields})
                 act(desk, *((data,) if event else ()), *values)
 
-            yield from self.acted(self.desks.of(request.session_hash), change, queues)
+            yield from self.acted(self.desks.of(request.session_hash), change)
 
         components = [self.controls[name] for name in inputs]
         options = _FIELD if fields - {"upload"} else QUICK
@@ -393,15 +392,12 @@ class ColorizeTab:
 
         return work
 
-    def acted(self, desk: Desk, act: Act, queues: Sequence[str]) -> Iterator[Updates]:
-        """Change a desk, with what follows if its work is followed up, and show it."""
+    def acted(self, desk: Desk, act: Act) -> Iterator[Updates]:
+        """Change a desk, with what follows from that, and show it."""
         with desk.lock:
             desk.say("")
             try:
-                if WORK in queues:
-                    self.worker.change(desk, act)
-                else:
-                    act(desk)
+                self.worker.change(desk, act)
             except FAILURES as error:
                 desk.say(sentence(error), bad=True)
             desk.changed()

@@ -111,17 +111,15 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An uploaded file that is no photo.
+    """An uploaded file that is no photo, or an archive that holds such.
 
     Args:
         name: of the file, with its folders in the upload.
         reason: what is wrong.
-        is_left_out: whether nothing is wrong but that it is not named like a photo.
     """
 
     name: str
     reason: str
-    is_left_out: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -358,11 +356,6 @@ class Desk:
             raise ColorflowError(f"A photo takes {MOST_MARKS} changes; undo some first.")
         mark = mark_of(photo.form.base, points_of(points), radius)
         self.replan(marks=(*photo.plan.marks, mark))
-
-    def draw(self, points: object, radius: float) -> None:
-        """Do the same with points that are shares of the sides of what was cut out."""
-        base = self.photo.form.base
-        self.mark([(x * base.width, y * base.height) for x, y in points_of(points)], radius)
 
     def undo_mark(self) -> None:
         """Take the last change of the places back."""

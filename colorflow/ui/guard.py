@@ -31,7 +31,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from colorflow.errors import ColorflowError
-from colorflow.ui.limits import DiskQuota
+from colorflow.ui.limits import FULL, DiskQuota
 
 LONGEST_ID = 64
 """Characters of a session's, an event's or an upload's name, all of which a client may choose."""
@@ -192,10 +192,8 @@ class Guard:
 
         async def counted() -> Message:
             message = await receive()
-            try:
-                self._quota.arrived(len(message.get("body", b"")))
-            except ColorflowError as error:  # Gradio deletes what has come, and answers
-                raise MultiPartException(str(error)) from error
+            if not self._quota.takes(len(message.get("body", b""))):
+                raise MultiPartException(FULL)  # Gradio deletes what has come, and answers
             return message
 
         return counted

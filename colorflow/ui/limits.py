@@ -110,23 +110,18 @@ class DiskQuota:
         """
         if self._folder:
             self._measure(self._folder)
-            self._require_room(self._folder, incoming)
+            if not self._has_room(self._folder, incoming):
+                raise ColorflowError(FULL)
 
-    def arrived(self, size: int) -> None:
-        """Count bytes of an upload as they come; to be called in one event loop alone.
-
-        Raises:
-            ColorflowError: they do not fit, see `check`.
-        """
+    def takes(self, size: int) -> bool:
+        """Count bytes of an upload that have come; whether they fit. For one event loop alone."""
         self._arrived += size
-        if self._folder:
-            self._require_room(self._folder, 0)
+        return self._folder is None or self._has_room(self._folder, 0)
 
-    def _require_room(self, folder: Path, incoming: int) -> None:
+    def _has_room(self, folder: Path, incoming: int) -> bool:
         stored = self._stored + self._arrived - self._measured + incoming
         free = shutil.disk_usage(folder).free - incoming
-        if free < _MIN_FREE_BYTES or stored > self._max_bytes:
-            raise ColorflowError(FULL)
+        return free >= _MIN_FREE_BYTES and stored <= self._max_bytes
 
     def _measure(self, folder: Path) -> None:
         """Measure anew, unless that would take too much of the time or another thread does it."""
@@ -191,7 +186,11 @@ class MemoryBudget:
         with self._changed:
             share.waiting.append(ticket)
             try:
-                self._wait(lambda: share.waiting[0] is ticket and share.left >= taken)
+                self._changed.wait_for(
+                    lambda: self._is_closed or (share.waiting[0] is ticket and share.left >= taken)
+                )
+                if self._is_closed:
+                    raise ColorflowError("The page is being ended; come again later.")
                 share.left -= taken
             finally:
                 share.waiting.remove(ticket)
@@ -208,11 +207,6 @@ class MemoryBudget:
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
-
-    def _wait(self, may_go_on: Callable[[], bool]) -> None:
-        self._changed.wait_for(lambda: self._is_closed or may_go_on())
-        if self._is_closed:
-            raise ColorflowError("The page is being ended; come again later.")
 
 
 class _Share:

@@ -6,7 +6,6 @@ import base64
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -22,7 +21,7 @@ from colorflow.ui.desk import Desk
 from colorflow.ui.limits import WORK_QUEUE
 from colorflow.ui.photos import FAILURES, NO_CHROMA, opened, reduced, sentence
 from colorflow.ui.quiz import QuizTab
-from colorflow.ui.render import SAMPLE_PHOTOS, STATUS, Updates, line
+from colorflow.ui.render import SAMPLE_PHOTOS, STATUS, Updates, line, scripted
 from colorflow.ui.work import DeskWorker
 
 STYLE = Path(__file__).with_name("page.css")
@@ -37,7 +36,6 @@ _PRIVACY = """
 <p>Your photo goes to the computer that runs this page and nowhere else. It is deleted there an hour
 after you last did something here.</p>
 """
-_LOG_OUT = '<a href="logout">Log out</a>'
 SAMPLE = SAMPLE_PHOTOS / "portrait.jpg"
 """What is shown to a visitor without a photo."""
 SIDE = 480
@@ -81,7 +79,7 @@ def build_page(
         colorize.on(page.load, Desk.begin_page)
         gr.HTML(_PRIVACY, elem_id="privacy")
         if has_accounts:
-            gr.HTML(_LOG_OUT, elem_id="log-out")
+            gr.HTML('<a href="logout">Log out</a>', elem_id="log-out")
     return page, colorize.desks
 
 
@@ -128,10 +126,8 @@ class HowTab:
         gr.HTML(_ABOUT_HOW, elem_id="how-heading")
         self.other = gr.Button("Other noise", elem_id="how-other")
         self.status = gr.HTML("", elem_id="how-status", **STATUS)
-        script = Path(__file__).with_name("player.js").read_text(encoding="utf-8")
-        options: dict[str, Any] = {"js_on_load": script, "apply_default_css": False}
-        self.levels = gr.HTML("", elem_id="how-levels", **options)
-        self.walk = gr.HTML("", elem_id="how-walk", **options)
+        self.levels = gr.HTML("", elem_id="how-levels", **scripted("player.js"))
+        self.walk = gr.HTML("", elem_id="how-walk", **scripted("player.js"))
 
         outputs = [self.shown, self.status, self.levels, self.walk]
         for event, step in ((tab.select, 0), (self.other.click, 1)):

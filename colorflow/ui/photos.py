@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorflow.batch.archive import ArchiveLimits, Unpacked, archive_kind, unpack
-from colorflow.batch.task import Note
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import ColorflowError, PhotoError
-from colorflow.photo import KINDS, Kind, Photo, Preparation, count_pixels, read_photo, write_image
-from colorflow.photo.find import is_photo
+from colorflow.photo import Kind, Photo, Preparation, count_pixels, read_photo, write_image
 from colorflow.ui.limits import MemoryBudget, UploadSpace
 
 PREVIEW_SIDE = 1024
@@ -32,7 +30,6 @@ FAILURES = (ColorflowError, MemoryError)
 """What a visitor is told; anything else is a fault of the program."""
 _HEAD = 512
 """Bytes from which the kind of an archive is known."""
-_NO_PHOTO = f"its name does not end like that of a {KINDS} picture"
 NO_CHROMA = np.zeros((2, 1, 1), np.float32)
 """Chroma of a photo without colors."""
 
@@ -212,8 +209,7 @@ def unpack_photos(
         space: its largest upload bounds all files together, too.
 
     Returns:
-        The folder, and what came out: `files` are those with a photo's name, and `unreadable` has
-        all others.
+        The folder, and what came out.
 
     Raises:
         ColorflowError: there is too much, the archive is refused, or nothing can be stored.
@@ -223,14 +219,6 @@ def unpack_photos(
     limits = ArchiveLimits(entries=most, entry_bytes=size, total_bytes=size)
     with disk_errors_told():
         unpacked = unpack(archive, folder, limits)
-    files, unpacked.files = sorted(unpacked.files), []
-    for path in files:
-        hidden = any(part.startswith(".") for part in path.parts)
-        if is_photo(path) and not hidden:
-            unpacked.files.append(path)
-        else:
-            reason = "it is hidden, since a name begins with a dot" if hidden else _NO_PHOTO
-            unpacked.unreadable.append(Note(path=path, reason=reason))
     return folder, unpacked
 
 

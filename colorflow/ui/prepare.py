@@ -287,8 +287,7 @@ def make(
         return
     base, stated, share = form.base, replace(_stated(plan, prints), unfaded=plan.fades), 0.0
     wanted = plan
-    if plan.repairs:
-        assert repairer
+    if plan.repairs and repairer:
         mask = yield from _find(base, plan, repairer, budget)
         if not mask.any():
             plan = replace(plan, repairs=False).plain
@@ -296,8 +295,7 @@ def make(
         yield replace(known.get(plan, form), plan=wanted)
         return
     with opened(base.path, budget) as photo:
-        if plan.repairs:
-            assert repairer
+        if plan.repairs and repairer:
             done = yield from repairer.steps(photo, mask=mask > 0)
             photo, share = done.photo, done.share
             stated = replace(

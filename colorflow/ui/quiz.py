@@ -17,6 +17,7 @@ import gradio as gr
 
 from colorflow.errors import ColorflowError
 from colorflow.photo import KINDS
+from colorflow.photo.find import is_photo
 from colorflow.quiz.game import TRIALS, Game, Outcome, Quiz, Score
 from colorflow.quiz.statistics import Interval, Tally, bootstrap_interval, total
 from colorflow.quiz.store import Mode
@@ -31,7 +32,7 @@ from colorflow.ui.photos import (
     sentence,
     unpack_photos,
 )
-from colorflow.ui.render import STATUS, Updates, file_url, line
+from colorflow.ui.render import STATUS, Updates, file_url, line, scripted
 
 PLAY, TEST = "Free play", "Test"
 _MODES: dict[str, Mode] = {PLAY: "play", TEST: "test"}
@@ -76,6 +77,12 @@ address that does not lead back to it.</p>
 """
 
 
+def _closed(game: Game | None) -> None:
+    """Delete the files of a visitor who has gone."""
+    if game:
+        game.close()
+
+
 class QuizTab:
     """Components and handlers of the quiz tab, made inside a `gr.Blocks`.
 
@@ -89,16 +96,12 @@ class QuizTab:
 
     def __init__(self, quiz: Quiz, space: UploadSpace) -> None:
         self._quiz, self._space = quiz, space
-        self.game = gr.State(None, time_to_live=KEEP_SECONDS, delete_callback=_close)
+        self.game = gr.State(None, time_to_live=KEEP_SECONDS, delete_callback=_closed)
         gr.HTML(_HEADING, elem_id="quiz-heading")
         with gr.Column(elem_id="quiz-round"):
             self.status = gr.HTML("", elem_id="quiz-status", **STATUS)
-            self.stage = gr.HTML(
-                intro(_PLAY_INTRO, "Start"),
-                js_on_load=Path(__file__).with_name("quiz.js").read_text(encoding="utf-8"),
-                apply_default_css=False,
-                elem_id="quiz-stage",
-            )
+            start = intro(_PLAY_INTRO, "Start")
+            self.stage = gr.HTML(start, elem_id="quiz-stage", **scripted("quiz.js"))
         self.score = gr.HTML("", elem_id="quiz-score", apply_default_css=False)
         with gr.Row():
             self.mode = gr.Radio(
@@ -167,7 +170,8 @@ class QuizTab:
             request: gr.Request, event: gr.EventData, game: Game | None, *values: Any
         ) -> Updates:
             try:
-                game = game or self._new_game(request)
+                visitor = request.username or (request.client.host if request.client else "")
+                game = game or Game(self._quiz, self._space.root, visitor)
                 return {self.game: game, **act(game, event, *values)}
             except FAILURES as error:
                 return {self.game: game, told: line(sentence(error), bad=True)}
@@ -237,10 +241,6 @@ class QuizTab:
         tallies = self._quiz.store.tallies(self._quiz.colorizer.digest)
         return {self.results: results_html(tallies, game.player, self._quiz.pool.origin)}
 
-    def _new_game(self, request: gr.Request) -> Game:
-        visitor = request.username or (request.client.host if request.client else "")
-        return Game(self._quiz, self._space.root, visitor)
-
     def _own_photos(self, game: Game, uploads: Sequence[Path]) -> tuple[PhotoPool, str]:
         """Bring a player's own photos into the game's folder, scan them, and tell of them.
 
@@ -255,7 +255,7 @@ class QuizTab:
                 break
             if kind_of_archive(upload) == "zip":
                 inside, unpacked = unpack_photos(upload, folder, MOST_PHOTOS, self._space)
-                files += [inside / one for one in unpacked.files]
+                files += [inside / one for one in sorted(unpacked.files) if is_photo(one)]
             else:
                 files.append(new_folder(folder, "photo-") / upload.name)
                 link_or_copy(upload, files[-1])
@@ -268,12 +268,6 @@ class QuizTab:
             )
         first = "the first " if len(pool.files) == MOST_PHOTOS else ""
         return pool, f"{found} of {first}{len(pool.files)} files are color photos."
-
-
-def _close(game: Game | None) -> None:
-    """Delete the files of a visitor who has gone."""
-    if game:
-        game.close()
 
 
 # HTML
@@ -353,7 +347,7 @@ def results_html(tallies: Mapping[int, Mapping[str, Tally]], own: str, origin: s
     """
     if not tallies:
         return '<div class="quiz-card"><p>Nobody has played yet.</p></div>'
-    rows = [("Pictures", "Player", "Fooled", "95 % interval", "Guessing")]
+    body = ""
     for k, players in sorted(tallies.items()):
         judges = list(players.values())
         everybody = judges[0].interval if len(judges) == 1 else bootstrap_interval(judges)
@@ -362,12 +356,10 @@ def results_html(tallies: Mapping[int, Mapping[str, Tally]], own: str, origin: s
             shown.insert(0, ("You", mine, mine.interval))
         for who, tally, interval in shown:
             fooled = f"{tally.wrong} of {tally.answered} ({_percent(tally.fooling_rate)})"
-            rows.append((f"{k}", who, fooled, _between(interval), _percent(1 - 1 / k)))
-    lines = [
-        f'<th scope="row">{k}</th><td>{"</td><td>".join(cells)}</td>' for k, *cells in rows[1:]
-    ]
-    head = "".join(f'<th scope="col">{name}</th>' for name in rows[0])
-    body = "".join(f"<tr>{one}</tr>" for one in lines)
+            cells = (who, fooled, _between(interval), _percent(1 - 1 / k))
+            body += f'<tr><th scope="row">{k}</th><td>{"</td><td>".join(cells)}</td></tr>'
+    names = ("Pictures", "Player", "Fooled", "95 % interval", "Guessing")
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
     return (
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         f'<p class="quiz-about">{html.escape(f"{_ABOUT} {origin}")}</p>'

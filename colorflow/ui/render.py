@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from colorflow.batch.task import left_out_text, share_text
+from colorflow.batch.task import share_text
 from colorflow.color.swatches import MATERIALS, Swatch
 from colorflow.colorizer import Hint
 from colorflow.photo import Kind
@@ -29,6 +29,8 @@ scikit-image ships: `astronaut` (NASA, public domain), `chelsea` (Stéfan van de
 (`benchmarks.page_pictures.color_samples`)."""
 STATUS: dict[str, Any] = {"html_template": '<div role="status">${value}</div>', "js_on_load": None}
 """Options of a `gr.HTML` of status lines, which screen readers read out when they change."""
+
+
 Updates = dict[Any, Any]
 """What a handler gives: new values by component."""
 _MOST_SAID = 5
@@ -110,12 +112,9 @@ def _status(desk: Desk) -> str:
         said.append(f'<div class="wish">{line(text)}{bar}{cancel}</div>')
     if desk.said:
         said.append(line(desk.said, bad=desk.is_bad))
-    named = [f"{one.name}: {one.reason}" for one in desk.problems if not one.is_left_out]
-    said += [line(one, bad=True) for one in named[:_MOST_SAID]]
-    if (more := len(named) - _MOST_SAID) > 0:
+    said += [line(f"{one.name}: {one.reason}", bad=True) for one in desk.problems[:_MOST_SAID]]
+    if (more := len(desk.problems) - _MOST_SAID) > 0:
         said.append(line(f"{more} more; the contact sheet in the zip names all.", bad=True))
-    if left_out := [one.name for one in desk.problems if one.is_left_out]:
-        said.append(line(f"{left_out_text(left_out)}."))
     if desk.at and desk.at.is_left_alone and not desk.at.colorings:
         said.append(line(_LEFT_ALONE))
     return "".join(said)
@@ -311,14 +310,9 @@ def _point(photo: DeskPhoto, index: int) -> str:
     said = "" if hint.reach == "thing" else f"; {reach.lower()}"
     is_current = index == points.current
     place = f"<small>{hint.column:.0f} across, {hint.row:.0f} down{said}</small>"
-    hold = _button(
-        "hold",
-        f"{_chip(color)}<span>{index + 1}. {color.name}</span>{place}",
-        index,
-        class_="point",
-        title="Move it, or change its color",
-        aria_pressed=is_current and points.held,
-    )
+    inside = f"{_chip(color)}<span>{index + 1}. {color.name}</span>{place}"
+    named = {"class_": "point", "title": "Move it, or change its color"}
+    hold = _button("hold", inside, index, aria_pressed=is_current and points.held, **named)
     delete = _button("delete", "×", index, aria_label=f"Delete point {index + 1}")
     return f"<li{' class=current' if is_current else ''}>{hold}{delete}</li>"
 
@@ -372,6 +366,12 @@ def _examples() -> str:
 def line(text: str, *, bad: bool = False) -> str:
     """A sentence for the visitor; it may contain a file's name."""
     return f'<p class="{"bad" if bad else "good"}">{html.escape(text)}</p>'
+
+
+def scripted(name: str) -> dict[str, Any]:
+    """Options of a `gr.HTML` with a script of this folder."""
+    script = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    return {"js_on_load": script, "apply_default_css": False}
 
 
 def file_url(path: Path) -> str:

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path, PurePath
 
 from colorflow.batch.hints import PhotoHints, Start
-from colorflow.batch.task import stem_of
+from colorflow.batch.task import left_out_text, stem_of
 from colorflow.colorizer import ColoringSpec, Colorizer, PrincipalSpec
 from colorflow.enlarge.enlarger import Enlarger
 from colorflow.errors import ColorflowError, PhotoError
@@ -50,7 +50,6 @@ from colorflow.ui.photos import (
 )
 from colorflow.ui.prepare import Form, PrintPlan, cut, find_prints, make
 
-NO_REPAIR = "This page cannot repair: the weights for it are not installed."
 _PRINCIPAL = 4
 """Principal colorings whose mean is the first picture of a photo that is colored by points."""
 _SHOW_SECONDS = 0.2
@@ -128,18 +127,16 @@ class DeskWorker:
             ColorflowError: it cannot be done.
         """
         photo, wish = desk.at, desk.wishes.get("color")
-        if photo is None:
-            act(desk)
-            return
-        plan, hints, target = photo.plan, photo.points.hints, photo.points.target
+        before = (photo.plan, photo.points.hints, photo.points.target) if photo else None
         act(desk)
-        if desk.at is not photo:
+        if before is None or photo is None or desk.at is not photo:
             return
+        plan, hints, target = before
         if photo.plan != plan:
             self.prepare(desk)
         if photo.points.hints != hints and desk.wishes.get("color") is wish:
             self.recolor(desk)
-        if photo.points.target != target or "ask" not in desk.wishes:
+        if photo.points.target != target:
             self.offer(desk)
 
     # photos
@@ -193,15 +190,16 @@ class DeskWorker:
             raise PhotoError(archive, f"it is an archive ({kind}); make a zip of it")
         inside, unpacked = unpack_photos(archive, folder, MOST_PHOTOS, self.space)
         album = PurePath(archive.stem)
-        problems = [
-            Problem(f"{album / path}", f"{note.reason}.", not is_photo(path))
-            for note in unpacked.unreadable
-            if (path := Path(str(note.path)))
-        ]
-        if not unpacked.files and all(one.is_left_out for one in problems):
+        damaged = {Path(str(one.path)): f"{one.reason}." for one in unpacked.unreadable}
+        photos = [one for one in (*sorted(unpacked.files), *damaged) if is_photo(one)]
+        left_out = [one for one in (*unpacked.files, *damaged) if not is_photo(one)]
+        if not photos:
             raise PhotoError(archive, "it holds no photos")
-        found = [Origin(archive, f"{album / one}", inside / one) for one in unpacked.files]
-        return found, problems
+        problems = [Problem(f"{album / one}", damaged[one]) for one in photos if one in damaged]
+        if left_out:
+            problems.append(Problem(archive.name, f"{left_out_text(left_out)}."))
+        sound = [one for one in photos if one not in damaged]
+        return [Origin(archive, f"{album / one}", inside / one) for one in sound], problems
 
     def _opened(self, file: Origin, folder: Path) -> list[DeskPhoto]:
         """A photo; of a scan with several prints each of them, cut out, with files of its own."""
@@ -247,9 +245,6 @@ class DeskWorker:
             plan = photo.plan.plain
             if photo.is_unprepared and not plan.repairs and plan in photo.forms:
                 desk.take_form(photo, photo.forms[plan])
-            if plan.repairs and self.repairer is None:
-                photo.plan = photo.form.plan
-                desk.say(NO_REPAIR, bad=True)
         desk.wishes.pop("prepare", None)
         if any(photo.is_unprepared for photo in desk.photos):
             desk.want("prepare", "Preparing the print ...", self._preparing(desk))

@@ -23,7 +23,6 @@ from colorflow.photo import read_provenance, read_statements
 from colorflow.ui import desk as desk_module
 from colorflow.ui.coloring import Options
 from colorflow.ui.colorize import Desks, _place_of
-from colorflow.ui.desk import Desk
 from colorflow.ui.limits import VISITORS
 from colorflow.ui.render import render
 from colorflow.ui.server import sweep
@@ -40,44 +39,21 @@ from tests.ui.cracked_print import (
     whole_print,
 )
 from tests.ui.fake_colorizer import AB, FakeColorizer
-from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT, file_of, fulfil, pixels
+from tests.ui.handling import (
+    IMAGE_DESCRIPTION,
+    SUBJECT,
+    WorkedDesk,
+    file_of,
+    fulfil,
+    pixels,
+    zipped,
+)
 
 
 def chroma_of(path: Path) -> np.ndarray:
     """Mean a and b of a picture, CIELAB units, where it is neither dark nor bright."""
     lab = rgb2lab(pixels(path)[..., :3])
     return np.asarray(lab[(lab[..., 0] > 30) & (lab[..., 0] < 70), 1:].mean(axis=0))
-
-
-def put(desk: Desk, worker: DeskWorker, *paths: Path) -> None:
-    """Put photos on a desk."""
-    worker.open(desk, list(paths))
-    fulfil(desk)
-
-
-def prepare(desk: Desk, worker: DeskWorker) -> None:
-    """Make of the photos what they are to be."""
-    worker.prepare(desk)
-    fulfil(desk)
-
-
-def recolor(desk: Desk, worker: DeskWorker) -> None:
-    """Color the photo by its points."""
-    worker.recolor(desk)
-    fulfil(desk)
-
-
-def finish(desk: Desk, worker: DeskWorker, scale: int, format_: str) -> Path:
-    """The file in full size, or larger."""
-    worker.finish(desk, scale, False, format_)
-    fulfil(desk)
-    return file_of(desk)
-
-
-def color(desk: Desk, worker: DeskWorker, **options: object) -> None:
-    """Color the photo."""
-    worker.color(desk, Options(**options))  # type: ignore[arg-type]
-    fulfil(desk)
 
 
 @pytest.fixture
@@ -96,70 +72,72 @@ def scan(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def cracked(tmp_path: Path) -> Path:
+    """Such a print without a bed."""
+    path = tmp_path / "print.png"
+    Image.fromarray(cracked_print()).save(path)
+    return path
+
+
 # photos
 
 
 def test_photos_come_as_files_and_zips_and_bad_ones_are_named(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path, tmp_path: Path
+    desk: WorkedDesk, gray: Path, small: Path, tmp_path: Path
 ) -> None:
-    broken, archive = tmp_path / "broken.jpg", tmp_path / "1962.zip"
+    broken = tmp_path / "broken.jpg"
     broken.write_bytes(gray.read_bytes()[:3000])
-    with zipfile.ZipFile(archive, "w") as file:
-        file.write(small, "may/a.png")
-        file.write(small, "may/b.png")
-        file.writestr("may/notes.txt", "June, too")
-    put(desk, worker, gray, broken, archive)
+    files = {"may/a.png": small, "may/b.png": small, "may/notes.txt": b"June, too"}
+    archive = zipped(tmp_path / "1962.zip", files)
+    desk.put(gray, broken, archive)
     assert [one.name for one in desk.photos] == [gray.name, "1962/may/a.png", "1962/may/b.png"]
     assert desk.at is desk.photos[0]
-    problems = {one.name: one.is_left_out for one in desk.problems}
-    assert problems == {"broken.jpg": False, "1962/may/notes.txt": True}
+    assert [one.name for one in desk.problems] == ["broken.jpg", "1962.zip"]
     assert "broken.jpg: the picture is damaged" in render(desk)["status"]
-    put(desk, worker, gray, archive)
+    assert "1 file was left out, not named like photos: may/notes.txt" in render(desk)["status"]
+    desk.put(gray, archive)
     assert len(desk.photos) == 3
     assert "here already, and were not opened again: 3." in desk.said
     desk.remove(2)
-    put(desk, worker, archive)
+    desk.put(archive)
     assert "not opened again: 1." in desk.said
     assert [one.name for one in desk.photos][1:] == ["1962/may/a.png", "1962/may/b.png"]
 
 
 @pytest.mark.parametrize("opened", [0, 1])
 def test_what_a_cancelled_upload_left_comes_with_the_same_upload_again(
-    desk: Desk, worker: DeskWorker, small: Path, tmp_path: Path, opened: int
+    desk: WorkedDesk, small: Path, tmp_path: Path, opened: int
 ) -> None:
-    archive = tmp_path / "1962.zip"
-    with zipfile.ZipFile(archive, "w") as file:
-        for name in ("a.png", "b.png"):
-            file.write(small, name)
-    worker.open(desk, [archive])
+    archive = zipped(tmp_path / "1962.zip", {"a.png": small, "b.png": small})
+    desk.worker.open(desk, [archive])
     opening = run(desk, "open")
     while len(desk.photos) < opened or len(desk.waiting) != 2 - opened:
         next(opening)
     desk.cancel("open")
     list(opening)
-    put(desk, worker, archive)
+    desk.put(archive)
     assert [one.name for one in desk.photos] == ["1962/a.png", "1962/b.png"]
 
 
 def test_what_is_opened_when_more_comes_is_not_lost(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path
+    desk: WorkedDesk, gray: Path, small: Path
 ) -> None:
-    worker.open(desk, [gray])
+    desk.worker.open(desk, [gray])
     first = run(desk, "open")
     next(first)
-    worker.open(desk, [small])
-    fulfil(desk)
+    desk.do("open", [small])
     list(first)
     assert [one.name for one in desk.photos] == [gray.name, small.name]
 
 
 @pytest.mark.parametrize("shown", range(1, 4))
 def test_what_a_broken_stream_ends_can_be_wished_again(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path, shown: int
+    desk: WorkedDesk, gray: Path, small: Path, shown: int
 ) -> None:
     """Gradio closes a handler after any of its messages, and never calls those in the queue."""
-    worker.open(desk, [gray, small])
-    worker.color_all(desk, Options(n=1))
+    desk.worker.open(desk, [gray, small])
+    desk.worker.color_all(desk, Options(n=1))
     album, opening = run(desk, "album"), run(desk, "open")
     for _ in range(shown):
         next(opening)
@@ -169,106 +147,87 @@ def test_what_a_broken_stream_ends_can_be_wished_again(
         pass
     assert [len(one.colorings) for one in desk.photos] == [1] * (shown - 1)
     if shown < 3:
-        worker.color_all(desk, Options(n=1))
-    fulfil(desk)
+        desk.do("color_all", Options(n=1))
     assert [len(one.colorings) for one in desk.photos] == [1, 1]
 
 
 def test_a_desk_takes_so_many_photos(
-    desk: Desk, worker: DeskWorker, small: Path, gray: Path, monkeypatch: pytest.MonkeyPatch
+    desk: WorkedDesk, small: Path, gray: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("colorflow.ui.work.MOST_PHOTOS", 1)
-    put(desk, worker, small, gray)
+    desk.put(small, gray)
     assert [one.name for one in desk.photos] == [small.name]
     assert "a desk takes 1 photos" in desk.problems[0].reason
 
 
-def test_a_photo_that_is_taken_away_takes_its_files_along(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path
+def test_a_photo_that_is_taken_away_takes_its_files_along_and_no_other_photo(
+    desk: WorkedDesk, gray: Path, small: Path
 ) -> None:
-    put(desk, worker, gray, small)
-    color(desk, worker, n=2)
+    """By one press or two."""
+    desk.put(gray, small)
+    desk.color(n=2)
     gone, stays = desk.photos
-    desk.remove(0)
-    assert desk.at is stays
-    assert (gone.folder.exists(), stays.folder.exists()) == (False, True)
-    put(desk, worker, gray)
-    assert [one.name for one in desk.photos] == [small.name, gray.name], "it may come again"
-
-
-def test_a_second_press_takes_no_other_photo_away(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path
-) -> None:
-    put(desk, worker, gray, small)
     (own,) = re.findall(r'data-act="remove" data-index="([^"]*)"', render(desk)["strip"])
     desk.remove(_place_of(desk, own))
     with pytest.raises(ColorflowError, match="gone already"):
         desk.remove(_place_of(desk, own))
-    assert [one.name for one in desk.photos] == [small.name]
+    assert desk.at is stays
+    assert (gone.folder.exists(), stays.folder.exists()) == (False, True)
+    desk.put(gray)
+    assert [one.name for one in desk.photos] == [small.name, gray.name], "it may come again"
 
 
-def test_a_desk_goes_after_its_last_action(tmp_path: Path, worker: DeskWorker, small: Path) -> None:
+@pytest.mark.parametrize("wish_seconds", [None, 3600, 0])
+def test_a_desk_goes_after_its_last_action(
+    tmp_path: Path, worker: DeskWorker, small: Path, wish_seconds: float | None
+) -> None:
+    """Unless it has work that has waited for less than so many seconds."""
     root = tmp_path / VISITORS
     root.mkdir()
     desks = Desks(root)
     desk, other = desks.of("a"), desks.of("b")
-    assert desks.of("a") is desk
-    put(desk, worker, small)
+    worker.open(desk, [small])
+    fulfil(desk)
+    if wish_seconds is not None:
+        worker.color_all(desk, Options(n=1))
     for path in (desk.folder, *desk.folder.rglob("*")):
         os.utime(path, (time.time() - 101, time.time() - 101))
+    desks.keep(wish_seconds or 0)
     sweep(tmp_path, 100)
     assert desks.of("b") is other
-    assert not desk.folder.exists()
-    assert desks.of("a").photos == []
-
-
-def test_a_desk_whose_work_waits_stays_for_a_while(
-    tmp_path: Path, worker: DeskWorker, small: Path
-) -> None:
-    (tmp_path / VISITORS).mkdir()
-    desks = Desks(tmp_path / VISITORS)
-    desk = desks.of("a")
-    put(desk, worker, small)
-    worker.color_all(desk, Options(n=1))
-    for seconds in (3600, 0):
-        for path in (desk.folder, *desk.folder.rglob("*")):
-            os.utime(path, (time.time() - 101, time.time() - 101))
-        desks.keep(seconds)
-        sweep(tmp_path, 100)
-        assert desk.folder.exists() == (seconds > 0)
-        assert (desks.of("a") is desk) == (seconds > 0)
+    assert desk.folder.exists() == bool(wish_seconds)
+    assert (desks.of("a") is desk) == bool(wish_seconds)
 
 
 # colorings
 
 
-def test_colorings_stay_in_their_order(desk: Desk, worker: DeskWorker, gray: Path) -> None:
-    put(desk, worker, gray)
-    color(desk, worker, n=3)
+def test_colorings_stay_in_their_order(desk: WorkedDesk, gray: Path) -> None:
+    desk.put(gray)
+    desk.color(n=3)
     photo = desk.photo
     assert [one.caption for one in photo.gallery] == ["A: average of all", "B: 50 %", "C: 50 %"]
     assert not any(one.spec.quick for one in photo.colorings)
     assert photo.chosen is photo.gallery[0]
-    color(desk, worker, n=2, samples=True)
-    color(desk, worker, n=1, samples=True)
+    desk.color(n=2, samples=True)
+    desk.color(n=1, samples=True)
     assert [one.caption for one in photo.gallery][3:] == ["Sample 1", "Sample 2", "Sample 3"]
-    color(desk, worker, n=3)
+    desk.color(n=3)
     assert len(photo.gallery) == 6, "the same are not made again"
     assert photo.chosen is photo.gallery[0]
     desk.choose(1)
-    worker.more(desk, 2)
-    fulfil(desk)
+    desk.do("more", 2)
     assert [one.caption.split(",")[0] for one in photo.gallery][6:] == ["B", "B"]
     assert photo.chosen is photo.gallery[1]
     desk.choose(-1)
     assert photo.chosen is None
-    color(desk, worker, n=1, temperature=0.5)
+    desk.color(n=1, temperature=0.5)
     assert photo.gallery[-1].caption == "A: average of all, temperature 0.5"
 
 
-def test_the_quick_first_coloring_is_replaced(desk: Desk, worker: DeskWorker, gray: Path) -> None:
-    put(desk, worker, gray)
-    worker.color(desk, Options(n=2))
+def test_the_quick_first_coloring_is_replaced(desk: WorkedDesk, gray: Path) -> None:
+    desk.put(gray)
+    desk.worker.color(desk, Options(n=2))
     steps, seen = run(desk, "color"), []
     for _ in steps:
         seen.append([one.spec.quick for one in desk.photo.gallery])
@@ -277,16 +236,14 @@ def test_the_quick_first_coloring_is_replaced(desk: Desk, worker: DeskWorker, gr
     assert desk.photo.chosen is desk.photo.gallery[0]
 
 
-def test_results_of_an_old_wish_are_not_applied(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path
-) -> None:
-    put(desk, worker, gray, small)
-    worker.color(desk, Options(n=5, samples=True))
+def test_results_of_an_old_wish_are_not_applied(desk: WorkedDesk, gray: Path, small: Path) -> None:
+    desk.put(gray, small)
+    desk.worker.color(desk, Options(n=5, samples=True))
     old = run(desk, "color")
     while not desk.photos[0].colorings:
         next(old)
     desk.look_at(1)
-    worker.color(desk, Options(n=2))
+    desk.worker.color(desk, Options(n=2))
     new = run(desk, "color")
     next(new)
     made = len(desk.photos[0].colorings)
@@ -298,13 +255,13 @@ def test_results_of_an_old_wish_are_not_applied(
 
 @pytest.mark.parametrize("is_looked_at", [True, False])
 def test_a_photo_that_goes_takes_only_its_own_wishes_along(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path, *, is_looked_at: bool
+    desk: WorkedDesk, gray: Path, small: Path, *, is_looked_at: bool
 ) -> None:
-    put(desk, worker, gray, small)
-    worker.color(desk, Options(n=4))
-    worker.finish(desk, 2, False, "PNG")
+    desk.put(gray, small)
+    desk.worker.color(desk, Options(n=4))
+    desk.worker.finish(desk, 2, False, "PNG")
     desk.look_at(1)
-    worker.unsure(desk)
+    desk.worker.unsure(desk)
     stays, gone = ("color", "finish"), ("ask",)
     if not is_looked_at:
         stays, gone = gone, stays
@@ -315,12 +272,12 @@ def test_a_photo_that_goes_takes_only_its_own_wishes_along(
 
 
 def test_references_arrive_though_a_point_is_clicked(
-    desk: Desk, worker: DeskWorker, gray: Path, in_color: Path
+    desk: WorkedDesk, gray: Path, in_color: Path
 ) -> None:
-    put(desk, worker, gray)
-    worker.add_references(desk, [in_color])
+    desk.put(gray)
+    desk.worker.add_references(desk, [in_color])
     desk.click(0.5, 0.5)
-    worker.offer(desk)
+    desk.worker.offer(desk)
     asking = run(desk, "ask")
     next(asking)
     assert "Looking for likely" in "".join(render(desk).values())
@@ -330,10 +287,10 @@ def test_references_arrive_though_a_point_is_clicked(
     assert [one.name for one in desk.photo.references] == [in_color.name]
 
 
-def test_cancel_ends_its_own_kind(desk: Desk, worker: DeskWorker, gray: Path, small: Path) -> None:
-    put(desk, worker, gray)
-    worker.open(desk, [small])
-    worker.color(desk, Options(n=3))
+def test_cancel_ends_its_own_kind(desk: WorkedDesk, gray: Path, small: Path) -> None:
+    desk.put(gray)
+    desk.worker.open(desk, [small])
+    desk.worker.color(desk, Options(n=3))
     coloring = run(desk, "color")
     next(coloring)
     desk.cancel("color")
@@ -347,42 +304,35 @@ def test_cancel_ends_its_own_kind(desk: Desk, worker: DeskWorker, gray: Path, sm
 
 
 def test_a_failure_is_told_and_ends_the_wish(
-    desk: Desk, worker: DeskWorker, colorizer: FakeColorizer, gray: Path
+    desk: WorkedDesk, colorizer: FakeColorizer, gray: Path
 ) -> None:
-    put(desk, worker, gray)
+    desk.put(gray)
     colorizer.error = MemoryError()
-    color(desk, worker)
+    desk.color()
     assert (desk.is_bad, desk.said) == (True, "There is not enough memory; choose a smaller photo.")
     colorizer.error = ZeroDivisionError()
     with pytest.raises(ZeroDivisionError):
-        color(desk, worker)
+        desk.color()
     assert desk.wishes == {}, "a fault of the program leaves none"
     colorizer.error = None
-    color(desk, worker)
+    desk.color()
     assert len(desk.photo.gallery) == 4
 
 
 def test_a_photo_with_colors_is_left_alone_until_it_is_treated_as_gray(
-    desk: Desk, worker: DeskWorker, in_color: Path, gray: Path
+    desk: WorkedDesk, in_color: Path, gray: Path
 ) -> None:
-    put(desk, worker, gray, in_color)
-    worker.color_all(desk, Options(n=1))
-    fulfil(desk)
+    desk.put(gray, in_color)
+    desk.do("color_all", Options(n=1))
     assert [len(one.colorings) for one in desk.photos] == [1, 0]
     desk.treat_as_gray(everything=True)
-    worker.color_all(desk, Options(n=1))
-    fulfil(desk)
+    desk.do("color_all", Options(n=1))
     assert [len(one.colorings) for one in desk.photos] == [1, 1]
     desk.look_at(1)
     own = render(desk)["stage"]
     desk.compares_gray = True
-    assert (
-        desk.photo.upload.gray.name in own,
-        desk.photo.upload.gray.name in render(desk)["stage"],
-    ) == (
-        False,
-        True,
-    )
+    gray_name = desk.photo.upload.gray.name
+    assert [gray_name in one for one in (own, render(desk)["stage"])] == [False, True]
 
 
 # saturation and files
@@ -390,13 +340,13 @@ def test_a_photo_with_colors_is_left_alone_until_it_is_treated_as_gray(
 
 @pytest.mark.parametrize("saturation", [0.0, 0.6, 1.3])
 def test_saturation_of_what_is_shown_and_saved(
-    desk: Desk, worker: DeskWorker, gray: Path, saturation: float
+    desk: WorkedDesk, gray: Path, saturation: float
 ) -> None:
-    put(desk, worker, gray)
-    color(desk, worker, n=2)
+    desk.put(gray)
+    desk.color(n=2)
     desk.saturate(saturation)
     desk.choose(1)
-    path = finish(desk, worker, 1, "PNG")
+    path = desk.finish(1, "PNG")
     expected = saturation * np.array(AB[1])
     shown = desk.require_chosen().painted(saturation)
     assert shown.name in render(desk)["stage"]
@@ -409,13 +359,11 @@ def test_saturation_of_what_is_shown_and_saved(
     assert desk.photo.gallery[1].preview.as_posix() in unquote(render(desk)["stage"])
 
 
-def test_a_file_has_the_photos_own_size_name_and_metadata(
-    desk: Desk, worker: DeskWorker, gray: Path
-) -> None:
-    put(desk, worker, gray)
-    color(desk, worker, n=1)
+def test_a_file_has_the_photos_own_size_name_and_metadata(desk: WorkedDesk, gray: Path) -> None:
+    desk.put(gray)
+    desk.color(n=1)
     assert desk.photo.is_unsaved
-    path = finish(desk, worker, 1, "Its own")
+    path = desk.finish(1, "Its own")
     assert not desk.photo.is_unsaved
     assert path.name == "grandma (1931)_a.jpg"
     with Image.open(gray) as before, Image.open(path) as after:
@@ -428,14 +376,14 @@ def test_a_file_has_the_photos_own_size_name_and_metadata(
 
 @pytest.mark.parametrize("is_colored", [True, False])
 def test_larger_sizes_of_photos_that_are_colored_or_not(
-    desk: Desk, worker: DeskWorker, small: Path, *, is_colored: bool
+    desk: WorkedDesk, small: Path, *, is_colored: bool
 ) -> None:
-    put(desk, worker, small)
+    desk.put(small)
     with pytest.raises(ColorflowError, match="as it came"):
-        worker.finish(desk, 1, False, "Its own")
+        desk.worker.finish(desk, 1, False, "Its own")
     if is_colored:
-        color(desk, worker, n=1)
-    path = finish(desk, worker, 2, "JPEG")
+        desk.color(n=1)
+    path = desk.finish(2, "JPEG")
     name = "small_a_x2_mean.jpg" if is_colored else "small_x2_mean.jpg"
     assert path.name == name
     assert pixels(path).shape[:2] == (128, 128)
@@ -444,48 +392,46 @@ def test_larger_sizes_of_photos_that_are_colored_or_not(
     assert (stated.detail.scale, stated.colors is not None) == (2, is_colored)
 
 
-def test_what_is_too_large_is_refused(desk: Desk, worker: DeskWorker, gray: Path) -> None:
-    put(desk, worker, gray)
-    worker.budget.pixels = 10_000_000
+def test_what_is_too_large_is_refused(desk: WorkedDesk, gray: Path) -> None:
+    desk.put(gray)
+    desk.worker.budget.pixels = 10_000_000
     with pytest.raises(ColorflowError, match="would have 25 megapixels"):
-        worker.finish(desk, 4, False, "PNG")
+        desk.worker.finish(desk, 4, False, "PNG")
 
 
 # the print
 
 
-def test_a_print_is_cut_out_turned_and_repaired(desk: Desk, worker: DeskWorker, scan: Path) -> None:
-    put(desk, worker, scan)
+def test_a_print_is_cut_out_turned_and_repaired(desk: WorkedDesk, scan: Path) -> None:
+    desk.put(scan)
     photo = desk.photo
     assert desk.view == "frame"
     assert len(photo.prints) == 1
     desk.cut_out(list(photo.corners))
-    prepare(desk, worker)
+    desk.prepare()
     assert (photo.form.photo.width, photo.form.photo.height) == pytest.approx(
         (WIDTH, HEIGHT), abs=4
     )
     desk.replan(repairs=True)
-    prepare(desk, worker)
+    desk.prepare()
     assert desk.view == "places"
     assert 0.01 < photo.form.repaired < 0.2
     repaired = pixels(photo.form.photo.path)
     assert pixels(photo.form.base.path).max() > 240 > repaired.max(), "what was white is filled"
     desk.turn(1)
-    prepare(desk, worker)
+    desk.prepare()
     assert photo.form.photo.width == pytest.approx(HEIGHT, abs=4)
-    color(desk, worker, n=1)
-    path = finish(desk, worker, 1, "PNG")
+    desk.color(n=1)
+    path = desk.finish(1, "PNG")
     stated = read_statements(path)
     assert stated.prepared
     assert (stated.prepared.prints, stated.prepared.repaired) == (1, True)
 
 
-def test_each_print_of_a_scan_is_a_photo_of_its_own(
-    desk: Desk, worker: DeskWorker, tmp_path: Path
-) -> None:
+def test_each_print_of_a_scan_is_a_photo_of_its_own(desk: WorkedDesk, tmp_path: Path) -> None:
     bed = tmp_path / "bed.jpg"
     save_scan(bed, 2.0, -1.0, 1.0)
-    put(desk, worker, bed)
+    desk.put(bed)
     first, second, third = desk.photos
     assert [one.name for one in desk.photos] == [f"bed.jpg, print {n}" for n in (1, 2, 3)]
     assert (desk.at, desk.view) == (first, "photo")
@@ -497,24 +443,19 @@ def test_each_print_of_a_scan_is_a_photo_of_its_own(
     desk.replan(repairs=True)
     desk.put_point(30, 40)
     desk.color_point((20.0, 10.0))
-    prepare(desk, worker)
-    color(desk, worker, n=1)
+    desk.prepare()
+    desk.color(n=1)
     assert [one.form.plan.repairs for one in desk.photos] == [False, True, False]
     assert [len(one.points.hints) for one in desk.photos] == [0, 1, 0]
     assert [len(one.colorings) for one in desk.photos] == [0, 1, 0]
     desk.look_at(0)
     desk.cut_out()
-    prepare(desk, worker)
+    desk.prepare()
     assert first.form.photo is first.upload
     desk.cut_out(list(first.corners))
     desk.remove(2)
-    worker.color_all(desk, Options(n=1))
-    fulfil(desk)
-    worker.zip(desk, "PNG", every=False)
-    fulfil(desk)
-    with zipfile.ZipFile(file_of(desk)) as file:
-        names = [one for one in file.namelist() if one.endswith(".png")]
-        file.extractall(tmp_path)
+    desk.do("color_all", Options(n=1))
+    names = desk.zip(tmp_path)
     assert names == ["colored/bed_a.png", "colored/bed_print2_hints.png"]
     said = [read_statements(tmp_path / one).prepared for one in names]
     assert [(one.number, one.prints, one.repaired) for one in said if one] == [
@@ -524,18 +465,18 @@ def test_each_print_of_a_scan_is_a_photo_of_its_own(
     desk.remove(0)
     assert (desk.photos, second.gallery) == ([second], second.colorings)
     desk.look_at(0)
-    assert finish(desk, worker, 2, "PNG").name == "bed_print2_hints_x2_mean.png"
-    put(desk, worker, bed)
+    assert desk.finish(2, "PNG").name == "bed_print2_hints_x2_mean.png"
+    desk.put(bed)
     assert desk.photos == [second], "it is here already"
     desk.remove(0)
     assert not any(one.folder.exists() for one in (first, second, third))
-    put(desk, worker, bed)
+    desk.put(bed)
     assert len(desk.photos) == 3, "it may come again"
 
 
 @pytest.mark.parametrize("toning", [(1.0, 1.0, 1.0), (1.0, 0.84, 0.64)])
 def test_the_colors_of_a_table_are_not_those_of_a_print(
-    desk: Desk, worker: DeskWorker, tmp_path: Path, toning: tuple[float, ...]
+    desk: WorkedDesk, tmp_path: Path, toning: tuple[float, ...]
 ) -> None:
     """Gray and toned prints are colored at once; a print in color is left alone."""
     old = (whole_print()[..., None] * toning).astype(np.uint8)
@@ -547,14 +488,13 @@ def test_the_colors_of_a_table_are_not_those_of_a_print(
         for index, paper in enumerate(papers):
             laid(table, paper, (SIDE * (index + 0.5), SIDE / 2), 2.0, border=0)
         Image.fromarray(table).save(path, quality=95)
-    put(desk, worker, *paths)
-    worker.color_all(desk, Options(n=1))
-    fulfil(desk)
+    desk.put(*paths)
+    desk.do("color_all", Options(n=1))
     assert [one.is_colored for one in desk.photos] == [False, True, False]
     assert "already has colors" in render(desk)["status"], "the table has"
     desk.cut_out(list(desk.photo.corners))
-    worker.prepare(desk)
-    worker.color_all(desk, Options(n=1))
+    desk.worker.prepare(desk)
+    desk.worker.color_all(desk, Options(n=1))
     for _ in run(desk, "album"):  # which comes before the print is cut out
         pass
     assert [one.is_colored for one in desk.photos] == [True, True, False]
@@ -562,68 +502,61 @@ def test_the_colors_of_a_table_are_not_those_of_a_print(
     assert "already has colors" not in render(desk)["status"]
 
 
-def test_colorings_belong_to_the_form_that_they_were_made_on(
-    desk: Desk, worker: DeskWorker, scan: Path
-) -> None:
-    put(desk, worker, scan)
+def test_colorings_belong_to_the_form_that_they_were_made_on(desk: WorkedDesk, scan: Path) -> None:
+    desk.put(scan)
     photo = desk.photo
-    color(desk, worker, n=2)
+    desk.color(n=2)
     first = photo.gallery
     desk.cut_out(list(photo.corners))
-    prepare(desk, worker)
+    desk.prepare()
     assert (photo.gallery, photo.chosen) == ([], None)
-    color(desk, worker, n=1)
+    desk.color(n=1)
     (cut,) = photo.gallery
     desk.replan(fades=True)
-    prepare(desk, worker)
+    desk.prepare()
     assert photo.gallery == [cut], "it has the same shape"
     assert photo.chosen is None
     desk.choose(0)
     assert photo.shown_form is cut.form, "and is shown on what it was made on"
     desk.cut_out()
-    prepare(desk, worker)
+    desk.prepare()
     assert photo.gallery == first, "they are back"
     assert photo.colorings == [*first, cut]
 
 
-def test_a_repair_drops_no_coloring(desk: Desk, worker: DeskWorker, tmp_path: Path) -> None:
-    path = tmp_path / "print.png"
-    Image.fromarray(cracked_print()).save(path)
-    put(desk, worker, path)
+def test_a_repair_drops_no_coloring(desk: WorkedDesk, cracked: Path, tmp_path: Path) -> None:
+    desk.put(cracked)
     photo = desk.photo
-    color(desk, worker, n=2)
+    desk.color(n=2)
     desk.choose(1)
     desk.saturate(0.5)
     before, chosen, shown = photo.gallery, photo.chosen, render(desk)["stage"]
 
     def repair(*, repairs: bool) -> None:
         desk.replan(repairs=repairs)
-        prepare(desk, worker)
+        desk.prepare()
 
     repair(repairs=True)
     assert (photo.gallery, photo.chosen) == (before, None), "none of what is seen now"
     parts = render(desk)
     assert "press Color" in parts["prepare-views"]
     assert parts["gallery"].count("as it was before") == 2
-    worker.color_all(desk, Options(n=1))
-    fulfil(desk)
+    desk.do("color_all", Options(n=1))
     assert photo.gallery == [*before, photo.chosen], "the repaired one has no coloring yet"
     assert "press Color" not in render(desk)["prepare-views"]
     repaired = photo.chosen
     desk.mark([SPOT], 1 / 50)
-    prepare(desk, worker)
+    desk.prepare()
     assert photo.gallery == [*before, repaired]
     desk.undo_mark()
-    prepare(desk, worker)
+    desk.prepare()
     assert photo.chosen is repaired
     desk.choose(-1)
-    finish(desk, worker, 2, "PNG")
+    desk.finish(2, "PNG")
     assert photo.is_unsaved, "that file has no coloring"
-    worker.zip(desk, "PNG", every=False)
-    fulfil(desk)
+    assert desk.zip(tmp_path) == ["colored/print_a.png"]
     assert not photo.is_unsaved
-    with zipfile.ZipFile(file_of(desk)) as file:
-        said = read_statements(Path(file.extract("colored/print_a.png", tmp_path)))
+    said = read_statements(tmp_path / "colored/print_a.png")
     assert said.prepared, "a coloring of what is to be colored now comes first"
     repair(repairs=False)
     assert (photo.chosen, render(desk)["stage"]) == (chosen, shown), "as if nothing had been"
@@ -631,41 +564,37 @@ def test_a_repair_drops_no_coloring(desk: Desk, worker: DeskWorker, tmp_path: Pa
 
 
 @pytest.mark.parametrize("fades", [False, True])
-def test_no_damage_changes_nothing(
-    desk: Desk, worker: DeskWorker, tmp_path: Path, *, fades: bool
-) -> None:
+def test_no_damage_changes_nothing(desk: WorkedDesk, tmp_path: Path, *, fades: bool) -> None:
     path = tmp_path / "sound.png"
     Image.fromarray(whole_print()).save(path)
-    put(desk, worker, path)
+    desk.put(path)
     photo = desk.photo
     desk.replan(fades=fades)
-    prepare(desk, worker)
-    color(desk, worker, n=2)
+    desk.prepare()
+    desk.color(n=2)
     desk.choose(1)
     before, chosen, picture = photo.gallery, photo.chosen, photo.form.photo
     desk.replan(repairs=True)
-    prepare(desk, worker)
+    desk.prepare()
     assert "nothing is changed" in render(desk)["prepare-views"]
     assert (photo.chosen, photo.form.photo) == (chosen, picture)
-    color(desk, worker, n=2)
+    desk.color(n=2)
     assert photo.gallery == before, "these are here already"
     if not fades:
         desk.choose(-1)
         with pytest.raises(ColorflowError, match="as it came"):
-            worker.finish(desk, 1, False, "Its own")
+            desk.worker.finish(desk, 1, False, "Its own")
     desk.replan(repairs=False)
-    prepare(desk, worker)
+    desk.prepare()
     assert photo.form.photo is picture
 
 
-def test_places_of_a_repair(desk: Desk, worker: DeskWorker, tmp_path: Path) -> None:
-    path = tmp_path / "print.png"
-    Image.fromarray(cracked_print()).save(path)
-    put(desk, worker, path)
+def test_places_of_a_repair(desk: WorkedDesk, cracked: Path) -> None:
+    desk.put(cracked)
     photo = desk.photo
 
     def repaired() -> np.ndarray:
-        prepare(desk, worker)
+        desk.prepare()
         return pixels(photo.form.photo.path)
 
     with pytest.raises(ColorflowError, match="wait for it"):
@@ -686,41 +615,39 @@ def test_places_of_a_repair(desk: Desk, worker: DeskWorker, tmp_path: Path) -> N
     with pytest.raises(ColorflowError, match="choose a place from 0 to 300 across"):
         desk.mark([(WIDTH + 5, 3)], 1 / 50)
     desk.replan(repairs=False)
-    worker.prepare(desk)
+    desk.worker.prepare(desk)
     assert photo.form.photo is photo.upload, "at once"
 
 
 def test_what_strokes_made_goes_unless_it_is_colored_or_was_just_seen(
-    desk: Desk, worker: DeskWorker, tmp_path: Path
+    desk: WorkedDesk, cracked: Path
 ) -> None:
-    path = tmp_path / "print.png"
-    Image.fromarray(cracked_print()).save(path)
-    put(desk, worker, path)
+    desk.put(cracked)
     photo = desk.photo
     desk.replan(repairs=True)
-    prepare(desk, worker)
-    color(desk, worker, n=1)
+    desk.prepare()
+    desk.color(n=1)
     colored, seen = photo.form.photo, [photo.form.photo]
     for x in range(10, 60, 10):
         desk.mark([(x, 5), (x, 30)], 1 / 100)
-        prepare(desk, worker)
+        desk.prepare()
         seen.append(photo.form.photo)
     assert set(photo.folder.glob("made-*")) == {one.folder for one in (colored, *seen[-2:])}
     desk.undo_mark()
-    prepare(desk, worker)
+    desk.prepare()
     assert photo.form.photo is seen[-2], "at once"
     desk.undo_mark()
-    prepare(desk, worker)
+    desk.prepare()
     again = photo.form.photo
     assert again not in seen, "that is made again"
     desk.choose(0)
-    assert finish(desk, worker, 1, "PNG").exists(), "on what it was made on"
+    assert desk.finish(1, "PNG").exists(), "on what it was made on"
     assert set(photo.folder.glob("made-*")) == {one.folder for one in (colored, seen[-2], again)}
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_touch_follows_a_crack_that_was_not_found(
-    desk: Desk, worker: DeskWorker, tmp_path: Path, seed: int
+    desk: WorkedDesk, tmp_path: Path, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
     crack = np.sort(rng.integers(20, HEIGHT - 20, 4)).tolist()
@@ -730,12 +657,12 @@ def test_a_touch_follows_a_crack_that_was_not_found(
         cv2.polylines(picture, [np.array(along)], False, gray, 3)
     path = tmp_path / "print.png"
     Image.fromarray(drawn).save(path)
-    put(desk, worker, path)
+    desk.put(path)
     desk.replan(repairs=True)
 
     def share() -> float:
         """Of the crack, how much is repaired."""
-        prepare(desk, worker)
+        desk.prepare()
         return float((pixels(desk.photo.form.photo.path)[under > 0] < 230).mean())
 
     (x, y), end = along[1], along[2]
@@ -771,9 +698,9 @@ def test_a_touch_follows_a_crack_that_was_not_found(
     ],
 )
 def test_corners_that_enclose_nothing(
-    desk: Desk, worker: DeskWorker, scan: Path, corners: object, said: str
+    desk: WorkedDesk, scan: Path, corners: object, said: str
 ) -> None:
-    put(desk, worker, scan)
+    desk.put(scan)
     before = desk.photo.plan
     with pytest.raises(ColorflowError, match=said):
         desk.cut_out(corners)
@@ -781,25 +708,25 @@ def test_corners_that_enclose_nothing(
 
 
 def test_a_preparation_is_not_lost_by_one_of_another_photo(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path
+    desk: WorkedDesk, gray: Path, small: Path
 ) -> None:
-    put(desk, worker, gray, small)
+    desk.put(gray, small)
     for index in range(2):
         desk.look_at(index)
         desk.turn(1)
-        prepare(desk, worker)
+        desk.prepare()
     assert [one.form.plan.turns for one in desk.photos] == [1, 1]
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_coloring_prepares_first(
-    desk: Desk, worker: DeskWorker, gray: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+    desk: WorkedDesk, gray: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     monkeypatch.setattr("colorflow.ui.work._SHOW_SECONDS", 0.0)
-    put(desk, worker, gray)
+    desk.put(gray)
     desk.turn(3)
-    worker.prepare(desk)
-    worker.color(desk, Options(n=1))
+    desk.worker.prepare(desk)
+    desk.worker.color(desk, Options(n=1))
     running = [run(desk, "color"), run(desk, "prepare")]
     random_ = random.Random(seed)
     while running:
@@ -812,18 +739,18 @@ def test_coloring_prepares_first(
 
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_print_is_prepared_though_its_coloring_is_not_wanted_any_more(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path, *, replaced: bool
+    desk: WorkedDesk, gray: Path, small: Path, *, replaced: bool
 ) -> None:
-    put(desk, worker, gray, small)
+    desk.put(gray, small)
     desk.replan(repairs=True)
-    worker.prepare(desk)
-    worker.color(desk, Options(n=1))
+    desk.worker.prepare(desk)
+    desk.worker.color(desk, Options(n=1))
     coloring = run(desk, "color")
     while not desk.photo.is_in_work:
         next(coloring)
     if replaced:
         desk.look_at(1)
-        worker.color(desk, Options(n=1))
+        desk.worker.color(desk, Options(n=1))
     else:
         desk.cancel("color")
     assert list(coloring) == []
@@ -837,9 +764,9 @@ def test_a_print_is_prepared_though_its_coloring_is_not_wanted_any_more(
 
 @pytest.mark.parametrize("turns", range(4))
 def test_hints_keep_the_coordinates_of_the_upload(
-    desk: Desk, worker: DeskWorker, colorizer: FakeColorizer, scan: Path, turns: int
+    desk: WorkedDesk, colorizer: FakeColorizer, scan: Path, turns: int
 ) -> None:
-    put(desk, worker, scan)
+    desk.put(scan)
     photo = desk.photo
     desk.click(0.5, 0.4)
     desk.color_point((20.0, 10.0))
@@ -848,8 +775,8 @@ def test_hints_keep_the_coordinates_of_the_upload(
     desk.cut_out(list(photo.corners))
     for _ in range(turns):
         desk.turn(1)
-    prepare(desk, worker)
-    recolor(desk, worker)
+    desk.prepare()
+    desk.recolor()
     (given,) = colorizer.hinted[-1]
     form = photo.form.photo
     lightness = pixels(photo.form.photo.path)[int(given.row), int(given.column)]
@@ -860,30 +787,29 @@ def test_hints_keep_the_coordinates_of_the_upload(
 
 
 def test_points_color_the_photo_and_undo_brings_back_what_was_there(
-    desk: Desk, worker: DeskWorker, gray: Path
+    desk: WorkedDesk, gray: Path
 ) -> None:
-    put(desk, worker, gray)
+    desk.put(gray)
     photo = desk.photo
-    recolor(desk, worker)
+    desk.recolor()
     (plain,) = photo.gallery
     desk.click(0.3, 0.3)
-    worker.offer(desk)
-    fulfil(desk)
+    desk.do("offer")
     shares = [one.share or 0 for one in photo.swatches]
     assert 0 < sum(shares) <= 1.001
     desk.pick_swatch(next(i for i, share in enumerate(shares) if share))
-    recolor(desk, worker)
+    desk.recolor()
     assert photo.gallery[1].caption == "A: average of all, 1 hint"
     assert photo.chosen is photo.gallery[1]
     desk.photo.points.hold(0)
     desk.click(0.6, 0.6)
-    recolor(desk, worker)
+    desk.recolor()
     assert len(photo.gallery) == 3
     desk.photo.points.undo()
-    worker.recolor(desk)
+    desk.worker.recolor(desk)
     assert (desk.wishes, photo.chosen) == ({}, photo.gallery[1]), "without any work"
     desk.photo.points.undo()
-    worker.recolor(desk)
+    desk.worker.recolor(desk)
     assert photo.chosen is plain
     with pytest.raises(ColorflowError, match="nothing to undo"):
         desk.photo.points.undo()
@@ -896,68 +822,63 @@ def test_points_color_the_photo_and_undo_brings_back_what_was_there(
 
 
 def test_hints_are_saved_for_another_day_with_their_coloring(
-    desk: Desk, worker: DeskWorker, gray: Path, tmp_path: Path
+    desk: WorkedDesk, gray: Path, tmp_path: Path
 ) -> None:
-    put(desk, worker, gray)
+    desk.put(gray)
     with pytest.raises(ColorflowError, match="no points"):
-        worker.save_hints(desk)
-    color(desk, worker, n=3)
+        desk.worker.save_hints(desk)
+    desk.color(n=3)
     desk.choose(2)
     desk.saturate(0.5)
     desk.put_point(700, 500)
     desk.color_point((30.0, -20.0))
-    recolor(desk, worker)
-    worker.save_hints(desk)
+    desk.recolor()
+    desk.worker.save_hints(desk)
     saved = json.loads(file_of(desk).read_text())
     assert saved[gray.name]["hints"] == [{"row": 500, "column": 700, "a": 30, "b": -20}]
-    other = Desks(desk.folder).of("other")
-    put(other, worker, gray)
-    worker.load_hints(other, file_of(desk))
-    fulfil(other)
-    chosen, again = desk.require_chosen(), other.require_chosen()
-    assert (again.spec, again.hints) == (chosen.spec, chosen.hints)
-    assert other.photo.saturation == 0.5
+    chosen, path = desk.require_chosen(), tmp_path / "hints.json"
+    path.write_bytes(file_of(desk).read_bytes())
+    desk.remove(0)
+    desk.put(gray)
+    desk.do("load_hints", path)
+    again = desk.require_chosen()
+    assert (again.spec, again.task.hints) == (chosen.spec, chosen.task.hints)
+    assert desk.photo.saturation == 0.5
     bad = tmp_path / "bad.json"
     bad.write_text("{")
     with pytest.raises(ColorflowError, match=r"bad\.json: is not a JSON file"):
-        worker.load_hints(other, bad)
+        desk.worker.load_hints(desk, bad)
 
 
 # references and maps
 
 
-def test_colors_of_a_reference(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path, in_color: Path
-) -> None:
-    put(desk, worker, gray)
-    worker.add_references(desk, [small])
-    fulfil(desk)
+def test_colors_of_a_reference(desk: WorkedDesk, gray: Path, small: Path, in_color: Path) -> None:
+    desk.put(gray)
+    desk.do("add_references", [small])
     assert "has no colors that could be carried over" in desk.said
     with pytest.raises(ColorflowError, match="Choose a photo in color"):
-        worker.where_referred(desk)
-    worker.add_references(desk, [in_color])
-    fulfil(desk)
-    color(desk, worker, n=1, strength=1.0)
+        desk.worker.where_referred(desk)
+    desk.do("add_references", [in_color])
+    desk.color(n=1, strength=1.0)
     (coloring,) = desk.photo.gallery
     assert coloring.caption == "A: average of all, like in color"
     true = rgb2lab(data.coffee()[:300, :400])[..., 1:].mean(axis=(0, 1))
     np.testing.assert_allclose(coloring.ab.ravel(), true, atol=1)
-    worker.where_referred(desk)
-    fulfil(desk)
+    desk.do("where_referred")
     glow = pixels(desk.photo.maps["reference"]).mean(axis=(0, 2))
     assert glow[:500].mean() > glow[-500:].mean() + 20, "its left half is alike"
     desk.remove_reference(0)
-    color(desk, worker, n=1)
-    assert [one.references for one in desk.photo.gallery][1:] == [()]
+    desk.color(n=1)
+    assert [one.task.references for one in desk.photo.gallery][1:] == [()]
 
 
-def test_where_the_model_is_unsure(desk: Desk, worker: DeskWorker, gray: Path) -> None:
-    put(desk, worker, gray)
-    worker.unsure(desk)
-    fulfil(desk)
+def test_where_the_model_is_unsure(desk: WorkedDesk, gray: Path) -> None:
+    desk.put(gray)
+    desk.do("unsure")
     assert desk.photo.maps["unsure"].name in render(desk)["unsure"]
     desk.turn(1)
-    prepare(desk, worker)
+    desk.prepare()
     assert render(desk)["unsure"] == ""
 
 
@@ -965,50 +886,39 @@ def test_where_the_model_is_unsure(desk: Desk, worker: DeskWorker, gray: Path) -
 
 
 def test_an_album_is_colored_and_comes_back_in_a_zip(
-    desk: Desk, worker: DeskWorker, small: Path, in_color: Path, tmp_path: Path
+    desk: WorkedDesk, small: Path, in_color: Path, tmp_path: Path
 ) -> None:
-    archive = tmp_path / "1962.zip"
-    with zipfile.ZipFile(archive, "w") as file:
-        for name in ("may/beach.png", "june/beach.png"):
-            file.write(small, name)
-        file.write(in_color, "june/colored.png")
-        file.writestr("broken.png", b"nothing")
-    worker.open(desk, [archive])
-    worker.color_all(desk, Options(n=2))
+    files = {"may/beach.png": small, "june/beach.png": small, "june/colored.png": in_color}
+    archive = zipped(tmp_path / "1962.zip", {**files, "broken.png": b"nothing"})
+    desk.worker.open(desk, [archive])
+    desk.worker.color_all(desk, Options(n=2))
     with pytest.raises(ColorflowError, match="no coloring here yet"):
-        worker.zip(desk, "PNG", every=False)
-    fulfil(desk)
+        desk.do("zip", "PNG", every=False)
     desk.look_at(0)
     desk.choose(1)
     for every, count in ((False, 2), (True, 4)):
-        worker.zip(desk, "PNG", every=every)
-        fulfil(desk)
+        names = desk.zip(tmp_path, every=every)
         assert file_of(desk).name == "1962-colored.zip"
-        with zipfile.ZipFile(file_of(desk)) as file:
-            names = [one for one in file.namelist() if one.endswith(".png")]
-            sheet = file.read("contact-sheet.html").decode()
         assert len(names) == count
-        assert {Path(one).parent.as_posix() for one in names} == {
-            "colored/1962/may",
-            "colored/1962/june",
-        }
+        folders = {Path(one).parent.as_posix() for one in names}
+        assert folders == {"colored/1962/may", "colored/1962/june"}
+        sheet = (tmp_path / "contact-sheet.html").read_text(encoding="utf-8")
         for said in ("left as it is", "1962/broken.png", "the file is not a"):
             assert said in sheet
     assert not any(one.is_unsaved for one in desk.photos)
 
 
 def test_same_colors_for_the_album(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path, in_color: Path
+    desk: WorkedDesk, gray: Path, small: Path, in_color: Path
 ) -> None:
-    put(desk, worker, gray, small, in_color)
+    desk.put(gray, small, in_color)
     with pytest.raises(ColorflowError, match="Choose a coloring first"):
-        worker.same_colors(desk, Options())
-    color(desk, worker, n=2)
+        desk.worker.same_colors(desk, Options())
+    desk.color(n=2)
     desk.choose(1)
     desk.saturate(0.7)
     for _ in range(2):
-        worker.same_colors(desk, Options())
-        fulfil(desk)
+        desk.do("same_colors", Options())
     first, second, third = desk.photos
     assert (len(first.colorings), len(third.colorings)) == (2, 0)
     (made,) = second.colorings
@@ -1016,40 +926,37 @@ def test_same_colors_for_the_album(
     np.testing.assert_allclose(made.ab.ravel(), 0.7 * np.array(AB[1]), atol=3)
     assert made.caption == "A: average of all, like grandma (1931)"
     desk.saturate(0.5)
-    worker.same_colors(desk, Options())
-    fulfil(desk)
+    desk.do("same_colors", Options())
     assert len(second.colorings) == 2
 
 
 @pytest.mark.parametrize("is_full", [False, True])
 def test_an_album_goes_on_after_a_photo_that_fails(
-    desk: Desk,
-    worker: DeskWorker,
+    desk: WorkedDesk,
     gray: Path,
     small: Path,
     monkeypatch: pytest.MonkeyPatch,
     *,
     is_full: bool,
 ) -> None:
-    put(desk, worker, gray, small)
+    desk.put(gray, small)
     if is_full:
         monkeypatch.setattr(desk_module, "MOST_COLORINGS", 2)
-        color(desk, worker, n=2)
+        desk.color(n=2)
         desk.turn(1)  # now it has none
     else:
         desk.photos[0].upload.path.unlink()
-    worker.color_all(desk, Options(n=2))
-    fulfil(desk)
+    desk.do("color_all", Options(n=2))
     assert [len(one.gallery) for one in desk.photos] == [0, 2]
     assert [one.name for one in desk.problems] == [gray.name]
     assert desk.said == "1 photos are colored."
 
 
 def test_a_photo_that_is_taken_away_while_the_album_is_colored(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path
+    desk: WorkedDesk, gray: Path, small: Path
 ) -> None:
-    put(desk, worker, gray, small)
-    worker.color_all(desk, Options(n=3))
+    desk.put(gray, small)
+    desk.worker.color_all(desk, Options(n=3))
     album, gone = run(desk, "album"), desk.photo
     while not gone.colorings:
         next(album)
@@ -1061,8 +968,7 @@ def test_a_photo_that_is_taken_away_while_the_album_is_colored(
 
 
 def test_a_photo_that_is_taken_away_while_the_zip_is_written(
-    desk: Desk,
-    worker: DeskWorker,
+    desk: WorkedDesk,
     gray: Path,
     small: Path,
     tmp_path: Path,
@@ -1071,10 +977,9 @@ def test_a_photo_that_is_taken_away_while_the_zip_is_written(
     monkeypatch.setattr("colorflow.ui.work._SHOW_SECONDS", 0.0)
     third = tmp_path / "third.png"
     third.write_bytes(small.read_bytes())
-    put(desk, worker, gray, small, third)
-    worker.color_all(desk, Options(n=1))
-    fulfil(desk)
-    worker.zip(desk, "PNG", every=False)
+    desk.put(gray, small, third)
+    desk.do("color_all", Options(n=1))
+    desk.worker.zip(desk, "PNG", every=False)
     writing, gone = run(desk, "album"), desk.photos[1]
     next(writing)
     next(writing)
@@ -1091,10 +996,10 @@ def test_a_photo_that_is_taken_away_while_the_zip_is_written(
 
 
 def test_two_hundred_photos_are_shown_within_50_ms(
-    desk: Desk, worker: DeskWorker, small: Path, tmp_path: Path
+    desk: WorkedDesk, small: Path, tmp_path: Path
 ) -> None:
-    put(desk, worker, small)
-    color(desk, worker, n=8)
+    desk.put(small)
+    desk.color(n=8)
     desk.photos = [desk.photo] * desk_module.MOST_PHOTOS
     desk.look_for("points")
     desk.click(0.5, 0.5)
@@ -1105,23 +1010,21 @@ def test_two_hundred_photos_are_shown_within_50_ms(
     assert (time.thread_time() - began) / 5 < 0.05
 
 
-def test_names_are_shown_as_text(
-    desk: Desk, worker: DeskWorker, small: Path, tmp_path: Path
-) -> None:
+def test_names_are_shown_as_text(desk: WorkedDesk, small: Path, tmp_path: Path) -> None:
     name = tmp_path / "<b>&'.png"
     name.write_bytes(small.read_bytes())
-    put(desk, worker, name)
-    color(desk, worker, n=1)
+    desk.put(name)
+    desk.color(n=1)
     shown = "".join(render(desk).values())
     assert "<b>" not in shown
     assert "&lt;b&gt;&amp;" in shown
 
 
 def test_a_field_that_crossed_a_message_is_sent_again(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path
+    desk: WorkedDesk, gray: Path, small: Path
 ) -> None:
     """Otherwise the page would show the desk's old value, and the desk have the visitor's."""
-    put(desk, worker, gray, small)
+    desk.put(gray, small)
     desk.begin_page()
     assert {"upload": None, **desk.edits()} == desk.fields, "files may be on their way"
     desk.page_has({"repairs": True})
