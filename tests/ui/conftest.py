@@ -15,7 +15,7 @@ from skimage import data
 
 from benchmarks.page_pictures import chromium
 from colorflow.quiz.game import TRIALS
-from colorflow.ui.limits import UploadSpace
+from colorflow.ui.limits import MemoryBudget, UploadSpace
 from colorflow.ui.work import DeskWorker
 from tests.quiz.album import save_album
 from tests.small_weights import save_small_weights
@@ -98,7 +98,7 @@ def colorizer() -> FakeColorizer:
 @pytest.fixture
 def worker(colorizer: FakeColorizer, tmp_path: Path) -> DeskWorker:
     """What works on desks, with small weights."""
-    space = UploadSpace(tmp_path / "root")
+    space = UploadSpace(tmp_path / "root", budget=MemoryBudget(10**9))
     return DeskWorker(colorizer, SmallEnlarger.load(), SmallRepairer.load(), space)  # type: ignore[arg-type]
 
 

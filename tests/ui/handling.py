@@ -32,6 +32,11 @@ class WorkedDesk(Desk):
         getattr(self.worker, wish)(self, *values)
         fulfil(self)
 
+    def act(self, act: str, *values: object, **named: object) -> None:
+        """Do something to the desk, and what that asks for."""
+        self.worker.change(self, lambda _: getattr(self, act)(*values, **named))
+        fulfil(self)
+
     def put(self, *paths: Path) -> None:
         """Put photos on the desk."""
         self.do("open", paths)

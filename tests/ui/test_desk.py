@@ -20,9 +20,10 @@ from skimage.color import rgb2lab
 
 from colorflow.errors import ColorflowError
 from colorflow.photo import read_provenance, read_statements
-from colorflow.ui import desk as desk_module
+from colorflow.ui import coloring
 from colorflow.ui.coloring import Options
 from colorflow.ui.colorize import Desks, _place_of
+from colorflow.ui.desk import MOST_PHOTOS
 from colorflow.ui.limits import VISITORS
 from colorflow.ui.render import render
 from colorflow.ui.server import sweep
@@ -407,19 +408,16 @@ def test_a_print_is_cut_out_turned_and_repaired(desk: WorkedDesk, scan: Path) ->
     photo = desk.photo
     assert desk.view == "frame"
     assert len(photo.prints) == 1
-    desk.cut_out(list(photo.corners))
-    desk.prepare()
+    desk.act("cut_out", list(photo.corners))
     assert (photo.form.photo.width, photo.form.photo.height) == pytest.approx(
         (WIDTH, HEIGHT), abs=4
     )
-    desk.replan(repairs=True)
-    desk.prepare()
+    desk.act("replan", repairs=True)
     assert desk.view == "places"
     assert 0.01 < photo.form.repaired < 0.2
     repaired = pixels(photo.form.photo.path)
     assert pixels(photo.form.base.path).max() > 240 > repaired.max(), "what was white is filled"
-    desk.turn(1)
-    desk.prepare()
+    desk.act("turn", 1)
     assert photo.form.photo.width == pytest.approx(HEIGHT, abs=4)
     desk.color(n=1)
     path = desk.finish(1, "PNG")
@@ -442,15 +440,13 @@ def test_each_print_of_a_scan_is_a_photo_of_its_own(desk: WorkedDesk, tmp_path: 
     desk.look_at(1)
     desk.replan(repairs=True)
     desk.put_point(30, 40)
-    desk.color_point((20.0, 10.0))
-    desk.prepare()
+    desk.act("color_point", (20.0, 10.0))
     desk.color(n=1)
     assert [one.form.plan.repairs for one in desk.photos] == [False, True, False]
     assert [len(one.points.hints) for one in desk.photos] == [0, 1, 0]
     assert [len(one.colorings) for one in desk.photos] == [0, 1, 0]
     desk.look_at(0)
-    desk.cut_out()
-    desk.prepare()
+    desk.act("cut_out")
     assert first.form.photo is first.upload
     desk.cut_out(list(first.corners))
     desk.remove(2)
@@ -507,19 +503,16 @@ def test_colorings_belong_to_the_form_that_they_were_made_on(desk: WorkedDesk, s
     photo = desk.photo
     desk.color(n=2)
     first = photo.gallery
-    desk.cut_out(list(photo.corners))
-    desk.prepare()
+    desk.act("cut_out", list(photo.corners))
     assert (photo.gallery, photo.chosen) == ([], None)
     desk.color(n=1)
     (cut,) = photo.gallery
-    desk.replan(fades=True)
-    desk.prepare()
+    desk.act("replan", fades=True)
     assert photo.gallery == [cut], "it has the same shape"
     assert photo.chosen is None
     desk.choose(0)
     assert photo.shown_form is cut.form, "and is shown on what it was made on"
-    desk.cut_out()
-    desk.prepare()
+    desk.act("cut_out")
     assert photo.gallery == first, "they are back"
     assert photo.colorings == [*first, cut]
 
@@ -533,8 +526,7 @@ def test_a_repair_drops_no_coloring(desk: WorkedDesk, cracked: Path, tmp_path: P
     before, chosen, shown = photo.gallery, photo.chosen, render(desk)["stage"]
 
     def repair(*, repairs: bool) -> None:
-        desk.replan(repairs=repairs)
-        desk.prepare()
+        desk.act("replan", repairs=repairs)
 
     repair(repairs=True)
     assert (photo.gallery, photo.chosen) == (before, None), "none of what is seen now"
@@ -545,11 +537,9 @@ def test_a_repair_drops_no_coloring(desk: WorkedDesk, cracked: Path, tmp_path: P
     assert photo.gallery == [*before, photo.chosen], "the repaired one has no coloring yet"
     assert "press Color" not in render(desk)["prepare-views"]
     repaired = photo.chosen
-    desk.mark([SPOT], 1 / 50)
-    desk.prepare()
+    desk.act("mark", [SPOT], 1 / 50)
     assert photo.gallery == [*before, repaired]
-    desk.undo_mark()
-    desk.prepare()
+    desk.act("undo_mark")
     assert photo.chosen is repaired
     desk.choose(-1)
     desk.finish(2, "PNG")
@@ -569,13 +559,11 @@ def test_no_damage_changes_nothing(desk: WorkedDesk, tmp_path: Path, *, fades: b
     Image.fromarray(whole_print()).save(path)
     desk.put(path)
     photo = desk.photo
-    desk.replan(fades=fades)
-    desk.prepare()
+    desk.act("replan", fades=fades)
     desk.color(n=2)
     desk.choose(1)
     before, chosen, picture = photo.gallery, photo.chosen, photo.form.photo
-    desk.replan(repairs=True)
-    desk.prepare()
+    desk.act("replan", repairs=True)
     assert "nothing is changed" in render(desk)["prepare-views"]
     assert (photo.chosen, photo.form.photo) == (chosen, picture)
     desk.color(n=2)
@@ -584,8 +572,7 @@ def test_no_damage_changes_nothing(desk: WorkedDesk, tmp_path: Path, *, fades: b
         desk.choose(-1)
         with pytest.raises(ColorflowError, match="as it came"):
             desk.worker.finish(desk, 1, False, "Its own")
-    desk.replan(repairs=False)
-    desk.prepare()
+    desk.act("replan", repairs=False)
     assert photo.form.photo is picture
 
 
@@ -612,7 +599,7 @@ def test_places_of_a_repair(desk: WorkedDesk, cracked: Path) -> None:
     desk.undo_mark()
     desk.undo_mark()
     np.testing.assert_array_equal(repaired(), both)
-    with pytest.raises(ColorflowError, match="choose a place from 0 to 300 across"):
+    with pytest.raises(ColorflowError, match="from 0 to 300 across"):
         desk.mark([(WIDTH + 5, 3)], 1 / 50)
     desk.replan(repairs=False)
     desk.worker.prepare(desk)
@@ -624,20 +611,16 @@ def test_what_strokes_made_goes_unless_it_is_colored_or_was_just_seen(
 ) -> None:
     desk.put(cracked)
     photo = desk.photo
-    desk.replan(repairs=True)
-    desk.prepare()
+    desk.act("replan", repairs=True)
     desk.color(n=1)
     colored, seen = photo.form.photo, [photo.form.photo]
     for x in range(10, 60, 10):
-        desk.mark([(x, 5), (x, 30)], 1 / 100)
-        desk.prepare()
+        desk.act("mark", [(x, 5), (x, 30)], 1 / 100)
         seen.append(photo.form.photo)
     assert set(photo.folder.glob("made-*")) == {one.folder for one in (colored, *seen[-2:])}
-    desk.undo_mark()
-    desk.prepare()
+    desk.act("undo_mark")
     assert photo.form.photo is seen[-2], "at once"
-    desk.undo_mark()
-    desk.prepare()
+    desk.act("undo_mark")
     again = photo.form.photo
     assert again not in seen, "that is made again"
     desk.choose(0)
@@ -690,7 +673,7 @@ def test_a_touch_follows_a_crack_that_was_not_found(
 @pytest.mark.parametrize(
     ("corners", "said"),
     [
-        ([(0, 0), (420, 0), (420, 500), (0, 420)], "have to be on the photo"),
+        ([(0, 0), (420, 0), (420, 500), (0, 420)], "Choose a place on the photo: from 0 to 420"),
         ([(0, 0), (400, 400), (400, 0), (0, 400)], "sides cross"),
         ([(0, 0), (9, 0), (9, 9), (0, 9)], "too close"),
         ("nothing", "two numbers"),
@@ -705,17 +688,6 @@ def test_corners_that_enclose_nothing(
     with pytest.raises(ColorflowError, match=said):
         desk.cut_out(corners)
     assert desk.photo.plan == before
-
-
-def test_a_preparation_is_not_lost_by_one_of_another_photo(
-    desk: WorkedDesk, gray: Path, small: Path
-) -> None:
-    desk.put(gray, small)
-    for index in range(2):
-        desk.look_at(index)
-        desk.turn(1)
-        desk.prepare()
-    assert [one.form.plan.turns for one in desk.photos] == [1, 1]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -797,13 +769,11 @@ def test_points_color_the_photo_and_undo_brings_back_what_was_there(
     desk.do("offer")
     shares = [one.share or 0 for one in photo.swatches]
     assert 0 < sum(shares) <= 1.001
-    desk.pick_swatch(next(i for i, share in enumerate(shares) if share))
-    desk.recolor()
+    desk.act("pick_swatch", next(i for i, share in enumerate(shares) if share))
     assert photo.gallery[1].caption == "A: average of all, 1 hint"
     assert photo.chosen is photo.gallery[1]
     desk.photo.points.hold(0)
-    desk.click(0.6, 0.6)
-    desk.recolor()
+    desk.act("click", 0.6, 0.6)
     assert len(photo.gallery) == 3
     desk.photo.points.undo()
     desk.worker.recolor(desk)
@@ -831,8 +801,7 @@ def test_hints_are_saved_for_another_day_with_their_coloring(
     desk.choose(2)
     desk.saturate(0.5)
     desk.put_point(700, 500)
-    desk.color_point((30.0, -20.0))
-    desk.recolor()
+    desk.act("color_point", (30.0, -20.0))
     desk.worker.save_hints(desk)
     saved = json.loads(file_of(desk).read_text())
     assert saved[gray.name]["hints"] == [{"row": 500, "column": 700, "a": 30, "b": -20}]
@@ -877,8 +846,7 @@ def test_where_the_model_is_unsure(desk: WorkedDesk, gray: Path) -> None:
     desk.put(gray)
     desk.do("unsure")
     assert desk.photo.maps["unsure"].name in render(desk)["unsure"]
-    desk.turn(1)
-    desk.prepare()
+    desk.act("turn", 1)
     assert render(desk)["unsure"] == ""
 
 
@@ -893,7 +861,7 @@ def test_an_album_is_colored_and_comes_back_in_a_zip(
     desk.worker.open(desk, [archive])
     desk.worker.color_all(desk, Options(n=2))
     with pytest.raises(ColorflowError, match="no coloring here yet"):
-        desk.do("zip", "PNG", every=False)
+        desk.worker.zip(desk, "PNG", every=False)
     desk.look_at(0)
     desk.choose(1)
     for every, count in ((False, 2), (True, 4)):
@@ -941,7 +909,7 @@ def test_an_album_goes_on_after_a_photo_that_fails(
 ) -> None:
     desk.put(gray, small)
     if is_full:
-        monkeypatch.setattr(desk_module, "MOST_COLORINGS", 2)
+        monkeypatch.setattr(coloring, "MOST_COLORINGS", 2)
         desk.color(n=2)
         desk.turn(1)  # now it has none
     else:
@@ -1000,7 +968,7 @@ def test_two_hundred_photos_are_shown_within_50_ms(
 ) -> None:
     desk.put(small)
     desk.color(n=8)
-    desk.photos = [desk.photo] * desk_module.MOST_PHOTOS
+    desk.photos = [desk.photo] * MOST_PHOTOS
     desk.look_for("points")
     desk.click(0.5, 0.5)
     render(desk)

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from colorflow.ui import guard
+from colorflow.ui import guard, limits
 from colorflow.ui.guard import (
     LONGEST_ID,
     MAX_BODY_BYTES,
@@ -173,6 +173,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.anyio
 async def test_foreign_pages_names_and_closed_routes_are_refused(files: Path) -> None:
+    """And no page but this one may read answers."""
     async with serving(files) as served:
         for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example:7860"}):
             for method, path in (("POST", f"{API}upload"), ("GET", "config"), ("POST", "login")):
@@ -185,11 +186,6 @@ async def test_foreign_pages_names_and_closed_routes_are_refused(files: Path) ->
             answer = await served.client.post(path, json={"data": []})
             assert answer.status_code == 404
             assert answer.json()["detail"].startswith("There is nothing at this address")
-
-
-@pytest.mark.anyio
-async def test_no_other_page_may_read_answers(files: Path) -> None:
-    async with serving(files) as served:
         for origin in ("http://127.0.0.1", "https://photos.example.org", "http://127.0.0.1:3000"):
             headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
             for method in ("GET", "OPTIONS"):
@@ -303,25 +299,42 @@ async def test_events_name_files_of_the_page_alone(files: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_an_upload_says_its_size_and_has_room(files: Path) -> None:
-    quota = DiskQuota(files, 700_000)
+async def test_an_upload_says_its_size_and_has_room(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says takes no room from others; it is ended when it has none itself."""
+    monkeypatch.setattr(limits, "_MAX_MEASURING", 1e9)
+    boundary = {"Content-Type": "multipart/form-data; boundary=x"}
+    goes_on = anyio.Event()
 
     async def upload(size: int) -> httpx.Response:
         form = {"files": ("a.bin", os.urandom(size))}
         return await served.client.post(f"{API}upload", files=form)
 
-    async def pieces() -> AsyncIterator[bytes]:
-        yield b"--x--"
+    async def slow() -> AsyncIterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="files"; filename="b.bin"\r\n\r\n'
+        await goes_on.wait()
+        yield os.urandom(450_000)
+        yield b"\r\n--x--\r\n"
 
-    async with serving(files, quota) as served:
-        headers = {"Content-Type": "multipart/form-data; boundary=x"}
-        answer = await served.client.post(f"{API}upload", content=pieces(), headers=headers)
+    async def upload_slowly() -> None:
+        headers = {**boundary, "Content-Length": "450000"}
+        answers.append(await served.client.post(f"{API}upload", content=slow(), headers=headers))
+
+    answers: list[httpx.Response] = []
+    async with serving(files, DiskQuota(files, 700_000)) as served:
+        answer = await served.client.post(f"{API}upload", content=slow(), headers=boundary)
         assert (answer.status_code, "Content-Length" in answer.text) == (411, True)
-        statuses = [(await upload(300_000)).status_code for _ in range(3)]
-        assert statuses == [200, 200, 507]
-        answer = await upload(300_000)
-        assert (answer.status_code, answer.text) == (507, FULL)
-        assert (await upload(2**20 + 1)).status_code == 507
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(upload_slowly)
+            await anyio.wait_all_tasks_blocked()
+            assert (await upload(300_000)).status_code == 200
+            goes_on.set()
+        assert (answers[0].status_code, answers[0].text) == (400, FULL)
+        for size, statuses in ((300_000, (200, 507)), (2**20 + 1, (507, 507))):
+            given = [await upload(size) for _ in statuses]
+            assert [one.status_code for one in given] == list(statuses)
+            assert given[-1].text == FULL
     async with serving(files, DiskQuota(files, 10**9)) as served:
         assert (await upload(2**20 + 1)).status_code == 413
         assert not [one for one in files.iterdir() if one.is_file()]

@@ -17,9 +17,11 @@ from skimage import color
 
 from colorflow.errors import WeightsError
 from colorflow.ui import page as page_module
-from colorflow.ui.limits import WORKED_ON, MemoryBudget
+from colorflow.ui.colorize import Desks
+from colorflow.ui.limits import WORKED_ON
 from colorflow.ui.page import STEPS, HowTab, noise_picture
 from colorflow.ui.render import Updates
+from colorflow.ui.work import DeskWorker
 from tests.ui.fake_colorizer import AB, LEVELS, FakeColorizer
 from tests.ui.handling import is_problem, text, value
 
@@ -28,10 +30,10 @@ SIDE = 150
 
 
 @pytest.fixture
-def how(colorizer: FakeColorizer, small: Path, monkeypatch: pytest.MonkeyPatch) -> HowTab:
+def how(worker: DeskWorker, root: Path, monkeypatch: pytest.MonkeyPatch) -> HowTab:
     monkeypatch.setattr(page_module, "SIDE", SIDE)
     with gr.Blocks(analytics_enabled=False):
-        return HowTab(colorizer, MemoryBudget(), small)  # type: ignore[arg-type]
+        return HowTab(worker, Desks(root), gr.Tab())
 
 
 def pictures(updates: Updates, part: gr.HTML, kind: str = "how-large") -> list[np.ndarray]:

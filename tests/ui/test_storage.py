@@ -189,8 +189,8 @@ def test_small_files_count_by_what_they_take_on_the_disk(tmp_path: Path) -> None
 
 def test_a_disk_that_is_almost_full_is_one_sentence(tmp_path: Path) -> None:
     quota = DiskQuota(tmp_path)
-    with pytest.raises(ColorflowError, match=FULL), quota.arriving(2**60):
-        pass
+    with pytest.raises(ColorflowError, match=FULL):
+        quota.check(2**60)
 
 
 def test_uploads_count_while_they_arrive_and_until_the_folder_is_measured(
@@ -209,12 +209,9 @@ def test_uploads_count_while_they_arrive_and_until_the_folder_is_measured(
     quota.check(50)
     with pytest.raises(ColorflowError, match=FULL):
         quota.check(51)
-    with quota.arriving(49):
-        with pytest.raises(ColorflowError, match=FULL), quota.arriving(2):
-            pass
-        quota.check()
-    with quota.arriving(1), pytest.raises(ColorflowError, match=FULL), quota.arriving(1):
-        pass
+    assert quota.takes(49)
+    quota.check(1)
+    assert not quota.takes(2)
     clock.now += 100
     quota.check()
     measured.clear()
