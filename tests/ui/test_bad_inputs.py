@@ -17,13 +17,6 @@ from tests.ui.handling import fulfil
 LIMITS = Limits(megabytes=MEGABYTES, megapixels=MEGAPIXELS)
 
 
-def test_the_list_is_long_enough_and_says_what_it_claims() -> None:
-    assert len(BAD_INPUTS) >= 15
-    assert len({bad.name for bad in BAD_INPUTS}) == len(BAD_INPUTS)
-    heavy = [bad.name for bad in BAD_INPUTS if len(bad.content) > MEGABYTES * 1024**2]
-    assert heavy == ["heavy.png"]
-
-
 @pytest.mark.parametrize(
     "bad", [bad for bad in BAD_INPUTS if bad.says != "size"], ids=lambda bad: bad.label
 )

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -18,7 +16,6 @@ from skimage import color
 from colorflow.errors import WeightsError
 from colorflow.ui import page as page_module
 from colorflow.ui.colorize import Desks
-from colorflow.ui.limits import WORKED_ON
 from colorflow.ui.page import STEPS, HowTab, noise_picture
 from colorflow.ui.render import Updates
 from colorflow.ui.work import DeskWorker
@@ -81,26 +78,6 @@ def test_a_walk_leads_from_a_seed_to_the_next(how: HowTab, gray: Path) -> None:
         "0% of the way from seed 1 to seed 2.",
         "100% of the way from seed 1 to seed 2.",
     )
-
-
-def test_computing_waits_for_its_turn(
-    how: HowTab, colorizer: FakeColorizer, gray: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    turns, free = how._budget.computing, []
-
-    def noted(compute: Callable[..., Any]) -> Callable[..., Any]:
-        def noting(*given: Any) -> Any:
-            free.append(turns.acquire(blocking=False))
-            return compute(*given)
-
-        return noting
-
-    for name in ("decode_by_level", "interpolate"):
-        monkeypatch.setattr(colorizer, name, noted(getattr(colorizer, name)))
-    for _ in range(WORKED_ON - 1):
-        turns.acquire()
-    assert not is_problem(how.show(gray, 1), how.status)
-    assert free == [False, False]
 
 
 def test_noise_is_gray_around_zero_and_each_channel_is_a_square() -> None:

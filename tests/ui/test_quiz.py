@@ -13,7 +13,6 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from colorflow.errors import ColorflowError
 from colorflow.quiz import trials as trials_module
 from colorflow.quiz.game import TRIALS, Game, Quiz
 from colorflow.quiz.statistics import Tally, bootstrap_interval
@@ -219,23 +218,17 @@ def test_own_photos_are_played_with(tab: QuizTab, album: Path, tmp_path: Path) -
     assert game.folder not in waiting(game).photo.path.parents
 
 
-def test_own_photos_that_are_few_or_none_are_told(
-    tab: QuizTab, album: Path, tmp_path: Path
+def test_own_photos_that_are_none_few_or_too_many(
+    tab: QuizTab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Of too many the first are taken; a zip that is too large is refused."""
     (tmp_path / "notes.txt").write_text("no photo")
     updates = call(tab, tab.take_in, None, PLAY, 3, [str(tmp_path / "notes.txt")])
     assert is_problem(updates, tab.about)
     assert "None of these files is a photo" in text(updates, tab.about)
-    assert "HEIC" in text(updates, tab.about)
-    updates = call(tab, tab.take_in, updates[tab.game], PLAY, 3, [str(album / "000.png")])
-    assert text(updates, tab.about) == "1 of 1 files are color photos."
-
-
-def test_of_too_many_own_photos_the_first_are_taken(
-    tab: QuizTab, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A zip that is too large is refused."""
     files = [str(path) for path in save_album(tmp_path / "own", 4)]
+    updates = call(tab, tab.take_in, None, PLAY, 3, files[:1])
+    assert text(updates, tab.about) == "1 of 1 files are color photos."
     monkeypatch.setattr(quiz_module, "MOST_PHOTOS", 3)
     updates = call(tab, tab.take_in, None, PLAY, 3, files)
     assert text(updates, tab.about) == "3 of the first 3 files are color photos."
@@ -246,28 +239,6 @@ def test_of_too_many_own_photos_the_first_are_taken(
     monkeypatch.setattr(tab, "_space", replace(tab._space, megabytes=0))
     uploads = [str(tmp_path / "large.zip")]
     assert is_problem(call(tab, tab.take_in, updates[tab.game], PLAY, 3, uploads), tab.about)
-
-
-def test_own_photos_wait_for_memory_and_disk_one_by_one(
-    tab: QuizTab, album: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A quota that the second file meets; no reservation is of the whole share."""
-    budget, reserved = tab._space.budget, []
-    reserve = budget.reserve
-    monkeypatch.setattr(budget, "reserve", lambda n: reserved.append(n) or reserve(n))
-    uploads = [str(path) for path in sorted(album.iterdir())[:3]]
-    updates = call(tab, tab.take_in, None, PLAY, 3, uploads)
-    assert text(updates, tab.about) == "3 of 3 files are color photos."
-    assert len(reserved) == 3
-    assert max(reserved) < budget.pixels / 3
-    checks = iter([None, ColorflowError("the disk is full")])
-
-    def check() -> None:
-        if error := next(checks):
-            raise error
-
-    monkeypatch.setattr(budget.disk, "check", check)
-    assert "the disk is full" in text(call(tab, tab.take_in, None, PLAY, 3, uploads), tab.about)
 
 
 # nothing tells

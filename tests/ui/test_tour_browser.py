@@ -179,7 +179,12 @@ def test_every_print_of_a_bed_is_a_photo(browser: Browser, server: Page, tmp_pat
     said = visitor.one("#prepare-views .good").first
     expect(said).to_contain_text("of the photo is repaired")
     repaired = said.inner_text()
+    for is_full in (True, False):
+        visitor.one(".stage .full").click()
+        full = "full => full === Boolean(document.fullscreenElement)"
+        visitor.page.wait_for_function(full, arg=is_full)
     visitor.settle()
+    assert said.inner_text() == repaired, "a button on the picture marks nothing"
     box = visitor.one(".stage").bounding_box()
     assert box
     x, y = CRACK[1]
