@@ -12,7 +12,7 @@ clicks and long work safe:
    outside of it; a result is applied, under the lock, only if the desk still has that wish. A new
    wish, or Cancel, is all it takes to end one, and ends no other kind; a photo that is taken away
    ends those that are for it alone. A wish that is begun goes with its handler, whatever ends that;
-   one that is not is begun by the next handler of its kind. Several wishes may need the same print
+   one that is not is begun by the next handler of its queue. Several wishes may need the same print
    prepared: one of them does it (`DeskPhoto.is_in_work`), and the others wait.
 3. A field that the visitor edits is sent only if its value is not what the page has (`edits`), so
    that a slider never jumps back under the hand. If the desk sent a value just before, the page may
