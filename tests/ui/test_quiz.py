@@ -44,10 +44,6 @@ def pool(album: Path) -> PhotoPool:
 @pytest.fixture(scope="module")
 def built(pool: PhotoPool) -> QuizTab:
     """The tab; building it takes longer than most tests."""
-    return built_with(pool)
-
-
-def built_with(pool: PhotoPool) -> QuizTab:
     with gr.Blocks(analytics_enabled=False):
         quiz = Quiz(pool=pool, colorizer=Painter(12), store=AnswerStore(Path()))  # type: ignore[arg-type]
         return QuizTab(quiz, UploadSpace(Path()))
@@ -194,13 +190,6 @@ def test_problems_are_told(make: Any, tmp_path: Path) -> None:
 # photos of the player's own
 
 
-def page_of(tab: QuizTab) -> Any:
-    page = tab.stage.parent
-    while page.parent:
-        page = page.parent
-    return page
-
-
 def test_own_photos_are_played_with(tab: QuizTab, album: Path, tmp_path: Path) -> None:
     game, _ = started(tab)
     answer(tab, game, right=True)
@@ -277,7 +266,9 @@ def test_nothing_that_is_sent_depends_on_where_the_truth_stands(
 
 def test_handlers_and_states_stay_on_the_server(tab: QuizTab) -> None:
     """The page's configuration holds no game, and no handler is in the public interface."""
-    page = page_of(tab)
+    page: Any = tab.stage.parent
+    while page.parent:
+        page = page.parent
     started(tab)
     config = page.get_config_file()
     states = [one for one in config["components"] if one["type"] == "state"]

@@ -20,7 +20,6 @@ from colorflow.ui.server import FILES, LOCK, PREFIX, page_folder, sweep
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX rights and locks")
 
 HOUR = 3600.0
-KIB = 1024
 
 
 @pytest.fixture
