@@ -89,15 +89,9 @@ def test_noise_is_gray_around_zero_and_each_channel_is_a_square() -> None:
     assert (noise_picture(np.zeros((2, 3, 3), np.float32)) == 128).all()
 
 
-def test_problems_are_sentences(
-    how: HowTab, colorizer: FakeColorizer, gray: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_problems_are_sentences(how: HowTab, colorizer: FakeColorizer, gray: Path) -> None:
     assert is_problem(how.show(gray.with_name("missing.jpg"), 0), how.status)
-
-    def fail(*_: object) -> None:
-        raise WeightsError("weights.safetensors: has no walk")
-
-    monkeypatch.setattr(colorizer, "interpolate", fail)
+    colorizer.error = WeightsError("weights.safetensors: has no walk")
     updates = how.show(gray, 0)
     assert is_problem(updates, how.status)
     assert "has no walk" in text(updates, how.status)
