@@ -21,15 +21,8 @@ from tests.ui.fake_colorizer import FakeColorizer
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The page's folder of files."""
-    (tmp_path / VISITORS).mkdir()
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture
 def api(root: Path, worker: DeskWorker) -> Api:
+    (root / VISITORS).mkdir()
     with gr.Blocks(analytics_enabled=False):
         return Api(worker, root)
 

@@ -469,11 +469,7 @@ def test_a_repair_drops_no_coloring(desk: WorkedDesk, cracked: Path, tmp_path: P
     desk.choose(1)
     desk.saturate(0.5)
     before, chosen, shown = photo.gallery, photo.chosen, render(desk)["stage"]
-
-    def repair(*, repairs: bool) -> None:
-        desk.act("replan", repairs=repairs)
-
-    repair(repairs=True)
+    desk.act("replan", repairs=True)
     assert (photo.gallery, photo.chosen) == (before, None), "none of what is seen now"
     parts = render(desk)
     assert "press Color" in parts["prepare-views"]
@@ -493,7 +489,7 @@ def test_a_repair_drops_no_coloring(desk: WorkedDesk, cracked: Path, tmp_path: P
     assert not photo.is_unsaved
     said = read_statements(tmp_path / "colored/print_a.png")
     assert said.prepared, "a coloring of what is to be colored now comes first"
-    repair(repairs=False)
+    desk.act("replan", repairs=False)
     assert (photo.chosen, render(desk)["stage"]) == (chosen, shown), "as if nothing had been"
     assert photo.gallery == [*before, repaired]
 
@@ -723,7 +719,7 @@ def test_hints_are_saved_for_another_day_with_their_coloring(
 # references and maps
 
 
-def test_colors_of_a_reference(single: WorkedDesk, small: Path, in_color: Path) -> None:
+def test_colors_of_a_reference_and_maps(single: WorkedDesk, small: Path, in_color: Path) -> None:
     single.do("add_references", [small])
     assert "has no colors that could be carried over" in single.said
     with pytest.raises(ColorflowError, match="Choose a photo in color"):
@@ -740,13 +736,10 @@ def test_colors_of_a_reference(single: WorkedDesk, small: Path, in_color: Path) 
     single.remove_reference(0)
     single.color(n=1)
     assert [one.task.references for one in single.photo.gallery][1:] == [()]
-
-
-def test_where_the_model_is_unsure(single: WorkedDesk) -> None:
     single.do("unsure")
     assert single.photo.maps["unsure"].name in render(single)["unsure"]
     single.act("turn", 1)
-    assert render(single)["unsure"] == ""
+    assert render(single)["unsure"] == "", "that was of another picture"
 
 
 # the album

@@ -30,6 +30,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def aged(path: Path, seconds: float) -> Path:
+    path.touch()
     then = time.time() - seconds
     os.utime(path, (then, then))
     return path
@@ -120,24 +121,14 @@ def test_old_uploads_and_results_go_and_sessions_stay(tmp_path: Path) -> None:
     results, session = (tmp_path / VISITORS / name for name in ("api-1", "session-1"))
     for folder in (old, new, results, session):
         folder.mkdir(parents=True)
-        aged(_touched(folder / "photo.jpg"), HOUR + 60)
-    half = aged(_touched(tmp_path / "tmp123"), HOUR + 60)
-    young = aged(_touched(tmp_path / "tmp456"), HOUR - 60)
-    again = _touched(new / "again.jpg")
+        aged(folder / "photo.jpg", HOUR + 60)
+    half = aged(tmp_path / "tmp123", HOUR + 60)
+    young, again = aged(tmp_path / "tmp456", HOUR - 60), aged(new / "again.jpg", 0)
     for folder in (old, new, results, session, tmp_path / VISITORS):
         aged(folder, HOUR + 60)
     sweep(tmp_path, HOUR)
-    assert not old.exists()
-    assert not results.exists()
-    assert not half.exists()
-    assert again.exists()
-    assert young.exists()
-    assert (session / "photo.jpg").exists()
-
-
-def _touched(path: Path) -> Path:
-    path.touch()
-    return path
+    stays = again, young, session / "photo.jpg"
+    assert [one for one in (old, results, half, *stays) if one.exists()] == list(stays)
 
 
 # how much it may hold
