@@ -385,10 +385,9 @@ def test_each_print_of_a_scan_is_a_photo_of_its_own(desk: WorkedDesk, tmp_path: 
         shown = pixels(one.form.photo.thumbnail).shape
         assert shown[1] / shown[0] == pytest.approx(WIDTH / HEIGHT, rel=0.05), "not the bed"
     desk.look_at(1)
-    desk.replan(repairs=True)
+    desk.act("replan", repairs=True)
     desk.put_point(30, 40)
     desk.act("color_point", (20.0, 10.0))
-    desk.color(n=1)
     assert [one.form.plan.repairs for one in desk.photos] == [False, True, False]
     assert [len(one.points.hints) for one in desk.photos] == [0, 1, 0]
     assert [len(one.colorings) for one in desk.photos] == [0, 1, 0]
