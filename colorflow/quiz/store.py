@@ -6,7 +6,6 @@ write at the same time (write-ahead log); each call has its own connection.
 
 from __future__ import annotations
 
-import csv
 import os
 import sqlite3
 import sys
@@ -153,27 +152,6 @@ class AnswerStore:
                 for k, player, wrong, answered in connection.execute(_COUNTED, limits):
                     found.setdefault(k, {})[player] = Tally(wrong, answered)
         return found
-
-    def export(self, target: Path) -> int:
-        """Write all answers as CSV with a header, oldest first, and return their number.
-
-        Raises:
-            EvaluationError: the answers cannot be read, or the file not written.
-        """
-        count = 0
-        try:
-            with open(target, "w", encoding="utf-8", newline="") as file:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(COLUMNS)
-                if self.path.exists():
-                    with self._open(write=False) as connection:
-                        rows = f"select {', '.join(COLUMNS)} from answers order by id"
-                        for row in connection.execute(rows):
-                            writer.writerow(row)
-                            count += 1
-        except OSError as error:
-            raise EvaluationError(f"{target}: cannot be written ({error.strerror})") from error
-        return count
 
     @contextmanager
     def _open(self, *, write: bool) -> Iterator[sqlite3.Connection]:

@@ -8,7 +8,6 @@ functions themselves. So their annotations must not be strings, which is why the
 import math
 import re
 import reprlib
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,21 +110,18 @@ class Api:
         n = _whole("n", n, 1, MOST_WISHED)
         temperature = _number("temperature", temperature, 0, MOST_VIVID)
         seed = _whole("seed", seed, 0, LARGEST_SEED)
-        _check_choice("format", format, get_args(Format))
         _check_choice("samples", samples, (True, False))
         path, colorizer = self._uploaded(photo), self._worker.colorizer
         with opened(path, self._worker.budget) as read:
+            suffix = _suffix(format, read)
             made = colorizer.colorize(
                 read, n, temperature, seed, samples=samples, force=True, hints=_points(hints, read)
             )
-            suffix = _suffix(format, read)
             likelihoods = [one.bits_per_dim for one in made]
-        with self._folder() as folder:
-            paths = []
-            for one in made:
-                paths.append(folder / f"{path.stem}_{name_of(one.spec)}{suffix}")
-                for _ in self._worker.files.write(path, paths[-1], (one.ab, one.provenance)):
-                    pass
+        folder, paths = new_folder(self._files / VISITORS, API_PREFIX), []
+        for one in made:
+            paths.append(folder / f"{path.stem}_{name_of(one.spec)}{suffix}")
+            list(self._worker.files.write(path, paths[-1], (one.ab, one.provenance)))
         return [_file(one) for one in paths], {
             "seeds": [one.seed for one in made],
             "shares": [one.share for one in made],
@@ -152,7 +148,6 @@ class Api:
         if files.enlarger is None:
             raise ColorflowError("This page cannot enlarge: the weights for it are not installed.")
         _check_choice("scale", scale, SCALES)
-        _check_choice("format", format, get_args(Format))
         _check_choice("restore", restore, (True, False))
         if restore and not files.enlarger.can_restore:
             raise ColorflowError("This page cannot restore: its weights do not do that.")
@@ -160,21 +155,10 @@ class Api:
         with opened(path, budget) as read:
             files.check_size(read.width * read.height, scale)
             suffix = _suffix(format, read)
-        with self._folder() as folder:
-            file = folder / f"{path.stem}_{MEAN.label_of(scale, restored=restore)}{suffix}"
-            for _ in files.write(path, file, None, scale, restore=restore):
-                pass
-        return _file(file)
-
-    @contextmanager
-    def _folder(self) -> Iterator[Path]:
-        """A folder for results, which goes if they cannot be made."""
         folder = new_folder(self._files / VISITORS, API_PREFIX)
-        try:
-            yield folder
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
+        file = folder / f"{path.stem}_{MEAN.label_of(scale, restored=restore)}{suffix}"
+        list(files.write(path, file, None, scale, restore=restore))
+        return _file(file)
 
     def _uploaded(self, given: object) -> Path:
         """The path of an upload. Clients may name any file of the server, but get only uploads."""
@@ -195,6 +179,7 @@ def _file(path: Path) -> FileData:
 
 
 def _suffix(format: Format, photo: Photo) -> str:
+    _check_choice("format", format, get_args(Format))
     if format == "same":
         return ".jpg" if photo.metadata.format == "JPEG" else ".png"
     return _SUFFIXES[format]
@@ -212,7 +197,7 @@ def _points(given: object, photo: Photo) -> Hints:
 def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
     if not any(value is one or (value == one and type(value) is type(one)) for one in choices):
         expected = " or ".join(str(one).lower() for one in choices)
-        raise ColorflowError(f"{name}: expected {expected}, got {_shown(value)}.")
+        raise ColorflowError(f"{name}: expected {expected}, got {reprlib.repr(value)}.")
 
 
 def _whole(name: str, value: object, least: int, most: int) -> int:
@@ -226,10 +211,5 @@ def _number(name: str, value: object, least: float, most: float, kind: str = "nu
         number = float(value)
     if not least <= number <= most or (kind == "whole number" and not number.is_integer()):
         expected = f"a {kind} from {least:.10g} to {most:.10g}"
-        raise ColorflowError(f"{name}: expected {expected}, got {_shown(value)}.")
+        raise ColorflowError(f"{name}: expected {expected}, got {reprlib.repr(value)}.")
     return number
-
-
-def _shown(value: object) -> str:
-    """A caller's value, shortened for a message."""
-    return reprlib.repr(value)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -17,13 +18,15 @@ from numpy.typing import NDArray
 
 from colorflow.color.cie import saturated
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.color.swatches import Swatch, likely
-from colorflow.colorizer import ColoringSpec, Hint
+from colorflow.color.swatches import Swatch, likely, material_swatches
+from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Hint
+from colorflow.errors import ColorflowError
 from colorflow.photo import LETTERS, Kind, Photo, Provenance, read_photo
-from colorflow.ui.hints import Hints, Points
+from colorflow.ui.hints import Hints, Points, Target
 from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.photos import (
     NO_CHROMA,
+    Origin,
     PhotoFile,
     new_folder,
     opened,
@@ -31,19 +34,17 @@ from colorflow.ui.photos import (
     write_colored,
     write_preview,
 )
-from colorflow.ui.prepare import Corners, Form, PrintPlan, moved
+from colorflow.ui.prepare import Corners, Form, PrintPlan, moved, whole
 
-if TYPE_CHECKING:
-    from colorflow.coloring import Coloring
-    from colorflow.colorizer import Colorizer
-
+MOST_COLORINGS = 200
+"""Colorings from which on a photo gets no more."""
 _LIKELY_SAMPLES, _LIKELY_COLORS = 24, 6
 """Samples among which likely colors are looked for, and how many are offered."""
 _COARSE_GRID = 8
 """Side of the chroma grid up to which levels decide the colors of objects."""
 _MOST_UNSURE = 60
 """CIELAB units at which the glow is full; few points of a photo are more uncertain than that."""
-STOPS = ((60, 60, 120), (150, 60, 130), (225, 100, 75), (250, 190, 70), (255, 240, 150))
+_STOPS = ((60, 60, 120), (150, 60, 130), (225, 100, 75), (250, 190, 70), (255, 240, 150))
 """Colors of the glow: sRGB, ever lighter, so that color-blind people can tell them apart."""
 _OPACITY = 0.6
 MapName = Literal["unsure", "reference"]
@@ -63,15 +64,41 @@ class ReferencePhoto:
     picture: Path
 
 
+@dataclass(frozen=True, slots=True)
+class ColoringTask:
+    """What is colored, and what is known of its colors.
+
+    Args:
+        photo: the photo.
+        form: of the photo.
+        hints: in pixels of the upload.
+        references: whose colors it gets.
+    """
+
+    photo: DeskPhoto
+    form: Form
+    hints: Hints = ()
+    references: tuple[ReferencePhoto, ...] = ()
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Tells it from others of the photo."""
+        return self.form.photo, self.hints, self.references
+
+    def conditions(self) -> dict[str, Any]:
+        """The arguments of `Colorizer` that say what is known of the colors."""
+        pictures = [read_photo(one.picture) for one in self.references]
+        hints = self.photo.hints_on(self.form, self.hints)
+        return {"hints": hints, **({"reference": pictures} if pictures else {})}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PhotoColoring:
     """One coloring of a photo on a desk.
 
     Args:
-        form: what it was made on.
+        task: what was colored.
         spec: of the coloring.
-        hints: in pixels of the upload.
-        references: whose colors it has.
         ab: its colors as the model made them, CIELAB (2, h, w), on a small grid.
         provenance: what its files say.
         preview: a small picture, in a folder of its own.
@@ -79,10 +106,8 @@ class PhotoColoring:
         stem: name of its file in full size, without the suffix.
     """
 
-    form: Form
+    task: ColoringTask
     spec: ColoringSpec
-    hints: Hints
-    references: tuple[ReferencePhoto, ...]
     ab: NDArray[np.float32]
     provenance: Provenance
     preview: Path
@@ -92,7 +117,12 @@ class PhotoColoring:
     @property
     def key(self) -> tuple[object, ...]:
         """Tells it from other colorings of the photo; a quick one is the same as in full."""
-        return self.form.photo, replace(self.spec, quick=False), self.hints, self.references
+        return *self.task.key, replace(self.spec, quick=False)
+
+    @property
+    def form(self) -> Form:
+        """What it was made on."""
+        return self.task.form
 
     def painted(self, saturation: float) -> Path:
         """A preview with stronger or weaker colors.
@@ -118,22 +148,20 @@ class DeskPhoto:
 
     Args:
         name: of its file, with the folders of its album.
-        source: the file or archive as it was uploaded.
-        file: its name in that; several prints of one scan share it.
+        origin: that file; several prints of one scan share it.
         upload: the photo as it came.
-        form: what is colored: the upload, or what was made of it.
         prints: that were found in it.
+        form: what is colored: the upload, or what was made of it.
         plan: what it is to be; `form` follows.
         corners: of the frame as it is shown, in pixels of the upload.
         forms: what was made that is seen, was seen before or is colored, with that of the upload.
         places: a picture of what is repaired.
         points: what the visitor knows of its colors.
-        likely: colors that the point may have which gets the next color; None until they are known.
+        likely: colors that a `Points.target` may have, where they were asked for.
         references: whose colors its next colorings get.
         colorings: in the order in which they were made; they stay until the photo goes.
         picks: what was chosen last while a picture was to be colored; see `chosen`.
         saturation: as of `colorflow.color.cie.saturated`.
-        shown: a picture of the chosen coloring with the saturation.
         maps: pictures of the form that tell where the model is unsure, or found the reference's
             colors.
         treated_as_gray: whether the visitor wants its lightness colored even if it has colors.
@@ -143,27 +171,31 @@ class DeskPhoto:
     """
 
     name: str
-    source: Path
-    file: str
+    origin: Origin
     upload: PhotoFile
-    form: Form
     prints: tuple[Corners, ...] = ()
+    form: Form = field(init=False)
     plan: PrintPlan = field(default_factory=PrintPlan)
-    corners: Corners = ()
-    forms: dict[PrintPlan, Form] = field(default_factory=dict)
+    corners: Corners = field(init=False)
+    forms: dict[PrintPlan, Form] = field(init=False)
     places: Path | None = None
     points: Points = field(default_factory=Points)
-    likely: tuple[Swatch, ...] | None = None
+    likely: dict[Target, tuple[Swatch, ...]] = field(default_factory=dict)
     references: tuple[ReferencePhoto, ...] = ()
     colorings: list[PhotoColoring] = field(default_factory=list)
     picks: dict[PhotoFile, PhotoColoring | None] = field(default_factory=dict)
     saturation: float = 1.0
-    shown: Path | None = None
     maps: dict[str, Path] = field(default_factory=dict)
     treated_as_gray: bool = False
     is_in_work: bool = False
     saved: object = None
     lightness: dict[tuple[float, float], float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        everything = whole(self.upload.width, self.upload.height)
+        self.corners = self.prints[0] if self.prints else everything
+        self.form = Form(photo=self.upload, base=self.upload)
+        self.forms = {self.form.plan: self.form}
 
     @property
     def folder(self) -> Path:
@@ -192,10 +224,31 @@ class DeskPhoto:
         picked = self.picks.get(self.form.photo)
         return picked if picked in self.gallery else None
 
+    @chosen.setter
+    def chosen(self, coloring: PhotoColoring | None) -> None:
+        self.picks[self.form.photo] = coloring
+
+    def made_before(self, key: tuple[object, ...]) -> PhotoColoring | None:
+        """The coloring with such a `PhotoColoring.key`, if there is one."""
+        return next((one for one in self.colorings if one.key == key), None)
+
+    @property
+    def swatches(self) -> list[Swatch]:
+        """Colors for the point that gets the next one: of materials, then likely ones."""
+        if (target := self.points.target) is None:
+            return []
+        materials = material_swatches(self.lightness_at(*target[:2]))
+        return [*materials, *self.likely.get(target, ())]
+
     @property
     def is_colored(self) -> bool:
         """Whether there is a coloring of what would be colored now."""
         return any(one.form.photo is self.form.photo for one in self.colorings)
+
+    @property
+    def task(self) -> ColoringTask:
+        """What would be colored now."""
+        return ColoringTask(self, self.form, self.points.hints, self.references)
 
     @property
     def shown_form(self) -> Form:
@@ -203,7 +256,7 @@ class DeskPhoto:
         return self.chosen.form if self.chosen else self.form
 
     @property
-    def is_stale(self) -> bool:
+    def is_unprepared(self) -> bool:
         """Whether the plan has not been made yet."""
         return self.plan.plain != self.form.plan
 
@@ -263,22 +316,6 @@ class Options:
     quick: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class ColoringTask:
-    """What is colored, and what is known of its colors."""
-
-    photo: DeskPhoto
-    form: Form
-    hints: Hints = ()
-    references: tuple[ReferencePhoto, ...] = ()
-
-    def known(self) -> dict[str, Any]:
-        """The arguments of `Colorizer` that say what is known."""
-        pictures = [read_photo(one.picture) for one in self.references]
-        hints = self.photo.hints_on(self.form, self.hints)
-        return {"hints": hints, **({"reference": pictures} if pictures else {})}
-
-
 class Colorist:
     """Colors photos of desks; its iterators compute on `next`.
 
@@ -295,7 +332,7 @@ class Colorist:
         n, temperature, skin = options.n, options.temperature, options.skin
 
         def made(read: Photo) -> Iterator[Coloring]:
-            given = {"skin": skin, "strength": options.strength, "force": True, **task.known()}
+            given = {"skin": skin, "strength": options.strength, "force": True, **task.conditions()}
             colorize = self.colorizer.colorize
             if options.samples:
                 first = _next_seed(task.photo)
@@ -303,8 +340,7 @@ class Colorist:
                     yield from colorize(read, 1, temperature, seed, samples=True, **given)
             elif options.quick and not task.hints and not task.references:
                 progress = self.colorizer.colorize_progressively(read, n, temperature, skin=skin)
-                for some in progress:
-                    yield from some
+                yield from chain.from_iterable(progress)
             else:
                 yield from colorize(read, n, temperature, **given)
 
@@ -315,23 +351,29 @@ class Colorist:
         fine = [level for level in self.colorizer.levels if level > _COARSE_GRID]
         seed, resample = _next_seed(task.photo), self.colorizer.resample
         return self._previewed(
-            task, lambda read: resample(read, spec, fine, seed, n, **task.known())
+            task, lambda read: resample(read, spec, fine, seed, n, **task.conditions())
         )
 
     def again(self, task: ColoringTask, spec: ColoringSpec) -> Iterator[PhotoColoring]:
         """One coloring once more, with what is known now."""
         reproduce = self.colorizer.reproduce
-        return self._previewed(task, lambda read: reproduce(read, [spec], **task.known()))
+        return self._previewed(task, lambda read: reproduce(read, [spec], **task.conditions()))
 
     def _previewed(
         self, task: ColoringTask, make: Callable[[Photo], Iterable[Coloring]]
     ) -> Iterator[PhotoColoring]:
-        """Colorings with their previews, each in a folder of its own."""
+        """Colorings with their previews, each in a folder of its own.
+
+        Raises:
+            ColorflowError: nothing can be read or stored, or there are too many already.
+        """
         photo, hints, references = task.photo, task.hints, task.references
         with opened(task.form.photo.path, self._budget) as read:
             small = reduced(read)
             for made in make(read):
                 self._budget.disk.check()
+                if len(photo.colorings) >= MOST_COLORINGS:
+                    raise ColorflowError(f"A photo has {MOST_COLORINGS} colorings at most.")
                 caption, stem = _caption(made.spec, made.share), photo.upload.path.stem
                 stem = f"{stem}_{'hints' if hints else name_of(made.spec)}"  # as of the command
                 if hints:
@@ -341,10 +383,8 @@ class Colorist:
                     caption, stem = f"{caption}, like {name}", f"{stem}_like_{name[:40]}"
                 path = new_folder(photo.folder, "coloring-") / "preview"
                 yield PhotoColoring(
-                    form=task.form,
+                    task=task,
                     spec=made.spec,
-                    hints=hints,
-                    references=references,
                     ab=made.ab,
                     provenance=made.provenance,
                     preview=write_colored(path, made.ab, small),
@@ -360,7 +400,7 @@ class Colorist:
             return ()
         with opened(size.path, self._budget) as read:
             samples = self.colorizer.colorize(
-                read, _LIKELY_SAMPLES, samples=True, force=True, **task.known()
+                read, _LIKELY_SAMPLES, samples=True, force=True, **task.conditions()
             )
         ab = np.stack([one.ab for one in samples])
         y = int(places[0].row) * ab.shape[2] // size.height
@@ -374,7 +414,7 @@ class Colorist:
             small = reduced(read)
             lightness = lightness_of(small.pixels)
             if name == "reference":
-                shares = self.colorizer.likeness(read, task.known()["reference"])
+                shares = self.colorizer.likeness(read, task.conditions()["reference"])
             else:
                 unsure = self.colorizer.uncertainty(read).at_full_size(lightness)
                 shares = unsure / np.float32(_MOST_UNSURE)
@@ -431,7 +471,7 @@ def _glowing(lightness: NDArray[np.float32], shares: NDArray[np.float32]) -> NDA
     height, width = lightness.shape
     plane = np.asarray(shares, np.float32).clip(0, 1)
     share = cv2.resize(plane, (width, height), interpolation=cv2.INTER_CUBIC).clip(0, 1)
-    stops = np.array(STOPS, np.float32)
+    stops = np.array(_STOPS, np.float32)
     positions = np.linspace(0, 1, len(stops))
     glow = np.stack([np.interp(share, positions, channel) for channel in stops.T], axis=-1)
     gray = render(lightness, NO_CHROMA)

@@ -12,7 +12,7 @@ clicks and long work safe:
    outside of it; a result is applied, under the lock, only if the desk still has that wish. A new
    wish, or Cancel, is all it takes to end one, and ends no other kind; a photo that is taken away
    ends those that are for it alone. A wish that is begun goes with its handler, whatever ends that;
-   one that is not is begun by the next handler of its kind. Several wishes may need the same print
+   one that is not is begun by the next handler of its queue. Several wishes may need the same print
    prepared: one of them does it (`DeskPhoto.is_in_work`), and the others wait.
 3. A field that the visitor edits is sent only if its value is not what the page has (`edits`), so
    that a slider never jumps back under the hand. If the desk sent a value just before, the page may
@@ -44,27 +44,25 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
-from colorflow.color.swatches import Swatch, material_swatches
 from colorflow.errors import ColorflowError
 from colorflow.ui.coloring import DeskPhoto, PhotoColoring, ReferencePhoto
+from colorflow.ui.photos import Origin
 from colorflow.ui.prepare import (
     LONGEST_STROKE,
     MOST_MARKS,
     Corners,
     Form,
     PrintPlan,
+    check_places,
     checked_corners,
     mark_of,
     moved,
     whole,
 )
-
-if TYPE_CHECKING:
-    from colorflow.colorizer import Reach
 
 WishKind = Literal["open", "prepare", "color", "refer", "ask", "album", "finish"]
 """Photos that are opened; a print that is prepared; colorings of one photo; references of one; what
@@ -75,18 +73,17 @@ View = Literal["photo", "frame", "places", "points"]
 points."""
 MOST_PHOTOS = 200
 """Photos on a desk from which on no file is opened."""
-MOST_COLORINGS = 200
-"""Colorings that a photo may have."""
 MARK_RADIUS = 1 / 50
 """How near a click is to a point that it means, divided by the longer side of the photo."""
+FIELDS = ("saturation", "repairs", "fades", "sensitivity", "reach", "upload")
+"""Of the page, that both the visitor and the desk change."""
 _ON_ITS_WAY = 2.0
 """Seconds for which a message to the page may be on its way."""
 _NO_PHOTO = "There is no photo here; choose one first."
 
 
 Steps = Generator[Callable[[], object] | float, None, None]
-"""Long work: gives what applies a result, under the lock, or what share is done, 0 to 1. An error
-of applying a result is raised where the result was given."""
+"""Long work: gives what applies a result, under the lock, or what share is done, 0 to 1."""
 
 
 @dataclass(slots=True, eq=False)
@@ -98,7 +95,7 @@ class Wish:
         said: what is being done.
         steps: computes on `next`, outside of the lock.
         photo: with which it goes; None if it is for several.
-        share: how much of it is done, 0 to 1; None where that is not known.
+        progress: how much of it is done, 0 to 1; None where that is not known.
         is_begun: whether somebody works on it.
         since: of `time.monotonic`, when it was made.
     """
@@ -107,52 +104,22 @@ class Wish:
     said: str
     steps: Steps
     photo: DeskPhoto | None = None
-    share: float | None = None
+    progress: float | None = None
     is_begun: bool = False
     since: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An uploaded file that is no photo.
+    """An uploaded file that is no photo, or an archive that holds such.
 
     Args:
         name: of the file, with its folders in the upload.
         reason: what is wrong.
-        is_left_out: whether nothing is wrong but that it is not named like a photo.
     """
 
     name: str
     reason: str
-    is_left_out: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A file that has been uploaded and is not open yet.
-
-    Args:
-        path: of the file.
-        source: the file or archive as it was uploaded.
-        name: of the file, with its folders in the upload.
-    """
-
-    path: Path
-    source: Path
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A file for the visitor, which the browser saves as soon as it is there.
-
-    Args:
-        path: of the file.
-        number: of all that this desk has made.
-    """
-
-    path: Path
-    number: int
 
 
 @dataclass(slots=True, eq=False)
@@ -169,7 +136,7 @@ class Desk:
         waiting: files that are opened next.
         problems: files with which something is wrong.
         wishes: long work that is wanted, one of a kind.
-        finished: the last file that was made for the visitor.
+        files: that were made for the visitor; the browser saves the last one at once.
         said: a sentence for the visitor.
         is_bad: whether it is about something that failed.
         version: is counted up by every change.
@@ -182,10 +149,10 @@ class Desk:
     at: DeskPhoto | None = None
     view: View = "photo"
     compares_gray: bool = False
-    waiting: list[Waiting] = field(default_factory=list)
+    waiting: list[Origin] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     wishes: dict[WishKind, Wish] = field(default_factory=dict)
-    finished: Finished | None = None
+    files: list[Path] = field(default_factory=list)
     said: str = ""
     is_bad: bool = False
     version: int = 0
@@ -216,10 +183,8 @@ class Desk:
 
     def cancel(self, kind: str) -> None:
         """Wish for something no longer; what is done of it stays."""
-        known: dict[str, WishKind] = {one: one for one in self.wishes}
-        if kind not in known:
+        if self.wishes.pop(cast(WishKind, kind), None) is None:
             return
-        del self.wishes[known[kind]]
         if kind == "open":
             self.waiting.clear()
         if kind == "prepare":
@@ -281,7 +246,7 @@ class Desk:
             raise ColorflowError(_NO_PHOTO)
         return self.at
 
-    def take_photos(self, file: Waiting, photos: Sequence[DeskPhoto], *, look: bool) -> None:
+    def take_photos(self, file: Origin, photos: Sequence[DeskPhoto], *, look: bool) -> None:
         """Put a photo on the desk that has been opened, or prints; the first one may be shown."""
         self.waiting.remove(file)
         self.photos += photos
@@ -291,7 +256,7 @@ class Desk:
             self.view = "frame"
 
     def take_found(
-        self, file: Waiting, found: Sequence[Waiting], problems: Sequence[Problem]
+        self, file: Origin, found: Sequence[Origin], problems: Sequence[Problem]
     ) -> None:
         """Put what an upload holds in its place; nothing if it is no photo."""
         at = self.waiting.index(file)
@@ -334,61 +299,45 @@ class Desk:
             photo.treated_as_gray = True
 
     def look_for(self, view: str) -> None:
-        """Use the large picture for something else.
-
-        Raises:
-            ColorflowError: there is nothing of that kind to see.
-        """
-        if view == "places" and not (self.at and self.at.plan.repairs):
-            raise ColorflowError("Tick Repair cracks and spots first.")
-        self.view = next((one for one in get_args(View) if one == view), "photo")
+        """Use the large picture for something else; for the result, if there is nothing of that."""
+        repairs = self.at is not None and self.at.plan.repairs
+        views = (one for one in get_args(View) if one == view and (one != "places" or repairs))
+        self.view = next(views, "photo")
 
     # the print
 
-    def put_corners(self, act: str, corners: object) -> None:
-        """Take the corners as they are on the page, and do what was pressed beside them.
-
-        Args:
-            act: "cut" to cut out what they enclose, or "whole" to take the whole scan.
-            corners: in pixels of the upload.
+    def cut_out(self, corners: object = None) -> None:
+        """Cut out what corners enclose, in pixels of the upload; by default take the whole scan.
 
         Raises:
             ColorflowError: they do not enclose a print.
         """
         photo, frame = self.photo, None
-        if act != "whole":
-            photo.corners = checked_corners(points_of(corners), photo.upload, self.most_pixels)
-            everything = whole(photo.upload.width, photo.upload.height)
-            frame = None if photo.corners == everything else photo.corners
-        self._reshape(frame=frame)
+        if corners is not None:
+            frame = checked_corners(points_of(corners), photo.upload, self.most_pixels)
+            photo.corners = frame
+        everything = whole(photo.upload.width, photo.upload.height)
+        self.replan(frame=None if frame == everything else frame)
+        self.view = "photo"
 
     def turn(self, quarters: int) -> None:
         """Turn what is cut out, clockwise."""
-        self._reshape(turns=(self.photo.plan.turns + quarters) % 4)
+        self.replan(turns=(self.photo.plan.turns + quarters) % 4)
 
-    def _reshape(self, **changes: Any) -> None:
-        """Cut or turn otherwise, without the marks, which are on what was cut out before."""
+    def replan(self, **changes: Any) -> None:
+        """Let the photo become something else; changes are of the fields of `PrintPlan`.
+
+        Marks go if it is cut or turned, since they are on what was cut out before.
+        """
         photo = self.photo
         plan = replace(photo.plan, **changes)
         if plan.shape != photo.plan.shape:
-            photo.plan, photo.places = replace(plan, marks=()), None
-        self.view = "photo"
-
-    def repair(self, repairs: bool) -> None:
-        """Repair cracks and spots, or leave them."""
-        self.photo.plan = replace(self.photo.plan, repairs=repairs)
-        if repairs:
+            plan, photo.places, self.view = replace(plan, marks=()), None, "photo"
+        photo.plan = plan
+        if changes.get("repairs"):
             self.view = "places"
-        elif self.view == "places":
+        elif self.view == "places" and not plan.repairs:
             self.view = "photo"
-
-    def unfade(self, fades: bool) -> None:
-        """Bring faded tones back, or leave them."""
-        self.photo.plan = replace(self.photo.plan, fades=fades)
-
-    def find(self, sensitivity: int) -> None:
-        """Find less or more damage, from -2 to 2."""
-        self.photo.plan = replace(self.photo.plan, sensitivity=sensitivity)
 
     def mark(self, points: object, radius: float) -> None:
         """Add a place that is repaired, or take the one away that a click means.
@@ -406,11 +355,11 @@ class Desk:
         if len(photo.plan.marks) >= MOST_MARKS:
             raise ColorflowError(f"A photo takes {MOST_MARKS} changes; undo some first.")
         mark = mark_of(photo.form.base, points_of(points), radius)
-        photo.plan = replace(photo.plan, marks=(*photo.plan.marks, mark))
+        self.replan(marks=(*photo.plan.marks, mark))
 
     def undo_mark(self) -> None:
         """Take the last change of the places back."""
-        self.photo.plan = replace(self.photo.plan, marks=self.photo.plan.marks[:-1])
+        self.replan(marks=self.photo.plan.marks[:-1])
 
     def take_form(self, photo: DeskPhoto, form: Form) -> None:
         """Color from now on what was made of a photo; what was chosen of that is shown again."""
@@ -418,7 +367,6 @@ class Desk:
         photo.forms[form.plan] = photo.form = form
         if form.photo is not before.photo:
             photo.maps.clear()
-            self.pick(photo, photo.picks.get(form.photo))
         if self.wishes.keys() <= {"prepare"}:  # others may work on a form
             self._forget_forms(photo, before)
 
@@ -428,7 +376,7 @@ class Desk:
         kept = {photo.upload, *(one.photo for one in used), *(one.base for one in used)}
         for plan, form in list(photo.forms.items()):
             folder = form.photo.folder
-            if form.photo in kept or (self.finished and folder in self.finished.path.parents):
+            if form.photo in kept or (any(folder in one.parents for one in self.files[-1:])):
                 continue
             del photo.forms[plan]
             shutil.rmtree(folder, ignore_errors=True)
@@ -449,7 +397,6 @@ class Desk:
         row, column = self._on_upload(across, down)
         radius = MARK_RADIUS * max(photo.upload.width, photo.upload.height)
         photo.points.click(row, column, radius)
-        self._aim()
 
     def put_point(self, across: int | None, down: int | None) -> None:
         """Do the same at a place that is given in pixels of what is shown.
@@ -460,30 +407,18 @@ class Desk:
         size = self.photo.shown_form.photo
         if across is None or down is None:
             raise ColorflowError("Across and Down: two whole numbers, in pixels of the photo.")
-        if not (0 <= across < size.width and 0 <= down < size.height):
-            raise ColorflowError(
-                f"The photo has {size.width} × {size.height} pixels; choose a place from 0 to "
-                f"{size.width - 1} across and from 0 to {size.height - 1} down."
-            )
+        check_places(((across, down),), size.width - 1, size.height - 1)
         self.photo.points.put(*self._on_upload(int(across), int(down)))
-        self._aim()
 
-    def press_point(self, act: str, index: int) -> None:
-        """Do what a button says: "pick" a color for the point, "delete" or "hold" a point.
+    def pick_swatch(self, index: int) -> None:
+        """Give the current point one of the colors that are offered.
 
         Raises:
-            ColorflowError: there is no such color or point.
+            ColorflowError: there is no such color.
         """
-        photo = self.photo
-        if act == "pick":
-            swatches = self.swatches(photo)
-            self._check(index, swatches, "That color is gone; click the point again.")
-            photo.points.color(swatches[index].a, swatches[index].b)
-        elif act == "delete":
-            photo.points.delete(index)
-        else:
-            photo.points.hold(index)
-        self._aim()
+        swatches = self.photo.swatches
+        self._check(index, swatches, "That color is gone; click the point again.")
+        self.photo.points.color(swatches[index].a, swatches[index].b)
 
     def color_point(self, ab: tuple[float, float] | None) -> None:
         """Give the current point any color, in CIELAB units.
@@ -494,30 +429,6 @@ class Desk:
         if ab is None:
             raise ColorflowError("That is no color; write it as #rrggbb.")
         self.photo.points.color(*ab)
-        self._aim()
-
-    def spread(self, reach: Reach) -> None:
-        """Let the current point, or the next one, color what `Hint` calls a reach."""
-        self.photo.points.spread(reach)
-
-    def undo_point(self) -> None:
-        """Undo the last change of the points.
-
-        Raises:
-            ColorflowError: there was none.
-        """
-        self.photo.points.undo()
-        self._aim()
-
-    def swatches(self, photo: DeskPhoto) -> list[Swatch]:
-        """Colors for the point that gets the next one: of materials, then likely ones."""
-        if (target := photo.points.target) is None:
-            return []
-        return [*material_swatches(photo.lightness_at(*target[:2])), *(photo.likely or ())]
-
-    def _aim(self) -> None:
-        """Another point gets the next color, or none: the colors that were likely are not its."""
-        self.photo.likely = None
 
     def _on_upload(self, across: int, down: int) -> tuple[float, float]:
         """Row and column of the upload that a pixel of what is shown has."""
@@ -547,10 +458,6 @@ class Desk:
 
     # colorings
 
-    def known(self, photo: DeskPhoto, key: tuple[object, ...]) -> PhotoColoring | None:
-        """A coloring that was made before."""
-        return next((one for one in photo.colorings if one.key == key), None)
-
     def take_coloring(
         self, photo: DeskPhoto, coloring: PhotoColoring, *, choose: bool = False
     ) -> None:
@@ -560,14 +467,9 @@ class Desk:
             photo: is colored.
             coloring: of it.
             choose: whether it is shown; otherwise it is if none is.
-
-        Raises:
-            ColorflowError: there are too many.
         """
-        before = self.known(photo, coloring.key)
+        before = photo.made_before(coloring.key)
         if before is None:
-            if len(photo.colorings) >= MOST_COLORINGS:
-                raise ColorflowError(f"A photo has {MOST_COLORINGS} colorings at most.")
             photo.colorings.append(coloring)
         elif before.spec.quick and not coloring.spec.quick:
             choose = choose or photo.chosen is before
@@ -575,7 +477,7 @@ class Desk:
         else:
             coloring = before
         if choose or photo.chosen is None:
-            self.pick(photo, coloring)
+            photo.chosen = coloring
 
     def choose(self, index: int) -> None:
         """Show a coloring of the gallery; -1 is the photo itself.
@@ -586,22 +488,12 @@ class Desk:
         photo = self.photo
         gallery = photo.gallery
         self._check(index + 1, [None, *gallery], "That coloring is gone; choose another one.")
-        self.pick(photo, gallery[index] if index >= 0 else None)
-
-    def pick(self, photo: DeskPhoto, coloring: PhotoColoring | None) -> None:
-        """Show a coloring of a photo, or the photo itself, with the photo's saturation."""
-        photo.shown = coloring.painted(photo.saturation) if coloring else None
-        photo.picks[photo.form.photo] = coloring
+        photo.chosen = gallery[index] if index >= 0 else None
 
     def saturate(self, saturation: float) -> None:
-        """Show what is chosen in stronger or weaker colors.
-
-        Raises:
-            ColorflowError: the preview cannot be written.
-        """
+        """Show what is chosen in stronger or weaker colors."""
         if self.at:
             self.at.saturation = saturation
-            self.pick(self.at, self.at.chosen)
 
     def compare_with(self, is_gray: bool) -> None:
         """Compare colorings with the photo's own colors, or with its gray."""
@@ -609,7 +501,7 @@ class Desk:
 
     def take_file(self, path: Path, said: str) -> None:
         """Give the visitor a file."""
-        self.finished = Finished(path, self.finished.number + 1 if self.finished else 1)
+        self.files.append(path)
         self.say(said)
 
     def require_chosen(self) -> PhotoColoring:

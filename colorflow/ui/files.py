@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,23 +19,14 @@ from colorflow.batch.sheet import ContactSheet, SheetPicture, in_gray, thumbnail
 from colorflow.color.cie import saturated
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.enlarge.draws import MEAN
-from colorflow.enlarge.enlarger import MAX_RESULT_PIXELS, paint
+from colorflow.enlarge.enlarger import MAX_RESULT_PIXELS, Enlarger, paint
 from colorflow.errors import ColorflowError
-from colorflow.photo import (
-    Enlargement,
-    count_pixels,
-    read_photo,
-    read_statements,
-    write_image,
-)
+from colorflow.photo import Enlargement, count_pixels, read_photo, read_statements, write_image
 from colorflow.ui.coloring import DeskPhoto, PhotoColoring
 from colorflow.ui.desk import Problem
 from colorflow.ui.limits import MemoryBudget
-from colorflow.ui.photos import link_or_copy, new_folder, opened, sentence, storing
+from colorflow.ui.photos import disk_errors_told, link_or_copy, new_folder, opened, sentence
 from colorflow.ui.prepare import Form
-
-if TYPE_CHECKING:
-    from colorflow.enlarge.enlarger import Enlarger
 
 SUFFIXES = {"Its own": None, "JPEG": ".jpg", "PNG": ".png"}
 """Formats of downloads; its own is JPEG for a JPEG, and PNG for all others."""
@@ -82,35 +73,25 @@ class Page:
 
     Args:
         photo: the photo.
-        colorings: of it.
-        saturation: of all of them.
+        files: its colorings.
         state: `DeskPhoto.state` of what is in the zip.
     """
 
     photo: DeskPhoto
-    colorings: Sequence[PhotoColoring]
-    saturation: float
+    files: Sequence[FullSize]
     state: object
 
-    @property
-    def remark(self) -> str:
-        """Why there is nothing, where that is so."""
-        if self.colorings:
-            return ""
-        return "left as it is" if self.photo.is_left_alone else "not colored"
 
-
-def pages_of(photos: Sequence[DeskPhoto], *, every: bool) -> list[Page]:
+def pages_of(photos: Sequence[DeskPhoto], format_: str, *, every: bool) -> list[Page]:
     """What a zip of photos has: the chosen coloring of each, and all others if that is wanted."""
     pages = []
     for photo in photos:
-        gallery = photo.gallery
-        current = [one for one in gallery if one.form.photo is photo.form.photo]
-        chosen = [photo.chosen] if photo.chosen else (current or gallery)[:1]
-        wanted = gallery if every else chosen
-        pages.append(
-            Page(photo, () if photo.is_left_alone else wanted, photo.saturation, photo.state)
-        )
+        wanted = photo.gallery
+        if not every:
+            current = [one for one in wanted if one.form.photo is photo.form.photo]
+            wanted = [photo.chosen] if photo.chosen else (current or wanted)[:1]
+        files = [FullSize(one.form, one, photo.saturation, format_) for one in wanted]
+        pages.append(Page(photo, [] if photo.is_left_alone else files, photo.state))
     return pages
 
 
@@ -130,7 +111,7 @@ class FileWriter:
         path, one, colors = file.path, file.coloring, None
         if path.exists():
             return
-        with storing():
+        with disk_errors_told():
             path.parent.mkdir(exist_ok=True)
         if one:
             said = replace(one.provenance, saturation=file.saturation)
@@ -201,33 +182,31 @@ class FileWriter:
             )
 
     def zip(
-        self, pages: Sequence[Page], problems: Sequence[Problem], format_: str, folder: Path
+        self, pages: Sequence[Page], problems: Sequence[Problem], folder: Path
     ) -> Iterator[float | Path]:
         """Write the zip: gives what share is done, and at the end the file.
 
         Args:
             pages: what is in it.
             problems: files that were no photos.
-            format_: one of `SUFFIXES`.
             folder: of the desk.
 
         Raises:
             ColorflowError: nothing can be stored.
         """
-        with storing(), TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as temporary:
-            inside, taken = Path(temporary), set[str]()
+        temporary = TemporaryDirectory(dir=folder, ignore_cleanup_errors=True)
+        with disk_errors_told(), temporary:
+            inside, taken = Path(temporary.name), set[str]()
             sheet = ContactSheet(inside / _SHEET)
             for done, page in enumerate(pages, 1):
                 pictures: list[SheetPicture] = []
-                remark = page.remark
+                remark = "left as it is" if page.photo.is_left_alone else "not colored"
                 try:
-                    made = []
-                    for one in page.colorings:
-                        file = FullSize(one.form, one, page.saturation, format_)
+                    for file in page.files:
                         list(self.make(file))
-                        made.append((one, file.path))
-                    if made:
-                        pictures = list(_placed(page, made, inside, taken, is_full=sheet.is_full))
+                    if page.files:
+                        pictures = _placed(page, inside, taken, is_full=sheet.is_full)
+                        remark = ""
                 except ColorflowError as error:
                     remark = sentence(error) if page.photo.folder.exists() else "taken away"
                 sheet.add(page.photo.name, pictures, remark)
@@ -236,32 +215,26 @@ class FileWriter:
                 sheet.add(problem.name, (), problem.reason)
             sheet.write()
             self._budget.disk.check()
-            sources = {page.photo.source for page in pages}
+            sources = {page.photo.origin.source for page in pages}
             stem = sources.pop().stem if len(sources) == 1 else "photos"
             archive = new_folder(folder, "zip-") / f"{stem[:_LONGEST_NAME]}-colored.zip"
             pack(inside, archive)
             yield archive
 
 
-def _placed(
-    page: Page,
-    made: Sequence[tuple[PhotoColoring, Path]],
-    inside: Path,
-    taken: set[str],
-    *,
-    is_full: bool,
-) -> Iterator[SheetPicture]:
-    """Put colorings and their files into the folder; the photo's part of the contact sheet."""
-    yield in_gray(thumbnail(read_photo(made[0][0].form.photo.preview).pixels))
-    for one, file in made:
-        name = f"{one.stem}{file.suffix}"
-        path = inside / _free_name(Path(_RESULTS) / Path(page.photo.name).parent / name, taken)
+def _placed(page: Page, inside: Path, taken: set[str], *, is_full: bool) -> list[SheetPicture]:
+    """Put the files of a page into the folder; the photo's part of the contact sheet."""
+    pictures = [in_gray(thumbnail(read_photo(page.files[0].form.photo.preview).pixels))]
+    album = Path(_RESULTS) / Path(page.photo.name).parent
+    for file in page.files:
+        one = file.coloring
+        assert one
+        path = inside / _free_name(album / f"{one.stem}{file.path.suffix}", taken)
         path.parent.mkdir(parents=True, exist_ok=True)
-        link_or_copy(file, path)
-        picture = one.painted(page.saturation)
-        yield SheetPicture(
-            None if is_full else thumbnail(read_photo(picture).pixels), one.caption, path
-        )
+        link_or_copy(file.path, path)
+        small = None if is_full else thumbnail(read_photo(one.painted(file.saturation)).pixels)
+        pictures.append(SheetPicture(small, one.caption, path))
+    return pictures
 
 
 def _free_name(path: Path, taken: set[str]) -> Path:

@@ -19,18 +19,19 @@ import re
 import socket
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from colorflow.errors import ColorflowError
-from colorflow.ui.limits import DiskQuota
+from colorflow.ui.limits import FULL, DiskQuota
 
 LONGEST_ID = 64
 """Characters of a session's, an event's or an upload's name, all of which a client may choose."""
@@ -149,19 +150,18 @@ class Guard:
             await self._app(scope, receive, send)
         else:
             request = Request(scope, receive)
-            with ExitStack() as held:
-                try:
-                    receive = await self._admitted(request, held)
-                except HTTPException as refusal:
-                    await _answer(request, send, refusal)
-                except ClientDisconnect:
-                    pass
-                else:
-                    _hide_claims(scope, self._hosts)
-                    await self._app(scope, receive, send)
+            try:
+                receive = await self._admitted(request)
+            except HTTPException as refusal:
+                await _answer(request, send, refusal)
+            except ClientDisconnect:
+                pass
+            else:
+                _hide_claims(scope, self._hosts)
+                await self._app(scope, receive, send)
 
-    async def _admitted(self, request: Request, held: ExitStack) -> Receive:
-        """Refuse a request, or give its body; `held` is what it takes until it is answered."""
+    async def _admitted(self, request: Request) -> Receive:
+        """Refuse a request, or give its body."""
         path = request.scope["path"]
         if refusal := self._hosts.refusal(request.headers):
             raise HTTPException(403, refusal)
@@ -177,12 +177,26 @@ class Guard:
         if not length.isdecimal():
             raise HTTPException(411, _NO_LENGTH)
         try:
-            await asyncio.to_thread(held.enter_context, self._quota.arriving(int(length)))
+            await asyncio.to_thread(self._quota.check, int(length))
         except ColorflowError as error:
             async for _ in request.stream():  # browsers read no answer before they have sent it
                 pass
             raise HTTPException(507, str(error)) from error
-        return request.receive
+        return self._counted(request.receive)
+
+    def _counted(self, receive: Receive) -> Receive:
+        """Gives the body of an upload, and counts it; the quota ends one for which it has no room.
+
+        What an upload says of its size is no reason to refuse others, since it may never come.
+        """
+
+        async def counted() -> Message:
+            message = await receive()
+            if not self._quota.takes(len(message.get("body", b""))):
+                raise MultiPartException(FULL)  # Gradio deletes what has come, and answers
+            return message
+
+        return counted
 
     async def _checked_body(self, request: Request) -> bytes:
         """The body of an event, whose session is named well and whose files are the page's own."""

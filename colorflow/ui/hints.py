@@ -20,6 +20,8 @@ MOST_POINTS = 100
 """Of one photo; nobody clicks more."""
 
 Hints = tuple[Hint, ...]
+Target = tuple[float, float, Hints]
+"""Row and column of the point that gets the next color, and the other points."""
 
 
 @dataclass(slots=True, eq=False)
@@ -52,8 +54,8 @@ class Points:
         return self.next_reach if self.current is None else self.hints[self.current].reach
 
     @property
-    def target(self) -> tuple[float, float, Hints] | None:
-        """Row and column of the point that gets the next color, and the other points."""
+    def target(self) -> Target | None:
+        """What gets the next color, if there is a point."""
         if self.new is not None:
             return *self.new, self.hints
         if self.current is None:

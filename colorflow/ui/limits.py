@@ -95,28 +95,9 @@ class DiskQuota:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder, self._max_bytes, self._clock = folder, max_bytes, clock
-        self._measuring, self._counting = threading.Lock(), threading.Lock()
+        self._measuring = threading.Lock()
         self._stored, self._measure_at = 0, clock()
-        self._arriving = 0
-
-    @contextmanager
-    def arriving(self, size: int) -> Iterator[None]:
-        """Hold room for an upload of so many bytes; it may not be entered in an event loop.
-
-        Raises:
-            ColorflowError: there is no room, see `check`.
-        """
-        arrived = 0
-        with self._counting:
-            self._arriving += size
-        try:
-            self.check()
-            arrived = size
-            yield
-        finally:
-            with self._counting:
-                self._arriving -= size
-                self._stored += arrived  # until the folder is measured again
+        self._arrived, self._measured = 0, 0
 
     def check(self, incoming: int = 0) -> None:
         """Refuse what does not fit. Not to be called in an event loop: it may measure the folder.
@@ -127,13 +108,20 @@ class DiskQuota:
         Raises:
             ColorflowError: the files have reached the quota, or the disk is full.
         """
-        if self._folder is None:
-            return
-        self._measure(self._folder)
-        incoming += self._arriving
-        free = shutil.disk_usage(self._folder).free - incoming
-        if free < _MIN_FREE_BYTES or self._stored + incoming > self._max_bytes:
-            raise ColorflowError(FULL)
+        if self._folder:
+            self._measure(self._folder)
+            if not self._has_room(self._folder, incoming):
+                raise ColorflowError(FULL)
+
+    def takes(self, size: int) -> bool:
+        """Count bytes of an upload that have come; whether they fit. For one event loop alone."""
+        self._arrived += size
+        return self._folder is None or self._has_room(self._folder, 0)
+
+    def _has_room(self, folder: Path, incoming: int) -> bool:
+        stored = self._stored + self._arrived - self._measured + incoming
+        free = shutil.disk_usage(folder).free - incoming
+        return free >= _MIN_FREE_BYTES and stored <= self._max_bytes
 
     def _measure(self, folder: Path) -> None:
         """Measure anew, unless that would take too much of the time or another thread does it."""
@@ -141,7 +129,8 @@ class DiskQuota:
         if started < self._measure_at or not self._measuring.acquire(blocking=False):
             return
         try:
-            self._stored = size_of(folder)
+            arrived = self._arrived
+            self._stored, self._measured = size_of(folder), arrived
             now = self._clock()
             self._measure_at = now + (now - started) / _MAX_MEASURING
         finally:
@@ -197,7 +186,11 @@ class MemoryBudget:
         with self._changed:
             share.waiting.append(ticket)
             try:
-                self._wait(lambda: share.waiting[0] is ticket and share.left >= taken)
+                self._changed.wait_for(
+                    lambda: self._is_closed or (share.waiting[0] is ticket and share.left >= taken)
+                )
+                if self._is_closed:
+                    raise ColorflowError("The page is being ended; come again later.")
                 share.left -= taken
             finally:
                 share.waiting.remove(ticket)
@@ -214,11 +207,6 @@ class MemoryBudget:
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
-
-    def _wait(self, may_go_on: Callable[[], bool]) -> None:
-        self._changed.wait_for(lambda: self._is_closed or may_go_on())
-        if self._is_closed:
-            raise ColorflowError("The page is being ended; come again later.")
 
 
 class _Share:

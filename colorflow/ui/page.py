@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 import numpy as np
@@ -18,15 +17,12 @@ from colorflow.photo import Photo
 from colorflow.quiz.game import Quiz
 from colorflow.ui.api import Api
 from colorflow.ui.colorize import ColorizeTab, Desks
-from colorflow.ui.limits import VISITORS, WORK_QUEUE, Limits, MemoryBudget, UploadSpace
+from colorflow.ui.desk import Desk
+from colorflow.ui.limits import WORK_QUEUE
 from colorflow.ui.photos import FAILURES, NO_CHROMA, opened, reduced, sentence
 from colorflow.ui.quiz import QuizTab
-from colorflow.ui.render import SAMPLE_PHOTOS, STATUS, Updates, line
-
-if TYPE_CHECKING:
-    from colorflow.colorizer import Colorizer
-    from colorflow.enlarge.enlarger import Enlarger
-    from colorflow.repair.repairer import Repairer
+from colorflow.ui.render import SAMPLE_PHOTOS, STATUS, Updates, line, scripted
+from colorflow.ui.work import DeskWorker
 
 STYLE = Path(__file__).with_name("page.css")
 SCRIPT = Path(__file__).with_name("page.js")
@@ -40,7 +36,8 @@ _PRIVACY = """
 <p>Your photo goes to the computer that runs this page and nowhere else. It is deleted there an hour
 after you last did something here.</p>
 """
-_LOG_OUT = '<a href="logout">Log out</a>'
+SAMPLE = SAMPLE_PHOTOS / "portrait.jpg"
+"""What is shown to a visitor without a photo."""
 SIDE = 480
 """Longest side of the pictures of the photo, in pixels."""
 STEPS = 9  # pictures of a walk, with both ends
@@ -59,44 +56,30 @@ _LEVEL = (
 
 
 def build_page(
-    colorizer: Colorizer,
-    files: Path,
-    limits: Limits,
-    budget: MemoryBudget,
-    quiz: Quiz,
-    enlarger: Enlarger | None = None,
-    repairer: Repairer | None = None,
-    *,
-    has_accounts: bool = False,
+    worker: DeskWorker, files: Path, quiz: Quiz, *, has_accounts: bool = False
 ) -> tuple[gr.Blocks, Desks]:
     """Build the page; gives also the desks of its visitors, which somebody has to keep.
 
     Args:
-        colorizer: colors the photos.
+        worker: works for all visitors.
         files: Gradio's folder, as `page_folder` yields it.
-        limits: bounds of uploads.
-        budget: memory for photos, shared by all visitors.
         quiz: shared by all players.
-        enlarger: enlarges colorings; None if there is none.
-        repairer: repairs prints before they are colored; None if there is none.
         has_accounts: whether visitors log in.
     """
-    space = UploadSpace(files / VISITORS, limits.megabytes, budget)
     with gr.Blocks(title="colorflow", analytics_enabled=False) as page:
         gr.HTML(_HEADING, elem_id="heading")
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
             with gr.Tab("Colorize", elem_id="colorize-tab"):
-                colorize = ColorizeTab(colorizer, space, enlarger, repairer)
+                colorize = ColorizeTab(worker)
             with gr.Tab("Quiz", elem_id="quiz-tab"):
-                QuizTab(quiz, space)
+                QuizTab(quiz, worker.space)
             with gr.Tab("How it works", elem_id="how-tab") as how:
-                sample = SAMPLE_PHOTOS / "portrait.jpg"
-                HowTab(colorizer, budget, sample).connect(how, colorize.photo_of)
-        Api(colorize.worker, files)
-        colorize.load(page)
+                HowTab(worker, colorize.desks, how)
+        Api(worker, files)
+        colorize.on(page.load, Desk.begin_page)
         gr.HTML(_PRIVACY, elem_id="privacy")
         if has_accounts:
-            gr.HTML(_LOG_OUT, elem_id="log-out")
+            gr.HTML('<a href="logout">Log out</a>', elem_id="log-out")
     return page, colorize.desks
 
 
@@ -110,8 +93,6 @@ def theme() -> gr.themes.Base:
         font=["system-ui", "sans-serif"],
         font_mono=["ui-monospace", "monospace"],
     ).set(
-        block_info_text_color="*neutral_600",
-        block_info_text_color_dark="*neutral_300",
         body_text_color_subdued="*neutral_600",
         body_text_color_subdued_dark="*neutral_300",
         checkbox_border_color="*neutral_500",
@@ -120,8 +101,6 @@ def theme() -> gr.themes.Base:
         button_primary_background_fill_hover="*primary_800",
         button_primary_background_fill_dark="*primary_700",
         button_primary_background_fill_hover_dark="*primary_600",
-        button_primary_text_color="white",
-        button_primary_text_color_dark="white",
         link_text_color="*primary_700",
         link_text_color_hover="*primary_800",
         link_text_color_active="*primary_700",
@@ -136,36 +115,28 @@ class HowTab:
     """Components and handlers of the tab, made inside a `gr.Blocks`.
 
     Args:
-        colorizer: colors the photos.
-        budget: memory for photos.
-        sample: the photo that is shown to a visitor without one.
+        worker: has the model, and memory for photos.
+        desks: of the visitors, whose photos are shown.
+        tab: what they select to come here.
     """
 
-    def __init__(self, colorizer: Colorizer, budget: MemoryBudget, sample: Path) -> None:
-        self._colorizer, self._budget, self._sample = colorizer, budget, sample
+    def __init__(self, worker: DeskWorker, desks: Desks, tab: gr.Tab) -> None:
+        self._colorizer, self._budget = worker.colorizer, worker.budget
         self.shown = gr.State((None, 0))  # the photo's file, and the seed of the noise
         gr.HTML(_ABOUT_HOW, elem_id="how-heading")
         self.other = gr.Button("Other noise", elem_id="how-other")
         self.status = gr.HTML("", elem_id="how-status", **STATUS)
-        script = Path(__file__).with_name("player.js").read_text(encoding="utf-8")
-        options: dict[str, Any] = {"js_on_load": script, "apply_default_css": False}
-        self.levels = gr.HTML("", elem_id="how-levels", **options)
-        self.walk = gr.HTML("", elem_id="how-walk", **options)
+        self.levels = gr.HTML("", elem_id="how-levels", **scripted("player.js"))
+        self.walk = gr.HTML("", elem_id="how-walk", **scripted("player.js"))
 
-    def connect(self, tab: gr.Tab, photo_of: Callable[[gr.Request], Path | None]) -> None:
-        """Connect events with handlers.
-
-        Args:
-            tab: what the visitor selects to come here.
-            photo_of: gives the file of the photo that lies on the visitor's desk, if any.
-        """
         outputs = [self.shown, self.status, self.levels, self.walk]
         for event, step in ((tab.select, 0), (self.other.click, 1)):
 
             def show(
                 request: gr.Request, shown: tuple[Path | None, int], step: int = step
             ) -> Updates:
-                path = photo_of(request) or self._sample
+                photo = desks.of(request.session_hash).at
+                path = photo.form.photo.path if photo else SAMPLE
                 if path == shown[0] and not step:
                     return {self.status: gr.skip()}
                 return self.show(path, shown[1] + step)
@@ -180,7 +151,7 @@ class HowTab:
                 levels, walk = self._levels(small, seed), self._walk(small, seed)
         except FAILURES as error:
             return {self.status: line(sentence(error), bad=True)}
-        whose = "This is an example" if path == self._sample else "This is your photo"
+        whose = "This is an example" if path == SAMPLE else "This is your photo"
         shown = {self.shown: (path, seed), self.levels: levels, self.walk: walk}
         return {**shown, self.status: line(f"{whose}; the noise is that of seed {seed}.")}
 

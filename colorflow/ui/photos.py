@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorflow.batch.archive import Unpacked, archive_kind, unpack
-from colorflow.batch.task import Note
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import ColorflowError, PhotoError
-from colorflow.photo import KINDS, Kind, Photo, Preparation, count_pixels, read_photo, write_image
-from colorflow.photo.find import is_photo
-from colorflow.ui.limits import MemoryBudget
+from colorflow.photo import Kind, Photo, Preparation, count_pixels, read_photo, write_image
+from colorflow.ui.limits import MemoryBudget, UploadSpace
 
 PREVIEW_SIDE = 1024
 """Longest side of a preview, in pixels."""
@@ -32,7 +30,6 @@ FAILURES = (ColorflowError, MemoryError)
 """What a visitor is told; anything else is a fault of the program."""
 _HEAD = 512
 """Bytes from which the kind of an archive is known."""
-_NO_PHOTO = f"its name does not end like that of a {KINDS} picture"
 NO_CHROMA = np.zeros((2, 1, 1), np.float32)
 """Chroma of a photo without colors."""
 
@@ -72,6 +69,21 @@ class PhotoFile:
         return self.preview.parent
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A file as it came, which is the same however often it is uploaded or unpacked.
+
+    Args:
+        source: the file or archive that was uploaded.
+        name: of the file, with its folders in the upload.
+        path: of the file here.
+    """
+
+    source: Path
+    name: str
+    path: Path = field(compare=False)
+
+
 @contextmanager
 def opened(
     path: Path, budget: MemoryBudget, pixels: int = 0, *, for_long: bool = False
@@ -94,11 +106,12 @@ def opened(
             yield photo
 
 
-def open_photo(upload: Path, parent: Path, budget: MemoryBudget) -> PhotoFile:
+def open_photo(upload: Path, name: str, parent: Path, budget: MemoryBudget) -> PhotoFile:
     """Read an upload, and write its previews into a new folder.
 
     Args:
         upload: the file; the folder gets a link to it, which stays when Gradio deletes uploads.
+        name: of the link.
         parent: where the folder is made.
         budget: is reserved while the photo is read.
 
@@ -107,49 +120,28 @@ def open_photo(upload: Path, parent: Path, budget: MemoryBudget) -> PhotoFile:
     """
     with opened(upload, budget) as photo:
         folder = new_folder(parent, "photo-")
-        path = new_folder(folder, "upload-") / upload.name
+        path = new_folder(folder, "upload-") / name
         link_or_copy(upload, path)
         return _described(
             photo, path, folder, ".jpg" if photo.metadata.format == "JPEG" else ".png"
         )
 
 
-def linked(photo: PhotoFile, parent: Path, stem: str) -> PhotoFile:
-    """The same photo under another stem, in a new folder, which stays when the first one goes.
-
-    Raises:
-        ColorflowError: the folder cannot be made.
-    """
-    folder = new_folder(parent, "photo-")
-    path = new_folder(folder, "upload-") / f"{stem}{photo.path.suffix}"
-    small = {one: folder / one.name for one in (photo.preview, photo.thumbnail, photo.gray)}
-    for source, target in (small | {photo.path: path}).items():
-        link_or_copy(source, target)
-    return replace(
-        photo,
-        path=path,
-        preview=small[photo.preview],
-        thumbnail=small[photo.thumbnail],
-        gray=small[photo.gray],
-    )
-
-
 def made_photo(
-    photo: Photo, of: PhotoFile, parent: Path, budget: MemoryBudget, said: Preparation | None
+    photo: Photo, of: PhotoFile, budget: MemoryBudget, said: Preparation | None
 ) -> PhotoFile:
-    """Write what was made of a photo, without loss, and its previews into a new folder.
+    """Write what was made of an upload, without loss, and its previews into a folder in its own.
 
     Args:
         photo: the pixels, for which the caller holds the budget.
         of: the upload; colorings are written as those of the upload would be.
-        parent: where the folder is made.
         budget: its disk must have room.
         said: what was done; the file and its colorings state it.
 
     Raises:
         ColorflowError: it cannot be written.
     """
-    folder = new_folder(parent, "made-")
+    folder = new_folder(of.folder, "made-")
     path = folder / f"{of.path.stem}.png"
     budget.disk.check()
     write_image(path, photo.full_depth, photo, preparation=said)
@@ -205,32 +197,28 @@ def as_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 
-def unpack_photos(archive: Path, folder: Path, most: int, size: int) -> Unpacked:
-    """Unpack a zip archive of photos.
+def unpack_photos(
+    archive: Path, parent: Path, most: int, space: UploadSpace
+) -> tuple[Path, Unpacked]:
+    """Unpack a zip archive of photos into a new folder.
 
     Args:
         archive: the upload.
-        folder: is made here.
+        parent: where the folder is made.
         most: number of files.
-        size: of all files, in bytes.
+        space: its largest upload bounds all files together, too.
 
     Returns:
-        What came out; `files` are those with a photo's name, and `unreadable` has all others.
+        The folder, and what came out.
 
     Raises:
         ColorflowError: there is too much, the archive is refused, or nothing can be stored.
     """
-    with storing():
+    space.budget.disk.check()  # a zip grows when it is unpacked
+    folder, size = new_folder(parent, "album-") / "photos", space.megabytes * 2**20
+    with disk_errors_told():
         unpacked = unpack(archive, folder, most_bytes=size, most_files=most)
-    files, unpacked.files = sorted(unpacked.files), []
-    for path in files:
-        hidden = any(part.startswith(".") for part in path.parts)
-        if is_photo(path) and not hidden:
-            unpacked.files.append(path)
-        else:
-            reason = "it is hidden, since a name begins with a dot" if hidden else _NO_PHOTO
-            unpacked.unreadable.append(Note(path=path, reason=reason))
-    return unpacked
+    return folder, unpacked
 
 
 def kind_of_archive(upload: Path) -> str | None:
@@ -241,7 +229,7 @@ def kind_of_archive(upload: Path) -> str | None:
     """
     if upload.suffix.lower() == ".zip":
         return "zip"
-    with storing(), open(upload, "rb") as file:
+    with disk_errors_told(), open(upload, "rb") as file:
         return archive_kind(file.read(_HEAD))
 
 
@@ -255,7 +243,7 @@ def sentence(error: ColorflowError | MemoryError) -> str:
 
 
 @contextmanager
-def storing() -> Iterator[None]:
+def disk_errors_told() -> Iterator[None]:
     """Turn an `OSError` of writing into a sentence for the visitor.
 
     Raises:
@@ -273,7 +261,7 @@ def new_folder(parent: Path, prefix: str) -> Path:
     Raises:
         ColorflowError: it cannot be made, or the parent has gone with its photo or desk.
     """
-    with storing():
+    with disk_errors_told():
         return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
 
 
@@ -286,7 +274,7 @@ def link_or_copy(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError:
-        with storing():
+        with disk_errors_told():
             shutil.copyfile(source, target)
 
 

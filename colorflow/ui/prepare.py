@@ -16,7 +16,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,12 +25,18 @@ from numpy.typing import NDArray
 from colorflow.errors import ColorflowError
 from colorflow.photo import Photo, Preparation, read_photo
 from colorflow.repair.fading import unfaded
+from colorflow.repair.places import mask_of, touched
+from colorflow.repair.repairer import Repairer
 from colorflow.scan import Frame, cut_out, find_frames
 from colorflow.ui.limits import MemoryBudget
-from colorflow.ui.photos import PhotoFile, made_photo, opened, reduced, storing, write_preview
-
-if TYPE_CHECKING:
-    from colorflow.repair.repairer import Repairer
+from colorflow.ui.photos import (
+    PhotoFile,
+    disk_errors_told,
+    made_photo,
+    opened,
+    reduced,
+    write_preview,
+)
 
 Corners = tuple[tuple[float, float], ...]
 """Upper left, upper right, lower right and lower left one; or points along a stroke."""
@@ -108,13 +114,13 @@ class Form:
         photo: the result.
         base: the same before it was repaired: cut out and turned.
         plan: a plain one.
-        share: how much of it is repaired, 0 to 1.
+        repaired: how much of it is, 0 to 1.
     """
 
     photo: PhotoFile
     base: PhotoFile
     plan: PrintPlan = PrintPlan()
-    share: float = 0.0
+    repaired: float = 0.0
 
 
 def find_prints(upload: PhotoFile) -> tuple[Corners, ...]:
@@ -135,6 +141,23 @@ def whole(width: float, height: float) -> Corners:
     return ((0.0, 0.0), (width, 0.0), (width, height), (0.0, height))
 
 
+def check_places(places: Corners, across: float, down: float) -> None:
+    """Refuse places that are not on a photo.
+
+    Args:
+        places: (x, y) from its upper left corner.
+        across: the largest x.
+        down: the largest y.
+
+    Raises:
+        ColorflowError: one is not.
+    """
+    if any(not (0 <= x <= across and 0 <= y <= down) for x, y in places):
+        raise ColorflowError(
+            f"Choose a place on the photo: from 0 to {across:g} across and from 0 to {down:g} down."
+        )
+
+
 def checked_corners(corners: Corners, upload: PhotoFile, most: int) -> Corners:
     """The corners, if they enclose a print.
 
@@ -146,12 +169,7 @@ def checked_corners(corners: Corners, upload: PhotoFile, most: int) -> Corners:
     Raises:
         ColorflowError: they do not enclose a print.
     """
-    width, height = upload.width, upload.height
-    if any(not (0 <= x <= width and 0 <= y <= height) for x, y in corners):
-        raise ColorflowError(
-            f"The corners have to be on the photo: from 0 to {width} across and from 0 to "
-            f"{height} down."
-        )
+    check_places(corners, upload.width, upload.height)
     try:
         size = Frame(corners).size
     except ValueError as error:
@@ -216,13 +234,8 @@ def mark_of(base: PhotoFile, points: Corners, radius: float) -> Mark:
     Raises:
         ColorflowError: they are outside, or what was found has gone.
     """
-    width, height = base.width, base.height
-    if any(not (0 <= x <= width and 0 <= y <= height) for x, y in points):
-        raise ColorflowError(
-            f"The photo has {width} × {height} pixels; choose a place from 0 to {width} across "
-            f"and from 0 to {height} down."
-        )
-    side, mask = max(width, height), _load(_mask_of(base), "r")
+    check_places(points, base.width, base.height)
+    side, mask = max(base.width, base.height), _load(_mask_of(base), "r")
     if len(points) == 1:
         near, takes_back = _meant(mask, _load(_odds_of(base), "r"), *points[0], side)
         return Mark((near,), radius * side, takes_back)
@@ -233,17 +246,13 @@ def mark_of(base: PhotoFile, points: Corners, radius: float) -> Mark:
 
 
 def cut(
-    upload: PhotoFile,
-    plan: PrintPlan,
-    prints: Sequence[Corners],
-    budget: MemoryBudget,
-    folder: Path,
+    upload: PhotoFile, plan: PrintPlan, prints: Sequence[Corners], budget: MemoryBudget
 ) -> Form:
     """Cut out and turn what is planned; takes and raises what `make` does."""
     frame = Frame(plan.frame or whole(upload.width, upload.height))
     said = _stated(plan, prints) if plan.frame else None
     with opened(upload.path, budget, math.prod(frame.size)) as photo:
-        base = made_photo(cut_out(photo, frame, plan.turns), upload, folder, budget, said)
+        base = made_photo(cut_out(photo, frame, plan.turns), upload, budget, said)
     return Form(photo=base, base=base, plan=plan.shape)
 
 
@@ -254,7 +263,6 @@ def make(
     prints: Sequence[Corners],
     repairer: Repairer | None,
     budget: MemoryBudget,
-    folder: Path,
 ) -> Iterator[float | Path | Form]:
     """Make what is planned: gives what share is done, and forms; the last one is the result.
 
@@ -268,20 +276,18 @@ def make(
         prints: that were found in it.
         repairer: finds and fills damage; may be None if that is not planned.
         budget: memory and disk.
-        folder: for what is made.
 
     Raises:
         ColorflowError: something cannot be read or written.
     """
     yield 0.0
-    form = known.get(plan.shape) or cut(upload, plan, prints, budget, folder)
+    form = known.get(plan.shape) or cut(upload, plan, prints, budget)
     yield form
     if plan == plan.shape:
         return
     base, stated, share = form.base, replace(_stated(plan, prints), unfaded=plan.fades), 0.0
     wanted = plan
-    if plan.repairs:
-        assert repairer
+    if plan.repairs and repairer:
         mask = yield from _find(base, plan, repairer, budget)
         if not mask.any():
             plan = replace(plan, repairs=False).plain
@@ -289,8 +295,7 @@ def make(
         yield replace(known.get(plan, form), plan=wanted)
         return
     with opened(base.path, budget) as photo:
-        if plan.repairs:
-            assert repairer
+        if plan.repairs and repairer:
             done = yield from repairer.steps(photo, mask=mask > 0)
             photo, share = done.photo, done.share
             stated = replace(
@@ -298,8 +303,8 @@ def make(
             )
         if plan.fades:
             photo = unfaded(photo)
-        result = made_photo(photo, upload, folder, budget, stated)
-    made = Form(photo=result, base=base, plan=plan, share=share)
+        result = made_photo(photo, upload, budget, stated)
+    made = Form(photo=result, base=base, plan=plan, repaired=share)
     yield made
     yield replace(made, plan=wanted)
 
@@ -313,8 +318,6 @@ def _find(
         (H, W), 255 where the base is repaired and 0 elsewhere. The file of it is for `mark_of`, and
         may be of another plan soon.
     """
-    from colorflow.repair.places import mask_of
-
     found = _odds_of(base)
     if not found.exists():
         with opened(base.path, budget) as photo:
@@ -353,7 +356,7 @@ def _mask_of(base: PhotoFile) -> Path:
 
 def _save(path: Path, array: NDArray[Any], budget: MemoryBudget) -> None:
     budget.disk.check()
-    with storing():  # under a name of its own first: another wish may prepare the same photo
+    with disk_errors_told():  # `mark_of` may be reading the one before
         with NamedTemporaryFile(dir=path.parent, delete=False) as part:
             np.save(part, array)
         Path(part.name).replace(path)
@@ -389,8 +392,6 @@ def _meant(
 
 def _draw(mask: NDArray[np.uint8], odds: NDArray[np.float16], mark: Mark) -> None:
     """Change a mask, 0 or 255."""
-    from colorflow.repair.places import touched
-
     points = np.array(mark.points).astype(np.int32)
     if not mark.takes_back:
         mask[touched(odds, mark.points, mark.radius)] = 255

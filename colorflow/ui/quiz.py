@@ -17,6 +17,7 @@ import gradio as gr
 
 from colorflow.errors import ColorflowError
 from colorflow.photo import KINDS
+from colorflow.photo.find import is_photo
 from colorflow.quiz.game import TRIALS, Game, Outcome, Quiz, Score
 from colorflow.quiz.statistics import Interval, Tally, bootstrap_interval, total
 from colorflow.quiz.store import Mode
@@ -29,21 +30,16 @@ from colorflow.ui.photos import (
     new_folder,
     opened,
     sentence,
-    storing,
     unpack_photos,
 )
-from colorflow.ui.render import STATUS, Updates, file_url, line
+from colorflow.ui.render import STATUS, Updates, file_url, line, scripted
 
 PLAY, TEST = "Free play", "Test"
 _MODES: dict[str, Mode] = {PLAY: "play", TEST: "test"}
 MOST_PHOTOS = 200
 _ROUND_PIXELS = (MAX_PICTURES + 1) * LARGEST_SIDE**2
 """Pixels that a round reserves: the photo and its pictures."""
-_OPTIONS: dict[str, Any] = {
-    "show_progress": "hidden",
-    "api_visibility": "private",
-    **WORK_QUEUE,
-}
+_OPTIONS: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", **WORK_QUEUE}
 
 LETTERS = "ABCDE"
 """Names and keys of pictures."""
@@ -81,6 +77,12 @@ address that does not lead back to it.</p>
 """
 
 
+def _closed(game: Game | None) -> None:
+    """Delete the files of a visitor who has gone."""
+    if game:
+        game.close()
+
+
 class QuizTab:
     """Components and handlers of the quiz tab, made inside a `gr.Blocks`.
 
@@ -94,16 +96,12 @@ class QuizTab:
 
     def __init__(self, quiz: Quiz, space: UploadSpace) -> None:
         self._quiz, self._space = quiz, space
-        self.game = gr.State(None, time_to_live=KEEP_SECONDS, delete_callback=_close)
+        self.game = gr.State(None, time_to_live=KEEP_SECONDS, delete_callback=_closed)
         gr.HTML(_HEADING, elem_id="quiz-heading")
         with gr.Column(elem_id="quiz-round"):
             self.status = gr.HTML("", elem_id="quiz-status", **STATUS)
-            self.stage = gr.HTML(
-                intro(_PLAY_INTRO, "Start"),
-                js_on_load=Path(__file__).with_name("quiz.js").read_text(encoding="utf-8"),
-                apply_default_css=False,
-                elem_id="quiz-stage",
-            )
+            start = intro(_PLAY_INTRO, "Start")
+            self.stage = gr.HTML(start, elem_id="quiz-stage", **scripted("quiz.js"))
         self.score = gr.HTML("", elem_id="quiz-score", apply_default_css=False)
         with gr.Row():
             self.mode = gr.Radio(
@@ -133,7 +131,6 @@ class QuizTab:
             self.about = gr.HTML(line(_OWN_PHOTOS), elem_id="quiz-about-own", **STATUS)
         with gr.Accordion("Results", open=False, elem_id="quiz-results-part") as self.results_part:
             self.results = gr.HTML("", elem_id="quiz-results")
-            self.export = gr.DownloadButton("Answers as CSV", elem_id="quiz-export")
         gr.HTML(_PRIVACY, elem_id="quiz-privacy")
         self._connect()
 
@@ -141,27 +138,25 @@ class QuizTab:
         """Connect events with handlers, none of which is public."""
         shown = [self.game, self.stage, self.score, self.status, self.k]
         chosen = [self.game, self.mode, self.k]
+        rounds = {**_OPTIONS, "trigger_mode": "multiple"}
         for event, act in (
             (self.stage.next, self.go_on),
             (self.stage.choose, self.choose),
             (self.mode.input, self.change_mode),
         ):
-            handler = self.handled(act, self.status)
-            event(handler, chosen, shown, trigger_mode="multiple", **_OPTIONS)
+            event(self.handled(act, self.status), chosen, shown, **rounds)
         own = self.handled(self.take_in, self.about)
-        for upload, events in (
-            (self.upload, [self.upload.upload, self.upload.delete, self.upload.clear]),
-            (self.folder, [self.folder.upload]),
+        told = {**_OPTIONS, "show_progress": "full", "show_progress_on": self.about}
+        for event, upload in (
+            (self.upload.upload, self.upload),
+            (self.upload.delete, self.upload),
+            (self.upload.clear, self.upload),
+            (self.folder.upload, self.folder),
         ):
             outputs = [*shown, self.mode, self.about]
-            told = {**_OPTIONS, "show_progress": "full", "show_progress_on": self.about}
-            gr.on(events, own, [*chosen, upload], outputs, trigger_mode="always_last", **told)
-        self.results_part.expand(
-            self.handled(self.show_results, self.results),
-            [self.game],
-            [self.game, self.results, self.export],
-            **_OPTIONS,
-        )
+            event(own, [*chosen, upload], outputs, trigger_mode="always_last", **told)
+        results = self.handled(self.show_results, self.results)
+        self.results_part.expand(results, [self.game], [self.game, self.results], **_OPTIONS)
 
     def handled(self, act: Callable[..., Updates], told: gr.HTML) -> Callable[..., Updates]:
         """Make a handler of a method that gets the visitor's game and the event.
@@ -175,7 +170,8 @@ class QuizTab:
             request: gr.Request, event: gr.EventData, game: Game | None, *values: Any
         ) -> Updates:
             try:
-                game = game or self._new_game(request)
+                visitor = request.username or (request.client.host if request.client else "")
+                game = game or Game(self._quiz, self._space.root, visitor)
                 return {self.game: game, **act(game, event, *values)}
             except FAILURES as error:
                 return {self.game: game, told: line(sentence(error), bad=True)}
@@ -184,8 +180,11 @@ class QuizTab:
 
     def go_on(self, game: Game, _: object, mode: str, k: int) -> Updates:
         """Show the trial that waits for an answer, or the next one."""
-        with self._space.budget.reserve(_ROUND_PIXELS):
-            trial = game.trial(_MODES[mode], k)
+        try:
+            with self._space.budget.reserve(_ROUND_PIXELS):
+                trial = game.trial(_MODES[mode], k)
+        except FAILURES as error:
+            return {self.status: line(sentence(error), bad=True), self.stage: intro("", "Go on")}
         where = f"{game.tested + 1} of {TRIALS}: which one is the photo?"
         return {
             self.stage: trial_html(trial),
@@ -202,13 +201,16 @@ class QuizTab:
         if outcome is None:
             text = "That round has been answered, or is gone; go on with the next one."
             return {self.status: line(text, bad=True)}
-        try:
-            updates = self._after(game, outcome, k)
-        except FAILURES as error:
-            return {self.status: line(sentence(error), bad=True), self.stage: intro("", "Go on")}
+        if outcome.mode == "test" and not outcome.test:
+            return self.go_on(game, None, TEST, k)
+        answer = "Right, it is" if outcome.right else "No, it is"
+        stage, text = outcome_html(outcome), f"{answer} picture {LETTERS[outcome.trial.truth]}."
+        status = line(text)
+        if outcome.test:
+            stage, status = intro(test_result(outcome.test, TRIALS), None), ""
         if outcome.problem:
-            updates[self.status] = line(sentence(outcome.problem), bad=True)
-        return updates
+            status = line(sentence(outcome.problem), bad=True)
+        return {self.stage: stage, self.score: score_html(game.score), self.status: status}
 
     def change_mode(self, game: Game, _: object, mode: str, k: int) -> Updates:
         """Go on in the other way to play, where it was left, or say how it goes."""
@@ -235,21 +237,9 @@ class QuizTab:
         return {**self.change_mode(game, None, mode, k), self.about: line(about)}
 
     def show_results(self, game: Game, _: object) -> Updates:
-        """Show the fooling rates, and offer the answers as a file."""
+        """Show the fooling rates."""
         tallies = self._quiz.store.tallies(self._quiz.colorizer.digest)
-        table = game.folder / "colorflow-quiz.csv"
-        count = self._quiz.store.export(table)
-        answers = "1 answer" if count == 1 else f"{count} answers"
-        return {
-            self.results: results_html(tallies, game.player, self._quiz.pool.origin),
-            self.export: gr.update(
-                value=str(table), label=f"Download {answers} as CSV", interactive=count > 0
-            ),
-        }
-
-    def _new_game(self, request: gr.Request) -> Game:
-        visitor = request.username or (request.client.host if request.client else "")
-        return Game(self._quiz, self._space.root, visitor)
+        return {self.results: results_html(tallies, game.player, self._quiz.pool.origin)}
 
     def _own_photos(self, game: Game, uploads: Sequence[Path]) -> tuple[PhotoPool, str]:
         """Bring a player's own photos into the game's folder, scan them, and tell of them.
@@ -259,46 +249,25 @@ class QuizTab:
         Raises:
             ColorflowError: an archive is refused, the disk is full, or none is a color photo.
         """
-        folder, budget = new_folder(game.folder, "own-"), self._space.budget
-        files, left = list[Path](), list(uploads[:MOST_PHOTOS])
-        while left and len(files) < MOST_PHOTOS:
-            upload = left.pop(0)
-            budget.disk.check()  # a zip grows when it is unpacked
-            inside = new_folder(folder, "")
+        folder, files = new_folder(game.folder, "own-"), list[Path]()
+        for upload in uploads:
+            if len(files) >= MOST_PHOTOS:
+                break
             if kind_of_archive(upload) == "zip":
-                size = self._space.megabytes * 2**20
-                unpacked = unpack_photos(upload, inside / "zip", MOST_PHOTOS, size)
-                files += [inside / "zip" / one for one in unpacked.files]
+                inside, unpacked = unpack_photos(upload, folder, MOST_PHOTOS, self._space)
+                files += [inside / one for one in sorted(unpacked.files) if is_photo(one)]
             else:
-                with storing():
-                    link_or_copy(upload, inside / upload.name)
-                files.append(inside / upload.name)
+                files.append(new_folder(folder, "photo-") / upload.name)
+                link_or_copy(upload, files[-1])
         pool = PhotoPool(files[:MOST_PHOTOS], "")
-        pool.scan(partial(opened, budget=budget))
+        pool.scan(partial(opened, budget=self._space.budget))
         if not (found := len(pool.photos)):
             raise ColorflowError(
                 "None of these files is a photo that can be read and has colors; photos are "
                 f"{KINDS} files."
             )
-        is_all = not left and max(len(files), len(uploads)) <= MOST_PHOTOS
-        first = "" if is_all else "the first "
+        first = "the first " if len(pool.files) == MOST_PHOTOS else ""
         return pool, f"{found} of {first}{len(pool.files)} files are color photos."
-
-    def _after(self, game: Game, outcome: Outcome, k: int) -> Updates:
-        if outcome.mode == "test" and not outcome.test:
-            return self.go_on(game, None, TEST, k)
-        answer = "Right, it is" if outcome.right else "No, it is"
-        stage = outcome_html(outcome)
-        text = line(f"{answer} picture {LETTERS[outcome.trial.truth]}.")
-        if outcome.test:
-            stage, text = intro(test_result(outcome.test, TRIALS), None), ""
-        return {self.stage: stage, self.score: score_html(game.score), self.status: text}
-
-
-def _close(game: Game | None) -> None:
-    """Delete the files of a visitor who has gone."""
-    if game:
-        game.close()
 
 
 # HTML
@@ -378,7 +347,7 @@ def results_html(tallies: Mapping[int, Mapping[str, Tally]], own: str, origin: s
     """
     if not tallies:
         return '<div class="quiz-card"><p>Nobody has played yet.</p></div>'
-    rows = [("Pictures", "Player", "Fooled", "95 % interval", "Guessing")]
+    body = ""
     for k, players in sorted(tallies.items()):
         judges = list(players.values())
         everybody = judges[0].interval if len(judges) == 1 else bootstrap_interval(judges)
@@ -387,12 +356,10 @@ def results_html(tallies: Mapping[int, Mapping[str, Tally]], own: str, origin: s
             shown.insert(0, ("You", mine, mine.interval))
         for who, tally, interval in shown:
             fooled = f"{tally.wrong} of {tally.answered} ({_percent(tally.fooling_rate)})"
-            rows.append((f"{k}", who, fooled, _between(interval), _percent(1 - 1 / k)))
-    lines = [
-        f'<th scope="row">{k}</th><td>{"</td><td>".join(cells)}</td>' for k, *cells in rows[1:]
-    ]
-    head = "".join(f'<th scope="col">{name}</th>' for name in rows[0])
-    body = "".join(f"<tr>{one}</tr>" for one in lines)
+            cells = (who, fooled, _between(interval), _percent(1 - 1 / k))
+            body += f'<tr><th scope="row">{k}</th><td>{"</td><td>".join(cells)}</td></tr>'
+    names = ("Pictures", "Player", "Fooled", "95 % interval", "Guessing")
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
     return (
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         f'<p class="quiz-about">{html.escape(f"{_ABOUT} {origin}")}</p>'

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from colorflow.batch.task import left_out_text, share_text
+from colorflow.batch.task import share_text
 from colorflow.color.swatches import MATERIALS, Swatch
 from colorflow.colorizer import Hint
 from colorflow.photo import Kind
-from colorflow.ui.coloring import STOPS, DeskPhoto
+from colorflow.ui.coloring import DeskPhoto
 from colorflow.ui.desk import Desk
 from colorflow.ui.hints import REACHES
 
@@ -27,11 +27,10 @@ EXAMPLES = {"portrait.jpg": "Portrait", "cat.jpg": "Cat", "coffee.jpg": "Coffee"
 scikit-image ships: `astronaut` (NASA, public domain), `chelsea` (Stéfan van der Walt, CC0) and
 `coffee` (Rachel Michetti, CC0). The buttons have the colors that the shipped weights give them
 (`color_samples` in `git show f9ba7c2:benchmarks/page_pictures.py`)."""
-STATUS: dict[str, Any] = {
-    "html_template": '<div role="status">${value}</div>',
-    "js_on_load": None,
-}
+STATUS: dict[str, Any] = {"html_template": '<div role="status">${value}</div>', "js_on_load": None}
 """Options of a `gr.HTML` of status lines, which screen readers read out when they change."""
+
+
 Updates = dict[Any, Any]
 """What a handler gives: new values by component."""
 _MOST_SAID = 5
@@ -44,17 +43,9 @@ _ABOUT_KIND = {
 }
 _STILL = 'draggable="false"'
 _MAPS = {
-    "unsure": (
-        "Sure",
-        "Unsure",
-        "Where it is dark, the photo shows which colors it had; where it is bright, many colors "
-        "would suit it.",
-    ),
-    "reference": (
-        "Nothing alike",
-        "Alike",
-        "Where it is bright, something alike was found, and has given its colors.",
-    ),
+    "unsure": "Where it is dark, the photo shows which colors it had; where it is bright, many "
+    "colors would suit it.",
+    "reference": "Where it is bright, something alike was found, and has given its colors.",
 }
 """What dark and bright mean on maps."""
 _LEFT_ALONE = (
@@ -83,7 +74,7 @@ def render(desk: Desk) -> dict[str, str]:
         "stage": _stage(desk, photo) if photo else f"{_WELCOME}{_examples()}",
         "gallery": _gallery(photo) if photo else "",
         "prepare-views": _prepare(desk, photo) if photo else "",
-        "points": _points(desk, photo) if photo else "",
+        "points": _points(photo) if photo else "",
         "unsure": _map(photo, "unsure") if photo else "",
         "references": _references(photo) if photo else "",
         "file": _file(desk),
@@ -98,38 +89,32 @@ def _state(desk: Desk) -> str:
         "colorings": any(one.colorings for one in photos),
         "several-left-alone": sum(one.is_left_alone for one in photos) > 1,
         "unsaved": any(one.is_unsaved for one in photos),
+        "photo": photo,
+        "coloring": photo and photo.chosen,
+        "own-colors": photo and photo.has_colors,
+        "left-alone": photo and photo.is_left_alone,
+        "repairs": photo and photo.plan.repairs,
+        "point": photo and photo.points.target,
+        "points": photo and photo.points.hints,
+        "references": photo and photo.references,
     }
-    if photo:
-        has |= {
-            "photo": True,
-            "coloring": photo.chosen,
-            "own-colors": photo.has_colors,
-            "left-alone": photo.is_left_alone,
-            "repairs": photo.plan.repairs,
-            "point": photo.points.target,
-            "points": photo.points.hints,
-            "references": photo.references,
-        }
     return f'<span hidden class="{" ".join(f"has-{name}" for name in has if has[name])}"></span>'
 
 
 def _status(desk: Desk) -> str:
     said = []
     for kind, wish in desk.wishes.items():
-        text, share = wish.said if wish.is_begun else "Waiting for its turn ...", ""
-        if wish.share is not None:
-            text, share = f"{text} {wish.share:.0%}", f' value="{wish.share:.3f}"'
-        bar = f'<progress max="1"{share} aria-hidden="true"></progress>'
+        text, value = wish.said if wish.is_begun else "Waiting for its turn ...", ""
+        if wish.progress is not None:
+            text, value = f"{text} {wish.progress:.0%}", f' value="{wish.progress:.3f}"'
+        bar = f'<progress max="1"{value} aria-hidden="true"></progress>'
         cancel = _button("cancel", "Cancel", kind, aria_label=f"Cancel: {text}")
         said.append(f'<div class="wish">{line(text)}{bar}{cancel}</div>')
     if desk.said:
         said.append(line(desk.said, bad=desk.is_bad))
-    named = [f"{one.name}: {one.reason}" for one in desk.problems if not one.is_left_out]
-    said += [line(one, bad=True) for one in named[:_MOST_SAID]]
-    if (more := len(named) - _MOST_SAID) > 0:
+    said += [line(f"{one.name}: {one.reason}", bad=True) for one in desk.problems[:_MOST_SAID]]
+    if (more := len(desk.problems) - _MOST_SAID) > 0:
         said.append(line(f"{more} more; the contact sheet in the zip names all.", bad=True))
-    if left_out := [one.name for one in desk.problems if one.is_left_out]:
-        said.append(line(f"{left_out_text(left_out)}."))
     if desk.at and desk.at.is_left_alone and not desk.at.colorings:
         said.append(line(_LEFT_ALONE))
     return "".join(said)
@@ -157,13 +142,13 @@ def _stage(desk: Desk, photo: DeskPhoto) -> str:
         return _frame(photo)
     if desk.view == "places" and photo.plan.repairs:
         return _places(photo)
-    form, after, before = photo.shown_form, photo.shown, photo.shown_form.photo.preview
-    if photo.chosen is None:
-        after, before = before, form.base.preview
-    elif photo.has_colors and desk.compares_gray:
-        before = form.photo.gray
-    assert after
-    inside = _image(after, f"Your photo, {'colored' if photo.chosen else 'as it is'}", _STILL)
+    form, chosen = photo.shown_form, photo.chosen
+    after, before = form.photo.preview, form.base.preview
+    if chosen:
+        after = chosen.painted(photo.saturation)
+        hides = photo.has_colors and desk.compares_gray
+        before = form.photo.gray if hides else form.photo.preview
+    inside = _image(after, f"Your photo, {'colored' if chosen else 'as it is'}", _STILL)
     if before != after:
         inside += (
             f"{_image(before, 'Your photo before', f'{_STILL} class=before')}"
@@ -189,32 +174,29 @@ def _picture(view: str, said: str, inside: str, width: int, height: int) -> str:
     )
 
 
+def _overlay(width: int, height: int, shapes: str) -> str:
+    """Shapes over a picture whose sides have such lengths; see stage.js."""
+    box = f'viewBox="0 0 {width} {height}" preserveAspectRatio="none"'
+    return f'<svg {box} aria-hidden="true">{shapes}</svg>'
+
+
 def _marks(photo: DeskPhoto) -> str:
-    """Buttons at the points, in their colors."""
+    """Buttons at the points, in their colors, and a mark where a new one begins."""
     form, points, marks = photo.shown_form, photo.points, ""
-    shown = list(enumerate(points.hints))
-    if points.new:
-        shown.append((-1, Hint(*points.new, 0, 0)))
-    for number, hint in shown:
-        if not (places := photo.hints_on(form, (hint,))):
-            continue
-        x, y = (
-            (places[0].column + 0.5) / form.photo.width,
-            (places[0].row + 0.5) / form.photo.height,
-        )
-        at = f"left:{100 * x:.3f}%;top:{100 * y:.3f}%"
-        if number < 0:
-            marks += f'<span class="mark current" style="{at}"></span>'
-            continue
-        color, current = _color_of(photo, hint), " current" if number == points.current else ""
-        marks += _button(
-            "hold",
-            f"{number + 1}",
-            number,
-            aria_label=f"Point {number + 1}: {color.name}",
-            class_=f"mark{current}",
-            style=f"{at};background:{color.hex}",
-        )
+    new = (Hint(*points.new, 0, 0),) if points.new else ()
+    for number, hint in enumerate((*points.hints, *new)):
+        for place in photo.hints_on(form, (hint,)):
+            x = (place.column + 0.5) / form.photo.width
+            y = (place.row + 0.5) / form.photo.height
+            at = f"left:{100 * x:.3f}%;top:{100 * y:.3f}%"
+            if number == len(points.hints):
+                marks += f'<span class="mark current" style="{at}"></span>'
+                continue
+            color = _color_of(photo, hint)
+            named = {"class_": "mark current" if number == points.current else "mark"}
+            named |= {"aria_label": f"Point {number + 1}: {color.name}"}
+            style = f"{at};background:{color.hex}"
+            marks += _button("hold", f"{number + 1}", number, style=style, **named)
     return marks
 
 
@@ -228,10 +210,7 @@ def _frame(photo: DeskPhoto) -> str:
     if photo.form.plan.frame:
         said = "This is cut out. Other corners can be cut out instead."
     inside = _image(upload.preview, "What was uploaded, with the frame", _STILL)
-    inside += (
-        f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" aria-hidden="true">'
-        '<path class="outside"/><path class="inside"/></svg>'
-    )
+    inside += _overlay(width, height, '<path class="outside"/><path class="inside"/>')
     fields = ""
     for number, name in enumerate(_CORNERS):
         inside += f'<button type="button" class="corner" aria-label="{name} corner"></button>'
@@ -258,9 +237,7 @@ def _places(photo: DeskPhoto) -> str:
             "The colored places are repaired. Click one to leave it as it is; click a crack, or "
             "draw over it, to have it repaired, too."
         )
-    inside += (
-        '<svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true"><polyline/></svg>'
-    )
+    inside += _overlay(100, 100, "<polyline/>")
     return _picture("places", said, inside, base.width, base.height)
 
 
@@ -269,20 +246,15 @@ def _places(photo: DeskPhoto) -> str:
 
 def _gallery(photo: DeskPhoto) -> str:
     """The photo itself, and its colorings."""
-    tiles = [(photo.form.photo.preview, "As it is", photo.chosen is None)]
-    for one in photo.gallery:
-        before = "" if one.form.photo is photo.form.photo else ", the print as it was before"
-        tiles.append((one.preview, f"{one.caption}{before}", one is photo.chosen))
-    buttons = [
-        _button(
-            "choose",
-            f"{_image(picture, '', 'loading=lazy')}<span>{html.escape(caption)}</span>",
-            index - 1,
-            aria_pressed=is_chosen,
-        )
-        for index, (picture, caption, is_chosen) in enumerate(tiles)
-    ]
-    return _group("Its colorings", "gallery", buttons if len(buttons) > 1 else [])
+    buttons = []
+    for index, one in enumerate([None, *photo.gallery], -1):
+        form, picture, said = photo.form, photo.form.photo.preview, "As it is"
+        if one:
+            form, picture, said = one.form, one.preview, one.caption
+        before = "" if form.photo is photo.form.photo else ", the print as it was before"
+        inside = f"{_image(picture, '', 'loading=lazy')}<span>{html.escape(said + before)}</span>"
+        buttons.append(_button("choose", inside, index, aria_pressed=one is photo.chosen))
+    return _group("Its colorings", "gallery", buttons if photo.gallery else [])
 
 
 def _prepare(desk: Desk, photo: DeskPhoto) -> str:
@@ -299,19 +271,18 @@ def _prepare(desk: Desk, photo: DeskPhoto) -> str:
             "No damage was found, and nothing is changed; choose Most, or click the places that "
             "you see."
         )
-        if photo.form.share:
-            said = line(f"{share_text(photo.form.share)} of the photo is repaired.")
+        if photo.form.repaired:
+            said = line(f"{share_text(photo.form.repaired)} of the photo is repaired.")
     if photo.gallery and not photo.is_colored:
         said += line("Your colorings are of the print as it was before; press Color for new ones.")
     return _group("The print", "acts", buttons) + said
 
 
-def _points(desk: Desk, photo: DeskPhoto) -> str:
+def _points(photo: DeskPhoto) -> str:
     """Colors for the point that gets the next one, and all points."""
     points, parts = photo.points, ""
     if points.target:
-        swatches = desk.swatches(photo)
-        materials, found = swatches[: len(MATERIALS)], swatches[len(MATERIALS) :]
+        materials, found = photo.swatches[: len(MATERIALS)], photo.swatches[len(MATERIALS) :]
         if found:
             parts += _swatches("Likely colors of this point", found, len(MATERIALS))
         parts += _swatches("What it may be", materials, 0)
@@ -339,14 +310,9 @@ def _point(photo: DeskPhoto, index: int) -> str:
     said = "" if hint.reach == "thing" else f"; {reach.lower()}"
     is_current = index == points.current
     place = f"<small>{hint.column:.0f} across, {hint.row:.0f} down{said}</small>"
-    hold = _button(
-        "hold",
-        f"{_chip(color)}<span>{index + 1}. {color.name}</span>{place}",
-        index,
-        class_="point",
-        title="Move it, or change its color",
-        aria_pressed=is_current and points.held,
-    )
+    inside = f"{_chip(color)}<span>{index + 1}. {color.name}</span>{place}"
+    named = {"class_": "point", "title": "Move it, or change its color"}
+    hold = _button("hold", inside, index, aria_pressed=is_current and points.held, **named)
     delete = _button("delete", "×", index, aria_label=f"Delete point {index + 1}")
     return f"<li{' class=current' if is_current else ''}>{hold}{delete}</li>"
 
@@ -372,33 +338,25 @@ def _map(photo: DeskPhoto, name: str) -> str:
     """A picture of where the model is unsure, or found the reference's colors."""
     if name not in photo.maps:
         return ""
-    low, high, said = _MAPS[name]
-    stops = ", ".join("rgb({}, {}, {})".format(*stop) for stop in STOPS)
-    return (
-        f"{_image(photo.maps[name], f'Your photo; bright is: {high}', 'class=map')}"
-        f'<div class="scale"><span>{low}</span><span class="bar" style="background: '
-        f'linear-gradient(90deg, {stops})"></span><span>{high}</span></div><p>{said}</p>'
-    )
+    return f"{_image(photo.maps[name], 'Your photo', 'class=map')}<p>{_MAPS[name]}</p>"
 
 
 def _file(desk: Desk) -> str:
     """The last file that was made, as a link; listen.js follows it once."""
-    if desk.finished is None:
+    if not desk.files:
         return ""
-    path, name = desk.finished.path, html.escape(desk.finished.path.name)
-    return (
-        f'<a download="{name}" href="{file_url(path)}" data-number="{desk.finished.number}">'
-        f"Save {name} again</a>"
-    )
+    name, address = html.escape(desk.files[-1].name), file_url(desk.files[-1])
+    link = f'<a download="{name}" href="{address}" data-number="{len(desk.files)}">'
+    return f"{link}Save {name} again</a>"
 
 
 def _examples() -> str:
     """The photos to try as buttons: half in gray, and half in color."""
     buttons = []
-    for index, (name, said) in enumerate(EXAMPLES.items()):
+    for name, said in EXAMPLES.items():
         data = base64.b64encode((SAMPLE_PHOTOS / "colored" / name).read_bytes()).decode("ascii")
         picture = f'<img src="data:image/jpeg;base64,{data}" alt="Photo to try:">'
-        buttons.append(_button("try", f"{picture}<span>{said}</span>", index))
+        buttons.append(_button("try", f"{picture}<span>{said}</span>", name))
     return f"<h2>Or try one of these</h2>{_group('Photos to try', 'samples', buttons)}"
 
 
@@ -408,6 +366,12 @@ def _examples() -> str:
 def line(text: str, *, bad: bool = False) -> str:
     """A sentence for the visitor; it may contain a file's name."""
     return f'<p class="{"bad" if bad else "good"}">{html.escape(text)}</p>'
+
+
+def scripted(name: str) -> dict[str, Any]:
+    """Options of a `gr.HTML` with a script of this folder."""
+    script = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    return {"js_on_load": script, "apply_default_css": False}
 
 
 def file_url(path: Path) -> str:

@@ -34,6 +34,7 @@ from colorflow.ui.limits import (
     DiskQuota,
     Limits,
     MemoryBudget,
+    UploadSpace,
 )
 
 try:
@@ -112,6 +113,7 @@ def serve(
         from colorflow.ui.api import ENDPOINTS
         from colorflow.ui.guard import Guard, Hosts
         from colorflow.ui.page import SCRIPT, STYLE, build_page, theme
+        from colorflow.ui.work import DeskWorker
 
         quota = DiskQuota(files, limits.stored_megabytes * 2**20)
         budget = MemoryBudget(limits.pixels, quota)
@@ -119,9 +121,9 @@ def serve(
         quiz = open_quiz(colorizer, photos, quiz_db)
         enlarger = Enlarger.load() if default_weights(ENLARGE_WEIGHTS).exists() else None
         repairer = Repairer.load() if default_weights(REPAIR_WEIGHTS).exists() else None
-        page, desks = build_page(
-            colorizer, files, limits, budget, quiz, enlarger, repairer, has_accounts=bool(accounts)
-        )
+        space = UploadSpace(files / VISITORS, limits.megabytes, budget)
+        worker = DeskWorker(colorizer, enlarger, repairer, space)
+        page, desks = build_page(worker, files, quiz, has_accounts=bool(accounts))
         page.queue(max_size=limits.waiting, default_concurrency_limit=WORKED_ON)
         app = FastAPI(lifespan=_lifespan(files, budget, desks))
         hosts = Hosts(allowed_hosts, host)

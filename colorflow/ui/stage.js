@@ -1,7 +1,7 @@
 // For the large picture, `element`. Its view says what it is for: to compare the photo before and
 // after, to click points, to drag corners of a frame, or to draw strokes over places. Gradio's
-// slider has no keys, and its pictures take no strokes. Places go to the server as shares of the
-// picture's sides, corners in pixels of the upload.
+// slider has no keys, and its pictures take no strokes. Points go to the server as shares of the
+// picture's sides, corners and strokes in its pixels.
 const one = (selector) => element.querySelector(selector);
 const all = (selector) => [...element.querySelectorAll(selector)];
 const stage = () => one(".stage");
@@ -19,10 +19,8 @@ const place = (event) => {
     const share = (to, from, size) => Math.min(Math.max((to - from) / size, 0), 1);
     return [share(event.clientX, box.left, box.width), share(event.clientY, box.top, box.height)];
 };
-const pixel = (event) => {
-    const [x, y] = place(event);
-    return [x * stage().dataset.width, y * stage().dataset.height];
-};
+const scaled = ([x, y]) => [x * stage().dataset.width, y * stage().dataset.height];
+const pixel = (event) => scaled(place(event));
 const compare = () => {
     const input = one("input[type=range]");
     if (input) input.value = at;
@@ -87,7 +85,7 @@ element.addEventListener("pointermove", (event) => {
     one("polyline").setAttribute("points", points.join(" "));
 });
 element.addEventListener("pointerup", () => {
-    if (stroke) trigger("select", { index: 0, value: "stroke", points: stroke });
+    if (stroke) trigger("select", { index: 0, value: "stroke", points: stroke.map(scaled) });
     stroke = null;
 });
 element.addEventListener("pointercancel", () => {

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
 
 from colorflow.batch.hints import PhotoHints, Start
-from colorflow.batch.task import stem_of
-from colorflow.colorizer import ColoringSpec, PrincipalSpec
+from colorflow.batch.task import left_out_text, stem_of
+from colorflow.colorizer import ColoringSpec, Colorizer, PrincipalSpec
+from colorflow.enlarge.enlarger import Enlarger
 from colorflow.errors import ColorflowError, PhotoError
 from colorflow.photo import Kind
 from colorflow.photo.find import is_photo
+from colorflow.repair.repairer import Repairer
 from colorflow.ui.coloring import (
     ColoringTask,
     Colorist,
@@ -30,32 +31,25 @@ from colorflow.ui.coloring import (
     PhotoColoring,
     ReferencePhoto,
 )
-from colorflow.ui.desk import MOST_PHOTOS, Desk, Problem, Steps, Waiting, WishKind
+from colorflow.ui.desk import MOST_PHOTOS, Desk, Problem, Steps, WishKind
 from colorflow.ui.files import FileWriter, FullSize, pages_of
 from colorflow.ui.hints import read_points
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.photos import (
     FAILURES,
-    PhotoFile,
+    Origin,
+    disk_errors_told,
     kind_of_archive,
-    linked,
     new_folder,
     open_photo,
     opened,
     reduced,
     sentence,
-    storing,
     unpack_photos,
     write_preview,
 )
-from colorflow.ui.prepare import Corners, Form, PrintPlan, cut, find_prints, make, whole
+from colorflow.ui.prepare import Form, PrintPlan, cut, find_prints, make
 
-if TYPE_CHECKING:
-    from colorflow.colorizer import Colorizer
-    from colorflow.enlarge.enlarger import Enlarger
-    from colorflow.repair.repairer import Repairer
-
-NO_REPAIR = "This page cannot repair: the weights for it are not installed."
 _PRINCIPAL = 4
 """Principal colorings whose mean is the first picture of a photo that is colored by points."""
 _SHOW_SECONDS = 0.2
@@ -75,24 +69,19 @@ def run(desk: Desk, kind: WishKind) -> Iterator[None]:
         desk.changed()
     try:
         yield
-        shown, step = time.monotonic(), next(wish.steps, None)
-        while step is not None:
-            failure = None
+        shown = time.monotonic()
+        for step in wish.steps:
             with desk.lock:
                 if desk.wishes.get(kind) is not wish:
                     return
-                try:
-                    if isinstance(step, float):
-                        wish.share = step
-                    else:
-                        step()
-                except FAILURES as error:
-                    failure = error
+                if isinstance(step, float):
+                    wish.progress = step
+                else:
+                    step()
                 desk.changed()
             if not isinstance(step, float) or time.monotonic() - shown > _SHOW_SECONDS:
                 shown = time.monotonic()
                 yield
-            step = wish.steps.throw(failure) if failure else next(wish.steps, None)
     except FAILURES as error:
         with desk.lock:
             if desk.wishes.get(kind) is wish:
@@ -128,13 +117,35 @@ class DeskWorker:
         self.colorist = Colorist(colorizer, space.budget)
         self.files = FileWriter(enlarger, space.budget)
 
+    def change(self, desk: Desk, act: Callable[[Desk], object]) -> None:
+        """Do something to a desk, and wish for what that asks for.
+
+        If the photo is to be something else, it is prepared; if its points are others, it is
+        colored by them; and likely colors are looked for of the point that gets the next one.
+
+        Raises:
+            ColorflowError: it cannot be done.
+        """
+        photo, wish = desk.at, desk.wishes.get("color")
+        before = (photo.plan, photo.points.hints, photo.points.target) if photo else None
+        act(desk)
+        if before is None or photo is None or desk.at is not photo:
+            return
+        plan, hints, target = before
+        if photo.plan != plan:
+            self.prepare(desk)
+        if photo.points.hints != hints and desk.wishes.get("color") is wish:
+            self.recolor(desk)
+        if photo.points.target != target:
+            self.offer(desk)
+
     # photos
 
     def open(self, desk: Desk, uploads: Sequence[str | Path] | None) -> None:
         """Open photos and zips of them, in their order; the first one is shown."""
         coming = {one.source for one in desk.waiting}
         new = [path for path in dict.fromkeys(map(Path, uploads or ())) if path not in coming]
-        desk.waiting += [Waiting(path, path, path.name) for path in new]
+        desk.waiting += [Origin(path, path.name, path) for path in new]
         if new:
             desk.problems.clear()
         if desk.waiting:
@@ -147,9 +158,9 @@ class DeskWorker:
                 if not desk.waiting:
                     break
                 file, is_full = desk.waiting[0], len(desk.photos) >= MOST_PHOTOS
-                here = {(one.source, one.file) for one in desk.photos}
+                here = [one.origin for one in desk.photos]
             try:
-                if (file.source, file.name) in here:
+                if file in here:
                     skipped += 1
                     yield partial(desk.take_found, file, [], [])
                 elif is_full:
@@ -169,7 +180,7 @@ class DeskWorker:
                 desk.say, f"Photos that are here already, and were not opened again: {skipped}."
             )
 
-    def _found_in(self, archive: Path, folder: Path) -> tuple[list[Waiting], list[Problem]]:
+    def _found_in(self, archive: Path, folder: Path) -> tuple[list[Origin], list[Problem]]:
         """The photos of a zip, which is unpacked into the folder, and what else is in it.
 
         Raises:
@@ -177,32 +188,34 @@ class DeskWorker:
         """
         if (kind := kind_of_archive(archive)) != "zip":
             raise PhotoError(archive, f"it is an archive ({kind}); make a zip of it")
-        self.budget.disk.check()  # a zip grows when it is unpacked
-        inside, album = new_folder(folder, "album-") / "photos", PurePath(archive.stem)
-        unpacked = unpack_photos(archive, inside, MOST_PHOTOS, self.space.megabytes * 2**20)
-        problems = [
-            Problem(f"{album / path}", f"{note.reason}.", not is_photo(path))
-            for note in unpacked.unreadable
-            if (path := Path(str(note.path)))
-        ]
-        if not unpacked.files and all(one.is_left_out for one in problems):
+        inside, unpacked = unpack_photos(archive, folder, MOST_PHOTOS, self.space)
+        album = PurePath(archive.stem)
+        damaged = {Path(str(one.path)): f"{one.reason}." for one in unpacked.unreadable}
+        photos = [one for one in (*sorted(unpacked.files), *damaged) if is_photo(one)]
+        left_out = [one for one in (*unpacked.files, *damaged) if not is_photo(one)]
+        if not photos:
             raise PhotoError(archive, "it holds no photos")
-        files = unpacked.files
-        return [Waiting(inside / one, archive, f"{album / one}") for one in files], problems
+        problems = [Problem(f"{album / one}", damaged[one]) for one in photos if one in damaged]
+        if left_out:
+            problems.append(Problem(archive.name, f"{left_out_text(left_out)}."))
+        sound = [one for one in photos if one not in damaged]
+        return [Origin(archive, f"{album / one}", inside / one) for one in sound], problems
 
-    def _opened(self, file: Waiting, folder: Path) -> list[DeskPhoto]:
+    def _opened(self, file: Origin, folder: Path) -> list[DeskPhoto]:
         """A photo; of a scan with several prints each of them, cut out, with files of its own."""
-        upload = open_photo(file.path, folder, self.budget)
+        path, budget = file.path, self.budget
+        upload = open_photo(path, path.name, folder, budget)
         prints = find_prints(upload)
         if len(prints) < 2:
-            return [_desk_photo(file, file.name, upload, prints)]
+            return [DeskPhoto(name=file.name, origin=file, upload=upload, prints=prints)]
         photos: list[DeskPhoto] = []
         for number, corners in enumerate(prints, 1):
-            stem = stem_of(upload.path, number)
-            own = linked(upload, folder, stem) if photos else upload
-            photo = _desk_photo(file, f"{file.name}, print {number}", own, prints)
+            if photos:
+                upload = open_photo(path, f"{stem_of(path, number)}{path.suffix}", folder, budget)
+            name = f"{file.name}, print {number}"
+            photo = DeskPhoto(name=name, origin=file, upload=upload, prints=prints)
             photo.corners, photo.plan = corners, PrintPlan(frame=corners)
-            photo.form = cut(own, photo.plan, prints, self.budget, own.folder)
+            photo.form = cut(upload, photo.plan, prints, budget)
             photo.forms[photo.plan] = photo.form
             photos.append(photo)
         return photos
@@ -230,19 +243,16 @@ class DeskWorker:
         """Make of the photos what they are to be."""
         for photo in desk.photos:
             plan = photo.plan.plain
-            if photo.is_stale and not plan.repairs and plan in photo.forms:
+            if photo.is_unprepared and not plan.repairs and plan in photo.forms:
                 desk.take_form(photo, photo.forms[plan])
-            if plan.repairs and self.repairer is None:
-                photo.plan = photo.form.plan
-                desk.say(NO_REPAIR, bad=True)
         desk.wishes.pop("prepare", None)
-        if any(photo.is_stale for photo in desk.photos):
+        if any(photo.is_unprepared for photo in desk.photos):
             desk.want("prepare", "Preparing the print ...", self._preparing(desk))
 
     def _preparing(self, desk: Desk) -> Steps:
         while True:
             with desk.lock:
-                stale = [one for one in desk.photos if one.is_stale]
+                stale = [one for one in desk.photos if one.is_unprepared]
                 photo = desk.at if desk.at in stale else next(iter(stale), None)
             if photo is None:
                 return
@@ -252,18 +262,16 @@ class DeskWorker:
         """Make what a photo is to be, if that is not made yet, or wait for a wish that does."""
         while True:
             with desk.lock:
-                if not photo.is_stale or photo not in desk.photos:
+                if not photo.is_unprepared or photo not in desk.photos:
                     return
-                plan, known, waits = photo.plan.plain, dict(photo.forms), photo.is_in_work
+                plan, forms, waits = photo.plan.plain, dict(photo.forms), photo.is_in_work
                 photo.is_in_work = True
                 if waits:
                     desk.lock.wait(_SHOW_SECONDS)
             if waits:
                 yield 0.0
                 continue
-            made = make(
-                photo.upload, plan, known, photo.prints, self.repairer, self.budget, photo.folder
-            )
+            made = make(photo.upload, plan, forms, photo.prints, self.repairer, self.budget)
             take = partial(_take_made, desk, photo, plan)
             try:
                 for step in made:
@@ -284,8 +292,8 @@ class DeskWorker:
         def steps() -> Steps:
             yield from self._making(desk, photo)
             with desk.lock:
-                task = ColoringTask(photo, photo.form, photo.points.hints, photo.references)
-            yield from _adding(desk, photo, self.colorist.several(task, options), options.n)
+                several = self.colorist.several(photo.task, options)
+            yield from _adding(desk, photo, several, options.n)
 
         desk.want("color", "Coloring ...", steps(), photo)
 
@@ -296,8 +304,7 @@ class DeskWorker:
             ColorflowError: there is none.
         """
         photo, chosen = desk.photo, desk.require_chosen()
-        task = ColoringTask(photo, chosen.form, chosen.hints, chosen.references)
-        varied = self.colorist.varied(task, chosen.spec, n)
+        varied = self.colorist.varied(chosen.task, chosen.spec, n)
         desk.want("color", "Coloring ...", _adding(desk, photo, varied, n, choose=False), photo)
 
     def recolor(self, desk: Desk, start: ColoringSpec | None = None) -> None:
@@ -308,7 +315,7 @@ class DeskWorker:
             start: what is colored by them; the chosen coloring by default, or the mean of all.
         """
         photo, chosen = desk.photo, desk.photo.chosen
-        spec, references = start, chosen.references if chosen and not start else ()
+        spec, references = start, chosen.task.references if chosen and not start else ()
         if spec is None and chosen:
             spec = replace(chosen.spec, quick=False)
         if spec is None:
@@ -316,9 +323,9 @@ class DeskWorker:
             spec = ColoringSpec(seeds=(None,) * len(self.colorizer.levels), principal=mean)
         task = ColoringTask(photo, photo.shown_form, photo.points.hints, references)
         photo.treated_as_gray = True
-        if known := desk.known(photo, (task.form.photo, spec, task.hints, references)):
+        if before := photo.made_before((*task.key, spec)):
             desk.wishes.pop("color", None)
-            desk.pick(photo, known)
+            photo.chosen = before
         else:
             again = self.colorist.again(task, spec)
             desk.want("color", "Coloring ...", _adding(desk, photo, again, 1), photo)
@@ -328,16 +335,14 @@ class DeskWorker:
     def offer(self, desk: Desk) -> None:
         """Look for likely colors of the point that gets the next color, if there is one."""
         photo, target = desk.photo, desk.photo.points.target
-        desk.wishes.pop("ask", None)
-        if target is None:
+        if target is None or target in photo.likely:
             return
         row, column, others = target
         task = ColoringTask(photo, photo.shown_form, others)
 
         def steps() -> Steps:
             found = self.colorist.likely(task, row, column)
-            if photo.points.target == target:
-                yield partial(setattr, photo, "likely", found)
+            yield partial(photo.likely.setdefault, target, found)
 
         desk.want("ask", "Looking for likely colors ...", steps(), photo)
 
@@ -352,7 +357,7 @@ class DeskWorker:
             ColorflowError: there are none.
         """
         photo = desk.photo
-        references = photo.references or (photo.chosen.references if photo.chosen else ())
+        references = photo.references or (photo.chosen.task.references if photo.chosen else ())
         if not references:
             raise ColorflowError("Choose a photo in color first, whose colors this one gets.")
         self._map(desk, ColoringTask(photo, photo.form, (), references), "reference")
@@ -373,23 +378,9 @@ class DeskWorker:
         """
         if "open" not in desk.wishes:
             self.open(desk, ())  # what is left of an upload, if its wish was broken off
-        if "open" not in desk.wishes and not _uncolored(desk):
+        if "open" not in desk.wishes and not any(map(_lacks_colors, desk.photos)):
             raise ColorflowError("All of them have colorings already.")
-
-        def following() -> Iterator[DeskPhoto | None]:
-            """The photos as they come, and None while others are still being opened."""
-            tried: list[DeskPhoto] = []
-            while True:
-                with desk.lock:
-                    left = [one for one in _uncolored(desk) if one not in tried]
-                    if not left and "open" not in desk.wishes:
-                        return
-                    if not left:
-                        desk.lock.wait(_SHOW_SECONDS)
-                tried += left[:1]
-                yield left[0] if left else None
-
-        self._color_several(desk, following(), options)
+        self._color_several(desk, options)
 
     def same_colors(self, desk: Desk, options: Options) -> None:
         """Give all other photos the colors of what is chosen, with its hints and saturation.
@@ -397,41 +388,47 @@ class DeskWorker:
         Raises:
             ColorflowError: nothing is chosen, or there are no others.
         """
-        chosen, shown = desk.require_chosen(), desk.photo
-        reference = ReferencePhoto(shown.upload.path.name, chosen.painted(shown.saturation))
-        others = [one for one in desk.photos if one is not shown]
-        others = [one for one in others if one.is_stale or not one.is_left_alone]
-        if not others:
+        chosen, photo = desk.require_chosen(), desk.photo
+        if not any(_lacks_colors(one, again=True) for one in desk.photos if one is not photo):
             raise ColorflowError("There is no other photo that could get these colors.")
-        self._color_several(desk, others, replace(options, n=1, samples=False), reference)
+        reference = ReferencePhoto(photo.upload.path.name, chosen.painted(photo.saturation))
+        self._color_several(desk, replace(options, n=1, samples=False), reference)
 
     def _color_several(
-        self,
-        desk: Desk,
-        photos: Iterable[DeskPhoto | None],
-        options: Options,
-        reference: ReferencePhoto | None = None,
+        self, desk: Desk, options: Options, reference: ReferencePhoto | None = None
     ) -> None:
-        """Color photos of the album; what fails is told, and the next one follows."""
-        options = replace(options, quick=False)
+        """Color photos of the album as they come; what fails is told, and the next one follows.
 
-        def one(photo: DeskPhoto) -> Steps:
-            with desk.lock:
-                task = ColoringTask(photo, photo.form, photo.points.hints, photo.references)
-            if reference:
-                task = replace(task, hints=(), references=(reference,))
-            for done, coloring in enumerate(self.colorist.several(task, options)):
-                yield partial(desk.take_coloring, photo, coloring, choose=done == 0)
+        Args:
+            desk: the desk.
+            options: of each.
+            reference: whose colors all but the photo that is looked at get, colored or not.
+        """
+        options, again = replace(options, quick=False), reference is not None
+        tried = [desk.photo] if again else []
 
         def steps() -> Steps:
-            done = 0
-            for photo in photos:
+            done, is_open = 0, True
+            while is_open:
+                with desk.lock:
+                    left = [one for one in desk.photos if _lacks_colors(one, again=again)]
+                    photo = next((one for one in left if one not in tried), None)
+                    is_open = photo is not None or "open" in desk.wishes
+                    if photo is None and is_open:
+                        desk.lock.wait(_SHOW_SECONDS)
                 if photo:
+                    tried.append(photo)
                     try:
                         yield from self._making(desk, photo)
-                        if not photo.is_left_alone and (reference or not photo.is_colored):
-                            yield from one(photo)
-                            done += photo in desk.photos
+                        if not _lacks_colors(photo, again=again):
+                            continue
+                        with desk.lock:
+                            task = photo.task
+                        if reference:
+                            task = replace(task, hints=(), references=(reference,))
+                        for number, made in enumerate(self.colorist.several(task, options)):
+                            yield partial(desk.take_coloring, photo, made, choose=number == 0)
+                        done += photo in desk.photos
                     except FAILURES as error:
                         problem = Problem(photo.name, sentence(error))
                         if photo in desk.photos:
@@ -449,10 +446,10 @@ class DeskWorker:
         Raises:
             ColorflowError: there are none.
         """
-        pages = pages_of(desk.photos, every=every)
-        if not any(page.colorings for page in pages):
+        pages = pages_of(desk.photos, format_, every=every)
+        if not any(page.files for page in pages):
             raise ColorflowError("There is no coloring here yet; color the photos first.")
-        written = self.files.zip(pages, list(desk.problems), format_, desk.folder)
+        written = self.files.zip(pages, list(desk.problems), desk.folder)
 
         def steps() -> Steps:
             for done in written:
@@ -462,7 +459,7 @@ class DeskWorker:
                 said = f"A zip of {done.stat().st_size / 2**20:.1f} MB."
                 yield partial(desk.take_file, done, said)
                 for page in pages:
-                    if page.colorings:
+                    if page.files:
                         yield partial(setattr, page.photo, "saved", page.state)
 
         desk.want("album", "Writing the zip ...", steps())
@@ -503,7 +500,7 @@ class DeskWorker:
         size = photo.upload.height, photo.upload.width
         given = read_points(Path(upload), photo.upload.path.name, *size)
         photo.points.replace(given.hints)
-        photo.likely, start = None, None
+        start = None
         if given.start and given.start.weights == self.colorizer.digest:
             photo.saturation, start = given.start.saturation, given.start.spec
         self.recolor(desk, start)
@@ -518,42 +515,21 @@ class DeskWorker:
         if not photo.points.hints:
             raise ColorflowError("There are no points yet; click one, and choose its color.")
         chosen, start = photo.chosen, None
-        if chosen and not chosen.references:
+        if chosen and not chosen.task.references:
             start = Start(chosen.spec, self.colorizer.digest, photo.saturation)
         given = PhotoHints(photo.points.hints, start).as_json()
         text = json.dumps({photo.upload.path.name: given}, ensure_ascii=False, indent=1)
         path = new_folder(photo.folder, "hints-") / f"{photo.upload.path.stem}_hints.json"
-        with storing():
+        with disk_errors_told():
             path.write_text(f"{text}\n", encoding="utf-8")
         desk.take_file(path, f"{path.name} has {len(photo.points.hints)} points.")
-
-
-def _desk_photo(
-    file: Waiting, name: str, upload: PhotoFile, prints: tuple[Corners, ...]
-) -> DeskPhoto:
-    form = Form(photo=upload, base=upload)
-    return DeskPhoto(
-        name=name,
-        source=file.source,
-        file=file.name,
-        upload=upload,
-        form=form,
-        forms={form.plan: form},
-        prints=prints,
-        corners=prints[0] if prints else whole(upload.width, upload.height),
-    )
 
 
 # what results change
 
 
 def _adding(
-    desk: Desk,
-    photo: DeskPhoto,
-    colored: Iterator[PhotoColoring],
-    n: int,
-    *,
-    choose: bool = True,
+    desk: Desk, photo: DeskPhoto, colored: Iterator[PhotoColoring], n: int, *, choose: bool = True
 ) -> Steps:
     """Put n colorings beside those that are there, and show the first one if wanted."""
     began, before = time.perf_counter(), len(photo.colorings)
@@ -589,6 +565,13 @@ def _give_up(desk: Desk, photo: DeskPhoto, plan: PrintPlan, said: str) -> None:
         desk.say(said, bad=True)
 
 
-def _uncolored(desk: Desk) -> list[DeskPhoto]:
-    """Photos without a coloring as they are now, and those of which that is not known yet."""
-    return [one for one in desk.photos if one.is_stale or not (one.is_left_alone or one.is_colored)]
+def _lacks_colors(photo: DeskPhoto, *, again: bool = False) -> bool:
+    """Whether the album's colors are for a photo: always as long as it is to be prepared.
+
+    Args:
+        photo: of the album.
+        again: whether one that has colorings as it is now gets more.
+    """
+    if photo.is_unprepared:
+        return True
+    return not photo.is_left_alone and (again or not photo.is_colored)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -13,7 +12,7 @@ import pytest
 
 from colorflow.errors import EvaluationError
 from colorflow.quiz.statistics import Tally
-from colorflow.quiz.store import COLUMNS, AnswerRow, AnswerStore
+from colorflow.quiz.store import AnswerRow, AnswerStore
 from tests.quiz.album import stored_answers
 
 PHOTO, OTHER_PHOTO = "a" * 16, "b" * 16
@@ -72,22 +71,6 @@ def test_what_counts(store: AnswerStore) -> None:
         2: {"bob": Tally(1, 2)},
     }
     assert store.tallies("w2") == {3: {"eve": Tally(1, 1)}}
-
-
-def test_export(store: AnswerStore, tmp_path: Path) -> None:
-    table = tmp_path / "answers.csv"
-    assert store.export(table) == 0
-    assert table.read_text() == ",".join(COLUMNS) + "\n"
-    assert not store.path.exists(), "looking at it makes no file"
-    store.add(ANSWER)
-    store.add(replace(ANSWER, player="bob"))
-    assert store.export(table) == 2
-    with open(table, newline="") as file:
-        found = list(csv.DictReader(file))
-    assert [row["player"] for row in found] == ["ada", "bob"]
-    assert found[0] == {name: str(value) for name, value in asdict(ANSWER).items()}
-    with pytest.raises(EvaluationError, match=r"missing.answers.csv: cannot be written"):
-        store.export(tmp_path / "missing" / "answers.csv")
 
 
 def test_threads_write_at_once_from_the_first_answer_on(store: AnswerStore) -> None:

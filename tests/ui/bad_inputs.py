@@ -34,11 +34,6 @@ class BadInput:
     says: str | None
     """Part of the sentence that is told; None for a file that works."""
 
-    @property
-    def label(self) -> str:
-        """For the names of tests."""
-        return ascii(self.name[:24])
-
 
 def _encoded(image: Image.Image, kind: str, **options: object) -> bytes:
     file = io.BytesIO()

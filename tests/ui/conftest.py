@@ -15,13 +15,12 @@ from skimage import data
 
 from benchmarks.page_pictures import chromium
 from colorflow.quiz.game import TRIALS
-from colorflow.ui.desk import Desk
-from colorflow.ui.limits import UploadSpace
+from colorflow.ui.limits import MemoryBudget, UploadSpace
 from colorflow.ui.work import DeskWorker
 from tests.quiz.album import save_album
 from tests.small_weights import save_small_weights
 from tests.ui.fake_colorizer import FakeColorizer, SmallEnlarger, SmallRepairer
-from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT
+from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT, WorkedDesk
 from tests.ui.page_process import Page, running_page
 
 
@@ -99,16 +98,18 @@ def colorizer() -> FakeColorizer:
 @pytest.fixture
 def worker(colorizer: FakeColorizer, tmp_path: Path) -> DeskWorker:
     """What works on desks, with small weights."""
-    space = UploadSpace(tmp_path / "root")
+    space = UploadSpace(tmp_path / "root", budget=MemoryBudget(10**9))
     return DeskWorker(colorizer, SmallEnlarger.load(), SmallRepairer.load(), space)  # type: ignore[arg-type]
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def desk(tmp_path: Path, worker: DeskWorker) -> WorkedDesk:
     """An empty desk."""
     folder = tmp_path / "root" / "desk"
     folder.mkdir(parents=True)
-    return Desk(folder)
+    desk = WorkedDesk(folder)
+    desk.worker = worker
+    return desk
 
 
 @pytest.fixture

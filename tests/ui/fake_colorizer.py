@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,19 +34,15 @@ from tests.small_weights import save_small_enlarge_weights
 
 AB = ((40, 20), (-35, 30), (10, -40), (45, -30), (-5, 50))
 """Chroma (a, b) in CIELAB units, by seed modulo their number."""
-
-
 LEVELS = (4, 8, 16, 32, 64)
-
 HELD_WIDTH = 77
 """A photo of this width is colored when there is no file of the name HOLD in the folder for
 temporary files."""
 HOLD = "hold"
-"""The same holds an enlargement after its first tile."""
 
 
 class FakeColorizer:
-    """Gives each seed one chroma all over; remembers how it was called; raises `error` if set.
+    """Gives each seed one chroma all over; raises `error` if set.
 
     Principal coloring i has the chroma of seed + i. Details change it by a little. The first
     hint, if there is one, gives its own, and references give theirs by the share of the strength.
@@ -57,7 +53,6 @@ class FakeColorizer:
 
     def __init__(self) -> None:
         self.digest = "fake"
-        self.calls: list[tuple[int, float, int, bool]] = []
         self.error: BaseException | None = None
         self.hinted: list[tuple[Hint, ...]] = []
         """The hints of each call."""
@@ -81,7 +76,6 @@ class FakeColorizer:
         skin: bool = True,
     ) -> list[Coloring]:
         assert force, "visitors color what they like"
-        self.calls.append((n, temperature, seed, samples))
         if photo.width == HELD_WIDTH:
             _wait_while_held()
         plain = ColoringSpec(
@@ -175,7 +169,8 @@ class FakeColorizer:
     ) -> list[Coloring]:
         if self.error:
             raise self.error
-        ab = np.array([AB[_colors_of(one) % len(AB)] for one in specs], np.float32)
+        colors = [one.seed + (one.principal.number if one.principal else 0) for one in specs]
+        ab = np.array([AB[one % len(AB)] for one in colors], np.float32)
         ab += np.array(
             [[((one.seeds[-1] or one.seed) - one.seed) % 7] for one in specs], np.float32
         )
@@ -202,11 +197,6 @@ def fake_shares(n: int) -> tuple[float, ...]:
     return (1.0, *modes[:-1], *([2 * modes[-1]] if n > 1 else []))
 
 
-def _colors_of(spec: ColoringSpec) -> int:
-    """The number of the colors of a spec in `AB`, before the modulo."""
-    return spec.seed + (spec.principal.number if spec.principal else 0)
-
-
 def _wait_while_held() -> None:
     while (Path(tempfile.gettempdir()) / HOLD).exists():
         threading.Event().wait(0.05)
@@ -220,16 +210,6 @@ class SmallEnlarger(Enlarger):
         with tempfile.TemporaryDirectory() as folder:
             path = save_small_enlarge_weights(Path(folder) / "enlarge.safetensors")
             return cls(load_enlarge_weights(path))
-
-    def steps(self, *arguments: Any, **options: Any) -> Generator[float, None, Any]:
-        steps = super().steps(*arguments, **options)
-        while True:
-            try:
-                share = next(steps)
-            except StopIteration as end:
-                return end.value
-            yield share
-            _wait_while_held()
 
 
 class SmallRepairer(Repairer):
@@ -246,9 +226,7 @@ class _WhatIsNearlyWhite(nn.Module):
     multiple = 2
 
     def strips(self, strips: Strips) -> Strips:
-        for lightness in strips:
-            _wait_while_held()
-            yield 2 * (lightness - 94)
+        return (2 * (lightness - 94) for lightness in strips)
 
 
 class _FirstGuess(FillModel):

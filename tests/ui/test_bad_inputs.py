@@ -17,15 +17,8 @@ from tests.ui.handling import fulfil
 LIMITS = Limits(megabytes=MEGABYTES, megapixels=MEGAPIXELS)
 
 
-def test_the_list_is_long_enough_and_says_what_it_claims() -> None:
-    assert len(BAD_INPUTS) >= 15
-    assert len({bad.name for bad in BAD_INPUTS}) == len(BAD_INPUTS)
-    heavy = [bad.name for bad in BAD_INPUTS if len(bad.content) > MEGABYTES * 1024**2]
-    assert heavy == ["heavy.png"]
-
-
 @pytest.mark.parametrize(
-    "bad", [bad for bad in BAD_INPUTS if bad.says != "size"], ids=lambda bad: bad.label
+    "bad", [bad for bad in BAD_INPUTS if bad.says != "size"], ids=lambda bad: ascii(bad.name[:24])
 )
 def test_it_is_told_or_works(worker: DeskWorker, desk: Desk, bad: BadInput, tmp_path: Path) -> None:
     worker.budget.pixels = LIMITS.pixels
@@ -37,6 +30,7 @@ def test_it_is_told_or_works(worker: DeskWorker, desk: Desk, bad: BadInput, tmp_
     assert len(desk.photos) == (bad.says is None)
     status = html.unescape(render(desk)["status"])
     assert str(tmp_path) not in status
+    assert "<b>" not in "".join(render(desk).values()), "names are shown as text"
     if bad.says:
         assert f"{bad.name}: " in status
         assert bad.says in status

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
+import shutil
 import time
 import zipfile
 from pathlib import Path
-from types import SimpleNamespace
+from urllib.parse import unquote
 
 import cv2
 import numpy as np
@@ -20,10 +20,10 @@ from skimage.color import rgb2lab
 
 from colorflow.errors import ColorflowError
 from colorflow.photo import read_provenance, read_statements
-from colorflow.ui import desk as desk_module
+from colorflow.ui import coloring
 from colorflow.ui.coloring import Options
-from colorflow.ui.colorize import Desks, _on_strip
-from colorflow.ui.desk import Desk
+from colorflow.ui.colorize import Desks, _place_of
+from colorflow.ui.desk import MOST_PHOTOS
 from colorflow.ui.limits import VISITORS
 from colorflow.ui.render import render
 from colorflow.ui.server import sweep
@@ -40,44 +40,21 @@ from tests.ui.cracked_print import (
     whole_print,
 )
 from tests.ui.fake_colorizer import AB, FakeColorizer
-from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT, file_of, fulfil, pixels
+from tests.ui.handling import (
+    IMAGE_DESCRIPTION,
+    SUBJECT,
+    WorkedDesk,
+    file_of,
+    fulfil,
+    pixels,
+    zipped,
+)
 
 
 def chroma_of(path: Path) -> np.ndarray:
     """Mean a and b of a picture, CIELAB units, where it is neither dark nor bright."""
     lab = rgb2lab(pixels(path)[..., :3])
     return np.asarray(lab[(lab[..., 0] > 30) & (lab[..., 0] < 70), 1:].mean(axis=0))
-
-
-def put(desk: Desk, worker: DeskWorker, *paths: Path) -> None:
-    """Put photos on a desk."""
-    worker.open(desk, list(paths))
-    fulfil(desk)
-
-
-def prepare(desk: Desk, worker: DeskWorker) -> None:
-    """Make of the photos what they are to be."""
-    worker.prepare(desk)
-    fulfil(desk)
-
-
-def recolor(desk: Desk, worker: DeskWorker) -> None:
-    """Color the photo by its points."""
-    worker.recolor(desk)
-    fulfil(desk)
-
-
-def finish(desk: Desk, worker: DeskWorker, scale: int, format_: str) -> Path:
-    """The file in full size, or larger."""
-    worker.finish(desk, scale, False, format_)
-    fulfil(desk)
-    return file_of(desk)
-
-
-def color(desk: Desk, worker: DeskWorker, **options: object) -> None:
-    """Color the photo."""
-    worker.color(desk, Options(**options))  # type: ignore[arg-type]
-    fulfil(desk)
 
 
 @pytest.fixture
@@ -96,70 +73,81 @@ def scan(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def cracked(tmp_path: Path) -> Path:
+    """Such a print without a bed."""
+    path = tmp_path / "print.png"
+    Image.fromarray(cracked_print()).save(path)
+    return path
+
+
+@pytest.fixture
+def single(desk: WorkedDesk, gray: Path) -> WorkedDesk:
+    """A desk with a gray photo."""
+    desk.put(gray)
+    return desk
+
+
+@pytest.fixture
+def pair(single: WorkedDesk, small: Path) -> WorkedDesk:
+    """A desk with a gray photo, which is looked at, and a small one."""
+    single.put(small)
+    single.look_at(0)
+    return single
+
+
 # photos
 
 
 def test_photos_come_as_files_and_zips_and_bad_ones_are_named(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path, tmp_path: Path
+    desk: WorkedDesk, gray: Path, small: Path, tmp_path: Path
 ) -> None:
-    broken, archive = tmp_path / "broken.jpg", tmp_path / "1962.zip"
+    broken = tmp_path / "broken.jpg"
     broken.write_bytes(gray.read_bytes()[:3000])
-    with zipfile.ZipFile(archive, "w") as file:
-        file.write(small, "may/a.png")
-        file.write(small, "may/b.png")
-        file.writestr("may/notes.txt", "June, too")
-    put(desk, worker, gray, broken, archive)
+    files = {"may/a.png": small, "may/b.png": small, "may/notes.txt": b"June, too"}
+    archive = zipped(tmp_path / "1962.zip", files)
+    desk.put(gray, broken, archive)
     assert [one.name for one in desk.photos] == [gray.name, "1962/may/a.png", "1962/may/b.png"]
     assert desk.at is desk.photos[0]
-    problems = {one.name: one.is_left_out for one in desk.problems}
-    assert problems == {"broken.jpg": False, "1962/may/notes.txt": True}
+    assert [one.name for one in desk.problems] == ["broken.jpg", "1962.zip"]
     assert "broken.jpg: the picture is damaged" in render(desk)["status"]
-    put(desk, worker, gray, archive)
+    assert "1 file was left out, not named like photos: may/notes.txt" in render(desk)["status"]
+    desk.put(gray, archive)
     assert len(desk.photos) == 3
     assert "here already, and were not opened again: 3." in desk.said
     desk.remove(2)
-    put(desk, worker, archive)
+    desk.put(archive)
     assert "not opened again: 1." in desk.said
     assert [one.name for one in desk.photos][1:] == ["1962/may/a.png", "1962/may/b.png"]
 
 
 @pytest.mark.parametrize("opened", [0, 1])
 def test_what_a_cancelled_upload_left_comes_with_the_same_upload_again(
-    desk: Desk, worker: DeskWorker, small: Path, tmp_path: Path, opened: int
+    desk: WorkedDesk, gray: Path, small: Path, tmp_path: Path, opened: int
 ) -> None:
-    archive = tmp_path / "1962.zip"
-    with zipfile.ZipFile(archive, "w") as file:
-        for name in ("a.png", "b.png"):
-            file.write(small, name)
-    worker.open(desk, [archive])
+    """And what is opened when more comes is not lost."""
+    archive = zipped(tmp_path / "1962.zip", {"a.png": small, "b.png": small})
+    desk.worker.open(desk, [archive])
     opening = run(desk, "open")
     while len(desk.photos) < opened or len(desk.waiting) != 2 - opened:
         next(opening)
     desk.cancel("open")
     list(opening)
-    put(desk, worker, archive)
-    assert [one.name for one in desk.photos] == ["1962/a.png", "1962/b.png"]
-
-
-def test_what_is_opened_when_more_comes_is_not_lost(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path
-) -> None:
-    worker.open(desk, [gray])
-    first = run(desk, "open")
-    next(first)
-    worker.open(desk, [small])
-    fulfil(desk)
-    list(first)
-    assert [one.name for one in desk.photos] == [gray.name, small.name]
+    desk.worker.open(desk, [archive])
+    opening = run(desk, "open")
+    next(opening)
+    desk.put(gray)
+    list(opening)
+    assert [one.name for one in desk.photos] == ["1962/a.png", "1962/b.png", gray.name]
 
 
 @pytest.mark.parametrize("shown", range(1, 4))
 def test_what_a_broken_stream_ends_can_be_wished_again(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path, shown: int
+    desk: WorkedDesk, gray: Path, small: Path, shown: int
 ) -> None:
     """Gradio closes a handler after any of its messages, and never calls those in the queue."""
-    worker.open(desk, [gray, small])
-    worker.color_all(desk, Options(n=1))
+    desk.worker.open(desk, [gray, small])
+    desk.worker.color_all(desk, Options(n=1))
     album, opening = run(desk, "album"), run(desk, "open")
     for _ in range(shown):
         next(opening)
@@ -169,273 +157,211 @@ def test_what_a_broken_stream_ends_can_be_wished_again(
         pass
     assert [len(one.colorings) for one in desk.photos] == [1] * (shown - 1)
     if shown < 3:
-        worker.color_all(desk, Options(n=1))
-    fulfil(desk)
+        desk.do("color_all", Options(n=1))
     assert [len(one.colorings) for one in desk.photos] == [1, 1]
 
 
 def test_a_desk_takes_so_many_photos(
-    desk: Desk, worker: DeskWorker, small: Path, gray: Path, monkeypatch: pytest.MonkeyPatch
+    desk: WorkedDesk, small: Path, gray: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("colorflow.ui.work.MOST_PHOTOS", 1)
-    put(desk, worker, small, gray)
+    desk.put(small, gray)
     assert [one.name for one in desk.photos] == [small.name]
     assert "a desk takes 1 photos" in desk.problems[0].reason
 
 
-def test_a_photo_that_is_taken_away_takes_its_files_along(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path
+def test_a_photo_that_is_taken_away_takes_its_files_along_and_no_other_photo(
+    pair: WorkedDesk, gray: Path, small: Path
 ) -> None:
-    put(desk, worker, gray, small)
-    color(desk, worker, n=2)
-    gone, stays = desk.photos
-    desk.remove(0)
-    assert desk.at is stays
-    assert (gone.folder.exists(), stays.folder.exists()) == (False, True)
-    put(desk, worker, gray)
-    assert [one.name for one in desk.photos] == [small.name, gray.name], "it may come again"
-
-
-def test_a_second_press_takes_no_other_photo_away(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path
-) -> None:
-    put(desk, worker, gray, small)
-    (own,) = re.findall(r'data-act="remove" data-index="([^"]*)"', render(desk)["strip"])
-    pressed = SimpleNamespace(value="remove", index=own)
-    _on_strip(desk, pressed)  # type: ignore[arg-type]
+    """By one press or two."""
+    pair.color(n=2)
+    gone, stays = pair.photos
+    (own,) = re.findall(r'data-act="remove" data-index="([^"]*)"', render(pair)["strip"])
+    pair.remove(_place_of(pair, own))
     with pytest.raises(ColorflowError, match="gone already"):
-        _on_strip(desk, pressed)  # type: ignore[arg-type]
-    assert [one.name for one in desk.photos] == [small.name]
+        pair.remove(_place_of(pair, own))
+    assert pair.at is stays
+    assert (gone.folder.exists(), stays.folder.exists()) == (False, True)
+    pair.put(gray)
+    assert [one.name for one in pair.photos] == [small.name, gray.name], "it may come again"
 
 
-def test_a_desk_goes_after_its_last_action(tmp_path: Path, worker: DeskWorker, small: Path) -> None:
+@pytest.mark.parametrize("wish_seconds", [None, 3600, 0])
+def test_a_desk_goes_after_its_last_action(
+    tmp_path: Path, worker: DeskWorker, small: Path, wish_seconds: float | None
+) -> None:
+    """Unless it has work that has waited for less than so many seconds."""
     root = tmp_path / VISITORS
     root.mkdir()
     desks = Desks(root)
     desk, other = desks.of("a"), desks.of("b")
-    assert desks.of("a") is desk
-    put(desk, worker, small)
+    worker.open(desk, [small])
+    fulfil(desk)
+    if wish_seconds is not None:
+        worker.color_all(desk, Options(n=1))
     for path in (desk.folder, *desk.folder.rglob("*")):
         os.utime(path, (time.time() - 101, time.time() - 101))
+    desks.keep(wish_seconds or 0)
     sweep(tmp_path, 100)
     assert desks.of("b") is other
-    assert not desk.folder.exists()
-    assert desks.of("a").photos == []
-
-
-def test_a_desk_whose_work_waits_stays_for_a_while(
-    tmp_path: Path, worker: DeskWorker, small: Path
-) -> None:
-    (tmp_path / VISITORS).mkdir()
-    desks = Desks(tmp_path / VISITORS)
-    desk = desks.of("a")
-    put(desk, worker, small)
-    worker.color_all(desk, Options(n=1))
-    for seconds in (3600, 0):
-        for path in (desk.folder, *desk.folder.rglob("*")):
-            os.utime(path, (time.time() - 101, time.time() - 101))
-        desks.keep(seconds)
-        sweep(tmp_path, 100)
-        assert desk.folder.exists() == (seconds > 0)
-        assert (desks.of("a") is desk) == (seconds > 0)
+    assert desk.folder.exists() == bool(wish_seconds)
+    assert (desks.of("a") is desk) == bool(wish_seconds)
 
 
 # colorings
 
 
-def test_colorings_stay_in_their_order(desk: Desk, worker: DeskWorker, gray: Path) -> None:
-    put(desk, worker, gray)
-    color(desk, worker, n=3)
-    photo = desk.photo
+def test_colorings_stay_in_their_order(single: WorkedDesk) -> None:
+    single.color(n=3)
+    photo = single.photo
     assert [one.caption for one in photo.gallery] == ["A: average of all", "B: 50 %", "C: 50 %"]
     assert not any(one.spec.quick for one in photo.colorings)
     assert photo.chosen is photo.gallery[0]
-    color(desk, worker, n=2, samples=True)
-    color(desk, worker, n=1, samples=True)
+    single.color(n=2, samples=True)
+    single.color(n=1, samples=True)
     assert [one.caption for one in photo.gallery][3:] == ["Sample 1", "Sample 2", "Sample 3"]
-    color(desk, worker, n=3)
+    single.color(n=3)
     assert len(photo.gallery) == 6, "the same are not made again"
     assert photo.chosen is photo.gallery[0]
-    desk.choose(1)
-    worker.more(desk, 2)
-    fulfil(desk)
+    single.choose(1)
+    single.do("more", 2)
     assert [one.caption.split(",")[0] for one in photo.gallery][6:] == ["B", "B"]
     assert photo.chosen is photo.gallery[1]
-    desk.choose(-1)
+    single.choose(-1)
     assert photo.chosen is None
-    color(desk, worker, n=1, temperature=0.5)
+    single.color(n=1, temperature=0.5)
     assert photo.gallery[-1].caption == "A: average of all, temperature 0.5"
 
 
-def test_the_quick_first_coloring_is_replaced(desk: Desk, worker: DeskWorker, gray: Path) -> None:
-    put(desk, worker, gray)
-    worker.color(desk, Options(n=2))
-    steps, seen = run(desk, "color"), []
+def test_the_quick_first_coloring_is_replaced(single: WorkedDesk) -> None:
+    single.worker.color(single, Options(n=2))
+    steps, seen = run(single, "color"), []
     for _ in steps:
-        seen.append([one.spec.quick for one in desk.photo.gallery])
+        seen.append([one.spec.quick for one in single.photo.gallery])
     assert [True] in seen
     assert seen[-1] == [False, False]
-    assert desk.photo.chosen is desk.photo.gallery[0]
+    assert single.photo.chosen is single.photo.gallery[0]
 
 
-def test_results_of_an_old_wish_are_not_applied(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path
-) -> None:
-    put(desk, worker, gray, small)
-    worker.color(desk, Options(n=5, samples=True))
-    old = run(desk, "color")
-    while not desk.photos[0].colorings:
+@pytest.mark.parametrize("cancels", [False, True])
+def test_results_of_an_old_wish_are_not_applied(pair: WorkedDesk, *, cancels: bool) -> None:
+    """And what was there stays; a wish of another kind does, too."""
+    pair.worker.color(pair, Options(n=5, samples=True))
+    pair.worker.finish(pair, 2, False, "PNG")
+    old, (first, second) = run(pair, "color"), pair.photos
+    while not first.colorings:
         next(old)
-    desk.look_at(1)
-    worker.color(desk, Options(n=2))
-    new = run(desk, "color")
-    next(new)
-    made = len(desk.photos[0].colorings)
+    pair.look_at(1)
+    if cancels:
+        pair.cancel("color")
+        pair.cancel("nothing")
+    else:
+        pair.worker.color(pair, Options(n=2))
+    made = len(first.colorings)
     assert list(old) == []
-    assert len(desk.photos[0].colorings) == made, "and what was there stays"
-    list(new)
-    assert len(desk.photos[1].gallery) == 2
+    assert set(pair.wishes) == ({"finish"} if cancels else {"finish", "color"})
+    fulfil(pair)
+    assert len(pair.files) == 1
+    assert [len(one.gallery) for one in (first, second)] == [made, 0 if cancels else 2]
 
 
 @pytest.mark.parametrize("is_looked_at", [True, False])
 def test_a_photo_that_goes_takes_only_its_own_wishes_along(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path, *, is_looked_at: bool
+    pair: WorkedDesk, *, is_looked_at: bool
 ) -> None:
-    put(desk, worker, gray, small)
-    worker.color(desk, Options(n=4))
-    worker.finish(desk, 2, False, "PNG")
-    desk.look_at(1)
-    worker.unsure(desk)
+    pair.worker.color(pair, Options(n=4))
+    pair.worker.finish(pair, 2, False, "PNG")
+    pair.look_at(1)
+    pair.worker.unsure(pair)
     stays, gone = ("color", "finish"), ("ask",)
     if not is_looked_at:
         stays, gone = gone, stays
-    desk.remove(1 if is_looked_at else 0)
-    assert tuple(desk.wishes) == stays
-    fulfil(desk)
-    assert len(desk.photo.gallery) == (4 if is_looked_at else 0)
+    pair.remove(1 if is_looked_at else 0)
+    assert tuple(pair.wishes) == stays
+    fulfil(pair)
+    assert len(pair.photo.gallery) == (4 if is_looked_at else 0)
 
 
-def test_references_arrive_though_a_point_is_clicked(
-    desk: Desk, worker: DeskWorker, gray: Path, in_color: Path
-) -> None:
-    put(desk, worker, gray)
-    worker.add_references(desk, [in_color])
-    desk.click(0.5, 0.5)
-    worker.offer(desk)
-    asking = run(desk, "ask")
-    next(asking)
-    assert "Looking for likely" in "".join(render(desk).values())
-    desk.cancel("ask")
-    assert "Looking for likely" not in "".join(render(desk).values())
-    fulfil(desk)
-    assert [one.name for one in desk.photo.references] == [in_color.name]
-
-
-def test_cancel_ends_its_own_kind(desk: Desk, worker: DeskWorker, gray: Path, small: Path) -> None:
-    put(desk, worker, gray)
-    worker.open(desk, [small])
-    worker.color(desk, Options(n=3))
-    coloring = run(desk, "color")
-    next(coloring)
-    desk.cancel("color")
-    assert list(coloring) == []
-    assert desk.photo.colorings == []
-    assert list(desk.wishes) == ["open"]
-    desk.cancel("color")
-    desk.cancel("nothing")
-    fulfil(desk)
-    assert len(desk.photos) == 2
-
-
-def test_a_failure_is_told_and_ends_the_wish(
-    desk: Desk, worker: DeskWorker, colorizer: FakeColorizer, gray: Path
-) -> None:
-    put(desk, worker, gray)
+def test_a_failure_is_told_and_ends_the_wish(single: WorkedDesk, colorizer: FakeColorizer) -> None:
     colorizer.error = MemoryError()
-    color(desk, worker)
-    assert (desk.is_bad, desk.said) == (True, "There is not enough memory; choose a smaller photo.")
+    single.color()
+    assert (single.is_bad, single.said) == (
+        True,
+        "There is not enough memory; choose a smaller photo.",
+    )
     colorizer.error = ZeroDivisionError()
     with pytest.raises(ZeroDivisionError):
-        color(desk, worker)
-    assert desk.wishes == {}, "a fault of the program leaves none"
+        single.color()
+    assert single.wishes == {}, "a fault of the program leaves none"
     colorizer.error = None
-    color(desk, worker)
-    assert len(desk.photo.gallery) == 4
+    single.color()
+    assert len(single.photo.gallery) == 4
 
 
 def test_a_photo_with_colors_is_left_alone_until_it_is_treated_as_gray(
-    desk: Desk, worker: DeskWorker, in_color: Path, gray: Path
+    desk: WorkedDesk, in_color: Path, gray: Path
 ) -> None:
-    put(desk, worker, gray, in_color)
-    worker.color_all(desk, Options(n=1))
-    fulfil(desk)
+    desk.put(gray, in_color)
+    desk.do("color_all", Options(n=1))
     assert [len(one.colorings) for one in desk.photos] == [1, 0]
     desk.treat_as_gray(everything=True)
-    worker.color_all(desk, Options(n=1))
-    fulfil(desk)
+    desk.do("color_all", Options(n=1))
     assert [len(one.colorings) for one in desk.photos] == [1, 1]
     desk.look_at(1)
     own = render(desk)["stage"]
     desk.compares_gray = True
-    assert (
-        desk.photo.upload.gray.name in own,
-        desk.photo.upload.gray.name in render(desk)["stage"],
-    ) == (
-        False,
-        True,
-    )
+    gray_name = desk.photo.upload.gray.name
+    assert [gray_name in one for one in (own, render(desk)["stage"])] == [False, True]
 
 
 # saturation and files
 
 
 @pytest.mark.parametrize("saturation", [0.0, 0.6, 1.3])
-def test_saturation_of_what_is_shown_and_saved(
-    desk: Desk, worker: DeskWorker, gray: Path, saturation: float
-) -> None:
-    put(desk, worker, gray)
-    color(desk, worker, n=2)
-    desk.saturate(saturation)
-    desk.choose(1)
-    path = finish(desk, worker, 1, "PNG")
+def test_saturation_of_what_is_shown_and_saved(single: WorkedDesk, saturation: float) -> None:
+    single.color(n=2)
+    single.saturate(saturation)
+    single.choose(1)
+    path = single.finish(1, "PNG")
     expected = saturation * np.array(AB[1])
-    assert desk.photo.shown
-    for one in (desk.photo.shown, path):
+    shown = single.require_chosen().painted(saturation)
+    assert shown.name in render(single)["stage"]
+    for one in (shown, path):
         np.testing.assert_allclose(chroma_of(one), expected, atol=2)
     stated = read_provenance(path)
     assert stated
     assert (stated.saturation, stated.seed) == (saturation, 0)
-    desk.saturate(1.0)
-    assert desk.photo.shown == desk.photo.gallery[1].preview
+    single.saturate(1.0)
+    assert single.photo.gallery[1].preview.as_posix() in unquote(render(single)["stage"])
 
 
-def test_a_file_has_the_photos_own_size_name_and_metadata(
-    desk: Desk, worker: DeskWorker, gray: Path
-) -> None:
-    put(desk, worker, gray)
-    color(desk, worker, n=1)
-    assert desk.photo.is_unsaved
-    path = finish(desk, worker, 1, "Its own")
-    assert not desk.photo.is_unsaved
+def test_a_file_has_the_photos_own_size_name_and_metadata(single: WorkedDesk, gray: Path) -> None:
+    single.color(n=1)
+    assert single.photo.is_unsaved
+    path = single.finish(1, "Its own")
+    assert not single.photo.is_unsaved
     assert path.name == "grandma (1931)_a.jpg"
     with Image.open(gray) as before, Image.open(path) as after:
         assert after.size == before.size
         assert after.getexif()[IMAGE_DESCRIPTION].startswith(SUBJECT)
         assert after.info["dpi"] == (300, 300)
-    desk.saturate(0.5)
-    assert desk.photo.is_unsaved
+    single.saturate(0.5)
+    assert single.photo.is_unsaved
 
 
 @pytest.mark.parametrize("is_colored", [True, False])
 def test_larger_sizes_of_photos_that_are_colored_or_not(
-    desk: Desk, worker: DeskWorker, small: Path, *, is_colored: bool
+    desk: WorkedDesk, small: Path, *, is_colored: bool
 ) -> None:
-    put(desk, worker, small)
+    desk.put(small)
     with pytest.raises(ColorflowError, match="as it came"):
-        worker.finish(desk, 1, False, "Its own")
+        desk.worker.finish(desk, 1, False, "Its own")
+    desk.worker.budget.pixels = 50_000
+    with pytest.raises(ColorflowError, match="would have 0 megapixels"):
+        desk.worker.finish(desk, 4, False, "PNG")
     if is_colored:
-        color(desk, worker, n=1)
-    path = finish(desk, worker, 2, "JPEG")
+        desk.color(n=1)
+    path = desk.finish(2, "JPEG")
     name = "small_a_x2_mean.jpg" if is_colored else "small_x2_mean.jpg"
     assert path.name == name
     assert pixels(path).shape[:2] == (128, 128)
@@ -444,48 +370,13 @@ def test_larger_sizes_of_photos_that_are_colored_or_not(
     assert (stated.detail.scale, stated.colors is not None) == (2, is_colored)
 
 
-def test_what_is_too_large_is_refused(desk: Desk, worker: DeskWorker, gray: Path) -> None:
-    put(desk, worker, gray)
-    worker.budget.pixels = 10_000_000
-    with pytest.raises(ColorflowError, match="would have 25 megapixels"):
-        worker.finish(desk, 4, False, "PNG")
-
-
 # the print
 
 
-def test_a_print_is_cut_out_turned_and_repaired(desk: Desk, worker: DeskWorker, scan: Path) -> None:
-    put(desk, worker, scan)
-    photo = desk.photo
-    assert desk.view == "frame"
-    assert len(photo.prints) == 1
-    desk.put_corners("cut", list(photo.corners))
-    prepare(desk, worker)
-    assert (photo.form.photo.width, photo.form.photo.height) == pytest.approx(
-        (WIDTH, HEIGHT), abs=4
-    )
-    desk.repair(True)
-    prepare(desk, worker)
-    assert desk.view == "places"
-    assert 0.01 < photo.form.share < 0.2
-    repaired = pixels(photo.form.photo.path)
-    assert pixels(photo.form.base.path).max() > 240 > repaired.max(), "what was white is filled"
-    desk.turn(1)
-    prepare(desk, worker)
-    assert photo.form.photo.width == pytest.approx(HEIGHT, abs=4)
-    color(desk, worker, n=1)
-    path = finish(desk, worker, 1, "PNG")
-    stated = read_statements(path)
-    assert stated.prepared
-    assert (stated.prepared.prints, stated.prepared.repaired) == (1, True)
-
-
-def test_each_print_of_a_scan_is_a_photo_of_its_own(
-    desk: Desk, worker: DeskWorker, tmp_path: Path
-) -> None:
+def test_each_print_of_a_scan_is_a_photo_of_its_own(desk: WorkedDesk, tmp_path: Path) -> None:
     bed = tmp_path / "bed.jpg"
     save_scan(bed, 2.0, -1.0, 1.0)
-    put(desk, worker, bed)
+    desk.put(bed)
     first, second, third = desk.photos
     assert [one.name for one in desk.photos] == [f"bed.jpg, print {n}" for n in (1, 2, 3)]
     assert (desk.at, desk.view) == (first, "photo")
@@ -494,27 +385,19 @@ def test_each_print_of_a_scan_is_a_photo_of_its_own(
         shown = pixels(one.form.photo.thumbnail).shape
         assert shown[1] / shown[0] == pytest.approx(WIDTH / HEIGHT, rel=0.05), "not the bed"
     desk.look_at(1)
-    desk.repair(True)
+    desk.act("replan", repairs=True)
     desk.put_point(30, 40)
-    desk.color_point((20.0, 10.0))
-    prepare(desk, worker)
-    color(desk, worker, n=1)
+    desk.act("color_point", (20.0, 10.0))
     assert [one.form.plan.repairs for one in desk.photos] == [False, True, False]
     assert [len(one.points.hints) for one in desk.photos] == [0, 1, 0]
     assert [len(one.colorings) for one in desk.photos] == [0, 1, 0]
     desk.look_at(0)
-    desk.put_corners("whole", [])
-    prepare(desk, worker)
+    desk.act("cut_out")
     assert first.form.photo is first.upload
-    desk.put_corners("cut", list(first.corners))
+    desk.cut_out(list(first.corners))
     desk.remove(2)
-    worker.color_all(desk, Options(n=1))
-    fulfil(desk)
-    worker.zip(desk, "PNG", every=False)
-    fulfil(desk)
-    with zipfile.ZipFile(file_of(desk)) as file:
-        names = [one for one in file.namelist() if one.endswith(".png")]
-        file.extractall(tmp_path)
+    desk.do("color_all", Options(n=1))
+    names = desk.zip(tmp_path)
     assert names == ["colored/bed_a.png", "colored/bed_print2_hints.png"]
     said = [read_statements(tmp_path / one).prepared for one in names]
     assert [(one.number, one.prints, one.repaired) for one in said if one] == [
@@ -524,18 +407,16 @@ def test_each_print_of_a_scan_is_a_photo_of_its_own(
     desk.remove(0)
     assert (desk.photos, second.gallery) == ([second], second.colorings)
     desk.look_at(0)
-    assert finish(desk, worker, 2, "PNG").name == "bed_print2_hints_x2_mean.png"
-    put(desk, worker, bed)
-    assert desk.photos == [second], "it is here already"
+    assert desk.finish(2, "PNG").name == "bed_print2_hints_x2_mean.png"
     desk.remove(0)
     assert not any(one.folder.exists() for one in (first, second, third))
-    put(desk, worker, bed)
+    desk.put(bed)
     assert len(desk.photos) == 3, "it may come again"
 
 
 @pytest.mark.parametrize("toning", [(1.0, 1.0, 1.0), (1.0, 0.84, 0.64)])
 def test_the_colors_of_a_table_are_not_those_of_a_print(
-    desk: Desk, worker: DeskWorker, tmp_path: Path, toning: tuple[float, ...]
+    desk: WorkedDesk, tmp_path: Path, toning: tuple[float, ...]
 ) -> None:
     """Gray and toned prints are colored at once; a print in color is left alone."""
     old = (whole_print()[..., None] * toning).astype(np.uint8)
@@ -547,14 +428,13 @@ def test_the_colors_of_a_table_are_not_those_of_a_print(
         for index, paper in enumerate(papers):
             laid(table, paper, (SIDE * (index + 0.5), SIDE / 2), 2.0, border=0)
         Image.fromarray(table).save(path, quality=95)
-    put(desk, worker, *paths)
-    worker.color_all(desk, Options(n=1))
-    fulfil(desk)
+    desk.put(*paths)
+    desk.do("color_all", Options(n=1))
     assert [one.is_colored for one in desk.photos] == [False, True, False]
     assert "already has colors" in render(desk)["status"], "the table has"
-    desk.put_corners("cut", list(desk.photo.corners))
-    worker.prepare(desk)
-    worker.color_all(desk, Options(n=1))
+    desk.cut_out(list(desk.photo.corners))
+    desk.worker.prepare(desk)
+    desk.worker.color_all(desk, Options(n=1))
     for _ in run(desk, "album"):  # which comes before the print is cut out
         pass
     assert [one.is_colored for one in desk.photos] == [True, True, False]
@@ -562,165 +442,122 @@ def test_the_colors_of_a_table_are_not_those_of_a_print(
     assert "already has colors" not in render(desk)["status"]
 
 
-def test_colorings_belong_to_the_form_that_they_were_made_on(
-    desk: Desk, worker: DeskWorker, scan: Path
-) -> None:
-    put(desk, worker, scan)
+def test_colorings_belong_to_the_form_that_they_were_made_on(desk: WorkedDesk, scan: Path) -> None:
+    desk.put(scan)
     photo = desk.photo
-    color(desk, worker, n=2)
+    desk.color(n=2)
     first = photo.gallery
-    desk.put_corners("cut", list(photo.corners))
-    prepare(desk, worker)
+    desk.act("cut_out", list(photo.corners))
     assert (photo.gallery, photo.chosen) == ([], None)
-    color(desk, worker, n=1)
+    desk.color(n=1)
     (cut,) = photo.gallery
-    desk.unfade(True)
-    prepare(desk, worker)
+    desk.act("replan", fades=True)
     assert photo.gallery == [cut], "it has the same shape"
     assert photo.chosen is None
     desk.choose(0)
     assert photo.shown_form is cut.form, "and is shown on what it was made on"
-    desk.put_corners("whole", list(photo.corners))
-    prepare(desk, worker)
+    desk.act("cut_out")
     assert photo.gallery == first, "they are back"
     assert photo.colorings == [*first, cut]
 
 
-def test_a_repair_drops_no_coloring(desk: Desk, worker: DeskWorker, tmp_path: Path) -> None:
-    path = tmp_path / "print.png"
-    Image.fromarray(cracked_print()).save(path)
-    put(desk, worker, path)
+def test_a_repair_drops_no_coloring(desk: WorkedDesk, cracked: Path, tmp_path: Path) -> None:
+    desk.put(cracked)
     photo = desk.photo
-    color(desk, worker, n=2)
+    desk.color(n=2)
     desk.choose(1)
     desk.saturate(0.5)
-    before, chosen, shown = photo.gallery, photo.chosen, photo.shown
-
-    def repair(*, repairs: bool) -> None:
-        desk.repair(repairs)
-        prepare(desk, worker)
-
-    repair(repairs=True)
+    before, chosen, shown = photo.gallery, photo.chosen, render(desk)["stage"]
+    desk.act("replan", repairs=True)
     assert (photo.gallery, photo.chosen) == (before, None), "none of what is seen now"
     parts = render(desk)
     assert "press Color" in parts["prepare-views"]
     assert parts["gallery"].count("as it was before") == 2
-    worker.color_all(desk, Options(n=1))
-    fulfil(desk)
+    desk.do("color_all", Options(n=1))
     assert photo.gallery == [*before, photo.chosen], "the repaired one has no coloring yet"
     assert "press Color" not in render(desk)["prepare-views"]
     repaired = photo.chosen
-    desk.mark([SPOT], 1 / 50)
-    prepare(desk, worker)
+    desk.act("mark", [SPOT], 1 / 50)
     assert photo.gallery == [*before, repaired]
-    desk.undo_mark()
-    prepare(desk, worker)
+    desk.act("undo_mark")
     assert photo.chosen is repaired
     desk.choose(-1)
-    finish(desk, worker, 2, "PNG")
+    desk.finish(2, "PNG")
     assert photo.is_unsaved, "that file has no coloring"
-    worker.zip(desk, "PNG", every=False)
-    fulfil(desk)
+    assert desk.zip(tmp_path) == ["colored/print_a.png"]
     assert not photo.is_unsaved
-    with zipfile.ZipFile(file_of(desk)) as file:
-        said = read_statements(Path(file.extract("colored/print_a.png", tmp_path)))
+    said = read_statements(tmp_path / "colored/print_a.png")
     assert said.prepared, "a coloring of what is to be colored now comes first"
-    repair(repairs=False)
-    assert (photo.chosen, photo.shown) == (chosen, shown), "as if nothing had been"
+    desk.act("replan", repairs=False)
+    assert (photo.chosen, render(desk)["stage"]) == (chosen, shown), "as if nothing had been"
     assert photo.gallery == [*before, repaired]
 
 
 @pytest.mark.parametrize("fades", [False, True])
-def test_no_damage_changes_nothing(
-    desk: Desk, worker: DeskWorker, tmp_path: Path, *, fades: bool
-) -> None:
+def test_no_damage_changes_nothing(desk: WorkedDesk, tmp_path: Path, *, fades: bool) -> None:
     path = tmp_path / "sound.png"
     Image.fromarray(whole_print()).save(path)
-    put(desk, worker, path)
+    desk.put(path)
     photo = desk.photo
-    desk.unfade(fades)
-    prepare(desk, worker)
-    color(desk, worker, n=2)
+    desk.act("replan", fades=fades)
+    desk.color(n=2)
     desk.choose(1)
     before, chosen, picture = photo.gallery, photo.chosen, photo.form.photo
-    desk.repair(True)
-    prepare(desk, worker)
+    desk.act("replan", repairs=True)
     assert "nothing is changed" in render(desk)["prepare-views"]
     assert (photo.chosen, photo.form.photo) == (chosen, picture)
-    color(desk, worker, n=2)
+    desk.color(n=2)
     assert photo.gallery == before, "these are here already"
     if not fades:
         desk.choose(-1)
         with pytest.raises(ColorflowError, match="as it came"):
-            worker.finish(desk, 1, False, "Its own")
-    desk.repair(False)
-    prepare(desk, worker)
+            desk.worker.finish(desk, 1, False, "Its own")
+    desk.act("replan", repairs=False)
     assert photo.form.photo is picture
 
 
-def test_places_of_a_repair(desk: Desk, worker: DeskWorker, tmp_path: Path) -> None:
-    path = tmp_path / "print.png"
-    Image.fromarray(cracked_print()).save(path)
-    put(desk, worker, path)
-    photo = desk.photo
-
-    def repaired() -> np.ndarray:
-        prepare(desk, worker)
-        return pixels(photo.form.photo.path)
-
+def test_places_of_a_repair(desk: WorkedDesk, cracked: Path) -> None:
+    desk.put(cracked)
     with pytest.raises(ColorflowError, match="wait for it"):
         desk.mark([SPOT], 1 / 50)
-    desk.repair(True)
-    both = repaired()
-    (x, y), (crack_x, crack_y) = SPOT, CRACK[1]
-    assert both[y, x] < 240 > both[crack_y, crack_x]
-    desk.mark([SPOT], 1 / 50)
-    assert (repaired()[y, x], repaired()[crack_y, crack_x] < 240) == (255, True)
-    desk.mark([[5, 5], [30, 5]], 1 / 100)
-    share = photo.form.share
-    repaired()
-    assert photo.form.share > share, "a stroke is repaired, too"
-    desk.undo_mark()
-    desk.undo_mark()
-    np.testing.assert_array_equal(repaired(), both)
-    with pytest.raises(ColorflowError, match="choose a place from 0 to 300 across"):
+    desk.act("replan", repairs=True)
+    for act, values, is_filled in (("mark", ([SPOT], 1 / 50), False), ("undo_mark", (), True)):
+        desk.act(act, *values)
+        repaired = pixels(desk.photo.form.photo.path)
+        (x, y), (crack_x, crack_y) = SPOT, CRACK[1]
+        assert (repaired[y, x] < 240, repaired[crack_y, crack_x] < 240) == (is_filled, True)
+    with pytest.raises(ColorflowError, match="from 0 to 300 across"):
         desk.mark([(WIDTH + 5, 3)], 1 / 50)
-    desk.repair(False)
-    worker.prepare(desk)
-    assert photo.form.photo is photo.upload, "at once"
+    desk.replan(repairs=False)
+    desk.worker.prepare(desk)
+    assert desk.photo.form.photo is desk.photo.upload, "at once"
 
 
 def test_what_strokes_made_goes_unless_it_is_colored_or_was_just_seen(
-    desk: Desk, worker: DeskWorker, tmp_path: Path
+    desk: WorkedDesk, cracked: Path
 ) -> None:
-    path = tmp_path / "print.png"
-    Image.fromarray(cracked_print()).save(path)
-    put(desk, worker, path)
+    desk.put(cracked)
     photo = desk.photo
-    desk.repair(True)
-    prepare(desk, worker)
-    color(desk, worker, n=1)
+    desk.act("replan", repairs=True)
+    desk.color(n=1)
     colored, seen = photo.form.photo, [photo.form.photo]
     for x in range(10, 60, 10):
-        desk.mark([(x, 5), (x, 30)], 1 / 100)
-        prepare(desk, worker)
+        desk.act("mark", [(x, 5), (x, 30)], 1 / 100)
         seen.append(photo.form.photo)
     assert set(photo.folder.glob("made-*")) == {one.folder for one in (colored, *seen[-2:])}
-    desk.undo_mark()
-    prepare(desk, worker)
+    desk.act("undo_mark")
     assert photo.form.photo is seen[-2], "at once"
-    desk.undo_mark()
-    prepare(desk, worker)
+    desk.act("undo_mark")
     again = photo.form.photo
     assert again not in seen, "that is made again"
     desk.choose(0)
-    assert finish(desk, worker, 1, "PNG").exists(), "on what it was made on"
+    assert desk.finish(1, "PNG").exists(), "on what it was made on"
     assert set(photo.folder.glob("made-*")) == {one.folder for one in (colored, seen[-2], again)}
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_touch_follows_a_crack_that_was_not_found(
-    desk: Desk, worker: DeskWorker, tmp_path: Path, seed: int
+    desk: WorkedDesk, tmp_path: Path, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
     crack = np.sort(rng.integers(20, HEIGHT - 20, 4)).tolist()
@@ -730,12 +567,12 @@ def test_a_touch_follows_a_crack_that_was_not_found(
         cv2.polylines(picture, [np.array(along)], False, gray, 3)
     path = tmp_path / "print.png"
     Image.fromarray(drawn).save(path)
-    put(desk, worker, path)
-    desk.repair(True)
+    desk.put(path)
+    desk.replan(repairs=True)
 
     def share() -> float:
         """Of the crack, how much is repaired."""
-        prepare(desk, worker)
+        desk.prepare()
         return float((pixels(desk.photo.form.photo.path)[under > 0] < 230).mean())
 
     (x, y), end = along[1], along[2]
@@ -755,15 +592,12 @@ def test_a_touch_follows_a_crack_that_was_not_found(
     assert 0 < share() < part / 2, "one along a place takes back what it covers"
     desk.undo_mark()
     assert share() == part
-    for _ in range(3):
-        desk.undo_mark()
-    assert share() == 0
 
 
 @pytest.mark.parametrize(
     ("corners", "said"),
     [
-        ([(0, 0), (420, 0), (420, 500), (0, 420)], "have to be on the photo"),
+        ([(0, 0), (420, 0), (420, 500), (0, 420)], "Choose a place on the photo: from 0 to 420"),
         ([(0, 0), (400, 400), (400, 0), (0, 400)], "sides cross"),
         ([(0, 0), (9, 0), (9, 9), (0, 9)], "too close"),
         ("nothing", "two numbers"),
@@ -771,65 +605,34 @@ def test_a_touch_follows_a_crack_that_was_not_found(
     ],
 )
 def test_corners_that_enclose_nothing(
-    desk: Desk, worker: DeskWorker, scan: Path, corners: object, said: str
+    desk: WorkedDesk, scan: Path, corners: object, said: str
 ) -> None:
-    put(desk, worker, scan)
+    desk.put(scan)
     before = desk.photo.plan
     with pytest.raises(ColorflowError, match=said):
-        desk.put_corners("cut", corners)
+        desk.cut_out(corners)
     assert desk.photo.plan == before
-
-
-def test_a_preparation_is_not_lost_by_one_of_another_photo(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path
-) -> None:
-    put(desk, worker, gray, small)
-    for index in range(2):
-        desk.look_at(index)
-        desk.turn(1)
-        prepare(desk, worker)
-    assert [one.form.plan.turns for one in desk.photos] == [1, 1]
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_coloring_prepares_first(
-    desk: Desk, worker: DeskWorker, gray: Path, monkeypatch: pytest.MonkeyPatch, seed: int
-) -> None:
-    monkeypatch.setattr("colorflow.ui.work._SHOW_SECONDS", 0.0)
-    put(desk, worker, gray)
-    desk.turn(3)
-    worker.prepare(desk)
-    worker.color(desk, Options(n=1))
-    running = [run(desk, "color"), run(desk, "prepare")]
-    random_ = random.Random(seed)
-    while running:
-        one = random_.choice(running)
-        if next(one, "ended") == "ended":
-            running.remove(one)
-    assert [one.form.plan.turns for one in desk.photo.gallery] == [3]
-    assert len(list(desk.photo.folder.glob("made-*"))) == 1, "by one of the two"
 
 
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_print_is_prepared_though_its_coloring_is_not_wanted_any_more(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path, *, replaced: bool
+    pair: WorkedDesk, *, replaced: bool
 ) -> None:
-    put(desk, worker, gray, small)
-    desk.repair(True)
-    worker.prepare(desk)
-    worker.color(desk, Options(n=1))
-    coloring = run(desk, "color")
-    while not desk.photo.is_in_work:
+    pair.replan(repairs=True)
+    pair.worker.prepare(pair)
+    pair.worker.color(pair, Options(n=1))
+    coloring = run(pair, "color")
+    while not pair.photo.is_in_work:
         next(coloring)
     if replaced:
-        desk.look_at(1)
-        worker.color(desk, Options(n=1))
+        pair.look_at(1)
+        pair.worker.color(pair, Options(n=1))
     else:
-        desk.cancel("color")
+        pair.cancel("color")
     assert list(coloring) == []
-    fulfil(desk)
-    assert desk.photos[0].form.plan.repairs
-    assert [len(one.colorings) for one in desk.photos] == [0, int(replaced)]
+    fulfil(pair)
+    assert pair.photos[0].form.plan.repairs
+    assert [len(one.colorings) for one in pair.photos] == [0, int(replaced)]
 
 
 # hints
@@ -837,19 +640,19 @@ def test_a_print_is_prepared_though_its_coloring_is_not_wanted_any_more(
 
 @pytest.mark.parametrize("turns", range(4))
 def test_hints_keep_the_coordinates_of_the_upload(
-    desk: Desk, worker: DeskWorker, colorizer: FakeColorizer, scan: Path, turns: int
+    desk: WorkedDesk, colorizer: FakeColorizer, scan: Path, turns: int
 ) -> None:
-    put(desk, worker, scan)
+    desk.put(scan)
     photo = desk.photo
     desk.click(0.5, 0.4)
     desk.color_point((20.0, 10.0))
     (hint,) = photo.points.hints
     assert (hint.row, hint.column) == (168, 210)
-    desk.put_corners("cut", list(photo.corners))
+    desk.cut_out(list(photo.corners))
     for _ in range(turns):
         desk.turn(1)
-    prepare(desk, worker)
-    recolor(desk, worker)
+    desk.prepare()
+    desk.recolor()
     (given,) = colorizer.hinted[-1]
     form = photo.form.photo
     lightness = pixels(photo.form.photo.path)[int(given.row), int(given.column)]
@@ -859,157 +662,123 @@ def test_hints_keep_the_coordinates_of_the_upload(
     assert photo.points.hints == (hint,)
 
 
-def test_points_color_the_photo_and_undo_brings_back_what_was_there(
-    desk: Desk, worker: DeskWorker, gray: Path
-) -> None:
-    put(desk, worker, gray)
-    photo = desk.photo
-    recolor(desk, worker)
+def test_points_color_the_photo_and_undo_brings_back_what_was_there(single: WorkedDesk) -> None:
+    photo = single.photo
+    single.recolor()
     (plain,) = photo.gallery
-    desk.click(0.3, 0.3)
-    worker.offer(desk)
-    fulfil(desk)
-    assert photo.likely
-    assert sum(one.share or 0 for one in photo.likely) <= 1.001
-    likely = next(i for i, one in enumerate(desk.swatches(photo)) if one.share)
-    desk.press_point("pick", likely)
-    recolor(desk, worker)
+    single.click(0.3, 0.3)
+    single.do("offer")
+    shares = [one.share or 0 for one in photo.swatches]
+    assert 0 < sum(shares) <= 1.001
+    single.act("pick_swatch", next(i for i, share in enumerate(shares) if share))
     assert photo.gallery[1].caption == "A: average of all, 1 hint"
     assert photo.chosen is photo.gallery[1]
-    desk.press_point("hold", 0)
-    desk.click(0.6, 0.6)
-    recolor(desk, worker)
+    single.photo.points.hold(0)
+    single.act("click", 0.6, 0.6)
     assert len(photo.gallery) == 3
-    desk.undo_point()
-    worker.recolor(desk)
-    assert (desk.wishes, photo.chosen) == ({}, photo.gallery[1]), "without any work"
-    desk.undo_point()
-    worker.recolor(desk)
+    single.photo.points.undo()
+    single.worker.recolor(single)
+    assert (single.wishes, photo.chosen) == ({}, photo.gallery[1]), "without any work"
+    single.photo.points.undo()
+    single.worker.recolor(single)
     assert photo.chosen is plain
-    with pytest.raises(ColorflowError, match="nothing to undo"):
-        desk.undo_point()
-    with pytest.raises(ColorflowError, match="Click a point"):
-        desk.color_point((1.0, 1.0))
     with pytest.raises(ColorflowError, match="no color"):
-        desk.color_point(None)
+        single.color_point(None)
     with pytest.raises(ColorflowError, match="from 0 to 1535 across"):
-        desk.put_point(1536, 0)
+        single.put_point(1536, 0)
 
 
 def test_hints_are_saved_for_another_day_with_their_coloring(
-    desk: Desk, worker: DeskWorker, gray: Path, tmp_path: Path
+    single: WorkedDesk, gray: Path, tmp_path: Path
 ) -> None:
-    put(desk, worker, gray)
     with pytest.raises(ColorflowError, match="no points"):
-        worker.save_hints(desk)
-    color(desk, worker, n=3)
-    desk.choose(2)
-    desk.saturate(0.5)
-    desk.put_point(700, 500)
-    desk.color_point((30.0, -20.0))
-    recolor(desk, worker)
-    worker.save_hints(desk)
-    saved = json.loads(file_of(desk).read_text())
+        single.worker.save_hints(single)
+    single.color(n=3)
+    single.choose(2)
+    single.saturate(0.5)
+    single.put_point(700, 500)
+    single.act("color_point", (30.0, -20.0))
+    single.worker.save_hints(single)
+    saved = json.loads(file_of(single).read_text())
     assert saved[gray.name]["hints"] == [{"row": 500, "column": 700, "a": 30, "b": -20}]
-    other = Desks(desk.folder).of("other")
-    put(other, worker, gray)
-    worker.load_hints(other, file_of(desk))
-    fulfil(other)
-    chosen, again = desk.require_chosen(), other.require_chosen()
-    assert (again.spec, again.hints) == (chosen.spec, chosen.hints)
-    assert other.photo.saturation == 0.5
+    chosen, path = single.require_chosen(), tmp_path / "hints.json"
+    path.write_bytes(file_of(single).read_bytes())
+    single.remove(0)
+    single.put(gray)
+    single.do("load_hints", path)
+    again = single.require_chosen()
+    assert (again.spec, again.task.hints) == (chosen.spec, chosen.task.hints)
+    assert single.photo.saturation == 0.5
     bad = tmp_path / "bad.json"
     bad.write_text("{")
     with pytest.raises(ColorflowError, match=r"bad\.json: is not a JSON file"):
-        worker.load_hints(other, bad)
+        single.worker.load_hints(single, bad)
 
 
 # references and maps
 
 
-def test_colors_of_a_reference(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path, in_color: Path
-) -> None:
-    put(desk, worker, gray)
-    worker.add_references(desk, [small])
-    fulfil(desk)
-    assert "has no colors that could be carried over" in desk.said
+def test_colors_of_a_reference_and_maps(single: WorkedDesk, small: Path, in_color: Path) -> None:
+    single.do("add_references", [small])
+    assert "has no colors that could be carried over" in single.said
     with pytest.raises(ColorflowError, match="Choose a photo in color"):
-        worker.where_referred(desk)
-    worker.add_references(desk, [in_color])
-    fulfil(desk)
-    color(desk, worker, n=1, strength=1.0)
-    (coloring,) = desk.photo.gallery
+        single.worker.where_referred(single)
+    single.do("add_references", [in_color])
+    single.color(n=1, strength=1.0)
+    (coloring,) = single.photo.gallery
     assert coloring.caption == "A: average of all, like in color"
     true = rgb2lab(data.coffee()[:300, :400])[..., 1:].mean(axis=(0, 1))
     np.testing.assert_allclose(coloring.ab.ravel(), true, atol=1)
-    worker.where_referred(desk)
-    fulfil(desk)
-    glow = pixels(desk.photo.maps["reference"]).mean(axis=(0, 2))
+    single.do("where_referred")
+    glow = pixels(single.photo.maps["reference"]).mean(axis=(0, 2))
     assert glow[:500].mean() > glow[-500:].mean() + 20, "its left half is alike"
-    desk.remove_reference(0)
-    color(desk, worker, n=1)
-    assert [one.references for one in desk.photo.gallery][1:] == [()]
-
-
-def test_where_the_model_is_unsure(desk: Desk, worker: DeskWorker, gray: Path) -> None:
-    put(desk, worker, gray)
-    worker.unsure(desk)
-    fulfil(desk)
-    assert desk.photo.maps["unsure"].name in render(desk)["unsure"]
-    desk.turn(1)
-    prepare(desk, worker)
-    assert render(desk)["unsure"] == ""
+    single.remove_reference(0)
+    single.color(n=1)
+    assert [one.task.references for one in single.photo.gallery][1:] == [()]
+    single.do("unsure")
+    assert single.photo.maps["unsure"].name in render(single)["unsure"]
+    single.act("turn", 1)
+    assert render(single)["unsure"] == "", "that was of another picture"
 
 
 # the album
 
 
 def test_an_album_is_colored_and_comes_back_in_a_zip(
-    desk: Desk, worker: DeskWorker, small: Path, in_color: Path, tmp_path: Path
+    desk: WorkedDesk, small: Path, in_color: Path, tmp_path: Path
 ) -> None:
-    archive = tmp_path / "1962.zip"
-    with zipfile.ZipFile(archive, "w") as file:
-        for name in ("may/beach.png", "june/beach.png"):
-            file.write(small, name)
-        file.write(in_color, "june/colored.png")
-        file.writestr("broken.png", b"nothing")
-    worker.open(desk, [archive])
-    worker.color_all(desk, Options(n=2))
+    files = {"may/beach.png": small, "june/beach.png": small, "june/colored.png": in_color}
+    archive = zipped(tmp_path / "1962.zip", {**files, "broken.png": b"nothing"})
+    desk.worker.open(desk, [archive])
+    desk.worker.color_all(desk, Options(n=2))
     with pytest.raises(ColorflowError, match="no coloring here yet"):
-        worker.zip(desk, "PNG", every=False)
+        desk.worker.zip(desk, "PNG", every=False)
     fulfil(desk)
     desk.look_at(0)
     desk.choose(1)
     for every, count in ((False, 2), (True, 4)):
-        worker.zip(desk, "PNG", every=every)
-        fulfil(desk)
+        names = desk.zip(tmp_path, every=every)
         assert file_of(desk).name == "1962-colored.zip"
-        with zipfile.ZipFile(file_of(desk)) as file:
-            names = [one for one in file.namelist() if one.endswith(".png")]
-            sheet = file.read("contact-sheet.html").decode()
         assert len(names) == count
-        assert {Path(one).parent.as_posix() for one in names} == {
-            "colored/1962/may",
-            "colored/1962/june",
-        }
+        folders = {Path(one).parent.as_posix() for one in names}
+        assert folders == {"colored/1962/may", "colored/1962/june"}
+        sheet = (tmp_path / "contact-sheet.html").read_text(encoding="utf-8")
         for said in ("left as it is", "1962/broken.png", "the file is not a"):
             assert said in sheet
     assert not any(one.is_unsaved for one in desk.photos)
 
 
 def test_same_colors_for_the_album(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path, in_color: Path
+    desk: WorkedDesk, gray: Path, small: Path, in_color: Path
 ) -> None:
-    put(desk, worker, gray, small, in_color)
+    desk.put(gray, small, in_color)
     with pytest.raises(ColorflowError, match="Choose a coloring first"):
-        worker.same_colors(desk, Options())
-    color(desk, worker, n=2)
+        desk.worker.same_colors(desk, Options())
+    desk.color(n=2)
     desk.choose(1)
     desk.saturate(0.7)
     for _ in range(2):
-        worker.same_colors(desk, Options())
-        fulfil(desk)
+        desk.do("same_colors", Options())
     first, second, third = desk.photos
     assert (len(first.colorings), len(third.colorings)) == (2, 0)
     (made,) = second.colorings
@@ -1017,86 +786,63 @@ def test_same_colors_for_the_album(
     np.testing.assert_allclose(made.ab.ravel(), 0.7 * np.array(AB[1]), atol=3)
     assert made.caption == "A: average of all, like grandma (1931)"
     desk.saturate(0.5)
-    worker.same_colors(desk, Options())
-    fulfil(desk)
+    desk.do("same_colors", Options())
     assert len(second.colorings) == 2
 
 
 @pytest.mark.parametrize("is_full", [False, True])
 def test_an_album_goes_on_after_a_photo_that_fails(
-    desk: Desk,
-    worker: DeskWorker,
+    pair: WorkedDesk,
     gray: Path,
-    small: Path,
     monkeypatch: pytest.MonkeyPatch,
     *,
     is_full: bool,
 ) -> None:
-    put(desk, worker, gray, small)
     if is_full:
-        monkeypatch.setattr(desk_module, "MOST_COLORINGS", 2)
-        color(desk, worker, n=2)
-        desk.turn(1)  # now it has none
+        monkeypatch.setattr(coloring, "MOST_COLORINGS", 2)
+        pair.color(n=2)
+        pair.turn(1)  # now it has none
     else:
-        desk.photos[0].upload.path.unlink()
-    worker.color_all(desk, Options(n=2))
-    fulfil(desk)
-    assert [len(one.gallery) for one in desk.photos] == [0, 2]
-    assert [one.name for one in desk.problems] == [gray.name]
-    assert desk.said == "1 photos are colored."
+        pair.photos[0].upload.path.unlink()
+    pair.do("color_all", Options(n=2))
+    assert [len(one.gallery) for one in pair.photos] == [0, 2]
+    assert [one.name for one in pair.problems] == [gray.name]
+    assert pair.said == "1 photos are colored."
 
 
-def test_a_photo_that_is_taken_away_while_the_album_is_colored(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path
-) -> None:
-    put(desk, worker, gray, small)
-    worker.color_all(desk, Options(n=3))
-    album, gone = run(desk, "album"), desk.photo
-    while not gone.colorings:
-        next(album)
-    desk.remove(0)
-    list(album)
-    assert not gone.folder.exists()
-    assert (desk.said, desk.problems) == ("1 photos are colored.", [])
-    assert len(desk.photo.colorings) == 3
-
-
-def test_a_photo_that_is_taken_away_while_the_zip_is_written(
-    desk: Desk,
-    worker: DeskWorker,
-    gray: Path,
-    small: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+def test_photos_that_are_taken_away_while_the_album_is_worked_on(
+    pair: WorkedDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("colorflow.ui.work._SHOW_SECONDS", 0.0)
-    third = tmp_path / "third.png"
-    third.write_bytes(small.read_bytes())
-    put(desk, worker, gray, small, third)
-    worker.color_all(desk, Options(n=1))
-    fulfil(desk)
-    worker.zip(desk, "PNG", every=False)
-    writing, gone = run(desk, "album"), desk.photos[1]
+    pair.put(Path(shutil.copy(pair.photos[1].upload.path, tmp_path / "third.png")))
+    pair.worker.color_all(pair, Options(n=2))
+    album, (first, second, third) = run(pair, "album"), pair.photos
+    while not first.colorings:
+        next(album)
+    pair.remove(0)
+    list(album)
+    assert (pair.said, pair.problems) == ("2 photos are colored.", [])
+    pair.worker.zip(pair, "PNG", every=False)
+    writing = run(pair, "album")
     next(writing)
     next(writing)
-    desk.remove(1)
+    pair.remove(1)
     list(writing)
-    assert not gone.folder.exists()
-    with zipfile.ZipFile(file_of(desk)) as file:
-        names = sorted(one for one in file.namelist() if one.endswith(".png"))
+    assert [one.folder.exists() for one in (first, second, third)] == [False, True, False]
+    with zipfile.ZipFile(file_of(pair)) as file:
         assert "taken away" in file.read("contact-sheet.html").decode()
-    assert names == ["colored/grandma (1931)_a.png", "colored/third_a.png"]
+        assert [one for one in file.namelist() if one.endswith("png")] == ["colored/small_a.png"]
 
 
 # the view
 
 
 def test_two_hundred_photos_are_shown_within_50_ms(
-    desk: Desk, worker: DeskWorker, small: Path, tmp_path: Path
+    desk: WorkedDesk, small: Path, tmp_path: Path
 ) -> None:
-    put(desk, worker, small)
-    color(desk, worker, n=8)
-    desk.photos = [desk.photo] * desk_module.MOST_PHOTOS
+    desk.put(small)
+    desk.color(n=8)
+    desk.photos = [desk.photo] * MOST_PHOTOS
     desk.look_for("points")
     desk.click(0.5, 0.5)
     render(desk)
@@ -1106,37 +852,22 @@ def test_two_hundred_photos_are_shown_within_50_ms(
     assert (time.thread_time() - began) / 5 < 0.05
 
 
-def test_names_are_shown_as_text(
-    desk: Desk, worker: DeskWorker, small: Path, tmp_path: Path
-) -> None:
-    name = tmp_path / "<b>&'.png"
-    name.write_bytes(small.read_bytes())
-    put(desk, worker, name)
-    color(desk, worker, n=1)
-    shown = "".join(render(desk).values())
-    assert "<b>" not in shown
-    assert "&lt;b&gt;&amp;" in shown
-
-
-def test_a_field_that_crossed_a_message_is_sent_again(
-    desk: Desk, worker: DeskWorker, gray: Path, small: Path
-) -> None:
+def test_a_field_that_crossed_a_message_is_sent_again(pair: WorkedDesk) -> None:
     """Otherwise the page would show the desk's old value, and the desk have the visitor's."""
-    put(desk, worker, gray, small)
-    desk.begin_page()
-    assert {"upload": None, **desk.edits()} == desk.fields, "files may be on their way"
-    desk.page_has({"repairs": True})
-    desk.repair(True)
-    assert desk.edits() == {}, "the page has it, and nothing was on its way"
-    desk.look_at(1)
-    assert desk.edits() == {"repairs": False}
-    desk.page_has({"repairs": True})  # ticked before the message came, which unticks it
-    desk.repair(True)
-    assert desk.edits() == {"repairs": True}
-    desk.page_has({"repairs": False})
-    desk.repair(False)
-    assert desk.edits() == {"repairs": False}
-    desk._sent["repairs"] -= 10
-    desk.page_has({"repairs": True})
-    desk.repair(True)
-    assert desk.edits() == {}
+    pair.begin_page()
+    assert {"upload": None, **pair.edits()} == pair.fields, "files may be on their way"
+    pair.page_has({"repairs": True})
+    pair.replan(repairs=True)
+    assert pair.edits() == {}, "the page has it, and nothing was on its way"
+    pair.look_at(1)
+    assert pair.edits() == {"repairs": False}
+    pair.page_has({"repairs": True})  # ticked before the message came, which unticks it
+    pair.replan(repairs=True)
+    assert pair.edits() == {"repairs": True}
+    pair.page_has({"repairs": False})
+    pair.replan(repairs=False)
+    assert pair.edits() == {"repairs": False}
+    pair._sent["repairs"] -= 10
+    pair.page_has({"repairs": True})
+    pair.replan(repairs=True)
+    assert pair.edits() == {}

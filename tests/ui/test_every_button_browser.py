@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, FileChooser, Locator, expect
+from playwright.sync_api import Browser, FileChooser, Locator
 from skimage import data
 
-from tests.ui.cracked_print import save_scan
 from tests.ui.page_process import Page
 from tests.ui.visitor import Visitor
 
@@ -152,56 +151,6 @@ def test_every_button_of_every_tab(
     assert {"strip", "stage", "gallery", "points", "references", "prepare-views"} <= places
     visitor.close()
     assert "Traceback" not in app.log
-
-
-def test_what_lies_on_the_large_picture_marks_nothing(
-    browser: Browser, app: Page, tmp_path: Path
-) -> None:
-    """A pointer that presses its button or drags its handle; one that does neither marks it."""
-    save_scan(tmp_path / "scan.jpg", 2.0)
-    visitor = Visitor(browser, app)
-    expect(visitor.one(".samples button")).to_have_count(3)
-    visitor.put(tmp_path / "scan.jpg")
-    visitor.open_tool("prepare")
-    visitor.one("#stage [data-act=cut]").click()
-    visitor.settle()
-    visitor.one("#repairs input").check()
-    said = visitor.one("#prepare-views .good").first
-    expect(said).to_contain_text("of the photo is repaired")
-    visitor.settle()
-    repaired = said.inner_text()
-    for is_full in (True, False):
-        visitor.one(".stage .full").click()
-        full = "full => full === Boolean(document.fullscreenElement)"
-        visitor.page.wait_for_function(full, arg=is_full)
-        visitor.settle()
-    assert said.inner_text() == repaired
-    drag(visitor, ".stage", (0.6, 0.8), (0.8, 0.8))
-    expect(said).not_to_have_text(repaired)
-
-    visitor.settle()
-    visitor.open_tool("hints")
-    handle = visitor.one("#stage input[type=range]")
-    drag(visitor, "#stage input[type=range]", (0.5, 0.5), (0.7, 0.5))
-    expect(handle).to_have_value("70")
-    visitor.settle()
-    expect(visitor.one(".mark")).to_have_count(0)
-    visitor.one(".stage").click(position={"x": 30, "y": 60})
-    expect(visitor.one(".mark")).to_have_count(1)
-    visitor.close()
-
-
-def drag(visitor: Visitor, selector: str, *way: tuple[float, float]) -> None:
-    """Drag a pointer over an element, along shares of its width and height."""
-    visitor.one(selector).scroll_into_view_if_needed()
-    box = visitor.one(selector).bounding_box()
-    assert box
-    mouse = visitor.page.mouse
-    for index, (x, y) in enumerate(way):
-        mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=5)
-        if index == 0:
-            mouse.down()
-    mouse.up()
 
 
 def buttons_of(server: Page) -> set[str]:

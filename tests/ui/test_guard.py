@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +16,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from colorflow.ui import guard
+from colorflow.ui import guard, limits
 from colorflow.ui.guard import (
     LONGEST_ID,
     MAX_BODY_BYTES,
@@ -55,13 +54,10 @@ CALLS = ("queue/join", "call/held", "call/v2/held", "cancel")
         ("tea.example.org", "https://tea.example.org:8443", True),
         ("127.0.0.1:7860", "http://evil.example", False),
         ("127.0.0.1:7860", "http://127.0.0.1:3000", False),
-        ("127.0.0.1:7860", "http://127.0.0.1", False),
         ("192.168.1.5:7860", "http://192.168.1.5:3000", False),
-        ("localhost:7860", "http://localhost:3000", False),
         ("127.0.0.1:7860", "null", False),
         ("photos.example.org", "https://photos.example.org.evil.example", False),
         ("evil.example:7860", None, False),  # whose name points here
-        ("evil.example:7860", "http://evil.example:7860", False),
         ("", None, False),
         ("[", None, False),
     ],
@@ -90,23 +86,18 @@ OPEN = (
     "POST /login",
 )
 CLOSED = (
-    "POST /",
     "OPTIONS /config",
     "POST /gradio_api/run/colorize",
     "POST /gradio_api/call/nothing",
     "POST /gradio_api/api/colorize/",
-    "POST /gradio_api/process_recording",
     "POST /gradio_api/component_server",
-    "POST /gradio_api/vibe-edit",
     "GET /gradio_api/deep_link",
     "GET /gradio_api/proxy=http://127.0.0.1:1/",
     "GET /gradio_api/stream/a/b/1/playlist.m3u8",
-    "GET /gradio_api/file/files/a.png",
     "GET /gradio_api/file=/etc/passwd",
     "GET /gradio_api/file=http://127.0.0.1:1/files/a.png",
     "GET /gradio_api/file=/filesystem",
     "GET //gradio_api/info",
-    "GET gradio_api/info",
     f"GET /gradio_api/heartbeat/{(LONGEST_ID + 1) * 'a'}",
     "GET /gradio_api/upload",
     "GET /anything",
@@ -173,6 +164,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.anyio
 async def test_foreign_pages_names_and_closed_routes_are_refused(files: Path) -> None:
+    """And no page but this one may read answers."""
     async with serving(files) as served:
         for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example:7860"}):
             for method, path in (("POST", f"{API}upload"), ("GET", "config"), ("POST", "login")):
@@ -185,11 +177,6 @@ async def test_foreign_pages_names_and_closed_routes_are_refused(files: Path) ->
             answer = await served.client.post(path, json={"data": []})
             assert answer.status_code == 404
             assert answer.json()["detail"].startswith("There is nothing at this address")
-
-
-@pytest.mark.anyio
-async def test_no_other_page_may_read_answers(files: Path) -> None:
-    async with serving(files) as served:
         for origin in ("http://127.0.0.1", "https://photos.example.org", "http://127.0.0.1:3000"):
             headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
             for method in ("GET", "OPTIONS"):
@@ -235,16 +222,6 @@ async def test_malformed_names_do_not_stop_the_queue(files: Path) -> None:
                 assert (await served.client.get(API + path)).status_code == 400
             assert (await served.client.get(f"{API}heartbeat/{name}")).status_code == 404
         assert await served.made(await served.call("quick"))
-
-
-@pytest.mark.anyio
-async def test_names_that_browsers_and_programs_give(files: Path) -> None:
-    async with serving(files) as served:
-        for name in ("kn2v0x8z1q", str(uuid.uuid4()), "a_b", LONGEST_ID * "a"):
-            body = {"data": [], "fn_index": QUICK, "session_hash": name}
-            assert (await served.client.post(f"{API}queue/join", json=body)).status_code == 200
-            told = (await served.client.get(f"{API}queue/data?session_hash={name}")).text
-            assert '"success":true' in told
 
 
 @pytest.mark.anyio
@@ -303,25 +280,42 @@ async def test_events_name_files_of_the_page_alone(files: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_an_upload_says_its_size_and_has_room(files: Path) -> None:
-    quota = DiskQuota(files, 700_000)
+async def test_an_upload_says_its_size_and_has_room(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it says takes no room from others; it is ended when it has none itself."""
+    monkeypatch.setattr(limits, "_MAX_MEASURING", 1e9)
+    boundary = {"Content-Type": "multipart/form-data; boundary=x"}
+    goes_on = anyio.Event()
 
     async def upload(size: int) -> httpx.Response:
         form = {"files": ("a.bin", os.urandom(size))}
         return await served.client.post(f"{API}upload", files=form)
 
-    async def pieces() -> AsyncIterator[bytes]:
-        yield b"--x--"
+    async def slow() -> AsyncIterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="files"; filename="b.bin"\r\n\r\n'
+        await goes_on.wait()
+        yield os.urandom(450_000)
+        yield b"\r\n--x--\r\n"
 
-    async with serving(files, quota) as served:
-        headers = {"Content-Type": "multipart/form-data; boundary=x"}
-        answer = await served.client.post(f"{API}upload", content=pieces(), headers=headers)
+    async def upload_slowly() -> None:
+        headers = {**boundary, "Content-Length": "450000"}
+        answers.append(await served.client.post(f"{API}upload", content=slow(), headers=headers))
+
+    answers: list[httpx.Response] = []
+    async with serving(files, DiskQuota(files, 700_000)) as served:
+        answer = await served.client.post(f"{API}upload", content=slow(), headers=boundary)
         assert (answer.status_code, "Content-Length" in answer.text) == (411, True)
-        statuses = [(await upload(300_000)).status_code for _ in range(3)]
-        assert statuses == [200, 200, 507]
-        answer = await upload(300_000)
-        assert (answer.status_code, answer.text) == (507, FULL)
-        assert (await upload(2**20 + 1)).status_code == 507
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(upload_slowly)
+            await anyio.wait_all_tasks_blocked()
+            assert (await upload(300_000)).status_code == 200
+            goes_on.set()
+        assert (answers[0].status_code, answers[0].text) == (400, FULL)
+        for size, statuses in ((300_000, (200, 507)), (2**20 + 1, (507, 507))):
+            given = [await upload(size) for _ in statuses]
+            assert [one.status_code for one in given] == list(statuses)
+            assert given[-1].text == FULL
     async with serving(files, DiskQuota(files, 10**9)) as served:
         assert (await upload(2**20 + 1)).status_code == 413
         assert not [one for one in files.iterdir() if one.is_file()]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 import numpy as np
@@ -17,9 +15,10 @@ from skimage import color
 
 from colorflow.errors import WeightsError
 from colorflow.ui import page as page_module
-from colorflow.ui.limits import WORKED_ON, MemoryBudget
+from colorflow.ui.colorize import Desks
 from colorflow.ui.page import STEPS, HowTab, noise_picture
 from colorflow.ui.render import Updates
+from colorflow.ui.work import DeskWorker
 from tests.ui.fake_colorizer import AB, LEVELS, FakeColorizer
 from tests.ui.handling import is_problem, text, value
 
@@ -28,10 +27,10 @@ SIDE = 150
 
 
 @pytest.fixture
-def how(colorizer: FakeColorizer, small: Path, monkeypatch: pytest.MonkeyPatch) -> HowTab:
+def how(worker: DeskWorker, root: Path, monkeypatch: pytest.MonkeyPatch) -> HowTab:
     monkeypatch.setattr(page_module, "SIDE", SIDE)
     with gr.Blocks(analytics_enabled=False):
-        return HowTab(colorizer, MemoryBudget(), small)  # type: ignore[arg-type]
+        return HowTab(worker, Desks(root), gr.Tab())
 
 
 def pictures(updates: Updates, part: gr.HTML, kind: str = "how-large") -> list[np.ndarray]:
@@ -81,26 +80,6 @@ def test_a_walk_leads_from_a_seed_to_the_next(how: HowTab, gray: Path) -> None:
     )
 
 
-def test_computing_waits_for_its_turn(
-    how: HowTab, colorizer: FakeColorizer, gray: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    turns, free = how._budget.computing, []
-
-    def noted(compute: Callable[..., Any]) -> Callable[..., Any]:
-        def noting(*given: Any) -> Any:
-            free.append(turns.acquire(blocking=False))
-            return compute(*given)
-
-        return noting
-
-    for name in ("decode_by_level", "interpolate"):
-        monkeypatch.setattr(colorizer, name, noted(getattr(colorizer, name)))
-    for _ in range(WORKED_ON - 1):
-        turns.acquire()
-    assert not is_problem(how.show(gray, 1), how.status)
-    assert free == [False, False]
-
-
 def test_noise_is_gray_around_zero_and_each_channel_is_a_square() -> None:
     rng = np.random.default_rng(0)
     latents = rng.standard_normal((6, 5, 5)).astype(np.float32)
@@ -110,15 +89,9 @@ def test_noise_is_gray_around_zero_and_each_channel_is_a_square() -> None:
     assert (noise_picture(np.zeros((2, 3, 3), np.float32)) == 128).all()
 
 
-def test_problems_are_sentences(
-    how: HowTab, colorizer: FakeColorizer, gray: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_problems_are_sentences(how: HowTab, colorizer: FakeColorizer, gray: Path) -> None:
     assert is_problem(how.show(gray.with_name("missing.jpg"), 0), how.status)
-
-    def fail(*_: object) -> None:
-        raise WeightsError("weights.safetensors: has no walk")
-
-    monkeypatch.setattr(colorizer, "interpolate", fail)
+    colorizer.error = WeightsError("weights.safetensors: has no walk")
     updates = how.show(gray, 0)
     assert is_problem(updates, how.status)
     assert "has no walk" in text(updates, how.status)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,16 +14,12 @@ import gradio as gr
 import pytest
 
 from colorflow.ui.coloring import Options
-from colorflow.ui.colorize import ColorizeTab
+from colorflow.ui.colorize import QUEUES, Act, ColorizeTab
 from colorflow.ui.desk import Desk, WishKind
-from colorflow.ui.limits import MemoryBudget, UploadSpace
 from colorflow.ui.render import render
+from colorflow.ui.work import DeskWorker
 from tests.ui.cracked_print import save_scan
-from tests.ui.fake_colorizer import FakeColorizer, SmallEnlarger, SmallRepairer
 
-Act = tuple[Callable[..., Any], tuple[WishKind, ...]]
-"""What a click does to a desk, and the kinds of wishes that are worked on afterwards."""
-KINDS: tuple[WishKind, ...] = get_args(WishKind)
 SESSION = "ada"
 
 
@@ -37,13 +33,11 @@ class BrowserPage:
     def __init__(self, tab: ColorizeTab) -> None:
         self.tab = tab
         self.shown: dict[Any, Any] = {}
-        self.running: list[tuple[Iterator[Any], tuple[WishKind, ...], list[Any]]] = []
+        self.running: list[tuple[Iterator[Any], bool, list[Any]]] = []
 
     def click(self, act: Act) -> None:
         """Begin a handler."""
-        change, works = act
-        desk = self.tab.desks.of(SESSION)
-        self.running.append((self.tab.acted(desk, change), works, []))
+        self.running.append((self.tab.acted(self.tab.desks.of(SESSION), act), True, []))
 
     def break_off(self) -> None:
         """Lose the stream: handlers are closed, and none follows them."""
@@ -53,15 +47,14 @@ class BrowserPage:
 
     def go_on(self, index: int) -> None:
         """Let one of the handlers send its next message."""
-        handler, works, last = self.running[index]
+        handler, is_followed, last = self.running[index]
         message = next(handler, None)
         if message is None:
             self._show(last[-1])
             del self.running[index]
-            request = SimpleNamespace(session_hash=SESSION)
-            for kind in works:
-                worker = self.tab._worker_of(kind)(request)  # type: ignore[arg-type]
-                self.running.append((worker, (), []))
+            request: Any = SimpleNamespace(session_hash=SESSION)
+            for kinds, _ in QUEUES.values() if is_followed else ():
+                self.running.append((self.tab._worker_of(kinds)(request), False, []))
             return
         last.append(message)
         self._show(message)
@@ -82,63 +75,49 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 @pytest.fixture
-def tab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ColorizeTab:
+def tab(worker: DeskWorker, root: Path, monkeypatch: pytest.MonkeyPatch) -> ColorizeTab:
     monkeypatch.setattr("colorflow.ui.work._SHOW_SECONDS", 0.0)
-    space = UploadSpace(tmp_path, budget=MemoryBudget(10**9))
-    space.budget.computing = threading.Semaphore(10**9)  # one thread goes on with all handlers
+    worker.budget.computing = threading.Semaphore(10**9)  # one thread goes on with all handlers
     with gr.Blocks(analytics_enabled=False):
-        return ColorizeTab(
-            FakeColorizer(),  # type: ignore[arg-type]
-            space,
-            SmallEnlarger.load(),
-            SmallRepairer.load(),
-        )
+        return ColorizeTab(worker)
 
 
-def acts_of(tab: ColorizeTab, photos: list[str], random_: random.Random) -> list[Act]:
+def acts_of(work: DeskWorker, photos: list[str], random_: random.Random) -> list[Act]:
     """Everything that can be clicked, with values by chance, some of which are wrong."""
-    work, index, share = tab.worker, random_.randrange(4), random_.random()
-
-    def prepared(change: Callable[[Desk], Any]) -> Act:
-        return lambda desk: (change(desk), work.prepare(desk)), ("prepare",)
-
-    def colored(change: Callable[[Desk], Any]) -> Act:
-        return lambda desk: (change(desk), work.recolor(desk), work.offer(desk)), ("color", "ask")
-
-    def corners(desk: Desk) -> list[tuple[float, float]]:
-        return list(desk.photo.corners)
+    index, share = random_.randrange(4), random_.random()
+    options = Options(n=1 + index, samples=share < 0.5)
+    view = random_.choice(("photo", "frame", "places", "points"))
+    kind, cuts = random_.choice(get_args(WishKind)), random_.random() < 0.5
 
     def slide(desk: Desk) -> None:
         desk.page_has({"saturation": round(2 * share, 2)})
         desk.saturate(round(2 * share, 2))
 
-    act = random_.choice(("cut", "whole"))
-    options = Options(n=1 + index, samples=share < 0.5)
     return [
-        (partial(work.open, uploads=photos[: 1 + index % 3]), ("open",)),
-        (lambda desk: desk.look_at(index), ()),
-        (lambda desk: desk.remove(index), ()),
-        (partial(work.add_references, uploads=photos[:1]), ("refer",)),
-        (lambda desk: desk.choose(index - 1), ()),
-        (slide, ()),
-        (lambda desk: desk.look_for(random_.choice(("photo", "frame", "places", "points"))), ()),
-        prepared(lambda desk: desk.put_corners(act, corners(desk))),
-        prepared(lambda desk: desk.turn(1 + index % 3)),
-        prepared(lambda desk: (desk.repair(share < 0.7), desk.unfade(share > 0.5))),
-        prepared(lambda desk: desk.mark([(100 * share, 50)], 1 / 50)),
-        prepared(lambda desk: desk.find(index - 2)),
-        (partial(work.color, options=options), ("color",)),
-        (partial(work.more, n=2), ("color",)),
-        (lambda desk: (desk.click(share, 1 - share), work.offer(desk)), ("ask",)),
-        colored(lambda desk: desk.press_point("pick", index)),
-        colored(lambda desk: desk.press_point("delete", 0)),
-        colored(Desk.undo_point),
-        (work.unsure, ("ask",)),
-        (partial(work.color_all, options=options), ("album",)),
-        (partial(work.same_colors, options=options), ("album",)),
-        (lambda desk: work.zip(desk, "JPEG", every=False), ("album",)),
-        (lambda desk: work.finish(desk, 1 + index % 2, False, "PNG"), ("finish",)),
-        (lambda desk: desk.cancel(random_.choice(KINDS)), ()),
+        partial(work.open, uploads=photos[: 1 + index % 3]),
+        lambda desk: desk.look_at(index),
+        lambda desk: desk.remove(index),
+        partial(work.add_references, uploads=photos[:1]),
+        lambda desk: desk.choose(index - 1),
+        slide,
+        lambda desk: desk.look_for(view),
+        lambda desk: desk.cut_out(list(desk.photo.corners) if cuts else None),
+        lambda desk: desk.turn(1 + index % 3),
+        lambda desk: desk.replan(repairs=share < 0.7, fades=share > 0.5),
+        lambda desk: desk.mark([(100 * share, 50)], 1 / 50),
+        lambda desk: desk.replan(sensitivity=index - 2),
+        partial(work.color, options=options),
+        partial(work.more, n=2),
+        lambda desk: desk.click(share, 1 - share),
+        lambda desk: desk.pick_swatch(index),
+        lambda desk: desk.photo.points.delete(0),
+        lambda desk: desk.photo.points.undo(),
+        work.unsure,
+        partial(work.color_all, options=options),
+        partial(work.same_colors, options=options),
+        lambda desk: work.zip(desk, "JPEG", every=False),
+        lambda desk: work.finish(desk, 1 + index % 2, False, "PNG"),
+        lambda desk: desk.cancel(kind),
     ]
 
 
@@ -148,13 +127,13 @@ def test_the_page_shows_the_last_state_of_the_desk(
 ) -> None:
     """And nothing of a photo is lost by what is done to another, or later."""
     random_, page, desk = random.Random(seed), BrowserPage(tab), tab.desks.of(SESSION)
-    page.click((lambda desk: desk.begin_page(), ()))
-    page.click((partial(tab.worker.open, uploads=photos), ("open",)))
+    page.click(Desk.begin_page)
+    page.click(partial(tab.worker.open, uploads=photos))
     while len(desk.photos) < 4:
         page.go_on(0)
     before: dict[Any, tuple[Any, ...]] = {}
     for _ in range(40):
-        page.click(random_.choice(acts_of(tab, photos, random_)))
+        page.click(random_.choice(acts_of(tab.worker, photos, random_)))
         if random_.random() < 0.1:
             page.break_off()
         for _ in range(random_.randrange(6)):
@@ -164,11 +143,11 @@ def test_the_page_shows_the_last_state_of_the_desk(
                 kept = tuple(one for one in photo.colorings if not one.spec.quick)
                 assert set(before.get(photo.upload, ())) <= set(kept)
                 before[photo.upload] = kept
-    page.click((lambda desk: (tab.worker.open(desk, ()), tab.worker.prepare(desk)), KINDS))
+    page.click(lambda desk: (tab.worker.open(desk, ()), tab.worker.prepare(desk)))
     while page.running:
         page.go_on(random_.randrange(len(page.running)))
     assert desk.wishes == {}
-    assert not any(one.is_stale for one in desk.photos)
+    assert not any(one.is_unprepared for one in desk.photos)
     shown = {name: page.shown[part] for name, part in tab.parts.items()}
     assert shown == render(desk)
     fields = {name: page.shown.get(tab.fields[name]) for name in desk.fields}

@@ -16,19 +16,12 @@ from skimage import data
 
 from benchmarks.hostile_kinds import jpeg_of_many_scans
 from benchmarks.measuring import family_of
-from colorflow.ui.limits import BEGUN, VISITORS, WORKED_ON
-from colorflow.ui.server import FILES
+from colorflow.ui.limits import BEGUN, WORKED_ON
 from tests.quiz.album import save_album
 from tests.ui.fake_colorizer import HELD_WIDTH, HOLD
 from tests.ui.page_process import PATIENCE, Page, running_page, wait_until
 
 pytestmark = pytest.mark.slow
-
-
-def inside(page: Page, *names: str) -> list[Path]:
-    """What is in a folder of the page's."""
-    (folder,) = page.temporary.iterdir()
-    return sorted(folder.joinpath(FILES, *names).iterdir())
 
 
 @pytest.fixture
@@ -50,24 +43,6 @@ def photo(tmp_path: Path) -> Path:
     path = tmp_path / "photo.png"
     Image.fromarray(data.camera()[:HELD_WIDTH, :HELD_WIDTH]).save(path)
     return path
-
-
-def test_uploads_and_results_go_after_their_time(
-    temporary: Path,
-    photo: Path,
-    quiz: tuple[str | Path, ...],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
-    monkeypatch.setenv("KEEP_SECONDS", "20")
-    with running_page(temporary, *quiz) as page:
-        client = page.client(tmp_path / "downloads")
-        client.predict(handle_file(photo), api_name="/colorize")
-        assert [path.name.partition("-")[0] for path in inside(page, VISITORS)] == ["api"]
-        assert len(inside(page)) >= 2
-        wait_until(lambda: [path.name for path in inside(page)] == [VISITORS])
-        wait_until(lambda: inside(page, VISITORS) == [])
-        client.predict(handle_file(photo), api_name="/colorize")
 
 
 @pytest.fixture

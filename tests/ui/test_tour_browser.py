@@ -147,7 +147,10 @@ def test_a_print_on_a_bed_is_taken_home_in_color(
     visitor.examine("hints")
     visitor.one("#picker button").first.click()
     visitor.examine("hints, the color picker open")
-    visitor.fill("#saturation input[type=number]", "0.5")
+    visitor.settle()  # or what comes would give the field another value
+    saturation = visitor.one("#saturation input[type=number]")
+    saturation.fill("0.5")
+    saturation.blur()
     visitor.settle()
     visitor.one("#size").get_by_label("×2").check()
     path = visitor.saved("#download", tmp_path)
@@ -179,7 +182,12 @@ def test_every_print_of_a_bed_is_a_photo(browser: Browser, server: Page, tmp_pat
     said = visitor.one("#prepare-views .good").first
     expect(said).to_contain_text("of the photo is repaired")
     repaired = said.inner_text()
+    for is_full in (True, False):
+        visitor.one(".stage .full").click()
+        full = "full => full === Boolean(document.fullscreenElement)"
+        visitor.page.wait_for_function(full, arg=is_full)
     visitor.settle()
+    assert said.inner_text() == repaired, "a button on the picture marks nothing"
     box = visitor.one(".stage").bounding_box()
     assert box
     x, y = CRACK[1]
@@ -193,16 +201,11 @@ def test_every_print_of_a_bed_is_a_photo(browser: Browser, server: Page, tmp_pat
     share, rest, again = (float(text.split()[0]) for text in (repaired, left, said.inner_text()))
     assert rest < share / 3, "the spot is left"
     assert again == pytest.approx(share, rel=0.2)
-    visitor.color()
-    visitor.settle()
-    expect(visitor.one("#gallery button")).to_have_count(9)
     look.first.click()
     visitor.expect_text("#stage", "bed.jpg, print 1")
     visitor.one("#strip [data-act=remove]").click()
     expect(look).to_have_count(1)
     visitor.expect_text("#stage", "bed.jpg, print 2")
-    expect(visitor.one("#gallery button")).to_have_count(9)
-    assert visitor.saved("#download", tmp_path).name == "bed_print2_a.jpg"
     visitor.close()
 
 

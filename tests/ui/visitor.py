@@ -125,12 +125,6 @@ class Visitor:
         download.value.save_as(path)
         return path
 
-    def fill(self, selector: str, value: str) -> None:
-        """Fill in a field once nothing comes that would give it another value."""
-        self.settle()
-        self.one(selector).fill(value)
-        self.one(selector).blur()
-
     def expect_text(self, selector: str, text: str) -> None:
         expect(self.one(selector)).to_contain_text(text)
 
