@@ -310,17 +310,17 @@ CASES = {
     "residual-unconditional": Case(build=lambda: dense_residual(0), shape=(4,)),
     "planar": Case(build=lambda: Planar(SHAPE)),
     "planar-conditional": Case(
-        build=lambda: Planar(4, numbers(2 * 4 + 1)), shape=(4,), context=CONTEXT
+        build=lambda: Planar((4,), numbers(2 * 4 + 1)), shape=(4,), context=CONTEXT
     ),
-    "radial": Case(build=lambda: Radial(4), shape=(4,)),
+    "radial": Case(build=lambda: Radial((4,)), shape=(4,)),
     "radial-conditional": Case(build=lambda: Radial(SHAPE, numbers(32 + 2)), context=CONTEXT),
-    "tabak-turner": Case(build=lambda: TabakTurner(4, 3), shape=(4,)),
+    "tabak-turner": Case(build=lambda: TabakTurner((4,), 3), shape=(4,)),
     "tabak-turner-conditional": Case(
         build=lambda: TabakTurner(SHAPE, 2, numbers(2 * (32 + 2))), context=CONTEXT
     ),
     "rippel-adams": Case(build=lambda: RippelAdams(SHAPE)),
     "rippel-adams-conditional": Case(
-        build=lambda: RippelAdams(4, numbers(3 * 4)), shape=(4,), context=CONTEXT
+        build=lambda: RippelAdams((4,), numbers(3 * 4)), shape=(4,), context=CONTEXT
     ),
     "nothing": Case(build=lambda: Composition([])),
     "composition": Case(build=stack, shape=(1, 4, 8), context=CONTEXT),
