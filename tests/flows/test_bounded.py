@@ -17,7 +17,7 @@ INSIDE = LIMIT * (1 - MARGIN)
 
 @pytest.fixture
 def bounded() -> BoundedRange:
-    return BoundedRange(LIMIT, MARGIN)
+    return BoundedRange(LIMIT)
 
 
 def test_is_the_formula(bounded: BoundedRange) -> None:

@@ -10,13 +10,8 @@ import torch
 from scipy.linalg import svdvals
 from torch import Tensor, nn
 
-from colorflow.flows import (
-    LipschitzConvolution,
-    LipschitzDenseNetwork,
-    LipschitzLinear,
-    LipschitzNetwork,
-)
-from colorflow.flows.lipschitz import NORM_ACCURACY
+from colorflow.flows import LipschitzDenseNetwork, LipschitzNetwork
+from colorflow.flows.lipschitz import NORM_ACCURACY, LipschitzConvolution, LipschitzLinear
 
 COEFFICIENT = 0.8
 

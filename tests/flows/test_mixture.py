@@ -50,12 +50,15 @@ def read(parameters: Tensor) -> tuple[np.ndarray, ...]:
 
 def layers_of(parameters: Tensor) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """w, a and b (UNITS,) of each layer, for the parameters (size,) of one number."""
-    raw = parameters.detach().numpy().reshape(3, LAYERS, UNITS)
     gain = 4 ** ((2 * np.arange(UNITS) + 1) / UNITS - 1)
-    weights = np.exp(raw[0]) / np.exp(raw[0]).sum(-1, keepdims=True)
-    slopes = np.exp(clamp(gain * raw[1], NETWORK_BOUND))
-    shifts = clamp(gain * raw[2], NETWORK_SHIFT)
-    return list(zip(weights, slopes, shifts, strict=True))
+    return [
+        (
+            np.exp(raw) / np.exp(raw).sum(),
+            np.exp(clamp(gain * slopes, NETWORK_BOUND)),
+            clamp(gain * shifts, NETWORK_SHIFT),
+        )
+        for raw, slopes, shifts in parameters.detach().numpy().reshape(LAYERS, 3, UNITS)
+    ]
 
 
 def formula(x: float, layers: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> float:
