@@ -14,7 +14,7 @@ import torch
 from colorflow.color.full_resolution import lightness_of
 from colorflow.color.grid import to_grid
 from colorflow.color.upsample import upsample_ab
-from colorflow.colorizer import Colorizer, Hint, PhotoModel, Uncertainty, bits_per_dim
+from colorflow.colorizer import Colorizer, Hint, PhotoModel, Uncertainty
 from colorflow.model.condition import Condition
 from colorflow.model.level import signs_of_photo
 from colorflow.model.pyramid import ChromaPyramid
@@ -140,8 +140,6 @@ def test_log_prob_is_that_of_the_model(
     assert own.shape == (1,)
     np.testing.assert_allclose(own, want, rtol=1e-6)
     np.testing.assert_array_equal(colorizer.log_prob(photo, ab.numpy(), hints=hints), own)
-    bits = [bits_per_dim(one) for one in own]
-    np.testing.assert_allclose(bits, -want / (8192 * math.log(2)), rtol=1e-6)
 
 
 def test_a_coloring_knows_its_likelihood_given_its_hints(

@@ -8,11 +8,10 @@ import scipy.sparse
 import scipy.sparse.linalg
 from numpy.typing import NDArray
 
+from colorflow.color.upsample import EDGE, LEAST_WEIGHT
 from colorflow.model.spatial import (
     COMPONENTS,
-    EDGE,
     LARGEST_GAIN,
-    LEAST_WEIGHT,
     LIKENESS,
     REACH,
     STRENGTH,
