@@ -90,9 +90,3 @@ def test_logit_beyond_the_ends_counts_as_the_last_value_inside(
     )
     (gradient,) = torch.autograd.grad(z.sum() + ladj.sum(), x)
     assert torch.equal(gradient, torch.zeros_like(gradient))
-
-
-@pytest.mark.parametrize("alpha", [0, 0.5, -0.1, 1])
-def test_logit_refuses(alpha: float) -> None:
-    with pytest.raises(ValueError, match=f"alpha: expected between 0 and 0.5, got {alpha}"):
-        Logit(alpha)

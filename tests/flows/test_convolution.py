@@ -117,9 +117,3 @@ def test_periodic_reports_a_singular_frequency(down: bool) -> None:
     assert layer(noise(1, 1, 4, 4))[1].isneginf()
     with pytest.raises(InversionError, match="singular to the precision"):
         layer.inverse(noise(1, 1, 4, 4))
-
-
-@pytest.mark.parametrize("kernel", [-1, 0, 1, 2, 4])
-def test_emerging_refuses_other_kernels(kernel: int) -> None:
-    with pytest.raises(ValueError, match=f"kernel: expected an odd .* 3, got {kernel}"):
-        EmergingConvolution(2, kernel)

@@ -172,18 +172,3 @@ def test_half_mask() -> None:
     assert half_mask(1, 2, 3, keep="left").tolist() == [[[True, False, False]] * 2]
     for first, second in (("top", "bottom"), ("left", "right")):
         assert torch.equal(half_mask(2, 3, 5, keep=second), ~half_mask(2, 3, 5, keep=first))
-
-
-@pytest.mark.parametrize(
-    "keep",
-    [
-        torch.ones(2, 3, 3, dtype=torch.bool),
-        torch.zeros(2, 3, 3, dtype=torch.bool),
-        checkerboard(1, 3, 3, keep_even=True)[0],
-        checkerboard(1, 3, 3, keep_even=True).float(),
-    ],
-    ids=["all", "none", "two-dimensional", "float"],
-)
-def test_mask_partition_refuses(keep: Tensor) -> None:
-    with pytest.raises(ValueError, match="keep: expected"):
-        MaskPartition(keep)

@@ -9,20 +9,17 @@ import numpy as np
 import pytest
 import torch
 from scipy import integrate, stats
-from torch import Tensor, nn
+from torch import Tensor
 
 from colorflow.flows import (
-    Affine,
     AffineSpline,
     BoundedRange,
     ChannelPartition,
     Composition,
-    ContextTransform,
     ConvolutionNetwork,
     Coupling,
     Flatten,
     Flow,
-    Haar,
     Inverse,
 )
 
@@ -138,19 +135,3 @@ def test_agrees_with_nflows() -> None:
     ours = Flow(Inverse(BoundedRange(1.0)), (2, 3))
     x = torch.randn(5, 2, 3, generator=seeded(8), dtype=torch.float64)
     torch.testing.assert_close(ours.log_prob(x), peer.log_prob(x), rtol=1e-12, atol=0)
-
-
-class Mean(nn.Module):
-    """Shift by the context, no scale."""
-
-    def forward(self, kept: None, context: Tensor) -> Tensor:
-        return torch.cat([context, torch.zeros_like(context)], 1)
-
-
-def test_refuses() -> None:
-    flow = Flow(ContextTransform(1, Mean(), Affine(1.0)), (1, 2, 2))
-    for sample in (flow.sample, flow.sample_with_log_prob):
-        with pytest.raises(ValueError, match="context: expected 3 rows, got 1"):
-            sample(3, torch.zeros(1, 1, 2, 2))
-    with pytest.raises(ValueError, match=r"latent_shape: .* \(4, 1, 1\), got \(1, 2, 2\)"):
-        Flow(Haar(), (1, 2, 2)).log_prob(torch.zeros(3, 1, 2, 2))

@@ -166,16 +166,3 @@ def test_bound_of_the_ideal_noise_is_the_mass_at_every_sample() -> None:
     weights = sum_by_sample(torch.log(2 * u)) + bound
     exact = sum_by_sample(torch.log((2 * x + 1) / LEVELS**2))
     torch.testing.assert_close(weights, exact, rtol=0, atol=1e-9)
-
-
-@pytest.mark.parametrize("value", [-1.0, 4.0, 0.5, math.nan])
-def test_refuses_what_is_no_level(value: float) -> None:
-    with pytest.raises(ValueError, match=r"x: expected whole numbers in 0\.\.3"):
-        UniformDequantization(4)(torch.tensor([[0.0, value]]))
-
-
-def test_refuses() -> None:
-    with pytest.raises(ValueError, match="levels: expected at least 1, got 0"):
-        UniformDequantization(0)
-    with pytest.raises(ValueError, match=r"finer dtype for 256 levels, got torch\.bfloat16"):
-        UniformDequantization(256)(torch.zeros(1, 1, dtype=torch.bfloat16))

@@ -144,14 +144,3 @@ def test_roulette_is_unbiased_and_so_is_its_gradient(network: LipschitzDenseNetw
     error = np.std(values) / np.sqrt(len(values))
     truncated = CompletePowerSeries(1)(network, x)[1].item()
     assert abs(truncated - exact(network, x)[0]) > 2 * SIGMAS * error
-
-
-def test_wrong_arguments_raise() -> None:
-    with pytest.raises(ValueError, match=r"terms.*got 0"):
-        PowerSeries(0, 1, seeded())
-    with pytest.raises(ValueError, match=r"probes.*got 0"):
-        PowerSeries(1, 0, seeded())
-    with pytest.raises(ValueError, match=r"exact_terms.*got -1"):
-        RussianRoulette(-1, 0.5, 1, seeded())
-    with pytest.raises(ValueError, match=r"continuing.*got 1"):
-        RussianRoulette(1, 1.0, 1, seeded())

@@ -103,14 +103,3 @@ def test_cache_changes_nothing(
     back, ladj = flow.inverse(z, context)
     torch.testing.assert_close(back, expected, rtol=1e-10, atol=1e-10)
     torch.testing.assert_close(ladj, -log_slope, rtol=1e-10, atol=1e-10)
-
-
-def test_wrong_arguments() -> None:
-    with pytest.raises(ValueError, match=r"patch: expected a divisor of \(2, 3\), got 2"):
-        TransformerAutoregressive((1, 2, 3), 0, Affine(1.0), width=4, patch=2)
-    with pytest.raises(ValueError, match="width: expected a multiple of 4, got 6"):
-        TransformerAutoregressive((1, 2, 2), 0, Affine(1.0), width=6)
-    with pytest.raises(ValueError, match="shape: expected"):
-        TransformerAutoregressive((4,), 0, Affine(1.0), width=4)
-    with pytest.raises(ValueError, match="context: expected"):
-        TransformerAutoregressive((1, 2, 2), 3, Affine(1.0), width=4)(torch.zeros(1, 1, 2, 2))
