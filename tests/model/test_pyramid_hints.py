@@ -1,4 +1,7 @@
-"""Color hints: what pulls samples towards them."""
+"""The pyramid with hints: its density, what pulls samples towards hints, coarse chroma made fine.
+
+The second photo has no hints, so that what holds without them is seen, too.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +111,10 @@ def test_log_prob_with_hints_is_the_sum_of_its_parts(
 
 def test_round_trip_with_hints(listening: ChromaPyramid, ab: Tensor, hinted: Condition) -> None:
     with torch.no_grad():
-        back = listening.decode(listening.encode(ab, hinted), hinted)
+        encoded = listening.encode(ab, hinted)
+        assert [tuple(z.shape[1:]) for z in encoded] == listening.latent_shapes()
+        assert sum(z[0].numel() for z in encoded) == 2 * 64**2
+        back = listening.decode(encoded, hinted)
         assert (back - ab).abs().max() < ROUND_TRIP_BUDGET
         pyramid, condition = listening.double(), double(hinted)
         latents = [z.double() for z in sample_latents(pyramid, BATCH)]
@@ -136,3 +142,34 @@ def test_samples_are_pulled_to_the_hints_and_no_others_are(
     moved = (pulled - free).abs().amax((1, 2))
     assert moved[0, 10, 20] > 5
     assert moved[0, 30:35, 5:10].max() < 1e-3, "far from every hint"
+
+
+def latents_of(pyramid: ChromaPyramid, sampled: int) -> list[Tensor]:
+    """Two colorings of each photo: random latents of the first levels, zeros of the others."""
+    latents = sample_latents(pyramid, 2 * BATCH)
+    return [z if i < sampled else torch.zeros_like(z) for i, z in enumerate(latents)]
+
+
+@pytest.mark.parametrize("done", range(1, LEVELS + 1))
+def test_completed_chroma_is_decoded_with_fine_latents_of_zero(
+    pyramid: ChromaPyramid, done: int
+) -> None:
+    """Several colorings of each photo, in order; the gain is in the coarse chroma already."""
+    condition, latents = random_condition(BATCH), latents_of(pyramid, done)
+    with torch.no_grad():
+        coarse = pyramid.decode(latents[:done], condition, 1.3)
+        want = pyramid.decode(latents, condition, 1.3)
+        got = pyramid.complete(coarse, condition)
+    assert coarse.shape[-1] == 2 ** (done + 1)
+    torch.testing.assert_close(got, want, rtol=0, atol=0.02)
+
+
+def test_completed_and_pulled_is_decoded(listening: ChromaPyramid, hinted: Condition) -> None:
+    latents = latents_of(listening, 3)
+    with torch.no_grad():
+        want = listening.decode(latents, hinted)
+        free = listening.complete(listening.decode(latents[:3], hinted), hinted)
+        pulled = listening.pull_to_hints(free, hinted)
+    torch.testing.assert_close(pulled, want, rtol=0, atol=0.02)
+    assert (free - want)[:2].abs().amax((1, 2, 3)).min() > 5
+    torch.testing.assert_close(free[2:4], want[2:4], rtol=0, atol=0.02)
