@@ -105,23 +105,6 @@ def test_the_map_at_full_size(colorizer: Colorizer, photo: Photo) -> None:
     np.testing.assert_allclose(edge, np.hypot(a.clip(min=0), b.clip(min=0)), atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"n": 18}, "n: expected at least 19 for an interval of 0.9, got 18"),
-        ({"n": 2, "level": 0.5}, "n: expected at least 3 for an interval of 0.5, got 2"),
-        ({"level": 0.8}, "level: expected 0.5 or 0.9, got 0.8"),
-        ({"level": 90}, "level: expected 0.5 or 0.9, got 90"),
-        ({"seed": -1}, "seed: expected a whole number from 0 to 4294967295, got -1"),
-    ],
-)
-def test_uncertainty_out_of_range(
-    colorizer: Colorizer, photo: Photo, arguments: dict[str, float], message: str
-) -> None:
-    with pytest.raises(ValueError, match=f"^{message}"):
-        colorizer.uncertainty(photo, **arguments)  # type: ignore[arg-type]
-
-
 # likelihood
 
 
@@ -162,21 +145,3 @@ def test_the_edge_of_the_box_has_no_density(
     monkeypatch.setattr(PhotoModel, "log_prob", lambda _, ab: np.full(len(ab), np.nan))
     (made,) = sampled(colorizer, photo, 1)
     assert (made.log_prob, made.bits_per_dim) == (-math.inf, math.inf)
-
-
-@pytest.mark.parametrize("shape", [(2, 64, 64), (0, 2, 64, 64), (1, 3, 64, 64)])
-def test_chroma_of_another_shape(
-    colorizer: Colorizer, photo: Photo, shape: tuple[int, ...]
-) -> None:
-    with pytest.raises(ValueError, match=r"^ab: expected shape \(n, 2, 64, 64\), got"):
-        colorizer.log_prob(photo, np.zeros(shape, np.float32))
-
-
-@pytest.mark.parametrize("value", [128.0, float("nan")])
-def test_chroma_outside_the_box_has_no_density(
-    colorizer: Colorizer, photo: Photo, value: float
-) -> None:
-    ab = np.zeros((1, 2, 64, 64), np.float32)
-    ab[0, 1, 3, 5] = value
-    with pytest.raises(ValueError, match=r"^ab: expected values within \+-128, got some outside"):
-        colorizer.log_prob(photo, ab)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from PIL import Image
 
 from colorflow.color.grid import to_grid
 from colorflow.colorizer import Colorizer, Hint
-from colorflow.errors import PhotoError
 from colorflow.files import digest_of
 from colorflow.model.hints import cell_of
 from colorflow.photo import Photo, photo_from_image, read_provenance
@@ -137,27 +135,3 @@ def test_files_state_the_references(
     assert (unsaid.provenance.references, unsaid.provenance.photo) == ((), None)
     (unused,) = sampled(colorizer, photo, 1, reference=references, strength=0)
     assert unused.provenance == sampled(colorizer, photo, 1)[0].provenance
-
-
-@pytest.mark.parametrize(
-    "use",
-    [
-        lambda colorizer, photo, given: colorizer.colorize(photo, reference=given, strength=0),
-        lambda colorizer, photo, given: colorizer.interpolate(photo, 1, 2, 3, reference=given),
-        lambda colorizer, photo, given: colorizer.likeness(photo, [photo, given]),
-    ],
-)
-def test_a_gray_reference_is_refused(
-    use: Callable[..., object], colorizer: Colorizer, photo: Photo, gray: Photo
-) -> None:
-    message = "^gray one: has no colors that could be carried over; choose a color photo"
-    with pytest.raises(PhotoError, match=message):
-        use(colorizer, photo, gray)
-
-
-def test_arguments_out_of_range(colorizer: Colorizer, photo: Photo) -> None:
-    for strength in (-0.1, 1.01, float("nan")):
-        with pytest.raises(ValueError, match=r"^strength: expected 0 to 1, got"):
-            colorizer.colorize(photo, reference=photo, strength=strength, force=True)
-    with pytest.raises(ValueError, match=r"^reference: expected at least one photo, got none"):
-        colorizer.likeness(photo, [])

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from colorflow.color.grid import to_grid
 from colorflow.colorizer import ColoringSpec, Colorizer, Hint
-from colorflow.errors import PhotoError
 from colorflow.model.condition import Condition
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.photo import Photo
@@ -72,17 +71,3 @@ def test_hints_are_of_the_photo_and_not_of_its_reference(
         want = pyramid.decode(latents, condition_of(cup, HINTS), GAIN).numpy()
     np.testing.assert_allclose(given, want, atol=0.01)
     assert np.abs(given - to_grid(cup.pixels)).max() > 0.5
-
-
-def test_a_gray_reference_is_refused(colorizer: Colorizer, photo: Photo, gray: Photo) -> None:
-    message = "^gray one: has no colors that could be carried over; choose a color photo"
-    with pytest.raises(PhotoError, match=message):
-        colorizer.colorize(photo, style=gray, style_strength=0, force=True)
-    with pytest.raises(PhotoError, match=message):
-        colorizer.interpolate(photo, 1, 2, 3, style=gray)
-
-
-@pytest.mark.parametrize("strength", [-0.1, 1.01, float("nan")])
-def test_a_strength_out_of_range(colorizer: Colorizer, photo: Photo, strength: float) -> None:
-    with pytest.raises(ValueError, match=r"^style_strength: expected 0 to 1, got"):
-        colorizer.colorize(photo, style=photo, style_strength=strength, force=True)
