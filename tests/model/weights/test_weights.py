@@ -1,4 +1,4 @@
-"""Weights files: the way there and back, and every file that is not one."""
+"""Weights files, and files of tensors: the way there and back, and what is not replaced."""
 
 from __future__ import annotations
 
@@ -10,11 +10,20 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save, save_file
+from torch import nn
 
 from colorflow.errors import WeightsError
+from colorflow.model import weights
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.weights import load_weights, save_weights
+from colorflow.model.weights import (
+    load_tensors,
+    load_weights,
+    read_header,
+    save_weights,
+    write_tensors,
+)
 from tests.model.weights.files import TEMPERATURES, TRAINING, parts
 
 # there and back
@@ -86,3 +95,46 @@ def test_only_weights_are_replaced(pyramid: ChromaPyramid, tmp_path: Path) -> No
     path.unlink()
     for _ in range(2):
         save_weights(path, pyramid, TEMPERATURES, {})
+
+
+NOTE = {"note": "größer", "numbers": [1, 2]}
+
+
+class Small(nn.Module):
+    """A layer, and what is no fraction."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+        self.register_buffer("order", torch.tensor([2049, 0, 4097]))
+        self.register_buffer("begun", torch.tensor(True))
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "w.safetensors"
+
+
+def test_half_precision_is_for_fractions_alone(new: Path) -> None:
+    """2049 is no half-precision number."""
+    module, other = Small(), Small()
+    other.order.zero_()
+    other.begun.fill_(False)
+    write_tensors(new, module, "test-1", NOTE)
+    with safe_open(str(new), framework="pt") as file:
+        assert file.get_tensor("layer.weight").dtype == torch.float16
+        assert file.get_tensor("order").dtype == torch.int64
+    load_tensors(read_header(new, "test-1"), other)
+    assert torch.equal(other.order, module.order)
+    assert other.begun
+    assert torch.equal(other.layer.weight, module.layer.weight.half().float())
+
+
+def test_a_file_that_does_not_fit_is_refused_before_its_tensors_are_read(
+    new: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tensors(new, nn.Linear(3, 2), "test-1", NOTE, torch.float32)
+    file = read_header(new, "test-1")
+    monkeypatch.setattr(weights, "safe_open", None)
+    with pytest.raises(WeightsError, match="header and tensors do not fit"):
+        load_tensors(file, Small())
