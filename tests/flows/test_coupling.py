@@ -22,13 +22,10 @@ from colorflow.flows import (
     checkerboard,
     half_mask,
 )
+from tests.flows.samples import normal
 
 SHAPE = (4, 2, 4)
 CONTEXT = 5
-
-
-def normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
 def kept_mask(partition: str) -> Tensor:

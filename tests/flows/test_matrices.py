@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
-from torch import Tensor
 
 from colorflow.flows import (
     BlockDiagonalMatrix,
@@ -18,6 +17,7 @@ from colorflow.flows import (
     TriangularMatrix,
 )
 from colorflow.flows.matrices import random_rotation
+from tests.flows.samples import normal
 
 C, N = 6, 5
 
@@ -45,11 +45,6 @@ def structure(request: pytest.FixtureRequest) -> MatrixStructure:
     return STRUCTURES[request.param]
 
 
-def noise(*shape: int, seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(*shape, generator=generator, dtype=torch.float64)
-
-
 def scales(raw: np.ndarray) -> np.ndarray:
     """exp of a log-scale that the arctangent keeps within -10 .. 10."""
     return np.exp(20 / np.pi * np.arctan(np.pi * raw / 20))
@@ -75,7 +70,7 @@ def dense(structure: MatrixStructure, parameters: np.ndarray) -> np.ndarray:
 
 
 def test_multiply_is_that_of_the_dense_matrix(structure: MatrixStructure) -> None:
-    parameters, x = noise(structure.size), noise(4, C, N, seed=1)
+    parameters, x = normal(structure.size), normal(4, C, N, seed=1)
     y, ladj = structure.multiply(parameters, x)
     matrix = dense(structure, parameters.numpy())
     np.testing.assert_allclose(y, matrix @ x.numpy(), rtol=1e-12, atol=1e-12)
@@ -84,7 +79,7 @@ def test_multiply_is_that_of_the_dense_matrix(structure: MatrixStructure) -> Non
 
 
 def test_solve_is_that_of_the_dense_matrix(structure: MatrixStructure) -> None:
-    parameters, y = noise(structure.size), noise(4, C, N, seed=1)
+    parameters, y = normal(structure.size), normal(4, C, N, seed=1)
     x, ladj = structure.solve(parameters, y)
     matrix = dense(structure, parameters.numpy())
     expected = [scipy.linalg.solve(matrix, columns) for columns in y.numpy()]
@@ -95,14 +90,14 @@ def test_solve_is_that_of_the_dense_matrix(structure: MatrixStructure) -> None:
 @pytest.mark.parametrize("structure", [BlockDiagonalMatrix(C, 3), FullMatrix(C)])
 def test_a_singular_matrix_is_reported(structure: BlockDiagonalMatrix) -> None:
     block = structure.block
-    parameters = noise(3, structure.size)
+    parameters = normal(3, structure.size)
     changes = parameters[1].unflatten(-1, (-1, block, block))
     changes[-1, 0] = -torch.eye(block, dtype=torch.float64)[0]  # a row of zeros, in one sample
-    assert structure.multiply(parameters, noise(3, C, N))[1].isneginf().tolist() == [0, 1, 0]
+    assert structure.multiply(parameters, normal(3, C, N))[1].isneginf().tolist() == [0, 1, 0]
     with pytest.raises(
         InversionError, match=r"singular to the precision .* condition number is inf"
     ):
-        structure.solve(parameters, noise(3, C, N))
+        structure.solve(parameters, normal(3, C, N))
 
 
 @pytest.mark.parametrize("structure", [BlockDiagonalMatrix(C, 1), FullMatrix(C)])
@@ -112,7 +107,7 @@ def test_a_nearly_singular_matrix_is_inverted_only_in_float64(
     diagonal = torch.tensor([1, 1, 1, 1, 1, 1e-6], dtype=torch.float64)
     blocks = torch.diag(diagonal)[None] if structure.block > 1 else diagonal.view(-1, 1, 1)
     identity = torch.eye(structure.block, dtype=torch.float64)
-    parameters, y = (blocks - identity).flatten(), noise(C, N)
+    parameters, y = (blocks - identity).flatten(), normal(C, N)
     x, _ = structure.solve(parameters, y)
     torch.testing.assert_close(x, y / diagonal[:, None], rtol=1e-9, atol=1e-9)
     with pytest.raises(InversionError, match=r"condition number is \S+, at most 8\.4e\+04"):
@@ -121,7 +116,7 @@ def test_a_nearly_singular_matrix_is_inverted_only_in_float64(
 
 @pytest.mark.parametrize("seed", range(4))
 def test_factorize_gives_back_the_matrix(seed: int) -> None:
-    matrix = noise(C, C, seed=seed)
+    matrix = normal(C, C, seed=seed)
     structure, parameters = PLUMatrix.factorize(matrix)
     rebuilt, ladj = structure.multiply(parameters, torch.eye(C, dtype=torch.float64))
     torch.testing.assert_close(rebuilt, matrix, rtol=1e-10, atol=1e-10)

@@ -13,6 +13,7 @@ from scipy.stats import logistic
 from torch import Tensor
 
 from colorflow.flows import ElementwiseTransform, MixtureLogisticCDF, MonotoneNetwork
+from tests.flows.samples import normal
 
 K, BOUND, SHIFT = 3, 0.8, 4.0
 LAYERS = 2
@@ -22,10 +23,6 @@ TRANSFORMS: dict[str, ElementwiseTransform] = {
 }
 Sigmoids = tuple[np.ndarray, np.ndarray, np.ndarray]
 """w, a and b of logit(sum w sigmoid(a x + b)), (K,) each."""
-
-
-def normal(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def clamp(x: np.ndarray, limit: float) -> np.ndarray:

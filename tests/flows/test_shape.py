@@ -21,12 +21,9 @@ from colorflow.flows import (
     Squeeze,
     Standardize,
 )
+from tests.flows.samples import normal
 
 HEIGHT, WIDTH, CHANNELS = 4, 6, 3
-
-
-def normal(*shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
 @pytest.mark.peers
