@@ -6,22 +6,19 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix, identity
-from scipy.sparse.linalg import spsolve
 from skimage import color, data
 
 from colorflow.color.grid import resize_by_area, to_grid
 from colorflow.color.upsample import (
     FINER_SIZE,
     GAIN,
-    LEAST_WEIGHT,
     MAX_SLOPE,
     STRENGTH,
-    GuidedUpsampler,
     finer,
     local_slope,
     upsample_ab,
 )
+from tests.color.sparse import least_squares
 
 
 def photo_lab(name: str) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
@@ -91,16 +88,6 @@ def test_slope_follows_lightness_and_is_bounded() -> None:
     assert np.abs(steep).max() <= MAX_SLOPE
 
 
-@pytest.mark.parametrize("rows", [1, 7, 64])
-@pytest.mark.parametrize(("height", "width"), [(131, 97), (40, 300), (1, 50), (50, 1), (65, 64)])
-def test_strips_give_the_same_as_the_whole(rows: int, height: int, width: int) -> None:
-    upsampler = GuidedUpsampler(*random_inputs(height, width))
-    strips = [upsampler.rows(top, min(top + rows, height)) for top in range(0, height, rows)]
-    np.testing.assert_allclose(
-        np.concatenate(strips, axis=1), upsampler.rows(0, height), atol=1e-4, rtol=0
-    )
-
-
 @pytest.mark.parametrize(
     ("ab_grid", "lightness", "named"),
     [
@@ -134,23 +121,6 @@ def made_up(seed: int, height: int, width: int) -> tuple[Array, Array]:
     return np.ascontiguousarray(ab), lightness + rng.normal(0, 0.5, lightness.shape).astype("f4")
 
 
-def solution(m: Array, lightness: Array) -> NDArray[np.float64]:
-    """The minimum, by a sparse factorization."""
-    h, w = lightness.shape
-    number = np.arange(h * w).reshape(h, w)
-    system = identity(h * w, format="csr")
-    for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        one = number[: h - down, max(0, -right) : w - max(0, right)].ravel()
-        other = number[down:, max(0, right) : w + min(0, right)].ravel()
-        step = (lightness.ravel()[one] - lightness.ravel()[other]).astype(float)
-        weight = STRENGTH * (np.exp(-(step**2) / 4.5) + LEAST_WEIGHT)
-        pairs = coo_matrix((weight, (one, other)), (h * w, h * w)).tocsr()
-        pairs = pairs + pairs.T
-        total = np.asarray(pairs.sum(axis=1)).ravel()
-        system = system + coo_matrix((total, (number.ravel(),) * 2), (h * w, h * w)) - pairs
-    return np.stack([spsolve(system.tocsc(), plane.ravel()).reshape(h, w) for plane in m])
-
-
 @pytest.mark.parametrize(("height", "width"), [(90, 110), (70, 300)])
 def test_it_comes_near_the_solution_of_the_sparse_system(height: int, width: int) -> None:
     ab, lightness = made_up(0, height, width)
@@ -158,7 +128,7 @@ def test_it_comes_near_the_solution_of_the_sparse_system(height: int, width: int
     assert cells is not None
     assert got.shape[1:] == cells.shape == (height, min(width, FINER_SIZE))
     begun = upsample_ab(ab, cells)
-    want = solution(begun, cells)
+    want = least_squares(begun, cells, STRENGTH)
     assert np.abs(got - want).mean() < 0.4 * np.abs(begun - want).mean()
 
 

@@ -39,18 +39,6 @@ def test_a_sample_depends_on_its_seed_alone(colorizer: Colorizer) -> None:
     assert difference(nine[0], nine[1]) > 10
 
 
-def test_temperature_zero_is_one_coloring_and_temperature_scales_spread(
-    colorizer: Colorizer,
-) -> None:
-    photo = photo_from_image(gray_photo())
-    calm = chroma(sampled(colorizer, photo, n=3, temperature=0))
-    assert np.abs(calm - calm[0]).max() < 1e-3
-    spread = [
-        chroma(sampled(colorizer, photo, n=8, temperature=t)).std(0).mean() for t in (0.3, 1.0)
-    ]
-    assert spread[0] < 0.6 * spread[1]
-
-
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (7, 300), (333, 257)])
 def test_every_size_keeps_its_size_and_its_lightness(
     colorizer: Colorizer, shape: tuple[int, int]
