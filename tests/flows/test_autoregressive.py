@@ -9,22 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from colorflow.flows import (
-    Affine,
-    Autoregressive,
-    AutoregressiveNetwork,
-    Inverse,
-    MaskedConvolutionNetwork,
-    MaskedNetwork,
-    TransformerAutoregressive,
-    raster_order,
-)
+from colorflow import flows
 
 GRID = (2, 3, 4)
 CONTEXT = 3
 SIZE = 2
 
-Build = Callable[[], AutoregressiveNetwork]
+Build = Callable[[], flows.AutoregressiveNetwork]
 Randomize = Callable[..., Any]
 
 
@@ -32,17 +23,17 @@ def random_order(count: int) -> Tensor:
     return torch.randperm(count, generator=torch.Generator().manual_seed(5))
 
 
-def dense(shape: Sequence[int], order: Tensor, *, layers: int = 2) -> MaskedNetwork:
-    return MaskedNetwork(shape, order, CONTEXT, SIZE, units=3, layers=layers)
+def dense(shape: Sequence[int], order: Tensor, *, layers: int = 2) -> flows.MaskedNetwork:
+    return flows.MaskedNetwork(shape, order, CONTEXT, SIZE, units=3, layers=layers)
 
 
-def convolution(*, reverse: bool) -> MaskedConvolutionNetwork:
-    return MaskedConvolutionNetwork(GRID, CONTEXT, SIZE, width=7, reverse=reverse)
+def convolution(*, reverse: bool) -> flows.MaskedConvolutionNetwork:
+    return flows.MaskedConvolutionNetwork(GRID, CONTEXT, SIZE, width=7, reverse=reverse)
 
 
 def raster(*, reverse: bool = False) -> Tensor:
     """The order of the grid's elements, cell by cell, or its reverse."""
-    order = raster_order(GRID)
+    order = flows.raster_order(GRID)
     return order.flip(0) if reverse else order
 
 
@@ -64,7 +55,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def network(name: str, randomize: Randomize) -> AutoregressiveNetwork:
+def network(name: str, randomize: Randomize) -> flows.AutoregressiveNetwork:
     return randomize(CASES[name][0]()).double()
 
 
@@ -90,13 +81,13 @@ def by_element(parameters: Tensor, channels: int) -> Tensor:
 
 
 def test_raster_order_goes_cell_by_cell() -> None:
-    assert raster_order((2, 2, 2)).tolist() == [0, 4, 1, 5, 2, 6, 3, 7]
-    assert raster_order((1, 2, 3)).tolist() == [0, 1, 2, 3, 4, 5]
-    assert raster_order((3,)).tolist() == [0, 1, 2]
+    assert flows.raster_order((2, 2, 2)).tolist() == [0, 4, 1, 5, 2, 6, 3, 7]
+    assert flows.raster_order((1, 2, 3)).tolist() == [0, 1, 2, 3, 4, 5]
+    assert flows.raster_order((3,)).tolist() == [0, 1, 2]
 
 
 def test_every_earlier_element_matters_and_no_other(
-    name: str, network: AutoregressiveNetwork, x: Tensor, context: Tensor
+    name: str, network: flows.AutoregressiveNetwork, x: Tensor, context: Tensor
 ) -> None:
     """The derivative of parameters by elements is strictly triangular, without a hole."""
     order = CASES[name][1]
@@ -113,7 +104,7 @@ def test_every_earlier_element_matters_and_no_other(
 @pytest.mark.parametrize("reverse", [False, True])
 def test_window_of_the_convolutions(randomize: Randomize, *, reverse: bool) -> None:
     """4 rows up, 4 columns to either side with one layer, as the docstring says; no blind spot."""
-    network = MaskedConvolutionNetwork((1, 9, 11), 0, 1, width=4, layers=1, reverse=reverse)
+    network = flows.MaskedConvolutionNetwork((1, 9, 11), 0, 1, width=4, layers=1, reverse=reverse)
     network = randomize(network).double()
     x = torch.randn(1, 1, 9, 11, dtype=torch.float64)
     row, column = (3, 5) if reverse else (5, 5)
@@ -124,12 +115,14 @@ def test_window_of_the_convolutions(randomize: Randomize, *, reverse: bool) -> N
     assert torch.equal(seen, expected.flip(0, 1) if reverse else expected)
 
 
-def test_cost_in_evaluations(network: AutoregressiveNetwork, x: Tensor, context: Tensor) -> None:
+def test_cost_in_evaluations(
+    network: flows.AutoregressiveNetwork, x: Tensor, context: Tensor
+) -> None:
     """One in the fast direction, one an element in the slow one; the twin exchanges them."""
     calls: list[int] = []
     network.register_forward_hook(lambda *_: calls.append(1))
-    flow = Autoregressive(network, Affine(0.7, 3.0))
-    twin = Inverse(flow)
+    flow = flows.Autoregressive(network, flows.Affine(0.7, 3.0))
+    twin = flows.Inverse(flow)
     fast, slow = (flow.forward, twin.inverse), (twin.forward, flow.inverse)
     for functions, expected in ((fast, 1), (slow, x[0].numel())):
         for function in functions:
@@ -139,7 +132,10 @@ def test_cost_in_evaluations(network: AutoregressiveNetwork, x: Tensor, context:
 
 
 def assert_same_flow(
-    ours: Autoregressive, forward: Callable[..., Any], inverse: Callable[..., Any], context: Any
+    ours: flows.Autoregressive,
+    forward: Callable[..., Any],
+    inverse: Callable[..., Any],
+    context: Any,
 ) -> None:
     x = torch.randn(6, 5, dtype=torch.float64)
     for mine, theirs in ((ours.forward, forward), (ours.inverse, inverse)):
@@ -157,7 +153,7 @@ def test_zuko_with_the_same_weights(randomize: Randomize, order: Tensor) -> None
     Its scale is bounded otherwise, so it is given the number that its bound turns into ours.
     """
     zuko = pytest.importorskip("zuko")
-    affine = Affine(0.7, 3.0)
+    affine = flows.Affine(0.7, 3.0)
 
     def univariate(shift: Tensor, log_scale: Tensor) -> Any:
         shift, log_scale = affine._read(torch.stack([shift, log_scale], -1))
@@ -186,7 +182,7 @@ def test_zuko_with_the_same_weights(randomize: Randomize, order: Tensor) -> None
         last.bias.copy_(network.out.bias)
     context = torch.randn(6, CONTEXT, dtype=torch.float64)
     transform = theirs(context)
-    ours = Autoregressive(network, affine)
+    ours = flows.Autoregressive(network, affine)
     assert_same_flow(ours, transform.call_and_ladj, transform.inv.call_and_ladj, context)
 
 
@@ -198,9 +194,11 @@ TOKENS = {
 }
 
 
-def build(case: dict[str, Any]) -> TransformerAutoregressive:
+def build(case: dict[str, Any]) -> flows.TransformerAutoregressive:
     rest = {key: case[key] for key in ("patch", "reverse")}
-    return TransformerAutoregressive(case["shape"], CONTEXT, Affine(0.7, 3.0), width=8, **rest)
+    return flows.TransformerAutoregressive(
+        case["shape"], CONTEXT, flows.Affine(0.7, 3.0), width=8, **rest
+    )
 
 
 @pytest.fixture(params=TOKENS.values(), ids=TOKENS)
@@ -209,7 +207,7 @@ def case(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 @pytest.fixture
-def flow(case: dict[str, Any], randomize: Callable[..., Any]) -> TransformerAutoregressive:
+def flow(case: dict[str, Any], randomize: Callable[..., Any]) -> flows.TransformerAutoregressive:
     return randomize(build(case)).double()
 
 
@@ -237,7 +235,7 @@ def rank_of_token(case: dict[str, Any], channels: int) -> Tensor:
 
 
 def test_earlier_tokens_matter_and_no_later_one(
-    case: dict[str, Any], flow: TransformerAutoregressive, samples: Tensor, beside: Tensor
+    case: dict[str, Any], flow: flows.TransformerAutoregressive, samples: Tensor, beside: Tensor
 ) -> None:
     """Within a token a number moves by itself: its parameters do not see the token."""
     rank = rank_of_token(case, case["shape"][0]).flatten()
@@ -250,7 +248,7 @@ def test_earlier_tokens_matter_and_no_later_one(
 
 
 def test_context_of_own_and_earlier_tokens_matters(
-    case: dict[str, Any], flow: TransformerAutoregressive, samples: Tensor, beside: Tensor
+    case: dict[str, Any], flow: flows.TransformerAutoregressive, samples: Tensor, beside: Tensor
 ) -> None:
     matrix = derivative(lambda v: flow(samples[:1], v)[0], beside[:1])
     of_x = rank_of_token(case, case["shape"][0]).flatten()
@@ -261,7 +259,7 @@ def test_context_of_own_and_earlier_tokens_matters(
 
 
 def test_cache_changes_nothing(
-    case: dict[str, Any], flow: TransformerAutoregressive, samples: Tensor, beside: Tensor
+    case: dict[str, Any], flow: flows.TransformerAutoregressive, samples: Tensor, beside: Tensor
 ) -> None:
     """Against a loop that finds each token's affine map by two whole forward passes."""
     z = torch.randn_like(samples)

@@ -9,20 +9,13 @@ import pytest
 import torch
 from scipy import special
 
-from colorflow.flows import (
-    Affine,
-    BoundedRange,
-    Logit,
-    MixtureLogisticCDF,
-    MonotoneNetwork,
-    soft_clamp,
-)
+from colorflow import flows
 
 TRANSFORMS = {
-    "affine": Affine(0.7),
-    "bounded-affine": Affine(0.7, 3.0),
-    "mixture": MixtureLogisticCDF(3, 0.7, 3.0),
-    "monotone": MonotoneNetwork(3, 2, 0.7, 2.0),
+    "affine": flows.Affine(0.7),
+    "bounded-affine": flows.Affine(0.7, 3.0),
+    "mixture": flows.MixtureLogisticCDF(3, 0.7, 3.0),
+    "monotone": flows.MonotoneNetwork(3, 2, 0.7, 2.0),
 }
 
 
@@ -32,7 +25,7 @@ def normal(*shape: int, seed: int = 0) -> torch.Tensor:
 
 def test_affine_is_the_formula() -> None:
     x, parameters = normal(50, seed=1), 3 * normal(50, 2)
-    z, ladj = Affine(0.7, 3.0).forward(x, parameters)
+    z, ladj = flows.Affine(0.7, 3.0).forward(x, parameters)
     shift, scale = parameters.numpy().T
     shift = 3.0 * 2 / np.pi * np.arctan(np.pi / 2 * shift / 3.0)
     scale = 0.7 * 2 / np.pi * np.arctan(np.pi / 2 * scale / 0.7)
@@ -42,7 +35,7 @@ def test_affine_is_the_formula() -> None:
 
 def test_soft_clamp_has_slope_one_at_zero_and_never_reaches_its_limit() -> None:
     x = torch.tensor([0.0, 1e-6, -1e-6, 1e3, -1e3], dtype=torch.float64, requires_grad=True)
-    y = soft_clamp(x, 2.0)
+    y = flows.soft_clamp(x, 2.0)
     (slope,) = torch.autograd.grad(y.sum(), x)
     torch.testing.assert_close(slope[:3], torch.ones(3, dtype=torch.float64), rtol=0, atol=1e-10)
     torch.testing.assert_close(y[:3], x[:3], rtol=1e-10, atol=0)
@@ -73,11 +66,11 @@ INSIDE = LIMIT * (1 - MARGIN)
 
 
 @pytest.fixture
-def bounded() -> BoundedRange:
-    return BoundedRange(LIMIT)
+def bounded() -> flows.BoundedRange:
+    return flows.BoundedRange(LIMIT)
 
 
-def test_is_the_formula(bounded: BoundedRange) -> None:
+def test_is_the_formula(bounded: flows.BoundedRange) -> None:
     x = torch.linspace(-0.999 * LIMIT, 0.999 * LIMIT, 24, dtype=torch.float64).reshape(2, 3, 2, 2)
     z, ladj = bounded(x)
     ratio = x.numpy() / LIMIT
@@ -87,7 +80,7 @@ def test_is_the_formula(bounded: BoundedRange) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_no_latent_leaves_the_box(bounded: BoundedRange, dtype: torch.dtype) -> None:
+def test_no_latent_leaves_the_box(bounded: flows.BoundedRange, dtype: torch.dtype) -> None:
     z = torch.tensor([[-math.inf, -1e30, -1e4, -700, 700, 1e4, 1e30, math.inf]], dtype=dtype)
     x, ladj = bounded.inverse(z)
     assert (x.abs() < LIMIT).all()
@@ -98,7 +91,7 @@ def test_no_latent_leaves_the_box(bounded: BoundedRange, dtype: torch.dtype) -> 
 @pytest.mark.parametrize("beyond", [1.0, 1.5, 1e6])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_x_beyond_the_limit_counts_as_the_last_value_inside(
-    bounded: BoundedRange, beyond: float, dtype: torch.dtype
+    bounded: flows.BoundedRange, beyond: float, dtype: torch.dtype
 ) -> None:
     signs = torch.tensor([[1.0, -1.0]], dtype=dtype)
     z, ladj = bounded(signs * LIMIT * beyond)
@@ -114,7 +107,7 @@ ALPHAS = [0.05, 1e-6]
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_logit_is_the_formula(alpha: float) -> None:
     x = torch.linspace(0, 1, 24, dtype=torch.float64).reshape(2, 3, 2, 2)
-    z, ladj = Logit(alpha)(x)
+    z, ladj = flows.Logit(alpha)(x)
     p = alpha + (1 - 2 * alpha) * x.numpy()
     np.testing.assert_allclose(z, special.logit(p), rtol=1e-9)
     slope = (1 - 2 * alpha) / (p * (1 - p))
@@ -125,11 +118,11 @@ def test_logit_is_the_formula(alpha: float) -> None:
 def test_logit_in_float32_is_accurate_up_to_both_ends(alpha: float) -> None:
     x = torch.cat([torch.tensor([0, 1e-7, 1e-5]), torch.linspace(0.01, 0.99, 99)])
     x = torch.cat([x, 1 - x])[:, None]
-    z, ladj = Logit(alpha)(x)
-    exact_z, exact_ladj = Logit(alpha)(x.double())
+    z, ladj = flows.Logit(alpha)(x)
+    exact_z, exact_ladj = flows.Logit(alpha)(x.double())
     torch.testing.assert_close(z.double(), exact_z, rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(ladj.double(), exact_ladj, rtol=1e-6, atol=1e-6)
-    torch.testing.assert_close(Logit(alpha).inverse(z)[0], x, rtol=0, atol=1e-6)
+    torch.testing.assert_close(flows.Logit(alpha).inverse(z)[0], x, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("alpha", ALPHAS)
@@ -138,8 +131,8 @@ def test_logit_beyond_the_ends_counts_as_the_last_value_inside(
     alpha: float, dtype: torch.dtype
 ) -> None:
     x = torch.tensor([[-1e30], [-5], [6], [1e30]], dtype=dtype).requires_grad_()
-    z, ladj = Logit(alpha)(x)
-    end = -math.log(Logit.MARGIN * alpha)
+    z, ladj = flows.Logit(alpha)(x)
+    end = -math.log(flows.Logit.MARGIN * alpha)
     expected = torch.tensor([[-end], [-end], [end], [end]], dtype=dtype)
     torch.testing.assert_close(z, expected, rtol=1e-6, atol=0)
     torch.testing.assert_close(

@@ -9,16 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from colorflow.flows import (
-    ActNorm,
-    Bijection,
-    ChannelPermutation,
-    Composition,
-    Linear,
-    PLUMatrix,
-    Standardize,
-    soft_clamp,
-)
+from colorflow import flows
 
 
 def photos(count: int = 16) -> Tensor:
@@ -32,7 +23,7 @@ def photos(count: int = 16) -> Tensor:
 
 
 def agree(
-    ours: Bijection, x: Tensor, peer: Callable[..., tuple], peer_inverse: Callable[..., tuple]
+    ours: flows.Bijection, x: Tensor, peer: Callable[..., tuple], peer_inverse: Callable[..., tuple]
 ) -> None:
     """Value and ladj, in both directions, are those of another implementation."""
     z, ladj = ours(x)
@@ -46,7 +37,7 @@ def agree(
 
 
 def test_standardize_gives_zero_mean_and_unit_variance_per_channel() -> None:
-    standardize = Standardize(3)
+    standardize = flows.Standardize(3)
     standardize.fit(photos())
     z, ladj = standardize(photos())
     by_channel = z.numpy().transpose(1, 0, 2, 3).reshape(3, -1)
@@ -57,7 +48,7 @@ def test_standardize_gives_zero_mean_and_unit_variance_per_channel() -> None:
 
 
 def test_standardize_survives_a_constant_channel() -> None:
-    standardize = Standardize(3)
+    standardize = flows.Standardize(3)
     constant = photos()
     constant[:, 1] = 4
     standardize.fit(constant)
@@ -68,43 +59,43 @@ def test_standardize_survives_a_constant_channel() -> None:
 
 
 def test_permutation_orders_channels_as_told() -> None:
-    permutation = ChannelPermutation([2, 0, 1])
+    permutation = flows.ChannelPermutation([2, 0, 1])
     z, ladj = permutation(photos())
     assert torch.equal(z, torch.stack([photos()[:, i] for i in (2, 0, 1)], 1))
     assert torch.equal(permutation.inverse(z)[0], photos())
     assert torch.equal(ladj, torch.zeros(16, dtype=torch.float64))
 
 
-def weight(linear: Linear, channels: int) -> Tensor:
+def weight(linear: flows.Linear, channels: int) -> Tensor:
     """W, as what becomes of the unit vectors."""
     return linear(torch.eye(channels, dtype=torch.float64))[0].T
 
 
 def test_rotation_is_restored_from_its_state_dict() -> None:
-    linear, other = Linear.rotation(7, 5), Linear.rotation(7, 6)
+    linear, other = flows.Linear.rotation(7, 5), flows.Linear.rotation(7, 6)
     other.load_state_dict(linear.state_dict())
     assert torch.equal(weight(other, 7), weight(linear, 7))
 
 
-def fill_lu(peer: nn.Module, linear: Linear) -> None:
+def fill_lu(peer: nn.Module, linear: flows.Linear) -> None:
     """Gives the parameters of a PLU matrix to nflows' LULinear."""
     log_scale, below, above = linear.weight.detach().split(3)
     with torch.no_grad():
         peer.lower_entries.copy_(below)
         peer.upper_entries.copy_(above)
-        scale = soft_clamp(log_scale, 10).exp()
+        scale = flows.soft_clamp(log_scale, 10).exp()
         peer.unconstrained_upper_diag.copy_((scale - peer.eps).expm1().log())
 
 
 @pytest.mark.peers
 @pytest.mark.filterwarnings("ignore:torch.triangular_solve is deprecated:UserWarning")
-def test_nflows_has_the_same_1x1_convolution(randomize: Callable[..., Linear]) -> None:
+def test_nflows_has_the_same_1x1_convolution(randomize: Callable[..., flows.Linear]) -> None:
     transforms = pytest.importorskip("nflows.transforms")
-    linear = randomize(Linear(PLUMatrix(3))).double()
+    linear = randomize(flows.Linear(flows.PLUMatrix(3))).double()
     peer = transforms.OneByOneConvolution(3).double()
     fill_lu(peer, linear)
-    permutation = ChannelPermutation(peer.permutation._permutation.tolist())
-    agree(Composition([permutation, linear]), photos(), peer.forward, peer.inverse)
+    permutation = flows.ChannelPermutation(peer.permutation._permutation.tolist())
+    agree(flows.Composition([permutation, linear]), photos(), peer.forward, peer.inverse)
 
 
 # ActNorm
@@ -116,7 +107,7 @@ def vectors_and_grids() -> list[Tensor]:
 
 @pytest.mark.parametrize("x", vectors_and_grids(), ids=["vectors", "grids"])
 def test_actnorm_standardizes_its_first_batch(x: Tensor) -> None:
-    norm = ActNorm(3)
+    norm = flows.ActNorm(3)
     z, ladj = norm(x)
     values = x.numpy().swapaxes(0, 1).reshape(3, -1)
     by_channel = z.detach().numpy().swapaxes(0, 1).reshape(3, -1)
@@ -131,7 +122,7 @@ def test_actnorm_standardizes_its_first_batch(x: Tensor) -> None:
 
 def test_actnorm_is_initialized_only_once() -> None:
     """Nor is one from a checkpoint."""
-    norm, other = ActNorm(3), ActNorm(3)
+    norm, other = flows.ActNorm(3), flows.ActNorm(3)
     first, _ = norm(photos())
     other.load_state_dict(norm.state_dict())
     for one in (norm, other):
@@ -152,7 +143,7 @@ def test_actnorm_is_initialized_only_once() -> None:
     ids=["constant-grid", "constant-vector", "one-vector", "one-cell", "narrow", "wide"],
 )
 def test_actnorm_of_little_data_has_a_bounded_scale(x: Tensor, scale: float) -> None:
-    norm = ActNorm(2)
+    norm = flows.ActNorm(2)
     z, ladj = norm(x)
     assert z.isfinite().all()
     torch.testing.assert_close(z.mean((0, *range(2, x.ndim))), torch.zeros(2), rtol=0, atol=2e-4)
@@ -162,16 +153,16 @@ def test_actnorm_of_little_data_has_a_bounded_scale(x: Tensor, scale: float) -> 
     torch.testing.assert_close(slope, torch.full_like(z, 1e-2 * scale), rtol=0.1, atol=1e-3)
 
 
-def learned_norm(randomize: Callable[..., ActNorm]) -> tuple[ActNorm, Tensor, Tensor]:
+def learned_norm(randomize: Callable[..., flows.ActNorm]) -> tuple[flows.ActNorm, Tensor, Tensor]:
     """An ActNorm, and the scale and offset of z = exp(log_scale) * x + offset."""
-    norm = randomize(ActNorm(3)).double()
-    log_scale = -soft_clamp(norm.log_scale.detach(), 10)
+    norm = randomize(flows.ActNorm(3)).double()
+    log_scale = -flows.soft_clamp(norm.log_scale.detach(), 10)
     return norm, log_scale, -norm.shift.detach() * log_scale.exp()
 
 
 @pytest.mark.peers
 @pytest.mark.parametrize("x", vectors_and_grids(), ids=["vectors", "grids"])
-def test_nflows_has_the_same_actnorm(randomize: Callable[..., ActNorm], x: Tensor) -> None:
+def test_nflows_has_the_same_actnorm(randomize: Callable[..., flows.ActNorm], x: Tensor) -> None:
     norm, log_scale, offset = learned_norm(randomize)
     peer = pytest.importorskip("nflows.transforms").ActNorm(3).double().eval()
     peer.load_state_dict(

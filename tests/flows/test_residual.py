@@ -10,14 +10,7 @@ import torch
 from scipy.linalg import hadamard
 from torch import Tensor, nn
 
-from colorflow.flows import (
-    ExactLogDet,
-    InversionError,
-    LipschitzDenseNetwork,
-    PowerSeries,
-    Residual,
-    RussianRoulette,
-)
+from colorflow import flows
 from colorflow.flows.lipschitz import Contraction, Function
 from colorflow.flows.residual import TOLERANCE
 
@@ -35,13 +28,15 @@ class Times(Contraction):
         return lambda x: x @ self.matrix.T
 
 
-def times(*rows: list[float], dtype: torch.dtype = torch.float64) -> Residual:
-    return Residual(Times(torch.tensor(rows, dtype=dtype)), ExactLogDet())
+def times(*rows: list[float], dtype: torch.dtype = torch.float64) -> flows.Residual:
+    return flows.Residual(Times(torch.tensor(rows, dtype=dtype)), flows.ExactLogDet())
 
 
 @pytest.fixture
-def residual(randomize: Callable[..., nn.Module]) -> Residual:
-    return randomize(Residual(LipschitzDenseNetwork(4, 3, 8), ExactLogDet()), 3.0).double()
+def residual(randomize: Callable[..., nn.Module]) -> flows.Residual:
+    return randomize(
+        flows.Residual(flows.LipschitzDenseNetwork(4, 3, 8), flows.ExactLogDet()), 3.0
+    ).double()
 
 
 @pytest.fixture
@@ -76,11 +71,13 @@ def test_slow_convergence_is_as_accurate_as_stated(dtype: torch.dtype) -> None:
     ],
 )
 def test_no_contraction_raises(rows: tuple[list[float], list[float]]) -> None:
-    with pytest.raises(InversionError, match=r"residual of .* after \d+ iterations, allowed is"):
+    with pytest.raises(
+        flows.InversionError, match=r"residual of .* after \d+ iterations, allowed is"
+    ):
         times(*rows).inverse(torch.ones(3, 2, dtype=torch.float64))
 
 
-def test_gradient_of_the_inverse(residual: Residual, z: Tensor, context: Tensor) -> None:
+def test_gradient_of_the_inverse(residual: flows.Residual, z: Tensor, context: Tensor) -> None:
     """By z, context and every parameter, of x and of ladj, against central differences."""
     inputs = [z.requires_grad_(), context.requires_grad_(), *residual.parameters()]
 
@@ -105,7 +102,9 @@ def test_gradient_of_the_inverse(residual: Residual, z: Tensor, context: Tensor)
 @pytest.mark.peers
 def test_block_is_that_of_normflows(randomize: Callable[..., nn.Module]) -> None:
     peers = pytest.importorskip("normflows.flows.residual")
-    block = randomize(Residual(LipschitzDenseNetwork(2, 0, 6), ExactLogDet()), 3.0).double()
+    block = randomize(
+        flows.Residual(flows.LipschitzDenseNetwork(2, 0, 6), flows.ExactLogDet()), 3.0
+    ).double()
     theirs = peers.iResBlock(block.network, brute_force=True).double()
     x = torch.randn(5, 2, dtype=torch.float64)
     z, ladj = block(x)
@@ -124,7 +123,7 @@ SIGMAS = 4.0
 """Standard errors within which a mean must lie; the seeds are fixed."""
 
 
-class CompletePowerSeries(PowerSeries):
+class CompletePowerSeries(flows.PowerSeries):
     """With d orthogonal probes of signs: the traces are exact, only the truncation is left."""
 
     def __init__(self, terms: int) -> None:
@@ -139,9 +138,9 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 @pytest.fixture
-def network(randomize: Callable[..., nn.Module]) -> LipschitzDenseNetwork:
+def network(randomize: Callable[..., nn.Module]) -> flows.LipschitzDenseNetwork:
     """Nearly -W^T W, so that the traces of all powers are large and alternate in sign."""
-    network = randomize(LipschitzDenseNetwork(D, 0, 8, 0.8), 3.0).double()
+    network = randomize(flows.LipschitzDenseNetwork(D, 0, 8, 0.8), 3.0).double()
     with torch.no_grad():
         network.middle.weight.add_(6 * torch.eye(8))
         network.last.weight.add_(-4 * network.first.weight.T)
@@ -178,14 +177,16 @@ def near(means: np.ndarray, expected: np.ndarray) -> None:
     assert np.linalg.norm(error) < 0.2 * np.linalg.norm(expected)
 
 
-def test_exact_log_det(network: LipschitzDenseNetwork, x: Tensor) -> None:
-    values, ladj = ExactLogDet()(network, x)
+def test_exact_log_det(network: flows.LipschitzDenseNetwork, x: Tensor) -> None:
+    values, ladj = flows.ExactLogDet()(network, x)
     np.testing.assert_allclose(values.detach(), network(x).detach(), rtol=1e-14)
     np.testing.assert_allclose(ladj.detach(), exact(network, x), rtol=1e-12)
     assert np.abs(exact(network, x)).min() > 0.1  # or the tests below would show nothing
 
 
-def test_power_series_converges_as_its_tail(network: LipschitzDenseNetwork, x: Tensor) -> None:
+def test_power_series_converges_as_its_tail(
+    network: flows.LipschitzDenseNetwork, x: Tensor
+) -> None:
     expected = exact(network, x)
     constant = np.linalg.norm(jacobians(network, x).detach().numpy(), 2, (1, 2))
     assert constant.min() > 0.1
@@ -196,7 +197,7 @@ def test_power_series_converges_as_its_tail(network: LipschitzDenseNetwork, x: T
     assert np.abs(ladj - expected).max() < 1e-13
 
 
-def test_gradient_of_power_series(network: LipschitzDenseNetwork, x: Tensor) -> None:
+def test_gradient_of_power_series(network: flows.LipschitzDenseNetwork, x: Tensor) -> None:
     """That of the dense truncated series, by x and by every parameter."""
     x = x.requires_grad_()
     inputs = [x, *network.parameters()]
@@ -219,7 +220,7 @@ def test_gradient_of_power_series(network: LipschitzDenseNetwork, x: Tensor) -> 
 
 @pytest.mark.parametrize("exact_terms", [0, 2])
 def test_roulette_weights_have_mean_one(exact_terms: int) -> None:
-    roulette = RussianRoulette(exact_terms, 0.6, 1, seeded(1))
+    roulette = flows.RussianRoulette(exact_terms, 0.6, 1, seeded(1))
     weights_of_terms = np.zeros((20_000, exact_terms + 4))
     for row in weights_of_terms:
         weights = roulette.weights()[: len(row)]
@@ -228,18 +229,18 @@ def test_roulette_weights_have_mean_one(exact_terms: int) -> None:
     near(weights_of_terms[:, exact_terms:], np.ones(4))
 
 
-def test_roulette_is_unbiased_and_so_is_its_gradient(network: LipschitzDenseNetwork) -> None:
+def test_roulette_is_unbiased_and_so_is_its_gradient(network: flows.LipschitzDenseNetwork) -> None:
     """The last line shows that the bias of a truncated series would be seen."""
     x = torch.randn(1, D, generator=seeded(7), dtype=torch.float64)
     many = x.expand(64, D)
     parameter = network.middle.weight
-    roulette = RussianRoulette(1, 0.6, 1, seeded(3))
+    roulette = flows.RussianRoulette(1, 0.6, 1, seeded(3))
     values, gradients = [], []
     for _ in range(300):
         ladj = roulette(network, many)[1].mean()
         gradients.append(torch.autograd.grad(ladj, parameter)[0].flatten().numpy())
         values.append(ladj.item())
-    ladj = ExactLogDet()(network, x)[1]
+    ladj = flows.ExactLogDet()(network, x)[1]
     gradient = torch.autograd.grad(ladj.sum(), parameter)[0].flatten().numpy()
     near(np.array(values)[:, None], exact(network, x))
     near(np.array(gradients), gradient)
