@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from torch import Tensor
 
 from colorflow.colorizer import ColoringSpec, Colorizer, Hint
 from colorflow.photo import Photo
-from tests.colorizer.made import chroma, model_chroma, sample_spec, seeds, specs
+from tests.colorizer.made import ByHand, chroma, model_chroma, sample_spec, seeds, specs
 
 HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
 
@@ -66,20 +64,20 @@ def test_the_last_output_is_the_sample(colorizer: Colorizer, photo: Photo) -> No
 
 
 def test_stages_hold_the_chroma_and_the_latents_of_their_level(
-    colorizer: Colorizer, photo: Photo, encode: Callable[..., list[Tensor]]
+    colorizer: Colorizer, photo: Photo, by_hand: ByHand
 ) -> None:
     outputs = colorizer.decode_by_level(photo, 3)
     assert [one.ab.shape for one in outputs] == [(2, side, side) for side in colorizer.levels]
-    for output, z in zip(outputs, encode(photo, outputs[-1].ab[None]), strict=True):
+    for output, z in zip(outputs, by_hand.encode(photo, outputs[-1].ab[None]), strict=True):
         np.testing.assert_allclose(output.latents, z[0], atol=0.02)
 
 
 @pytest.mark.parametrize("names", [(4, 8), (16, 32, 64)])
 def test_resampling_changes_the_latents_of_these_levels_alone(
-    colorizer: Colorizer, photo: Photo, encode: Callable[..., list[Tensor]], names: tuple[int, ...]
+    colorizer: Colorizer, photo: Photo, by_hand: ByHand, names: tuple[int, ...]
 ) -> None:
     base, other, got = (
-        encode(photo, model_chroma(predictions))
+        by_hand.encode(photo, model_chroma(predictions))
         for predictions in (
             colorizer.colorize(photo, n=1, seed=3, samples=True, force=True),
             colorizer.colorize(photo, n=1, seed=50, samples=True, force=True),

@@ -138,6 +138,10 @@ def stack() -> flows.Composition:
     )
 
 
+def few(build: Callable[[], flows.Bijection]) -> Case:
+    return Case(build=build, shape=FEW, context=FEW_CONTEXT)
+
+
 class KeptAndContext(nn.Module):
     """What conditions the dropped part of a split: the kept channels beside the context."""
 
@@ -236,29 +240,15 @@ CASES = {
     ),
     "top-linear-spline": coupled(partial(side, "top"), partial(flows.LinearSpline, 4, LIMIT)),
     "bottom-spline": coupled(partial(side, "bottom"), spline, attention=True),
-    "masked-affine": Case(
-        build=lambda: masked(flows.raster_order(FEW), affine()), shape=FEW, context=FEW_CONTEXT
-    ),
-    "masked-spline": Case(
-        build=lambda: masked(flows.raster_order(FEW).flip(0), affine_spline()),
-        shape=FEW,
-        context=FEW_CONTEXT,
-    ),
+    "masked-affine": few(lambda: masked(flows.raster_order(FEW), affine())),
+    "masked-spline": few(lambda: masked(flows.raster_order(FEW).flip(0), affine_spline())),
     "masked-vector-mixture": Case(build=lambda: masked_vector(mixture()), shape=(5,), context=(4,)),
     "masked-vector-monotone": Case(
         build=lambda: masked_vector(monotone()), shape=(5,), context=(4,)
     ),
-    "masked-convolution-affine": Case(
-        build=lambda: masked_convolution(affine(), reverse=False), shape=FEW, context=FEW_CONTEXT
-    ),
-    "masked-convolution-spline": Case(
-        build=lambda: masked_convolution(spline(), reverse=True), shape=FEW, context=FEW_CONTEXT
-    ),
-    "inverse-masked": Case(
-        build=lambda: flows.Inverse(masked(flows.raster_order(FEW), affine())),
-        shape=FEW,
-        context=FEW_CONTEXT,
-    ),
+    "masked-convolution-affine": few(lambda: masked_convolution(affine(), reverse=False)),
+    "masked-convolution-spline": few(lambda: masked_convolution(spline(), reverse=True)),
+    "inverse-masked": few(lambda: flows.Inverse(masked(flows.raster_order(FEW), affine()))),
     "transformer-affine": Case(build=lambda: transformer(affine()), context=CONTEXT),
     "transformer-spline": Case(
         build=lambda: transformer(spline(), patch=2, reverse=True), context=CONTEXT

@@ -22,8 +22,6 @@ from tests.model.conftest import random_condition, small_config
 LEVELS = 5
 BATCH = 3
 
-# planes
-
 
 def test_planes_by_hand() -> None:
     """Cells of 2 rows and 4 columns; of the two hints in one cell the later wins."""
@@ -72,9 +70,6 @@ def test_every_color_of_srgb_is_within_reach() -> None:
     assert SRGB_REACH - 1 < np.abs(ab).max() <= SRGB_REACH
     for a, b in ab:
         Hint(0, 0, float(a), float(b))
-
-
-# the model
 
 
 @pytest.fixture

@@ -48,9 +48,6 @@ def some_skin(rng: np.random.Generator, distribution: ToneDistribution) -> tuple
     return skin_of(probability, chroma, distribution), probability
 
 
-# tones
-
-
 def test_tones_are_the_linear_map_of_latents(
     rng: np.random.Generator, distribution: ToneDistribution
 ) -> None:
@@ -76,9 +73,6 @@ def test_latents_of_tones_are_standard_normal() -> None:
     np.testing.assert_allclose(doubled, 2 * z[:5], rtol=1e-5)
     even = torch.stack([torch.full((8, 8), 0.5), torch.full((8, 8), -0.25)])
     np.testing.assert_allclose(tone_latents([even]), [[4.0, -2.0]])
-
-
-# painting
 
 
 def test_where_skin_is_painted(rng: np.random.Generator, distribution: ToneDistribution) -> None:

@@ -18,8 +18,6 @@ from colorflow.model import weights
 from colorflow.model.weights import FORMAT, load_weights
 from tests.model.weights.files import error_of, parts
 
-# files that are none
-
 
 def test_missing(tmp_path: Path) -> None:
     assert "no such weights file" in error_of(tmp_path / "none.safetensors")
@@ -72,9 +70,6 @@ def test_safetensors_of_others(tmp_path: Path, header: dict[str, str] | None) ->
     assert "not a colorflow weights file" in message
     assert FORMAT in message
     assert repr((header or {}).get("format")) in message
-
-
-# header and tensors that do not fit
 
 
 _CHANGES: list[tuple[str, Any]] = [

@@ -26,8 +26,6 @@ from colorflow.model.weights import (
 )
 from tests.model.weights.files import TEMPERATURES, TRAINING, parts
 
-# there and back
-
 
 def test_way_there_and_back_is_exact(path: Path, pyramid: ChromaPyramid) -> None:
     loaded = load_weights(path)
@@ -62,9 +60,6 @@ def test_the_number_of_temperatures_is_checked_before_saving(
     with pytest.raises(ValueError, match="temperatures: expected 5, one a level, got 4"):
         save_weights(tmp_path / "w.safetensors", pyramid, TEMPERATURES[:4], {})
     assert not list(tmp_path.iterdir())
-
-
-# disks that fail
 
 
 @pytest.mark.parametrize("broken", ["fsync", "replace"])
