@@ -9,6 +9,7 @@ Importing the package loads nothing heavy: torch comes with the first use of a c
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from colorflow.version import __version__
@@ -21,17 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["Colorizer", "Enlarger", "Repairer", "__version__"]
 
 
+_MODULES = {"Colorizer": "colorizer", "Enlarger": "enlarge.enlarger", "Repairer": "repair.repairer"}
+
+
 def __getattr__(name: str) -> object:
-    if name == "Colorizer":
-        from colorflow.colorizer import Colorizer
-
-        return Colorizer
-    if name == "Enlarger":
-        from colorflow.enlarge.enlarger import Enlarger
-
-        return Enlarger
-    if name == "Repairer":
-        from colorflow.repair.repairer import Repairer
-
-        return Repairer
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -89,8 +89,7 @@ class Exploration:
         check_seed(seed)
         spec, indices = self._spec_of(coloring), [names.index(name) for name in levels]
         specs = [spec.resampled(indices, s) for s in range(seed, seed + n)]
-        opened = self._opener.open(picture, hints, reference, style)
-        return opened.colorings(specs, opened.model.chroma(specs))
+        return self.reproduce(picture, specs, hints=hints, reference=reference, style=style)
 
     def interpolate(
         self,

@@ -194,8 +194,7 @@ class PhotoModel:
             shown = self.operator.filled(shown, mask, colors)
             if self._alike is not None:
                 shown = self.operator.likened(shown, mask, self._alike, colors)
-            x = torch.from_numpy(shown).to(self._device)
-            shown = self.pyramid.pull_to_hints(x, self.condition).cpu().numpy()
+            shown = self._pulled(shown)
         if self._around is not None:
             shown = self.operator.dabbed(shown, *_mask_and_colors(self._around))
         return shown
@@ -228,9 +227,12 @@ class PhotoModel:
         shown = self.skin.painted(ab, tones)
         if self.condition.planes is None:
             return shown
-        x = torch.from_numpy(shown).to(self._device)
-        pulled = self.pyramid.pull_to_hints(x, self.condition).cpu().numpy()
-        return np.asarray(shown + self.skin.weight * (pulled - shown), np.float32)
+        return np.asarray(shown + self.skin.weight * (self._pulled(shown) - shown), np.float32)
+
+    def _pulled(self, ab: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Chroma (n, 2, 64, 64) pulled to the hints of the condition."""
+        x = torch.from_numpy(ab).to(self._device)
+        return self.pyramid.pull_to_hints(x, self.condition).cpu().numpy()
 
     def tones(self, specs: Sequence[ColoringSpec]) -> NDArray[np.float32]:
         """Latents of the tones of skin (n, 2): of the coarsest level, 0 where that has no seed."""

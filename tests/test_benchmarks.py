@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +18,8 @@ from benchmarks import bad_files, hostile_kinds
 from benchmarks.files_of_one_photo import files_of_one_photo
 from benchmarks.gray_scans import COLOR_PRINTS, SCANS
 from benchmarks.measuring import gray_photo
+from benchmarks.page_load import load
+from benchmarks.page_pictures import MOST_WIDTH, VIEWS, View, take_pictures
 from tests.small_weights import (
     save_small_enlarge_weights,
     save_small_repair_weights,
@@ -148,3 +152,52 @@ def test_harm_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     (tmp_path / "python").chmod(0o755)
     Image.new("L", (8, 8)).save(tmp_path / "a.png")
     assert bad_files.by_command(tmp_path / "a.png").is_bad
+
+
+SIZE = (160, 120)
+
+
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
+def test_two_clients_with_two_photos_each(tmp_path: Path) -> None:
+    weights = save_small_weights(tmp_path / "w.safetensors")
+    outcome = load(tmp_path, clients=2, uploads=2, colorings=2, size=SIZE, weights=weights)
+    assert (outcome.answered, outcome.mixed_up) == (4, 0)
+    assert len(outcome.first_seconds) == len(outcome.seconds) == 4
+    assert all(f < s for f, s in zip(outcome.first_seconds, outcome.seconds, strict=True))
+    assert 0 < outcome.start_megabytes <= outcome.peak_megabytes
+
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+MOST_BYTES = 1_500_000
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.long
+def test_two_photos_at_once_and_the_result_in_a_picture(tmp_path: Path) -> None:
+    if shutil.which("chromium") is None and os.environ.get("CI") != "true":
+        pytest.skip("no chromium on this machine (Debian's package of that name)")
+    weights = save_small_weights(tmp_path / "w.safetensors")
+    view = View(tab="reference", width=390)
+    assert take_pictures(tmp_path / "page", [view], weights) == {"reference_phone.webp": 0}
+    with Image.open(tmp_path / "page" / view.name) as picture:
+        assert picture.format == "WEBP"
+        assert picture.width == 390
+        assert picture.height > 844, "the whole page, not a window of it"
+        shown = np.asarray(picture.convert("RGB")).astype(int)
+    assert (np.ptp(shown, axis=-1) > 40).mean() > 0.02, "a photo in color is seen"
+
+
+def test_the_page_of_pictures_shows_them_all() -> None:
+    text = (DOCS / "page.md").read_text(encoding="utf-8")
+    shown = re.findall(r"(?:\]\(|src=\")page/([^)\"]+)", text)
+    assert sorted(shown) == sorted(["print.webp", *(view.name for view in VIEWS)])
+    sizes = (DOCS / "page" / "print.webp").stat().st_size  # of benchmarks/print_strip.py
+    for view in VIEWS:
+        path = DOCS / "page" / view.name
+        with Image.open(path) as picture:
+            assert picture.width == min(view.width, MOST_WIDTH)
+        sizes += path.stat().st_size
+    assert sizes < MOST_BYTES

@@ -55,9 +55,6 @@ def test_one_inside_and_as_many_as_before_outside(blas: Callable[[], int]) -> No
             assert (torch.get_num_threads(), blas()) == (1, 1)
         assert (torch.get_num_threads(), blas()) == (1, 1)
     assert (torch.get_num_threads(), blas()) == (BEFORE, 2)
-
-
-def test_an_error_gives_back_as_well(blas: Callable[[], int]) -> None:
     with pytest.raises(KeyboardInterrupt), one_thread():
         raise KeyboardInterrupt
     assert (torch.get_num_threads(), blas()) == (BEFORE, 2)

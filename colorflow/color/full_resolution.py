@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any, Literal, overload
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -84,22 +84,10 @@ class LightnessRows:
         return lightness
 
 
-@overload
-def render(
-    lightness: Rows, ab_grid: NDArray[np.float32], *, bits: Literal[8] = 8
-) -> NDArray[np.uint8]: ...
-
-
-@overload
-def render(
-    lightness: Rows, ab_grid: NDArray[np.float32], *, bits: Literal[8, 16]
-) -> NDArray[np.uint8] | NDArray[np.uint16]: ...
-
-
 @one_blas_thread()
 def render(
     lightness: Rows, ab_grid: NDArray[np.float32], *, bits: Literal[8, 16] = 8
-) -> NDArray[np.uint8] | NDArray[np.uint16]:
+) -> NDArray[Any]:
     """Color a photo: chroma of the grid on the lightness, in full resolution.
 
     The lightness is kept: after rounding to 8 bits L* is within 0.5 of the one given, to 16 bits
@@ -125,7 +113,7 @@ def render(
 @one_blas_thread()
 def render_upsampled(
     upsampler: GuidedUpsampler, lightness: Rows, *, bits: Literal[8, 16] = 8
-) -> NDArray[np.uint8] | NDArray[np.uint16]:
+) -> NDArray[Any]:
     """As `render`, of chroma from any grid, as it is.
 
     Args:
@@ -172,7 +160,7 @@ def _levels(dtype: np.dtype[Any]) -> NDArray[np.float64]:
 
 
 @cache
-def _linear_to_srgb(bits: Literal[8, 16]) -> NDArray[np.uint8] | NDArray[np.uint16]:
+def _linear_to_srgb(bits: Literal[8, 16]) -> NDArray[Any]:
     """Map steps of linear light to sRGB."""
     steps = _TABLE_MAX[bits]
     srgb = cie.linear_to_srgb(np.arange(steps + 1) / steps)

@@ -114,6 +114,12 @@ def resized(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.ui
     return np.round(resize_by_area(pixels, height, width)).astype(np.uint8)
 
 
+def block_means(planes: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Means of (..., g, g) over square blocks: (..., side, side), for a side that divides g."""
+    step = planes.shape[-1] // side
+    return planes.reshape(*planes.shape[:-2], side, step, side, step).mean((-3, -1))
+
+
 def size_within(height: int, width: int, max_height: int, max_width: int) -> tuple[int, int]:
     """Height and width of a picture that is reduced to fit; smaller pictures keep their size."""
     scale = min(1.0, max_height / height, max_width / width)

@@ -55,11 +55,8 @@ from colorflow.flows.linear import ChannelPermutation as ChannelPermutation
 from colorflow.flows.linear import Linear as Linear
 from colorflow.flows.linear import Standardize as Standardize
 from colorflow.flows.lipschitz import Contraction as Contraction
-from colorflow.flows.lipschitz import LipschitzConvolution as LipschitzConvolution
 from colorflow.flows.lipschitz import LipschitzDenseNetwork as LipschitzDenseNetwork
-from colorflow.flows.lipschitz import LipschitzLinear as LipschitzLinear
 from colorflow.flows.lipschitz import LipschitzNetwork as LipschitzNetwork
-from colorflow.flows.lipschitz import LipSwish as LipSwish
 from colorflow.flows.masked_networks import AutoregressiveNetwork as AutoregressiveNetwork
 from colorflow.flows.masked_networks import MaskedConvolutionNetwork as MaskedConvolutionNetwork
 from colorflow.flows.masked_networks import MaskedNetwork as MaskedNetwork
@@ -87,7 +84,6 @@ from colorflow.flows.residual import LogDetEstimator as LogDetEstimator
 from colorflow.flows.residual import PowerSeries as PowerSeries
 from colorflow.flows.residual import Residual as Residual
 from colorflow.flows.residual import RussianRoulette as RussianRoulette
-from colorflow.flows.roots import invert_monotone as invert_monotone
 from colorflow.flows.shape import CDF53 as CDF53
 from colorflow.flows.shape import Flatten as Flatten
 from colorflow.flows.shape import Haar as Haar

@@ -36,6 +36,36 @@ class ElementwiseTransform(ABC):
         """z (...) and parameters (..., size) -> x (...) and log dx/dz (...)."""
 
 
+class TransformSequence(ElementwiseTransform):
+    """Transforms one after the other; each has its own part of the parameters, in their order.
+
+    Args:
+        transforms: in the order of the forward direction.
+    """
+
+    def __init__(self, *transforms: ElementwiseTransform) -> None:
+        self.transforms = transforms
+        self.size = sum(transform.size for transform in transforms)
+
+    def forward(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        ladj = torch.zeros_like(x)
+        for transform, own in self._with_parameters(parameters):
+            x, term = transform.forward(x, own)
+            ladj = ladj + term
+        return x, ladj
+
+    def inverse(self, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        ladj = torch.zeros_like(z)
+        for transform, own in reversed(self._with_parameters(parameters)):
+            z, term = transform.inverse(z, own)
+            ladj = ladj + term
+        return z, ladj
+
+    def _with_parameters(self, parameters: Tensor) -> list[tuple[ElementwiseTransform, Tensor]]:
+        parts = parameters.split([transform.size for transform in self.transforms], -1)
+        return list(zip(self.transforms, parts, strict=True))
+
+
 class Additive(ElementwiseTransform):
     """z = x - shift: volume is kept.
 
@@ -86,27 +116,28 @@ class BoundedRange(Bijection):
     """z = limit * atanh(x / limit), element by element: near the identity for small x.
 
     Whatever z is, the inverse lies strictly within (-limit, limit). Elements of x at or beyond
-    the limit are taken for the last value within `margin` of it.
+    the limit are taken for the last value within `MARGIN` of it.
 
     Args:
         limit: half-width of the range of x, in the unit of x.
-        margin: distance from the limit, as a fraction of it, at which x is cut.
     """
 
-    def __init__(self, limit: float, margin: float = 1e-4) -> None:
+    MARGIN = 1e-4
+    """As a fraction of the limit."""
+
+    def __init__(self, limit: float) -> None:
         super().__init__()
-        if not (limit > 0 and 0 < margin < 1):
-            raise ValueError(f"expected limit > 0 and 0 < margin < 1, got {limit} and {margin}")
+        if not limit > 0:
+            raise ValueError(f"limit: expected a number above 0, got {limit}")
         self.limit = limit
-        self.margin = margin
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        ratio = (x / self.limit).clamp(self.margin - 1, 1 - self.margin)
+        ratio = (x / self.limit).clamp(self.MARGIN - 1, 1 - self.MARGIN)
         return self.limit * torch.atanh(ratio), -sum_by_sample(torch.log1p(-(ratio**2)))
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         scaled = z / self.limit
-        largest = math.atanh(1 - self.margin)
+        largest = math.atanh(1 - self.MARGIN)
         ratio = torch.tanh(scaled.clamp(-largest, largest))
         return self.limit * ratio, sum_by_sample(torch.log1p(-(ratio**2)))
 

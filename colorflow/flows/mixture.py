@@ -8,15 +8,25 @@ Reference: Ho et al. 2019 (Flow++); Huang et al. 2018 (neural autoregressive flo
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorflow.flows.elementwise import Affine, ElementwiseTransform, soft_clamp
+from colorflow.flows.elementwise import (
+    Affine,
+    ElementwiseTransform,
+    TransformSequence,
+    soft_clamp,
+)
 from colorflow.flows.roots import invert_monotone
 
+Lines = tuple[Tensor, Tensor, Tensor]
+"""Normalized log-weights, log-slopes and offsets of the sigmoids' straight lines, (..., K) each."""
 
-class MixtureLogisticCDF(ElementwiseTransform):
+
+class MixtureLogisticCDF(TransformSequence):
     """z = affine(logit(sum_k w_k sigmoid((x - mean_k) exp(-log_scale_k)))), sum_k w_k = 1.
 
     The parameters are K raw weights (w is their softmax), K means, K log-scales, and two of the
@@ -42,34 +52,11 @@ class MixtureLogisticCDF(ElementwiseTransform):
 
     def __init__(self, components: int, max_log_scale: float, max_shift: float) -> None:
         _check_positive(components=components, max_log_scale=max_log_scale, max_shift=max_shift)
-        self.components = components
-        self.max_log_scale = max_log_scale
-        self.max_shift = max_shift
-        self.affine = Affine(max_log_scale, max_shift)
-        self.size = 3 * components + self.affine.size
-
-    def forward(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        mixture, affine = parameters.split([3 * self.components, self.affine.size], -1)
-        y, first = _mix(x, *self._read(mixture))
-        z, second = self.affine.forward(y, affine)
-        return z, first + second
-
-    def inverse(self, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        mixture, affine = parameters.split([3 * self.components, self.affine.size], -1)
-        y, second = self.affine.inverse(z, affine)
-        x, first = _unmix(y, *self._read(mixture))
-        return x, first + second
-
-    def _read(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Log-weights, log-slopes and offsets of the sigmoids' straight lines, each (..., K)."""
-        raw, means, log_scales = parameters.chunk(3, -1)
-        gain = _gains(self.components, like=raw)
-        log_slopes = -soft_clamp(gain * log_scales, self.max_log_scale)
-        offsets = -soft_clamp(gain * means, self.max_shift) * torch.exp(log_slopes)
-        return torch.log_softmax(raw, -1), log_slopes, offsets
+        mixture = _LogisticComponents(components, max_log_scale, max_shift)
+        super().__init__(mixture, Affine(max_log_scale, max_shift))
 
 
-class MonotoneNetwork(ElementwiseTransform):
+class MonotoneNetwork(TransformSequence):
     """Deep sigmoidal flow: layers of y = logit(w . sigmoid(a x + b)), w and a positive, sum w = 1.
 
     Each layer has as many hidden units as `units` and hands one number to the next. Its
@@ -97,58 +84,78 @@ class MonotoneNetwork(ElementwiseTransform):
         _check_positive(
             units=units, layers=layers, max_log_slope=max_log_slope, max_shift=max_shift
         )
-        self.units = units
-        self.layers = layers
-        self.max_log_slope = max_log_slope
-        self.max_shift = max_shift
-        self.size = 3 * units * layers
+        super().__init__(*[_HiddenUnits(units, max_log_slope, max_shift)] * layers)
+
+
+class _MixedSigmoids(ElementwiseTransform):
+    """y = logit(sum_k w_k sigmoid(e^(log_slope_k) x + offset_k)), sum_k w_k = 1.
+
+    Args:
+        count: K.
+        max_log_slope: |log_slope| stays below this.
+        max_shift: bounds the offsets.
+    """
+
+    def __init__(self, count: int, max_log_slope: float, max_shift: float) -> None:
+        self.count, self.size = count, 3 * count
+        self.max_log_slope, self.max_shift = max_log_slope, max_shift
 
     def forward(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        ladj = torch.zeros_like(x)
-        for layer in self._read(parameters):
-            x, term = _mix(x, *layer)
-            ladj = ladj + term
-        return x, ladj
+        return _mix(x, self._lines(parameters))
 
     def inverse(self, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        ladj = torch.zeros_like(z)
-        for layer in reversed(self._read(parameters)):
-            z, term = _unmix(z, *layer)
-            ladj = ladj + term
-        return z, ladj
+        """A mean of sigmoids lies between the smallest and the largest of them.
 
-    def _read(self, parameters: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Log-weights, log-slopes and offsets (..., units) of each layer."""
-        raw, log_slopes, shifts = parameters.unflatten(-1, (3, self.layers, self.units)).unbind(-3)
-        gain = _gains(self.units, like=raw)
-        log_weights = torch.log_softmax(raw, -1)
-        log_slopes = soft_clamp(gain * log_slopes, self.max_log_slope)
-        shifts = soft_clamp(gain * shifts, self.max_shift)
-        return list(
-            zip(log_weights.unbind(-2), log_slopes.unbind(-2), shifts.unbind(-2), strict=True)
-        )
+        So x lies between the points where the single lines reach z.
+        """
+        lines = self._lines(parameters)
+        with torch.no_grad():
+            _, log_slopes, offsets = lines
+            points = (z.unsqueeze(-1) - offsets) * torch.exp(-log_slopes)
+        x = invert_monotone(lambda x: _mix(x, lines), z, points.amin(-1), points.amax(-1))
+        return x, -_mix(x, lines)[1]
+
+    def _gains(self, like: Tensor) -> Tensor:
+        """Numbers (K,) between 1/4 and 4, even in logarithm, of the dtype and device of `like`."""
+        odd = torch.arange(1, 2 * self.count, 2, dtype=like.dtype, device=like.device)
+        return 4 ** (odd / self.count - 1)
+
+    @abstractmethod
+    def _lines(self, parameters: Tensor) -> Lines:
+        """The straight lines of parameters (..., 3 K)."""
 
 
-def _mix(
-    x: Tensor, log_weights: Tensor, log_slopes: Tensor, offsets: Tensor
-) -> tuple[Tensor, Tensor]:
-    """y = logit(sum_k w_k sigmoid(e^(log_slope_k) x + offset_k)) and log dy/dx.
+class _LogisticComponents(_MixedSigmoids):
+    """The parameters are raw weights, means and log-scales of logistic distributions."""
+
+    def _lines(self, parameters: Tensor) -> Lines:
+        raw, means, log_scales = parameters.chunk(3, -1)
+        gains = self._gains(raw)
+        log_slopes = -soft_clamp(gains * log_scales, self.max_log_slope)
+        offsets = -soft_clamp(gains * means, self.max_shift) * torch.exp(log_slopes)
+        return torch.log_softmax(raw, -1), log_slopes, offsets
+
+
+class _HiddenUnits(_MixedSigmoids):
+    """The parameters are raw weights, log-slopes and offsets of the units."""
+
+    def _lines(self, parameters: Tensor) -> Lines:
+        raw, log_slopes, shifts = parameters.chunk(3, -1)
+        gains = self._gains(raw)
+        log_slopes = soft_clamp(gains * log_slopes, self.max_log_slope)
+        return torch.log_softmax(raw, -1), log_slopes, soft_clamp(gains * shifts, self.max_shift)
+
+
+def _mix(x: Tensor, lines: Lines) -> tuple[Tensor, Tensor]:
+    """y = logit(sum_k w_k sigmoid(e^(log_slope_k) x + offset_k)) and log dy/dx, each (...).
 
     All in logarithms of both tails, so that neither saturates. With P = sum_k w_k sigmoid(u_k),
     1 / (P (1 - P)) = 1 / P + 1 / (1 - P) turns the slope into two means of positive numbers,
     without cancellation; log dy/dx is at most the largest log-slope.
-
-    Args:
-        x: (...) numbers.
-        log_weights: (..., K), normalized.
-        log_slopes: (..., K).
-        offsets: (..., K).
-
-    Returns:
-        y (...) and log dy/dx (...).
     """
-    lines = x.unsqueeze(-1) * torch.exp(log_slopes) + offsets
-    low, high = F.logsigmoid(lines), F.logsigmoid(-lines)
+    log_weights, log_slopes, offsets = lines
+    at = x.unsqueeze(-1) * torch.exp(log_slopes) + offsets
+    low, high = F.logsigmoid(at), F.logsigmoid(-at)
     below, above = log_weights + low, log_weights + high
     y = torch.logsumexp(below, -1) - torch.logsumexp(above, -1)
     terms = torch.cat(
@@ -159,31 +166,6 @@ def _mix(
         -1,
     )
     return y, torch.logsumexp(terms, -1)
-
-
-def _unmix(
-    y: Tensor, log_weights: Tensor, log_slopes: Tensor, offsets: Tensor
-) -> tuple[Tensor, Tensor]:
-    """The inverse of `_mix`: x and log dx/dy.
-
-    A mean of sigmoids lies between the smallest and the largest of them, so x lies between the
-    points where the single lines reach y.
-    """
-    with torch.no_grad():
-        points = (y.unsqueeze(-1) - offsets) * torch.exp(-log_slopes)
-        lower, upper = points.amin(-1), points.amax(-1)
-
-    def mix(x: Tensor) -> tuple[Tensor, Tensor]:
-        return _mix(x, log_weights, log_slopes, offsets)
-
-    x = invert_monotone(mix, y, lower, upper)
-    return x, -mix(x)[1]
-
-
-def _gains(count: int, *, like: Tensor) -> Tensor:
-    """Numbers (count,) between 1/4 and 4, even in logarithm, of the dtype and device of `like`."""
-    exponents = torch.arange(1, 2 * count, 2, dtype=like.dtype, device=like.device) / count - 1
-    return 4**exponents
 
 
 def _check_positive(**arguments: float) -> None:

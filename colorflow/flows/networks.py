@@ -59,7 +59,6 @@ class AttentionNetwork(nn.Module):
         context_channels: channels of the context.
         width: channels of a token.
         out_channels: parameters a cell.
-        layers: transformer layers.
         dropout: in attention's output and the feed-forward part, in training.
     """
 
@@ -69,15 +68,13 @@ class AttentionNetwork(nn.Module):
         context_channels: int,
         width: int,
         out_channels: int,
-        *,
-        layers: int = 1,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
         check_context_channels(context_channels)
         self.from_kept = nn.Conv2d(kept_channels, width, 1, bias=False)
         self.from_context = nn.Conv2d(context_channels, width, 1)
-        self.layers = nn.Sequential(*[AttentionLayer(width, dropout) for _ in range(layers)])
+        self.layers = nn.Sequential(AttentionLayer(width, dropout))
         self.norm = nn.LayerNorm(width)
         self.out = zero_initialized(nn.Conv2d(width, out_channels, 1))
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -39,16 +39,14 @@ class VectorBijection(Bijection):
         start: the layer's own parameters, (size,); they add to the network's.
 
     Args:
-        shape: of a sample, or D.
+        shape: of a sample.
         start: initial own parameters, (size,).
         network: maps (None, context) to (B, size), or None.
     """
 
-    def __init__(
-        self, shape: int | tuple[int, ...], start: Tensor, network: nn.Module | None
-    ) -> None:
+    def __init__(self, shape: Sequence[int], start: Tensor, network: nn.Module | None) -> None:
         super().__init__()
-        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        self.shape = tuple(shape)
         self.dimension = math.prod(self.shape)
         self.size = start.numel()
         self.start = nn.Parameter(start)
@@ -92,14 +90,14 @@ class Planar(VectorBijection):
     of w . x, found to a few roundings of the dtype; the derivatives are exact.
 
     Args:
-        shape: of a sample, or D.
+        shape: of a sample.
         network: maps (None, context) to the parameters (B, 2 D + 1): w, u, b; or None.
 
     Reference: Rezende & Mohamed 2015, section 4.1 and appendix A.1.
     """
 
-    def __init__(self, shape: int | tuple[int, ...], network: nn.Module | None = None) -> None:
-        dimension = shape if isinstance(shape, int) else math.prod(shape)
+    def __init__(self, shape: Sequence[int], network: nn.Module | None = None) -> None:
+        dimension = math.prod(shape)
         direction = torch.randn(dimension) / math.sqrt(dimension)
         super().__init__(shape, F.pad(direction, (0, dimension + 1)), network)
 
@@ -133,80 +131,27 @@ class Planar(VectorBijection):
         return torch.log1p(along * (1 - value * value))
 
 
-class Radial(VectorBijection):
-    """z = x + beta (x - x0) / (alpha + |x - x0|): expands or contracts around x0.
+class RadialSteps(VectorBijection):
+    """K steps z = x + beta f(|x - x0|) (x - x0), each around a center of its own.
 
-    beta > -alpha makes it invertible; beta = 0 is the identity, where it starts. The inverse is
-    in closed form.
-
-    Args:
-        shape: of a sample, or D.
-        network: maps (None, context) to the parameters (B, D + 2): x0, and what decides alpha
-            and beta; or None.
-
-    Reference: Rezende & Mohamed 2015, section 4.1 and appendix A.2.
-    """
-
-    def __init__(self, shape: int | tuple[int, ...], network: nn.Module | None = None) -> None:
-        dimension = shape if isinstance(shape, int) else math.prod(shape)
-        super().__init__(shape, F.pad(torch.randn(dimension), (0, 2)), network)
-
-    def _move(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        center, alpha, beta = self._read(parameters)
-        radius = distance(x - center)
-        factor = beta / (alpha + radius)
-        return x + factor[:, None] * (x - center), self._ladj(radius, alpha, beta)
-
-    def _move_back(self, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        center, alpha, beta = self._read(parameters)
-        reached = distance(z - center)
-        ratio = undo_rational(reached, alpha, beta)
-        x = center + ratio[:, None] * (z - center)
-        return x, -self._ladj(ratio * reached, alpha, beta)
-
-    def _read(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """x0 (B, D), alpha (B,) and beta (B,)."""
-        center, width, bend = parameters.split([self.dimension, 1, 1], 1)
-        alpha = MIN_WIDTH + F.softplus(width[:, 0])
-        return center, alpha, alpha * above_minus_one(bend[:, 0])
-
-    def _ladj(self, radius: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
-        around = torch.log1p(beta / (alpha + radius))
-        return (self.dimension - 1) * around + torch.log1p(beta * alpha / (alpha + radius) ** 2)
-
-
-class TabakTurner(VectorBijection):
-    """Radial steps around K centers, z = x + beta f(|x - x0|) (x - x0) with f(r) = erf(r/alpha)/r.
-
-    Far from a center its step is a mere push away from or towards it; within about alpha it
-    thins or gathers. The slope at the center is kept positive, so every step is invertible;
-    beta = 0 is the identity, where all start. The inverse takes one increasing function of the
-    radius a step, found to a few roundings of the dtype; the derivatives are exact.
-
-    Taken from the paper: the composition of localized radial expansions and contractions with one
-    center each. Not taken: its fit, which adds one step after the other, by a local quadratic
-    approximation of the log-likelihood; here all parameters are learned together. This f is one
-    smooth choice among several; `Radial` has f(r) = 1 / (alpha + r).
+    beta = 0 is the identity, where all start. The parameters of a step are x0 and what decides its
+    width alpha, and by how much its slope at the center exceeds 1, which is kept positive.
 
     Args:
-        shape: of a sample, or D.
+        shape: of a sample.
         centers: K, steps in a row.
-        network: maps (None, context) to the parameters (B, K * (D + 2)): by step x0, and what
-            decides alpha and beta; or None.
+        network: maps (None, context) to the parameters (B, K * (D + 2)); or None.
 
     Raises:
         ValueError: if there is no center.
-
-    Reference: Tabak & Turner 2013 (a family of nonparametric density estimation algorithms).
     """
 
     def __init__(
-        self, shape: int | tuple[int, ...], centers: int, network: nn.Module | None = None
+        self, shape: Sequence[int], centers: int, network: nn.Module | None = None
     ) -> None:
         if centers < 1:
             raise ValueError(f"centers: expected at least 1, got {centers}")
-        dimension = shape if isinstance(shape, int) else math.prod(shape)
-        start = F.pad(torch.randn(centers, dimension), (0, 2))
+        start = F.pad(torch.randn(centers, math.prod(shape)), (0, 2))
         super().__init__(shape, start.flatten(), network)
         self.centers = centers
 
@@ -214,9 +159,9 @@ class TabakTurner(VectorBijection):
         total = x.new_zeros(x.shape[0])
         for center, alpha, slope in self._read(parameters):
             radius = distance(x - center)
-            factor, ladj = self._stretch(radius, alpha, slope)
+            factor, along = self._stretch(radius, alpha, slope)
             x = x + factor[:, None] * (x - center)
-            total = total + ladj
+            total = total + self._step_ladj(factor, along)
         return x, total
 
     def _move_back(self, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
@@ -225,7 +170,7 @@ class TabakTurner(VectorBijection):
             reached = distance(z - center)
             ratio = self._undo(reached, alpha, slope)
             z = center + ratio[:, None] * (z - center)
-            total = total - self._stretch(ratio * reached, alpha, slope)[1]
+            total = total - self._step_ladj(*self._stretch(ratio * reached, alpha, slope))
         return z, total
 
     def _read(self, parameters: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
@@ -237,30 +182,83 @@ class TabakTurner(VectorBijection):
             for center, width, bend in split
         ]
 
-    def _stretch(self, radius: Tensor, alpha: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
-        """beta f(r) and the step's log-determinant."""
-        factor = _beta(alpha, slope) * torch.erf(radius / alpha) / radius
-        along = self._log_slope(radius, alpha, slope)
-        return factor, (self.dimension - 1) * torch.log1p(factor) + along
+    def _step_ladj(self, factor: Tensor, along: Tensor) -> Tensor:
+        """Around the center all directions are stretched alike, and the radius by its own slope."""
+        return (self.dimension - 1) * torch.log1p(factor) + along
 
-    def _undo(self, reached: Tensor, alpha: Tensor, slope: Tensor) -> Tensor:
-        """r / reached, for the r >= 0 with r + beta erf(r / alpha) = reached.
+    @staticmethod
+    @abstractmethod
+    def _stretch(radius: Tensor, alpha: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+        """beta f(r), and the log of the slope of the radius, (B,) each."""
+
+    @staticmethod
+    @abstractmethod
+    def _undo(reached: Tensor, alpha: Tensor, slope: Tensor) -> Tensor:
+        """r / reached, for the r >= 0 with r + beta f(r) r = reached, (B,).
 
         The ratio is of order one, so it keeps its digits also next to the center.
         """
+
+
+class Radial(RadialSteps):
+    """z = x + beta (x - x0) / (alpha + |x - x0|): expands or contracts around x0.
+
+    beta > -alpha makes it invertible. The inverse is in closed form.
+
+    Args:
+        shape: of a sample.
+        network: maps (None, context) to the parameters (B, D + 2): x0, and what decides alpha
+            and beta; or None.
+
+    Reference: Rezende & Mohamed 2015, section 4.1 and appendix A.2.
+    """
+
+    def __init__(self, shape: Sequence[int], network: nn.Module | None = None) -> None:
+        super().__init__(shape, 1, network)
+
+    @staticmethod
+    def _stretch(radius: Tensor, alpha: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+        beta = alpha * slope
+        return beta / (alpha + radius), torch.log1p(beta * alpha / (alpha + radius) ** 2)
+
+    @staticmethod
+    def _undo(reached: Tensor, alpha: Tensor, slope: Tensor) -> Tensor:
+        return undo_rational(reached, alpha, alpha * slope)
+
+
+class TabakTurner(RadialSteps):
+    """Radial steps around K centers, z = x + beta f(|x - x0|) (x - x0) with f(r) = erf(r/alpha)/r.
+
+    Far from a center its step is a mere push away from or towards it; within about alpha it
+    thins or gathers. The inverse takes one increasing function of the radius a step, found to a
+    few roundings of the dtype; the derivatives are exact.
+
+    Taken from the paper: the composition of localized radial expansions and contractions with one
+    center each. Not taken: its fit, which adds one step after the other, by a local quadratic
+    approximation of the log-likelihood; here all parameters are learned together. This f is one
+    smooth choice among several; `Radial` has f(r) = 1 / (alpha + r).
+
+    Arguments and errors: see `RadialSteps`.
+
+    Reference: Tabak & Turner 2013 (a family of nonparametric density estimation algorithms).
+    """
+
+    @staticmethod
+    def _stretch(radius: Tensor, alpha: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+        factor = _beta(alpha, slope) * torch.erf(radius / alpha) / radius
+        return factor, _erf_log_slope(radius, alpha, slope)
+
+    @staticmethod
+    def _undo(reached: Tensor, alpha: Tensor, slope: Tensor) -> Tensor:
         beta = _beta(alpha, slope)
 
         def grown(ratio: Tensor) -> tuple[Tensor, Tensor]:
             radius = ratio * reached
             value = ratio + beta * torch.erf(radius / alpha) / reached
-            return value, self._log_slope(radius, alpha, slope)
+            return value, _erf_log_slope(radius, alpha, slope)
 
         lower, upper = 1 / (1 + slope.clamp_min(0)), 1 / (1 + slope.clamp_max(0))
         return invert_monotone(grown, torch.ones_like(reached), lower.detach(), upper.detach())
-
-    @staticmethod
-    def _log_slope(radius: Tensor, alpha: Tensor, slope: Tensor) -> Tensor:
-        return torch.log1p(slope * torch.exp(-((radius / alpha) ** 2)))
 
 
 class RippelAdams(VectorBijection):
@@ -276,15 +274,15 @@ class RippelAdams(VectorBijection):
     the penalties that keep it an inverse; the Beta marginals, since here comes a log-determinant.
 
     Args:
-        shape: of a sample, or D.
+        shape: of a sample.
         network: maps (None, context) to the parameters of the units, (B, 3 D): log-scales (of the
             diagonal of U), b, and what decides beta; or None. L and U beside it stay own.
 
     Reference: Rippel & Adams 2013 (deep density models).
     """
 
-    def __init__(self, shape: int | tuple[int, ...], network: nn.Module | None = None) -> None:
-        dimension = shape if isinstance(shape, int) else math.prod(shape)
+    def __init__(self, shape: Sequence[int], network: nn.Module | None = None) -> None:
+        dimension = math.prod(shape)
         super().__init__(shape, torch.zeros(3 * dimension), network)
         self.structure = PLUMatrix(dimension)
         self.triangles = nn.Parameter(torch.zeros(2, dimension * (dimension - 1) // 2))
@@ -334,6 +332,11 @@ def undo_rational(reached: Tensor, alpha: Tensor, beta: Tensor) -> Tensor:
     root = p.abs() + torch.sqrt(p * p + 4 * alpha * reached)
     safe = torch.where(p > 0, torch.ones_like(p), reached)
     return torch.where(p > 0, 2 * alpha / root, root / (2 * safe))
+
+
+def _erf_log_slope(radius: Tensor, alpha: Tensor, slope: Tensor) -> Tensor:
+    """Log of the slope of an erf step at a radius."""
+    return torch.log1p(slope * torch.exp(-((radius / alpha) ** 2)))
 
 
 def _beta(alpha: Tensor, slope: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorflow.flows.elementwise import Affine, ElementwiseTransform
+from colorflow.flows.elementwise import Affine, ElementwiseTransform, TransformSequence
 
 
 class _BoxSpline(ElementwiseTransform):
@@ -220,8 +220,8 @@ class RationalQuadraticSpline(_BoxSpline):
         return (*chosen, *_choose(index, slopes), *_choose(index + 1, slopes))
 
 
-class AffineSpline(ElementwiseTransform):
-    """A spline followed by a bounded affine map: the one bends, the other moves and widens.
+class AffineSpline(TransformSequence):
+    """A bounded affine map and a spline: the one moves and widens, the other bends.
 
     Args:
         bins: pieces of the spline.
@@ -231,21 +231,7 @@ class AffineSpline(ElementwiseTransform):
     """
 
     def __init__(self, bins: int, limit: float, max_log_scale: float, max_shift: float) -> None:
-        self.affine = Affine(max_log_scale, max_shift)
-        self.spline = RationalQuadraticSpline(bins, limit)
-        self.size = self.affine.size + self.spline.size
-
-    def forward(self, x: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        affine, spline = parameters.split([self.affine.size, self.spline.size], -1)
-        y, first = self.affine.forward(x, affine)
-        z, second = self.spline.forward(y, spline)
-        return z, first + second
-
-    def inverse(self, z: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        affine, spline = parameters.split([self.affine.size, self.spline.size], -1)
-        y, second = self.spline.inverse(z, spline)
-        x, first = self.affine.inverse(y, affine)
-        return x, first + second
+        super().__init__(Affine(max_log_scale, max_shift), RationalQuadraticSpline(bins, limit))
 
 
 def _shares(raw: Tensor) -> Tensor:

@@ -56,11 +56,6 @@ class LevelConfig:
     dropout: float
 
     @property
-    def context_side(self) -> int:
-        """Side to which feature maps are resized; finer maps are averaged."""
-        return 2 * self.grid
-
-    @property
     def least_weights(self) -> int:
         """Lower bound of the number of weights, known before anything is allocated.
 

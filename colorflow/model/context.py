@@ -39,7 +39,7 @@ class LevelContext(nn.Module):
 
     def __init__(self, config: LevelConfig, *, coarse: bool, extra_planes: int) -> None:
         super().__init__()
-        self.grid, self.side = config.grid, config.context_side
+        self.grid, self.side = config.grid, 2 * config.grid
         width = config.width
         fine = min(width, _MAX_FINE_CHANNELS)
         self.standardize = nn.ModuleDict(

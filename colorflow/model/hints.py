@@ -16,9 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from colorflow.model.condition import PLANES_GRID
@@ -96,13 +94,9 @@ def cell_of(hint: Hint, height: int, width: int) -> tuple[int, int]:
             f"hints: expected positions inside the photo of {height} rows and {width} columns, "
             f"got row {hint.row:g}, column {hint.column:g}"
         )
-    row, column = (
-        int(cells_of(np.array(position), length))
-        for position, length in ((hint.row, height), (hint.column, width))
-    )
-    return row, column
+    return _cell_along(hint.row, height), _cell_along(hint.column, width)
 
 
-def cells_of(positions: NDArray[np.floating | np.integer], length: int) -> NDArray[np.int64]:
-    """Cells of pixels along an axis of `length` pixels."""
-    return ((np.floor(positions) + 0.5) * PLANES_GRID / length).astype(np.int64)
+def _cell_along(position: float, length: int) -> int:
+    """The cell of a pixel along an axis of `length` pixels."""
+    return int((math.floor(position) + 0.5) * PLANES_GRID / length)

@@ -88,13 +88,11 @@ class Level(nn.Module):
 
     def encode(self, x: Tensor, photo: Tensor, coarse: Tensor | None) -> tuple[Tensor, Tensor]:
         """(B, C, g, g) -> latent of the same shape and ladj (B,); `photo` is from `of_photo`."""
-        latent, ladj = self.flow(x, self.context.of_sample(photo, coarse))
-        return latent, ladj
+        return self.flow(x, self.context.of_sample(photo, coarse))
 
     def decode(self, latent: Tensor, photo: Tensor, coarse: Tensor | None) -> tuple[Tensor, Tensor]:
         """Undoes `encode`."""
-        x, ladj = self.flow.inverse(latent, self.context.of_sample(photo, coarse))
-        return x, ladj
+        return self.flow.inverse(latent, self.context.of_sample(photo, coarse))
 
 
 def level_flow(
@@ -164,8 +162,7 @@ def _step(
 
 def _mixing_order(channels: int) -> list[int]:
     """An order that swaps half of each half, so that the next couplings see other pairs."""
-    half = channels // 2
-    return list(range(0, channels, 2)) + list(range(1, channels, 2)) if half > 1 else [1, 0]
+    return [*range(0, channels, 2), *range(1, channels, 2)] if channels > 2 else [1, 0]
 
 
 def sample_latents(shapes: Sequence[tuple[int, ...]], seeds: Sequence[int]) -> list[Tensor]:

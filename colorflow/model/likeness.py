@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from colorflow.color.grid import block_means
 from colorflow.flows.networks import zero_initialized
 from colorflow.model.condition import FEATURE_CHANNELS, Condition
 from colorflow.model.config import FINEST_GRID
@@ -215,9 +216,7 @@ def _standardized(x: Tensor) -> Tensor:
 
 def _cells_of(planes: Array) -> Array:
     """(n, g, g) -> (q^2, n), means."""
-    n, q = len(planes), CELLS_GRID
-    step = FINEST_GRID // q
-    return planes.reshape(n, q, step, q, step).mean((2, 4)).reshape(n, -1).T
+    return block_means(planes, CELLS_GRID).reshape(len(planes), -1).T
 
 
 def _enlarged(planes: Array, lightness: Array) -> Array:

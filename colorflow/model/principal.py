@@ -22,8 +22,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from colorflow.color.grid import block_means
 from colorflow.model.config import FINEST_GRID
-from colorflow.model.spatial import SpatialOperator, blurred, by_plane, contrast_of
+from colorflow.model.spatial import SpatialOperator, blurred, contrast_of, resized
 
 Array = NDArray[np.float32]
 
@@ -88,9 +89,9 @@ def modes_of(
     if np.abs(deviations).max() < _ALIKE:
         return np.zeros((k, 2, FINEST_GRID, FINEST_GRID), np.float32), np.full(k, 1 / k)
     tints = deviations.mean((-2, -1), keepdims=True)
-    things = operator.assigned(_enlarged(deviations - tints))
+    things = operator.assigned(resized(deviations - tints, FINEST_GRID, cv2.INTER_CUBIC))
     things += TINT_SHARE * tints - (1 - LARGE_SHARE) * blurred(things, MODE_SCALE)
-    points = _reduced(things).reshape(len(things), -1)
+    points = block_means(things, _CLUSTER_GRID).reshape(len(things), -1)
     count = max(k, 2)
     mode_of, middles = _clusters(points, count)
     counts = np.bincount(mode_of, minlength=count)
@@ -115,16 +116,3 @@ def _clusters(points: Array, count: int) -> tuple[NDArray[np.int64], Array]:
     cv2.setRNGSeed(0)  # of this thread
     _, labels, middles = cv2.kmeans(points, count, None, stop, _ATTEMPTS, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
     return np.asarray(labels[:, 0], np.int64), np.asarray(middles, np.float32)
-
-
-def _enlarged(ab: Array) -> Array:
-    """(..., g, g) -> (..., 64, 64), bicubic."""
-    size = (FINEST_GRID, FINEST_GRID)
-    return by_plane(lambda plane: cv2.resize(plane, size, interpolation=cv2.INTER_CUBIC), ab)
-
-
-def _reduced(ab: Array) -> Array:
-    """(n, 2, 64, 64) -> (n, 2, 16, 16), means."""
-    n, g = len(ab), _CLUSTER_GRID
-    cell = FINEST_GRID // g
-    return ab.reshape(n, 2, g, cell, g, cell).mean((3, 5))

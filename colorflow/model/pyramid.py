@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -49,10 +50,11 @@ class ChromaPyramid(nn.Module):
         self.mean_head = MeanHead() if config.mean_head else None
         self.skin_head = SkinHead() if config.skin_head else None
         self.likeness_head = LikenessHead() if config.likeness_head else None
-        self.levels = nn.ModuleList(
+        levels = nn.ModuleList(
             Level(level, first=index == 0, extra_planes=config.extra_planes)
             for index, level in enumerate(config.levels)
         )
+        self.levels = cast(Sequence[Level], levels)
 
     @torch.no_grad()
     def refine(self, condition: Condition) -> Condition:
@@ -128,7 +130,6 @@ class ChromaPyramid(nn.Module):
             )
         condition = self.refine(condition)
         first = self.levels[0]
-        assert isinstance(first, Level)
         # It is the same for all samples of a photo, so it is computed once.
         context = first.context.of_sample(first.context.of_photo(condition), None)
         u = gain * first.flow.inverse(latents[0], context.repeat_interleave(repeats, 0))[0]
@@ -185,7 +186,6 @@ class ChromaPyramid(nn.Module):
         n: int,
         temperatures: Sequence[float],
         generator: torch.Generator | None = None,
-        gain: float = 1.0,
     ) -> Tensor:
         """Samples colorings.
 
@@ -194,7 +194,6 @@ class ChromaPyramid(nn.Module):
             n: colorings of each photo.
             temperatures: std of the latents of each level, coarse to fine; 1 is the model itself.
             generator: source of randomness.
-            gain: as of `decode`.
 
         Returns:
             (B, n, 2, 64, 64) CIELAB units.
@@ -211,12 +210,12 @@ class ChromaPyramid(nn.Module):
             for shape, temperature in zip(self.latent_shapes(), temperatures, strict=True)
         ]
         device = condition.lightness.device
-        ab = self.decode([z.to(device) for z in latents], condition, gain)
+        ab = self.decode([z.to(device) for z in latents], condition)
         return ab.unflatten(0, (len(condition), n))
 
     def latent_shapes(self) -> list[tuple[int, int, int]]:
         """(C, g, g) of each level's latents, coarse to fine; 8192 numbers in all."""
-        return [(level.channels, level.grid, level.grid) for level in self.levels]  # type: ignore[misc]
+        return [(level.channels, level.grid, level.grid) for level in self.levels]
 
     def _encode(
         self, ab: Tensor, condition: Condition, gain: float = 1.0
@@ -231,7 +230,6 @@ class ChromaPyramid(nn.Module):
         parts[0] = parts[0] / gain
         latents, ladjs = [], []
         for level, x, mean, haar_ladj in zip(self.levels, parts, coarse, haar_ladjs, strict=True):
-            assert isinstance(level, Level)
             latent, ladj = level.encode(x, level.context.of_photo(condition), mean)
             latents.append(latent)
             ladjs.append(ladj + haar_ladj)
@@ -241,14 +239,13 @@ class ChromaPyramid(nn.Module):
     def _finer(
         self,
         u: Tensor,
-        levels: Iterable[nn.Module],
+        levels: Iterable[Level],
         latents: Iterable[Tensor],
         condition: Condition,
     ) -> Tensor:
         """Refines coarse means u by the next levels, given their latents."""
         repeats = len(u) // len(condition)
         for level, latent in zip(levels, latents, strict=True):
-            assert isinstance(level, Level)
             photo = level.context.of_photo(condition).repeat_interleave(repeats, 0)
             x, _ = level.decode(latent, photo, u)
             u = self.haar.inverse(torch.cat([u, x], 1))[0]

@@ -26,6 +26,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from colorflow.color.grid import block_means
+
 Array = NDArray[np.float32]
 
 FROM, TO = 0.3, 0.6
@@ -54,16 +56,6 @@ class ToneDistribution(NamedTuple):
         """(n, 2) latents -> (n, 2) tones."""
         return np.asarray(self.mean + latents @ self.factor.T, np.float32)
 
-    def latents(self, tones: Array) -> Array:
-        """The inverse of `tones`."""
-        return np.linalg.solve(self.factor, (tones - self.mean).T).T.astype(np.float32)
-
-    def log_prob(self, tones: Array) -> Array:
-        """Log density of tones (n, 2), in nats, (n,)."""
-        z = self.latents(tones)
-        ladj = float(np.log(np.diag(self.factor)).sum())
-        return np.asarray(-0.5 * (z**2).sum(1) - math.log(2 * math.pi) - ladj, np.float32)
-
 
 class Skin:
     """Where the skin of one photo is, and its colors.
@@ -86,8 +78,7 @@ class Skin:
         weight = (
             MOST * rising * rising * (3 - 2 * rising) * as_light_as_skin(probability, lightness)
         )
-        g = len(probability) // 2
-        self.weight: Array = weight.reshape(g, 2, g, 2).mean((1, 3)).astype(np.float32)
+        self.weight: Array = block_means(weight, len(probability) // 2).astype(np.float32)
         self._chroma, self._distribution = chroma, distribution
 
     def painted(self, ab: Array, latents: Array) -> Array:

@@ -34,6 +34,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from colorflow.color.grid import block_means
+from colorflow.color.upsample import smoothness
+
 Array = NDArray[np.float32]
 
 FEATURES_GRID = 16
@@ -42,9 +45,9 @@ COMPONENTS = 12
 """Principal components of the feature map; together their rms norm is 1."""
 LIKENESS, TONES, REACH = 0.5, 6.0, 0.25
 """Scales of the non-local mean: of the components, of L*, of places in units of the side."""
-STRENGTH, EDGE, LEAST_WEIGHT = 300.0, 1.5, 1e-4
-"""Weighted least squares: weight of smoothness, scale of L* at edges, and the weight across them.
-The tight scale matters: with 3 to 6 L* colors leak, and a face turns gray."""
+STRENGTH = 300.0
+"""Weighted least squares: weight of smoothness. Scale and least weight are those of
+`colorflow.color.upsample`."""
 FILL = 5e-5
 """Response to a hint's cell at which the hint has half of its effect."""
 AROUND = 1.2
@@ -67,9 +70,9 @@ class SpatialOperator:
 
     def __init__(self, lightness: Array, features: Array) -> None:
         components = principal_components(features)
-        self._affinity = affinity(_half(lightness[None])[0], components)
+        self._affinity = affinity(block_means(lightness, len(lightness) // 2), components)
         self._smoother = WeightedLeastSquares(lightness)
-        self._lightness, self._components = lightness, _resized(components, len(lightness))
+        self._lightness, self._components = lightness, resized(components, len(lightness))
 
     def __call__(self, ab: Array, contrast: Array) -> Array:
         """Assigns chroma to things, and restores its contrast.
@@ -161,10 +164,10 @@ class SpatialOperator:
     def _alike(self, ab: Array) -> Array:
         """The non-local mean of (n, 2, g, g)."""
         planes = ab.reshape(-1, *ab.shape[-2:])
-        half = _half(planes)
+        half = block_means(planes, ab.shape[-1] // 2)
         flat = half.reshape(len(half), -1)
         change = (flat @ self._affinity.T - flat).reshape(half.shape)
-        return ab + _resized(change, ab.shape[-1]).reshape(ab.shape)
+        return ab + resized(change, ab.shape[-1]).reshape(ab.shape)
 
 
 class WeightedLeastSquares:
@@ -175,25 +178,8 @@ class WeightedLeastSquares:
     """
 
     def __init__(self, lightness: Array) -> None:
-        right, down, falling, rising = (
-            (STRENGTH * (np.exp(-(step**2) / (2 * EDGE**2)) + LEAST_WEIGHT)).astype(np.float32)
-            for step in (
-                lightness[:, 1:] - lightness[:, :-1],
-                lightness[1:] - lightness[:-1],
-                lightness[1:, 1:] - lightness[:-1, :-1],
-                lightness[1:, :-1] - lightness[:-1, 1:],
-            )
-        )
+        (right, down, falling, rising), diagonal = smoothness(lightness, STRENGTH)
         g = len(lightness)
-        diagonal = np.ones((g, g), np.float32)
-        for one, other, weight in (
-            (np.s_[:, 1:], np.s_[:, :-1], right),
-            (np.s_[1:], np.s_[:-1], down),
-            (np.s_[1:, 1:], np.s_[:-1, :-1], falling),
-            (np.s_[1:, :-1], np.s_[:-1, 1:], rising),
-        ):
-            diagonal[one] += weight
-            diagonal[other] += weight
         i = np.arange(g)
         rows = np.zeros((g, g, g), np.float32)  # the block of each row
         rows[:, i, i] = diagonal
@@ -233,7 +219,7 @@ def affinity(lightness: Array, components: Array) -> Array:
     q = len(lightness)
     place = np.mgrid[:q, :q].astype(np.float32) / q
     parts = [
-        _resized(components, q) / LIKENESS,
+        resized(components, q) / LIKENESS,
         lightness[None] / TONES,
         place / REACH,
     ]
@@ -268,15 +254,21 @@ def contrast_of(ab: Array) -> Array:
     return np.linalg.norm(ab - tint, axis=-3).mean((-2, -1))
 
 
-def by_plane(function: Callable[[Array], Any], planes: Array) -> Array:
+def _by_plane(function: Callable[[Array], Any], planes: Array) -> Array:
     """Applies a function to each plane of (..., h, w)."""
     results = np.stack([function(plane) for plane in planes.reshape(-1, *planes.shape[-2:])])
     return results.reshape(*planes.shape[:-2], *results.shape[1:]).astype(np.float32)
 
 
+def resized(planes: Array, side: int, interpolation: int = cv2.INTER_LINEAR) -> Array:
+    """(..., h, h) -> (..., side, side)."""
+    size = (side, side)
+    return _by_plane(lambda plane: cv2.resize(plane, size, interpolation=interpolation), planes)
+
+
 def blurred(ab: Array, std: float) -> Array:
     """The large scale of (..., g, g): a Gaussian of this std, in cells."""
-    return by_plane(lambda x: cv2.GaussianBlur(x, (0, 0), std, borderType=cv2.BORDER_REFLECT), ab)
+    return _by_plane(lambda x: cv2.GaussianBlur(x, (0, 0), std, borderType=cv2.BORDER_REFLECT), ab)
 
 
 def _shifted(ab: Array, mask: NDArray[np.bool_], colors: Array, responses: Array) -> Array:
@@ -293,15 +285,3 @@ def _shifted(ab: Array, mask: NDArray[np.bool_], colors: Array, responses: Array
 
 def _logistic(x: Array) -> Array:
     return np.asarray(1 / (1 + np.exp(-x)), np.float32)
-
-
-def _half(planes: Array) -> Array:
-    """Means of (n, g, g) over 2x2 cells: (n, g / 2, g / 2)."""
-    n, g = planes.shape[:2]
-    return planes.reshape(n, g // 2, 2, g // 2, 2).mean((2, 4))
-
-
-def _resized(planes: Array, side: int) -> Array:
-    """(n, h, h) -> (n, side, side), bilinear."""
-    size = (side, side)
-    return by_plane(lambda plane: cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR), planes)

@@ -2,10 +2,10 @@
 
 The header's metadata holds `format`, `config` (JSON of `PyramidConfig`), `temperatures` (JSON list,
 the shipped std of the latents of each level), `gain` (JSON number, the factor of the chroma of
-samples on the coarsest grid; 1 if it is missing) and `training` (JSON, the training history). It
-may hold `interval_factors` (JSON object: by nominal coverage, the factor that gives central
-intervals of samples at std 1 this coverage). Other kinds of weights define their own header. Files
-are written in one step and read with checks; nothing is ever unpickled.
+samples on the coarsest grid; 1 if it is missing), `training` (JSON, the training history) and
+`interval_factors` (JSON object: by nominal coverage, the factor that gives central intervals of
+samples at std 1 this coverage; empty or missing if not measured). Other kinds of weights define
+their own header. Files are written in one step and read with checks; nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -86,9 +86,8 @@ def save_weights(
         "temperatures": list(temperatures),
         "gain": gain,
         "training": training,
+        "interval_factors": dict(interval_factors or {}),
     }
-    if interval_factors is not None:
-        header["interval_factors"] = dict(interval_factors)
     write_tensors(path, pyramid, FORMAT, header, dtype)
 
 

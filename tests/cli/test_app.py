@@ -74,24 +74,17 @@ def test_options_are_passed_on(served: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "value"),
+    "option",
     [
-        ("--max-file-size", "0"),
-        ("--max-file-size", "1" * 30),
-        ("--max-pixels", "nan"),
-        ("--max-pixels", "1e-9"),
-        ("--max-pixels", "1e9"),
-        ("--max-stored", "0"),
-        ("--queue", ""),
-        ("--port", "65536"),
-        ("--port", "http"),
+        *("--max-file-size=0", f"--max-file-size={'1' * 30}", "--max-pixels=nan"),
+        *("--max-pixels=1e-9", "--max-pixels=1e9", "--max-stored=0", "--queue="),
+        *("--port=65536", "--port=http"),
     ],
 )
 def test_wrong_limits_are_wrong_usage(
-    option: str, value: str, capsys: pytest.CaptureFixture[str], served: dict[str, Any]
+    option: str, capsys: pytest.CaptureFixture[str], served: dict[str, Any]
 ) -> None:
-    said = refused(capsys, f"{option}={value}")
-    assert f"Invalid value for '{option}': " in said
+    assert f"Invalid value for '{option.partition('=')[0]}': " in refused(capsys, option)
     assert not served
 
 

@@ -13,6 +13,15 @@ import pytest
 from colorflow.cli import COMMANDS, main, program
 from tests.cli.fake_run import usage_error
 
+_PROGRAM = """
+import os, sys
+import click
+from colorflow import cli
+def command():
+    {}
+cli.program = click.Command('x', callback=command)
+sys.exit(cli.main([]))
+"""
 _THREADS_OF_BLAS = """
 import os, sys
 from colorflow.cli import main
@@ -32,9 +41,6 @@ def test_numpy_multiplies_in_one_thread() -> None:
     command = [sys.executable, "-c", _THREADS_OF_BLAS]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert run.stdout.split()[-1] == "1"
-
-
-# help, version, usage
 
 
 def test_help_names_and_explains_every_command_and_option(
@@ -91,17 +97,9 @@ def test_nothing_is_no_name_of_a_folder(
 @pytest.mark.skipif(sys.platform != "linux", reason="a device that is always full")
 @pytest.mark.parametrize("printed", ["print('x')", "print('x' * 10**6)"])
 def test_a_stdout_that_takes_nothing_is_told(printed: str) -> None:
-    program = (
-        "import sys\n"
-        "import click\n"
-        "from colorflow import cli\n"
-        f"cli.program = click.Command('x', callback=lambda: {printed})\n"
-        "sys.exit(cli.main([]))\n"
-    )
+    command = [sys.executable, "-c", _PROGRAM.format(printed)]
     with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, text=True
-        )
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
     assert done.stderr == "colorflow: nothing more can be printed (No space left on device)\n"
 
@@ -109,18 +107,14 @@ def test_a_stdout_that_takes_nothing_is_told(printed: str) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX")
 @pytest.mark.parametrize("closed", ["1>&-", "0<&- 1>&- 2>&-"])
 def test_a_closed_stream_gets_nobody_elses_file(closed: str, tmp_path: Path) -> None:
-    program = (
-        "import os, sys\n"
-        "import click\n"
-        "from colorflow import cli\n"
-        "def command():\n"
-        "    with open('opened', 'wb') as file:\n"
-        "        os.write(1, b'noise')\n"
-        "        os.write(2, b'noise')\n"
-        "        print('x', file=sys.stderr)\n"
-        "        file.write(b'done')\n"
-        "cli.program = click.Command('x', callback=command)\n"
-        "sys.exit(cli.main([]))\n"
+    program = _PROGRAM.format(
+        """
+    with open('opened', 'wb') as file:
+        os.write(1, b'noise')
+        os.write(2, b'noise')
+        print('x', file=sys.stderr)
+        file.write(b'done')
+"""
     )
     shell = ["bash", "-c", f'"$0" -c "$1" {closed}', sys.executable, program]
     subprocess.run(
@@ -133,20 +127,8 @@ def test_a_closed_stream_gets_nobody_elses_file(closed: str, tmp_path: Path) -> 
     assert (tmp_path / "opened").read_bytes() == b"done"
 
 
-# pipes
-
-
 def test_a_reader_that_has_seen_enough_is_no_traceback() -> None:
-    program = (
-        "import sys\n"
-        "import click\n"
-        "from colorflow import cli\n"
-        "def shout():\n"
-        "    for _ in range(100):\n"
-        "        print('x' * 100_000)\n"
-        "cli.program = click.Command('x', callback=shout)\n"
-        "sys.exit(cli.main([]))\n"
-    )
+    program = _PROGRAM.format("for _ in range(100): print('x' * 100_000)")
     with subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as run:

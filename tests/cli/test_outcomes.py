@@ -15,8 +15,6 @@ from colorflow.cli import main
 from colorflow.errors import WeightsError
 from tests.cli.fake_run import FakeRun
 
-# colorize
-
 
 def test_colorize_prints_a_line_a_file_and_a_summary(
     photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from skimage import color, data, transform
 
+from colorflow.color.full_resolution import lightness_of
 from colorflow.color.grid import resize_by_area, square_lightness, to_grid
 
 
@@ -14,21 +17,31 @@ def random_photo(height: int, width: int) -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def test_ab_is_that_of_the_mean_srgb_of_each_cell() -> None:
-    photo = data.astronaut()  # 512x512: cells of 8x8 pixels
-    means = transform.downscale_local_mean(photo / 255, (8, 8, 1))
-    expected = np.moveaxis(color.rgb2lab(means)[..., 1:], -1, 0)
-    grid = to_grid(photo)
-    assert grid.dtype == np.float32
-    np.testing.assert_allclose(grid, expected, atol=6e-3)  # the white points, see test_cie
+def test_ab_and_lightness_are_those_of_the_mean_srgb_of_each_cell() -> None:
+    photo = data.astronaut()  # 512x512
+    ab, lightness = (
+        np.moveaxis(color.rgb2lab(transform.downscale_local_mean(photo / 255, (n, n, 1))), -1, 0)
+        for n in (8, 2)
+    )
+    grid, square = to_grid(photo), square_lightness(photo)
+    assert grid.dtype == square.dtype == np.float32
+    np.testing.assert_allclose(grid, ab[1:], atol=6e-3)  # the white points, see test_cie
+    np.testing.assert_allclose(square, lightness[0], atol=1e-3)
 
 
-def test_lightness_is_that_of_the_mean_srgb_of_each_cell() -> None:
-    photo = data.astronaut()
-    means = transform.downscale_local_mean(photo / 255, (2, 2, 1))
-    square = square_lightness(photo)
-    assert square.dtype == np.float32
-    np.testing.assert_allclose(square, color.rgb2lab(means)[..., 0], atol=1e-3)
+@pytest.mark.parametrize("make", [to_grid, square_lightness, lightness_of])
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        *((shape, np.uint8) for shape in [(4,), (4, 4, 1), (4, 4, 4), (0, 4), (4, 0, 3)]),
+        *[((4, 4), np.float32), ((4, 4), np.int16)],
+    ],
+)
+def test_other_arrays_are_refused(
+    make: Callable[..., object], shape: tuple[int, ...], dtype: type
+) -> None:
+    with pytest.raises(ValueError, match=r"pixels: expected a uint8 .*array of shape"):
+        make(np.zeros(shape, dtype))
 
 
 @pytest.mark.parametrize(
@@ -58,21 +71,6 @@ def test_each_axis_is_resized_in_its_own_way(height: int, width: int) -> None:
     if height > width:
         image, expected = image.T, expected.T
     np.testing.assert_allclose(resize_by_area(image, 100, 100), expected, atol=1e-3)
-
-
-@pytest.mark.parametrize("make", [to_grid, square_lightness])
-@pytest.mark.parametrize(
-    "pixels",
-    [
-        np.zeros((4, 4), np.float32),
-        np.zeros((4, 4, 4), np.uint8),
-        np.zeros((4,), np.uint8),
-        np.zeros((0, 4, 3), np.uint8),
-    ],
-)
-def test_other_arrays_are_refused(make: type, pixels: NDArray[np.generic]) -> None:
-    with pytest.raises(ValueError, match="pixels: expected a uint8 array of shape"):
-        make(pixels)
 
 
 def averaged(image: NDArray[np.generic], height: int, width: int) -> NDArray[np.float64]:

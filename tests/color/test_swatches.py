@@ -8,8 +8,6 @@ from skimage import color
 
 from colorflow.color.swatches import MATERIALS, Swatch, ab_of, likely, material_swatches
 
-# likely colors
-
 
 def test_likely_colors_are_distinct_and_the_most_frequent_comes_first() -> None:
     ab = np.array([[20, 20]] * 3 + [[-20, 20]] * 5 + [[-22, 21]] * 2 + [[0, -30]], np.float32)
@@ -74,9 +72,6 @@ def test_picked_colors_are_understood(picked: str) -> None:
 )
 def test_what_is_no_color_is_none(picked: str) -> None:
     assert ab_of(picked) is None
-
-
-# materials
 
 
 def linear(swatch: Swatch) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Guided upsampling: better than bicubic, exact where it must be, the same in strips."""
+"""Guided upsampling and the finer grid: against bicubic and the sparse system, and in strips."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 from skimage import color, data
 
 from colorflow.color.grid import resize_by_area, to_grid
-from colorflow.color.upsample import GAIN, MAX_SLOPE, GuidedUpsampler, local_slope, upsample_ab
+from colorflow.color.upsample import (
+    FINER_SIZE,
+    GAIN,
+    MAX_SLOPE,
+    STRENGTH,
+    finer,
+    local_slope,
+    upsample_ab,
+)
+from tests.color.sparse import least_squares
 
 
 def photo_lab(name: str) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
@@ -79,16 +88,6 @@ def test_slope_follows_lightness_and_is_bounded() -> None:
     assert np.abs(steep).max() <= MAX_SLOPE
 
 
-@pytest.mark.parametrize("rows", [1, 7, 64])
-@pytest.mark.parametrize(("height", "width"), [(131, 97), (40, 300), (1, 50), (50, 1), (65, 64)])
-def test_strips_give_the_same_as_the_whole(rows: int, height: int, width: int) -> None:
-    upsampler = GuidedUpsampler(*random_inputs(height, width))
-    strips = [upsampler.rows(top, min(top + rows, height)) for top in range(0, height, rows)]
-    np.testing.assert_allclose(
-        np.concatenate(strips, axis=1), upsampler.rows(0, height), atol=1e-4, rtol=0
-    )
-
-
 @pytest.mark.parametrize(
     ("ab_grid", "lightness", "named"),
     [
@@ -104,3 +103,62 @@ def test_bad_arguments_are_named(
 ) -> None:
     with pytest.raises(ValueError, match=named):
         upsample_ab(ab_grid.astype(np.float32), lightness.astype(np.float32))
+
+
+Array = NDArray[np.float32]
+
+
+def made_up(seed: int, height: int, width: int) -> tuple[Array, Array]:
+    """Smooth chroma (2, 64, 64), and lightness with things in it."""
+    rng = np.random.default_rng(seed)
+    ab = rng.normal(size=(8, 8, 2)).astype(np.float32) * 15
+    ab = np.moveaxis(cv2.resize(ab, (64, 64), interpolation=cv2.INTER_CUBIC), -1, 0)
+    lightness = cv2.resize(
+        rng.uniform(10, 90, (6, 7)).astype(np.float32),
+        (width, height),
+        interpolation=cv2.INTER_NEAREST,
+    )
+    return np.ascontiguousarray(ab), lightness + rng.normal(0, 0.5, lightness.shape).astype("f4")
+
+
+@pytest.mark.parametrize(("height", "width"), [(90, 110), (70, 300)])
+def test_it_comes_near_the_solution_of_the_sparse_system(height: int, width: int) -> None:
+    ab, lightness = made_up(0, height, width)
+    got, cells = finer(ab, lightness)
+    assert cells is not None
+    assert got.shape[1:] == cells.shape == (height, min(width, FINER_SIZE))
+    begun = upsample_ab(ab, cells)
+    want = least_squares(begun, cells, STRENGTH)
+    assert np.abs(got - want).mean() < 0.4 * np.abs(begun - want).mean()
+
+
+def test_color_stops_at_an_outline() -> None:
+    """A blue thing on orange ground; its chroma is late by half a cell of the model's grid."""
+    lightness = np.full((512, 512), 70, np.float32)
+    lightness[:, 204:] = 30
+    ab = np.zeros((2, 64, 64), np.float32)
+    ab[0], ab[1] = 10, 30
+    ab[:, :, 26:] = np.array([5, -30])[:, None, None]  # the thing begins within cell 25
+    got, _ = finer(ab, lightness)
+    spilled = upsample_ab(ab, lightness)
+    column = 205  # inside the thing, before its chroma begins
+    assert spilled[1, 256, column] > 0
+    assert got[1, 128, column // 2] < spilled[1, 256, column] - 5
+
+
+def test_no_chroma_stays_none_and_a_constant_stays_a_constant() -> None:
+    _, lightness = made_up(1, 200, 300)
+    zeros, _ = finer(np.zeros((2, 64, 64), np.float32), lightness)
+    assert not zeros.any()
+    constant, _ = finer(np.full((2, 64, 64), 7, np.float32), lightness)
+    np.testing.assert_allclose(constant, 7, atol=1e-4)
+
+
+@pytest.mark.parametrize(("grid", "size"), [((64, 64), (64, 300)), ((8, 8), (300, 300))])
+def test_other_grids_and_tiny_photos_stay_as_they_are(
+    grid: tuple[int, int], size: tuple[int, int]
+) -> None:
+    ab = np.random.default_rng(0).normal(size=(2, *grid)).astype(np.float32)
+    got, cells = finer(ab, np.full(size, 50, np.float32))
+    assert cells is None
+    assert got is ab

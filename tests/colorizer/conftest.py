@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import skimage.color
 import skimage.data
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from colorflow.color.grid import square_lightness
-from colorflow.colorizer import Colorizer, Hint
-from colorflow.model.condition import Condition, Conditioner
+from colorflow.colorizer import Colorizer
 from colorflow.model.config import HINT_PLANES
-from colorflow.model.hints import hint_planes
-from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.weights import load_weights
 from colorflow.photo import Photo, photo_from_image
-from tests.small_weights import FACTORS, GAIN, save_small_weights
+from tests.colorizer.made import ByHand
+from tests.small_weights import FACTORS, save_small_weights
 
 
 @pytest.fixture(scope="package")
@@ -77,34 +69,5 @@ def gray() -> Photo:
 
 
 @pytest.fixture(scope="package")
-def pyramid(weights: Path) -> ChromaPyramid:
-    return load_weights(weights).pyramid
-
-
-@pytest.fixture(scope="package")
-def condition_of() -> Callable[..., Condition]:
-    """The pyramid's condition of a photo and of hints; heads also take it at a larger side."""
-    conditioner = Conditioner()
-
-    def of(photo: Photo, hints: tuple[Hint, ...] = (), side: int = 256) -> Condition:
-        planes = hint_planes(hints, photo.height, photo.width)[None] if hints else None
-        lightness = torch.from_numpy(square_lightness(photo.pixels, side))[None, None]
-        return conditioner(lightness, planes)
-
-    return of
-
-
-@pytest.fixture(scope="package")
-def encode(
-    pyramid: ChromaPyramid, condition_of: Callable[..., Condition]
-) -> Callable[..., list[Tensor]]:
-    """Latents of chroma, (n, 2, 64, 64) or (2, 64, 64), by the pyramid itself."""
-
-    @torch.no_grad()
-    def of(photo: Photo, ab: NDArray[np.float32]) -> list[Tensor]:
-        condition = condition_of(photo)
-        each = torch.from_numpy(ab).reshape(-1, 1, 2, 64, 64)
-        rows = [pyramid.encode(one, condition, GAIN) for one in each]
-        return [torch.cat(level) for level in zip(*rows, strict=True)]
-
-    return of
+def by_hand(weights: Path) -> ByHand:
+    return ByHand(weights)

@@ -1,8 +1,9 @@
-"""What tests read from colorings, and the specs of samples."""
+"""What tests read from colorings, the specs of samples, and the pyramid by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -10,11 +11,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
+from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Picture
-from colorflow.model.condition import Condition
-from colorflow.model.pyramid import ChromaPyramid
+from colorflow.color.grid import square_lightness
+from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Hint, Picture
+from colorflow.model.condition import Condition, Conditioner
+from colorflow.model.hints import hint_planes
+from colorflow.model.weights import load_weights
+from colorflow.photo import Photo
+from tests.small_weights import GAIN
 
 
 def chroma(colorings: Sequence[Coloring]) -> NDArray[np.float32]:
@@ -68,38 +74,56 @@ def sample_spec(
     )
 
 
-@torch.no_grad()
-def skin_of(
-    pyramid: ChromaPyramid, whole: Condition, large: Condition
-) -> tuple[NDArray[np.float32], NDArray[np.complex64]]:
-    """How much skin's color counts, and its mean chroma a + ib, both (64, 64)."""
-    head = pyramid.skin_head
-    assert head is not None
-    (small_odds, small_ab), (log_odds, ab) = head(whole), head(large)
-    size = (128, 128)
-    both = cv2.resize(small_odds[0, 0].numpy(), size, interpolation=cv2.INTER_LINEAR)
-    odds = torch.from_numpy(both)[None, None] / 2 + log_odds / 2
-    share = 1 / (1 + (-odds[0, 0]).exp().numpy())
-    x = ((share - 0.3) / 0.3).clip(0, 1)
-    sure, cells = (share - 0.4).clip(0) ** 2, whole.lightness[0, 0].numpy()
-    near, weighed = (gaussian_filter(y, 6, mode="reflect") for y in (sure, sure * cells))
-    away = np.maximum(np.abs(cells - weighed / np.maximum(near, 1e-7)) - 15, 0)
-    weight = 0.95 * (3 * x**2 - 2 * x**3) * np.exp(-((away / 12) ** 2) / 2)
-    a, b = (avg_pool2d(ab, 2) / 2 + small_ab / 2)[0].numpy()
-    return avg_pool2d(torch.from_numpy(weight)[None], 2)[0].numpy(), a + 1j * b
+class ByHand:
+    """The pyramid itself, with which a Colorizer is compared.
 
+    Args:
+        weights: of the pyramid.
+    """
 
-def with_skin(
-    pyramid: ChromaPyramid,
-    whole: Condition,
-    large: Condition,
-    ab: NDArray[np.float32],
-    z: NDArray[np.float32],
-) -> NDArray[np.float32]:
-    """Chroma (n, 2, 64, 64) with the color of skin, whose tones have latents z (n, 2)."""
-    weight, mean = skin_of(pyramid, whole, large)
-    head = pyramid.skin_head
-    assert head is not None
-    tones = head.tone_mean.numpy() + z @ head.tone_factor.numpy().T
-    own = mean * np.exp(tones[:, 0] + 1j * tones[:, 1])[:, None, None]
-    return ab + weight * (np.stack([own.real, own.imag], 1) - ab)
+    def __init__(self, weights: Path) -> None:
+        self.pyramid, self._conditioner = load_weights(weights).pyramid, Conditioner()
+
+    def condition(self, photo: Photo, hints: Sequence[Hint] = (), side: int = 256) -> Condition:
+        """That of a photo and of hints; heads also take it at a larger side."""
+        planes = hint_planes(hints, photo.height, photo.width)[None] if hints else None
+        lightness = torch.from_numpy(square_lightness(photo.pixels, side))[None, None]
+        return self._conditioner(lightness, planes)
+
+    @torch.no_grad()
+    def encode(self, photo: Photo, ab: NDArray[np.float32]) -> list[Tensor]:
+        """Latents of chroma, (n, 2, 64, 64) or (2, 64, 64)."""
+        condition = self.condition(photo)
+        each = torch.from_numpy(ab).reshape(-1, 1, 2, 64, 64)
+        rows = [self.pyramid.encode(one, condition, GAIN) for one in each]
+        return [torch.cat(level) for level in zip(*rows, strict=True)]
+
+    @torch.no_grad()
+    def skin(self, photo: Photo) -> tuple[NDArray[np.float32], NDArray[np.complex64]]:
+        """How much skin's color counts, and its mean chroma a + ib, both (64, 64)."""
+        head = self.pyramid.skin_head
+        assert head is not None
+        whole = self.condition(photo)
+        (small_odds, small_ab), (log_odds, ab) = head(whole), head(self.condition(photo, (), 512))
+        size = (128, 128)
+        both = cv2.resize(small_odds[0, 0].numpy(), size, interpolation=cv2.INTER_LINEAR)
+        odds = torch.from_numpy(both)[None, None] / 2 + log_odds / 2
+        share = 1 / (1 + (-odds[0, 0]).exp().numpy())
+        x = ((share - 0.3) / 0.3).clip(0, 1)
+        sure, cells = (share - 0.4).clip(0) ** 2, whole.lightness[0, 0].numpy()
+        near, weighed = (gaussian_filter(y, 6, mode="reflect") for y in (sure, sure * cells))
+        away = np.maximum(np.abs(cells - weighed / np.maximum(near, 1e-7)) - 15, 0)
+        weight = 0.95 * (3 * x**2 - 2 * x**3) * np.exp(-((away / 12) ** 2) / 2)
+        a, b = (avg_pool2d(ab, 2) / 2 + small_ab / 2)[0].numpy()
+        return avg_pool2d(torch.from_numpy(weight)[None], 2)[0].numpy(), a + 1j * b
+
+    def with_skin(
+        self, photo: Photo, ab: NDArray[np.float32], z: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Chroma (n, 2, 64, 64) with the color of skin, whose tones have latents z (n, 2)."""
+        weight, mean = self.skin(photo)
+        head = self.pyramid.skin_head
+        assert head is not None
+        tones = head.tone_mean.numpy() + z @ head.tone_factor.numpy().T
+        own = mean * np.exp(tones[:, 0] + 1j * tones[:, 1])[:, None, None]
+        return ab + weight * (np.stack([own.real, own.imag], 1) - ab)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -40,18 +39,6 @@ def test_a_sample_depends_on_its_seed_alone(colorizer: Colorizer) -> None:
     assert difference(nine[0], nine[1]) > 10
 
 
-def test_temperature_zero_is_one_coloring_and_temperature_scales_spread(
-    colorizer: Colorizer,
-) -> None:
-    photo = photo_from_image(gray_photo())
-    calm = chroma(sampled(colorizer, photo, n=3, temperature=0))
-    assert np.abs(calm - calm[0]).max() < 1e-3
-    spread = [
-        chroma(sampled(colorizer, photo, n=8, temperature=t)).std(0).mean() for t in (0.3, 1.0)
-    ]
-    assert spread[0] < 0.6 * spread[1]
-
-
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (7, 300), (333, 257)])
 def test_every_size_keeps_its_size_and_its_lightness(
     colorizer: Colorizer, shape: tuple[int, int]
@@ -84,24 +71,6 @@ def test_saturation_changes_chroma_alone_and_is_stated(
     assert np.abs(lab[..., 1:] - want[..., 1:] / 2).mean() < 1
     with pytest.raises(ValueError, match="saturation: expected 0 to 2, got 3"):
         plain.saturated(3)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "name"),
-    [
-        ({"n": 0}, "n"),
-        ({"temperature": -0.1}, "temperature"),
-        ({"temperature": float("nan")}, "temperature"),
-        ({"temperature": float("inf")}, "temperature"),
-        ({"seed": -1}, "seed"),
-        ({"seed": 2**63}, "seed"),
-    ],
-)
-def test_wrong_arguments_are_named(
-    colorizer: Colorizer, arguments: dict[str, float], name: str
-) -> None:
-    with pytest.raises(ValueError, match=f"^{name}: expected"):
-        colorizer.colorize(gray_photo(), **arguments)  # type: ignore[arg-type]
 
 
 def decoded(
@@ -145,28 +114,3 @@ def test_hints_change_the_colors_and_none_are_none(colorizer: Colorizer, weights
     planes[0, :, 63, 0] = torch.tensor([1.0, 40.0, -20.0])
     want = decoded(weights, photo, 3, 1.0, planes)
     np.testing.assert_allclose(hinted[0].model_ab, want[0], atol=0.05)
-
-
-@pytest.mark.parametrize("position", [(90, 0), (0, 130)])
-def test_a_hint_outside_the_photo_is_refused(
-    colorizer: Colorizer, position: tuple[int, int]
-) -> None:
-    with pytest.raises(
-        ValueError, match="hints: expected positions inside the photo of 90 rows and"
-    ):
-        colorizer.colorize(gray_photo(), hints=[Hint(*position, 10, 10)])
-
-
-@pytest.mark.parametrize("hints", [[(5, 5, 0, -30)], (5, 5, 0, -30)])
-def test_what_is_no_hint_is_named(colorizer: Colorizer, hints: Any) -> None:
-    with pytest.raises(
-        ValueError, match=r"hints: expected Hint\(row, column, a, b\) for each, got"
-    ):
-        colorizer.colorize(gray_photo(), hints=hints)
-
-
-def test_a_temperature_that_no_color_survives_is_refused(colorizer: Colorizer) -> None:
-    with pytest.raises(ValueError, match="temperature: expected 0 to 10, got 1e\\+308"):
-        colorizer.colorize(gray_photo(), temperature=1e308)
-    (most,) = sampled(colorizer, gray_photo(), 1, temperature=10)
-    assert np.isfinite(most.ab).all()

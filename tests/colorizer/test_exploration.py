@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from torch import Tensor
 
 from colorflow.colorizer import ColoringSpec, Colorizer, Hint
-from colorflow.errors import WeightsError
 from colorflow.photo import Photo
-from tests.colorizer.made import chroma, model_chroma, sample_spec, seeds, specs
-from tests.small_weights import save_small_weights
+from tests.colorizer.made import ByHand, chroma, model_chroma, sample_spec, seeds, specs
 
 HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
-
-
-# specs
 
 
 def test_a_plain_sample_is_the_spec_of_one_seed(colorizer: Colorizer, photo: Photo) -> None:
@@ -52,38 +44,6 @@ def test_each_spec_is_painted_in_its_own_way(colorizer: Colorizer, photo: Photo)
                 assert np.abs(made.ab - one.ab).max() > 0.1, "the way makes a difference"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "name"),
-    [
-        ({"seeds": (0, -1)}, "seed"),
-        ({"seeds": (0, 2**63)}, "seed"),
-        ({"temperature": -1}, "temperature"),
-        ({"temperature": float("nan")}, "temperature"),
-        ({"style_strengths": (0.5, 1.1)}, "style_strength"),
-        ({"strength": -0.1}, "strength"),
-        ({"style_strengths": (0.5, float("nan"))}, "style_strength"),
-        ({"style_strengths": (0.5,)}, "style_strengths"),
-    ],
-)
-def test_a_spec_out_of_range(arguments: dict[str, object], name: str) -> None:
-    with pytest.raises(ValueError, match=f"^{name}: expected"):
-        ColoringSpec(**({"seeds": (0, 1)} | arguments))  # type: ignore[arg-type]
-
-
-def test_specs_that_do_not_fit(colorizer: Colorizer, photo: Photo) -> None:
-    with pytest.raises(ValueError, match=r"^seeds: expected 5, one a level, got 4"):
-        colorizer.reproduce(photo, [ColoringSpec(seeds=(1,) * 4)])
-    with pytest.raises(ValueError, match=r"^specs: expected at least one, got none"):
-        colorizer.reproduce(photo, [])
-    with pytest.raises(ValueError, match=r"^reference: expected the photos that the spec's"):
-        colorizer.reproduce(photo, [sample_spec(strength=0.5)])
-    with pytest.raises(ValueError, match=r"^style: expected the photo that the spec's"):
-        colorizer.reproduce(photo, [sample_spec(style=0.5)])
-
-
-# walk
-
-
 def test_a_walk_between_specs(colorizer: Colorizer, photo: Photo, cup: Photo) -> None:
     start = sample_spec(3, temperature=0.5)
     end = replace(sample_spec(3, style=0.9, strength=0.7).resampled([2], 11), temperature=0.0)
@@ -92,14 +52,6 @@ def test_a_walk_between_specs(colorizer: Colorizer, photo: Photo, cup: Photo) ->
     for spec, ab in ((start, walk[0]), (end, walk[-1])):
         (alone,) = colorizer.reproduce(photo, [spec], **given)
         np.testing.assert_array_equal(ab, alone.ab)
-
-
-def test_too_few_steps(colorizer: Colorizer, photo: Photo) -> None:
-    with pytest.raises(ValueError, match=r"^steps: expected at least 2, got 1"):
-        colorizer.interpolate(photo, 3, 8, 1)
-
-
-# outputs
 
 
 def test_the_last_output_is_the_sample(colorizer: Colorizer, photo: Photo) -> None:
@@ -112,23 +64,20 @@ def test_the_last_output_is_the_sample(colorizer: Colorizer, photo: Photo) -> No
 
 
 def test_stages_hold_the_chroma_and_the_latents_of_their_level(
-    colorizer: Colorizer, photo: Photo, encode: Callable[..., list[Tensor]]
+    colorizer: Colorizer, photo: Photo, by_hand: ByHand
 ) -> None:
     outputs = colorizer.decode_by_level(photo, 3)
     assert [one.ab.shape for one in outputs] == [(2, side, side) for side in colorizer.levels]
-    for output, z in zip(outputs, encode(photo, outputs[-1].ab[None]), strict=True):
+    for output, z in zip(outputs, by_hand.encode(photo, outputs[-1].ab[None]), strict=True):
         np.testing.assert_allclose(output.latents, z[0], atol=0.02)
-
-
-# resample
 
 
 @pytest.mark.parametrize("names", [(4, 8), (16, 32, 64)])
 def test_resampling_changes_the_latents_of_these_levels_alone(
-    colorizer: Colorizer, photo: Photo, encode: Callable[..., list[Tensor]], names: tuple[int, ...]
+    colorizer: Colorizer, photo: Photo, by_hand: ByHand, names: tuple[int, ...]
 ) -> None:
     base, other, got = (
-        encode(photo, model_chroma(predictions))
+        by_hand.encode(photo, model_chroma(predictions))
         for predictions in (
             colorizer.colorize(photo, n=1, seed=3, samples=True, force=True),
             colorizer.colorize(photo, n=1, seed=50, samples=True, force=True),
@@ -146,39 +95,3 @@ def test_a_resampled_coloring_keeps_its_spec(
     spec = sample_spec(3, temperature=0.7, style=0.4, strength=0.6)
     (anew,) = specs(colorizer.resample(photo, spec, [64], 9, reference=cup, style=cup))
     assert anew == replace(spec, seeds=(3, 3, 3, 3, 9))
-
-
-@pytest.mark.parametrize("levels", [(), (4, 128)])
-def test_levels_that_are_none(colorizer: Colorizer, photo: Photo, levels: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"^levels: expected some of 4, 8, 16, 32, 64, got"):
-        colorizer.resample(photo, 3, levels, 50)
-
-
-@pytest.mark.parametrize(
-    ("n", "seed", "name"), [(0, 1, "n"), (1, -1, "seed"), (2, 2**63 - 2, "seed")]
-)
-def test_resamplings_out_of_range(
-    colorizer: Colorizer, photo: Photo, n: int, seed: int, name: str
-) -> None:
-    with pytest.raises(ValueError, match=f"^{name}: expected"):
-        colorizer.resample(photo, 3, (4,), seed, n)
-
-
-# hints everywhere
-
-
-def test_weights_without_hints_refuse_them_everywhere(photo: Photo, tmp_path: Path) -> None:
-    plain = Colorizer.load(save_small_weights(tmp_path / "plain.safetensors"))
-    uses = (
-        lambda: plain.reproduce(photo, [sample_spec()], hints=HINTS),
-        lambda: plain.resample(photo, 1, (4,), 2, hints=HINTS),
-        lambda: plain.interpolate(photo, 1, 2, 3, hints=HINTS),
-        lambda: plain.uncertainty(photo, 19, hints=HINTS),
-        lambda: plain.log_prob(photo, hints=HINTS),
-    )
-    for use in uses:
-        with pytest.raises(WeightsError, match="these weights take no color hints"):
-            use()
-
-
-# the shipped weights

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,18 +13,13 @@ import torch
 from colorflow.color.full_resolution import lightness_of
 from colorflow.color.grid import to_grid
 from colorflow.color.upsample import upsample_ab
-from colorflow.colorizer import Colorizer, Hint, PhotoModel, Uncertainty, bits_per_dim
-from colorflow.model.condition import Condition
+from colorflow.colorizer import Colorizer, Hint, PhotoModel, Uncertainty
 from colorflow.model.level import signs_of_photo
-from colorflow.model.pyramid import ChromaPyramid
 from colorflow.photo import Photo
-from tests.colorizer.made import model_chroma, sampled, with_skin
+from tests.colorizer.made import ByHand, model_chroma, sampled
 from tests.small_weights import FACTORS, save_small_weights
 
 HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
-
-
-# uncertainty
 
 
 @pytest.mark.parametrize(("level", "has_skin"), [(0.5, True), (0.9, True), (0.9, False)])
@@ -33,8 +27,7 @@ def test_uncertainty_is_the_stretched_interval_of_samples_at_std_1(
     colorizer: Colorizer,
     skinless: Colorizer,
     photo: Photo,
-    pyramid: ChromaPyramid,
-    condition_of: Callable[..., Condition],
+    by_hand: ByHand,
     level: float,
     has_skin: bool,
 ) -> None:
@@ -42,7 +35,7 @@ def test_uncertainty_is_the_stretched_interval_of_samples_at_std_1(
     tool = colorizer if has_skin else skinless
     got = tool.uncertainty(photo, 20, seed=2, level=level)
     sampled = []
-    shapes, condition = pyramid.latent_shapes(), condition_of(photo)
+    shapes, condition = by_hand.pyramid.latent_shapes(), by_hand.condition(photo)
     signs = signs_of_photo(condition.lightness, shapes)
     for seed in range(2, 22):
         generator = torch.Generator().manual_seed(seed)
@@ -54,10 +47,10 @@ def test_uncertainty_is_the_stretched_interval_of_samples_at_std_1(
         )
     latents = [torch.stack(levels) for levels in zip(*sampled, strict=True)]
     with torch.no_grad():
-        ab = pyramid.decode(latents, condition).numpy()
+        ab = by_hand.pyramid.decode(latents, condition).numpy()
     if has_skin:
         tints = (latents[0].sum((2, 3)) / 4).numpy()
-        ab = with_skin(pyramid, condition_of(photo), condition_of(photo, side=512), ab, tints)
+        ab = by_hand.with_skin(photo, ab, tints)
     shares = [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(ab, shares, axis=0, method="weibull")
     np.testing.assert_allclose(got.middle, (low + high) / 2, atol=0.02)
@@ -105,43 +98,20 @@ def test_the_map_at_full_size(colorizer: Colorizer, photo: Photo) -> None:
     np.testing.assert_allclose(edge, np.hypot(a.clip(min=0), b.clip(min=0)), atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"n": 18}, "n: expected at least 19 for an interval of 0.9, got 18"),
-        ({"n": 2, "level": 0.5}, "n: expected at least 3 for an interval of 0.5, got 2"),
-        ({"level": 0.8}, "level: expected 0.5 or 0.9, got 0.8"),
-        ({"level": 90}, "level: expected 0.5 or 0.9, got 90"),
-        ({"seed": -1}, "seed: expected a whole number from 0 to 4294967295, got -1"),
-    ],
-)
-def test_uncertainty_out_of_range(
-    colorizer: Colorizer, photo: Photo, arguments: dict[str, float], message: str
-) -> None:
-    with pytest.raises(ValueError, match=f"^{message}"):
-        colorizer.uncertainty(photo, **arguments)  # type: ignore[arg-type]
-
-
-# likelihood
-
-
 @pytest.mark.parametrize("hints", [(), HINTS])
 def test_log_prob_is_that_of_the_model(
     colorizer: Colorizer,
     photo: Photo,
-    pyramid: ChromaPyramid,
-    condition_of: Callable[..., Condition],
+    by_hand: ByHand,
     hints: tuple[Hint, ...],
 ) -> None:
     ab = torch.from_numpy(to_grid(photo.pixels))[None]
     with torch.no_grad():
-        want = pyramid.log_prob(ab, condition_of(photo, hints)).numpy()
+        want = by_hand.pyramid.log_prob(ab, by_hand.condition(photo, hints)).numpy()
     own = colorizer.log_prob(photo, hints=hints)
     assert own.shape == (1,)
     np.testing.assert_allclose(own, want, rtol=1e-6)
     np.testing.assert_array_equal(colorizer.log_prob(photo, ab.numpy(), hints=hints), own)
-    bits = [bits_per_dim(one) for one in own]
-    np.testing.assert_allclose(bits, -want / (8192 * math.log(2)), rtol=1e-6)
 
 
 def test_a_coloring_knows_its_likelihood_given_its_hints(
@@ -164,21 +134,3 @@ def test_the_edge_of_the_box_has_no_density(
     monkeypatch.setattr(PhotoModel, "log_prob", lambda _, ab: np.full(len(ab), np.nan))
     (made,) = sampled(colorizer, photo, 1)
     assert (made.log_prob, made.bits_per_dim) == (-math.inf, math.inf)
-
-
-@pytest.mark.parametrize("shape", [(2, 64, 64), (0, 2, 64, 64), (1, 3, 64, 64)])
-def test_chroma_of_another_shape(
-    colorizer: Colorizer, photo: Photo, shape: tuple[int, ...]
-) -> None:
-    with pytest.raises(ValueError, match=r"^ab: expected shape \(n, 2, 64, 64\), got"):
-        colorizer.log_prob(photo, np.zeros(shape, np.float32))
-
-
-@pytest.mark.parametrize("value", [128.0, float("nan")])
-def test_chroma_outside_the_box_has_no_density(
-    colorizer: Colorizer, photo: Photo, value: float
-) -> None:
-    ab = np.zeros((1, 2, 64, 64), np.float32)
-    ab[0, 1, 3, 5] = value
-    with pytest.raises(ValueError, match=r"^ab: expected values within \+-128, got some outside"):
-        colorizer.log_prob(photo, ab)

@@ -1,23 +1,23 @@
-"""What looks alike in references gets their colors: with features of photos, and small weights."""
+"""What looks alike in references gets their colors; the latents of a style, carried over."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import skimage.data
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from colorflow.color.grid import to_grid
-from colorflow.colorizer import Colorizer, Hint
-from colorflow.errors import PhotoError
+from colorflow.colorizer import ColoringSpec, Colorizer, Hint
 from colorflow.files import digest_of
 from colorflow.model.hints import cell_of
 from colorflow.photo import Photo, photo_from_image, read_provenance
-from tests.colorizer.made import chroma, model_chroma, sampled, specs
+from tests.colorizer.made import ByHand, chroma, model_chroma, sampled, specs
+from tests.small_weights import GAIN
 
 Array = NDArray[np.float32]
 HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
@@ -139,25 +139,54 @@ def test_files_state_the_references(
     assert unused.provenance == sampled(colorizer, photo, 1)[0].provenance
 
 
-@pytest.mark.parametrize(
-    "use",
-    [
-        lambda colorizer, photo, given: colorizer.colorize(photo, reference=given, strength=0),
-        lambda colorizer, photo, given: colorizer.interpolate(photo, 1, 2, 3, reference=given),
-        lambda colorizer, photo, given: colorizer.likeness(photo, [photo, given]),
-    ],
-)
-def test_a_gray_reference_is_refused(
-    use: Callable[..., object], colorizer: Colorizer, photo: Photo, gray: Photo
+ALL = (1.0,) * 5
+
+
+def pooled(ab: NDArray[np.float32], side: int) -> NDArray[np.float64]:
+    """Means over blocks of 128 atanh(ab / 128), which the levels split exactly."""
+    u = 128 * np.arctanh(ab.astype(np.float64) / 128)
+    factor = u.shape[-1] // side
+    return u.reshape(*u.shape[:-2], side, factor, side, factor).mean((-3, -1))
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_strength_1_in_all_levels_gives_a_photo_its_own_colors(
+    colorizer: Colorizer, cup: Photo, temperature: float
 ) -> None:
-    message = "^gray one: has no colors that could be carried over; choose a color photo"
-    with pytest.raises(PhotoError, match=message):
-        use(colorizer, photo, gray)
+    spec = ColoringSpec(seeds=(7,) * 5, temperature=temperature, style_strengths=ALL)
+    predictions = colorizer.reproduce(cup, [spec], style=cup)
+    assert np.abs(predictions[0].model_ab - to_grid(cup.pixels)).max() <= 1e-2
 
 
-def test_arguments_out_of_range(colorizer: Colorizer, photo: Photo) -> None:
-    for strength in (-0.1, 1.01, float("nan")):
-        with pytest.raises(ValueError, match=r"^strength: expected 0 to 1, got"):
-            colorizer.colorize(photo, reference=photo, strength=strength, force=True)
-    with pytest.raises(ValueError, match=r"^reference: expected at least one photo, got none"):
-        colorizer.likeness(photo, [])
+def test_coarse_latents_are_the_references_and_fine_ones_are_sampled(
+    colorizer: Colorizer, photo: Photo, cup: Photo, by_hand: ByHand
+) -> None:
+    """The reference's given its own lightness, the others those of the plain sample."""
+    ab = model_chroma(sampled(colorizer, photo, n=2, seed=3, style=cup, style_strength=1))
+    plain_ab = model_chroma(sampled(colorizer, photo, n=2, seed=3))
+    got, plain = (
+        by_hand.encode(photo, ab),
+        by_hand.encode(photo, plain_ab),
+    )
+    wanted = by_hand.encode(cup, to_grid(cup.pixels)[None])
+    for level in (0, 1):
+        assert (got[level] - wanted[level]).abs().max() < 0.01
+    for level in (2, 3, 4):
+        assert (got[level] - plain[level]).abs().max() < 0.01
+    assert np.abs(pooled(ab[0], 8) - pooled(ab[1], 8)).max() < 1e-3
+    assert np.abs(ab[0] - ab[1]).max() > 1
+
+
+def test_hints_are_of_the_photo_and_not_of_its_reference(
+    colorizer: Colorizer,
+    cup: Photo,
+    by_hand: ByHand,
+) -> None:
+    spec = ColoringSpec(seeds=(7,) * 5, style_strengths=ALL)
+    given = model_chroma(colorizer.reproduce(cup, [spec], style=cup, hints=HINTS))
+    with torch.no_grad():
+        ab = torch.from_numpy(to_grid(cup.pixels))[None]
+        latents = by_hand.pyramid.encode(ab, by_hand.condition(cup), GAIN)
+        want = by_hand.pyramid.decode(latents, by_hand.condition(cup, HINTS), GAIN).numpy()
+    np.testing.assert_allclose(given, want, atol=0.01)
+    assert np.abs(given - to_grid(cup.pixels)).max() > 0.5

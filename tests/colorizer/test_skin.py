@@ -11,10 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Hint
-from colorflow.model.condition import Condition
-from colorflow.model.pyramid import ChromaPyramid
 from colorflow.photo import Photo, read_provenance
-from tests.colorizer.made import chroma, sample_spec, skin_of, specs
+from tests.colorizer.made import ByHand, chroma, sample_spec, specs
 
 HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
 Chroma = NDArray[np.float32]
@@ -22,15 +20,15 @@ Tones = Callable[[Sequence[Chroma], Sequence[Chroma]], NDArray[np.float64]]
 
 
 @pytest.fixture(scope="module")
-def tones(pyramid: ChromaPyramid, photo: Photo, condition_of: Callable[..., Condition]) -> Tones:
+def tones(by_hand: ByHand, photo: Photo) -> Tones:
     """Latents of the tones (n, 2) of chroma with and without the color of skin.
 
     They are the same in all cells that have as much of it as any has.
     """
-    weight, mean = skin_of(pyramid, condition_of(photo), condition_of(photo, side=512))
+    weight, mean = by_hand.skin(photo)
     sure = weight > 0.9499
     assert sure.sum() > 15
-    head = pyramid.skin_head
+    head = by_hand.pyramid.skin_head
     assert head is not None
 
     def of(shown: Sequence[Chroma], without: Sequence[Chroma]) -> NDArray[np.float64]:
@@ -70,10 +68,9 @@ def test_where_skin_is(
     colorizer: Colorizer,
     skinless: Colorizer,
     photo: Photo,
-    pyramid: ChromaPyramid,
-    condition_of: Callable[..., Condition],
+    by_hand: ByHand,
 ) -> None:
-    want, _ = skin_of(pyramid, condition_of(photo), condition_of(photo, side=512))
+    want, _ = by_hand.skin(photo)
     found = colorizer.skin(photo)
     assert found.shape == (64, 64)
     np.testing.assert_allclose(found, want, atol=1e-4)

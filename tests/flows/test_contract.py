@@ -9,6 +9,7 @@ import copy
 import inspect
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -26,41 +27,47 @@ NO_IDENTITY = {
 """What does not start as the identity; all others do."""
 
 
-@pytest.fixture(params=CASES)
-def case(request: pytest.FixtureRequest) -> Case:
-    return CASES[request.param]
+@dataclass
+class Given:
+    """A bijection in float64 with random parameters, and what it takes."""
 
-
-@pytest.fixture
-def bijection(case: Case, randomize: Callable[..., Bijection]) -> Bijection:
-    return randomize(case.build()).double()
-
-
-@pytest.fixture
-def x(case: Case) -> Tensor:
+    case: Case
+    bijection: Bijection
+    x: Tensor
     """Numbers on both sides of the splines' limit."""
-    x = 1.5 * torch.randn(BATCH, *case.shape, generator=seeded(1), dtype=torch.float64)
-    return case.within * torch.tanh(x) if math.isfinite(case.within) else x
+    context: Tensor | None
+
+    def start(self, direction: str) -> Tensor:
+        """What the direction takes: x itself, or the z of x."""
+        return self.x if direction == "forward" else self.z().detach()
+
+    def z(self) -> Tensor:
+        return self.bijection(self.x, self.context)[0]
+
+    def moved(self, *to: torch.device | torch.dtype | str) -> Given:
+        """On another device or in another dtype."""
+        context = None if self.context is None else self.context.to(*to)
+        return Given(self.case, self.bijection.to(*to), self.x.to(*to), context)
 
 
-@pytest.fixture
-def context(case: Case) -> Tensor | None:
+@pytest.fixture(params=CASES)
+def given(request: pytest.FixtureRequest, randomize: Callable[..., Bijection]) -> Given:
+    case = CASES[request.param]
+    x, context = inputs(case, torch.float64)
+    x = case.within * torch.tanh(1.5 * x) if math.isfinite(case.within) else 1.5 * x
+    return Given(case, randomize(case.build()).double(), x, context)
+
+
+def inputs(case: Case, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
+    """Standard normal x and, where there is one, context."""
+    x = torch.randn(BATCH, *case.shape, generator=seeded(1), dtype=dtype)
     if case.context is None:
-        return None
-    return torch.randn(BATCH, *case.context, generator=seeded(2), dtype=torch.float64)
+        return x, None
+    return x, torch.randn(BATCH, *case.context, generator=seeded(2), dtype=dtype)
 
 
 def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-def start(bijection: Bijection, x: Tensor, context: Tensor | None, direction: str) -> Tensor:
-    """What the direction takes: x itself, or the z of x."""
-    return x if direction == "forward" else bijection(x, context)[0].detach()
-
-
-def rows(context: Tensor | None, index: slice) -> Tensor | None:
-    return None if context is None else context[index]
 
 
 def jacobian(function: Callable[[Tensor], Tensor], value: Tensor) -> Tensor:
@@ -87,53 +94,46 @@ def test_every_class_has_a_case() -> None:
     assert classes - covered == set()
 
 
-def test_inverse_undoes_forward(
-    case: Case, bijection: Bijection, x: Tensor, context: Tensor | None
-) -> None:
-    z, ladj = bijection(x, context)
+def test_round_trip(given: Given) -> None:
+    x, context, accuracy = given.x, given.context, given.case.accuracy
+    z, ladj = given.bijection(x, context)
     assert z[0].numel() == x[0].numel()
-    assert ladj.shape == (BATCH,)
-    back, ladj = bijection.inverse(z, context)
-    same(back, x, case.accuracy)
-    assert ladj.shape == (BATCH,)
+    back, back_ladj = given.bijection.inverse(z, context)
+    same(back, x, accuracy)
+    assert ladj.shape == back_ladj.shape == (BATCH,)
+    z = 1.3 * z  # not only where `forward` happens to land
+    same(given.bijection(given.bijection.inverse(z, context)[0], context)[0], z, accuracy)
 
 
-def test_forward_undoes_inverse(
-    case: Case, bijection: Bijection, x: Tensor, context: Tensor | None
+@pytest.mark.parametrize(
+    ("device", "autocast", "tolerance"),
+    [
+        ("cpu", False, 5e-4),
+        ("cpu", True, 1e-3),
+        pytest.param("cuda", False, 5e-4, marks=pytest.mark.gpu),
+    ],
+)
+def test_round_trip_in_float32(
+    given: Given, device: str, *, autocast: bool, tolerance: float
 ) -> None:
-    z = 1.3 * bijection(x, context)[0]  # not only where `forward` happens to land
-    same(bijection(bijection.inverse(z, context)[0], context)[0], z, case.accuracy)
-
-
-def test_round_trip_in_float32(bijection: Bijection, x: Tensor, context: Tensor | None) -> None:
-    bijection, x = bijection.float(), x.float()
-    context = None if context is None else context.float()
-    z, ladj = bijection(x, context)
-    back, back_ladj = bijection.inverse(z, context)
-    same(back, x, 5e-4)
-    assert {z.dtype, ladj.dtype, back.dtype, back_ladj.dtype} == {torch.float32}
-
-
-def test_round_trip_under_autocast(bijection: Bijection, x: Tensor, context: Tensor | None) -> None:
-    """Networks lose precision in bfloat16, bijections do not."""
-    bijection, x = bijection.float(), x.float()
-    context = None if context is None else context.float()
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        z, ladj = bijection(x, context)
-        back, back_ladj = bijection.inverse(z, context)
-    assert {z.dtype, ladj.dtype, back.dtype, back_ladj.dtype} == {torch.float32}
-    same(back, x, 1e-3)
+    """Under autocast networks lose precision in bfloat16, bijections do not."""
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    given = given.moved(torch.float32).moved(device)
+    with torch.autocast(device, dtype=torch.bfloat16, enabled=autocast):
+        z, ladj = given.bijection(given.x, given.context)
+        back, back_ladj = given.bijection.inverse(z, given.context)
+    assert {(y.dtype, y.device.type) for y in (z, ladj, back, back_ladj)} == {
+        (torch.float32, device)
+    }
+    same(back, given.x, tolerance)
     same(back_ladj, -ladj, 5e-3)
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name not in NO_IDENTITY])
 def test_starts_as_the_identity(name: str) -> None:
-    case = CASES[name]
-    bijection = case.build().eval()
-    x = torch.randn(BATCH, *case.shape, generator=seeded(1))
-    context = None
-    if case.context is not None:
-        context = torch.randn(BATCH, *case.context, generator=seeded(2))
+    bijection = CASES[name].build().eval()
+    x, context = inputs(CASES[name], torch.float32)
     for direction in DIRECTIONS:
         result, ladj = getattr(bijection, direction)(x, context)
         same(result, x, 1e-5)
@@ -141,24 +141,21 @@ def test_starts_as_the_identity(name: str) -> None:
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
-def test_ladj_is_that_of_the_jacobian(
-    case: Case, bijection: Bijection, x: Tensor, context: Tensor | None, direction: str
-) -> None:
-    value = start(bijection, x, context, direction)
-    function = getattr(bijection, direction)
+def test_ladj_is_that_of_the_jacobian(given: Given, direction: str) -> None:
+    value, context = given.start(direction), given.context
+    function = getattr(given.bijection, direction)
     _, ladj = function(value, context)
     for i in range(BATCH):
-        row = slice(i, i + 1)
-        matrix = jacobian(lambda v, row=row: function(v, rows(context, row))[0], value[row])
-        same(ladj[i].detach(), torch.linalg.slogdet(matrix).logabsdet, 10 * case.accuracy)
+        own = None if context is None else context[i : i + 1]
+        matrix = jacobian(lambda v, own=own: function(v, own)[0], value[i : i + 1])
+        expected = torch.linalg.slogdet(matrix).logabsdet
+        same(ladj[i].detach(), expected, 10 * given.case.accuracy)
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
-def test_samples_are_independent(
-    bijection: Bijection, x: Tensor, context: Tensor | None, direction: str
-) -> None:
-    value = start(bijection, x, context, direction)
-    function = getattr(bijection, direction)
+def test_samples_are_independent(given: Given, direction: str) -> None:
+    value, context = given.start(direction), given.context
+    function = getattr(given.bijection, direction)
     result, ladj = function(value, context)
     for i in range(BATCH):
         others = torch.arange(BATCH) != i
@@ -172,77 +169,53 @@ def test_samples_are_independent(
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
-def test_arguments_stay(
-    bijection: Bijection, x: Tensor, context: Tensor | None, direction: str
-) -> None:
-    value = start(bijection, x, context, direction).clone()
-    value_before = value.clone()
-    context_before = None if context is None else context.clone()
-    result, _ = getattr(bijection, direction)(value, context)
+def test_arguments_stay_and_a_context_matters(given: Given, direction: str) -> None:
+    value, context = given.start(direction).clone(), given.context
+    value_before, context_before = value.clone(), None if context is None else context.clone()
+    result, _ = getattr(given.bijection, direction)(value, context)
+    other = torch.ones(BATCH, *CONTEXT, dtype=torch.float64) if context is None else context + 1
+    after = getattr(given.bijection, direction)(value, other)[0]
+    assert torch.equal(result, after) == (context is None)
     with torch.no_grad():
         result.add_(1)  # nor is the result a view of them
     assert torch.equal(value, value_before)
     assert context is None or torch.equal(context, context_before)
 
 
-@pytest.mark.parametrize("direction", DIRECTIONS)
-def test_context_matters_where_there_is_one(
-    case: Case, bijection: Bijection, x: Tensor, context: Tensor | None, direction: str
-) -> None:
-    value = start(bijection, x, context, direction)
-    other = torch.ones(BATCH, *CONTEXT, dtype=torch.float64) if context is None else context + 1
-    before = getattr(bijection, direction)(value, context)[0]
-    after = getattr(bijection, direction)(value, other)[0]
-    assert torch.equal(before, after) == (case.context is None)
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_output_keeps_device(bijection: Bijection, x: Tensor, context: Tensor | None) -> None:
-    bijection, x = bijection.cuda(), x.cuda()
-    context = None if context is None else context.cuda()
-    z, ladj = bijection(x, context)
-    back, back_ladj = bijection.inverse(z, context)
-    assert {output.device for output in (z, ladj, back, back_ladj)} == {x.device}
-    same(back, x, 1e-10)
-
-
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_extreme_input_has_finite_gradients(
-    case: Case, bijection: Bijection, dtype: torch.dtype, direction: str
+    given: Given, dtype: torch.dtype, direction: str
 ) -> None:
-    bijection.to(dtype)
-    context = None
-    if case.context is not None:
-        context = 1e3 * torch.randn(BATCH, *case.context, generator=seeded(3), dtype=dtype)
-    like = start(bijection, torch.zeros(BATCH, *case.shape, dtype=dtype), context, direction)
+    given = given.moved(dtype)
+    given.x = torch.zeros_like(given.x)
+    if given.context is not None:
+        given.context = 1e3 * given.context
+    like = given.start(direction)
     extremes = torch.tensor([0, LIMIT, -LIMIT, 1e4, -1e4, 1e-30, 0.999999 * LIMIT], dtype=dtype)
     value = extremes.repeat(like.numel())[: like.numel()].reshape(like.shape).requires_grad_()
-    result, ladj = getattr(bijection, direction)(value, context)
+    result, ladj = getattr(given.bijection, direction)(value, given.context)
     assert result.isfinite().all()
     assert ladj.isfinite().all()
-    inputs = [value, *bijection.parameters()]
+    inputs = [value, *given.bijection.parameters()]
     for gradient in torch.autograd.grad(
         result.sum() + ladj.sum(), inputs, materialize_grads=True, allow_unused=True
     ):
         assert gradient.isfinite().all()
 
 
-def test_randomized_parameters_all_matter(
-    case: Case, bijection: Bijection, x: Tensor, context: Tensor | None
-) -> None:
+def test_randomized_parameters_all_matter(given: Given) -> None:
     """Putting any one parameter or statistic back changes the function.
 
     Otherwise a layer hidden behind one that starts at zero would be tested as the identity.
     """
-    z, ladj = bijection(x, context)
-    fresh = case.build().double().state_dict()
+    z, ladj = given.bijection(given.x, given.context)
+    fresh = given.case.build().double().state_dict()
     for name in fresh:
         if not fresh[name].is_floating_point():
             continue  # a fixed order or a flag
-        partly = copy.deepcopy(bijection)
-        partly.load_state_dict({**bijection.state_dict(), name: fresh[name]})
-        other_z, other_ladj = partly(x, context)
+        partly = copy.deepcopy(given.bijection)
+        partly.load_state_dict({**given.bijection.state_dict(), name: fresh[name]})
+        other_z, other_ladj = partly(given.x, given.context)
         change = (other_z - z).abs().amax() + (other_ladj - ladj).abs().amax()
         assert change > 1e-3, name

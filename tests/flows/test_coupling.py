@@ -9,26 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from colorflow.flows import (
-    Affine,
-    AffineSpline,
-    AttentionNetwork,
-    ChannelPartition,
-    Composition,
-    ConvolutionNetwork,
-    Coupling,
-    MaskPartition,
-    Partition,
-    checkerboard,
-    half_mask,
-)
+from colorflow import flows
+from tests.flows.samples import normal
 
 SHAPE = (4, 2, 4)
 CONTEXT = 5
-
-
-def normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
 def kept_mask(partition: str) -> Tensor:
@@ -49,13 +34,13 @@ def kept_mask(partition: str) -> Tensor:
     return keep
 
 
-PARTITIONS: dict[str, Callable[[], Partition]] = {
-    "first": lambda: ChannelPartition(4, keep_first=True),
-    "second": lambda: ChannelPartition(4, keep_first=False),
-    "even": lambda: MaskPartition(checkerboard(*SHAPE, keep_even=True)),
-    "odd": lambda: MaskPartition(checkerboard(*SHAPE, keep_even=False)),
-    "top": lambda: MaskPartition(half_mask(*SHAPE, keep="top")),
-    "right": lambda: MaskPartition(half_mask(*SHAPE, keep="right")),
+PARTITIONS: dict[str, Callable[[], flows.Partition]] = {
+    "first": lambda: flows.ChannelPartition(4, keep_first=True),
+    "second": lambda: flows.ChannelPartition(4, keep_first=False),
+    "even": lambda: flows.MaskPartition(flows.checkerboard(*SHAPE, keep_even=True)),
+    "odd": lambda: flows.MaskPartition(flows.checkerboard(*SHAPE, keep_even=False)),
+    "top": lambda: flows.MaskPartition(flows.half_mask(*SHAPE, keep="top")),
+    "right": lambda: flows.MaskPartition(flows.half_mask(*SHAPE, keep="right")),
 }
 
 
@@ -65,20 +50,22 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def partition(name: str) -> Partition:
+def partition(name: str) -> flows.Partition:
     return PARTITIONS[name]()
 
 
 @pytest.fixture
-def coupling(partition: Partition, randomize: Callable[..., Coupling]) -> Coupling:
-    transform = AffineSpline(4, 2.0, 0.7, 3.0)
+def coupling(
+    partition: flows.Partition, randomize: Callable[..., flows.Coupling]
+) -> flows.Coupling:
+    transform = flows.AffineSpline(4, 2.0, 0.7, 3.0)
     out = partition.moved_channels * transform.size
-    network = AttentionNetwork(partition.kept_channels, CONTEXT, 8, out)
-    return randomize(Coupling(partition, network, transform))
+    network = flows.AttentionNetwork(partition.kept_channels, CONTEXT, 8, out)
+    return randomize(flows.Coupling(partition, network, transform))
 
 
 def test_parameters_of_a_number_come_from_its_own_cell_and_channel(
-    name: str, partition: Partition
+    name: str, partition: flows.Partition
 ) -> None:
     """A network that gives every output its own shift; only the right layout puts it back."""
     cells = SHAPE[1] * SHAPE[2]
@@ -90,7 +77,7 @@ def test_parameters_of_a_number_come_from_its_own_cell_and_channel(
             raw = torch.stack([shift, torch.zeros_like(shift)], 1)  # shift, log_scale
             return raw.reshape(1, -1, *SHAPE[1:]).expand(len(kept), -1, -1, -1)
 
-    z, _ = Coupling(partition, Numbered(), Affine(1.0))(torch.zeros(2, *SHAPE), None)
+    z, _ = flows.Coupling(partition, Numbered(), flows.Affine(1.0))(torch.zeros(2, *SHAPE), None)
     channels = torch.arange(4) % partition.moved_channels
     shift = 100 * channels[:, None, None] + torch.arange(cells).reshape(SHAPE[1:])
     expected = torch.where(kept_mask(name), 0, -shift).float()
@@ -99,7 +86,7 @@ def test_parameters_of_a_number_come_from_its_own_cell_and_channel(
 
 @pytest.mark.parametrize("direction", ["forward", "inverse"])
 def test_kept_numbers_stay_and_moved_ones_move_one_by_one(
-    name: str, coupling: Coupling, direction: str
+    name: str, coupling: flows.Coupling, direction: str
 ) -> None:
     coupling, x, context = (
         coupling.double(),
@@ -121,17 +108,17 @@ def test_kept_numbers_stay_and_moved_ones_move_one_by_one(
 
 @pytest.mark.peers
 def test_two_couplings_are_freias_conditional_glow_block(
-    randomize: Callable[..., Composition],
+    randomize: Callable[..., flows.Composition],
 ) -> None:
     """FrEIA's block in reverse: each half is moved by (x - t) exp(-s), the second half first."""
     from FrEIA.modules import GLOWCouplingBlock
 
     bound = 0.7
-    ours = Composition(
-        Coupling(
-            ChannelPartition(4, keep_first=keep_first),
-            ConvolutionNetwork(2, CONTEXT, 8, 4),
-            Affine(bound),
+    ours = flows.Composition(
+        flows.Coupling(
+            flows.ChannelPartition(4, keep_first=keep_first),
+            flows.ConvolutionNetwork(2, CONTEXT, 8, 4),
+            flows.Affine(bound),
         )
         for keep_first in (True, False)
     )
@@ -168,22 +155,9 @@ def test_two_couplings_are_freias_conditional_glow_block(
 def test_half_mask() -> None:
     """The middle of an odd number belongs to the second half."""
     top = [[True, True], [False, False], [False, False]]
-    assert half_mask(2, 3, 2, keep="top").tolist() == [top, top]
-    assert half_mask(1, 2, 3, keep="left").tolist() == [[[True, False, False]] * 2]
+    assert flows.half_mask(2, 3, 2, keep="top").tolist() == [top, top]
+    assert flows.half_mask(1, 2, 3, keep="left").tolist() == [[[True, False, False]] * 2]
     for first, second in (("top", "bottom"), ("left", "right")):
-        assert torch.equal(half_mask(2, 3, 5, keep=second), ~half_mask(2, 3, 5, keep=first))
-
-
-@pytest.mark.parametrize(
-    "keep",
-    [
-        torch.ones(2, 3, 3, dtype=torch.bool),
-        torch.zeros(2, 3, 3, dtype=torch.bool),
-        checkerboard(1, 3, 3, keep_even=True)[0],
-        checkerboard(1, 3, 3, keep_even=True).float(),
-    ],
-    ids=["all", "none", "two-dimensional", "float"],
-)
-def test_mask_partition_refuses(keep: Tensor) -> None:
-    with pytest.raises(ValueError, match="keep: expected"):
-        MaskPartition(keep)
+        assert torch.equal(
+            flows.half_mask(2, 3, 5, keep=second), ~flows.half_mask(2, 3, 5, keep=first)
+        )

@@ -75,9 +75,6 @@ def uneven() -> Tensor:
     return 50 + numbers(HEIGHT, WIDTH, seed=9) / 4
 
 
-# against dense algebra
-
-
 def test_sampling_is_the_update_of_kriging(update: KrigingUpdate, uneven: Tensor) -> None:
     x, known = numbers(1, CHANNELS, HEIGHT, WIDTH), context(FIVE, uneven)
     locations = [row * WIDTH + column for row, column in FIVE]
@@ -88,9 +85,6 @@ def test_sampling_is_the_update_of_kriging(update: KrigingUpdate, uneven: Tensor
     np.testing.assert_allclose(y[0].flatten(1), expected, rtol=0, atol=1e-10)
     back, _ = update(y, known)
     np.testing.assert_allclose(back, x, rtol=0, atol=1e-9)
-
-
-# at known locations and around them
 
 
 def test_a_sample_that_meets_its_values_is_left_as_it_is(
@@ -105,9 +99,6 @@ def test_a_sample_that_meets_its_values_is_left_as_it_is(
         assert ladj.abs() > 1
 
 
-# without known locations
-
-
 def test_nothing_known_is_the_identity(update: KrigingUpdate, flat: Tensor) -> None:
     x = numbers(2, CHANNELS, HEIGHT, WIDTH)
     for known in (None, context({}, flat).expand(2, -1, -1, -1)):
@@ -116,9 +107,6 @@ def test_nothing_known_is_the_identity(update: KrigingUpdate, flat: Tensor) -> N
             assert torch.equal(y, x)
             assert y.data_ptr() != x.data_ptr()
             assert torch.equal(ladj, torch.zeros(2, dtype=torch.float64))
-
-
-# numbers
 
 
 def test_many_adjacent_locations_stay_well_conditioned_in_float32() -> None:
@@ -134,11 +122,3 @@ def test_many_adjacent_locations_stay_well_conditioned_in_float32() -> None:
     assert ladj.item() == pytest.approx(-back_ladj.item(), abs=1e-4)
     inner = y[0, :, 20:25, 40:45].mean((1, 2)) - torch.tensor([60.0, -35.0])
     assert inner.abs().max() < 1
-
-
-@pytest.mark.parametrize("value", [0.0, -1.0, math.inf, math.nan])
-@pytest.mark.parametrize("name", ["reach", "likeness", "looseness"])
-def test_refused_arguments(name: str, value: float) -> None:
-    arguments = {"reach": 1.0, "likeness": 1.0, "looseness": 1.0, name: value}
-    with pytest.raises(ValueError, match=f"^{name}: expected a number above 0, got {value}"):
-        KrigingUpdate(**arguments)

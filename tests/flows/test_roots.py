@@ -11,7 +11,8 @@ import torch
 from scipy.optimize import brentq
 from torch import Tensor
 
-from colorflow.flows import InversionError, invert_monotone
+from colorflow.flows import InversionError
+from colorflow.flows.roots import invert_monotone
 
 Pair = tuple[Tensor, Tensor]
 

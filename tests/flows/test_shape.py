@@ -8,26 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pixel_unshuffle
 
-from colorflow.flows import (
-    CDF53,
-    Affine,
-    Bijection,
-    ChannelPermutation,
-    Composition,
-    ContextTransform,
-    Flatten,
-    Haar,
-    Reshape,
-    Split,
-    Squeeze,
-    Standardize,
-)
+from colorflow import flows
+from tests.flows.samples import normal
 
 HEIGHT, WIDTH, CHANNELS = 4, 6, 3
-
-
-def normal(*shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
 @pytest.mark.peers
@@ -35,7 +19,7 @@ def test_haar_agrees_with_pywavelets() -> None:
     import pywt
 
     x = normal(2, CHANNELS, HEIGHT, WIDTH)
-    means, horizontal, vertical, diagonal = Haar()(x)[0].chunk(4, 1)
+    means, horizontal, vertical, diagonal = flows.Haar()(x)[0].chunk(4, 1)
     # PyWavelets names details by the edges that they find, we by the direction of the difference.
     approximation, (rows, columns, corners) = pywt.dwt2(x.numpy(), "haar")
     np.testing.assert_allclose(2 * means, approximation, rtol=0, atol=1e-13)
@@ -46,10 +30,10 @@ def test_haar_agrees_with_pywavelets() -> None:
 
 def test_squeeze_puts_each_cell_into_four_channels() -> None:
     x = normal(2, CHANNELS, HEIGHT, WIDTH)
-    z, ladj = Squeeze()(x)
+    z, ladj = flows.Squeeze()(x)
     assert torch.equal(z, pixel_unshuffle(x, 2))
     assert torch.equal(ladj, torch.zeros(2, dtype=torch.float64))
-    assert torch.equal(Squeeze().inverse(z)[0], x)
+    assert torch.equal(flows.Squeeze().inverse(z)[0], x)
 
 
 @pytest.mark.peers
@@ -57,7 +41,7 @@ def test_lifting_agrees_with_pywavelets() -> None:
     import pywt
 
     x = normal(2, 3, 16, 12)
-    means, horizontal, vertical, diagonal = CDF53()(x)[0].chunk(4, 1)
+    means, horizontal, vertical, diagonal = flows.CDF53()(x)[0].chunk(4, 1)
     approximation, (rows, columns, corners) = pywt.dwt2(x.numpy(), "bior2.2", mode="reflect")
     expected = [part[..., 1:9, 1:7] for part in (approximation, columns, rows, corners)]
     np.testing.assert_allclose(2 * means, expected[0], rtol=0, atol=1e-13)
@@ -66,33 +50,13 @@ def test_lifting_agrees_with_pywavelets() -> None:
         np.testing.assert_allclose(sign * ours, theirs, rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("squeeze", [Squeeze(), Haar(), CDF53()])
-def test_what_cannot_be_halved_or_doubled_is_refused(squeeze: Bijection) -> None:
-    for shape in [(2, 3, 5, 4), (2, 3, 4, 5), (3, 4, 4)]:
-        with pytest.raises(ValueError, match=r"x: expected .* got \("):
-            squeeze(torch.zeros(shape))
-    for shape in [(2, 6, 4, 4), (8, 4, 4)]:
-        with pytest.raises(ValueError, match=r"z: expected .* got \("):
-            squeeze.inverse(torch.zeros(shape))
-
-
 def test_reshape_keeps_the_order() -> None:
     x = normal(2, 3, 4, 5)
-    z, _ = Reshape((3, 4, 5), (6, 10))(x)
+    z, _ = flows.Reshape((3, 4, 5), (6, 10))(x)
     np.testing.assert_array_equal(z, x.numpy().reshape(2, 6, 10))
-    flat, _ = Flatten((3, 4, 5))(x)
+    flat, _ = flows.Flatten((3, 4, 5))(x)
     np.testing.assert_array_equal(flat, x.numpy().reshape(2, 60))
-    assert torch.equal(Flatten((3, 4, 5)).inverse(flat)[0], x)
-
-
-def test_reshape_refuses() -> None:
-    with pytest.raises(ValueError, match=r"to_shape: expected .*\(2, 6\), got \(3, 5\)"):
-        Reshape((2, 6), (3, 5))
-    reshape = Reshape((2, 6), (3, 4))
-    with pytest.raises(ValueError, match=r"x: expected \(B, 2, 6\), got \(2, 3, 4\)"):
-        reshape(torch.zeros(2, 3, 4))
-    with pytest.raises(ValueError, match=r"z: expected \(B, 3, 4\), got \(2, 2, 6\)"):
-        reshape.inverse(torch.zeros(2, 2, 6))
+    assert torch.equal(flows.Flatten((3, 4, 5)).inverse(flat)[0], x)
 
 
 class ShiftBy(nn.Module):
@@ -110,14 +74,14 @@ class FirstOfBoth(nn.Module):
         return kept[:, :1] * context[:, :1]
 
 
-def dropped_given_kept() -> ContextTransform:
-    return ContextTransform(2, ShiftBy(), Affine(1.0))
+def dropped_given_kept() -> flows.ContextTransform:
+    return flows.ContextTransform(2, ShiftBy(), flows.Affine(1.0))
 
 
 def test_split_is_the_chain_rule() -> None:
     """log p(x) = log p(kept) + log p(dropped | kept), the context of the second being both."""
-    kept = Composition([Haar(), Flatten((12, 2, 2))])
-    split = Split((5, 4, 4), 3, kept, dropped_given_kept(), FirstOfBoth())
+    kept = flows.Composition([flows.Haar(), flows.Flatten((12, 2, 2))])
+    split = flows.Split((5, 4, 4), 3, kept, dropped_given_kept(), FirstOfBoth())
     x, context = normal(2, 5, 4, 4), normal(2, 1, 4, 4) + 1
     z, ladj = split(x, context)
     z_kept, ladj_kept = kept(x[:, :3])
@@ -128,9 +92,9 @@ def test_split_is_the_chain_rule() -> None:
     torch.testing.assert_close(split.inverse(z, context)[0], x, rtol=0, atol=1e-13)
 
 
-def scaled(channels: int, shift: float, scale: float) -> Standardize:
+def scaled(channels: int, shift: float, scale: float) -> flows.Standardize:
     """z = scale * x + shift."""
-    layer = Standardize(channels)
+    layer = flows.Standardize(channels)
     layer.mean.fill_(-shift / scale)
     layer.std.fill_(1 / scale)
     return layer
@@ -143,12 +107,14 @@ def test_nested_splits_agree_with_nflows() -> None:
     for scale, squeezed in [(0.5, (16, 4, 4)), (2.0, (32, 2, 2)), (3.0, (64, 1, 1))]:
         steps = [nflows.SqueezeTransform(), nflows.PointwiseAffineTransform(0.3, scale)]
         peer.add_transform(nflows.CompositeTransform(steps), squeezed)
-    ours = Composition([Squeeze(), scaled(64, 0.3, 3.0), Flatten((64, 1, 1))])
+    ours = flows.Composition([flows.Squeeze(), scaled(64, 0.3, 3.0), flows.Flatten((64, 1, 1))])
     for scale, channels, size in [(2.0, 32, 2), (0.5, 16, 4)]:
         half = channels // 2
-        swap = ChannelPermutation([*range(half, channels), *range(half)])  # nflows drops the first
-        split = Split((channels, size, size), half, ours)
-        ours = Composition([Squeeze(), scaled(channels, 0.3, scale), swap, split])
+        swap = flows.ChannelPermutation(
+            [*range(half, channels), *range(half)]
+        )  # nflows drops the first
+        split = flows.Split((channels, size, size), half, ours)
+        ours = flows.Composition([flows.Squeeze(), scaled(channels, 0.3, scale), swap, split])
     x = normal(2, 4, 8, 8)
     z, ladj = ours(x)
     expected, expected_ladj = peer(x)
@@ -159,16 +125,3 @@ def test_nested_splits_agree_with_nflows() -> None:
     back, back_ladj = peer.inverse(expected)
     torch.testing.assert_close(ours.inverse(z)[0], back, rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(ours.inverse(z)[1], back_ladj, rtol=1e-6, atol=0)
-
-
-def test_split_refuses() -> None:
-    for kept_channels in (0, 4):
-        with pytest.raises(
-            ValueError, match=f"kept_channels: expected 1 to 3, got {kept_channels}"
-        ):
-            Split((4, 2, 2), kept_channels, Flatten((1, 2, 2)))
-    split = Split((4, 2, 2), 1, Flatten((1, 2, 2)))
-    with pytest.raises(ValueError, match=r"x: expected \(B, 4, 2, 2\), got \(2, 4, 2, 4\)"):
-        split(torch.zeros(2, 4, 2, 4))
-    with pytest.raises(ValueError, match=r"z: expected \(B, 16\), got \(2, 4, 2, 2\)"):
-        split.inverse(torch.zeros(2, 4, 2, 2))

@@ -178,8 +178,24 @@ def test_quadratic_discriminant_below_zero_by_rounding() -> None:
     assert (ladj[below] <= -math.log(0.01) + 1e-5).all()
 
 
-@pytest.mark.parametrize("kind", [LinearSpline, QuadraticSpline, RationalQuadraticSpline])
-@pytest.mark.parametrize(("bins", "limit"), [(1, 3.0), (100, 3.0), (5, 0.0), (5, -1.0)])
-def test_refuses(kind: type, bins: int, limit: float) -> None:
-    with pytest.raises(ValueError, match="bins"):
-        kind(bins, limit)
+@pytest.mark.peers
+@pytest.mark.parametrize("inverse", [False, True])
+def test_the_rational_quadratic_spline_is_that_of_nflows(
+    rational: RationalQuadraticSpline, inverse: bool
+) -> None:
+    peer = pytest.importorskip("nflows.transforms.splines.rational_quadratic")
+    value, raw = torch.linspace(-1.2 * LIMIT, 1.2 * LIMIT, 500).double(), parameters(500)
+    ours = (rational.inverse if inverse else rational.forward)(value, raw)
+    widths, heights, slopes = raw.split([BINS, BINS, BINS - 1], -1)
+    theirs = peer.unconstrained_rational_quadratic_spline(
+        value,
+        widths,
+        heights,
+        slopes + math.log(math.expm1(0.99)),
+        inverse=inverse,
+        tail_bound=LIMIT,
+        min_bin_width=0.01,
+        min_bin_height=0.01,
+        min_derivative=0.01,
+    )
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)

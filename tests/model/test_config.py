@@ -31,23 +31,16 @@ def test_way_through_json(extra_planes: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
+    "wrong",
     [
-        ("grid", 0),
-        ("width", 0),
-        ("width", 6),
-        ("couplings", 0),
-        ("context_layers", 0),
-        ("bins", 1),
-        ("maps", (8, 7)),
-        ("dropout", 1.0),
-        ("dropout", -0.1),
+        *({"grid": 0}, {"width": 0}, {"width": 6}, {"couplings": 0}, {"context_layers": 0}),
+        *({"bins": 1}, {"maps": (8, 7)}, {"dropout": 1.0}, {"dropout": -0.1}),
     ],
+    ids=str,
 )
-def test_level_refuses(field: str, value: Any) -> None:
-    level = small_config().levels[0]
-    with pytest.raises(ValueError, match=f"{field}: "):
-        dataclasses.replace(level, **{field: value})
+def test_level_refuses(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))}: "):
+        dataclasses.replace(small_config().levels[0], **wrong)
 
 
 @pytest.mark.parametrize("attention", [True, False])
@@ -75,13 +68,8 @@ def test_the_least_weights_are_fewer_than_there_are_and_not_far_fewer(
 @pytest.mark.parametrize(
     "grids",
     [
-        [],
-        [32],
-        [4, 8, 16, 32],
-        [4, 4, 8, 16],
-        [4, 4, 16, 32],
-        [4, 4, 8, 16, 32, 64],
-        [32, 16, 8, 4, 4],
+        *([], [32], [4, 8, 16, 32], [4, 4, 8, 16], [4, 4, 16, 32]),
+        *([4, 4, 8, 16, 32, 64], [32, 16, 8, 4, 4]),
     ],
     ids=str,
 )
@@ -104,21 +92,14 @@ def test_pyramid_refuses_hints_that_cannot_pull(name: str, value: float) -> None
         PyramidConfig.from_dict(stored | {name: "3"})
 
 
-def broken(values: dict[str, Any]) -> dict[str, Any]:
-    return json.loads(json.dumps(values))
-
-
 def test_from_dict_refuses_what_is_no_configuration() -> None:
     good = small_config().to_dict()
+    first, *levels = good["levels"]
     bad: list[Any] = [{}, {"levels": None}, {"levels": [1]}, {"levels": [{}]}, [], None]
-    bad.append({**broken(good), "unknown": 1})
+    bad.append({**good, "unknown": 1})
     for change in ({"unknown": 1}, {"grid": "four"}, {"maps": None}, {"maps": [[8]]}):
-        values = broken(good)
-        values["levels"][0].update(change)
-        bad.append(values)
-    without_width = broken(good)
-    del without_width["levels"][2]["width"]
-    bad.append(without_width)
+        bad.append({**good, "levels": [{**first, **change}, *levels]})
+    bad.append({**good, "levels": [{"grid": 4, "maps": [8]}, *levels]})
     for values in bad:
         with pytest.raises(ValueError, match="configuration does not fit"):
             PyramidConfig.from_dict(values)

@@ -1,4 +1,4 @@
-"""The chroma pyramid: exact density, round trip, and what each level depends on."""
+"""The chroma pyramid: density, round trip, samples, and what each level depends on."""
 
 from __future__ import annotations
 
@@ -14,23 +14,13 @@ from torch import Tensor
 from colorflow.model.condition import Condition
 from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
+from tests.model import pyramids as made
 from tests.model.conftest import random_condition, small_config
-from tests.model.pyramids import (
-    BATCH,
-    LEVELS,
-    ROUND_TRIP_BUDGET,
-    double,
-    sample_latents,
-    split,
-    unbounded,
-)
-
-NUMBERS = [2 * 4**2, 6 * 4**2, 6 * 8**2, 6 * 16**2, 6 * 32**2]
 
 
 @pytest.fixture
 def condition() -> Condition:
-    return random_condition(BATCH)
+    return random_condition(made.BATCH)
 
 
 LEVEL_KINDS = {
@@ -51,9 +41,9 @@ def test_level_density_is_that_of_the_jacobian(
     first, attention = LEVEL_KINDS[kind]
     config = dataclasses.replace(small_config().levels[0 if attention else 3], grid=4, couplings=5)
     level = randomize(Level(config, first=first, extra_planes=planes)).double()
-    condition = double(random_condition(BATCH, planes=planes))
+    condition = made.double(random_condition(made.BATCH, planes=planes))
     generator = torch.Generator().manual_seed(1)
-    x = torch.randn(BATCH, level.channels, 4, 4, generator=generator, dtype=torch.float64)
+    x = torch.randn(made.BATCH, level.channels, 4, 4, generator=generator, dtype=torch.float64)
     coarse = None if first else 20 * x[:, :2].flip(0)
     with torch.no_grad():
         log_prob = level(x, condition, coarse)
@@ -77,55 +67,21 @@ def test_level_density_is_that_of_the_jacobian(
         assert log_prob[i].item() == pytest.approx(normal + expected, abs=1e-7)
 
 
-def test_log_prob_is_the_sum_of_its_parts(
-    pyramid: ChromaPyramid, ab: Tensor, condition: Condition
-) -> None:
-    """Levels on numbers from an independent Haar analysis, plus ladj of Haar and of the box."""
-    pyramid, condition, ab = pyramid.double(), double(condition), ab.double()
-    limit = pyramid.config.chroma_limit
-    parts, coarse, haar_ladjs = split(unbounded(ab.numpy(), limit))
-    given = [None, *(torch.from_numpy(c) for c in coarse)]
-    with torch.no_grad():
-        expected = [
-            level(torch.from_numpy(x), condition, c)
-            for level, x, c in zip(pyramid.levels, parts, given, strict=True)
-        ]
-        terms = pyramid.level_log_probs(ab, condition)
-        total = pyramid.log_prob(ab, condition)
-    bounded_ladj = -np.log(1 - (ab.numpy() / limit) ** 2).reshape(BATCH, -1).sum(1)
-    for index, ladj in enumerate([0.0, *haar_ladjs]):
-        expected[index] = expected[index] + ladj
-    expected[-1] = expected[-1] + torch.from_numpy(bounded_ladj)
-    for term, value in zip(terms, expected, strict=True):
-        torch.testing.assert_close(term, value, rtol=0, atol=1e-7)
-    torch.testing.assert_close(total, torch.stack(expected).sum(0), rtol=0, atol=1e-7)
-    assert total.shape == (BATCH,)
-
-
-def test_round_trip_in_float32(pyramid: ChromaPyramid, ab: Tensor, condition: Condition) -> None:
-    with torch.no_grad():
-        latents = pyramid.encode(ab, condition)
-        back = pyramid.decode(latents, condition)
-    assert [tuple(z.shape[1:]) for z in latents] == pyramid.latent_shapes()
-    assert [z[0].numel() for z in latents] == NUMBERS
-    assert (back - ab).abs().max() < ROUND_TRIP_BUDGET
-
-
 def test_several_latents_of_each_photo_come_in_order(
     pyramid: ChromaPyramid, condition: Condition
 ) -> None:
-    latents = sample_latents(pyramid, 2 * BATCH)
+    latents = made.sample_latents(pyramid, 2 * made.BATCH)
     with torch.no_grad():
         together = pyramid.decode(latents, condition)
-        for i in range(2 * BATCH):
+        for i in range(2 * made.BATCH):
             photo = slice(i // 2, i // 2 + 1)
             alone = pyramid.decode(
                 [z[i : i + 1] for z in latents], condition.map(lambda x, photo=photo: x[photo])
             )
-            torch.testing.assert_close(together[i], alone[0], rtol=0, atol=ROUND_TRIP_BUDGET)
+            torch.testing.assert_close(together[i], alone[0], rtol=0, atol=made.ROUND_TRIP_BUDGET)
 
 
-@pytest.mark.parametrize("levels", range(1, LEVELS + 1))
+@pytest.mark.parametrize("levels", range(1, made.LEVELS + 1))
 def test_first_levels_alone_give_the_coarser_chroma(
     pyramid: ChromaPyramid, ab: Tensor, condition: Condition, levels: int
 ) -> None:
@@ -133,33 +89,17 @@ def test_first_levels_alone_give_the_coarser_chroma(
     with torch.no_grad():
         coarse = pyramid.decode(pyramid.encode(ab, condition)[:levels], condition)
     side, limit = 4 * 2 ** (levels - 1), pyramid.config.chroma_limit
-    u = unbounded(ab.double().numpy(), limit)
-    means = u.reshape(BATCH, 2, side, 64 // side, side, 64 // side).mean((3, 5))
+    u = made.unbounded(ab.double().numpy(), limit)
+    means = u.reshape(made.BATCH, 2, side, 64 // side, side, 64 // side).mean((3, 5))
     np.testing.assert_allclose(
-        coarse, limit * np.tanh(means / limit), rtol=0, atol=ROUND_TRIP_BUDGET
+        coarse, limit * np.tanh(means / limit), rtol=0, atol=made.ROUND_TRIP_BUDGET
     )
-
-
-def test_every_level_depends_on_lightness_and_on_its_own_feature_maps(
-    pyramid: ChromaPyramid, ab: Tensor, condition: Condition
-) -> None:
-    def terms(condition: Condition) -> Tensor:
-        with torch.no_grad():
-            return torch.stack(pyramid.level_log_probs(ab, condition))
-
-    before = terms(condition)
-    darker = dataclasses.replace(condition, lightness=0.5 * condition.lightness)
-    assert (terms(darker) != before).all()
-    for grid, x in condition.features.items():
-        features = {**condition.features, grid: x.flip(-1)}
-        changed = (terms(dataclasses.replace(condition, features=features)) != before).all(1)
-        assert changed.tolist() == [grid in level.maps for level in pyramid.config.levels]
 
 
 def test_chroma_at_and_beyond_the_box_has_finite_density_and_gradient(
     pyramid: ChromaPyramid, condition: Condition
 ) -> None:
-    ab = torch.full((BATCH, 2, 64, 64), 128.0)
+    ab = torch.full((made.BATCH, 2, 64, 64), 128.0)
     ab[1] *= -1
     ab[2] = 1e4
     ab.requires_grad_()
@@ -167,3 +107,60 @@ def test_chroma_at_and_beyond_the_box_has_finite_density_and_gradient(
     (gradient,) = torch.autograd.grad(log_prob.sum(), ab)
     assert log_prob.isfinite().all()
     assert gradient.isfinite().all()
+
+
+def test_a_gain_multiplies_the_coarsest_chroma(
+    pyramid: ChromaPyramid, condition: Condition
+) -> None:
+    latents = made.sample_latents(pyramid, made.BATCH)[:1]
+    with torch.no_grad():
+        plain, vivid = (pyramid.decode(latents, condition, gain) for gain in (1.0, 1.5))
+    limit = pyramid.config.chroma_limit
+    want = 1.5 * made.unbounded(plain.double().numpy(), limit)
+    np.testing.assert_allclose(made.unbounded(vivid.double().numpy(), limit), want, rtol=1e-4)
+
+
+@pytest.mark.parametrize("gain", [0.7, 1.3])
+def test_latents_with_a_gain_are_those_that_it_decodes(
+    pyramid: ChromaPyramid, ab: Tensor, condition: Condition, gain: float
+) -> None:
+    with torch.no_grad():
+        back = pyramid.decode(pyramid.encode(ab, condition, gain), condition, gain)
+        other = pyramid.decode(pyramid.encode(ab, condition), condition, gain)
+    assert (back - ab).abs().max() < made.ROUND_TRIP_BUDGET
+    assert (other - ab).abs().max() > 1
+
+
+def test_temperatures_are_the_std_of_each_level(
+    pyramid: ChromaPyramid, condition: Condition
+) -> None:
+    """Encoding a sample gives its latents back: coarse to fine, each with its own std."""
+    schedule = [0.9, 0.5, 0.0, 0.25, 0.1]
+    ab = made.sample(pyramid, condition, 8, schedule).flatten(0, 1)
+    repeated = condition.map(lambda x: x.repeat_interleave(8, 0))
+    with torch.no_grad():
+        latents = pyramid.encode(ab, repeated)
+    for latent, temperature in zip(latents, schedule, strict=True):
+        assert latent.std().item() == pytest.approx(temperature, rel=0.1, abs=0.01)
+        assert abs(latent.mean().item()) < 0.15 * temperature + 0.01
+
+
+def test_samples_depend_on_lightness_and_features_of_their_photo_alone(
+    pyramid: ChromaPyramid, condition: Condition
+) -> None:
+    before = made.sample(pyramid, condition, 2, [0.5] * made.LEVELS)
+
+    def change(x: Tensor) -> Tensor:
+        changed = x.clone()
+        changed[1] = x[1].flip(-1)
+        return changed
+
+    lightness = dataclasses.replace(condition, lightness=change(condition.lightness))
+    features = dataclasses.replace(
+        condition, features={grid: change(x) for grid, x in condition.features.items()}
+    )
+    for changed in (lightness, features):
+        after = made.sample(pyramid, changed, 2, [0.5] * made.LEVELS)
+        difference = (after - before).abs().amax((1, 2, 3, 4))
+        assert difference[1] > 1
+        assert torch.equal(difference[[0, 2]], torch.zeros(2))

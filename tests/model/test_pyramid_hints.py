@@ -1,4 +1,7 @@
-"""Color hints: what pulls samples towards them."""
+"""The pyramid with hints: its density, what pulls samples towards hints, coarse chroma made fine.
+
+The second photo has no hints, so that what holds without them is seen, too.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +18,8 @@ from torch import Tensor
 from colorflow.flows import KrigingUpdate
 from colorflow.model.condition import Condition
 from colorflow.model.pyramid import ChromaPyramid
+from tests.model import pyramids as made
 from tests.model.conftest import random_condition, small_config
-from tests.model.pyramids import (
-    BATCH,
-    LEVELS,
-    ROUND_TRIP_BUDGET,
-    double,
-    sample,
-    sample_latents,
-    split,
-    unbounded,
-)
 
 HINTS = ([(10, 20, 60.0, -45.0), (11, 20, 50.0, -40.0), (40, 50, -30.0, 70.0)], [], [(63, 0, 9, 9)])
 """Row, column and color of each photo's hints; the second photo has none."""
@@ -33,11 +27,11 @@ HINTS = ([(10, 20, 60.0, -45.0), (11, 20, 50.0, -40.0), (40, 50, -30.0, 70.0)], 
 
 @pytest.fixture
 def hinted() -> Condition:
-    planes = torch.zeros(BATCH, 3, 64, 64)
+    planes = torch.zeros(made.BATCH, 3, 64, 64)
     for photo, hints in zip(planes, HINTS, strict=True):
         for row, column, a, b in hints:
             photo[:, row, column] = torch.tensor([1.0, a, b])
-    return dataclasses.replace(random_condition(BATCH), planes=planes)
+    return dataclasses.replace(random_condition(made.BATCH), planes=planes)
 
 
 @pytest.fixture
@@ -72,15 +66,17 @@ def test_log_prob_with_hints_is_the_sum_of_its_parts(
     listening: ChromaPyramid, ab: Tensor, hinted: Condition
 ) -> None:
     """The pull undone by dense algebra, the levels on what is left, and all log-determinants."""
-    pyramid, condition, ab = listening.double(), double(hinted), ab.double()
+    pyramid, condition, ab = listening.double(), made.double(hinted), ab.double()
     limit = pyramid.config.chroma_limit
-    u = unbounded(ab.numpy(), limit)
-    pull_ladj = np.zeros(BATCH)
+    u = made.unbounded(ab.numpy(), limit)
+    pull_ladj = np.zeros(made.BATCH)
     for i, hints in enumerate(HINTS):
         if hints:
             gain = dense_pull(pyramid, condition.lightness[i, 0].numpy(), hints)
             indices = [row * 64 + column for row, column, *_ in hints]
-            values = unbounded(np.array([color for *_, a, b in hints for color in (a, b)]), limit)
+            values = made.unbounded(
+                np.array([color for *_, a, b in hints for color in (a, b)]), limit
+            )
             values = values.reshape(-1, 2).T
             # What sampling does is y = x + G (h - x_c); at the indices that is solved for x_c.
             contraction = np.eye(len(hints)) - gain[indices]
@@ -89,7 +85,7 @@ def test_log_prob_with_hints_is_the_sum_of_its_parts(
             u[i] = (y - (values - before) @ gain.T).reshape(u[i].shape)
             pull_ladj[i] = -2 * np.linalg.slogdet(contraction).logabsdet
     assert pull_ladj[0] > pull_ladj[2] > 2
-    parts, coarse, haar_ladjs = split(u)
+    parts, coarse, haar_ladjs = made.split(u)
     given = [None, *(torch.from_numpy(c) for c in coarse)]
     with torch.no_grad():
         expected = [
@@ -97,7 +93,7 @@ def test_log_prob_with_hints_is_the_sum_of_its_parts(
             for level, x, c in zip(pyramid.levels, parts, given, strict=True)
         ]
         terms = pyramid.level_log_probs(ab, condition)
-    bounded_ladj = -np.log(1 - (ab.numpy() / limit) ** 2).reshape(BATCH, -1).sum(1)
+    bounded_ladj = -np.log(1 - (ab.numpy() / limit) ** 2).reshape(made.BATCH, -1).sum(1)
     for index, ladj in enumerate([0.0, *haar_ladjs]):
         expected[index] = expected[index] + ladj
     expected[-1] = expected[-1] + torch.from_numpy(bounded_ladj + pull_ladj)
@@ -108,10 +104,13 @@ def test_log_prob_with_hints_is_the_sum_of_its_parts(
 
 def test_round_trip_with_hints(listening: ChromaPyramid, ab: Tensor, hinted: Condition) -> None:
     with torch.no_grad():
-        back = listening.decode(listening.encode(ab, hinted), hinted)
-        assert (back - ab).abs().max() < ROUND_TRIP_BUDGET
-        pyramid, condition = listening.double(), double(hinted)
-        latents = [z.double() for z in sample_latents(pyramid, BATCH)]
+        encoded = listening.encode(ab, hinted)
+        assert [tuple(z.shape[1:]) for z in encoded] == listening.latent_shapes()
+        assert sum(z[0].numel() for z in encoded) == 2 * 64**2
+        back = listening.decode(encoded, hinted)
+        assert (back - ab).abs().max() < made.ROUND_TRIP_BUDGET
+        pyramid, condition = listening.double(), made.double(hinted)
+        latents = [z.double() for z in made.sample_latents(pyramid, made.BATCH)]
         again = pyramid.encode(pyramid.decode(latents, condition), condition)
     for latent, other in zip(latents, again, strict=True):
         torch.testing.assert_close(other, latent, rtol=0, atol=1e-6)
@@ -121,14 +120,14 @@ def test_samples_are_pulled_to_the_hints_and_no_others_are(
     listening: ChromaPyramid, hinted: Condition
 ) -> None:
     """What they miss a hint by, in the unbounded chroma, is left by its share, r / (1 + r)."""
-    pulled = sample(listening, hinted, 4, [1.0] * LEVELS)
-    free = sample(without_pull(listening), hinted, 4, [1.0] * LEVELS)
+    pulled = made.sample(listening, hinted, 4, [1.0] * made.LEVELS)
+    free = made.sample(without_pull(listening), hinted, 4, [1.0] * made.LEVELS)
     torch.testing.assert_close(pulled[1], free[1], rtol=0, atol=1e-3)
     limit, looseness = listening.config.chroma_limit, listening.config.hint_looseness
     for photo, (row, column, *color) in ((0, HINTS[0][2]), (2, HINTS[2][0])):
-        hint = unbounded(np.array(color), limit)
+        hint = made.unbounded(np.array(color), limit)
         missed, left = (
-            hint - unbounded(ab[photo, :, :, row, column].double().numpy(), limit)
+            hint - made.unbounded(ab[photo, :, :, row, column].double().numpy(), limit)
             for ab in (free, pulled)
         )
         assert np.abs(missed).max() > 20
@@ -136,3 +135,34 @@ def test_samples_are_pulled_to_the_hints_and_no_others_are(
     moved = (pulled - free).abs().amax((1, 2))
     assert moved[0, 10, 20] > 5
     assert moved[0, 30:35, 5:10].max() < 1e-3, "far from every hint"
+
+
+def latents_of(pyramid: ChromaPyramid, sampled: int) -> list[Tensor]:
+    """Two colorings of each photo: random latents of the first levels, zeros of the others."""
+    latents = made.sample_latents(pyramid, 2 * made.BATCH)
+    return [z if i < sampled else torch.zeros_like(z) for i, z in enumerate(latents)]
+
+
+@pytest.mark.parametrize("done", range(1, made.LEVELS + 1))
+def test_completed_chroma_is_decoded_with_fine_latents_of_zero(
+    pyramid: ChromaPyramid, done: int
+) -> None:
+    """Several colorings of each photo, in order; the gain is in the coarse chroma already."""
+    condition, latents = random_condition(made.BATCH), latents_of(pyramid, done)
+    with torch.no_grad():
+        coarse = pyramid.decode(latents[:done], condition, 1.3)
+        want = pyramid.decode(latents, condition, 1.3)
+        got = pyramid.complete(coarse, condition)
+    assert coarse.shape[-1] == 2 ** (done + 1)
+    torch.testing.assert_close(got, want, rtol=0, atol=0.02)
+
+
+def test_completed_and_pulled_is_decoded(listening: ChromaPyramid, hinted: Condition) -> None:
+    latents = latents_of(listening, 3)
+    with torch.no_grad():
+        want = listening.decode(latents, hinted)
+        free = listening.complete(listening.decode(latents[:3], hinted), hinted)
+        pulled = listening.pull_to_hints(free, hinted)
+    torch.testing.assert_close(pulled, want, rtol=0, atol=0.02)
+    assert (free - want)[:2].abs().amax((1, 2, 3)).min() > 5
+    torch.testing.assert_close(free[2:4], want[2:4], rtol=0, atol=0.02)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from scipy.stats import kstest, multivariate_normal
+from scipy.stats import kstest
 
 from colorflow.model.level import sample_latents
 from colorflow.model.skin import (
@@ -48,30 +48,15 @@ def some_skin(rng: np.random.Generator, distribution: ToneDistribution) -> tuple
     return skin_of(probability, chroma, distribution), probability
 
 
-# tones
-
-
-def test_latents_and_tones_undo_each_other(
+def test_tones_are_the_linear_map_of_latents(
     rng: np.random.Generator, distribution: ToneDistribution
 ) -> None:
     z = rng.normal(size=(7, 2)).astype(np.float32)
     tones = distribution.tones(z)
-    np.testing.assert_allclose(distribution.latents(tones), z, atol=1e-4)
-    np.testing.assert_allclose(
-        distribution.tones(distribution.latents(z)), z, atol=1e-4
-    )  # any numbers can be tones
     assert tones.dtype == np.float32
     for own, one in zip(tones, z, strict=True):
         want = [distribution.mean[i] + distribution.factor[i] @ one for i in range(2)]
         np.testing.assert_allclose(own, want, atol=1e-5)
-    np.testing.assert_array_equal(distribution.tones(np.zeros((1, 2)))[0], distribution.mean)
-
-
-def test_tones_are_normal(rng: np.random.Generator, distribution: ToneDistribution) -> None:
-    tones = 2 * rng.normal(size=(20, 2)).astype(np.float32)
-    covariance = distribution.factor.astype(np.float64) @ distribution.factor.T
-    want = multivariate_normal(distribution.mean, covariance).logpdf(tones)
-    np.testing.assert_allclose(distribution.log_prob(tones), want, rtol=1e-3, atol=1e-3)
 
 
 def test_latents_of_tones_are_standard_normal() -> None:
@@ -88,9 +73,6 @@ def test_latents_of_tones_are_standard_normal() -> None:
     np.testing.assert_allclose(doubled, 2 * z[:5], rtol=1e-5)
     even = torch.stack([torch.full((8, 8), 0.5), torch.full((8, 8), -0.25)])
     np.testing.assert_allclose(tone_latents([even]), [[4.0, -2.0]])
-
-
-# painting
 
 
 def test_where_skin_is_painted(rng: np.random.Generator, distribution: ToneDistribution) -> None:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scipy.sparse
-import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from colorflow.model.spatial import (
     COMPONENTS,
-    EDGE,
     LARGEST_GAIN,
-    LEAST_WEIGHT,
     LIKENESS,
     REACH,
     STRENGTH,
@@ -23,6 +19,7 @@ from colorflow.model.spatial import (
     contrast_of,
     principal_components,
 )
+from tests.color.sparse import least_squares
 
 Array = NDArray[np.float32]
 
@@ -38,37 +35,12 @@ def halves(g: int = 64) -> tuple[Array, Array]:
     return np.where(left, 30, 70).astype(np.float32), left
 
 
-# weighted least squares
-
-
 @pytest.mark.parametrize("g", [5, 16, 33])
 def test_weighted_least_squares_is_the_solution_of_the_sparse_system(g: int) -> None:
-    """Assembled pair by pair, solved by SuperLU in float64."""
     lightness = 50 + 4 * np.cumsum(normal(g, g, seed=g), 1)
     ab = 20 * normal(3, 2, g, g, seed=1)
-    index = np.arange(g * g).reshape(g, g)
-    pairs = [
-        (index[y, x], index[y + down, x + right])
-        for y in range(g)
-        for x in range(g)
-        for down, right in ((0, 1), (1, 0), (1, 1), (1, -1))
-        if y + down < g and 0 <= x + right < g
-    ]
-    laplacian = scipy.sparse.lil_matrix((g * g, g * g))
-    flat = lightness.ravel().astype(np.float64)
-    for i, j in pairs:
-        weight = np.exp(-((flat[i] - flat[j]) ** 2) / (2 * EDGE**2)) + LEAST_WEIGHT
-        laplacian[i, i] += weight
-        laplacian[j, j] += weight
-        laplacian[i, j] -= weight
-        laplacian[j, i] -= weight
-    system = scipy.sparse.identity(g * g) + STRENGTH * laplacian
-    solve = scipy.sparse.linalg.splu(system.tocsc()).solve
-    want = solve(ab.reshape(6, -1).T.astype(np.float64)).T.reshape(ab.shape)
+    want = least_squares(ab, lightness, STRENGTH)
     np.testing.assert_allclose(WeightedLeastSquares(lightness)(ab), want, atol=2e-3)
-
-
-# affinity
 
 
 def test_affinity_is_the_formula() -> None:
@@ -101,9 +73,6 @@ def test_principal_components_are_those_of_the_singular_values() -> None:
     got = principal_components(features).reshape(COMPONENTS, -1)
     np.testing.assert_allclose(np.abs((got * want).sum(1)), (want**2).sum(1), rtol=1e-3)
     assert (got.astype(np.float64) ** 2).sum(0).mean() == pytest.approx(1, rel=1e-3)
-
-
-# the operator
 
 
 def test_one_thing_gets_one_color_and_nothing_past_its_outline() -> None:
@@ -143,9 +112,6 @@ def test_contrast_is_restored_within_bounds(scale: float, gain: float | None) ->
         contrast_of(shown), (gain or LARGEST_GAIN) * contrast_of(smooth), rtol=1e-3
     )
     np.testing.assert_allclose(shown.mean((2, 3)), smooth.mean((2, 3)), atol=1e-3)
-
-
-# hints
 
 
 def test_a_hint_fills_its_thing_and_nothing_else() -> None:

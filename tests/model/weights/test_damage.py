@@ -18,8 +18,6 @@ from colorflow.model import weights
 from colorflow.model.weights import FORMAT, load_weights
 from tests.model.weights.files import error_of, parts
 
-# files that are none
-
 
 def test_missing(tmp_path: Path) -> None:
     assert "no such weights file" in error_of(tmp_path / "none.safetensors")
@@ -74,52 +72,35 @@ def test_safetensors_of_others(tmp_path: Path, header: dict[str, str] | None) ->
     assert repr((header or {}).get("format")) in message
 
 
-# header and tensors that do not fit
+_CHANGES: list[tuple[str, Any]] = [
+    *(("width", value) for value in (12, 10**12, "8")),
+    *[("couplings", 10**12), ("grid", 8), ("maps", [8, 9]), ("dropout", None), ("color", 1)],
+]
+_NUMBERS = ["", "x", "null", "[1]", "0", "-1", "NaN", "Infinity"]
+_FACTORS = [*("", "7", "[1]", '{"a": 1}', '{"0": 1}', '{"1": 1}', '{"90": 1}')]
+_FACTORS += [f'{{"0.9": {value}}}' for value in ('"x"', "null", "0", "-1", "NaN", "Infinity")]
+_TEMPERATURES = ["[]", "[1, 1, 1, 1]", "[1, 1, 1, 1, 1, 1]"]
+_TEMPERATURES += [f"[1, 1, 1, 1, {value}]" for value in ("NaN", "Infinity", "-1")]
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
+    ("key", "stored"),
     [
-        ("width", 12),
-        ("width", 10**12),
-        ("width", "8"),
-        ("couplings", 10**12),
-        ("grid", 8),
-        ("maps", [8, 9]),
-        ("dropout", None),
-        ("color", 1),
+        *(("config", change) for change in _CHANGES),
+        *(("gain", value) for value in _NUMBERS),
+        *(("interval_factors", value) for value in _FACTORS),
+        *(("temperatures", value) for value in _TEMPERATURES),
     ],
 )
-def test_configuration_of_another_model(path: Path, field: str, value: object) -> None:
+def test_headers_of_no_model(path: Path, key: str, stored: Any) -> None:
     """A size beyond all reason is refused before anything of that size is made."""
     tensors, header = parts(path)
-    config = json.loads(header["config"])
-    config["levels"][0][field] = value
-    save_file(tensors, path, header | {"config": json.dumps(config)})
+    if key == "config":
+        config = json.loads(header["config"])
+        config["levels"][0][stored[0]] = stored[1]
+        stored = json.dumps(config)
+    save_file(tensors, path, header | {key: stored})
     assert "header" in error_of(path)
-
-
-@pytest.mark.parametrize(
-    "temperatures",
-    [[], [1.0] * 4, [1.0] * 6, [1, 1, 1, 1, float("nan")], [1, 1, 1, 1, float("inf")], [-1.0] * 5],
-)
-def test_temperatures(path: Path, temperatures: list[float]) -> None:
-    tensors, header = parts(path)
-    save_file(tensors, path, header | {"temperatures": json.dumps(temperatures)})
-    assert "temperatures" in error_of(path)
-
-
-@pytest.mark.parametrize(
-    "stored",
-    [
-        "", "7", "[1]", '{"a": 1}', '{"0.9": "x"}', '{"0.9": null}', '{"0.9": 0}', '{"0.9": -1}',
-        '{"0.9": NaN}', '{"0.9": Infinity}', '{"0": 1}', '{"1": 1}', '{"90": 1}',
-    ],
-)  # fmt: skip
-def test_interval_factors_that_are_none(path: Path, stored: str) -> None:
-    tensors, header = parts(path)
-    save_file(tensors, path, header | {"interval_factors": stored})
-    assert "the header" in error_of(path)
 
 
 @pytest.mark.parametrize(
