@@ -70,6 +70,16 @@ def test_colorize_passes_on_what_is_treated_as_gray(
     assert [path.relative_to(photos).as_posix() for path in treated] == chosen
 
 
+def test_a_pattern_that_fits_no_photo_is_told(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["colorize", str(photos), "-o", str(tmp_path / "out"), "--treat-as-gray", "scan*"]
+    assert main(arguments) == 1
+    told = "colorflow: no photo fits 'scan*', which should be treated as gray\n"
+    assert capsys.readouterr().err == told
+    assert not (tmp_path / "out").exists()
+
+
 def test_there_are_sixteen_principal_colorings_and_more_samples(
     photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
