@@ -176,6 +176,11 @@ class Preparation:
         _check_origin(self.seed, self.temperature, self.model or "none", self.photo)
 
     @property
+    def cut(self) -> bool:
+        """Whether prints were looked for."""
+        return self.prints is not None
+
+    @property
     def repaired(self) -> bool:
         """Whether damage was looked for, and filled where there was any."""
         return self.model is not None

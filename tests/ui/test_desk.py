@@ -700,7 +700,8 @@ def test_hints_are_saved_for_another_day_with_their_coloring(
     single.act("color_point", (30.0, -20.0))
     single.worker.save_hints(single)
     saved = json.loads(file_of(single).read_text())
-    assert saved[gray.name]["hints"] == [{"row": 500, "column": 700, "a": 30, "b": -20}]
+    hint = {"row": 500, "column": 700, "a": 30, "b": -20, "reach": "thing"}
+    assert saved[gray.name]["hints"] == [hint]
     chosen, path = single.require_chosen(), tmp_path / "hints.json"
     path.write_bytes(file_of(single).read_bytes())
     single.remove(0)
