@@ -188,8 +188,8 @@ class Coloring:
 
     @property
     def bits_per_dim(self) -> float:
-        """The same in bits per number of ab, of which there are 2 x 64 x 64; lower is likelier."""
-        return -self.log_prob / (_DIMENSIONS * math.log(2))
+        """The same in bits per number of ab; lower is more likely."""
+        return bits_per_dim(self.log_prob)
 
     def render(self, *, bits: Literal[8, 16] = 8, lightness: Rows | None = None) -> NDArray[Any]:
         """The picture in full size as an array.
@@ -343,6 +343,11 @@ def digest_of_hints(hints: Sequence[Hint], start: ColoringSpec | None = None) ->
     if start is not None:
         given.append(astuple(start)[:-1])  # without `strength`: it is 0, and came later
     return digest_of_open(BytesIO(json.dumps(given).encode()))
+
+
+def bits_per_dim(log_prob: float) -> float:
+    """-log2 of a density of `log_prob`, divided by the 2 x 64 x 64 numbers of ab."""
+    return -log_prob / (_DIMENSIONS * math.log(2))
 
 
 def check_seed(seed: int) -> None:

@@ -30,6 +30,7 @@ from colorflow.coloring import ColoringSpec as ColoringSpec
 from colorflow.coloring import LevelOutput as LevelOutput
 from colorflow.coloring import PrincipalSpec as PrincipalSpec
 from colorflow.coloring import Uncertainty as Uncertainty
+from colorflow.coloring import bits_per_dim as bits_per_dim
 from colorflow.coloring import check_seed
 from colorflow.device import device_of, one_thread
 from colorflow.errors import PhotoError

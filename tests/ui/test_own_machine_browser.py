@@ -76,7 +76,7 @@ def test_passwords_and_what_the_page_says_of_deletion(
     temporary.mkdir()
     options = ("--auth", accounts, "--quiz-db", tmp_path / "quiz.sqlite")
     with running_page(temporary, *options) as server:
-        visitor = Visitor(browser, server)
+        visitor = Visitor(browser, server, logs_in=True)
         name, password = visitor.one("input[type=text]"), visitor.one("input[type=password]")
         expect(name).to_be_visible()
         assert visitor.one("#upload").count() == 0
