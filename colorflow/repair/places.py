@@ -22,17 +22,19 @@ from numpy.typing import NDArray
 
 from colorflow.limits import SENSITIVITIES
 
-_LIKELY, _FILLED, _FOLLOWED = -0.5, 2.5, -2.0
-"""Log odds from which on neighboring pixels form places, are filled if their place is damage, and
-belong to what a touch means."""
+_LIKELY, _SUREST, _FOLLOWED = 0.0, 2.0, -2.0
+"""Log odds from which on neighboring pixels form places, one pixel of a place that is filled has,
+and pixels belong to what a touch means. From a sure pixel on, what hangs together is followed."""
 _LEAST_PIXELS = 12
 """Of a place; what is smaller counts for nothing."""
 _RIM = 2
 """Pixels by which places are made wider: damage ends softly."""
-_EVEN, _SLOPE, _LEAST, _MOST = 6.0, 1.2, -1.5, 10.0
+_EVEN, _SLOPE, _LEAST, _MOST = 4.0, 0.7, -1.5, 10.0
 """Evidence that speaks for neither group; log likelihood ratio per unit of it, and its bounds."""
-_PRIOR, _STEP = -3.0, 2.0
-"""Log odds, before looking, that a print is damaged; by how much a step of sensitivity moves it."""
+_STEP = 0.75
+"""By how much a step of sensitivity lowers the evidence that speaks for neither group."""
+_PRIOR = -3.0
+"""Log odds, before looking, that a print is damaged."""
 _SURE = 0.8
 """Probability from which on a place is filled: an error destroys what was sound."""
 _DOUBTED, _FADES, _WIDEST = -7.0, 3.0, 0.1
@@ -43,7 +45,7 @@ _SHARES = np.geomspace(1e-3, 0.9, 24)
 
 
 def mask_of(odds: NDArray[np.float16], sensitivity: int = 0) -> NDArray[np.bool_]:
-    """What to fill: the likely pixels of places that are surely damage, and a rim.
+    """What to fill: places that are surely damage, and a rim.
 
     Args:
         odds: (H, W), of `Repairer.find`.
@@ -52,12 +54,13 @@ def mask_of(odds: NDArray[np.float16], sensitivity: int = 0) -> NDArray[np.bool_
     if sensitivity not in SENSITIVITIES:
         raise ValueError(f"sensitivity: expected -2 to 2, got {sensitivity!r}")
     _, labels = cv2.connectedComponents((odds > _LIKELY).astype(np.uint8), connectivity=8)
-    evidence, pixels = _evidence(odds, np.asarray(labels, np.int32))
+    surest, evidence, pixels = _evidence(odds, np.asarray(labels, np.int32))
     counts = pixels >= _LEAST_PIXELS
-    ratios = np.clip(_SLOPE * (evidence[counts] - _EVEN), _LEAST, _MOST)
+    even = _EVEN - _STEP * sensitivity
+    ratios = np.clip(_SLOPE * (evidence[counts] - even), _LEAST, _MOST)
     found = np.zeros(len(pixels), bool)
-    found[counts] = damaged(ratios, _PRIOR + _STEP * sensitivity) > _SURE
-    return _rimmed(found[labels] & (odds > _FILLED))
+    found[counts] = damaged(ratios, _PRIOR) > _SURE
+    return _rimmed((found & (surest > _SUREST))[labels])
 
 
 def damaged(ratios: NDArray[np.float64], prior: float) -> NDArray[np.float64]:
@@ -107,8 +110,8 @@ def touched(
 
 def _evidence(
     odds: NDArray[np.float16], labels: NDArray[np.int32]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Evidence and pixels of each place, (1 + N,); the first is no place.
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Surest log odds, evidence and pixels of each place, (1 + N,); the first is no place.
 
     The evidence is the log odds of its surest pixel, and half the log of the sum of what its pixels
     have above those of an edge: a long crack needs no pixel as sure as a speck does.
@@ -119,7 +122,7 @@ def _evidence(
     surest, pixels = np.zeros(count), np.bincount(place, minlength=count)
     np.maximum.at(surest, place, values)
     total = np.bincount(place, values - _LIKELY, minlength=count)
-    return surest + 0.5 * np.log(np.maximum(total, 1e-6)), pixels
+    return surest, surest + 0.5 * np.log(np.maximum(total, 1e-6)), pixels
 
 
 def _reached(

@@ -1,7 +1,7 @@
 """The Repairer: a print's scan in, the same without cracks and spots out. Top to bottom.
 
     read     photo, _ = read_picture("print.jpg")       pixels (H, W) or (H, W, 3)
-    find     L* (H, W) -> log odds of damage (H, W)     `Repairer.find`, strip by strip
+    find     L* (H, W) -> log odds of damage (H, W)     `Repairer.find`, multi-scale, in strips
     choose   log odds -> mask (H, W)                    `places.mask_of`
     fill     L* and mask -> L* (H, W)                   `Repairer.steps`, where there is damage
     grain    to the mean of L*, that of the print       `Grain`
@@ -36,6 +36,8 @@ from colorflow.repair.model import RepairWeights, load_repair_weights
 from colorflow.repair.places import mask_of
 from colorflow.repair.strips import BORDER, Seen, boxes_of, narrowed
 
+_LEAST_SIDE = 400
+"""Pixels of the longer side of a picture, as small as which damage is looked for."""
 _GRAIN_TILE = 512
 """Pixels: sides of the squares whose grain is made at once."""
 
@@ -147,17 +149,33 @@ class Repairer:
         """The same in steps: yields what share of a repair is done, and returns the log odds."""
         return self._finding(lightness_of(photo.full_depth))
 
-    @torch.inference_mode()
     def _finding(
         self, lightness: NDArray[np.float32]
     ) -> Generator[float, None, NDArray[np.float16]]:
+        """Multi-scale: in a large scan, a fold is wider than what the finder has learned."""
+        odds = yield from self._finding_at(lightness, 0)
+        size = lightness.shape[::-1]
+        for halved in range(1, (max(size) // _LEAST_SIDE).bit_length()):
+            share = 0.5**halved
+            small = cv2.resize(lightness, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+            coarse = yield from self._finding_at(np.asarray(small, np.float32), halved)
+            np.maximum(
+                odds, cv2.resize(coarse.astype(np.float32), size).astype(np.float16), out=odds
+            )
+        return odds
+
+    @torch.inference_mode()
+    def _finding_at(
+        self, lightness: NDArray[np.float32], halved: int
+    ) -> Generator[float, None, NDArray[np.float16]]:
+        """The same at one scale, halved so many times; each has a fourth of the pixels."""
         odds = np.empty(lightness.shape, np.float16)
         whole = slice(0, lightness.shape[0]), slice(0, lightness.shape[1])
         seen = Seen(whole, lightness.shape, BORDER, self._finder.multiple)
         strips = (self._sent(seen.part_of(lightness, rows)) for rows in seen.strips())
         for rows, made in seen.inside(self._finder.strips(strips)):
             odds[rows] = made
-            yield 0.8 * rows.stop / len(odds)
+            yield 0.8 * (1 - 0.25**halved * (1 - 0.75 * rows.stop / len(odds)))
         return odds
 
     @torch.inference_mode()

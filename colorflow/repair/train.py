@@ -42,7 +42,7 @@ class PartObjective(Objective[ModuleT, Tensor]):
 
 
 class FinderObjective(PartObjective[Finder]):
-    """Cross-entropy of damage, pixel by pixel; plain damage counts up to three times."""
+    """Cross-entropy of damage, pixel by pixel; what is half plain counts for nothing."""
 
     name = folder = FINDER
     unit = "bits a pixel"
@@ -50,7 +50,8 @@ class FinderObjective(PartObjective[Finder]):
     def loss(self, module: Finder, target: Tensor, planes: Tensor, noise: Generator) -> Tensor:
         """Mean over the pixels of a patch, (B,)."""
         logits, plain = module(planes[:, :1]).float(), planes[:, 1:2]
-        error = F.binary_cross_entropy_with_logits(logits, plain, 1 + 2 * plain, reduction="none")
+        is_damage, weight = (plain > 0.5).float(), (2 * plain - 1).abs()
+        error = F.binary_cross_entropy_with_logits(logits, is_damage, weight, reduction="none")
         return error.flatten(1).mean(1) / math.log(2)
 
 

@@ -117,6 +117,25 @@ def _scratches(x: Lightness, rng: np.random.Generator) -> Lightness:
     return over(x, layer, _value(x, rng))
 
 
+def _strokes(x: Lightness, rng: np.random.Generator) -> Lightness:
+    """Strokes of something sharp, or of a pen: of even width and tone, across whatever is there."""
+    for _ in range(rng.integers(1, 4)):
+        layer = np.zeros(x.shape, np.float32)
+        width, step = float(np.exp(rng.uniform(np.log(1.0), np.log(8.0)))), rng.uniform(4.0, 12.0)
+        place, turn = rng.uniform(0, 1, 2) * x.shape[::-1], rng.uniform(0, 2 * np.pi)
+        curve, corners = 0.1 * rng.standard_normal(), rng.uniform(0, 0.15)
+        for _ in range(int(rng.uniform(0.1, 1.3) * max(x.shape) / step)):
+            there = place + step * np.array([np.cos(turn), np.sin(turn)])
+            line(layer, place, there, width)
+            curve = 0.9 * curve + 0.03 * rng.standard_normal()
+            turn += curve if rng.random() > corners else rng.uniform(-1.2, 1.2)
+            place = there
+        tone = _value(x, rng) + rng.uniform(0, 4) * rng.standard_normal(x.shape, np.float32)
+        alpha = layer * np.float32(rng.uniform(0.75, 1.0))
+        x = np.asarray(x + alpha * (tone - x), np.float32)
+    return x
+
+
 def _negative(x: Lightness, rng: np.random.Generator) -> Lightness:
     """Scratches of a film that was drawn through something: straight, thin, from edge to edge."""
     layer = np.zeros(x.shape, np.float32)
@@ -256,6 +275,7 @@ _KINDS: tuple[Callable[[Lightness, np.random.Generator], Lightness], ...] = (
     _cracks,
     _net,
     _scratches,
+    _strokes,
     _negative,
     _fold,
     _dust,
@@ -264,7 +284,7 @@ _KINDS: tuple[Callable[[Lightness, np.random.Generator], Lightness], ...] = (
     _torn,
     _tape,
 )
-_SHARES = (0.27, 0.1, 0.13, 0.06, 0.1, 0.14, 0.07, 0.08, 0.03, 0.02)
+_SHARES = (0.2, 0.08, 0.1, 0.18, 0.05, 0.08, 0.14, 0.06, 0.07, 0.02, 0.02)
 
 
 def _value(x: Lightness, rng: np.random.Generator) -> float:

@@ -50,7 +50,7 @@ def test_many_places_without_evidence_say_that_a_print_is_sound(rng: np.random.G
 
 def test_more_sensitive_is_more(rng: np.random.Generator) -> None:
     odds = np.full((100, 200), -9, np.float16)
-    for number, peak in enumerate(rng.permutation(9)):
+    for number, peak in enumerate(rng.permutation(np.linspace(0.5, 5.5, 9))):
         odds[40:48, 20 * number + 5 : 20 * number + 13] = peak
     masks = [mask_of(odds.astype(np.float16), one) for one in SENSITIVITIES]
     assert all((low <= high).all() for low, high in pairwise(masks))
@@ -60,15 +60,15 @@ def test_more_sensitive_is_more(rng: np.random.Generator) -> None:
         mask_of(np.zeros((3, 3), np.float16), 3)
 
 
-def test_the_likely_pixels_of_a_place_are_filled_with_a_rim() -> None:
+def test_places_with_a_sure_pixel_are_filled_with_a_rim() -> None:
     odds = np.full((60, 400), -9, np.float16)
     odds[25:28, 5:15] = 14
-    odds[25:28, 15:60] = (module._LIKELY + module._FILLED) / 2  # of the same place, but unlikely
-    odds[5:8, 105:115] = 3  # likely, not sure
+    odds[25:28, 15:60] = 0.5  # hangs together with it
+    odds[5:8, 100:180] = module._SUREST - 0.5  # likely, not sure
     odds[10, 230] = 14  # a single pixel
-    mask = mask_of(odds, -1)
-    assert mask[23:30, 3:17].all()
-    assert mask.sum() == 7 * 14
+    mask = mask_of(odds, 1)
+    assert mask[23:30, 3:62].all()
+    assert mask.sum() == 7 * 59
 
 
 def test_one_sure_crack_is_found_in_a_print_without_anything_else() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import skimage.data
@@ -50,6 +51,27 @@ def test_the_result_has_the_lightness_that_was_filled_in(repairer: Repairer) -> 
     lightness = np.random.default_rng(0).uniform(5, 95, (70, 90)).astype(np.float32)
     painted = module.paint(photo, lightness, mask)
     assert np.abs(lightness_of(painted.pixels) - lightness)[mask].max() < 0.5
+
+
+def test_what_any_scale_shows_is_found(repairer: Repairer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a picture that is exactly as large when it is halved twice, against each scale alone."""
+    small = skimage.data.camera()[:256, :192]
+    blocks = [photo_from_image(np.kron(small, np.ones((n, n), np.uint8))) for n in (1, 2, 4)]
+    monkeypatch.setattr(module, "_LEAST_SIDE", 10_000)
+    scales = [repairer.find(photo).astype(np.float32) for photo in blocks]
+    monkeypatch.setattr(module, "_LEAST_SIDE", 256)
+    steps = repairer.finding(blocks[2])
+    shares = []
+    try:
+        while True:
+            shares.append(next(steps))
+    except StopIteration as end:
+        found = end.value
+    assert (np.diff(shares) > 0).all()
+    assert 0.75 < shares[-1] < 0.8
+    large = [cv2.resize(odds, (768, 1024)) for odds in scales]
+    np.testing.assert_allclose(found, np.max(large, 0), atol=0.02)
+    assert [(found == one.astype(np.float16)).mean() > 0.05 for one in large] == [True] * 3
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
