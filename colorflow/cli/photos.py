@@ -335,6 +335,6 @@ def restore(**given: Any) -> int:
     options = SimpleNamespace(**given)
     settings = settings_of(RestoreSettings, options)
     (*others, alone) = options.inputs
-    if not others and os.path.isfile(alone) and not is_zip(Path(alone)):
+    if options.frame or (not others and os.path.isfile(alone) and not is_zip(Path(alone))):
         settings = replace(settings, overwrite=True)
     return run_batch(options, settings)

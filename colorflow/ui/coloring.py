@@ -156,6 +156,7 @@ class DeskPhoto:
         corners: of the frame as it is shown, in pixels of the upload.
         forms: what was made that is seen, was seen before or is colored, with that of the upload.
         places: a picture of what is repaired.
+        is_unmarked: whether that picture is gone, or of another plan, though something is repaired.
         points: what the visitor knows of its colors.
         likely: colors that a `Points.target` may have, where they were asked for.
         references: whose colors its next colorings get.
@@ -179,6 +180,7 @@ class DeskPhoto:
     corners: Corners = field(init=False)
     forms: dict[PrintPlan, Form] = field(init=False)
     places: Path | None = None
+    is_unmarked: bool = False
     points: Points = field(default_factory=Points)
     likely: dict[Target, tuple[Swatch, ...]] = field(default_factory=dict)
     references: tuple[ReferencePhoto, ...] = ()
@@ -257,8 +259,8 @@ class DeskPhoto:
 
     @property
     def is_unprepared(self) -> bool:
-        """Whether the plan has not been made yet."""
-        return self.plan.plain != self.form.plan
+        """Whether the plan has not been made yet, or its places are not shown."""
+        return self.plan.plain != self.form.plan or self.is_unmarked
 
     @property
     def state(self) -> object:

@@ -189,7 +189,11 @@ class Desk:
             self.waiting.clear()
         if kind == "prepare":
             for photo in self.photos:
-                photo.plan = photo.form.plan
+                if photo.plan.plain != photo.form.plan:
+                    photo.plan = photo.form.plan
+                    photo.is_unmarked = photo.plan.repairs
+            if self.view == "places" and not (self.at and self.at.plan.repairs):
+                self.view = "photo"
         self.say("Cancelled; what is done stays.")
 
     # fields
@@ -283,7 +287,7 @@ class Desk:
         gone = self.photos.pop(index)
         self.wishes = {kind: one for kind, one in self.wishes.items() if one.photo is not gone}
         if self.at is gone:
-            self.view = "photo"
+            self.view = "points" if self.view == "points" else "photo"
             self.at = self.photos[min(index, len(self.photos) - 1)] if self.photos else None
         shutil.rmtree(gone.folder, ignore_errors=True)
         self.say(f"{gone.name} was taken away.")
@@ -332,7 +336,8 @@ class Desk:
         photo = self.photo
         plan = replace(photo.plan, **changes)
         if plan.shape != photo.plan.shape:
-            plan, photo.places, self.view = replace(plan, marks=()), None, "photo"
+            plan, photo.places, photo.is_unmarked = replace(plan, marks=()), None, plan.repairs
+            self.view = "points" if self.view == "points" else "photo"
         photo.plan = plan
         if changes.get("repairs"):
             self.view = "places"
@@ -476,7 +481,9 @@ class Desk:
             photo.colorings[photo.colorings.index(before)] = coloring
         else:
             coloring = before
-        if choose or photo.chosen is None:
+        if coloring not in photo.gallery:  # the photo was cut or turned meanwhile
+            photo.picks.setdefault(coloring.form.photo, coloring)
+        elif choose or photo.chosen is None:
             photo.chosen = coloring
 
     def choose(self, index: int) -> None:

@@ -343,7 +343,7 @@ def _map(photo: DeskPhoto, name: str) -> str:
 
 def _file(desk: Desk) -> str:
     """The last file that was made, as a link; listen.js follows it once."""
-    if not desk.files:
+    if not desk.files or not desk.files[-1].exists():  # it goes with its photo
         return ""
     name, address = html.escape(desk.files[-1].name), file_url(desk.files[-1])
     link = f'<a download="{name}" href="{address}" data-number="{len(desk.files)}">'

@@ -40,6 +40,7 @@ from colorflow.ui.photos import (
     Origin,
     disk_errors_told,
     kind_of_archive,
+    link_or_copy,
     new_folder,
     open_photo,
     opened,
@@ -226,14 +227,20 @@ class DeskWorker:
 
         def steps() -> Steps:
             for path in map(Path, uploads or ()):
-                with opened(path, self.budget) as read:
-                    if read.kind is Kind.GRAY:
-                        reason = "has no colors that could be carried over; choose a color photo"
-                        raise PhotoError(path, reason)
-                    small = reduced(read)
-                picture = new_folder(photo.folder, "reference-") / "reference.png"
-                reference = ReferencePhoto(path.name, write_preview(picture, small.pixels, small))
-                yield partial(desk.add_reference, photo, reference)
+                try:
+                    with opened(path, self.budget) as read:
+                        if read.kind is Kind.GRAY:
+                            reason = (
+                                "has no colors that could be carried over; choose a color photo"
+                            )
+                            raise PhotoError(path, reason)
+                        small = reduced(read)
+                    picture = new_folder(photo.folder, "reference-") / "reference.png"
+                    write_preview(picture, small.pixels, small)
+                except FAILURES as error:
+                    yield partial(desk.say, sentence(error), bad=True)
+                    continue
+                yield partial(desk.add_reference, photo, ReferencePhoto(path.name, picture))
 
         desk.want("refer", "Opening ...", steps(), photo)
 
@@ -276,6 +283,8 @@ class DeskWorker:
             try:
                 for step in made:
                     yield partial(take, step) if isinstance(step, Path | Form) else float(step)
+                with desk.lock:
+                    photo.is_unmarked &= photo.plan.plain != plan
             except FAILURES as error:
                 yield partial(_give_up, desk, photo, plan, sentence(error))
             finally:
@@ -324,7 +333,8 @@ class DeskWorker:
         task = ColoringTask(photo, photo.shown_form, photo.points.hints, references)
         photo.treated_as_gray = True
         if before := photo.made_before((*task.key, spec)):
-            desk.wishes.pop("color", None)
+            if (wish := desk.wishes.get("color")) and wish.photo is photo:
+                del desk.wishes["color"]
             photo.chosen = before
         else:
             again = self.colorist.again(task, spec)
@@ -391,7 +401,13 @@ class DeskWorker:
         chosen, photo = desk.require_chosen(), desk.photo
         if not any(_lacks_colors(one, again=True) for one in desk.photos if one is not photo):
             raise ColorflowError("There is no other photo that could get these colors.")
-        reference = ReferencePhoto(photo.upload.path.name, chosen.painted(photo.saturation))
+        painted = chosen.painted(photo.saturation)
+        # The photo may be taken away before the others.
+        kept = desk.folder / "-".join((photo.folder.name, *painted.relative_to(photo.folder).parts))
+        if not kept.exists():
+            with disk_errors_told():
+                link_or_copy(painted, kept)
+        reference = ReferencePhoto(photo.upload.path.name, kept)
         self._color_several(desk, replace(options, n=1, samples=False), reference)
 
     def _color_several(
@@ -561,7 +577,7 @@ def _take_map(task: ColoringTask, name: MapName, picture: Path) -> None:
 
 def _give_up(desk: Desk, photo: DeskPhoto, plan: PrintPlan, said: str) -> None:
     if photo.plan.plain == plan and photo in desk.photos:
-        photo.plan = photo.form.plan
+        photo.plan, photo.is_unmarked = photo.form.plan, False
         desk.say(said, bad=True)
 
 

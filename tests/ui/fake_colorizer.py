@@ -113,6 +113,7 @@ class FakeColorizer:
         n: int,
         *,
         hints: Sequence[Hint] = (),
+        reference: Sequence[Photo] = (),
     ) -> list[Coloring]:
         indices = [LEVELS.index(level) for level in levels]
         return self._made(photo, [spec.resampled(indices, seed + i) for i in range(n)], hints=hints)

@@ -716,6 +716,38 @@ def test_hints_are_saved_for_another_day_with_their_coloring(
         single.worker.load_hints(single, bad)
 
 
+def test_a_print_that_is_turned_and_back_shows_its_damage_again(
+    desk: WorkedDesk, cracked: Path
+) -> None:
+    desk.put(cracked)
+    desk.act("replan", repairs=True)
+    before = desk.photo.places
+    assert before
+    desk.worker.change(desk, lambda desk: desk.turn(1))
+    desk.act("turn", -1)
+    assert desk.photo.places
+    assert not desk.photo.is_unprepared
+    desk.worker.change(desk, lambda desk: desk.mark([(5, 5), (30, 5)], 0.02))
+    desk.worker.change(desk, lambda desk: desk.cancel("prepare"))
+    assert desk.photo.is_unprepared, "the mark is gone, and so is its picture"
+    desk.act("look_for", "places")
+    assert not desk.photo.plan.marks
+    assert not desk.photo.is_unprepared
+
+
+def test_undoing_a_point_of_one_photo_ends_no_coloring_of_another(pair: WorkedDesk) -> None:
+    pair.color(n=1)
+    pair.put_point(700, 500)
+    pair.act("color_point", (30.0, -20.0))
+    pair.look_at(1)
+    pair.worker.color(pair, Options())
+    pair.look_at(0)
+    wish = pair.wishes["color"]
+    pair.worker.change(pair, lambda desk: desk.photo.points.undo())
+    assert pair.wishes["color"] is wish
+    assert wish.photo is pair.photos[1]
+
+
 # references and maps
 
 
@@ -789,6 +821,9 @@ def test_same_colors_for_the_album(
     desk.saturate(0.5)
     desk.do("same_colors", Options())
     assert len(second.colorings) == 2
+    desk.remove(0)
+    desk.do("more", 1)
+    assert len(second.colorings) == 3, "the colors stay though their photo has gone"
 
 
 @pytest.mark.parametrize("is_full", [False, True])
