@@ -192,8 +192,7 @@ class Desk:
                 if photo.plan.plain != photo.form.plan:
                     photo.plan = photo.form.plan
                     photo.is_unmarked = photo.plan.repairs
-            if self.view == "places" and not (self.at and self.at.plan.repairs):
-                self.view = "photo"
+            self.look_for(self.view)
         self.say("Cancelled; what is done stays.")
 
     # fields
@@ -339,10 +338,7 @@ class Desk:
             plan, photo.places, photo.is_unmarked = replace(plan, marks=()), None, plan.repairs
             self.view = "points" if self.view == "points" else "photo"
         photo.plan = plan
-        if changes.get("repairs"):
-            self.view = "places"
-        elif self.view == "places" and not plan.repairs:
-            self.view = "photo"
+        self.look_for("places" if changes.get("repairs") else self.view)
 
     def mark(self, points: object, radius: float) -> None:
         """Add a place that is repaired, or take the one away that a click means.

@@ -322,8 +322,13 @@ class DeskWorker:
         Args:
             desk: the desk.
             start: what is colored by them; the chosen coloring by default, or the mean of all.
+
+        Raises:
+            ColorflowError: the photo is still to be cut, turned or repaired.
         """
         photo, chosen = desk.photo, desk.photo.chosen
+        if photo.is_unprepared:
+            raise ColorflowError("The print is being prepared; press Color to use its points.")
         spec, references = start, chosen.task.references if chosen and not start else ()
         if spec is None and chosen:
             spec = replace(chosen.spec, quick=False)

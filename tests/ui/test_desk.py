@@ -735,6 +735,17 @@ def test_a_print_that_is_turned_and_back_shows_its_damage_again(
     assert not desk.photo.is_unprepared
 
 
+def test_points_color_no_print_that_is_still_to_be_turned(single: WorkedDesk) -> None:
+    single.put_point(700, 500)
+    single.worker.change(single, lambda desk: desk.turn(1))
+    with pytest.raises(ColorflowError, match="being prepared; press Color"):
+        single.act("color_point", (30.0, -20.0))
+    assert not single.photo.colorings
+    single.color(n=1)
+    assert single.require_chosen().task.hints
+    assert single.require_chosen().form.plan.turns == 1
+
+
 def test_undoing_a_point_of_one_photo_ends_no_coloring_of_another(pair: WorkedDesk) -> None:
     pair.color(n=1)
     pair.put_point(700, 500)
