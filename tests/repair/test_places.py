@@ -64,9 +64,9 @@ def test_places_with_a_sure_pixel_are_filled_with_a_rim() -> None:
     odds = np.full((60, 400), -9, np.float16)
     odds[25:28, 5:15] = 14
     odds[25:28, 15:60] = 0.5  # hangs together with it
-    odds[5:8, 100:180] = module._SUREST - 0.5  # likely, not sure
+    odds[35:55, 100:300] = module._SUREST - 0.5  # likely and large, with no sure pixel
     odds[10, 230] = 14  # a single pixel
-    mask = mask_of(odds, 1)
+    mask = mask_of(odds, 2)
     assert mask[23:30, 3:62].all()
     assert mask.sum() == 7 * 59
 
