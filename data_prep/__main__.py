@@ -17,11 +17,11 @@ from colorflow.files import digest_of, locked, remove_leftovers, write_whole
 from colorflow.training.pack import DAMAGE
 from colorflow.training.skin_pack import LAYOUT as SKIN_LAYOUT
 from colorflow.training.trainer import keep_freed_memory
-from data_prep.kinds import PATCHES, PIXELS, skin_kind
+from data_prep.kinds import PATCHES, PIXELS, PRINTS, skin_kind
 from data_prep.select import select
 from data_prep.teacher import Teacher
 
-LAYOUTS = (PIXELS.layout, PATCHES.layout, SKIN_LAYOUT)
+LAYOUTS = (PIXELS.layout, PATCHES.layout, PRINTS.layout, SKIN_LAYOUT)
 
 _FILES = ("settings.json", "photos.csv", "report.json")
 """Files that a pack begins with, in this order."""
@@ -33,8 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not options.skin and (options.masks or options.without_people or options.teacher):
         parser.error("--masks, --without-people and --teacher go with --skin")
-    if options.skin and options.patches:
-        parser.error("expected --skin or --patches, not both")
+    if options.skin + options.patches + options.prints > 1:
+        parser.error("expected one of --patches, --prints and --skin")
     if options.masks and not options.masks.is_dir():
         parser.error(f"--masks: there is no folder {options.masks}")
     try:
@@ -73,7 +73,9 @@ def _fill(folder: Path, options: argparse.Namespace) -> None:
         "patches": options.patches,
         "dev_photos": [str(path) for path in options.dev_photos],
     }
-    kind = PATCHES if options.patches else PIXELS
+    kind = PATCHES if options.patches else PRINTS if options.prints else PIXELS
+    if options.prints:
+        settings["prints"] = True
     if options.skin:
         if options.teacher:
             Teacher(options.teacher)  # or it is refused before the long work
@@ -155,6 +157,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="make a pack of patches, to train enlarging: four 128x128 squares of every sharp "
         "photo with a short side of 224 pixels or more, 66 KB a photo",
+    )
+    parser.add_argument(
+        "--prints",
+        action="store_true",
+        help="make a pack to learn repair from: two 320x320 squares of every sharp photo with a "
+        "short side of 224 pixels or more, 205 KB a photo",
     )
     parser.add_argument(
         "--skin",

@@ -1,9 +1,9 @@
 """The kinds of packs, and what each stores of a photo.
 
-Colors are learned from lightness and ab of whole photos; enlarging and repair from four squares of
-lightness of every large and sharp photo; skin from color photos and marks of where their skin is.
-Marks come from three sources: masks that people have drawn, folders of photos without people, and a
-teacher that sees color (`data_prep.teacher`), for all that is left.
+Colors are learned from lightness and ab of whole photos; enlarging from four small squares of
+lightness of every large and sharp photo, repair from two larger ones; skin from color photos and
+marks of where their skin is. Marks come from three sources: masks that people have drawn, folders
+of photos without people, and a teacher that sees color (`data_prep.teacher`), for all that is left.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from colorflow.enlarge.patches import LAYOUT as PATCHES_LAYOUT
 from colorflow.enlarge.patches import PATCHES_PER_PHOTO, SIDE
 from colorflow.errors import PhotoError
 from colorflow.photo import read_photo
+from colorflow.repair import prints
 from colorflow.training.pixels import L_STEPS
 from colorflow.training.pixels import LAYOUT as PIXELS_LAYOUT
 from colorflow.training.skin_pack import LAYOUT as SKIN_LAYOUT
@@ -33,6 +34,8 @@ from data_prep.teacher import Teacher
 
 _CANDIDATES = 3
 """Places that are compared for each patch."""
+_LARGEST_PRINT = 560
+"""Pixels of the short side to which photos are reduced at most, for repair."""
 
 SURE, SURELY_NOT = 0.3, 0.1
 """From which likelihood on a mark of the teacher counts as skin, and up to which as something else
@@ -111,6 +114,45 @@ class _PatchRows:
 
 
 PATCHES = PackKind(layout=PATCHES_LAYOUT, rows=_PatchRows)
+
+
+def print_squares_of(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Squares of a photo that repair makes prints of, (2, 320, 320) uint8, L* times 2.55.
+
+    The photo is reduced at random, so far that a square holds much of it or little; a small one is
+    enlarged until a square fits in.
+
+    Args:
+        pixels: (H, W) or (H, W, 3).
+        rng: source of the random sizes and places.
+    """
+    lightness, side = lightness_of(pixels), prints.SIDE
+    short, found = min(lightness.shape), []
+    for _ in range(prints.SQUARES_PER_PHOTO):
+        share = rng.uniform(side, max(side, min(short, _LARGEST_PRINT))) / short
+        size = [max(side, round(length * share)) for length in lightness.shape[::-1]]
+        how = cv2.INTER_AREA if share < 1 else cv2.INTER_CUBIC
+        sized = cv2.resize(lightness, size, interpolation=how)
+        top, left = (int(rng.integers(length - side + 1)) for length in sized.shape)
+        found.append(sized[top : top + side, left : left + side])
+    return np.clip(np.round(np.stack(found) * L_STEPS), 0, 255).astype(np.uint8)
+
+
+class _PrintRows:
+    """Computes the squares of photos for repair; they depend on the number of the photo."""
+
+    def __init__(self, files: list[Path]) -> None:
+        self.files = files
+
+    def __call__(self, rows: range) -> Batch:
+        squares = [
+            print_squares_of(read_pixels(self.files[row]), np.random.default_rng(row))
+            for row in rows
+        ]
+        return {"squares": torch.from_numpy(np.stack(squares))}
+
+
+PRINTS = PackKind(layout=prints.LAYOUT, rows=_PrintRows)
 
 
 @dataclass(kw_only=True)

@@ -29,8 +29,8 @@ PALE_CHROMA = 8.0
 """A photo of one hue with a mean chroma above this, in CIELAB units, is a toned print; below it is
 mostly a color photo of fog, snow or a gray cat, whose paleness is worth learning."""
 
-LEAST_SIDE_OF_PATCHES = 224
-"""Short side, in pixels, of photos that patches are taken of, also after they are reduced."""
+LEAST_SIDE_OF_SQUARES = 224
+"""Short side, in pixels, of photos that squares are taken of, also after they are reduced."""
 
 LEAST_SHARPNESS = 0.65
 """Photos below this were enlarged, are out of focus, or lost their details to compression."""
@@ -61,9 +61,9 @@ class Scanned:
     mean_chroma: float = 0.0
 
 
-def scan(paths: Iterable[Path], workers: int, *, for_patches: bool = False) -> Iterator[Scanned]:
+def scan(paths: Iterable[Path], workers: int, *, for_squares: bool = False) -> Iterator[Scanned]:
     """Scans photos in so many processes, 0 for this one; yields in the order of `paths`."""
-    scan_photo = partial(scan_one, for_patches=for_patches)
+    scan_photo = partial(scan_one, for_squares=for_squares)
     if workers == 0:
         yield from map(scan_photo, paths)
         return
@@ -97,12 +97,12 @@ def fresh_processes() -> BaseContext:
     return context
 
 
-def scan_one(path: Path, *, for_patches: bool = False) -> Scanned:
+def scan_one(path: Path, *, for_squares: bool = False) -> Scanned:
     """Reads one photo and decides whether it is usable.
 
     Args:
         path: the file.
-        for_patches: whether the photo must be large and sharp.
+        for_squares: whether the photo must be large and sharp.
     """
     try:
         photo = read_photo(path, isolated=True)
@@ -110,9 +110,9 @@ def scan_one(path: Path, *, for_patches: bool = False) -> Scanned:
         return Scanned(path=path, problem=f"corrupt: {error.reason}")
     pixels = without_borders(photo.pixels)
     short_side = min(pixels.shape[:2])
-    if short_side < (LEAST_SIDE_OF_PATCHES if for_patches else MIN_SHORT_SIDE):
+    if short_side < (LEAST_SIDE_OF_SQUARES if for_squares else MIN_SHORT_SIDE):
         return Scanned(path=path, problem="too small", short_side=short_side)
-    if for_patches and sharpness(reduced(pixels)) < LEAST_SHARPNESS:
+    if for_squares and sharpness(reduced(pixels)) < LEAST_SHARPNESS:
         return Scanned(path=path, problem="blurred", short_side=short_side)
     ab = to_grid(pixels)
     mean_chroma = float(np.hypot(ab[0], ab[1]).mean())
@@ -139,12 +139,12 @@ def read_pixels(path: Path) -> NDArray[np.uint8]:
 
 
 def reduced(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A photo reduced by area averaging as far as its short side stays large enough for patches.
+    """A photo reduced by area averaging as far as its short side stays large enough for squares.
 
     This takes most of the JPEG compression, of the camera's interpolation, and of blur away, so
     that a flow does not learn them.
     """
-    factor = 1 + min(pixels.shape[:2]) // (2 * LEAST_SIDE_OF_PATCHES)
+    factor = 1 + min(pixels.shape[:2]) // (2 * LEAST_SIDE_OF_SQUARES)
     if factor == 1:
         return pixels
     size = (pixels.shape[1] // factor, pixels.shape[0] // factor)

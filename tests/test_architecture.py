@@ -67,6 +67,7 @@ DATA_PREP_MAY_USE = (
     "colorflow.model.condition",
     "colorflow.model.heads",
     "colorflow.model.weights",
+    "colorflow.repair.prints",
     "colorflow.training.pack",
     "colorflow.training.pixels",
     "colorflow.training.skin",

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Lightness = NDArray[np.float32]
+_AS_IT_WAS = 0.25
+"""Probability that a print is as sharp and clear as on its first day."""
 _RESCALED, _LARGEST_RESCALING = 0.4, 2.5
 """Probability that a print was enlarged before it was scanned, or its scan was; times at most."""
 _ENLARGE = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)
@@ -27,6 +29,8 @@ def aged(x: Lightness, rng: np.random.Generator) -> Lightness:
     Returns:
         (H, W) L*, which may leave the range a little.
     """
+    if rng.random() < _AS_IT_WAS:
+        return x
     if rng.random() < _RESCALED:
         x = _rescaled(x, rng)
     if rng.random() < 0.12:
@@ -121,8 +125,8 @@ def _with_writing(x: Lightness, rng: np.random.Generator) -> Lightness:
     return over(x, shown, float(rng.choice([rng.uniform(0, 30), 95.0])))
 
 
-def over(x: Lightness, alpha: Lightness, value: float) -> Lightness:
-    """Lightness with a tone laid over it, as far as alpha, (H, W) in [0, 1], says."""
+def over(x: Lightness, alpha: Lightness, value: float | Lightness) -> Lightness:
+    """Lightness with L* laid over it, as far as alpha, (H, W) in [0, 1], says."""
     return (x + alpha * (np.float32(value) - x)).astype(np.float32)
 
 

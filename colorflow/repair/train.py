@@ -1,4 +1,4 @@
-"""The parts of repair, which learn from a pack of patches.
+"""The parts of repair, which learn from a pack of prints.
 
 The finder; the network that predicts the mean of what damage hides; then the flow over what that
 leaves.
@@ -24,7 +24,7 @@ from colorflow.repair.model import (
     save_repair_weights,
 )
 from colorflow.repair.network import Finder, MeanFill, UNetConfig
-from colorflow.repair.patches import WornPatches
+from colorflow.repair.prints import WornPrints
 from colorflow.training.objective import ModuleT, Objective
 from colorflow.training.parts import Lesson, Recipe
 from colorflow.training.run_folder import has_state
@@ -33,7 +33,7 @@ FINDER, MEAN, FILL = "finder", "mean", "fill"
 
 
 class PartObjective(Objective[ModuleT, Tensor]):
-    """What the objectives have in common; the condition is that of `WornPatches`, (B, 4, H, W)."""
+    """What the objectives have in common; the condition is that of `WornPrints`, (B, 4, H, W)."""
 
     stream = 300
 
@@ -48,7 +48,7 @@ class FinderObjective(PartObjective[Finder]):
     unit = "bits a pixel"
 
     def loss(self, module: Finder, target: Tensor, planes: Tensor, noise: Generator) -> Tensor:
-        """Mean over the pixels of a patch, (B,)."""
+        """Mean over the pixels of a print, (B,)."""
         logits, plain = module(planes[:, :1]).float(), planes[:, 1:2]
         is_damage, weight = (plain > 0.5).float(), (2 * plain - 1).abs()
         error = F.binary_cross_entropy_with_logits(logits, is_damage, weight, reduction="none")
@@ -62,7 +62,7 @@ class FillMeanObjective(PartObjective[MeanFill]):
     unit = "squared L* units"
 
     def loss(self, module: MeanFill, target: Tensor, planes: Tensor, noise: Generator) -> Tensor:
-        """Mean over the masked pixels of a patch, 0 where there are none, (B,)."""
+        """Mean over the masked pixels of a print, 0 where there are none, (B,)."""
         mask = planes[:, 2:3]
         mean, _ = module(planes[:, 3:], mask)
         return _per_pixel((mask * (mean - target).square()).flatten(1).sum(1), mask)
@@ -105,7 +105,7 @@ def _lesson(part: str, pack_folder: Path, run: Path, start: Path | None) -> Less
     if isinstance(module, FillModel):
         REPAIR.load(run, MEAN, module.mean)
     fast: Any = {"memory_format": torch.channels_last}  # a fifth faster on a CPU
-    pack = WornPatches(pack_folder, masked=part != FINDER)
+    pack = WornPrints(pack_folder, masked=part != FINDER)
     return Lesson(module=module.to(**fast), objective=objective, pack=pack)
 
 
@@ -129,7 +129,7 @@ REPAIR = Recipe(
     name="repair",
     settings={"repair": {FINDER: FINDER_SHAPE.to_dict(), FILL: FILL_SHAPE.to_dict()}},
     format=FORMAT,
-    batch=16,
+    batch=4,
     dev_photos=256,
     lesson=_lesson,
     write=_write,

@@ -58,7 +58,7 @@ def _cracks(x: Lightness, rng: np.random.Generator) -> Lightness:
         start = rng.uniform(0, 1, 2) * x.shape[::-1]
         _branch(layer, start, rng.uniform(0, 2 * np.pi), width, rng, depth=3)
     layer = _ragged(layer, width, rng)
-    result = over(x, layer * rng.uniform(0.65, 1.0), value)
+    result = over(x, layer * rng.uniform(0.65, 1.0), _paper(x.shape, value, rng))
     if width > 2.5 and rng.random() < 0.6:  # one rim lies in shadow, or is lifted into the light
         x_shift, y_shift = rng.uniform(-1.5, 1.5), rng.uniform(-1.5, 1.5)
         shift = np.array([[1, 0, x_shift], [0, 1, y_shift]], np.float32)
@@ -178,9 +178,7 @@ def _lost(x: Lightness, rng: np.random.Generator) -> Lightness:
     if rng.random() < 0.4:
         rim = cv2.dilate(layer, np.ones((3, 3), np.uint8)) - layer
         x = over(x, np.asarray(rim, np.float32) * rng.uniform(0.2, 0.8), 100 - value)
-    paper = value + rng.uniform(0, 4) * field(x.shape, 0.02, rng)
-    alpha = layer * np.float32(rng.uniform(0.6, 1.0))
-    return np.asarray(x + alpha * (paper - x), np.float32)
+    return over(x, layer * np.float32(rng.uniform(0.6, 1.0)), _paper(x.shape, value, rng))
 
 
 def _tape(x: Lightness, rng: np.random.Generator) -> Lightness:
@@ -195,22 +193,39 @@ def _tape(x: Lightness, rng: np.random.Generator) -> Lightness:
 
 
 def _fold(x: Lightness, rng: np.random.Generator) -> Lightness:
-    """A straight fold: a shadow or shine across it, and emulsion that is lost along it."""
-    angle = rng.uniform(0, np.pi)
-    normal = np.array([-np.sin(angle), np.cos(angle)])
+    """A fold: light and shadow across it, and along it a band, now wide, now none, of torn paper.
+
+    Fibers of paper show in the band, and one side of it lies in shadow.
+    """
+    angle, rough = rng.uniform(0, np.pi), rng.uniform(0, 1)
     rows, columns = np.mgrid[: x.shape[0], : x.shape[1]].astype(np.float32)
-    center = rng.uniform(0.15, 0.85, 2) * x.shape[::-1]
-    wave = rng.uniform(0, 2.0) * np.sin(
-        (columns * np.cos(angle) + rows * np.sin(angle)) / rng.uniform(15, 60)
-    )
-    distance = (columns - center[0]) * normal[0] + (rows - center[1]) * normal[1] + wave
-    wide = rng.uniform(1, 4)
-    shading = rng.uniform(-25, 25) * np.exp(-np.abs(distance) / wide)
+    center = rng.uniform(0.1, 0.9, 2) * x.shape[::-1]
+    along = (columns - center[0]) * np.cos(angle) + (rows - center[1]) * np.sin(angle)
+    across = (rows - center[1]) * np.cos(angle) - (columns - center[0]) * np.sin(angle)
+    across += rng.uniform(0, 6) * _along(along, rng.uniform(30, 150), rng)
+    wide = float(np.exp(rng.uniform(np.log(1.0), np.log(12.0))))
+    shading = rng.uniform(-25, 25) * np.exp(-np.abs(across) / wide)
     if rng.random() < 0.5:  # light on one side, shadow on the other
-        shading *= np.tanh(distance / 2)
-    core = np.clip(rng.uniform(0.6, 5) / 2 - np.abs(distance) + 0.5, 0, 1).astype(np.float32)
-    core = _ragged(core, 3, rng) * rng.uniform(0.3, 1.0)
-    return over(x + shading.astype(np.float32), core, _value(x, rng))
+        shading *= np.tanh(across / wide)
+    half = float(np.exp(rng.uniform(np.log(0.4), np.log(9.0))))
+    profile = half * np.exp(rng.uniform(0, 0.8) * _along(along, rng.uniform(15, 80), rng))
+    profile *= np.clip(1.5 - rng.uniform(0, 1.5) * _along(along, rng.uniform(20, 200), rng), 0, 1)
+    torn = profile + rough * min(2.0, half) * _along(along, rng.uniform(2, 8), rng)
+    edge = np.abs(across + rough * _along(along, rng.uniform(2, 10), rng))
+    band = np.clip(torn - edge + 0.5, 0, 1).astype(np.float32)
+    value = _value(x, rng)
+    result = np.asarray(x + shading, np.float32)
+    if rng.random() < 0.5:
+        shadow = np.clip(torn + rng.uniform(1, 4) - edge, 0, 1) * (across > 0)
+        result = over(result, shadow.astype(np.float32) * rng.uniform(0.2, 0.8), 100 - value)
+    return over(result, band * rng.uniform(0.4, 1.0), _paper(x.shape, value, rng))
+
+
+def _along(place: NDArray[np.float32], step: float, rng: np.random.Generator) -> Lightness:
+    """Noise of std 1 along a line, between knots that are a step apart, at places on it."""
+    least, most = float(place.min()), float(place.max())
+    knots = np.arange(least - step, most + 2 * step, step)
+    return np.interp(place, knots, rng.standard_normal(len(knots))).astype(np.float32)
 
 
 def _dust(x: Lightness, rng: np.random.Generator) -> Lightness:
@@ -245,7 +260,7 @@ def _spots(x: Lightness, rng: np.random.Generator) -> Lightness:
         _blob(layer, rng.uniform(0, 1, 2) * x.shape[::-1], radius, rng)
         value = _value(x, rng)
         edge = blurred(layer, rng.uniform(0.4, 2.0))
-        result = over(result, edge * rng.uniform(0.35, 1.0), value)
+        result = over(result, edge * rng.uniform(0.35, 1.0), _paper(x.shape, value, rng))
         if rng.random() < 0.4:
             kernel = np.ones((3, 3), np.uint8)
             rim = cv2.dilate(edge, kernel, iterations=2) - cv2.erode(edge, kernel)
@@ -284,7 +299,7 @@ _KINDS: tuple[Callable[[Lightness, np.random.Generator], Lightness], ...] = (
     _torn,
     _tape,
 )
-_SHARES = (0.2, 0.08, 0.1, 0.18, 0.05, 0.08, 0.14, 0.06, 0.07, 0.02, 0.02)
+_SHARES = (0.18, 0.08, 0.08, 0.19, 0.04, 0.14, 0.13, 0.06, 0.06, 0.02, 0.02)
 
 
 def _value(x: Lightness, rng: np.random.Generator) -> float:
@@ -293,6 +308,16 @@ def _value(x: Lightness, rng: np.random.Generator) -> float:
     if choice < 0.55:
         return float(rng.uniform(80, 100))
     return float(rng.uniform(0, 20) if choice < 0.85 else rng.uniform(20, 80))
+
+
+def _paper(shape: tuple[int, ...], value: float, rng: np.random.Generator) -> Lightness:
+    """L* of what shows: even, or with the fibers and grain of paper."""
+    if rng.random() < 0.4:
+        return np.full(shape, value, np.float32)
+    coarse, fine = field(shape, rng.uniform(0.02, 0.1), rng), field(shape, 0.007, rng)
+    grain = rng.standard_normal(shape, np.float32)
+    uneven = rng.uniform(0, 8) * coarse + rng.uniform(0, 8) * fine + rng.uniform(0, 3) * grain
+    return np.asarray(value + uneven, np.float32)
 
 
 def _blob(

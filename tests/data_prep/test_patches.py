@@ -1,4 +1,4 @@
-"""`python -m data_prep --patches`: large and sharp photos, four patches of each."""
+"""`python -m data_prep --patches` and `--prints`: squares of large and sharp photos."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from PIL import Image
 
 from colorflow.color.full_resolution import lightness_of
 from colorflow.enlarge.patches import PatchPack
+from colorflow.repair.prints import WornPrints
 from data_prep import __main__ as command
-from data_prep.kinds import patches_of
+from data_prep.kinds import patches_of, print_squares_of
 from data_prep.scan import LEAST_SHARPNESS, reduced, sharpness
 
 PICTURES = ("astronaut", "coffee", "chelsea")
@@ -49,6 +50,32 @@ def test_a_pack_of_large_and_sharp_photos(
     assert dropped == {"small.png": "too small", "soft.png": "blurred"}
     assert command.main(given) == 0, "the same command again"
     assert command.main([*given, "--seed", "1"]) == 1, "another one"
+
+
+def test_a_pack_of_prints(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = [str(folder), "-o", str(tmp_path / "pack"), "--dev", "1", "--workers", "0"]
+    assert command.main([*given, "--prints"]) == 0
+    pack = WornPrints(tmp_path / "pack", masked=False)
+    assert len(pack.rows("dev")) == 2
+    assert len(pack.rows("train", variant="whole")) == 2 * 4
+    assert command.main([*given, "--prints"]) == 0, "the same command again"
+    for other in ([], ["--patches"]):
+        capsys.readouterr()
+        assert command.main([*given, *other]) == 1, "another one"
+        assert str(tmp_path / "pack") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("side", [240, 320, 512])
+def test_squares_for_repair_are_parts_of_the_photo_at_some_size(side: int) -> None:
+    lightness = lightness_of(skimage.data.astronaut()[:side, :side])
+    found = print_squares_of(skimage.data.astronaut()[:side, :side], np.random.default_rng(3))
+    assert found.shape == (2, 320, 320)
+    for square in found:
+        part = square.astype(np.float32)[::4, ::4] / np.float32(2.55)
+        sizes = [80 * one // 320 for one in range(320, max(side, 320) + 1, 2)]
+        sized = (cv2.resize(lightness, (n, n), interpolation=cv2.INTER_AREA) for n in sizes)
+        error = min(cv2.matchTemplate(x, part, cv2.TM_SQDIFF).min() for x in sized)
+        assert error / part.size < 60, "squared L*; another photo has hundreds"
 
 
 def test_patches_are_parts_of_the_reduced_photo() -> None:

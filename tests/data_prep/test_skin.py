@@ -185,7 +185,8 @@ def test_a_teacher_that_is_not_there(
         (["--masks", "MASKS"], "go with --skin"),
         (["--without-people", "MASKS"], "go with --skin"),
         (["--teacher", "MASKS"], "go with --skin"),
-        (["--skin", "--patches"], "not both"),
+        (["--skin", "--patches"], "expected one of"),
+        (["--prints", "--patches"], "expected one of"),
         (["--skin", "--masks", "MASKS/absent"], "there is no folder"),
     ],
 )

@@ -6,25 +6,28 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from torch import Tensor, nn
 
-from colorflow.enlarge.patches import PatchPack
 from colorflow.errors import TrainingError
+from colorflow.repair import prints as prints_module
 from colorflow.repair import train as train_module
 from colorflow.repair.model import FillModel, load_repair_weights
 from colorflow.repair.network import Finder, MeanFill
-from colorflow.repair.patches import WornPatches
+from colorflow.repair.prints import SIDE, VIEW_SIDE, WornPrints
 from colorflow.repair.train import FILL, FINDER, MEAN, PARTS, REPAIR
 from colorflow.training import parts, schedule
 from colorflow.training import trainer as trainer_module
 from colorflow.training.parts import Recipe, export_part, train_part
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig, Trainer
-from tests.enlarge.made_up_patches import write_patches
+from data_prep.kinds import print_squares_of
 from tests.repair.conftest import FILL_SHAPE, SHAPE
+from tests.training.made_up_pixels import write_pack
 
 pytestmark = pytest.mark.slow
 
@@ -34,6 +37,7 @@ CONFIG = TrainConfig(batch=4, peak_rate=0.003, evaluate_every=4, dev_photos=8, a
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Small ones, one thread, and malloc as other tests expect it."""
+    monkeypatch.setattr(prints_module, "VIEW_SIDE", 96)
     monkeypatch.setattr(train_module, "FINDER_SHAPE", SHAPE)
     monkeypatch.setattr(train_module, "FILL_SHAPE", FILL_SHAPE)
     monkeypatch.setattr(parts, "keep_freed_memory", lambda: None)
@@ -46,8 +50,16 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("patches")
-    write_patches(folder)
+    """Two dev photos, then four training photos; two squares each."""
+    folder = tmp_path_factory.mktemp("prints")
+    pictures = [
+        getattr(skimage.data, name)()[:, left : left + 300]
+        for name in ("astronaut", "coffee", "rocket")
+        for left in (0, 200)
+    ]
+    rng = np.random.default_rng(0)
+    squares = np.stack([print_squares_of(picture, rng) for picture in pictures])
+    write_pack(folder, "prints", {"squares": squares}, 2, [300] * 6)
     return folder
 
 
@@ -57,10 +69,10 @@ def losses(part: Path) -> list[float]:
 
 
 def test_rows_are_worn_in_one_way(pack: Path) -> None:
-    patches = WornPatches(pack, masked=False)
-    rows = patches.rows("train")[::9][:12]
-    target, planes = patches.batch(rows)
-    again, same = WornPatches(pack, masked=False).batch(rows[::-1].copy())
+    prints = WornPrints(pack, masked=False)
+    rows = prints.rows("train")[::9][:12]
+    target, planes = prints.batch(rows)
+    again, same = WornPrints(pack, masked=False).batch(rows[::-1].copy())
     assert torch.equal(target, again.flip(0))
     assert torch.equal(planes, same.flip(0))
     worn, damage, mask, guess = planes.unbind(1)
@@ -80,15 +92,41 @@ def test_what_fills_has_something_to_fill_in_every_row(
     """And a finder sees undamaged rows, too."""
     monkeypatch.setattr(Recipe, "load", lambda *_: {})
     rows_of = REPAIR.lesson(name, pack, tmp_path, None).pack
-    rows = np.concatenate([rows_of.rows("train"), rows_of.rows("dev")])[::4]
+    rows = np.concatenate([rows_of.rows("train")[::20], rows_of.rows("dev")])
     _, planes = rows_of.batch(rows, ())
     share = float(planes[:, 2].flatten(1).any(1).float().mean())
     assert share == 1 if name != FINDER else 0.55 < share < 0.95
-    assert (rows_of.digest == PatchPack(pack).digest) == (name == FINDER)
+    assert rows_of.digest.endswith("-masked") == (name != FINDER)
+
+
+def test_views_are_parts_of_squares(pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they are, if nothing is worn; other rows are other views, and hard squares have more."""
+    monkeypatch.setattr(prints_module, "VIEW_SIDE", VIEW_SIDE)
+    monkeypatch.setattr(prints_module, "wear", lambda x, rng, unworn: (x, x, np.zeros_like(x)))
+    prints, squares = WornPrints(pack, masked=False), np.load(pack / "squares.npy")
+    rows, same = prints.rows("train"), 0
+    assert len(np.unique(rows)) == len(rows)
+    assert set(rows % 12) == set(range(4, 12))
+    counts = np.bincount(rows % 12)[4:]
+    assert sorted(set(counts)) == [prints_module.VIEWS, 3 * prints_module.VIEWS]
+    assert (
+        prints.rows("dev").tolist() == prints.rows("dev", variant="whole").tolist() == [*range(4)]
+    )
+    assert not len(prints.rows("dev", variant="whole_degraded"))
+    assert not len(prints.rows("dev", larger_than=SIDE + 1))
+    for row in rows[rows % 12 == 5][:12]:
+        view = prints.batch(np.array([row]))[0][0, 0].numpy()
+        assert view.shape == (VIEW_SIDE, VIEW_SIDE)
+        whole = squares[2, 1].astype(np.float32) / np.float32(2.55)
+        turns = [np.rot90(side, n) for side in (whole, whole[:, ::-1]) for n in range(4)]
+        part = view[60:180, 60:180].copy()
+        found = [cv2.matchTemplate(x.copy(), part, cv2.TM_SQDIFF).min() / part.size for x in turns]
+        same += min(found) < 1e-3
+    assert 4 <= same < 12, "about two of three are at the size of the square"
 
 
 def trainer_of(module: nn.Module, name: str, pack: Path) -> Trainer[Tensor]:
-    rows, objective = WornPatches(pack, masked=name != FINDER), PARTS[name][0]
+    rows, objective = WornPrints(pack, masked=name != FINDER), PARTS[name][0]
     return Trainer(module, objective, rows, CONFIG, torch.device("cpu"))
 
 
