@@ -221,6 +221,22 @@ def _fold(x: Lightness, rng: np.random.Generator) -> Lightness:
     return over(result, band * rng.uniform(0.4, 1.0), _paper(x.shape, value, rng))
 
 
+def _creases(x: Lightness, rng: np.random.Generator) -> Lightness:
+    """Creases whose emulsion has held: light falls on one side of them, and shadow on the other."""
+    layer = np.zeros(x.shape, np.float32)
+    for _ in range(rng.integers(1, 6)):
+        start = rng.uniform(0, 1, 2) * x.shape[::-1]
+        _branch(layer, start, rng.uniform(0, 2 * np.pi), rng.uniform(1, 5), rng, depth=1)
+    ridge, turn = blurred(layer, rng.uniform(0.6, 3.0)), rng.uniform(0, 2 * np.pi)
+    across = rng.uniform(0.5, 2.5) * np.array([np.cos(turn), np.sin(turn)])
+    sides = (
+        cv2.warpAffine(ridge, np.array([[1, 0, x_shift], [0, 1, y_shift]]), x.shape[::-1])
+        for x_shift, y_shift in (across, -across)
+    )
+    lit, shaded = (side * rng.uniform(10, 60) for side in sides)
+    return np.asarray(x + lit - shaded, np.float32)
+
+
 def _along(place: NDArray[np.float32], step: float, rng: np.random.Generator) -> Lightness:
     """Noise of std 1 along a line, between knots that are a step apart, at places on it."""
     least, most = float(place.min()), float(place.max())
@@ -293,13 +309,14 @@ _KINDS: tuple[Callable[[Lightness, np.random.Generator], Lightness], ...] = (
     _strokes,
     _negative,
     _fold,
+    _creases,
     _dust,
     _spots,
     _lost,
     _torn,
     _tape,
 )
-_SHARES = (0.18, 0.08, 0.08, 0.19, 0.04, 0.14, 0.13, 0.06, 0.06, 0.02, 0.02)
+_SHARES = (0.16, 0.08, 0.08, 0.18, 0.04, 0.14, 0.06, 0.12, 0.05, 0.05, 0.02, 0.02)
 
 
 def _value(x: Lightness, rng: np.random.Generator) -> float:
