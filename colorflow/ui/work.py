@@ -510,7 +510,7 @@ class DeskWorker:
         desk.want("finish", "Writing the file ...", steps(), photo)
 
     def load_hints(self, desk: Desk, upload: str | Path | None) -> None:
-        """Replace the points by those of a file, and take the coloring that it names.
+        """Replace the points by those of a file, and take its coloring if these weights can.
 
         Raises:
             ColorflowError: it has none for this photo.
@@ -521,8 +521,8 @@ class DeskWorker:
         size = photo.upload.height, photo.upload.width
         given = read_points(Path(upload), photo.upload.path.name, *size)
         photo.points.replace(given.hints)
-        start = None
-        if given.start and given.start.weights == self.colorizer.digest:
+        start, ours = None, (self.colorizer.digest, len(self.colorizer.levels))
+        if given.start and (given.start.weights, len(given.start.spec.seeds)) == ours:
             photo.saturation, start = given.start.saturation, given.start.spec
         self.recolor(desk, start)
 
