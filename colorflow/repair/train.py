@@ -98,11 +98,16 @@ PARTS: Mapping[str, tuple[PartObjective[Any], Callable[[], nn.Module]]] = {
 def _lesson(part: str, pack_folder: Path, run: Path, start: Path | None) -> Lesson[Tensor]:
     """What the training of a part begins with.
 
-    The flow needs a trained mean. What fills learns from rows with a mask alone.
+    It starts from the part of its name in the weights. The flow needs a trained mean. What fills
+    learns from rows with a mask alone.
     """
     objective, build = PARTS[part]
     module = build()
-    if isinstance(module, FillModel):
+    if start and not has_state(run, part):
+        trained = load_repair_weights(start)
+        origin = {FINDER: trained.finder, MEAN: trained.fill.mean, FILL: trained.fill}[part]
+        module.load_state_dict(origin.state_dict())
+    if isinstance(module, FillModel) and (has_state(run, MEAN) or not start):
         REPAIR.load(run, MEAN, module.mean)
     fast: Any = {"memory_format": torch.channels_last}  # a fifth faster on a CPU
     pack = WornPrints(pack_folder, masked=part != FINDER)

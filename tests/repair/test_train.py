@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,9 +17,10 @@ from torch import Tensor, nn
 from colorflow.errors import TrainingError
 from colorflow.repair import prints as prints_module
 from colorflow.repair import train as train_module
-from colorflow.repair.model import FillModel, load_repair_weights
+from colorflow.repair.model import FillModel, load_repair_weights, save_repair_weights
 from colorflow.repair.network import Finder, MeanFill
 from colorflow.repair.prints import SIDE, VIEW_SIDE, WornPrints
+from colorflow.repair.repairer import Repairer
 from colorflow.repair.train import FILL, FINDER, MEAN, PARTS, REPAIR
 from colorflow.training import parts, schedule
 from colorflow.training import trainer as trainer_module
@@ -203,3 +205,21 @@ def test_it_learns_and_resumes_and_exports(pack: Path, tmp_path: Path) -> None:
     kept, new = both.fill.mean.out.weight, both.finder.out.weight
     assert torch.equal(kept, loaded.fill.mean.out.weight)
     assert not torch.equal(new, loaded.finder.out.weight)
+
+
+def test_it_goes_on_from_a_weights_file(
+    pack: Path, tmp_path: Path, fill_model: FillModel, repairer: Repairer
+) -> None:
+    """A part from that of its name, and the flow beside the mean of the file or of the run."""
+    weights, still = tmp_path / "start.safetensors", replace(CONFIG, peak_rate=1e-9)
+    save_repair_weights(weights, repairer.weights.finder, fill_model, {})
+    started = load_repair_weights(weights)
+    for name in (FINDER, FILL, MEAN):
+        folder = tmp_path / name
+        args = (REPAIR, name, pack, folder)
+        train_part(*args, start=weights, config=still, budget=Budget(steps=1), say=str)
+        module = PARTS[name][1]()
+        REPAIR.load(folder, name, module)
+        expected = {FINDER: started.finder, MEAN: started.fill.mean, FILL: started.fill}[name]
+        for key, one in expected.named_parameters():
+            torch.testing.assert_close(module.get_parameter(key), one, rtol=0, atol=1e-6)
