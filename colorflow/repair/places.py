@@ -22,25 +22,27 @@ from numpy.typing import NDArray
 
 from colorflow.limits import SENSITIVITIES
 
-_LIKELY, _SUREST, _FOLLOWED = 0.0, 2.0, -2.0
-"""Log odds from which on neighboring pixels form places, one pixel of a place that is filled has,
-and pixels belong to what a touch means. From a sure pixel on, what hangs together is followed."""
+_LIKELY, _FOLLOWED = -1.0, -2.0
+"""Log odds from which on neighboring pixels form places, and belong to what a touch means."""
 _LEAST_PIXELS = 12
 """Of a place; what is smaller counts for nothing."""
+_BORDER = 0.02
+"""Of the shorter side: what lies within that of an edge is the border of a print, and tells nothing
+of damage."""
 _RIM = 2
 """Pixels by which places are made wider: damage ends softly."""
-_EVEN, _SLOPE, _LEAST, _MOST = 4.0, 0.7, -1.5, 10.0
+_EVEN, _SLOPE, _LEAST, _MOST = 4.5, 1.0, -0.5, 12.0
 """Evidence that speaks for neither group; log likelihood ratio per unit of it, and its bounds."""
 _STEP = 0.75
 """By how much a step of sensitivity lowers the evidence that speaks for neither group."""
 _PRIOR = -3.0
 """Log odds, before looking, that a print is damaged."""
-_SURE = 0.8
+_SURE = 0.5
 """Probability from which on a place is filled: an error destroys what was sound."""
 _DOUBTED, _FADES, _WIDEST = -7.0, 3.0, 0.1
 """What a touch follows: log odds that it needs to find something, how much below those of the
 touched pixel they may fall, and the share of a photo that one click takes at most."""
-_SHARES = np.geomspace(1e-3, 0.9, 24)
+_SHARES = np.geomspace(0.02, 0.9, 24)
 """Shares of damage among the places of a damaged print, each as likely as the others."""
 
 
@@ -54,13 +56,13 @@ def mask_of(odds: NDArray[np.float16], sensitivity: int = 0) -> NDArray[np.bool_
     if sensitivity not in SENSITIVITIES:
         raise ValueError(f"sensitivity: expected -2 to 2, got {sensitivity!r}")
     _, labels = cv2.connectedComponents((odds > _LIKELY).astype(np.uint8), connectivity=8)
-    surest, evidence, pixels = _evidence(odds, np.asarray(labels, np.int32))
+    evidence, pixels = _evidence(odds, np.asarray(labels, np.int32))
     counts = pixels >= _LEAST_PIXELS
     even = _EVEN - _STEP * sensitivity
     ratios = np.clip(_SLOPE * (evidence[counts] - even), _LEAST, _MOST)
     found = np.zeros(len(pixels), bool)
     found[counts] = damaged(ratios, _PRIOR) > _SURE
-    return _rimmed((found & (surest > _SUREST))[labels])
+    return _rimmed(found[labels])
 
 
 def damaged(ratios: NDArray[np.float64], prior: float) -> NDArray[np.float64]:
@@ -110,19 +112,21 @@ def touched(
 
 def _evidence(
     odds: NDArray[np.float16], labels: NDArray[np.int32]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Surest log odds, evidence and pixels of each place, (1 + N,); the first is no place.
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Evidence and pixels of each place off the border, (1 + N,); the first is no place.
 
     The evidence is the log odds of its surest pixel, and half the log of the sum of what its pixels
     have above those of an edge: a long crack needs no pixel as sure as a speck does.
     """
+    border, count = round(_BORDER * min(odds.shape)), int(labels.max()) + 1
+    inner = (slice(border, size - border) for size in odds.shape)
+    labels, odds = labels[(within := tuple(inner))], odds[within]
     inside = labels > 0
     place, values = labels[inside], odds[inside].astype(np.float64)
-    count = int(labels.max()) + 1
-    surest, pixels = np.zeros(count), np.bincount(place, minlength=count)
+    surest, pixels = np.full(count, _LIKELY), np.bincount(place, minlength=count)
     np.maximum.at(surest, place, values)
     total = np.bincount(place, values - _LIKELY, minlength=count)
-    return surest, surest + 0.5 * np.log(np.maximum(total, 1e-6)), pixels
+    return surest + 0.5 * np.log(np.maximum(total, 1e-6)), pixels
 
 
 def _reached(

@@ -60,15 +60,25 @@ def test_more_sensitive_is_more(rng: np.random.Generator) -> None:
         mask_of(np.zeros((3, 3), np.float16), 3)
 
 
-def test_places_with_a_sure_pixel_are_filled_with_a_rim() -> None:
+def test_sure_places_are_filled_whole_and_with_a_rim() -> None:
     odds = np.full((60, 400), -9, np.float16)
     odds[25:28, 5:15] = 14
     odds[25:28, 15:60] = 0.5  # hangs together with it
-    odds[35:55, 100:300] = module._SUREST - 0.5  # likely and large, with no sure pixel
+    odds[35:38, 100:110] = -0.5  # unlikely
     odds[10, 230] = 14  # a single pixel
     mask = mask_of(odds, 2)
     assert mask[23:30, 3:62].all()
     assert mask.sum() == 7 * 59
+
+
+def test_the_border_of_a_print_is_no_damage() -> None:
+    """But what reaches into the print is filled up to its edge."""
+    odds = np.full((300, 400), -9, np.float16)
+    odds[:5] = odds[-5:] = 14
+    odds[:, :5] = odds[:, -5:] = 14
+    assert not mask_of(odds, 2).any()
+    odds[100:103, 5:60] = 14
+    assert mask_of(odds)[101, :60].all()
 
 
 def test_one_sure_crack_is_found_in_a_print_without_anything_else() -> None:
