@@ -29,14 +29,19 @@ def aged(x: Lightness, rng: np.random.Generator) -> Lightness:
     Returns:
         (H, W) L*, which may leave the range a little.
     """
-    if rng.random() < _AS_IT_WAS:
-        return x
-    if rng.random() < _RESCALED:
+    untouched = rng.random() < _AS_IT_WAS
+    if not untouched and rng.random() < _RESCALED:
         x = _rescaled(x, rng)
     if rng.random() < 0.12:
         x = _with_pattern(x, rng)
-    if rng.random() < 0.08:
+    if rng.random() < 0.12:
         x = _with_writing(x, rng)
+    if rng.random() < 0.12:
+        x = _with_hand(x, rng)
+    if rng.random() < 0.2:
+        x = _with_border(x, rng)
+    if untouched:
+        return x
     if rng.random() < 0.5:
         low, high = rng.uniform(0, 25), rng.uniform(70, 100)
         x = low + x * np.float32((high - low) / 100)
@@ -123,6 +128,44 @@ def _with_writing(x: Lightness, rng: np.random.Generator) -> Lightness:
     cv2.putText(layer, text, place, int(rng.choice(fonts)), size, 255, width, cv2.LINE_AA)
     shown = layer.astype(np.float32) * np.float32(rng.uniform(0.6, 1.0) / 255)
     return over(x, shown, float(rng.choice([rng.uniform(0, 30), 95.0])))
+
+
+def _with_hand(x: Lightness, rng: np.random.Generator) -> Lightness:
+    """A line by hand: loops of one width that go on, a caption or a signature."""
+    place, size = rng.uniform(0, 1, 2) * x.shape[::-1], rng.uniform(3, 16)
+    steps, slant = np.arange(0, rng.uniform(3, 20), 0.1), rng.uniform(-0.3, 0.8)
+    wave = np.sin(2 * np.pi * steps + 0.8 * np.cumsum(0.3 * rng.standard_normal(len(steps))))
+    height = size * wave * rng.choice([0.5, 1.0, 1.8], len(steps) // 10 + 1).repeat(10)[: len(wave)]
+    turn = size * rng.uniform(0.2, 0.8) * np.cos(2 * np.pi * steps)
+    along = size * rng.uniform(0.5, 1.2) * steps + turn + slant * height
+    angle = rng.uniform(-0.4, 0.4)
+    across = (along * np.cos(angle) - height * np.sin(angle)) + place[0]
+    down = (along * np.sin(angle) + height * np.cos(angle)) + place[1]
+    points = np.round(16 * np.stack([across, down], 1)).astype(np.int32)
+    layer = np.zeros(x.shape, np.uint8)
+    breaks = np.flatnonzero(rng.random(len(points)) < 0.02)
+    for word in np.split(points, breaks):
+        cv2.polylines(layer, [word], False, 255, int(rng.integers(1, 4)), cv2.LINE_AA, 4)
+    shown = layer.astype(np.float32) * np.float32(rng.uniform(0.5, 1.0) / 255)
+    return over(x, shown, float(rng.choice([rng.uniform(0, 30), rng.uniform(85, 100)])))
+
+
+def _with_border(x: Lightness, rng: np.random.Generator) -> Lightness:
+    """Blank paper at some edges, with rounded or worn corners, and the bed behind it."""
+    height, width = x.shape
+    widths = rng.uniform(0.01, 0.12, 4) * min(x.shape) * (rng.random(4) < 0.6)
+    paper, bed = rng.uniform(70, 100), rng.choice([rng.uniform(0, 20), 97.0])
+    for value, share in ((paper, 1.0), (bed, 0.5)):
+        inner = np.zeros(x.shape, np.float32)
+        top, bottom, left, right = (int(one * share) for one in widths)
+        inner[top : height - bottom, left : width - right] = 1
+        wave = rng.uniform(0, 2.5) * field(x.shape, rng.uniform(0.02, 0.2), rng)
+        rows, columns = np.mgrid[:height, :width].astype(np.float32)
+        inner = np.asarray(cv2.remap(inner, columns + wave, rows + wave, cv2.INTER_LINEAR))
+        x = over(x, 1 - blurred(inner, rng.uniform(0, 1.2)), float(value))
+        if rng.random() < 0.5:
+            break
+    return x
 
 
 def over(x: Lightness, alpha: Lightness, value: float | Lightness) -> Lightness:

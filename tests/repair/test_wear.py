@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import skimage.data
 
+from colorflow.repair import aging
 from colorflow.repair import wear as wear_module
 from colorflow.repair.wear import PLAIN, SEEN, wear
 
@@ -48,3 +49,25 @@ def test_every_kind_leaves_a_trace(
     masks = [wear(lightness, np.random.default_rng(seed), unworn=0.0)[2] > 0 for seed in range(6)]
     assert sum(mask.any() for mask in masks) >= 4
     assert all(mask.mean() < 0.9 for mask in masks)
+
+
+@pytest.mark.parametrize("name", ["_with_pattern", "_with_writing", "_with_hand", "_with_border"])
+def test_what_belongs_to_a_picture_is_no_damage(
+    lightness: np.ndarray, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is drawn, within the range of lightness, into the print with damage and without alike."""
+    draw = getattr(aging, name)
+    for seed in range(8):
+        drawn = draw(lightness, np.random.default_rng(seed))
+        changed = np.abs(drawn - lightness) > SEEN
+        assert drawn.shape == lightness.shape
+        assert -0.01 < drawn.min() <= drawn.max() < 100.01
+        assert changed.mean() < 0.6
+        monkeypatch.setattr(wear_module, "aged", lambda x, rng, drawn=drawn: drawn)
+        worn, unworn, plain = wear(lightness, np.random.default_rng(seed), unworn=1.0)
+        assert np.array_equal(worn, unworn)
+        assert not plain.any()
+    assert any(
+        (np.abs(draw(lightness, np.random.default_rng(seed)) - lightness) > SEEN).any()
+        for seed in range(8)
+    )
