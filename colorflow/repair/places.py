@@ -31,13 +31,13 @@ _BORDER = 0.02
 of damage."""
 _RIM = 2
 """Pixels by which places are made wider: damage ends softly."""
-_EVEN, _SLOPE, _LEAST, _MOST = 3.5, 1.0, -1.5, 12.0
+_EVEN, _SLOPE, _LEAST, _MOST = 4.25, 1.4, -1.5, 12.0
 """Evidence that speaks for neither group; log likelihood ratio per unit of it, and its bounds."""
 _STEP = 0.75
 """By how much a step of sensitivity lowers the evidence that speaks for neither group."""
 _PRIOR = -3.0
 """Log odds, before looking, that a print is damaged."""
-_SURE = 0.7
+_SURE = 0.85
 """Probability from which on a place is filled: an error destroys what was sound."""
 _DOUBTED, _FADES, _WIDEST = -7.0, 3.0, 0.1
 """What a touch follows: log odds that it needs to find something, how much below those of the
