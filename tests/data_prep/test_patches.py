@@ -63,6 +63,10 @@ def test_a_pack_of_prints(folder: Path, tmp_path: Path, capsys: pytest.CaptureFi
         capsys.readouterr()
         assert command.main([*given, *other]) == 1, "another one"
         assert str(tmp_path / "pack") in capsys.readouterr().err
+    given[2] = str(tmp_path / "other")
+    assert command.main(given) == 0
+    assert command.main([*given, "--prints"]) == 1
+    assert "made with other settings" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("side", [240, 320, 512])

@@ -711,10 +711,13 @@ def test_hints_are_saved_for_another_day_with_their_coloring(
     assert (again.spec, again.task.hints) == (chosen.spec, chosen.task.hints)
     assert single.photo.saturation == 0.5
     bad = tmp_path / "bad.json"
-    saved[gray.name]["coloring"]["seeds"].append(1)
+    saved[gray.name]["coloring"]["seeds"] = [1, 2]
+    saved[gray.name]["hints"][0]["a"] = 25
     bad.write_text(json.dumps(saved))
     single.do("load_hints", bad)
-    assert single.require_chosen().task.hints == chosen.task.hints, "on the usual coloring"
+    others = single.require_chosen()
+    assert [one.a for one in others.task.hints] == [25]
+    assert len(others.spec.seeds) > 2
     bad.write_text("{")
     with pytest.raises(ColorflowError, match=r"bad\.json: is not a JSON file"):
         single.worker.load_hints(single, bad)
