@@ -8,6 +8,7 @@ of photos without people, and a teacher that sees color (`data_prep.teacher`), f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -100,20 +101,22 @@ def _contrast(patch: NDArray[np.float32]) -> float:
     return float(np.diff(half, axis=0).std() + np.diff(half, axis=1).std())
 
 
-class _PatchRows:
-    """Computes the patches of photos; the places depend on the number of the photo."""
+@dataclass
+class _SquareRows:
+    """Computes an array of squares of photos, which depend on the number of the photo."""
 
-    def __init__(self, files: list[Path]) -> None:
-        self.files = files
+    array: str
+    squares: Callable[[NDArray[np.uint8], np.random.Generator], NDArray[np.uint8]]
+    files: list[Path]
 
     def __call__(self, rows: range) -> Batch:
-        patches = [
-            patches_of(read_pixels(self.files[row]), np.random.default_rng(row)) for row in rows
+        squares = [
+            self.squares(read_pixels(self.files[row]), np.random.default_rng(row)) for row in rows
         ]
-        return {"patches": torch.from_numpy(np.stack(patches))}
+        return {self.array: torch.from_numpy(np.stack(squares))}
 
 
-PATCHES = PackKind(layout=PATCHES_LAYOUT, rows=_PatchRows)
+PATCHES = PackKind(layout=PATCHES_LAYOUT, rows=partial(_SquareRows, "patches", patches_of))
 
 
 def print_squares_of(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -138,21 +141,7 @@ def print_squares_of(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDA
     return np.clip(np.round(np.stack(found) * L_STEPS), 0, 255).astype(np.uint8)
 
 
-class _PrintRows:
-    """Computes the squares of photos for repair; they depend on the number of the photo."""
-
-    def __init__(self, files: list[Path]) -> None:
-        self.files = files
-
-    def __call__(self, rows: range) -> Batch:
-        squares = [
-            print_squares_of(read_pixels(self.files[row]), np.random.default_rng(row))
-            for row in rows
-        ]
-        return {"squares": torch.from_numpy(np.stack(squares))}
-
-
-PRINTS = PackKind(layout=prints.LAYOUT, rows=_PrintRows)
+PRINTS = PackKind(layout=prints.LAYOUT, rows=partial(_SquareRows, "squares", print_squares_of))
 
 
 @dataclass(kw_only=True)

@@ -131,7 +131,7 @@ def _with_writing(x: Lightness, rng: np.random.Generator) -> Lightness:
 
 
 def _with_hand(x: Lightness, rng: np.random.Generator) -> Lightness:
-    """A line by hand: loops of one width that go on, a caption or a signature."""
+    """A caption or a signature: loops by hand, in lines of a few pixels."""
     place, size = rng.uniform(0, 1, 2) * x.shape[::-1], rng.uniform(3, 16)
     steps, slant = np.arange(0, rng.uniform(3, 20), 0.1), rng.uniform(-0.3, 0.8)
     wave = np.sin(2 * np.pi * steps + 0.8 * np.cumsum(0.3 * rng.standard_normal(len(steps))))
@@ -151,7 +151,7 @@ def _with_hand(x: Lightness, rng: np.random.Generator) -> Lightness:
 
 
 def _with_border(x: Lightness, rng: np.random.Generator) -> Lightness:
-    """Blank paper at some edges, with rounded or worn corners, and the bed behind it."""
+    """Blank paper at some edges, straight or wavy, and at times the bed behind it."""
     height, width = x.shape
     widths = rng.uniform(0.01, 0.12, 4) * min(x.shape) * (rng.random(4) < 0.6)
     paper, bed = rng.uniform(70, 100), rng.choice([rng.uniform(0, 20), 97.0])

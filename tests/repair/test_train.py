@@ -10,7 +10,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import skimage.data
 import torch
 from torch import Tensor, nn
 
@@ -28,6 +27,7 @@ from colorflow.training.parts import Recipe, export_part, train_part
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig, Trainer
 from data_prep.kinds import print_squares_of
+from tests.enlarge.made_up_patches import DEV, pictures
 from tests.repair.conftest import FILL_SHAPE, SHAPE
 from tests.training.made_up_pixels import write_pack
 
@@ -54,14 +54,9 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two dev photos, then four training photos; two squares each."""
     folder = tmp_path_factory.mktemp("prints")
-    pictures = [
-        getattr(skimage.data, name)()[:, left : left + 300]
-        for name in ("astronaut", "coffee", "rocket")
-        for left in (0, 200)
-    ]
     rng = np.random.default_rng(0)
-    squares = np.stack([print_squares_of(picture, rng) for picture in pictures])
-    write_pack(folder, "prints", {"squares": squares}, 2, [300] * 6)
+    squares = np.stack([print_squares_of(picture, rng) for picture in pictures()])
+    write_pack(folder, "prints", {"squares": squares}, DEV, [300] * len(squares))
     return folder
 
 
