@@ -14,14 +14,15 @@ from tqdm import tqdm
 
 from colorflow.errors import ColorflowError, PackError
 from colorflow.files import digest_of, locked, remove_leftovers, write_whole
+from colorflow.repair.prints import LAYOUT as PRINTS_LAYOUT
 from colorflow.training.pack import DAMAGE
 from colorflow.training.skin_pack import LAYOUT as SKIN_LAYOUT
 from colorflow.training.trainer import keep_freed_memory
-from data_prep.kinds import PATCHES, PIXELS, PRINTS, skin_kind
+from data_prep.kinds import PATCHES, PIXELS, print_kind, skin_kind
 from data_prep.select import select
 from data_prep.teacher import Teacher
 
-LAYOUTS = (PIXELS.layout, PATCHES.layout, PRINTS.layout, SKIN_LAYOUT)
+LAYOUTS = (PIXELS.layout, PATCHES.layout, PRINTS_LAYOUT, SKIN_LAYOUT)
 
 _FILES = ("settings.json", "photos.csv", "report.json")
 """Files that a pack begins with, in this order."""
@@ -31,8 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Makes or goes on with a pack; returns the exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if not options.skin and (options.masks or options.without_people or options.teacher):
-        parser.error("--masks, --without-people and --teacher go with --skin")
+    if not options.skin and (options.without_people or options.teacher):
+        parser.error("--without-people and --teacher go with --skin")
+    if options.masks and not (options.skin or options.prints):
+        parser.error("--masks goes with --skin or --prints")
     if options.skin + options.patches + options.prints > 1:
         parser.error("expected one of --patches, --prints and --skin")
     if options.masks and not options.masks.is_dir():
@@ -73,9 +76,10 @@ def _fill(folder: Path, options: argparse.Namespace) -> None:
         "patches": options.patches,
         "dev_photos": [str(path) for path in options.dev_photos],
     }
-    kind = PATCHES if options.patches else PRINTS if options.prints else PIXELS
+    kind = PATCHES if options.patches else PIXELS
     if options.prints:
-        settings["prints"] = True
+        settings |= {"prints": True, "masks": str(options.masks) if options.masks else None}
+        kind = print_kind(options.masks)
     if options.skin:
         if options.teacher:
             Teacher(options.teacher)  # or it is refused before the long work
@@ -162,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
         "--prints",
         action="store_true",
         help="make a pack to learn repair from: two 320x320 squares of every sharp photo with a "
-        "short side of 224 pixels or more, 205 KB a photo",
+        "short side of 224 pixels or more, 410 KB a photo",
     )
     parser.add_argument(
         "--skin",
@@ -173,8 +177,8 @@ def _parser() -> argparse.ArgumentParser:
         "--masks",
         type=Path,
         metavar="FOLDER",
-        help="with --skin: masks of photos, FOLDER/DIR/NAME.png for DIR/NAME.jpg: white is skin, "
-        "black is not, gray is unsure",
+        help="with --skin and --prints: masks of photos, FOLDER/DIR/NAME.png for DIR/NAME.jpg: "
+        "white is skin or damage, black is not, gray is unsure",
     )
     parser.add_argument(
         "--without-people",

@@ -8,7 +8,6 @@ of photos without people, and a teacher that sees color (`data_prep.teacher`), f
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -30,13 +29,17 @@ from colorflow.training.pixels import LAYOUT as PIXELS_LAYOUT
 from colorflow.training.skin_pack import LAYOUT as SKIN_LAYOUT
 from colorflow.training.skin_pack import LIGHTNESS_SIDE, MARKS_SIDE
 from data_prep.pack import Batch, PackKind
-from data_prep.scan import read_pixels, reduced
+from data_prep.scan import mask_file, read_pixels, reduced
 from data_prep.teacher import Teacher
 
 _CANDIDATES = 3
 """Places that are compared for each patch."""
 _LARGEST_PRINT = 560
 """Pixels of the short side to which photos are reduced at most, for repair."""
+_SMALLEST_MARKED = 0.6
+"""Share of its size to which a print with marks is reduced at most, lest thin damage goes."""
+UNSURE_VALUES = 64, 192
+"""Of masks: darker is black, lighter is white."""
 
 SURE, SURELY_NOT = 0.3, 0.1
 """From which likelihood on a mark of the teacher counts as skin, and up to which as something else
@@ -102,46 +105,104 @@ def _contrast(patch: NDArray[np.float32]) -> float:
 
 
 @dataclass
-class _SquareRows:
-    """Computes an array of squares of photos, which depend on the number of the photo."""
+class _PatchRows:
+    """Computes the patches of photos, which depend on the number of the photo."""
 
-    array: str
-    squares: Callable[[NDArray[np.uint8], np.random.Generator], NDArray[np.uint8]]
     files: list[Path]
 
     def __call__(self, rows: range) -> Batch:
-        squares = [
-            self.squares(read_pixels(self.files[row]), np.random.default_rng(row)) for row in rows
+        found = [
+            patches_of(read_pixels(self.files[row]), np.random.default_rng(row)) for row in rows
         ]
-        return {self.array: torch.from_numpy(np.stack(squares))}
+        return {"patches": torch.from_numpy(np.stack(found))}
 
 
-PATCHES = PackKind(layout=PATCHES_LAYOUT, rows=partial(_SquareRows, "patches", patches_of))
+PATCHES = PackKind(layout=PATCHES_LAYOUT, rows=_PatchRows)
 
 
-def print_squares_of(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Squares of a photo that repair makes prints of, (2, 320, 320) uint8, L* times 2.55.
+def print_squares_of(
+    pixels: NDArray[np.uint8], rng: np.random.Generator, mask: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
+    """Squares of a photo that repair makes prints of, and their marks, (2, 2, 320, 320) uint8.
 
     The photo is reduced at random, so far that a square holds much of it or little; a small one is
-    enlarged until a square fits in.
+    enlarged until a square fits in. An old print with a mask is reduced no further than needed,
+    and of three random places, the one with the most damage is taken.
 
     Args:
         pixels: (H, W) or (H, W, 3).
         rng: source of the random sizes and places.
+        mask: (H, W), white where people have marked damage, black where there is none, and gray
+            where they were unsure.
+
+    Returns:
+        L* times 2.55, and marks as `colorflow.repair.prints` has them.
     """
     lightness, side = lightness_of(pixels), prints.SIDE
-    short, found = min(lightness.shape), []
+    marks, places = np.full(lightness.shape, prints.UNMARKED, np.uint8), 1
+    least = side / min(lightness.shape)
+    most = max(least, min(1.0, _LARGEST_PRINT / min(lightness.shape)))
+    if mask is not None:
+        marks[:], places = prints.SOUND, _CANDIDATES
+        marks[mask >= UNSURE_VALUES[0]] = prints.UNSURE
+        marks[mask > UNSURE_VALUES[1]] = prints.DAMAGED
+        least, most = max(least, _SMALLEST_MARKED), max(least, 1.0)
+    found = []
     for _ in range(prints.SQUARES_PER_PHOTO):
-        share = rng.uniform(side, max(side, min(short, _LARGEST_PRINT))) / short
+        share = rng.uniform(least, most)
         size = [max(side, round(length * share)) for length in lightness.shape[::-1]]
         how = cv2.INTER_AREA if share < 1 else cv2.INTER_CUBIC
-        sized = cv2.resize(lightness, size, interpolation=how)
-        top, left = (int(rng.integers(length - side + 1)) for length in sized.shape)
-        found.append(sized[top : top + side, left : left + side])
-    return np.clip(np.round(np.stack(found) * L_STEPS), 0, 255).astype(np.uint8)
+        sized = np.clip(np.round(cv2.resize(lightness, size, interpolation=how) * L_STEPS), 0, 255)
+        both = np.stack([sized, cv2.resize(marks, size, interpolation=cv2.INTER_NEAREST)])
+        squares = []
+        for _ in range(places):
+            top, left = (int(rng.integers(length - side + 1)) for length in sized.shape)
+            squares.append(both[:, top : top + side, left : left + side])
+        found.append(max(squares, key=lambda square: (square[1] == prints.DAMAGED).sum()))
+    return np.stack(found, 1).astype(np.uint8)
 
 
-PRINTS = PackKind(layout=prints.LAYOUT, rows=partial(_SquareRows, "squares", print_squares_of))
+@dataclass(kw_only=True)
+class _PrintRows:
+    """Computes squares of photos and their marks; `masks` is as of `SkinRows`."""
+
+    files: list[Path]
+    masks: Path | None = None
+
+    def __call__(self, rows: range) -> Batch:
+        parts = zip(*(self._photo(row) for row in rows), strict=True)
+        squares, marks = (torch.from_numpy(np.stack(part)) for part in parts)
+        return {"squares": squares, "marks": marks}
+
+    def _photo(self, row: int) -> NDArray[np.uint8]:
+        path, rng = self.files[row], np.random.default_rng(row)
+        mask = _mask_of(self.masks, path)
+        if mask is None:
+            return print_squares_of(read_pixels(path), rng)
+        pixels = read_photo(path, isolated=True).pixels
+        if mask.shape != pixels.shape[:2]:
+            raise PhotoError(str(path), "has a mask of another size")
+        return print_squares_of(pixels, rng, mask)
+
+
+def print_kind(masks: Path | None = None) -> PackKind:
+    """The kind of packs that repair learns from; `masks` is as of `SkinRows`."""
+    return PackKind(layout=prints.LAYOUT, rows=lambda files: _PrintRows(files=files, masks=masks))
+
+
+def _mask_of(masks: Path | None, path: Path) -> NDArray[np.uint8] | None:
+    """The mask of a photo, (H, W), if it has one.
+
+    Raises:
+        PhotoError: if it cannot be read.
+    """
+    file = mask_file(masks, path)
+    if file is None:
+        return None
+    drawn = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
+    if drawn is None:
+        raise PhotoError(str(file), "is no mask that can be read")
+    return np.asarray(drawn, np.uint8)
 
 
 @dataclass(kw_only=True)
@@ -191,17 +252,12 @@ class SkinRows:
 
     def _mask(self, path: Path) -> Array | None:
         """The same of a photo's mask, if it has one."""
-        if self.masks is None:
-            return None
-        file = self.masks / path.parent.name / f"{path.stem}.png"
-        if not file.exists():
-            return None
-        drawn = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
+        drawn = _mask_of(self.masks, path)
         if drawn is None:
-            raise PhotoError(str(file), "is no mask that can be read")
-        unsure = (drawn >= 64) & (drawn <= 192)
+            return None
+        unsure = (drawn >= UNSURE_VALUES[0]) & (drawn <= UNSURE_VALUES[1])
         sure = resize_by_area((~unsure).astype(np.float32), MARKS_SIDE, MARKS_SIDE)
-        skin = resize_by_area((drawn > 192).astype(np.float32), MARKS_SIDE, MARKS_SIDE)
+        skin = resize_by_area((drawn > UNSURE_VALUES[1]).astype(np.float32), MARKS_SIDE, MARKS_SIDE)
         return np.stack([skin / np.maximum(sure, 1e-3), (sure > 0.9).astype(np.float32)])
 
     @cached_property

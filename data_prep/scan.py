@@ -61,9 +61,11 @@ class Scanned:
     mean_chroma: float = 0.0
 
 
-def scan(paths: Iterable[Path], workers: int, *, for_squares: bool = False) -> Iterator[Scanned]:
+def scan(
+    paths: Iterable[Path], workers: int, *, for_squares: bool = False, masks: Path | None = None
+) -> Iterator[Scanned]:
     """Scans photos in so many processes, 0 for this one; yields in the order of `paths`."""
-    scan_photo = partial(scan_one, for_squares=for_squares)
+    scan_photo = partial(scan_one, for_squares=for_squares, masks=masks)
     if workers == 0:
         yield from map(scan_photo, paths)
         return
@@ -97,12 +99,13 @@ def fresh_processes() -> BaseContext:
     return context
 
 
-def scan_one(path: Path, *, for_squares: bool = False) -> Scanned:
+def scan_one(path: Path, *, for_squares: bool = False, masks: Path | None = None) -> Scanned:
     """Reads one photo and decides whether it is usable.
 
     Args:
         path: the file.
         for_squares: whether the photo must be large and sharp.
+        masks: folder of masks of old prints, which may be gray, toned and soft.
     """
     try:
         photo = read_photo(path, isolated=True)
@@ -112,12 +115,14 @@ def scan_one(path: Path, *, for_squares: bool = False) -> Scanned:
     short_side = min(pixels.shape[:2])
     if short_side < (LEAST_SIDE_OF_SQUARES if for_squares else MIN_SHORT_SIDE):
         return Scanned(path=path, problem="too small", short_side=short_side)
-    if for_squares and sharpness(reduced(pixels)) < LEAST_SHARPNESS:
+    is_print = mask_file(masks, path) is not None
+    if for_squares and not is_print and sharpness(reduced(pixels)) < LEAST_SHARPNESS:
         return Scanned(path=path, problem="blurred", short_side=short_side)
     ab = to_grid(pixels)
     mean_chroma = float(np.hypot(ab[0], ab[1]).mean())
     kind = photo.kind
-    if kind is Kind.GRAY or (kind is Kind.TINTED and mean_chroma > PALE_CHROMA):
+    is_toned = kind is Kind.TINTED and mean_chroma > PALE_CHROMA
+    if not is_print and (kind is Kind.GRAY or is_toned):
         return Scanned(path=path, problem=str(kind), short_side=short_side)
     return Scanned(
         path=path,
@@ -127,6 +132,12 @@ def scan_one(path: Path, *, for_squares: bool = False) -> Scanned:
         mirrored_hash=_hash(pixels[:, ::-1]),
         mean_chroma=mean_chroma,
     )
+
+
+def mask_file(masks: Path | None, path: Path) -> Path | None:
+    """The mask of a photo DIR/NAME.jpg, MASKS/DIR/NAME.png, if there is one."""
+    file = masks / path.parent.name / f"{path.stem}.png" if masks else None
+    return file if file and file.exists() else None
 
 
 def read_pixels(path: Path) -> NDArray[np.uint8]:

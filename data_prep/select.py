@@ -67,7 +67,8 @@ def select(folder: Path, options: argparse.Namespace) -> Selection:
     }
     if not sources:
         raise PackError(f"{', '.join(map(str, options.photos))}: no photo found")
-    scanned = scan(sources, options.workers, for_squares=options.patches or options.prints)
+    squares, masks = options.patches or options.prints, options.masks if options.prints else None
+    scanned = scan(sources, options.workers, for_squares=squares, masks=masks)
     candidates = list(tqdm(scanned, total=len(sources), unit="photo", desc="scan"))
     dropped = {str(s.path): s.problem for s in candidates if s.problem}
     good = [s for s in candidates if s.problem is None]

@@ -5,11 +5,16 @@ A pack is a folder that `python -m data_prep PHOTOS -o PACK --prints` writes:
     prints.json    format, number of photos, how many are filled
     photos.csv     as in every pack, one photo a line
     squares.npy    (N, 2, 320, 320) uint8, L* times 2.55: two squares of each photo
+    marks.npy      (N, 2, 320, 320) uint8: 0 unmarked, 1 sound, 2 damaged, 3 unsure
 
 A row is a view of a square, a part of it at some size, mirrored or turned, and worn by a program.
 It is always the same, but a square has so many rows that a run hardly sees one twice. A finder
 learns from undamaged rows, too, and more often from squares with thin things in them, which look
 like damage; what fills learns from rows with something to fill alone.
+
+Real damage is another thing than drawn damage. On squares of old prints, people have marked it: a
+finder learns from these as they are, a quarter of its rows, and from other squares with the marked
+damage laid over them.
 """
 
 from __future__ import annotations
@@ -24,6 +29,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from colorflow.repair.aging import blurred, scanned
 from colorflow.repair.fill import first_guess
 from colorflow.repair.network import RANGE, evidence
 from colorflow.repair.wear import UNWORN, wear
@@ -34,10 +40,16 @@ SIDE = 320
 SQUARES_PER_PHOTO = 2
 LAYOUT = Layout(
     info="prints.json",
-    format="colorflow-prints-1",
+    format="colorflow-prints-2",
     option=" --prints",
-    arrays={"squares": (np.uint8, (SQUARES_PER_PHOTO, SIDE, SIDE))},
+    arrays={name: (np.uint8, (SQUARES_PER_PHOTO, SIDE, SIDE)) for name in ("squares", "marks")},
 )
+UNMARKED, SOUND, DAMAGED, UNSURE = range(4)
+"""What marks are."""
+_PLAIN = np.array([0.0, 0.0, 1.0, 0.5], np.float32)
+"""How plain marked damage is; a half counts for nothing."""
+_MARKED_SHARE, _LAID_SHARE = 0.25, 0.2
+"""Of a finder's rows: marked squares; of the others: those that have marked damage over them."""
 VIEW_SIDE = 288
 """Pixels, a multiple of what the networks ask for."""
 _LARGEST, _ENLARGED = 1.6, 0.35
@@ -74,11 +86,20 @@ class WornPrints:
         photos, arrays = LAYOUT.open(folder)
         self._squares, self._masked = arrays["squares"], masked
         self._dev = np.repeat(photos.dev, SQUARES_PER_PHOTO)
+        self._marks = arrays["marks"]
+        largest = [int(self._of(self._marks, row).max()) for row in range(len(self._dev))]
+        self._is_marked = np.array(largest) > UNMARKED
+        self._damaged = [
+            row
+            for row in map(int, np.flatnonzero(self._is_marked & ~self._dev))
+            if (self._of(self._marks, row) == DAMAGED).any()
+        ]
         self._is_hard = np.zeros(len(self._dev), bool)
         if not masked:
             thin = [_thin(self._square(row)) for row in range(len(self._dev))]
             self._is_hard = np.array(thin) >= np.quantile(thin, 1 - _HARD_SHARE)
-        self.folder, self.digest = folder, LAYOUT.digest(photos) + ("-masked" if masked else "")
+        self.folder = folder
+        self.digest = LAYOUT.digest(photos, self._is_marked) + ("-masked" if masked else "")
 
     def rows(
         self, split: str, *, variant: str | None = None, larger_than: int = 0
@@ -94,11 +115,19 @@ class WornPrints:
         if variant not in (None, "whole") or larger_than > SIDE:
             return np.zeros(0, np.int64)
         squares = np.flatnonzero(self._dev == (split == "dev"))
+        if self._masked:  # nobody knows what marked damage hides
+            squares = squares[~self._is_marked[squares]]
         if split != "train" or variant is not None:
             return squares
-        every, hard = len(self._dev), squares[self._is_hard[squares]]
-        views = [squares + every * view for view in range(VIEWS)]
+        every, marked = len(self._dev), squares[self._is_marked[squares]]
+        others = squares[~self._is_marked[squares]]
+        hard = others[self._is_hard[others]]
+        views = [others + every * view for view in range(VIEWS)]
         views += [hard + every * view for view in range(VIEWS, _HARD_TIMES * VIEWS)]
+        if len(marked):
+            wanted = sum(map(len, views)) * _MARKED_SHARE / (1 - _MARKED_SHARE)
+            times = max(VIEWS, round(wanted / len(marked)))
+            views += [marked + every * view for view in range(times)]
         return np.concatenate(views)
 
     def batch(self, rows: NDArray[np.int64], maps: Sequence[int] = ()) -> tuple[Tensor, Tensor]:
@@ -117,33 +146,48 @@ class WornPrints:
         return targets[:, None], planes
 
     def _square(self, row: int) -> Lightness:
+        return np.asarray(self._of(self._squares, row).astype(np.float32) / np.float32(L_STEPS))
+
+    def _of(self, array: NDArray[np.generic], row: int) -> NDArray[np.generic]:
         photo, number = divmod(row % len(self._dev), SQUARES_PER_PHOTO)
-        return np.asarray(self._squares[photo, number].astype(np.float32) / np.float32(L_STEPS))
+        return np.asarray(array[photo, number])
+
+    def _view(self, row: int, rng: np.random.Generator) -> tuple[Lightness, Lightness]:
+        """A part of a square, and how plain its marked damage is, (`VIEW_SIDE`, `VIEW_SIDE`)."""
+        times = rng.uniform(VIEW_SIDE / SIDE, _LARGEST) if rng.random() < _ENLARGED else 1.0
+        side = min(SIDE, round(VIEW_SIDE / times))
+        (top, left), turns = rng.integers(SIDE - side + 1, size=2), int(rng.integers(4))
+        parts, flip = [], -1 if rng.random() < 0.5 else 1
+        for square in (self._square(row), _PLAIN[self._of(self._marks, row)]):
+            part = np.rot90(square[top : top + side, left : left + side], turns)
+            parts.append(np.ascontiguousarray(part[:, ::flip]))
+        if side != VIEW_SIDE:
+            hows = (cv2.INTER_AREA if side > VIEW_SIDE else cv2.INTER_CUBIC, cv2.INTER_LINEAR)
+            size = (VIEW_SIDE, VIEW_SIDE)
+            parts = [cv2.resize(x, size, interpolation=h) for x, h in zip(parts, hows, strict=True)]
+        return np.clip(parts[0], 0, 100), parts[1]
 
     def _read(self, row: int) -> tuple[NDArray[np.float32], ...]:
         """Where something is to be filled, the first view with damage that is seen."""
         for attempt in count():
             rng = np.random.default_rng([row, attempt])
-            target, planes = _worn(
-                _view(self._square(row), rng), rng, 0.0 if self._masked else UNWORN
-            )
-            if planes[2].any() or not self._masked:
-                return target, planes
+            view, plain = self._view(row, rng)
+            if self._is_marked[row % len(self._dev)]:
+                return _planes(scanned(view, rng), view, plain, rng)
+            laid = self._laid(rng) if not self._masked and rng.random() < _LAID_SHARE else None
+            worn, clean, plain = wear(view, rng, 0.0 if self._masked else UNWORN, laid)
+            if plain.any() or not self._masked:
+                return _planes(worn, clean, plain, rng)
         raise AssertionError("attempts have an end")
 
-
-def _view(square: Lightness, rng: np.random.Generator) -> Lightness:
-    """A part of a square, (`VIEW_SIDE`, `VIEW_SIDE`)."""
-    times = rng.uniform(VIEW_SIDE / SIDE, _LARGEST) if rng.random() < _ENLARGED else 1.0
-    side = min(SIDE, round(VIEW_SIDE / times))
-    top, left = rng.integers(SIDE - side + 1, size=2)
-    view = np.rot90(square[top : top + side, left : left + side], int(rng.integers(4)))
-    view = np.ascontiguousarray(view[:, ::-1] if rng.random() < 0.5 else view)
-    if side == VIEW_SIDE:
-        return view
-    how = cv2.INTER_AREA if side > VIEW_SIDE else cv2.INTER_CUBIC
-    resized = cv2.resize(view, (VIEW_SIDE, VIEW_SIDE), interpolation=how)
-    return np.clip(resized, 0, 100).astype(np.float32)
+    def _laid(self, rng: np.random.Generator) -> tuple[Lightness, Lightness] | None:
+        """Damage of another print: how much it covers, 0 to 1, and its L*."""
+        if not self._damaged:
+            return None
+        view, plain = self._view(int(rng.choice(self._damaged)), rng)
+        covers = blurred(np.asarray(plain > 0.5, np.float32), 0.7) * rng.uniform(0.7, 1.0)
+        value = view if rng.random() < 0.75 else 100 - view
+        return np.asarray(covers, np.float32), value
 
 
 def _thin(lightness: Lightness) -> float:
@@ -151,13 +195,11 @@ def _thin(lightness: Lightness) -> float:
     return float((evidence(lightness)[1:5] > _THIN / RANGE).any(0).mean())
 
 
-def _worn(
-    lightness: Lightness, rng: np.random.Generator, unworn: float
+def _planes(
+    worn: Lightness, clean: Lightness, plain: Lightness, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], ...]:
-    worn, unworn_print, damage = wear(lightness, rng, unworn)
     rim = int(rng.integers(1, WIDEST_RIM, endpoint=True))
-    mask = (
-        cv2.dilate((damage > 0).astype(np.uint8), np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)) > 0
-    )
-    planes = [worn, damage, mask, first_guess(worn, mask)]
-    return unworn_print, np.stack([plane.astype(np.float32) for plane in planes])
+    square = np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)
+    mask = cv2.dilate((plain > 0).astype(np.uint8), square) > 0
+    planes = [worn, plain, mask, first_guess(worn, mask)]
+    return clean, np.stack([plane.astype(np.float32) for plane in planes])

@@ -22,7 +22,10 @@ UNWORN = 0.2
 
 
 def wear(
-    lightness: Lightness, rng: np.random.Generator, unworn: float = UNWORN
+    lightness: Lightness,
+    rng: np.random.Generator,
+    unworn: float = UNWORN,
+    laid: tuple[Lightness, Lightness] | None = None,
 ) -> tuple[Lightness, Lightness, Lightness]:
     """Draws damage over lightness, and says where.
 
@@ -30,6 +33,8 @@ def wear(
         lightness: (H, W) L* in [0, 100].
         rng: source of the random choices.
         unworn: probability that there is no damage.
+        laid: damage of another print to lay over it, in place of drawn damage: how much it covers,
+            0 to 1, and its L*, both (H, W).
 
     Returns:
         The worn print as a scanner sees it and the same print without the damage, both (H, W)
@@ -38,7 +43,9 @@ def wear(
     """
     before = aged(lightness, rng)
     after = before
-    if rng.random() >= unworn:
+    if laid is not None:
+        after = over(before, *laid)
+    elif rng.random() >= unworn:
         for kind in rng.choice(len(_KINDS), size=rng.integers(1, 4), p=_SHARES):
             after = _KINDS[kind](after, rng)
     softness = rng.uniform(0.0, 0.9 if rng.random() < 0.8 else 2.0)

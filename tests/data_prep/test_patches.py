@@ -14,7 +14,7 @@ from PIL import Image
 
 from colorflow.color.full_resolution import lightness_of
 from colorflow.enlarge.patches import PatchPack
-from colorflow.repair.prints import WornPrints
+from colorflow.repair.prints import DAMAGED, SOUND, UNSURE, WornPrints
 from data_prep import __main__ as command
 from data_prep.kinds import patches_of, print_squares_of
 from data_prep.scan import LEAST_SHARPNESS, reduced, sharpness
@@ -72,14 +72,63 @@ def test_a_pack_of_prints(folder: Path, tmp_path: Path, capsys: pytest.CaptureFi
 @pytest.mark.parametrize("side", [240, 320, 512])
 def test_squares_for_repair_are_parts_of_the_photo_at_some_size(side: int) -> None:
     lightness = lightness_of(skimage.data.astronaut()[:side, :side])
-    found = print_squares_of(skimage.data.astronaut()[:side, :side], np.random.default_rng(3))
-    assert found.shape == (2, 320, 320)
+    pixels = skimage.data.astronaut()[:side, :side]
+    found, marks = print_squares_of(pixels, np.random.default_rng(3))
+    assert found.shape == marks.shape == (2, 320, 320)
+    assert not marks.any()
     for square in found:
         part = square.astype(np.float32)[::4, ::4] / np.float32(2.55)
         sizes = [80 * one // 320 for one in range(320, max(side, 320) + 1, 2)]
         sized = (cv2.resize(lightness, (n, n), interpolation=cv2.INTER_AREA) for n in sizes)
         error = min(cv2.matchTemplate(x, part, cv2.TM_SQDIFF).min() for x in sized)
         assert error / part.size < 60, "squared L*; another photo has hundreds"
+
+
+@pytest.fixture
+def prints(tmp_path: Path) -> Path:
+    """Gray prints with white damage: three with masks of it, one without."""
+    rng, (rows, columns) = np.random.default_rng(0), np.mgrid[:400, :500]
+    for folder in ("prints", "masks/prints"):
+        (tmp_path / folder).mkdir(parents=True)
+    for number in range(4):
+        noise = cv2.GaussianBlur(rng.standard_normal((400, 500)).astype(np.float32), (0, 0), 12)
+        gray = np.clip(110 + 40 * noise / noise.std(), 40, 180).astype(np.uint8)
+        mask = np.zeros((400, 500), np.uint8)
+        mask[np.abs((rows - columns) % 200 - 20 * number) < 5] = 255
+        mask[:, 240:260] = 128
+        gray[mask == 255] = 250
+        Image.fromarray(gray).save(tmp_path / f"prints/{number}.png")
+        if number < 3:
+            Image.fromarray(mask).save(tmp_path / f"masks/prints/{number}.png")
+    return tmp_path
+
+
+def test_old_prints_with_masks_are_taken_with_their_marks(
+    prints: Path, report: Callable[[Path], dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Though they are gray, which drops the one without a mask."""
+    pack, masks = prints / "pack", prints / "masks"
+    given = [str(prints / "prints"), "-o", str(pack), "--dev", "0", "--workers", "0", "--prints"]
+    assert command.main([*given, "--masks", str(masks)]) == 0
+    dropped = report(pack)["dropped"]
+    assert {Path(file).name: why for file, why in dropped.items()} == {"3.png": "gray"}
+    squares, marks = (np.load(pack / f"{name}.npy") for name in ("squares", "marks"))
+    assert squares.shape == marks.shape == (3, 2, 320, 320)
+    for square, mark in zip(
+        squares.reshape(-1, 320, 320), marks.reshape(-1, 320, 320), strict=True
+    ):
+        assert set(np.unique(mark)) == {SOUND, DAMAGED, UNSURE}
+        assert (
+            square[cv2.erode((mark == DAMAGED).astype(np.uint8), np.ones((5, 5))) > 0] > 230
+        ).all()
+        assert (
+            square[cv2.erode((mark == SOUND).astype(np.uint8), np.ones((5, 5))) > 0] < 190
+        ).all()
+    assert command.main(given) == 1, "without the masks it is another pack"
+    assert "made with other settings" in capsys.readouterr().err
+    Image.fromarray(np.zeros((40, 50), np.uint8)).save(masks / "prints/1.png")
+    assert command.main([*given[:2], str(prints / "new"), *given[3:], "--masks", str(masks)]) == 1
+    assert "1.png: has a mask of another size" in capsys.readouterr().err
 
 
 def test_patches_are_parts_of_the_reduced_photo() -> None:

@@ -182,7 +182,8 @@ def test_a_teacher_that_is_not_there(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--masks", "MASKS"], "go with --skin"),
+        (["--masks", "MASKS"], "--masks goes with --skin or --prints"),
+        (["--patches", "--masks", "MASKS"], "--masks goes with --skin or --prints"),
         (["--without-people", "MASKS"], "go with --skin"),
         (["--teacher", "MASKS"], "go with --skin"),
         (["--skin", "--patches"], "expected one of"),

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -55,8 +56,29 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two dev photos, then four training photos; two squares each."""
     folder = tmp_path_factory.mktemp("prints")
     rng = np.random.default_rng(0)
-    squares = np.stack([print_squares_of(picture, rng) for picture in pictures()])
-    write_pack(folder, "prints", {"squares": squares}, DEV, [300] * len(squares))
+    parts = zip(*(print_squares_of(picture, rng) for picture in pictures()), strict=True)
+    squares, marks = map(np.stack, parts)
+    write_prints(folder, squares, marks)
+    return folder
+
+
+def write_prints(folder: Path, squares: np.ndarray, marks: np.ndarray) -> None:
+    arrays = {"squares": squares, "marks": marks}
+    write_pack(folder, "prints", arrays, DEV, [300] * len(squares), version=2)
+
+
+@pytest.fixture
+def marked(pack: Path, tmp_path: Path) -> Path:
+    """The pack, but a training photo is an old print: white where it is marked as damaged."""
+    folder = tmp_path / "marked"
+    folder.mkdir()
+    squares, marks = (np.load(pack / f"{name}.npy") for name in ("squares", "marks"))
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    marks[3] = prints_module.SOUND
+    marks[3][:, (rows - 2 * columns) % 100 < 24] = prints_module.DAMAGED
+    marks[3][:, rows % 80 < 6] = prints_module.UNSURE
+    squares[3] = np.choose(marks[3], [0, 60, 250, 150])
+    write_prints(folder, squares, marks)
     return folder
 
 
@@ -99,7 +121,7 @@ def test_what_fills_has_something_to_fill_in_every_row(
 def test_views_are_parts_of_squares(pack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As they are, if nothing is worn; other rows are other views, and hard squares have more."""
     monkeypatch.setattr(prints_module, "VIEW_SIDE", VIEW_SIDE)
-    monkeypatch.setattr(prints_module, "wear", lambda x, rng, unworn: (x, x, np.zeros_like(x)))
+    monkeypatch.setattr(prints_module, "wear", lambda x, rng, *_: (x, x, np.zeros_like(x)))
     prints, squares = WornPrints(pack, masked=False), np.load(pack / "squares.npy")
     rows, same = prints.rows("train"), 0
     assert len(np.unique(rows)) == len(rows)
@@ -120,6 +142,51 @@ def test_views_are_parts_of_squares(pack: Path, monkeypatch: pytest.MonkeyPatch)
         found = [cv2.matchTemplate(x.copy(), part, cv2.TM_SQDIFF).min() / part.size for x in turns]
         same += min(found) < 1e-3
     assert 4 <= same < 12, "about two of three are at the size of the square"
+
+
+def test_a_quarter_of_the_rows_are_marked_prints_as_they_are(marked: Path) -> None:
+    """Their views show the damage where its marks are, and what is unsure counts for nothing."""
+    prints = WornPrints(marked, masked=False)
+    rows = prints.rows("train")
+    assert len(np.unique(rows)) == len(rows)
+    old = rows[np.isin(rows % 12, (6, 7))]
+    assert len(old) / len(rows) == pytest.approx(0.25, abs=0.01)
+    _, planes = prints.batch(old[:24])
+    worn, plain = planes[:, 0], planes[:, 1]
+    damaged, sound, unsure = plain > 0.99, plain < 0.01, (plain - 0.5).abs() < 0.01
+    for found, value in ((damaged, 250), (sound, 60), (unsure, 150)):
+        assert found.float().mean() > 0.02
+        assert float(worn[found].median()) == pytest.approx(value / 2.55, abs=2)
+    assert float((worn[damaged] > 80).float().mean()) > 0.95
+    assert float((worn[sound] < 45).float().mean()) > 0.95
+    filling = WornPrints(marked, masked=True)
+    assert not np.isin(filling.rows("train") % 12, (6, 7)).any()
+    assert prints.digest != filling.digest
+
+
+def test_marked_damage_is_laid_over_other_squares(
+    marked: Path, pack: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over a fifth of them, for a finder; as it is, or turned from light to dark."""
+    laid: list[tuple[np.ndarray, np.ndarray] | None] = []
+
+    def wear(x: np.ndarray, rng: object, unworn: float, damage: Any) -> tuple[np.ndarray, ...]:
+        laid.append(damage)
+        return x, x, np.ones_like(x)
+
+    monkeypatch.setattr(prints_module, "wear", wear)
+    for folder, masked, share in ((marked, False, 0.2), (marked, True, 0.0), (pack, False, 0.0)):
+        laid.clear()
+        prints = WornPrints(folder, masked=masked)
+        rows = prints.rows("train")
+        prints.batch(rows[~np.isin(rows % 12, (6, 7))][::7][:200])
+        damage = [one for one in laid if one is not None]
+        assert len(damage) / len(laid) == pytest.approx(share, abs=0.1)
+        assert not share or damage
+        for covers, value in damage:
+            assert 0 <= covers.min() <= covers.max() <= 1.0001
+            tones = value[covers > 0.65]
+            assert abs(float(np.median(np.maximum(tones, 100 - tones))) - 98) < 2
 
 
 def trainer_of(module: nn.Module, name: str, pack: Path) -> Trainer[Tensor]:

@@ -34,6 +34,20 @@ def test_damage_is_where_the_mask_says(lightness: np.ndarray) -> None:
     assert 0.01 < np.mean(shares) < 0.2
 
 
+def test_laid_damage_takes_the_place_of_drawn_damage(lightness: np.ndarray) -> None:
+    """It is plain where it covers something else, and nothing is damaged beside it."""
+    rng = np.random.default_rng(4)
+    covers = np.zeros(lightness.shape, np.float32)
+    covers[20:30, 10:90] = 1
+    for seed in range(20):
+        value = np.full(lightness.shape, rng.uniform(-40, -20), np.float32)
+        worn, _, plain = wear(lightness, np.random.default_rng(seed), 1.0, (covers, value))
+        assert not plain[:14].any()
+        assert not plain[36:].any()
+        assert (plain[22:28, 12:88] == 1).all()
+        assert worn[22:28, 12:88].mean() < 10
+
+
 def test_a_seed_gives_one_print(lightness: np.ndarray) -> None:
     first, again = (wear(lightness, np.random.default_rng(3)) for _ in range(2))
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))

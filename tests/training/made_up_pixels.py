@@ -54,16 +54,22 @@ def _photos() -> list[np.ndarray]:
 
 
 def write_pack(
-    folder: Path, kind: str, arrays: dict[str, np.ndarray], dev: int, sides: list[int]
+    folder: Path,
+    kind: str,
+    arrays: dict[str, np.ndarray],
+    dev: int,
+    sides: list[int],
+    version: int = 1,
 ) -> None:
     """A finished pack.
 
     Args:
         folder: of the pack.
-        kind: `pixels`, `skin` or `patches`.
+        kind: `pixels`, `skin`, `patches` or `prints`.
         arrays: one entry a photo, by name.
         dev: photos that are held out, the first ones.
         sides: the short side of each photo, in pixels.
+        version: of the format.
     """
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
@@ -76,5 +82,5 @@ def write_pack(
             writer.writerow(
                 [index, f"{index}.jpg", split, side, f"{index:016x}", chroma, "made up"]
             )
-    info = {"format": f"colorflow-{kind}-1", "photos": len(sides), "filled": len(sides)}
+    info = {"format": f"colorflow-{kind}-{version}", "photos": len(sides), "filled": len(sides)}
     (folder / f"{kind}.json").write_text(json.dumps(info), encoding="utf-8")
