@@ -62,7 +62,9 @@ _JPEG_QUALITY = 80
 _STYLE = """
 :root { color-scheme: light dark; }
 body { margin: 0; padding: 0 1rem 2rem; font-family: system-ui, sans-serif; }
-section { border-top: 1px solid #8886; break-inside: avoid; }
+main { display: flex; flex-wrap: wrap; column-gap: 2rem; }
+h1 { flex-basis: 100%; }
+section { max-width: 100%; border-top: 1px solid #8886; break-inside: avoid; }
 h2 { font-size: 1.1rem; overflow-wrap: anywhere; break-after: avoid; }
 p { overflow-wrap: anywhere; }
 .row { display: flex; flex-wrap: wrap; gap: 0.75rem; }
