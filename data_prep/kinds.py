@@ -132,8 +132,8 @@ def print_squares_of(
     Args:
         pixels: (H, W) or (H, W, 3).
         rng: source of the random sizes and places.
-        mask: (H, W), white where people have marked damage, black where there is none, and gray
-            where they were unsure.
+        mask: (H, W), white where damage is marked, black where there is none, gray where nobody
+            was sure.
 
     Returns:
         L* times 2.55, and marks as `colorflow.repair.prints` has them.

@@ -22,13 +22,16 @@ from numpy.typing import NDArray
 
 from colorflow.limits import SENSITIVITIES
 
-_LIKELY, _FOLLOWED = -0.5, -2.0
+_LIKELY, _FOLLOWED = -1.0, -2.0
 """Log odds from which on neighboring pixels form places, and belong to what a touch means."""
 _LEAST_PIXELS = 12
 """Of a place; what is smaller counts for nothing."""
 _BORDER = 0.02
 """Of the shorter side: what lies within that of an edge is the border of a print, and tells nothing
 of damage."""
+_LINED, _ALONG = 0.15, 0.8
+"""A place is the bed or a wider border if it lines that border for so much of the shorter side, and
+for so much of its own longer side."""
 _RIM = 2
 """Pixels by which places are made wider: damage ends softly."""
 _EVEN, _SLOPE, _LEAST, _MOST = 4.25, 1.4, -1.5, 12.0
@@ -55,14 +58,19 @@ def mask_of(odds: NDArray[np.float16], sensitivity: int = 0) -> NDArray[np.bool_
     """
     if sensitivity not in SENSITIVITIES:
         raise ValueError(f"sensitivity: expected -2 to 2, got {sensitivity!r}")
-    _, labels = cv2.connectedComponents((odds > _LIKELY).astype(np.uint8), connectivity=8)
-    evidence, pixels = _evidence(odds, np.asarray(labels, np.int32))
-    counts = pixels >= _LEAST_PIXELS
+    _, found, boxes, _ = cv2.connectedComponentsWithStats(
+        (odds > _LIKELY).astype(np.uint8), connectivity=8
+    )
+    labels = np.asarray(found, np.int32)
+    evidence, pixels = _evidence(odds, labels)
+    lined, longer = _lined(labels), boxes[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(1)
+    is_border = (lined > _LINED * min(odds.shape)) & (lined > _ALONG * longer)
+    counts = (pixels >= _LEAST_PIXELS) & ~is_border
     even = _EVEN - _STEP * sensitivity
     ratios = np.clip(_SLOPE * (evidence[counts] - even), _LEAST, _MOST)
-    found = np.zeros(len(pixels), bool)
-    found[counts] = damaged(ratios, _PRIOR) > _SURE
-    return _rimmed(found[labels])
+    is_damage = np.zeros(len(pixels), bool)
+    is_damage[counts] = damaged(ratios, _PRIOR) > _SURE
+    return _rimmed(is_damage[labels])
 
 
 def damaged(ratios: NDArray[np.float64], prior: float) -> NDArray[np.float64]:
@@ -118,15 +126,27 @@ def _evidence(
     The evidence is the log odds of its surest pixel, and half the log of the sum of what its pixels
     have above those of an edge: a long crack needs no pixel as sure as a speck does.
     """
-    border, count = round(_BORDER * min(odds.shape)), int(labels.max()) + 1
-    inner = (slice(border, size - border) for size in odds.shape)
-    labels, odds = labels[(within := tuple(inner))], odds[within]
+    count, within = int(labels.max()) + 1, _within(labels.shape)
+    labels, odds = labels[within], odds[within]
     inside = labels > 0
     place, values = labels[inside], odds[inside].astype(np.float64)
     surest, pixels = np.full(count, _LIKELY), np.bincount(place, minlength=count)
     np.maximum.at(surest, place, values)
     total = np.bincount(place, values - _LIKELY, minlength=count)
     return surest + 0.5 * np.log(np.maximum(total, 1e-6)), pixels
+
+
+def _within(shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """What lies off the border."""
+    border = round(_BORDER * min(shape))
+    return tuple(slice(border, size - border) for size in shape)
+
+
+def _lined(labels: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Pixels of each place beside the border, (1 + N,)."""
+    inner = labels[_within(labels.shape)]
+    beside = np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]])
+    return np.bincount(beside, minlength=int(labels.max()) + 1)
 
 
 def _reached(

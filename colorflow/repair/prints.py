@@ -12,9 +12,9 @@ It is always the same, but a square has so many rows that a run hardly sees one 
 learns from undamaged rows, too, and more often from squares with thin things in them, which look
 like damage; what fills learns from rows with something to fill alone.
 
-Real damage is another thing than drawn damage. On squares of old prints, people have marked it: a
-finder learns from these as they are, a quarter of its rows, and from other squares with the marked
-damage laid over them.
+Real damage is another thing than drawn damage. On squares of old prints it is marked: a finder
+learns from these as they are, a quarter of its rows, and from other squares with the marked damage
+laid over them.
 """
 
 from __future__ import annotations
