@@ -38,6 +38,8 @@ _LARGEST_PRINT = 560
 """Pixels of the short side to which photos are reduced at most, for repair."""
 _SMALLEST_MARKED = 0.6
 """Share of its size to which a print with marks is reduced at most, lest thin damage goes."""
+_SAME_SHAPE = 0.01
+"""Of the proportions of a photo: by how much a mask, which may be smaller, may differ."""
 UNSURE_VALUES = 64, 192
 """Of masks: darker is black, lighter is white."""
 
@@ -180,9 +182,11 @@ class _PrintRows:
         if mask is None:
             return print_squares_of(read_pixels(path), rng)
         pixels = read_photo(path, isolated=True).pixels
-        if mask.shape != pixels.shape[:2]:
-            raise PhotoError(str(path), "has a mask of another size")
-        return print_squares_of(pixels, rng, mask)
+        (height, width), (rows, columns) = pixels.shape[:2], mask.shape
+        if abs(width / height * rows / columns - 1) > _SAME_SHAPE:
+            raise PhotoError(str(path), "has a mask of another shape")
+        pixels = cv2.resize(pixels, (columns, rows), interpolation=cv2.INTER_AREA)
+        return print_squares_of(np.asarray(pixels, np.uint8), rng, mask)
 
 
 def print_kind(masks: Path | None = None) -> PackKind:

@@ -126,9 +126,15 @@ def test_old_prints_with_masks_are_taken_with_their_marks(
         ).all()
     assert command.main(given) == 1, "without the masks it is another pack"
     assert "made with other settings" in capsys.readouterr().err
-    Image.fromarray(np.zeros((40, 50), np.uint8)).save(masks / "prints/1.png")
+    small = Image.open(masks / "prints/1.png").resize((375, 300), Image.Resampling.NEAREST)
+    small.save(masks / "prints/1.png")
+    smaller = ["-o", str(prints / "smaller"), *given[3:], "--masks", str(masks)]
+    assert command.main([given[0], *smaller]) == 0, "the print is reduced to the mask's size"
+    squares, marks = (np.load(prints / f"smaller/{name}.npy") for name in ("squares", "marks"))
+    assert np.median(squares[marks == DAMAGED]) == pytest.approx(250, abs=3)
+    Image.fromarray(np.zeros((50, 40), np.uint8)).save(masks / "prints/1.png")
     assert command.main([*given[:2], str(prints / "new"), *given[3:], "--masks", str(masks)]) == 1
-    assert "1.png: has a mask of another size" in capsys.readouterr().err
+    assert "1.png: has a mask of another shape" in capsys.readouterr().err
 
 
 def test_patches_are_parts_of_the_reduced_photo() -> None:
