@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from colorflow.limits import SENSITIVITIES
 
-_LIKELY, _FOLLOWED = -1.0, -2.0
+_LIKELY, _FOLLOWED = -0.5, -2.0
 """Log odds from which on neighboring pixels form places, and belong to what a touch means."""
 _LEAST_PIXELS = 12
 """Of a place; what is smaller counts for nothing."""
@@ -42,9 +42,10 @@ _PRIOR = -3.0
 """Log odds, before looking, that a print is damaged."""
 _SURE = 0.85
 """Probability from which on a place is filled: an error destroys what was sound."""
-_DOUBTED, _FADES, _WIDEST = -7.0, 3.0, 0.1
+_DOUBTED, _FADES, _WIDEST, _SWOLLEN = -7.0, 3.0, 0.1, 1.5
 """What a touch follows: log odds that it needs to find something, how much below those of the
-touched pixel they may fall, and the share of a photo that one click takes at most."""
+touched pixel they may fall, the share of a photo that one click takes at most, and how many times
+thicker than near the touch it gets: where a crack crosses a face, the odds of the face are near."""
 _SHARES = np.geomspace(0.02, 0.9, 24)
 """Shares of damage among the places of a damaged print, each as likely as the others."""
 
@@ -112,7 +113,10 @@ def touched(
     found = _reached(odds, under, least)
     if len(points) > 1:
         return found & (cv2.dilate(stroke, np.ones((2 * _RIM + 1,) * 2, np.uint8)) > 0)
-    while found.mean() > _WIDEST and least < surest:
+    narrow = _thickness(_reached(odds, under, surest - 1))
+    while (least < surest and found.mean() > _WIDEST) or (
+        least < surest - 1 and _thickness(found) > _SWOLLEN * narrow + _RIM
+    ):
         least += 0.5
         found = _reached(odds, under, least)
     return _rimmed(found)
@@ -158,6 +162,11 @@ def _reached(
     reached[labels[start]] = True
     reached[0] = False
     return np.asarray(reached[labels])
+
+
+def _thickness(found: NDArray[np.bool_]) -> float:
+    """Largest distance of a pixel inside from what is outside."""
+    return float(cv2.distanceTransform(found.astype(np.uint8), cv2.DIST_L2, 3).max())
 
 
 def _rimmed(found: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -121,6 +121,16 @@ def test_a_click_takes_a_whole_crack(cracked: tuple[np.ndarray, np.ndarray], col
     assert mask.mean() < 0.05
 
 
+def test_a_click_on_a_crack_leaves_the_face_that_it_crosses() -> None:
+    """Though that hangs together with it, and is no less likely than the crack's faint end."""
+    odds = np.full((200, 300), -9, np.float16)
+    odds[60:130, 120:180] = -2.4  # a face
+    odds[95:99, 20:280] = np.linspace(0, -2.0, 260)
+    mask = touched(odds, [(40, 97)], 4)
+    assert mask[95:99, 25:200].mean() > 0.95
+    assert not mask[60:85].any()
+
+
 def test_a_stroke_takes_what_is_under_it(cracked: tuple[np.ndarray, np.ndarray]) -> None:
     odds, crack = cracked
     along = [(column, 150 + 60 * np.sin(column / 40)) for column in range(150, 250, 10)]
