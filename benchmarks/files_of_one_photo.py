@@ -21,7 +21,7 @@ from benchmarks.measuring import print_machine, print_table
 ROOT = Path(__file__).resolve().parent.parent
 
 _HOOK = """
-import os, sys, threading
+import atexit, os, sys, threading
 
 package = os.environ["COLORFLOW_PACKAGE"] + os.sep
 role = "worker" if sys.argv[0] == "-c" else "command"
@@ -47,6 +47,7 @@ def profile(frame, event, arg):
 
 threading.setprofile(profile)
 sys.setprofile(profile)
+atexit.register(sys.setprofile, None)  # what ends later cannot open a file
 """
 """A `sitecustomize` that writes down each file of the package when it runs its first function."""
 
