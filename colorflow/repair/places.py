@@ -156,12 +156,21 @@ def _lined(labels: NDArray[np.int32]) -> NDArray[np.int64]:
 def _reached(
     odds: NDArray[np.float16], start: NDArray[np.bool_], least: float
 ) -> NDArray[np.bool_]:
-    """Pixels above log odds that hang together with some of the start (hysteresis)."""
-    _, labels = cv2.connectedComponents((odds > least).astype(np.uint8), connectivity=8)
-    reached = np.zeros(int(labels.max()) + 1, bool)
-    reached[labels[start]] = True
-    reached[0] = False
-    return np.asarray(reached[labels])
+    """Pixels above log odds that hang together with some of the start (hysteresis).
+
+    What starts off the border reaches into it, but not along it: it often is a dark frame.
+    """
+    likely, inner = odds > least, np.zeros(odds.shape, bool)
+    inner[_within(odds.shape)] = True
+    inside = likely & inner if (start & inner).any() else likely
+    _, labels = cv2.connectedComponents(inside.astype(np.uint8), connectivity=8)
+    is_reached = np.zeros(int(labels.max()) + 1, bool)
+    is_reached[labels[start]] = True
+    is_reached[0] = False
+    reached = np.asarray(is_reached[labels])
+    border = round(_BORDER * min(odds.shape))
+    near = cv2.dilate(reached.astype(np.uint8), np.ones((2 * border + 1,) * 2, np.uint8)) > 0
+    return reached | (likely & near & ~inner)
 
 
 def _thickness(found: NDArray[np.bool_]) -> float:

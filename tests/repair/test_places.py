@@ -133,6 +133,17 @@ def test_a_click_on_a_crack_leaves_the_face_that_it_crosses() -> None:
     assert not mask[60:85].any()
 
 
+def test_a_click_does_not_run_along_the_border() -> None:
+    """But to the edge, and along it if it is what was clicked."""
+    odds = np.full((200, 300), -9, np.float16)
+    odds[:3] = odds[-3:] = odds[:, :3] = odds[:, -3:] = 0
+    odds[98:102, :200] = 0
+    mask = touched(odds, [(50, 100)], 3)
+    assert mask[98:102, :200].all()
+    assert not mask[:80].any()
+    assert touched(odds, [(150, 1)], 1)[:3].all()
+
+
 def test_a_stroke_takes_what_is_under_it(cracked: tuple[np.ndarray, np.ndarray]) -> None:
     odds, crack = cracked
     along = [(column, 150 + 60 * np.sin(column / 40)) for column in range(150, 250, 10)]
