@@ -128,7 +128,7 @@ def print_squares_of(
     """Squares of a photo that repair makes prints of, and their marks, (2, 2, 320, 320) uint8.
 
     The photo is reduced at random, so far that a square holds much of it or little; a small one is
-    enlarged until a square fits in. An old print with a mask is reduced no further than needed,
+    enlarged until a square fits in. An old print with a mask is reduced to three fifths at most,
     and of three random places, the one with the most damage is taken.
 
     Args:
