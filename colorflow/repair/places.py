@@ -30,8 +30,8 @@ _BORDER = 0.02
 """Of the shorter side: what lies within that of an edge is the border of a print, and tells nothing
 of damage."""
 _LINED, _ALONG = 0.15, 0.8
-"""A place is the bed or a wider border if it lines that border for so much of the shorter side, and
-for so much of its own longer side."""
+"""A place is the bed or a wider border if it runs along that border for so much of the picture's
+shorter side, and for so much of its own longer side."""
 _RIM = 2
 """Pixels by which places are made wider: damage ends softly."""
 _EVEN, _SLOPE, _LEAST, _MOST = 4.25, 1.4, -1.5, 12.0
@@ -158,11 +158,12 @@ def _reached(
 ) -> NDArray[np.bool_]:
     """Pixels above log odds that hang together with some of the start (hysteresis).
 
-    What starts off the border reaches into it, but not along it: it often is a dark frame.
+    What is found off the border reaches into it, but not along it: it often is a dark frame.
     """
     likely, inner = odds > least, np.zeros(odds.shape, bool)
     inner[_within(odds.shape)] = True
-    inside = likely & inner if (start & inner).any() else likely
+    off_border = likely & inner
+    inside = off_border if (start & off_border).any() else likely
     _, labels = cv2.connectedComponents(inside.astype(np.uint8), connectivity=8)
     is_reached = np.zeros(int(labels.max()) + 1, bool)
     is_reached[labels[start]] = True

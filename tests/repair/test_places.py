@@ -142,6 +142,7 @@ def test_a_click_does_not_run_along_the_border() -> None:
     assert mask[98:102, :200].all()
     assert not mask[:80].any()
     assert touched(odds, [(150, 1)], 1)[:3].all()
+    assert touched(odds, [(150, 3)], 3)[:3].all(), "the touch is wider than the border"
 
 
 def test_a_stroke_takes_what_is_under_it(cracked: tuple[np.ndarray, np.ndarray]) -> None:
