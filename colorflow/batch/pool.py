@@ -151,6 +151,8 @@ class _Pool:
         self._slots = [_Slot() for _ in range(size)]
         self._threads: list[threading.Thread] = []
         self._tasks: deque[PhotoTask] = deque()
+        self._in_hand = 0
+        self._changed = threading.Condition()
         self._answers: SimpleQueue[PhotoOutcome | ColorflowError | None] = SimpleQueue()
         self._workers_lost: Counter[str] = Counter()
         self._begins_no_more = self._given_up = False
@@ -160,7 +162,8 @@ class _Pool:
         self._tasks.extend(tasks)
         self._threads = [
             threading.Thread(target=self._serve, args=(slot,), daemon=True)
-            for slot in self._slots[: len(tasks)]
+            for number, slot in enumerate(self._slots)
+            if slot.worker or number < len(tasks)
         ]
         for thread in self._threads:
             thread.start()
@@ -197,6 +200,8 @@ class _Pool:
                 except WorkerEndedError as error:
                     slot.end()
                     self._report_lost(task, error)
+                finally:
+                    self._put_down()
         except ColorflowError as error:
             self._answers.put(error)
         except Exception as error:  # from an engine; without an answer the run would never end
@@ -222,10 +227,24 @@ class _Pool:
         return slot.worker
 
     def _next(self) -> PhotoTask | None:
-        try:
-            return self._tasks.popleft() if self._is_needed() else None
-        except IndexError:  # another thread took the last
-            return None
+        """The next task; None once all are done.
+
+        While one is in hand, it may be lost with its worker, and a cluster may have no room for
+        another worker: those that have nothing to do wait, and take it over.
+        """
+        with self._changed:
+            while not self._tasks and self._in_hand:
+                self._changed.wait()
+            if not self._is_needed():
+                return None
+            self._in_hand += 1
+            return self._tasks.popleft()
+
+    def _put_down(self) -> None:
+        """A task is done, has failed or is to be tried again."""
+        with self._changed:
+            self._in_hand -= 1
+            self._changed.notify_all()
 
     def _is_needed(self) -> bool:
         return bool(self._tasks) and not (self._begins_no_more or self._stop.is_set())

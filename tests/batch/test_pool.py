@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -166,6 +167,67 @@ def test_a_photo_in_hand_when_the_run_is_stopped_is_not_tried_again(tmp_path: Pa
 
 
 # Waiting for a cluster
+
+
+class Cluster(WorkerFactory):
+    """Has room for two workers; half of it is lost while the photo x is in hand.
+
+    Args:
+        before: photos that are done by then.
+    """
+
+    def __init__(self, before: int) -> None:
+        super().__init__({"x": 1})
+        self.before, self.room = before, 2
+
+    def __call__(self, wanted: Callable[[], bool]) -> FakeWorker:
+        self.started.append(Lodger(self, wanted))
+        return self.started[-1]
+
+
+class Lodger(FakeWorker):
+    """Starts once there is room for it."""
+
+    has_room = False
+
+    def __init__(self, factory: Cluster, wanted: Callable[[], bool]) -> None:
+        super().__init__(factory)
+        self.cluster, self.wanted = factory, wanted
+
+    def ready(self) -> None:
+        until = time.monotonic() + 10
+        others = self.cluster.started
+        while sum(one.has_room and not one.ended for one in others) >= self.cluster.room:
+            if not self.wanted():
+                raise WorkerEndedError("there was no room for it")
+            if time.monotonic() > until:
+                raise RuntimeError("idle workers hold all the room")
+            time.sleep(0.01)
+        self.has_room = True
+
+    def work(self, task: PhotoTask) -> PhotoOutcome:
+        if task.is_look:
+            time.sleep(0.05)  # both workers look at photos
+            return task.outcome("done", looks=np.array([ord(task.path.name)], np.float32))
+        if self.factory.left[task.path.name]:
+            while len(self.factory.given) < self.cluster.before:
+                time.sleep(0.01)
+            time.sleep(0.1)  # the other worker looks for more to do
+            self.cluster.room = 1
+        return super().work(task)
+
+
+@pytest.mark.parametrize(("names", "before", "is_alike"), [("xabc", 3, False), ("wxy", 0, True)])
+def test_whoever_has_room_takes_over_what_was_in_hand_on_a_lost_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: str, before: int, is_alike: bool
+) -> None:
+    """When the other worker has nothing to do, at the end or in a turn of few photos."""
+    monkeypatch.setattr(alike, "_made", lambda *_: [])
+    cluster, plan = Cluster(before), planned(tmp_path, *names)
+    plan.settings = Settings(alike=is_alike)
+    outcomes = run_all(cluster, plan, workers=2)
+    assert {one.status for one in outcomes.values()} == {"done"}
+    assert cluster.given.count("x") == 2
 
 
 class BusyRay(SimpleNamespace):
