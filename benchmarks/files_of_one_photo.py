@@ -26,6 +26,7 @@ import atexit, os, sys, threading
 package = os.environ["COLORFLOW_PACKAGE"] + os.sep
 role = "worker" if sys.argv[0] == "-c" else "command"
 seen, told = set(), set()
+file = open(os.environ["COLORFLOW_CALLS"], "a", buffering=1)  # once: it may be gone at the end
 
 def profile(frame, event, arg):
     code = frame.f_code
@@ -42,12 +43,11 @@ def profile(frame, event, arg):
                 return  # at import
         caller = caller.f_back
     told.add(name)
-    with open(os.environ["COLORFLOW_CALLS"], "a") as file:
-        file.write(f"{role} {name.removeprefix(package)}\\n")
+    file.write(f"{role} {name.removeprefix(package)}\\n")
 
 threading.setprofile(profile)
 sys.setprofile(profile)
-atexit.register(sys.setprofile, None)  # what ends later cannot open a file
+atexit.register(sys.setprofile, None)  # what ends later cannot write
 """
 """A `sitecustomize` that writes down each file of the package when it runs its first function."""
 
