@@ -41,7 +41,7 @@ DEQUANTIZATION_STD = 0.2
 SCALE = 5.0
 """L* units that the flow takes as one: about what the mean leaves open."""
 MAX_LOG_SCALE, COUPLING_LOG_SCALE, COUPLING_SHIFT, SPLINE_LIMIT = 3.0, 0.7, 3.0, 6.0
-FORMAT = "colorflow-repair-1"
+FORMAT = "colorflow-repair-2"
 """Of the weights file."""
 KEPT = ((), (0, 3), (1, 2), (0, 1), (2, 3))
 """Pixels of each cell that a step keeps: none, diagonals, rows."""

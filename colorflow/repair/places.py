@@ -34,13 +34,13 @@ _LINED, _ALONG = 0.15, 0.8
 shorter side, and for so much of its own longer side."""
 _RIM = 2
 """Pixels by which places are made wider: damage ends softly."""
-_EVEN, _SLOPE, _LEAST, _MOST = 4.25, 1.4, -1.5, 12.0
+_EVEN, _SLOPE, _LEAST, _MOST = 3.5, 0.8, -1.5, 12.0
 """Evidence that speaks for neither group; log likelihood ratio per unit of it, and its bounds."""
 _STEP = 0.75
 """By how much a step of sensitivity lowers the evidence that speaks for neither group."""
 _PRIOR = -3.0
 """Log odds, before looking, that a print is damaged."""
-_SURE = 0.85
+_SURE = 0.5
 """Probability from which on a place is filled: an error destroys what was sound."""
 _DOUBTED, _FADES, _WIDEST, _SWOLLEN = -7.0, 3.0, 0.1, 1.5
 """What a touch follows: log odds that it needs to find something, how much below those of the

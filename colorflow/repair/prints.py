@@ -31,8 +31,8 @@ from torch import Tensor
 
 from colorflow.repair.aging import blurred, scanned
 from colorflow.repair.fill import first_guess
-from colorflow.repair.network import RANGE, evidence
-from colorflow.repair.wear import UNWORN, wear
+from colorflow.repair.network import top_hats
+from colorflow.repair.wear import UNWORN, scratch, wear
 from colorflow.training.pack import Layout
 from colorflow.training.pixels import L_STEPS
 
@@ -48,8 +48,9 @@ UNMARKED, SOUND, DAMAGED, UNSURE = range(4)
 """What marks are."""
 _PLAIN = np.array([0.0, 0.0, 1.0, 0.5], np.float32)
 """How plain marked damage is; a half counts for nothing."""
-_MARKED_SHARE, _LAID_SHARE = 0.25, 0.2
-"""Of a finder's rows: marked squares; of the others: those that have marked damage over them."""
+_MARKED_SHARE, _LAID_SHARE, _SHARP_SHARE = 0.25, 0.2, 0.45
+"""Of a finder's rows: marked squares; of the others: those that have marked damage over them; of
+the rest: sharp ones with scratches."""
 VIEW_SIDE = 288
 """Pixels, a multiple of what the networks ask for."""
 _LARGEST, _ENLARGED = 1.6, 0.35
@@ -174,8 +175,14 @@ class WornPrints:
             view, plain = self._view(row, rng)
             if self._is_marked[row % len(self._dev)]:
                 return _planes(scanned(view, rng), view, plain, rng)
-            laid = self._laid(rng) if not self._masked and rng.random() < _LAID_SHARE else None
-            worn, clean, plain = wear(view, rng, 0.0 if self._masked else UNWORN, laid)
+            if self._masked:
+                worn, clean, plain = wear(view, rng, 0.0)
+            elif rng.random() < _LAID_SHARE and (laid := self._laid(rng)):
+                worn, clean, plain = wear(view, rng, UNWORN, laid)
+            elif rng.random() < _SHARP_SHARE:
+                worn, clean, plain = scratch(view, rng)
+            else:
+                worn, clean, plain = wear(view, rng, UNWORN)
             if plain.any() or not self._masked:
                 return _planes(worn, clean, plain, rng)
         raise AssertionError("attempts have an end")
@@ -192,7 +199,7 @@ class WornPrints:
 
 def _thin(lightness: Lightness) -> float:
     """Share of the pixels that are thinner than their surroundings and stand out."""
-    return float((evidence(lightness)[1:5] > _THIN / RANGE).any(0).mean())
+    return float((top_hats(lightness)[:4] > _THIN).any(0).mean())
 
 
 def _planes(

@@ -56,6 +56,35 @@ def wear(
     return worn, clean, np.clip(plain, 0, 1).astype(np.float32)
 
 
+def scratch(
+    lightness: Lightness, rng: np.random.Generator
+) -> tuple[Lightness, Lightness, Lightness]:
+    """Draws what is thin or small over sharp lightness to which nothing else has happened.
+
+    Grass and walls have their full contrast there, which `aging` mostly takes from them.
+
+    Args:
+        lightness: (H, W) L* in [0, 100].
+        rng: source of the random choices.
+
+    Returns:
+        As of `wear`.
+    """
+    after = lightness
+    if rng.random() >= UNWORN:
+        for kind in rng.choice(len(_SCRATCHING), size=rng.integers(1, 4), p=_SCRATCHING_SHARES):
+            after = _SCRATCHING[kind](after, rng)
+    damage = after - lightness
+    if rng.random() < _SOFT_SHARE:
+        damage = blurred(damage, rng.uniform(0.3, 0.9))
+    worn = np.clip(lightness + damage, 0, 100).astype(np.float32)
+    plain = np.clip((np.abs(worn - lightness) - SEEN) / (PLAIN - SEEN), 0, 1)
+    if rng.random() < _SOFT_SHARE:
+        worn = scanned(worn, rng)
+    levels = np.round(worn * 2.55) / 2.55
+    return levels.astype(np.float32), lightness, plain.astype(np.float32)
+
+
 def _cracks(x: Lightness, rng: np.random.Generator) -> Lightness:
     """Branching cracks of 1 to 15 pixels; white paper or shadow shows in them."""
     width = float(np.exp(rng.uniform(np.log(1.0), np.log(15.0))))
@@ -324,6 +353,9 @@ _KINDS: tuple[Callable[[Lightness, np.random.Generator], Lightness], ...] = (
     _tape,
 )
 _SHARES = (0.16, 0.08, 0.08, 0.18, 0.04, 0.14, 0.06, 0.12, 0.05, 0.05, 0.02, 0.02)
+_SCRATCHING, _SCRATCHING_SHARES = (_strokes, _dust, _spots, _cracks), (0.65, 0.12, 0.08, 0.15)
+_SOFT_SHARE = 0.3
+"""Of sharp photos with scratches: those that are soft, and those that a scanner saw."""
 
 
 def _value(x: Lightness, rng: np.random.Generator) -> float:

@@ -167,21 +167,34 @@ def test_a_quarter_of_the_rows_are_marked_prints_as_they_are(marked: Path) -> No
 def test_marked_damage_is_laid_over_other_squares(
     marked: Path, pack: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Over a fifth of them, for a finder; as it is, or turned from light to dark."""
+    """Over a fifth of them, for a finder, as it is or turned around; many others are sharp."""
     laid: list[tuple[np.ndarray, np.ndarray] | None] = []
+    calls: list[str] = []
 
-    def wear(x: np.ndarray, rng: object, unworn: float, damage: Any) -> tuple[np.ndarray, ...]:
+    def wear(x: np.ndarray, rng: object, unworn: float, damage: Any = None) -> tuple[Any, ...]:
         laid.append(damage)
+        calls.append("wear")
         return x, x, np.ones_like(x)
 
+    def scratch(x: np.ndarray, rng: object) -> tuple[Any, ...]:
+        calls.append("scratch")
+        return x, x, np.zeros_like(x)
+
     monkeypatch.setattr(prints_module, "wear", wear)
-    for folder, masked, share in ((marked, False, 0.2), (marked, True, 0.0), (pack, False, 0.0)):
+    monkeypatch.setattr(prints_module, "scratch", scratch)
+    for folder, masked, share, sharp in (
+        (marked, False, 0.2, 0.36),
+        (marked, True, 0.0, 0.0),
+        (pack, False, 0.0, 0.45),
+    ):
         laid.clear()
+        calls.clear()
         prints = WornPrints(folder, masked=masked)
         rows = prints.rows("train")
         prints.batch(rows[~np.isin(rows % 12, (6, 7))][::7][:200])
         damage = [one for one in laid if one is not None]
-        assert len(damage) / len(laid) == pytest.approx(share, abs=0.1)
+        assert len(damage) / len(calls) == pytest.approx(share, abs=0.1)
+        assert calls.count("scratch") / len(calls) == pytest.approx(sharp, abs=0.12 if sharp else 0)
         assert not share or damage
         for covers, value in damage:
             assert 0 <= covers.min() <= covers.max() <= 1.0001

@@ -8,7 +8,7 @@ import skimage.data
 
 from colorflow.repair import aging
 from colorflow.repair import wear as wear_module
-from colorflow.repair.wear import PLAIN, SEEN, wear
+from colorflow.repair.wear import PLAIN, SEEN, scratch, wear
 
 
 @pytest.fixture
@@ -32,6 +32,22 @@ def test_damage_is_where_the_mask_says(lightness: np.ndarray) -> None:
             assert np.abs(worn - unworn)[plain == 1].mean() > PLAIN
     assert 0.05 < np.mean(np.array(shares) == 0) < 0.45
     assert 0.01 < np.mean(shares) < 0.2
+
+
+def test_scratches_are_all_that_happens_to_a_sharp_photo(lightness: np.ndarray) -> None:
+    shares, as_they_were = [], 0
+    for seed in range(60):
+        worn, clean, plain = scratch(lightness, np.random.default_rng(seed))
+        assert clean is lightness
+        assert worn.dtype == plain.dtype == np.float32
+        assert 0 <= worn.min() <= worn.max() <= 100
+        shares.append((plain > 0).mean())
+        if (plain == 1).any():
+            assert np.abs(worn - clean)[plain == 1].mean() > PLAIN
+        as_they_were += bool((np.abs(worn - clean)[plain == 0] < SEEN + 0.2).all())
+    assert 0.05 < np.mean(np.array(shares) == 0) < 0.4
+    assert 0.01 < np.mean(shares) < 0.2
+    assert 0.6 < as_they_were / 60 < 0.95, "the others are scanned"
 
 
 def test_laid_damage_takes_the_place_of_drawn_damage(lightness: np.ndarray) -> None:
