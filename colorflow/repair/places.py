@@ -34,7 +34,7 @@ _LINED, _ALONG = 0.15, 0.8
 shorter side, and for so much of its own longer side."""
 _RIM = 2
 """Pixels by which places are made wider: damage ends softly."""
-_EVEN, _SLOPE, _LEAST, _MOST = 3.5, 0.8, -1.5, 12.0
+_EVEN, _SLOPE, _LEAST, _MOST = 3.75, 0.8, -1.5, 12.0
 """Evidence that speaks for neither group; log likelihood ratio per unit of it, and its bounds."""
 _STEP = 0.75
 """By how much a step of sensitivity lowers the evidence that speaks for neither group."""

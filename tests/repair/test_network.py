@@ -48,13 +48,14 @@ def lines_at(x: NDArray[np.float32], row: int, column: int) -> list[float]:
 
 
 def test_lines_are_the_means_along_them_and_beside_them() -> None:
-    """Sample by sample, at the edges as well, and at half the size."""
-    x = noise(0)
+    """Sample by sample, at the edges too, where blocks of columns meet, and at half the size."""
+    x = noise(0, (96, 1100))
     planes = evidence(x)
-    assert planes.shape == (EVIDENCE, 96, 128)
+    assert planes.shape == (EVIDENCE, 96, 1100)
     assert planes.dtype == np.float32
     rng = np.random.default_rng(1)
-    places = [(0, 0), (95, 127), (0, 127), *rng.integers((96, 128), size=(20, 2))]
+    places = [(0, 0), (95, 1099), *((row, 511 + row % 3) for row in range(0, 96, 8))]
+    places += [(int(row), int(column)) for row, column in rng.integers((96, 1100), size=(20, 2))]
     halved = scipy.ndimage.uniform_filter(x, 2, origin=-1)[::2, ::2]
     for row, column in places:
         np.testing.assert_allclose(planes[LINES, row, column], lines_at(x, row, column), atol=1e-4)
