@@ -210,7 +210,7 @@ def evidence(lightness: NDArray[np.float32]) -> NDArray[np.float32]:
         _lines(x),
         _lines(halved).repeat(2, 1).repeat(2, 2),
     ]
-    return np.concatenate(planes).astype(np.float32)
+    return np.concatenate(planes, dtype=np.float32)
 
 
 def top_hats(lightness: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -264,6 +264,7 @@ def _lines(x: NDArray[np.float32]) -> NDArray[np.float32]:
 def _lines_downwards(
     padded: NDArray[np.float32], lines: Mapping[tuple[int, int], int]
 ) -> NDArray[np.float32]:
+    """`_lines` of some directions, not yet scaled, without `_LINE_REACH` pixels at each side."""
     height, width = (side - 2 * _LINE_REACH for side in padded.shape)
     squares = padded * padded
     found = np.zeros((4, height, width), np.float32)
