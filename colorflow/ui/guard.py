@@ -40,6 +40,7 @@ MAX_BODY_BYTES = 2**20
 """Of a request that uploads nothing; 1,000 files of an upload are named in half of it."""
 _PREFIX = "/gradio_api"
 _EVENTS = (f"{_PREFIX}/queue/join", f"{_PREFIX}/call/")
+_STREAM = f"{_PREFIX}/queue/data"
 _NAMES = ("session_hash", "upload_id")
 """What a client may name itself in the address of a request."""
 _CLOSED = "There is nothing at this address; docs/api.md shows what programs may ask for."
@@ -158,7 +159,8 @@ class Guard:
                 pass
             else:
                 _hide_claims(scope, self._hosts)
-                await self._app(scope, receive, send)
+                is_stream = scope["path"].startswith(_STREAM)
+                await self._app(scope, receive, _joining(send) if is_stream else send)
 
     async def _admitted(self, request: Request) -> Receive:
         """Refuse a request, or give its body."""
@@ -237,6 +239,36 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return messages.pop() if messages else await receive()
 
     return replayed
+
+
+def _joining(send: Send) -> Send:
+    """Sends pieces of a body that come without a pause as one.
+
+    A stream of Gradio 6.31 says that an event is completed, and then that it closes. Its script
+    waits for ever for what a visitor, or the event's `then`, asks for between the two.
+    """
+    held: list[Message] = []
+    sending: asyncio.Task[None] | None = None
+
+    async def sent() -> None:
+        await send(held.pop())
+
+    async def join(message: Message) -> None:
+        nonlocal sending
+        if message["type"] != "http.response.body":
+            await send(message)
+            return
+        if held:
+            held[0] = {**message, "body": held[0]["body"] + message["body"]}
+        else:
+            if sending:
+                await sending
+            held.append(message)
+            sending = asyncio.create_task(sent())
+        if sending and not message.get("more_body"):
+            await sending
+
+    return join
 
 
 def _paths_in(asked: Any) -> Iterator[str]:

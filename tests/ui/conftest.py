@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser
+from playwright.sync_api import Error as PlaywrightError
 from skimage import data
 
 from benchmarks.page_pictures import chromium
@@ -22,13 +24,17 @@ from tests.small_weights import save_small_weights
 from tests.ui.fake_colorizer import FakeColorizer, SmallEnlarger, SmallRepairer
 from tests.ui.handling import IMAGE_DESCRIPTION, SUBJECT, WorkedDesk
 from tests.ui.page_process import Page, running_page
+from tests.ui.visitor import Visitor
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Show with a failure what the pages of its fixtures have printed."""
+    """Show with a failure what the pages of its fixtures have printed, and what browsers show."""
     report = yield
     if report.failed:
+        for visitor in Visitor.present if "browser" in getattr(item, "funcargs", {}) else ():
+            with suppress(PlaywrightError):  # its window or the browser has gone
+                report.sections.append(("shown to a visitor, and asked", visitor.told()))
         for page in getattr(item, "funcargs", {}).values():
             if isinstance(page, Page):
                 report.sections.append((f"printed by the page at {page.address}", page.log))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlsplit
 
 from playwright.sync_api import (
     Browser,
@@ -43,6 +46,9 @@ _LEFT = ("signal is aborted", "Connection errored out")
 class Visitor:
     """A browser window on the page; collects what must not happen."""
 
+    present: ClassVar[list[Visitor]] = []
+    """Those whose window is open, for whoever asks why a test failed."""
+
     def __init__(
         self,
         browser: Browser,
@@ -53,12 +59,15 @@ class Visitor:
         logs_in: bool = False,
     ) -> None:
         self.page: BrowserPage = _context(browser, width, scheme).new_page()
+        Visitor.present.append(self)
         self.requests: list[str] = []
+        self._events: list[str] = []
+        self._begun = time.monotonic()
         self.faults: list[str] = []
         self._open: set[Request] = set()
         self.page.on("request", self._remember)
-        self.page.on("requestfinished", self._forget)
-        self.page.on("requestfailed", self._forget)
+        self.page.on("requestfinished", lambda one: self._forget(one, "answered"))
+        self.page.on("requestfailed", lambda one: self._forget(one, f"failed ({one.failure})"))
         self.page.on("pageerror", lambda error: self._blame(str(error)))
         self.page.on("console", self._listen)
         if logs_in:
@@ -76,15 +85,28 @@ class Visitor:
     def close(self) -> None:
         """Close the window, in which nothing may have failed."""
         assert not self.faults, self.faults
+        Visitor.present.remove(self)
         self.page.close()
+
+    def told(self) -> str:
+        """What the window shows, and the last requests with when they began and ended."""
+        text = self.one("body").inner_text(timeout=5000)
+        return "\n".join([self.page.url, text, *self.faults, *self._events[-60:]])
 
     def _remember(self, request: Request) -> None:
         self.requests.append(request.url)
         if "/queue/" in request.url or "/upload" in request.url:
             self._open.add(request)
+            self._note(request, "asked")
 
-    def _forget(self, request: Request) -> None:
+    def _forget(self, request: Request, how: str) -> None:
+        if request in self._open:
+            self._note(request, how)
         self._open.discard(request)
+
+    def _note(self, request: Request, how: str) -> None:
+        seconds, path = time.monotonic() - self._begun, urlsplit(request.url).path
+        self._events.append(f"{seconds:8.2f} {how}: {request.method} {path}")
 
     def _listen(self, said: ConsoleMessage) -> None:
         if said.type == "error":
