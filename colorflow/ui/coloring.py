@@ -88,8 +88,7 @@ class ColoringTask:
     def conditions(self) -> dict[str, Any]:
         """The arguments of `Colorizer` that say what is known of the colors."""
         pictures = [read_photo(one.picture) for one in self.references]
-        hints = self.photo.hints_on(self.form, self.hints)
-        return {"hints": hints, **({"reference": pictures} if pictures else {})}
+        return {"hints": self.photo.hints_on(self.form, self.hints), "reference": pictures}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -277,12 +276,10 @@ class DeskPhoto:
     def hints_on(self, form: Form, hints: Hints) -> Hints:
         """Hints of the upload in pixels of a form, without those that are not on it."""
         places = [(hint.column + 0.5, hint.row + 0.5) for hint in hints]
-        found = zip(hints, moved(places, form.plan, self.upload), strict=True)
-        size = form.photo.width, form.photo.height
         return tuple(
-            replace(hint, row=y - 0.5 if y >= 0.5 else 0.0, column=max(0.0, x - 0.5))
-            for hint, (x, y) in found
-            if 0 <= x < size[0] and 0 <= y < size[1]
+            replace(hint, row=max(0.0, y - 0.5), column=max(0.0, x - 0.5))
+            for hint, (x, y) in zip(hints, moved(places, form.plan, self.upload), strict=True)
+            if 0 <= x < form.photo.width and 0 <= y < form.photo.height
         )
 
     def lightness_at(self, row: float, column: float) -> float:
@@ -455,8 +452,7 @@ def _caption(spec: ColoringSpec, share: float | None) -> str:
 
 def _next_seed(photo: DeskPhoto) -> int:
     """A seed larger than all that samples of the photo use."""
-    specs = [one.spec for one in photo.colorings]
-    seeds = [seed for spec in specs for seed in spec.seeds if seed is not None]
+    seeds = [seed for one in photo.colorings for seed in one.spec.seeds if seed is not None]
     return 1 + max(seeds, default=-1)
 
 

@@ -50,6 +50,7 @@ import numpy as np
 
 from colorflow.errors import ColorflowError
 from colorflow.ui.coloring import DeskPhoto, PhotoColoring, ReferencePhoto
+from colorflow.ui.hints import check_index
 from colorflow.ui.photos import Origin
 from colorflow.ui.prepare import (
     LONGEST_STROKE,
@@ -79,7 +80,6 @@ FIELDS = ("saturation", "repairs", "fades", "sensitivity", "reach", "upload")
 """Of the page, that both the visitor and the desk change."""
 _ON_ITS_WAY = 2.0
 """Seconds for which a message to the page may be on its way."""
-_NO_PHOTO = "There is no photo here; choose one first."
 
 
 Steps = Generator[Callable[[], object] | float, None, None]
@@ -246,7 +246,7 @@ class Desk:
             ColorflowError: there is none.
         """
         if self.at is None:
-            raise ColorflowError(_NO_PHOTO)
+            raise ColorflowError("There is no photo here; choose one first.")
         return self.at
 
     def take_photos(self, file: Origin, photos: Sequence[DeskPhoto], *, look: bool) -> None:
@@ -272,7 +272,7 @@ class Desk:
         Raises:
             ColorflowError: there is none of that index.
         """
-        self._check(index, self.photos, "That photo is gone; choose another one.")
+        check_index(index, self.photos, "That photo is gone; choose another one.")
         self._show(self.photos[index])
         self.say("")
 
@@ -282,7 +282,7 @@ class Desk:
         Raises:
             ColorflowError: there is none of that index.
         """
-        self._check(index, self.photos, "That photo is gone already.")
+        check_index(index, self.photos, "That photo is gone already.")
         gone = self.photos.pop(index)
         self.wishes = {kind: one for kind, one in self.wishes.items() if one.photo is not gone}
         if self.at is gone:
@@ -303,9 +303,8 @@ class Desk:
 
     def look_for(self, view: str) -> None:
         """Use the large picture for something else; for the result, if there is nothing of that."""
-        repairs = self.at is not None and self.at.plan.repairs
-        views = (one for one in get_args(View) if one == view and (one != "places" or repairs))
-        self.view = next(views, "photo")
+        is_there = self.at and self.at.plan.repairs if view == "places" else view in get_args(View)
+        self.view = cast(View, view) if is_there else "photo"
 
     # the print
 
@@ -377,7 +376,7 @@ class Desk:
         kept = {photo.upload, *(one.photo for one in used), *(one.base for one in used)}
         for plan, form in list(photo.forms.items()):
             folder = form.photo.folder
-            if form.photo in kept or (any(folder in one.parents for one in self.files[-1:])):
+            if form.photo in kept or any(folder in one.parents for one in self.files[-1:]):
                 continue
             del photo.forms[plan]
             shutil.rmtree(folder, ignore_errors=True)
@@ -418,7 +417,7 @@ class Desk:
             ColorflowError: there is no such color.
         """
         swatches = self.photo.swatches
-        self._check(index, swatches, "That color is gone; click the point again.")
+        check_index(index, swatches, "That color is gone; click the point again.")
         self.photo.points.color(swatches[index].a, swatches[index].b)
 
     def color_point(self, ab: tuple[float, float] | None) -> None:
@@ -433,12 +432,9 @@ class Desk:
 
     def _on_upload(self, across: int, down: int) -> tuple[float, float]:
         """Row and column of the upload that a pixel of what is shown has."""
-        photo = self.photo
-        place = [(across + 0.5, down + 0.5)]
-        ((x, y),) = moved(place, photo.shown_form.plan, photo.upload, back=True)
-        most = photo.upload.height - 1, photo.upload.width - 1
-        row, column = (min(max(one - 0.5, 0), top) for one, top in zip((y, x), most, strict=True))
-        return row, column
+        upload, plan = self.photo.upload, self.photo.shown_form.plan
+        ((x, y),) = moved([(across + 0.5, down + 0.5)], plan, upload, back=True)
+        return min(max(y - 0.5, 0), upload.height - 1), min(max(x - 0.5, 0), upload.width - 1)
 
     # references
 
@@ -453,7 +449,7 @@ class Desk:
             ColorflowError: there is none of that index.
         """
         photo = self.photo
-        self._check(index, photo.references, "That reference is gone already.")
+        check_index(index, photo.references, "That reference is gone already.")
         photo.references = (*photo.references[:index], *photo.references[index + 1 :])
         photo.maps.pop("reference", None)
 
@@ -488,10 +484,9 @@ class Desk:
         Raises:
             ColorflowError: there is none of that index.
         """
-        photo = self.photo
-        gallery = photo.gallery
-        self._check(index + 1, [None, *gallery], "That coloring is gone; choose another one.")
-        photo.chosen = gallery[index] if index >= 0 else None
+        shown = [None, *self.photo.gallery]
+        check_index(index + 1, shown, "That coloring is gone; choose another one.")
+        self.photo.chosen = shown[index + 1]
 
     def saturate(self, saturation: float) -> None:
         """Show what is chosen in stronger or weaker colors."""
@@ -516,11 +511,6 @@ class Desk:
         if self.photo.chosen is None:
             raise ColorflowError("Choose a coloring first; the photo has none yet, or shows none.")
         return self.photo.chosen
-
-    @staticmethod
-    def _check(index: int, things: Sequence[object], gone: str) -> None:
-        if not 0 <= index < len(things):
-            raise ColorflowError(gone)
 
 
 def points_of(value: object) -> Corners:

@@ -216,9 +216,8 @@ class Guard:
             raise HTTPException(400, _BAD_NAME)
         if request.scope["path"].startswith(_EVENTS):
             self._count(object() if session is None else session)  # a call without one is a new one
-        if not all(
-            one.startswith(self._folders) for one in _paths_in(asked)
-        ):  # Gradio looks closer
+        # Gradio looks closer.
+        if not all(one.startswith(self._folders) for one in _paths_in(asked)):
             raise HTTPException(422, [_UNFIT])  # type: ignore[arg-type]
         return bytes(body)
 
@@ -314,15 +313,13 @@ def is_id(name: object) -> bool:
 
 
 def _name_in(address: str) -> str | None:
-    try:
+    with suppress(ValueError):
         return urlsplit(address).hostname
-    except ValueError:
-        return None
+    return None
 
 
 def _is_ip_address(name: str) -> bool:
-    try:
+    with suppress(ValueError):
         ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+        return True
+    return False

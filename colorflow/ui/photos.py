@@ -122,9 +122,8 @@ def open_photo(upload: Path, name: str, parent: Path, budget: MemoryBudget) -> P
         folder = new_folder(parent, "photo-")
         path = new_folder(folder, "upload-") / name
         link_or_copy(upload, path)
-        return _described(
-            photo, path, folder, ".jpg" if photo.metadata.format == "JPEG" else ".png"
-        )
+        suffix = ".jpg" if photo.metadata.format == "JPEG" else ".png"
+        return _described(photo, path, folder, suffix)
 
 
 def made_photo(

@@ -210,9 +210,7 @@ def moved(
     for _ in range(plan.turns):
         target = tuple((height - y, x) for x, y in target)
         width, height = height, width
-    matrix = cv2.getPerspectiveTransform(
-        np.array(corners, np.float32), np.array(target, np.float32)
-    )
+    matrix = cv2.getPerspectiveTransform(*np.array((corners, target), np.float32))
     matrix = np.linalg.inv(matrix) if back else matrix
     result = cv2.perspectiveTransform(np.array([points], np.float64), matrix)[0]
     return [(float(x), float(y)) for x, y in result]
@@ -364,10 +362,9 @@ def _save(path: Path, array: NDArray[Any], budget: MemoryBudget) -> None:
 
 def _load(path: Path, mode: Any = None) -> NDArray[Any]:
     try:
-        loaded: NDArray[Any] = np.load(path, mmap_mode=mode)
+        return np.load(path, mmap_mode=mode)
     except (OSError, ValueError) as error:
         raise ColorflowError("The damage has not been looked for yet; wait for it.") from error
-    return loaded
 
 
 def _meant(

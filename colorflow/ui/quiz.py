@@ -153,8 +153,7 @@ class QuizTab:
             (self.upload.clear, self.upload),
             (self.folder.upload, self.folder),
         ):
-            outputs = [*shown, self.mode, self.about]
-            event(own, [*chosen, upload], outputs, trigger_mode="always_last", **told)
+            event(own, [*chosen, upload], [*shown, self.about], trigger_mode="always_last", **told)
         results = self.handled(self.show_results, self.results)
         self.results_part.expand(results, [self.game], [self.game, self.results], **_OPTIONS)
 

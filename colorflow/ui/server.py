@@ -203,23 +203,20 @@ def _warm_up(colorizer: Colorizer) -> None:
     render(LightnessRows(photo.pixels), made.ab)
 
 
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A socket that listens.
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens; as a context, it is closed at the end.
 
     Raises:
         ColorflowError: the address is not available.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listening = socket.create_server((host, port), family=family, backlog=MAX_OPEN)
+        return socket.create_server((host, port), family=family, backlog=MAX_OPEN)
     except OSError as error:
         raise ColorflowError(
             f"cannot listen on {host}, port {port}: it is in use or not permitted; "
             "choose another with --port or --host"
         ) from error
-    with listening:
-        yield listening
 
 
 @contextmanager
@@ -306,7 +303,7 @@ def _remove_stale(parent: Path) -> None:
     if not fcntl:
         return
     for folder in parent.glob(f"{PREFIX}*"):
-        try:
+        with suppress(OSError, ValueError):  # locked, without a lock, or gone; no ASCII
             if folder.lstat().st_uid != os.getuid():
                 continue
             with open(folder / LOCK, "r+", encoding="ascii") as file:
@@ -314,5 +311,3 @@ def _remove_stale(parent: Path) -> None:
                 ours = {path.name for path in folder.iterdir()} <= {LOCK, FILES}
                 if ours and file.read(len(_LOCK_TEXT)) == _LOCK_TEXT:
                     shutil.rmtree(folder, ignore_errors=True)  # does not follow links
-        except (OSError, ValueError):  # locked, without a lock, or gone; no ASCII
-            continue

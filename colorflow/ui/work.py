@@ -53,6 +53,7 @@ from colorflow.ui.prepare import Form, PrintPlan, cut, find_prints, make
 
 _PRINCIPAL = 4
 """Principal colorings whose mean is the first picture of a photo that is colored by points."""
+_NO_COLORS = "has no colors that could be carried over; choose a color photo"
 _SHOW_SECONDS = 0.2
 """Time between two views of how far something is."""
 
@@ -230,10 +231,7 @@ class DeskWorker:
                 try:
                     with opened(path, self.budget) as read:
                         if read.kind is Kind.GRAY:
-                            reason = (
-                                "has no colors that could be carried over; choose a color photo"
-                            )
-                            raise PhotoError(path, reason)
+                            raise PhotoError(path, _NO_COLORS)
                         small = reduced(read)
                     picture = new_folder(photo.folder, "reference-") / "reference.png"
                     write_preview(picture, small.pixels, small)
@@ -593,6 +591,4 @@ def _lacks_colors(photo: DeskPhoto, *, again: bool = False) -> bool:
         photo: of the album.
         again: whether one that has colorings as it is now gets more.
     """
-    if photo.is_unprepared:
-        return True
-    return not photo.is_left_alone and (again or not photo.is_colored)
+    return photo.is_unprepared or (not photo.is_left_alone and (again or not photo.is_colored))
