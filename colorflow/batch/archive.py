@@ -140,7 +140,7 @@ def safe_path_of(name: str) -> PurePosixPath:
     path = PurePosixPath(name)
     forbidden = "\\:" if sys.platform == "win32" else "\\"
     if (
-        path.is_absolute()
+        PureWindowsPath(name).root  # as of "/a", and of "C:/a" there
         or ".." in PureWindowsPath(name).parts  # "C:.." is a name here, and leads out there
         or any(not part.strip(". ") for part in path.parts)  # Windows ignores a blank behind dots
         or any(letter in forbidden or unicodedata.category(letter) == "Cc" for letter in name)
