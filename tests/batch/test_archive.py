@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from colorflow.batch.archive import UnpackError, pack, safe_path_of, unpack
@@ -127,6 +127,7 @@ ODD = st.sampled_from(["..", ".", "/", "\\", "a", " ", "\0", "\n", "\uff0e\uff0e
 
 
 @given(parts=st.lists(st.one_of(ODD, st.text(max_size=3)), max_size=12))
+@example(parts=["C:", "/"])
 @settings(max_examples=200)
 def test_no_name_leads_anywhere_else(parts: list[str]) -> None:
     name = "".join(parts)
