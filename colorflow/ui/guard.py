@@ -244,7 +244,7 @@ def _joining(send: Send) -> Send:
     """Sends pieces of a body that come without a pause as one.
 
     A stream of Gradio 6.31 says that an event is completed, and then that it closes. Its script
-    waits for ever for what a visitor, or the event's `then`, asks for between the two.
+    waits forever for what a visitor, or the event's `then`, asks for between the two.
     """
     held: list[Message] = []
     sending: asyncio.Task[None] | None = None
