@@ -50,7 +50,6 @@ import numpy as np
 
 from colorflow.errors import ColorflowError
 from colorflow.ui.coloring import DeskPhoto, PhotoColoring, ReferencePhoto
-from colorflow.ui.hints import check_index
 from colorflow.ui.photos import Origin
 from colorflow.ui.prepare import (
     LONGEST_STROKE,
@@ -272,7 +271,7 @@ class Desk:
         Raises:
             ColorflowError: there is none of that index.
         """
-        check_index(index, self.photos, "That photo is gone; choose another one.")
+        self._check(index, self.photos, "That photo is gone; choose another one.")
         self._show(self.photos[index])
         self.say("")
 
@@ -282,7 +281,7 @@ class Desk:
         Raises:
             ColorflowError: there is none of that index.
         """
-        check_index(index, self.photos, "That photo is gone already.")
+        self._check(index, self.photos, "That photo is gone already.")
         gone = self.photos.pop(index)
         self.wishes = {kind: one for kind, one in self.wishes.items() if one.photo is not gone}
         if self.at is gone:
@@ -417,7 +416,7 @@ class Desk:
             ColorflowError: there is no such color.
         """
         swatches = self.photo.swatches
-        check_index(index, swatches, "That color is gone; click the point again.")
+        self._check(index, swatches, "That color is gone; click the point again.")
         self.photo.points.color(swatches[index].a, swatches[index].b)
 
     def color_point(self, ab: tuple[float, float] | None) -> None:
@@ -449,7 +448,7 @@ class Desk:
             ColorflowError: there is none of that index.
         """
         photo = self.photo
-        check_index(index, photo.references, "That reference is gone already.")
+        self._check(index, photo.references, "That reference is gone already.")
         photo.references = (*photo.references[:index], *photo.references[index + 1 :])
         photo.maps.pop("reference", None)
 
@@ -485,7 +484,7 @@ class Desk:
             ColorflowError: there is none of that index.
         """
         shown = [None, *self.photo.gallery]
-        check_index(index + 1, shown, "That coloring is gone; choose another one.")
+        self._check(index + 1, shown, "That coloring is gone; choose another one.")
         self.photo.chosen = shown[index + 1]
 
     def saturate(self, saturation: float) -> None:
@@ -511,6 +510,11 @@ class Desk:
         if self.photo.chosen is None:
             raise ColorflowError("Choose a coloring first; the photo has none yet, or shows none.")
         return self.photo.chosen
+
+    @staticmethod
+    def _check(index: int, things: Sequence[object], gone: str) -> None:
+        if not 0 <= index < len(things):
+            raise ColorflowError(gone)
 
 
 def points_of(value: object) -> Corners:

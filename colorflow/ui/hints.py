@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +18,6 @@ REACHES: dict[str, Reach] = {
 """How the page calls what a point colors."""
 MOST_POINTS = 100
 """Of one photo; nobody clicks more."""
-_GONE = "That point is gone."
 
 Hints = tuple[Hint, ...]
 Target = tuple[float, float, Hints]
@@ -121,7 +119,7 @@ class Points:
         Raises:
             ColorflowError: there is none of that index.
         """
-        check_index(index, self.hints, _GONE)
+        self._check(index)
         self.current, self.held, self.new = index, True, None
 
     def delete(self, index: int) -> None:
@@ -130,7 +128,7 @@ class Points:
         Raises:
             ColorflowError: there is none of that index.
         """
-        check_index(index, self.hints, _GONE)
+        self._check(index)
         self._splice(index)
 
     def replace(self, hints: Hints) -> None:
@@ -157,6 +155,10 @@ class Points:
         self.before.append(self.hints)
         self.hints, self.current, self.held, self.new = hints, current, False, None
 
+    def _check(self, index: int) -> None:
+        if not 0 <= index < len(self.hints):
+            raise ColorflowError("That point is gone.")
+
 
 def read_points(path: Path, photo: str, height: int, width: int) -> PhotoHints:
     """Read a file of hints, as `colorflow colorize --hints` takes it.
@@ -180,21 +182,6 @@ def read_points(path: Path, photo: str, height: int, width: int) -> PhotoHints:
     given = by_name[photo] if photo in by_name else next(iter(by_name.values()))
     check_points(given.hints, path.name, height, width)
     return given
-
-
-def check_index(index: int, things: Sequence[object], gone: str) -> None:
-    """Refuse an index of something that is not there any more.
-
-    Args:
-        index: of one of the things.
-        things: that are there.
-        gone: what the visitor is told.
-
-    Raises:
-        ColorflowError: there is none of that index.
-    """
-    if not 0 <= index < len(things):
-        raise ColorflowError(gone)
 
 
 def check_points(hints: Hints, source: str, height: int, width: int) -> None:
