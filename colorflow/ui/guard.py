@@ -15,7 +15,6 @@ import asyncio
 import ipaddress
 import json
 import re
-import secrets
 import socket
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
@@ -235,7 +234,7 @@ class Guard:
 
     def _sending(self, request: Request, send: Send) -> Send:
         """How an answer is sent: uploads and events are remembered, new visitors get a name."""
-        path, visitor = request.scope["path"], visitor_of(request)
+        path, visitor, scope = request.scope["path"], visitor_of(request), {**request.scope}
         if request.method != "POST":
             return _naming(send) if path == "/" and not visitor else send
 
@@ -244,7 +243,8 @@ class Guard:
                 for upload in answer:
                     self._owners.give(Path(upload), visitor)
             elif path.startswith(_EVENTS) and isinstance(answer, dict) and "event_id" in answer:
-                self._sessions.joined(request.scope["session"], answer["event_id"])
+                event = answer["event_id"]
+                self._sessions.joined(request.state.session or event, event, scope)
 
         return _remembering(remember, send)
 
@@ -276,12 +276,9 @@ class Guard:
         visitor = visitor_of(request)
         if not all(self._owners.has(visitor, path) for path in _paths_in(asked)):
             raise HTTPException(422, [_UNFIT])  # type: ignore[arg-type]
-        if request.scope["path"].startswith(_EVENTS) and isinstance(asked, dict):
-            if session is None and "/call/" in request.scope["path"]:
-                asked["session_hash"] = session = secrets.token_hex(16)
-            if session:
-                await self._sessions.join(session, request.scope)
-                request.scope["session"] = session
+        if request.scope["path"].startswith(_EVENTS):
+            await self._sessions.join(session)
+            request.state.session = session
         return json.dumps(asked).encode()  # Gradio gets what was checked, and reads it the same way
 
 

@@ -31,11 +31,12 @@ class _Session:
     """A session that asked for something.
 
     Args:
+        name: that it gave itself; that of its event if it gave none.
         scope: of its first request.
     """
 
-    def __init__(self, scope: Scope) -> None:
-        self.scope = {**scope}
+    def __init__(self, name: str, scope: Scope) -> None:
+        self.name, self.scope = name, scope
         self.events: set[str] = set()
         self.unread = 0  # events whose last message nobody has got
         self.streams: set[asyncio.Future[None]] = set()
@@ -55,32 +56,31 @@ class Sessions:
         self._names: dict[str, str] = {}  # of sessions, by their events that nobody has read
         self._leaving: dict[str, asyncio.Task[None]] = {}
 
-    async def join(self, name: str, scope: Scope) -> None:
-        """Take in a session before Gradio gets its next event.
+    async def join(self, name: str | None) -> None:
+        """Make room for a session before Gradio gets its event; for a new one if it has no name.
 
         Raises:
             HTTPException: too many sessions wait, or too many answers for this one.
         """
-        while name not in self._sessions:
-            if name in self._leaving:
-                await self._leaving[name]
-            elif len(self._sessions) < MOST_SESSIONS:
-                self._sessions[name] = _Session(scope)
-            else:
-                await self._forget(self._idle())
-        session = self._sessions[name]
-        if session.unread >= MOST_UNREAD:
-            await self._forget(name)
-            raise HTTPException(429, _MANY_UNREAD)
-        session.asked = time.monotonic()
+        if name in self._leaving:
+            await self._leaving[name]
+        if session := self._sessions.get(name or ""):
+            session.asked = time.monotonic()
+            if session.unread >= MOST_UNREAD:
+                await self._forget(session.name)
+                raise HTTPException(429, _MANY_UNREAD)
+        elif len(self._sessions) >= MOST_SESSIONS:  # those beside this one are few: Gradio has room
+            await self._forget(self._idle())
 
-    def joined(self, name: str, event: str) -> None:
+    def joined(self, name: str, event: str, scope: Scope) -> None:
         """Remember an event that Gradio has taken; somebody must begin to read in time."""
-        if session := self._sessions.get(name):
-            session.unread += 1
-            session.events.add(event)
-            self._names[event] = name
-            asyncio.get_running_loop().call_later(READ_SECONDS, self._look_after, name, event)
+        if name not in self._sessions:
+            self._sessions[name] = _Session(name, scope)
+        session = self._sessions[name]
+        session.unread += 1
+        session.events.add(event)
+        self._names[event] = name
+        asyncio.get_running_loop().call_later(READ_SECONDS, self._look_after, name, event)
 
     def of(self, event: str) -> str:
         """The session of an event that nobody has read; an empty name if there is none."""

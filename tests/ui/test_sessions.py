@@ -189,7 +189,7 @@ async def test_a_stream_is_sent_as_it_comes(last: bytes) -> None:
     sessions = Sessions(stream)
 
     async def asked(scope: Scope, receive: Receive, send: Send) -> None:
-        await sessions.join("abc", scope)
+        sessions.joined("abc", "event", scope)
         await sessions.stream("abc", scope, receive, send)
 
     client, pieces = recorded(asked)
