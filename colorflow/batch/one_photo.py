@@ -80,8 +80,9 @@ def make_folder(folder: Path) -> None:
     """Creates a folder with those above it, or raises `WritePhotoError`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WritePhotoError(folder, f"the folder cannot be made ({error.strerror})") from error
+    except (OSError, RecursionError) as error:
+        reason = getattr(error, "strerror", "it is in too many folders")
+        raise WritePhotoError(folder, f"the folder cannot be made ({reason})") from error
 
 
 def _reported(task: PhotoTask, work: Callable[[list[ColoredFile]], PhotoOutcome]) -> PhotoOutcome:

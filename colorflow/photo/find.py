@@ -24,6 +24,8 @@ from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo.formats import PHOTO_SUFFIXES, open_file
 
 MOST_PAGES = 200
+MOST_NESTED = 100
+"""Folders inside each other; Python's own functions for folders call themselves for each."""
 _SUBFILE_TYPE = 254
 """Tag of what a page is to others, the lowest and so the first of a directory."""
 _PART = 1 | 4
@@ -104,7 +106,7 @@ def list_folder(root: Path, *, recursive: bool, skip: str | None = None) -> Fold
         for name in names:
             path, relative = os.path.join(folder, name), inside / name
             is_link, is_folder = os.path.islink(path), os.path.isdir(path)
-            target = os.path.realpath(path) if is_link or is_folder else path
+            target = _target_of(path) if is_link or is_folder else path
             leads_out = is_link and not is_below(target, real_root)
             if leads_out and (is_photo(relative) or (is_folder and recursive)):
                 reason = f"is a link that leads outside the folder, to {target}; it is not followed"
@@ -118,7 +120,19 @@ def list_folder(root: Path, *, recursive: bool, skip: str | None = None) -> Fold
         content.has_folders |= bool(folders)
         if not recursive:
             break
+        if len(inside.parts) >= MOST_NESTED and folders:
+            folders.clear()
+            reason = f"holds folders more than {MOST_NESTED} deep; they are not entered"
+            content.unreadable.append(UnreadablePhotoError(folder, reason))
     return content
+
+
+def _target_of(path: str) -> str:
+    """The real path of a link or folder; a chain of links that no system follows stays as it is."""
+    try:
+        return os.path.realpath(path)
+    except RecursionError:
+        return path
 
 
 def is_photo(path: PurePath) -> bool:

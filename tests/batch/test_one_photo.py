@@ -144,9 +144,10 @@ def test_an_output_folder_that_cannot_be_is_refused_at_once(
     album: Path, tmp_path: Path, colorizer: Colorizer
 ) -> None:
     (tmp_path / "file").touch()
-    plan = make_plan([album], tmp_path / "file" / "out", Settings())
-    with pytest.raises(WritePhotoError, match="file/out: the folder cannot be made"):
-        next(run_in_process(plan, colorizer))
+    for folder in ("file/out", "n/" * 1500 + "out"):
+        plan = make_plan([album], tmp_path / folder, Settings())
+        with pytest.raises(WritePhotoError, match=f"{folder}: the folder cannot be made"):
+            next(run_in_process(plan, colorizer))
 
 
 def test_what_killed_runs_left_is_removed_and_never_a_photo(
