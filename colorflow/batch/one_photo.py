@@ -18,8 +18,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from colorflow.batch.models import Models, prepare, results_of
 from colorflow.batch.settings import BatchSettings, Digests
 from colorflow.batch.task import ColoredFile, PhotoOutcome, PhotoTask
@@ -38,6 +36,7 @@ from colorflow.photo import (
     Statements,
     check_format,
     is_own_picture,
+    kind_of,
     read_photo,
     read_statements,
     write_image,
@@ -185,7 +184,7 @@ def _made_of(
     for label in missing:
         stated = results.statements[label]
         pixels, like = results.paint(label)
-        if stated.colors and _is_gray(pixels):
+        if stated.colors and kind_of(pixels) is Kind.GRAY:
             gray.append(task.name(label))
         write_image(
             task.target(label),
@@ -197,6 +196,7 @@ def _made_of(
             kind=settings.kind,
             quality=settings.quality,
         )
+        del pixels  # of a large photo, two at once fill the memory
         complete.append(task.coloring(label, stated))
     colorings = [
         replace(task.coloring(label, one), bits_per_dim=results.bits_per_dim.get(label))
@@ -343,12 +343,6 @@ def _of_all(outcomes: Sequence[PhotoOutcome]) -> PhotoOutcome:
         remarks=tuple(remarks),
         ends_the_run=any(one.ends_the_run for one in outcomes),
     )
-
-
-def _is_gray(pixels: np.ndarray) -> bool:
-    """Whether a coloring (H, W, 3), of 8 or 16 bits, shows hardly any color."""
-    eight = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
-    return Photo(pixels=eight).kind is Kind.GRAY
 
 
 def _difference(found: Statements, expected: Statements, photo: str) -> str | None:
