@@ -239,12 +239,13 @@ def _photo_of(image: Image.Image, source: str) -> Photo:
     samples = samples16_of(image) if may_be_deep else None
     exif = exif_of(image)
     orientation = orientation_of(image, exif)  # PNG may say it behind the pixels
-    pixels, alpha = pixels_and_alpha(image) if samples is None else samples
+    pixels, alpha = samples or pixels_and_alpha(image)
+    del samples  # a large photo has no room for what is not needed any more
     if not isinstance(image, TiffImagePlugin.TiffImageFile):  # which Pillow has turned, in memory
         pixels = upright(pixels, orientation)
         alpha = None if alpha is None else upright(alpha, orientation)
     pixels16 = None
-    if samples is not None:
+    if pixels.dtype == np.uint16:
         icc = profile_of(image)
         pixels16 = apply_profile(pixels, icc) if icc else pixels
         pixels = to_8_bits(pixels16)

@@ -125,6 +125,7 @@ def _of_png(image: PngImagePlugin.PngImageFile) -> Samples16:
     file = image.fp
     assert file is not None
     image.load()  # checks the file, then forgets it
+    Image.Image.close(image)  # its pixels of 8 bits, not the file
     file.seek(0)
     samples = imagecodecs.png_decode(file.read())
     if samples.shape[:2] != image.size[::-1] or samples.dtype != np.uint16:
