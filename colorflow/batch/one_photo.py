@@ -37,7 +37,7 @@ from colorflow.photo import (
     check_format,
     is_own_picture,
     kind_of,
-    read_photo,
+    read_picture,
     read_statements,
     write_image,
 )
@@ -115,7 +115,8 @@ def _outcome(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoO
     """Works on a photo, or on each print that is cut out of it."""
     if outcome := _finished(models, task, settings):
         return outcome
-    photo = read_photo(task.path, isolated=True, page=task.page)
+    photo, digest = read_picture(task.path, isolated=True, page=task.page)
+    assert digest  # it is a file
     if is_own_picture(photo, settings.kind):
         reason = "is a picture that colorflow made; it is not taken as a photo"
         return task.outcome("skipped", reason)
@@ -130,7 +131,7 @@ def _outcome(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoO
 
     def of_print(one: PhotoTask, complete: list[ColoredFile]) -> PhotoOutcome:
         cut = cut_out(photo, frames[one.number - 1]) if frames else photo
-        return _made_of(models, cut, one, settings, complete)
+        return _made_of(models, cut, digest, one, settings, complete)
 
     outcome = _of_all([_reported(one, partial(of_print, one)) for one in tasks])
     remarks = (*photo.remarks, *outcome.remarks)
@@ -144,6 +145,7 @@ def _outcome(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoO
 def _made_of(
     models: Models,
     photo: Photo,
+    digest: str,
     task: PhotoTask,
     settings: BatchSettings,
     complete: list[ColoredFile],
@@ -153,6 +155,7 @@ def _made_of(
     Args:
         models: those that the settings use.
         photo: the photo, or a print that was cut out of it.
+        digest: of the content that the photo was read from.
         task: says which print.
         settings: of the batch.
         complete: takes the results that exist, or are written.
@@ -165,7 +168,6 @@ def _made_of(
         assert models.colorizer
         return task.outcome("done", looks=models.colorizer.looks(photo))
     task = replace(task, keeps_colors=has_colors and settings.kind is RESTORED)
-    digest = digest_of(task.path)
     expected, existing, others = _compared(task, digest, settings, models.digests)
     complete += [task.coloring(label, one) for label, one in existing.items()]
     if len(existing) == len(expected):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ from colorflow.color.full_resolution import lightness_of
 from colorflow.colorizer import Colorizer
 from colorflow.errors import WritePhotoError
 from colorflow.files import digest_of, temporary_name, whole_file
-from colorflow.photo import Provenance, read_photo, read_provenance
+from colorflow.photo import Photo, Provenance, decode, read_photo, read_provenance
+from colorflow.photo.decode import read_open
 from tests.batch.results import Run, difference, names
 from tests.in_process import run_in_process
 
@@ -57,6 +59,37 @@ def test_each_input_has_a_record(
         photo = album / (name.rpartition("_")[0] + Path(name).suffix)
         want = Provenance(seed, 1.0, colorizer.digest, photo=digest_of(photo), skin=True)
         assert read_provenance(out / name) == want
+
+
+@pytest.mark.parametrize("how", ["renamed", "overwritten"])
+def test_a_photo_that_is_replaced_while_it_is_read(
+    album: Path, out: Path, color_all: Run, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    photo, before = album / "b.png", digest_of(album / "b.png")
+    other = (album / "a.jpg").read_bytes()
+
+    def read_and_replaced(*args: Any, **options: Any) -> Photo:
+        read = read_open(*args, **options)
+        if how == "renamed":
+            (album / "new").write_bytes(other)
+            (album / "new").rename(photo)
+        else:
+            photo.write_bytes(other)
+        return read
+
+    monkeypatch.setattr(decode, "_reader", lambda **_: read_and_replaced)
+    outcome = color_all(photo)["b.png"]
+    if how == "overwritten":
+        assert outcome.status == "failed"
+        assert str(outcome.reason).startswith("the file was changed while it was read")
+        assert names(out) == []
+        return
+    assert outcome.status == "done"
+    said = read_provenance(out / "b_a.png")
+    assert said is not None
+    assert said.photo == before != digest_of(photo)
+    again = color_all(photo)["b.png"]
+    assert (again.status, "differs in its photo" in str(again.reason)) == ("failed", True)
 
 
 def test_what_is_treated_as_gray_is_colored_from_its_lightness(
