@@ -21,7 +21,7 @@ from pathlib import Path
 from colorflow.batch.models import Models, prepare, results_of
 from colorflow.batch.settings import BatchSettings, Digests
 from colorflow.batch.task import ColoredFile, PhotoOutcome, PhotoTask
-from colorflow.errors import ColorflowError, PhotoError, WritePhotoError
+from colorflow.errors import ColorflowError, PhotoError, PhotoTooLargeError, WritePhotoError
 from colorflow.files import check_replaceable, digest_of
 from colorflow.photo import (
     COLORING,
@@ -45,6 +45,10 @@ from colorflow.scan import cut_out, find_frames
 
 _NOTHING_MORE_FITS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors of the output folder that every further photo would meet, too."""
+_ROOM = 1_900_000_000
+"""Bytes for a photo and its coloring, so that a worker and its reader stay under 2.5 GB."""
+_SIXTEEN_BITS = (".png", ".tif", ".tiff")
+"""Suffixes of formats that keep 16 bits, and are encoded strip by strip."""
 _COMPARED = (
     *("photo", "cut", "repaired", "model", "temperature", "seed", "hints", "skin", "saturation"),
     *("pale", "references", "strength", "style", "scale", "restored", "number", "sensitivity"),
@@ -176,6 +180,8 @@ def _made_of(
     # Before the work, which takes long for large results.
     width, height = settings.scale * photo.width, settings.scale * photo.height
     check_format(task.target(missing[0]), width, height)
+    if settings.coloring:
+        _check_room(task, photo, task.target(missing[0]).suffix)
     make_folder(task.folder)
     said = next(iter(expected.values())).prepared
     if said:
@@ -209,6 +215,32 @@ def _made_of(
         names = ", ".join(gray)
         remarks.append(f"nearly gray, since black and white show no color: {names}")
     return task.outcome("done", colorings=tuple(colorings), remarks=tuple(remarks))
+
+
+def _check_room(task: PhotoTask, photo: Photo, suffix: str) -> None:
+    """Raises `PhotoTooLargeError` if a photo, its coloring and its file need too much memory.
+
+    Args:
+        task: the photo.
+        photo: the photo.
+        suffix: of the result, which says what is in memory while it is encoded.
+    """
+    pixels, is_deep, has_alpha = (
+        photo.width * photo.height,
+        photo.bits == 16,
+        photo.alpha is not None,
+    )
+    arrays = (photo.pixels, photo.pixels16, photo.alpha)
+    each = sum(array.nbytes for array in arrays if array is not None) // pixels
+    each += 6 if is_deep else 3  # of the coloring
+    if is_deep and suffix in _SIXTEEN_BITS:
+        each += 0 if suffix == ".png" else 6  # TIFF begins with the sizes of its strips
+    else:
+        each += 7 if is_deep or has_alpha else 4  # those of 8 bits, on white; and Pillow's
+    if each * pixels > _ROOM:
+        reason = f"such a photo is colored up to {_ROOM / each / 1e6:.0f} million pixels"
+        fewer = " or save it with 8 bits" if is_deep else ""
+        raise PhotoTooLargeError(str(task.path), f"{reason}; make it smaller{fewer}")
 
 
 def _remarks(

@@ -83,6 +83,29 @@ def test_pages_are_bounded(tmp_path: Path) -> None:
         read_pages(written(tmp_path / "q.tif", *many))
 
 
+@pytest.mark.parametrize("options", [{}, {"bigtiff": True}, {"byteorder": ">"}], ids=str)
+@pytest.mark.parametrize("rows", [128, 2])
+@pytest.mark.parametrize("shift", [0, 1])
+def test_pages_that_share_their_data_are_refused(
+    tmp_path: Path, rows: int, shift: int, options: dict[str, bool]
+) -> None:
+    """At the same place, or one behind the other, together longer than the file."""
+    about = {"rowsperstrip": rows, "compression": "zlib"}
+    path = written(tmp_path / "p.tif", *[(piece(n), about) for n in range(3)], **options)
+    assert read_pages(path) == (1, 2, 3)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        first = file.pages[0]
+        assert isinstance(first, tifffile.TiffPage)
+        for page in file.pages[1:]:
+            assert isinstance(page, tifffile.TiffPage)
+            offsets = [first.dataoffsets[0] + shift * page.index] * len(page.dataoffsets)
+            page.tags["StripOffsets"].overwrite(offsets)
+            sizes = [2 * size for size in first.databytecounts]
+            page.tags["StripByteCounts"].overwrite(sizes)
+    with pytest.raises(PhotoTooLargeError, match="pages of the file share their data"):
+        read_pages(path)
+
+
 def test_pages_that_go_round_are_counted_once(tmp_path: Path) -> None:
     path = written(tmp_path / "p.tif", (piece(0), {}), (piece(2), {}))
     with tifffile.TiffFile(path) as tiff:
