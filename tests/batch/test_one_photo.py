@@ -12,11 +12,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from colorflow.batch import (
-    ColoredFile,
-    Settings,
-    make_plan,
-)
+from colorflow.batch import ColoredFile, Settings, make_plan, one_photo
 from colorflow.color.full_resolution import lightness_of
 from colorflow.colorizer import Colorizer
 from colorflow.errors import WritePhotoError
@@ -25,6 +21,8 @@ from colorflow.photo import Photo, Provenance, decode, read_photo, read_provenan
 from colorflow.photo.decode import read_open
 from tests.batch.results import Run, difference, names
 from tests.in_process import run_in_process
+
+_TYPES = (np.uint8, np.uint16)
 
 
 def test_each_input_has_a_record(
@@ -90,6 +88,42 @@ def test_a_photo_that_is_replaced_while_it_is_read(
     assert said.photo == before != digest_of(photo)
     again = color_all(photo)["b.png"]
     assert (again.status, "differs in its photo" in str(again.reason)) == ("failed", True)
+
+
+@pytest.mark.parametrize(
+    ("side", "shape", "deep", "ext", "most"),
+    [
+        (14_100, (3,), False, "auto", 190),
+        (11_500, (3,), True, "auto", 127),
+        (9_600, (3,), True, "tiff", 90),
+        (9_600, (3,), True, "jpg", 86),
+        (13_500, (), True, "tiff", 127),
+    ],
+)
+def test_a_photo_too_large_for_the_memory_of_its_coloring(
+    album: Path,
+    out: Path,
+    colorizer: Colorizer,
+    monkeypatch: pytest.MonkeyPatch,
+    side: int,
+    shape: tuple[int, ...],
+    deep: bool,
+    ext: str,
+    most: int,
+) -> None:
+    def huge(*_: object, **__: object) -> tuple[Photo, str]:
+        """Of one pixel in memory."""
+        of_type = {dtype: np.broadcast_to(dtype(9), (side, side, *shape)) for dtype in _TYPES}
+        return Photo(
+            pixels=of_type[np.uint8], pixels16=of_type[np.uint16] if deep else None
+        ), "0" * 16
+
+    monkeypatch.setattr(one_photo, "read_picture", huge)
+    plan = make_plan([album / "b.png"], out, Settings(), ext=ext)
+    (outcome,) = run_in_process(plan, colorizer)
+    assert (outcome.status, names(out)) == ("failed", [])
+    expected = f"such a photo is colored up to {most} million pixels; make it smaller"
+    assert outcome.reason == expected + (" or save it with 8 bits" if deep else "")
 
 
 def test_what_is_treated_as_gray_is_colored_from_its_lightness(

@@ -11,6 +11,7 @@ import skimage.data
 import tifffile
 from PIL import Image
 
+from benchmarks.hostile_kinds import tiff_of_shared_pages
 from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo import read_pages, read_photo
 from colorflow.photo.find import MOST_PAGES
@@ -104,6 +105,13 @@ def test_pages_that_share_their_data_are_refused(
             page.tags["StripByteCounts"].overwrite(sizes)
     with pytest.raises(PhotoTooLargeError, match="pages of the file share their data"):
         read_pages(path)
+
+
+def test_a_hostile_file_of_such_pages(tmp_path: Path) -> None:
+    (tmp_path / "p.tif").write_bytes(tiff_of_shared_pages(64, 3))
+    assert [read_photo(tmp_path / "p.tif", page=number).width for number in (1, 2, 3)] == [64] * 3
+    with pytest.raises(PhotoTooLargeError, match="pages of the file share their data"):
+        read_pages(tmp_path / "p.tif")
 
 
 def test_pages_that_go_round_are_counted_once(tmp_path: Path) -> None:
