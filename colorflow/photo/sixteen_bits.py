@@ -73,8 +73,17 @@ def samples16_of(image: Image.Image) -> Samples16 | None:
 
 
 def to_8_bits(values: np.ndarray) -> np.ndarray:
-    """Round 16 bits to 8: uint16 to uint8, (H, W) or (H, W, C)."""
-    return np.asarray(cv2.convertScaleAbs(values, alpha=255 / WHITE)).reshape(values.shape)
+    """Round 16 bits to 8: uint16 to uint8, (H, W) or (H, W, C).
+
+    OpenCV copies what is not contiguous, and crashes if there is no memory for that.
+    """
+    rounded = np.empty(values.shape, np.uint8)
+    for top in range(0, len(values), step := max(1, _STRIP_PIXELS // values.shape[1])):
+        strip = values[top : top + step]
+        rounded[top : top + step] = cv2.convertScaleAbs(strip, alpha=255 / WHITE).reshape(
+            strip.shape
+        )
+    return rounded
 
 
 def apply_profile(values: np.ndarray, icc: bytes) -> np.ndarray:
