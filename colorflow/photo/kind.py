@@ -138,7 +138,7 @@ def kind_of(pixels: np.ndarray, alpha: np.ndarray | None = None) -> Kind:
     """Tell a gray picture from a tinted one and from one that is already colored.
 
     Args:
-        pixels: uint8 (H, W) or sRGB (H, W, 3), in [0, 255].
+        pixels: (H, W) or sRGB (H, W, 3), uint8 or uint16; of 16 bits the lower ones do not count.
         alpha: uint8 (H, W), in [0, 255]; mostly transparent cells do not count.
 
     Returns:
@@ -325,8 +325,8 @@ class Cells:
         return np.asarray(left), np.asarray(fitted[_KNOTS:])
 
 
-def _cells_of(rgb: NDArray[np.uint8]) -> Cells:
-    """Reduce sRGB (H, W, 3) in [0, 255] to at most 64 cells a side."""
+def _cells_of(rgb: NDArray[np.uint8 | np.uint16]) -> Cells:
+    """Reduce sRGB (H, W, 3) to at most 64 cells a side."""
     parts = max(1, min(_PARTS, max(rgb.shape[:2]) // _GRID))
     lab = np.asarray(cie.rgb_to_lab(_reduced(rgb, parts) / 255), np.float64)
     height, width = (side // parts for side in lab.shape[:2])
@@ -346,10 +346,11 @@ def _cells_of(rgb: NDArray[np.uint8]) -> Cells:
     return Cells(mean, np.hstack([np.reshape(sums, (-1, _KNOTS)) / parts**2, place]))
 
 
-def _reduced(pixels: NDArray[np.uint8], parts: int = 1) -> NDArray[np.uint8]:
+def _reduced(pixels: NDArray[np.uint8 | np.uint16], parts: int = 1) -> NDArray[np.uint8]:
     """Area average of (H, W) or (H, W, 3) over parts of cells, `parts` to each side of a cell."""
     step = max(1, max(pixels.shape[:2]) // _PRESAMPLE)
     sample = pixels[::step, ::step]
+    sample = (sample >> 8).astype(np.uint8) if sample.dtype == np.uint16 else sample
     scale = min(1.0, _GRID / max(sample.shape[:2]))
     height, width = (parts * max(1, round(scale * side)) for side in sample.shape[:2])
     return np.asarray(cv2.resize(sample, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

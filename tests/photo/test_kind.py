@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -156,3 +157,17 @@ def test_any_shape_has_a_kind(shape: tuple[int, int]) -> None:
     assert kind_of(np.full((*shape, 3), 90, np.uint8)) is Kind.GRAY
     noise = np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype(np.uint8)
     assert kind_of(noise) in Kind
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_16_bits_are_judged_like_8_without_a_copy(kind: Kind) -> None:
+    gray = ImageOps.grayscale(photo("astronaut"))
+    toned = ImageOps.colorize(gray, *TONES["sepia"][::2], mid=TONES["sepia"][1])
+    made = {Kind.GRAY: gray.convert("RGB"), Kind.TINTED: toned, Kind.COLORED: photo("astronaut")}
+    pixels = np.asarray(made[kind]).repeat(4, axis=0).repeat(4, axis=1)
+    deep = pixels.astype(np.uint16) * 257
+    tracemalloc.start()
+    assert kind_of(deep) is kind_of(pixels) is kind
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < deep.nbytes / 2
