@@ -1,6 +1,7 @@
 """Finds prints on a scanner's bed or a table, and cuts them out, upright and straight.
 
     find     frames = find_frames(photo)            corners of each print, if there are any
+    ask      looks_like_bed(photo)                  if there are none: mark its corners by hand?
     cut      prints = [cut_out(photo, frame) ...]   each a photo of its own, with the metadata
 
 The bed shows along most of the edges of the scan. What differs from it and fills a quadrilateral
@@ -98,6 +99,16 @@ def find_frames(photo: Photo) -> list[Frame]:
         frames.append(Frame(tuple((float(x), float(y)) for x, y in grown)))
     frames.sort(key=lambda frame: (round(4 * frame.corners[0][1] / photo.height), frame.corners[0]))
     return frames[:MOST_PRINTS]
+
+
+def looks_like_bed(photo: Photo) -> bool:
+    """Whether what surrounds a picture looks like a bed.
+
+    Where `find_frames` finds nothing, a person is to be asked then for the corners of a print.
+    """
+    scale = min(1.0, _SIDE / max(photo.width, photo.height))
+    sides = (_reduced(side, scale) for side in _sides(photo.pixels))
+    return bool(np.isfinite(_bed_of(sides, _BORDER_SHARE)[1]))
 
 
 def cut_out(photo: Photo, frame: Frame, turns: int = 0) -> Photo:

@@ -9,7 +9,7 @@ import skimage.data
 
 from colorflow.photo import Photo, photo_from_image
 from colorflow.photo.metadata import Metadata
-from colorflow.scan import Frame, cut_out, find_frames
+from colorflow.scan import Frame, cut_out, find_frames, looks_like_bed
 
 BEDS = {"white": 248, "black": 10, "gray": 128}
 
@@ -79,7 +79,9 @@ def test_several_prints_are_found_in_reading_order() -> None:
 
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "camera", "rocket", "coins"])
 def test_a_photo_without_a_bed_is_left_alone(name: str) -> None:
-    assert find_frames(photo_from_image(getattr(skimage.data, name)())) == []
+    photo = photo_from_image(getattr(skimage.data, name)())
+    assert find_frames(photo) == []
+    assert not looks_like_bed(photo)
 
 
 def test_a_bed_with_no_print_on_it_has_none() -> None:
@@ -88,6 +90,7 @@ def test_a_bed_with_no_print_on_it_has_none() -> None:
     scan = bed("white", 400, 500, np.random.default_rng(2))
     cv2.circle(scan, (250, 200), 120, (40, 40, 40), -1)
     assert find_frames(photo_from_image(scan)) == [], "what is round is no print"
+    assert looks_like_bed(photo_from_image(scan)), "but somebody may be asked where it ends"
     scan = bed("white", 300, 400, np.random.default_rng(0))
     scan[180:] = cv2.resize(skimage.data.coffee(), (400, 120))
     assert find_frames(photo_from_image(scan)) == [], "a horizon is no print"
