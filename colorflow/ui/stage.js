@@ -128,3 +128,14 @@ element.addEventListener("input", (event) => {
 element.addEventListener("fullscreenchange", update);
 watch("value", update);
 update();
+
+// Who asks for the corners goes on with the first one.
+let asks = false;
+element.addEventListener("click", (event) => {
+    asks = Boolean(event.target.closest('[data-act="view"], [data-act="another"]'));
+});
+watch("value", () => {
+    if (!asks || !one(".corner")) return;
+    asks = false;
+    one(".corner").focus({ preventScroll: true });
+});
