@@ -80,7 +80,7 @@ _FADING = 2.0
 _CLEAR_TINT = 8.0
 """Chroma of the mean ab from which a tint counts as clear; the division fades out below."""
 
-_STRONG, _OLIVE = 16.0, 0.45
+_STRONG, _OLIVE = 16.0, 0.25
 """Mean b from which a brown or olive tint is strong, and the largest share that a has of it."""
 _DARK = 25.0
 """L* below which what is left of a strong tint counts less, in proportion to L*."""

@@ -239,7 +239,7 @@ def _frame(desk: Desk, photo: DeskPhoto) -> str:
     return (
         f"{_picture('frame', said, inside, width, height)}"
         f'<div class="acts">{"".join(acts)}</div><details><summary>Give the corners in numbers'
-        f'</summary><div class="corners">{fields}</div></details>'
+        f'</summary><div class="corners" data-photo="{photo.folder.name}">{fields}</div></details>'
     )
 
 

@@ -129,13 +129,19 @@ element.addEventListener("fullscreenchange", update);
 watch("value", update);
 update();
 
-// Who asks for the corners goes on with the first one.
+// Gradio keeps what is in fields when another photo comes; and who asks for the corners goes on with
+// the first one.
+let framed = "";
 let asks = false;
 element.addEventListener("click", (event) => {
     asks = Boolean(event.target.closest('[data-act="view"], [data-act="another"]'));
 });
 watch("value", () => {
-    if (!asks || !one(".corner")) return;
+    const now = one(".corners")?.dataset.photo;
+    if (!now) return;
+    if (now !== framed) all("input[type=number]").forEach((input) => (input.value = input.defaultValue));
+    framed = now;
+    read();
+    if (asks) one(".corner").focus({ preventScroll: true });
     asks = false;
-    one(".corner").focus({ preventScroll: true });
 });

@@ -235,6 +235,7 @@ def test_prints_that_were_not_found_are_marked_by_hand(
     numbers = visitor.one("#stage .corners input")
     before = [float(one.input_value()) for one in numbers.all()]
     corners.first.press("Shift+ArrowRight")
+    corners.nth(2).scroll_into_view_if_needed()
     lower, stage = corners.nth(2).bounding_box(), visitor.one(".stage").bounding_box()
     assert lower
     assert stage
