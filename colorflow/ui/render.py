@@ -165,12 +165,17 @@ def _stage(desk: Desk, photo: DeskPhoto) -> str:
     if desk.view == "points":
         said = "Click a point whose color you know, then choose its color."
         inside += _marks(photo)
-    offer = ""
-    if desk.view == "photo" and photo.may_be_cut and not photo.colorings:
-        said = _PART_FOUND if photo.prints else _NOTHING_FOUND
-        acts = _button("view", "Mark its corners", "frame", class_="primary")
-        offer = f'<div class="acts">{acts}{_button("whole", "Use the whole picture")}</div>'
-    return f"{_picture(desk.view, said, inside, form.photo.width, form.photo.height)}{offer}"
+    picture = _picture(desk.view, said, inside, form.photo.width, form.photo.height)
+    asks = desk.view == "photo" and photo.may_be_cut and not photo.colorings
+    return f"{_offer(photo)}{picture}" if asks else picture
+
+
+def _offer(photo: DeskPhoto) -> str:
+    """What can be done where no print was found for sure."""
+    said = _PART_FOUND if photo.prints else _NOTHING_FOUND
+    acts = _button("view", "Mark its corners", "frame", class_="primary")
+    acts += _button("whole", "Use the whole picture")
+    return f'<p class="stage-hint">{said}</p><div class="acts">{acts}</div>'
 
 
 def _picture(view: str, said: str, inside: str, width: int, height: int) -> str:
