@@ -41,7 +41,7 @@ from colorflow.photo import (
     read_statements,
     write_image,
 )
-from colorflow.scan import cut_out, find_frames
+from colorflow.scan import cut_out, find_frames, is_doubtful, overlaps
 
 _NOTHING_MORE_FITS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors of the output folder that every further photo would meet, too."""
@@ -124,7 +124,7 @@ def _outcome(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoO
     if is_own_picture(photo, settings.kind):
         reason = "is a picture that colorflow made; it is not taken as a photo"
         return task.outcome("skipped", reason)
-    frames = settings.frames_of(photo, task.path)
+    frames, remarks = settings.frames_of(photo, task.path)
     tasks = [replace(task, prints=0 if settings.crop else None)]
     if frames:
         corners = (tuple(round(x, 1) for point in one.corners for x in point) for one in frames)
@@ -138,12 +138,20 @@ def _outcome(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoO
         return _made_of(models, cut, digest, one, settings, complete)
 
     outcome = _of_all([_reported(one, partial(of_print, one)) for one in tasks])
-    remarks = (*photo.remarks, *outcome.remarks)
+    remarks = (*photo.remarks, *remarks, *outcome.remarks)
+    for first, second in overlaps(frames):
+        both = f"prints {first + 1} and {second + 1}"
+        remarks += (f"the frames of {both} overlap; what lies in both is in both results",)
     # What restores cuts prints out unless it is told otherwise.
     may_be_cut = not (settings.crop or settings.kind is RESTORED or task.is_look)
-    if outcome.status == "done" and may_be_cut and find_frames(photo):
+    if outcome.status == "done" and may_be_cut and _has_border(photo):
         remarks += ("looks like a scan with a border; --crop auto cuts it off",)
     return replace(outcome, width=photo.width, height=photo.height, remarks=remarks)
+
+
+def _has_border(photo: Photo) -> bool:
+    frames = find_frames(photo)
+    return bool(frames) and not is_doubtful(photo, frames)
 
 
 def _made_of(

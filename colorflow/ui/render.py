@@ -52,6 +52,11 @@ _LEFT_ALONE = (
     "This photo already has colors. If it is the scan of a gray photo, or to see it in other "
     "colors, treat it as gray."
 )
+_NOTHING_FOUND = (
+    "No print was found here, but it seems to lie on a table or a scanner's bed. Mark its corners."
+)
+_PART_FOUND = "A part of this may be a print. If it is, look at its corners, and cut it out."
+"""About photos whose print is to be marked by hand."""
 _WELCOME = """
 <ol class="welcome">
 <li><h2>Put a photo on the desk</h2>A scan, or a picture of the print taken with a phone; sepia is
@@ -139,7 +144,7 @@ def _strip(desk: Desk) -> str:
 
 def _stage(desk: Desk, photo: DeskPhoto) -> str:
     if desk.view == "frame":
-        return _frame(photo)
+        return _frame(desk, photo)
     if desk.view == "places" and photo.plan.repairs:
         return _places(photo)
     form, chosen = photo.shown_form, photo.chosen
@@ -160,7 +165,17 @@ def _stage(desk: Desk, photo: DeskPhoto) -> str:
     if desk.view == "points":
         said = "Click a point whose color you know, then choose its color."
         inside += _marks(photo)
-    return _picture(desk.view, said, inside, form.photo.width, form.photo.height)
+    picture = _picture(desk.view, said, inside, form.photo.width, form.photo.height)
+    asks = desk.view == "photo" and photo.may_be_cut and not photo.colorings
+    return f"{_offer(photo)}{picture}" if asks else picture
+
+
+def _offer(photo: DeskPhoto) -> str:
+    """What can be done where no print was found for sure."""
+    said = _PART_FOUND if photo.prints else _NOTHING_FOUND
+    acts = _button("view", "Mark its corners", "frame", class_="primary")
+    acts += _button("whole", "Use the whole picture")
+    return f'<p class="stage-hint">{said}</p><div class="acts">{acts}</div>'
 
 
 def _picture(view: str, said: str, inside: str, width: int, height: int) -> str:
@@ -200,17 +215,22 @@ def _marks(photo: DeskPhoto) -> str:
     return marks
 
 
-def _frame(photo: DeskPhoto) -> str:
+def _frame(desk: Desk, photo: DeskPhoto) -> str:
     """The upload with the corners of what is cut out, and what can be done; see stage.js."""
     upload = photo.upload
     width, height = upload.width, upload.height
     said = "Drag the corners to those of the print, and cut it out."
-    if photo.prints:
+    if photo.prints and not photo.may_be_cut:
         said = "A print was found. Correct its corners if they are wrong, and cut it out."
     if photo.form.plan.frame:
         said = "This is cut out. Other corners can be cut out instead."
+        said = f"{said} {desk.said_of_overlap(photo)}"
     inside = _image(upload.preview, "What was uploaded, with the frame", _STILL)
-    inside += _overlay(width, height, '<path class="outside"/><path class="inside"/>')
+    shapes = '<path class="outside"/><path class="inside"/>'
+    for other in desk.others_of(photo):
+        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in other.plan.frame or ())
+        shapes += path and f'<path class="other" d="M{path}Z"/>'
+    inside += _overlay(width, height, shapes)
     fields = ""
     for number, name in enumerate(_CORNERS):
         inside += f'<button type="button" class="corner" aria-label="{name} corner"></button>'
@@ -220,10 +240,11 @@ def _frame(photo: DeskPhoto) -> str:
                 f'value="{photo.corners[number][axis == "down"]:.1f}"></label>'
             )
     acts = [_button("cut", "Cut out", class_="primary"), _button("whole", "Use the whole scan")]
+    acts.append(_button("another", "Add another frame"))
     return (
         f"{_picture('frame', said, inside, width, height)}"
         f'<div class="acts">{"".join(acts)}</div><details><summary>Give the corners in numbers'
-        f'</summary><div class="corners">{fields}</div></details>'
+        f'</summary><div class="corners" data-photo="{photo.folder.name}">{fields}</div></details>'
     )
 
 

@@ -128,3 +128,20 @@ element.addEventListener("input", (event) => {
 element.addEventListener("fullscreenchange", update);
 watch("value", update);
 update();
+
+// Gradio keeps what is in fields when another photo comes; and who asks for the corners goes on with
+// the first one.
+let framed = "";
+let asks = false;
+element.addEventListener("click", (event) => {
+    asks = Boolean(event.target.closest('[data-act="view"], [data-act="another"]'));
+});
+watch("value", () => {
+    const now = one(".corners")?.dataset.photo;
+    if (!now) return;
+    if (now !== framed) all("input[type=number]").forEach((input) => (input.value = input.defaultValue));
+    framed = now;
+    read();
+    if (asks) one(".corner").focus({ preventScroll: true });
+    asks = false;
+});
