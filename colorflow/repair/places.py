@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from colorflow.limits import SENSITIVITIES
 
 _LIKELY, _FOLLOWED = -0.5, -2.0
-"""Log odds from which on neighboring pixels form places, and belong to what a touch means."""
+"""Log odds from which on neighboring pixels form places, and belong to what a stroke means."""
 _LEAST_PIXELS = 12
 """Of a place; what is smaller counts for nothing."""
 _BORDER = 0.02
@@ -43,8 +43,8 @@ _PRIOR = -3.0
 _SURE = 0.5
 """Probability from which on a place is filled: an error destroys what was sound."""
 _DOUBTED, _FADES = -7.0, 3.0
-"""What a touch follows: log odds that it needs to find something, and how much below those of the
-touched pixel they may fall."""
+"""What a touch follows: log odds that it needs to find something, and how far below those of the
+touched pixel they may fall; a click never asks for more than what is likely, a stroke for less."""
 _STANDS_OUT, _LEAST_HALF, _NARROW, _WIDE, _SWOLLEN = 1.0, 3, 0.012, 0.04, 1.5
 """What is a band: log odds above those of what is wider, and half its width at most: in pixels;
 divided by the photo's longer side; the same where a touch finds what is likely; and how many times
@@ -118,9 +118,10 @@ def touched(
     surest = float(odds[under].max(initial=-np.inf))
     if surest < _DOUBTED:
         return under
-    least = min(_FOLLOWED, surest - _FADES)
+    least = surest - _FADES
     if len(points) > 1:
-        return _reached(odds, under, least) & _rimmed(under)
+        return _reached(odds, under, min(_FOLLOWED, least)) & _rimmed(under)
+    least = min(_LIKELY, least)
     side = max(odds.shape)
     half = max(_LEAST_HALF, _NARROW * side)
     if surest > _LIKELY:
