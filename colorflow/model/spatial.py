@@ -113,8 +113,8 @@ class SpatialOperator:
         responses, away = self._responses(mask), _squared_distances(mask)
         near = _nearness(away) * responses
         alike = [
-            _connected(self._likeness(response), (int(row), int(column)))
-            for response, row, column in zip(responses, rows, columns, strict=True)
+            _connected(likeness, (int(row), int(column)))
+            for likeness, row, column in zip(self._likeness(responses), rows, columns, strict=True)
         ]
         # What is more likely than not of the thing gets the whole color; its border is soft.
         things = np.minimum(2 * np.maximum(near / (near + FILL), np.stack(alike)), 1)
@@ -141,9 +141,9 @@ class SpatialOperator:
         """
         responses = self._responses(mask)
         shares = responses / (responses.sum(0) + FILL)
-        for index, (row, column) in enumerate(np.argwhere(mask)):
-            others = shares.sum(0) - shares[index]
-            weight = self._likeness(responses[index]) * (1 - others)
+        others = shares.sum(0) - shares
+        weights = self._likeness(responses) * (1 - others)
+        for weight, (row, column) in zip(weights, np.argwhere(mask), strict=True):
             ab = ab + weight * (colors[:, row, column, None, None] - ab)
         return ab
 
@@ -159,14 +159,17 @@ class SpatialOperator:
         impulses[np.arange(len(places)), *places.T] = 1
         return self._smoother(impulses)
 
-    def _likeness(self, response: Array) -> Array:
-        """How far each cell is like the thing with this response, (64, 64) in [0, 1]."""
-        own = response / response.sum()
-        like, tone = (self._components * own).sum((1, 2)), (self._lightness * own).sum()
-        lengths = np.linalg.norm(self._components, axis=0) * np.linalg.norm(like) + 1e-6
-        cosine = np.einsum("cyx,c->yx", self._components, like) / lengths
+    def _likeness(self, responses: Array) -> Array:
+        """How far each cell is like the things with these responses, (hints, 64, 64) in [0, 1]."""
+        own = responses / responses.sum((1, 2), keepdims=True)
+        like = np.einsum("cyx,hyx->hc", self._components, own)
+        tones = (self._lightness * own).sum((1, 2))[:, None, None]
+        length = np.linalg.norm(like, axis=1)[:, None, None]
+        cosine = np.einsum("cyx,hc->hyx", self._components, like) / (
+            np.linalg.norm(self._components, axis=0) * length + 1e-6
+        )
         rough = _logistic((cosine - ALIKE) / ALIKE_SCALE) * np.exp(
-            -((self._lightness - tone) ** 2) / (2 * ALIKE_TONES**2)
+            -((self._lightness - tones) ** 2) / (2 * ALIKE_TONES**2)
         )
         return _logistic((self._smoother(rough.astype(np.float32)) - 0.4) / 0.05)
 
@@ -280,16 +283,16 @@ def blurred(ab: Array, std: float) -> Array:
     return _by_plane(lambda x: cv2.GaussianBlur(x, (0, 0), std, borderType=cv2.BORDER_REFLECT), ab)
 
 
-def _squared_distances(mask: NDArray[np.bool_]) -> Array:
+def _squared_distances(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     """From each cell of a mask to all cells, (hints, 64, 64), in squared cells."""
     places = np.indices(mask.shape)
     away = [((places - at[:, None, None]) ** 2).sum(0) for at in np.argwhere(mask)]
-    return np.stack(away).astype(np.float32)
+    return np.stack(away)
 
 
-def _nearness(away: Array) -> Array:
+def _nearness(away: NDArray[np.int64]) -> Array:
     """What confines hints to their surroundings, of squared distances."""
-    return np.exp(-away / (2 * AROUND**2))
+    return np.exp(-away / (2 * AROUND**2)).astype(np.float32)
 
 
 def _connected(weight: Array, cell: tuple[int, int]) -> Array:
