@@ -141,11 +141,10 @@ class Coloring:
         photo: what was colored.
         spec: what the coloring is made from; `Colorizer.reproduce` makes it again.
         ab: (2, 64, 64) CIELAB units, as the picture shows it.
-        model_ab: the same as the model gave it, before it was assigned to things; latents and
-            `log_prob` are of this one.
         share: share of the samples that a principal coloring stands for; None for others.
         provenance: what a saved file says about its colors: seed, temperature, weights, and digests
             of the photo's file, of the hints and of the references.
+        chroma: computes `model_ab`.
         density: computes `log_prob`.
         plain: the same before `saturated`; None for one that was not changed.
     """
@@ -154,9 +153,9 @@ class Coloring:
     spec: ColoringSpec
     ab: NDArray[np.float32]
     _: KW_ONLY
-    model_ab: NDArray[np.float32]
     share: float | None
     provenance: Provenance
+    chroma: Callable[[], NDArray[np.float32]]
     density: Callable[[], float]
     plain: Coloring | None = None
 
@@ -177,6 +176,15 @@ class Coloring:
         if self.photo.alpha is not None:
             picture.putalpha(Image.fromarray(self.photo.alpha))
         return picture
+
+    @cached_property
+    def model_ab(self) -> NDArray[np.float32]:
+        """The chroma (2, 64, 64) of the model, given the hints, before it was assigned to things.
+
+        Latents and `log_prob` are of this one. With hints for things it is computed when it is
+        first asked for.
+        """
+        return self.chroma()
 
     @cached_property
     def log_prob(self) -> float:

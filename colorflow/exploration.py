@@ -50,7 +50,7 @@ class Exploration:
             raise ValueError("specs: expected at least one, got none")
         known = [self._spec_of(one) for one in specs]
         opened = self._opener.open(picture, hints, reference, style)
-        return opened.colorings(known, opened.model.chroma(known))
+        return opened.colorings(known, opened.canvas.chroma(known))
 
     def resample(
         self,
@@ -121,7 +121,7 @@ class Exploration:
         if steps < 2:
             raise ValueError(f"steps: expected at least 2, got {steps}")
         ends = [self._spec_of(start), self._spec_of(end)]
-        model = self._opener.open(picture, hints, reference, style).model
+        model = self._opener.open(picture, hints, reference, style).canvas
         first, last = (model.latents(spec) for spec in ends)
         between = [
             [slerp(a, b, step / (steps - 1)) for a, b in zip(first, last, strict=True)]
