@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
+from colorflow import __version__
 from colorflow.cli import COMMANDS, main, program
 from tests.cli.fake_run import usage_error
 
@@ -62,11 +63,17 @@ def test_help_names_and_explains_every_command_and_option(
     ("arguments", "message"),
     [
         ([], "colorflow: Missing command"),
-        (["paint"], "colorflow: No such command 'paint'"),
+        (["paint"], "colorflow: No such command 'paint'; see"),
         (["blind"], "colorflow blind: Missing command"),
         (["colorize"], "colorflow colorize: Missing argument 'IN...'"),
         (["colorize", "a.png"], "colorflow colorize: Missing option '-o' / '--output'"),
-        (["colorize", "a.png", "--diverse"], "colorflow colorize: No such option '--diverse'"),
+        (["colorize", "a.png", "--diverse"], "colorflow colorize: No such option '--diverse'; see"),
+        (["colorize", "a.png", "--wrong"], "colorflow colorize: No such option '--wrong'; see"),
+        (["colorize", "a.png", "--sampels"], "option '--sampels', did you mean '--samples'?; see"),
+        (["colorize", "a.png", "--temp"], "option '--temp', did you mean '--temperature'?; see"),
+        (["colorise"], "colorflow: No such command 'colorise', did you mean 'colorize'?; see"),
+        (["re"], "colorflow: No such command 're', did you mean 'repair' or 'restore'?; see"),
+        (["blind", "comapre"], "No such command 'comapre', did you mean 'compare'?; see"),
         (["train", "pack", "-o", "r"], "colorflow train: expected either --minutes or --steps"),
         (
             ["train", "pack", "-o", "r", "--part", "nose"],
@@ -79,6 +86,13 @@ def test_wrong_usage_ends_with_2(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert message in usage_error(arguments, capsys)
+
+
+@pytest.mark.parametrize("module", ["colorflow", "colorflow.cli"])
+def test_the_package_runs_as_a_module(module: str) -> None:
+    command = [sys.executable, "-m", module, "--version"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert printed == f"colorflow {__version__}\n"
 
 
 @pytest.mark.parametrize(
