@@ -153,7 +153,7 @@ class ColoredFile:
         print_number: which of several prints in a scan; None if there are not several.
         repaired: share of the pixels that were repaired; None if nobody looked for damage.
         frame: where the print is in its scan, as in `Preparation.frame`.
-        marks: where it was repaired, see `marks.py`; None if nowhere.
+        marks: where it was repaired, see `sheet.packed`; None if nowhere.
     """
 
     path: Path

@@ -8,7 +8,7 @@ reference has anything alike, with probabilities
     p_ij ~ w_r exp(s z_i . z_j - 20 |skin_i - skin_j|),    p_i0 ~ w_0 exp(n_i + 1.5).
 
 z, s and n are learned by the likelihood of the photo's own colors, where the reference is another
-view of the photo, or another photo (`colorflow.training.likeness`). The shares w of the photo that
+view of the photo, or another photo (`colorflow.training.heads`). The shares w of the photo that
 each reference tells are estimated from the photo itself, by empirical Bayes: a reference that shows
 something else matches few cells well, so its w goes to 0, and then even what looks alike by chance
 changes nothing. Skin is like skin, and never like cloth.
