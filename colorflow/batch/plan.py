@@ -52,8 +52,8 @@ class Plan:
     def named(self, about: object) -> str:
         """A path or a sentence, with the names by which people know what is in it."""
         text = str(about)
-        for path, name in self.known_as.items():
-            text = text.replace(str(path), name)
+        for path in sorted(self.known_as, key=lambda path: -len(str(path))):  # 10 before 1
+            text = text.replace(str(path), self.known_as[path])
         return text
 
     @property
