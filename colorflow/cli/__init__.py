@@ -18,7 +18,7 @@ from importlib import import_module
 import click
 
 from colorflow import __version__
-from colorflow.errors import ColorflowError, printable
+from colorflow.errors import ColorflowError, OptionError, printable
 
 _MODULES = {
     "photos": ("colorize", "enlarge", "repair", "restore"),
@@ -110,7 +110,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         return error.exit_code
     except ColorflowError as error:
         print(f"colorflow: {error}", file=sys.stderr)
-        return 1
+        return click.UsageError.exit_code if isinstance(error, OptionError) else 1
     except click.Abort:
         print("colorflow: interrupted", file=sys.stderr)
         return INTERRUPTED
