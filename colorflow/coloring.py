@@ -156,6 +156,7 @@ class Coloring:
         provenance: what a saved file says about its colors: seed, temperature, weights, and digests
             of the photo's file, of the hints and of the references.
         density: computes `log_prob`.
+        reference_shares: of the photo, to which each reference gives its color; empty without any.
         plain: the same before `saturated`; None for one that was not changed.
     """
 
@@ -167,6 +168,7 @@ class Coloring:
     share: float | None
     provenance: Provenance
     density: Callable[[], float]
+    reference_shares: tuple[float, ...] = ()
     plain: Coloring | None = None
 
     def __getstate__(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _SHIPPED = {COLORS: COLORING_WEIGHTS, DETAIL: ENLARGE_WEIGHTS, REPAIR: REPAIR_WEIGHTS}
 _REFERENCE_SIDE = 1024
 """Pixels of the longer side of a reference at most; the model sees 512."""
+_LEAST_SHARE = 1 / 32**2
+"""Of a photo that a reference tells: one of the cells that are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,13 @@ class Results:
         paint: makes the pixels of the result with a label, uint8 or uint16, with the photo that
             says their size and metadata.
         bits_per_dim: of the results that have one, by label; empty if not asked for.
+        told_by: as in `PhotoOutcome`.
     """
 
     statements: Mapping[str, Statements]
     paint: Callable[[str], tuple[np.ndarray, Photo]]
     bits_per_dim: Mapping[str, float]
+    told_by: frozenset[Path] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +212,23 @@ def results_of(
         {label: stated(label, said) for label, said in expected.items()},
         paint,
         {label: value for label, value in bits.items() if math.isfinite(value)},
+        _told_by(colorings, task, settings),
     )
+
+
+def _told_by(
+    colorings: Sequence[Coloring], task: PhotoTask, settings: BatchSettings
+) -> frozenset[Path] | None:
+    """Which references gave colors to a photo."""
+    if not (colorings and colorings[0].reference_shares and settings.coloring):
+        return None
+    references = [one for one in _references_of(task, settings.coloring) if reference_photo(one)]
+    shares = zip(references, colorings[0].reference_shares, strict=True)
+    return frozenset(one.path for one, share in shares if share >= _LEAST_SHARE)
+
+
+def _references_of(task: PhotoTask, settings: Settings) -> Sequence[Reference]:
+    return task.references or settings.references
 
 
 def _colored(
@@ -225,7 +245,7 @@ def _colored(
         if start:
             (made,) = colorizer.reproduce(photo, [start.spec], hints=task.hints)
             return [made.saturated(start.saturation, start.pale)]
-        references = map(reference_photo, task.references or settings.references)
+        references = map(reference_photo, _references_of(task, settings))
         return colorizer.colorize(
             photo,
             settings.n,
@@ -255,7 +275,7 @@ def read_reference(path: Path) -> Reference:
     if photo.kind is Kind.GRAY:
         reason = "has no colors that could be carried over; choose a color photo"
         raise PhotoError(path, reason)
-    return Reference(path, digest)
+    return Reference(path, digest, photo.kind is Kind.TINTED)
 
 
 @cache

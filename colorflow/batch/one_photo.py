@@ -205,7 +205,9 @@ def _made_of(
     if gray:
         names = ", ".join(gray)
         remarks.append(f"nearly gray, since black and white show no color: {names}")
-    return task.outcome("done", colorings=tuple(colorings), remarks=tuple(remarks))
+    return task.outcome(
+        "done", colorings=tuple(colorings), remarks=tuple(remarks), told_by=results.told_by
+    )
 
 
 def _remarks(
@@ -335,8 +337,10 @@ def _of_all(outcomes: Sequence[PhotoOutcome]) -> PhotoOutcome:
         said = (*one.remarks, *((one.reason,) if is_left else ()))
         remarks += [f"print {number}: {remark}" for remark in said]
         reasons += [f"print {number}: {one.reason}"] if one.status == "failed" else []
+    told = [one.told_by for one in outcomes if one.told_by is not None]
     return replace(
         first,
+        told_by=frozenset[Path]().union(*told) if told else None,
         reason="; ".join(reasons) or first.reason,
         colorings=tuple(coloring for one in outcomes for coloring in one.colorings),
         remarks=tuple(remarks),

@@ -148,6 +148,7 @@ class _BatchRun:
                 self._write_report()
             raise
         self.outcomes = self.plan.in_order(self.outcomes)
+        self.plan.note_idle_references(self.outcomes)
         interrupted = self.stop.is_set()
         try:
             self._write_report()

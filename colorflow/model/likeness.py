@@ -153,6 +153,7 @@ class Likeness:
     Attributes:
         weight: (g, g) where the references have something to say, in [0, 1].
         ab: (2, g, g) the colors that they give there, CIELAB units.
+        shares: (R,) of the photo, to which each reference gives its color.
     """
 
     def __init__(self, own: Described, references: Sequence[Described]) -> None:
@@ -171,6 +172,8 @@ class Likeness:
         rising = ((alike - FROM) / (TO - FROM)).clip(0, 1)
         weight = (rising * rising * (3 - 2 * rising))[:, None]
         carried = odds @ colors / np.maximum(total, 1e-30)[:, None]
+        of_each = odds.reshape(len(odds), len(references), -1).sum(2)
+        self.shares = (weight * of_each / np.maximum(total, 1e-30)[:, None]).mean(0)
         planes = np.concatenate([weight, weight * carried], 1).T
         self.weight, *ab = _enlarged(planes.reshape(-1, CELLS_GRID, CELLS_GRID), own.lightness)
         self.ab: Array = np.stack(ab) / np.maximum(self.weight, 1e-6)
