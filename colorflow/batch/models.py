@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _SHIPPED = {COLORS: COLORING_WEIGHTS, DETAIL: ENLARGE_WEIGHTS, REPAIR: REPAIR_WEIGHTS}
 _REFERENCE_SIDE = 1024
 """Pixels of the longer side of a reference at most; the model sees 512."""
+Result = TypeVar("Result")
 _LEAST_SHARE = 1 / 32**2
 """Of a photo that a reference tells: one of the cells that are compared."""
 
@@ -39,6 +40,8 @@ class Models:
     colorizer: Colorizer | None = None
     enlarger: Enlarger | None = None
     repairer: Repairer | None = None
+    tell: Callable[[str], None] = lambda step: None
+    """Takes what is done to the photo in hand, such as "enlarging, 30 %"."""
 
     @property
     def digests(self) -> Digests:
@@ -143,7 +146,7 @@ def prepare(
     """
     if settings.repair:
         assert models.repairer
-        done = models.repairer.repair(photo, settings.sensitivity)
+        done = _followed(models, "repairing", models.repairer.steps(photo, settings.sensitivity))
         marks = packed(done.mask) if done.share else None
         photo, said = done.photo, replace(said, share=done.share, marks=marks)
     if settings.fading:
@@ -151,6 +154,15 @@ def prepare(
 
         photo = unfaded(photo)
     return photo, said
+
+
+def _followed(models: Models, what: str, steps: Generator[float, None, Result]) -> Result:
+    """What steps return in the end; tells after each what share is done."""
+    while True:
+        try:
+            models.tell(f"{what}, {100 * next(steps):.0f} %")
+        except StopIteration as end:
+            return end.value
 
 
 def results_of(
@@ -166,7 +178,7 @@ def results_of(
     so that each is the same whichever others are missing.
 
     Args:
-        models: those that are used.
+        models: those that are used; they tell what is done.
         photo: the photo, prepared.
         task: with its hints.
         settings: of the batch.
@@ -178,14 +190,19 @@ def results_of(
     enlarger, colorings = models.enlarger, list["Coloring"]()
     if settings.coloring and not task.keeps_colors:
         assert models.colorizer
+        models.tell("coloring")
         colorings = _colored(models.colorizer, photo, task, settings.coloring)
     by_label = dict(zip(expected, colorings, strict=True)) if colorings else {}
 
+    def lightness_of(temperature: float, seed: int) -> np.ndarray:
+        assert enlarger
+        how = settings.scale, temperature, seed
+        steps = enlarger.steps(photo, *how, restore=settings.restore)
+        return _followed(models, "enlarging", steps)
+
     @cache
     def mean_lightness() -> np.ndarray:
-        assert enlarger
-        how = MEAN.temperature, MEAN.seed
-        return enlarger.lightness(photo, settings.scale, *how, restore=settings.restore)
+        return lightness_of(MEAN.temperature, MEAN.seed)
 
     def paint(label: str) -> tuple[np.ndarray, Photo]:
         detail = expected[label].detail
@@ -195,9 +212,10 @@ def results_of(
             return pixels, photo.enlarged(pixels) if detail else photo
         if not detail:
             return photo.full_depth, photo
-        assert enlarger
-        how = detail.scale, detail.temperature, detail.seed
-        large = enlarger.enlarge_photo(photo, *how, restore=detail.restored)
+        from colorflow.enlarge.enlarger import paint as paint_enlarged
+
+        lightness = lightness_of(detail.temperature, detail.seed)
+        large = photo.enlarged(paint_enlarged(photo, lightness, bits=photo.bits))
         return large.full_depth, large
 
     def stated(label: str, said: Statements) -> Statements:

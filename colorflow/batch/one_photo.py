@@ -115,6 +115,7 @@ def _outcome(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoO
     """Works on a photo, or on each print that is cut out of it."""
     if outcome := _finished(models, task, settings):
         return outcome
+    models.tell("reading")
     photo = read_photo(task.path, isolated=True, page=task.page)
     if is_own_picture(photo, settings.kind):
         reason = "is a picture that colorflow made; it is not taken as a photo"
@@ -182,6 +183,7 @@ def _made_of(
     results = results_of(models, photo, task, settings, expected)
     gray = []
     for label in missing:
+        models.tell(f"making {task.name(label)}")
         stated = results.statements[label]
         pixels, like = results.paint(label)
         if stated.colors and _is_gray(pixels):

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType, SimpleNamespace
 
 import click
-from tqdm import tqdm
 
 from colorflow import batch
 from colorflow.batch import (
@@ -42,6 +42,7 @@ from colorflow.batch.sheet import sheet_kind
 from colorflow.batch.task import left_out_text, share_text
 from colorflow.cli import INTERRUPTED
 from colorflow.cli.options import wrong_usage
+from colorflow.cli.progress import Progress
 from colorflow.errors import BatchError, ColorflowError, PhotoError, WritePhotoError, printable
 from colorflow.files import FileKind, check_replaceable, is_stream, remove_leftovers
 from colorflow.photo.find import is_photo
@@ -161,13 +162,11 @@ class _BatchRun:
     def _work(self) -> None:
         """Works the plan off; prints a line for each file and the progress of all."""
         options = self.options
-        with tqdm(
-            total=len(self.plan.tasks),
-            unit=" files",
-            disable=True if options.quiet else None,  # None: shown on a terminal only
-            file=sys.stderr,
-        ) as progress:
-            engine = ray_engine.run_on_ray if options.engine == "ray" else batch.run
+        progress = Progress(len(self.plan.tasks), quiet=options.quiet)
+        # Which photos a cluster has in hand is not known here.
+        here = partial(batch.run, tell=progress.tell)
+        engine = ray_engine.run_on_ray if options.engine == "ray" else here
+        with progress.shown():
             for outcome in engine(
                 self.plan,
                 weights=self.weights,
@@ -177,9 +176,9 @@ class _BatchRun:
             ):
                 self.outcomes.append(outcome)
                 if len(self.outcomes) > len(self.plan.settled):
-                    progress.update()
+                    progress.bar.update()
                 if outcome.status == "done" and not options.quiet:
-                    with progress.external_write_mode():
+                    with progress.bar.external_write_mode():
                         _say(self.plan, _done_text(outcome))
 
     @contextmanager

@@ -142,7 +142,9 @@ def test_references_that_are_tinted_or_that_nothing_is_like_are_named(
     assert main(command) == 0
     assert idle not in capsys.readouterr().err, "photos that are skipped were not compared"
     shares[0] = (0.5, 0.001)
-    assert main([*command, "--overwrite"]) == 0
+    report = tmp_path / "r.csv"
+    assert main([*command, "--overwrite", "--report", str(report)]) == 0
+    assert f'{in_color},reference,"is tinted' in report.read_text()
     assert idle not in capsys.readouterr().err
 
 

@@ -39,7 +39,7 @@ def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_pat
     )
     paths = [task.target("s7").relative_to(tmp_path / "out").as_posix() for task in plan.tasks]
     assert paths == ["a_s7.webp", "b_s7.webp", "inner/c_s7.webp"]
-    del options["stop"]
+    del options["stop"], options["tell"]
     assert options == {
         "weights": {COLORS: Path(__file__)},
         "device": "cuda:1",
