@@ -98,6 +98,7 @@ class OpenPhoto:
                 share=share,
                 provenance=self.provenance(spec, share),
                 density=partial(density, index),
+                reference_shares=self.model.reference_shares(spec),
             )
             for index, (spec, own, share) in enumerate(
                 zip(specs, shown, shares or [None] * len(specs), strict=True)

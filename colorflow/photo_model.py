@@ -156,6 +156,12 @@ class PhotoModel:
             return None
         return Likeness(self.described, self._make_references())
 
+    def reference_shares(self, spec: ColoringSpec) -> tuple[float, ...]:
+        """Shares of the photo to which each reference gives its color; empty if none does."""
+        if not spec.strength or spec.quick or self.likeness is None:
+            return ()
+        return tuple(map(float, self.likeness.shares))
+
     @one_thread()
     @torch.inference_mode()
     def paint(
