@@ -150,7 +150,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str], code: int 
     assert main(["evaluate", *arguments]) == code
     lines = capsys.readouterr().err.splitlines()
     (line,) = [line for line in lines if "so the table has no column" not in line]
-    assert line.startswith("colorflow: ")
+    assert line.startswith("colorflow: " if code == 1 else "colorflow evaluate: ")
     return line
 
 

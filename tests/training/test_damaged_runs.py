@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 
-from colorflow.errors import PackError, TrainingError
+from colorflow.errors import OptionError, PackError, TrainingError
 from colorflow.training.run_folder import STATE, RunFolder, read_config, read_state
 from colorflow.training.trainer import Trainer
 from tests.training.runs import Train, curve
@@ -24,7 +24,7 @@ from tests.training.runs import Train, curve
 
 
 def test_an_unknown_level(go: Train, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"--levels: no level 5; this model has \[4, 8, 16,"):
+    with pytest.raises(OptionError, match=r"--levels: no level 5; this model has \[4, 8, 16,"):
         go(tmp_path, steps=1, levels=(4, 5))
     assert not (tmp_path / "joint").exists()
 

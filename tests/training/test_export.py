@@ -14,7 +14,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from colorflow.errors import ColorflowError, TrainingError
+from colorflow.errors import ColorflowError, OptionError, TrainingError
 from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights
@@ -253,5 +253,5 @@ def test_what_is_refused(
 
 
 def test_another_number_of_temperatures(run: Path, pack_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="--temperatures: expected 5 numbers, one a level"):
+    with pytest.raises(OptionError, match="--temperatures: expected 5 numbers, one a level"):
         export(run, tmp_path / "new", pack_folder=pack_folder, temperatures=(0.5,) * 4)
