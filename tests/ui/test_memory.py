@@ -44,7 +44,7 @@ for thread in threads:
     thread.start()
 step.wait()
 step.wait()
-last = bytearray(100_000)  # lies behind what is freed
+last = bytearray(1 << 20)  # lies behind what is freed
 step.wait()
 for thread in threads:
     thread.join()
