@@ -29,7 +29,7 @@ from benchmarks.page_server import page_server
 _API = "/gradio_api"
 _PATIENCE = 1200.0
 """Limit for each answer, in seconds."""
-_SIZES = ((1200, 900), (1600, 1200), (2400, 1800), (3000, 2250), (4000, 3000))
+SIZES = ((1200, 900), (1600, 1200), (2400, 1800), (3000, 2250), (4000, 3000))
 """Width and height of photos, in pixels."""
 _LOOK_SECONDS = 5.0
 _RADIUS = 1 / 150
@@ -138,9 +138,9 @@ def kept(
     Raises:
         AssertionError: if the server does not start, or an event fails.
     """
-    photos = [folder / f"photo-{number}.jpg" for number in range(2 * len(_SIZES))]
+    photos = [folder / f"photo-{number}.jpg" for number in range(2 * len(SIZES))]
     for number, photo in enumerate(photos):
-        save_gray(photo, gray_photo(*_SIZES[number % len(_SIZES)], number))
+        save_gray(photo, gray_photo(*SIZES[number % len(SIZES)], number))
     with (
         page_server(folder, weights) as (address, process),
         ThreadPoolExecutor(visitors) as threads,
