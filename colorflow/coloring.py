@@ -171,8 +171,9 @@ class Coloring:
     plain: Coloring | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Its fields, with the likelihood in place of the model that computes it."""
-        return {**vars(self), "density": partial(float, self.log_prob)}
+        """Its fields, with chroma and likelihood in place of the model that computes them."""
+        chroma, density = partial(np.asarray, self.model_ab), partial(float, self.log_prob)
+        return {**vars(self), "chroma": chroma, "density": density}
 
     def __repr__(self) -> str:
         principal = self.provenance.principal

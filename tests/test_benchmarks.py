@@ -14,7 +14,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from benchmarks import bad_files, hostile_kinds
+from benchmarks import bad_files, hostile_kinds, page_memory
 from benchmarks.files_of_one_photo import files_of_one_photo
 from benchmarks.gray_scans import COLOR_PRINTS, SCANS
 from benchmarks.measuring import gray_photo
@@ -167,6 +167,20 @@ def test_two_clients_with_two_photos_each(tmp_path: Path) -> None:
     assert len(outcome.first_seconds) == len(outcome.seconds) == 4
     assert all(f < s for f, s in zip(outcome.first_seconds, outcome.seconds, strict=True))
     assert 0 < outcome.start_megabytes <= outcome.peak_megabytes
+
+
+@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
+def test_a_visitor_comes_does_everything_and_leaves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_memory, "SIZES", (SIZE,))
+    weights = save_small_weights(tmp_path / "w.safetensors")
+    result = page_memory.kept(tmp_path, visitors=1, minutes=0, idle=0, weights=weights)
+    assert result.visits == 1
+    assert 0 < result.start.pss <= result.most.pss
+    assert 0 < result.idle.pss < result.idle.rss
 
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"

@@ -18,6 +18,7 @@
     guard.py      middleware: which requests reach Gradio
     sessions.py   middleware: how many sessions wait for answers, and how long
     owners.py     which visitor may name and read which files
+    memory.py     gives memory back to the system, and forgets sessions that have gone
     limits.py     how much is done at the same time, and how much is stored
 
 Importing this package imports neither Gradio nor torch; `serve` does.

@@ -36,6 +36,7 @@ from colorflow.ui.limits import (
     MemoryBudget,
     UploadSpace,
 )
+from colorflow.ui.memory import forget_sessions, trim, use_one_arena
 
 try:
     import fcntl
@@ -44,6 +45,7 @@ except ImportError:  # Windows, where the folder of a killed program stays
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from gradio import Blocks
 
     from colorflow.colorizer import Colorizer
     from colorflow.ui.colorize import Desks
@@ -115,6 +117,7 @@ def serve(
         from colorflow.ui.page import SCRIPT, STYLE, build_page, theme
         from colorflow.ui.work import DeskWorker
 
+        use_one_arena()
         quota = DiskQuota(files, limits.stored_megabytes * 2**20)
         budget = MemoryBudget(limits.pixels, quota)
         colorizer = Colorizer.load(weights)
@@ -125,7 +128,7 @@ def serve(
         worker = DeskWorker(colorizer, enlarger, repairer, space)
         page, desks = build_page(worker, quiz, has_accounts=bool(accounts))
         page.queue(max_size=limits.waiting, default_concurrency_limit=WORKED_ON)
-        app = FastAPI(lifespan=_lifespan(files, space, desks))
+        app = FastAPI(lifespan=_lifespan(files, space, desks, page))
         hosts = Hosts(allowed_hosts, host)
         app.add_middleware(Guard, hosts=hosts, calls=ENDPOINTS, quota=quota, owners=space.owners)
         gr.mount_gradio_app(
@@ -164,16 +167,18 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 def _lifespan(
-    files: Path, space: UploadSpace, desks: Desks
+    files: Path, space: UploadSpace, desks: Desks, page: Blocks
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """Delete old files as long as the server runs; at its end, let nobody wait."""
+    """Give back what is old as long as the server runs; at its end, let nobody wait."""
 
-    async def keep_clean() -> None:  # Gradio deletes idle sessions
+    async def keep_clean() -> None:
         while True:
             await asyncio.sleep(KEEP_SECONDS / _SWEEPS_PER_KEEPING)
             await asyncio.to_thread(desks.keep, _LONGEST_WAIT * KEEP_SECONDS)
             await asyncio.to_thread(sweep, files, KEEP_SECONDS)
             await asyncio.to_thread(space.owners.forget)
+            forget_sessions(page.state_holder, KEEP_SECONDS)  # in the loop, as Gradio uses them
+            await asyncio.to_thread(trim)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
