@@ -45,7 +45,7 @@ _FIELD: dict[str, Any] = {**QUICK, "trigger_mode": "always_last"}
 """The same for fields, of whose values the last one counts."""
 WORK, ALBUM, FINISH = "work", "album", "finish"
 QUEUES: dict[str, tuple[tuple[WishKind, ...], dict[str, Any]]] = {
-    WORK: (("open", "prepare", "color", "refer", "ask"), WORK_QUEUE),
+    WORK: (("open", "prepare", "color", "refer", "ask", "detail"), WORK_QUEUE),
     ALBUM: (("album",), LONG_QUEUE),
     FINISH: (("finish",), {"concurrency_id": "finish", "concurrency_limit": 2}),
 }
@@ -346,7 +346,8 @@ class ColorizeTab:
             "stroke": lambda desk: desk.mark(points, radius),
             "point": lambda desk: desk.click(*points_of(points)[0]),
             "pick": lambda desk: desk.pick_swatch(int(index)),
-            "hold": lambda desk: desk.photo.points.hold(int(index)),
+            "detail": self.worker.detail,
+            "hold": lambda desk: desk.hold_point(int(index)),
             "delete": lambda desk: desk.photo.points.delete(int(index)),
         }
         acts[event.value](desk)

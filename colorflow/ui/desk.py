@@ -64,10 +64,10 @@ from colorflow.ui.prepare import (
     whole,
 )
 
-WishKind = Literal["open", "prepare", "color", "refer", "ask", "album", "finish"]
+WishKind = Literal["open", "prepare", "color", "refer", "ask", "detail", "album", "finish"]
 """Photos that are opened; a print that is prepared; colorings of one photo; references of one; what
-the model is asked (likely colors of a point, where it is unsure); colorings of all photos or a zip
-of them; a file in full size."""
+the model is asked (likely colors of a point, where it is unsure); all pixels of the large picture;
+colorings of all photos or a zip of them; a file in full size."""
 View = Literal["photo", "frame", "places", "points"]
 """What the large picture is for: to compare, to cut out, to choose what is repaired, to click
 points."""
@@ -408,6 +408,12 @@ class Desk:
             raise ColorflowError("Across and Down: two whole numbers, in pixels of the photo.")
         check_places(((across, down),), size.width - 1, size.height - 1)
         self.photo.points.put(*self._on_upload(int(across), int(down)))
+        self.view = "points"  # where its colors are
+
+    def hold_point(self, index: int) -> None:
+        """Take a point up, to move it or to change its color."""
+        self.photo.points.hold(index)
+        self.view = "points"
 
     def pick_swatch(self, index: int) -> None:
         """Give the current point one of the colors that are offered.
