@@ -136,6 +136,7 @@ class Desk:
         problems: files with which something is wrong.
         wishes: long work that is wanted, one of a kind.
         files: that were made for the visitor; the browser saves the last one at once.
+        had: how many of them there were when the page was opened.
         said: a sentence for the visitor.
         is_bad: whether it is about something that failed.
         version: is counted up by every change.
@@ -152,6 +153,7 @@ class Desk:
     problems: list[Problem] = field(default_factory=list)
     wishes: dict[WishKind, Wish] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
+    had: int = 0
     said: str = ""
     is_bad: bool = False
     version: int = 0
@@ -232,8 +234,15 @@ class Desk:
                 self._page_has[name] = value
 
     def begin_page(self) -> None:
-        """Note that the page is new, and shows nothing yet but files that are on their way."""
+        """Note that the page is new, and shows nothing yet but files that are on their way.
+
+        It may take the place of one that was left: work that was begun ended with that, the tools
+        are closed, and files have been saved.
+        """
         self._page_has = {"upload": None}
+        self.wishes = {kind: one for kind, one in self.wishes.items() if not one.is_begun}
+        self.view = "frame" if self.view == "frame" else "photo"
+        self.had = len(self.files)
 
     # photos
 

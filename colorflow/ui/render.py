@@ -391,7 +391,8 @@ def _file(desk: Desk) -> str:
     links = ""
     for number, path in dict.fromkeys((*there[-1:], *here[-1:])):
         name, hidden = html.escape(path.name), "" if (number, path) in here else "hidden "
-        of = f'data-number="{number}"' if number == len(desk.files) else ""
+        is_new = number == len(desk.files) > desk.had
+        of = f'data-number="{number}"' if is_new else ""
         links += f'<a {hidden}download="{name}" href="{file_url(path)}" {of}>Save {name} again</a>'
     return links
 
