@@ -6,7 +6,6 @@ functions themselves. So their annotations must not be strings, which is why the
 """
 
 import math
-import re
 import reprlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,17 +28,15 @@ from colorflow.ui.limits import (
     LONG_QUEUE,
     MOST_VIVID,
     MOST_WISHED,
-    VISITORS,
     WORK_QUEUE,
 )
+from colorflow.ui.owners import visitor_of
 from colorflow.ui.photos import FAILURES, new_folder, opened, sentence
 from colorflow.ui.work import DeskWorker
 
 ENDPOINTS = ("colorize", "enlarge")
 """Names of the calls."""
 
-_UPLOAD_FOLDER = re.compile("[0-9a-f]{64}")
-"""Gradio's folder for an upload is named by the SHA-256 of the file."""
 _SUFFIXES = {"png": ".png", "jpeg": ".jpg", "tiff": ".tif", "webp": ".webp"}
 
 Format = Literal["same", "png", "jpeg", "tiff", "webp"]
@@ -69,17 +66,17 @@ class Api:
 
     Args:
         worker: colors and enlarges, shared with the page.
-        files: Gradio's folder, as `page_folder` yields it.
     """
 
-    def __init__(self, worker: DeskWorker, files: Path) -> None:
-        self._worker, self._files = worker, files
+    def __init__(self, worker: DeskWorker) -> None:
+        self._worker = worker
         for name, queue in zip(ENDPOINTS, (WORK_QUEUE, LONG_QUEUE), strict=True):
             api(getattr(self, name), api_name=name, **queue)
 
     @_in_sentences()
     def colorize(
         self,
+        request: gr.Request,
         photo: FileData,
         n: int = 4,
         temperature: float = 1.0,
@@ -111,14 +108,14 @@ class Api:
         temperature = _number("temperature", temperature, 0, MOST_VIVID)
         seed = _whole("seed", seed, 0, LARGEST_SEED)
         _check_choice("samples", samples, (True, False))
-        path, colorizer = self._uploaded(photo), self._worker.colorizer
+        path, colorizer = self._uploaded(request, photo), self._worker.colorizer
         with opened(path, self._worker.budget) as read:
             suffix = _suffix(format, read)
             made = colorizer.colorize(
                 read, n, temperature, seed, samples=samples, force=True, hints=_points(hints, read)
             )
             likelihoods = [one.bits_per_dim for one in made]
-        folder, paths = new_folder(self._files / VISITORS, API_PREFIX), []
+        folder, paths = self._new_folder(request), []
         for one in made:
             paths.append(folder / f"{path.stem}_{name_of(one.spec)}{suffix}")
             list(self._worker.files.write(path, paths[-1], (one.ab, one.provenance)))
@@ -132,7 +129,12 @@ class Api:
 
     @_in_sentences()
     def enlarge(
-        self, photo: FileData, scale: int = 2, format: Format = "same", restore: bool = False
+        self,
+        request: gr.Request,
+        photo: FileData,
+        scale: int = 2,
+        format: Format = "same",
+        restore: bool = False,
     ) -> FileData:
         """Make a photo, colored or not, 2 or 4 times as large on each side, with the average of the
         detail that would suit it. If restore is true, blur, noise and compression are taken out.
@@ -151,23 +153,26 @@ class Api:
         _check_choice("restore", restore, (True, False))
         if restore and not files.enlarger.can_restore:
             raise ColorflowError("This page cannot restore: its weights do not do that.")
-        path = self._uploaded(photo)
+        path = self._uploaded(request, photo)
         with opened(path, budget) as read:
             files.check_size(read.width * read.height, scale)
             suffix = _suffix(format, read)
-        folder = new_folder(self._files / VISITORS, API_PREFIX)
+        folder = self._new_folder(request)
         file = folder / f"{path.stem}_{MEAN.label_of(scale, restored=restore)}{suffix}"
         list(files.write(path, file, None, scale, restore=restore))
         return _file(file)
 
-    def _uploaded(self, given: object) -> Path:
-        """The path of an upload. Clients may name any file of the server, but get only uploads."""
+    def _new_folder(self, request: gr.Request) -> Path:
+        """A folder for the results of a call, which its caller alone may read."""
+        folder = new_folder(self._worker.space.root, API_PREFIX)
+        self._worker.space.owners.give(folder, visitor_of(request))
+        return folder
+
+    def _uploaded(self, request: gr.Request, given: object) -> Path:
+        """The path of an upload of the caller. Clients may name any file of the server."""
         path = given.get("path") if isinstance(given, dict) else None
-        if isinstance(path, str) and "\0" not in path:
-            real = Path(path).resolve()
-            in_files = real.parent.parent == self._files.resolve()
-            if in_files and _UPLOAD_FOLDER.fullmatch(real.parent.name) and real.is_file():
-                return real
+        if isinstance(path, str) and self._worker.space.owners.has(visitor_of(request), path):
+            return Path(path)
         raise ColorflowError(
             "photo: expected a file that was uploaded in the last hour; docs/api.md shows how."
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -17,7 +16,15 @@ from colorflow.ui.coloring import Options
 from colorflow.ui.desk import FIELDS, MOST_PHOTOS, Desk, WishKind, points_of
 from colorflow.ui.files import SUFFIXES
 from colorflow.ui.hints import REACHES
-from colorflow.ui.limits import DESK_PREFIX, LONG_QUEUE, MOST_VIVID, MOST_WISHED, WORK_QUEUE
+from colorflow.ui.limits import (
+    DESK_PREFIX,
+    LONG_QUEUE,
+    MOST_VIVID,
+    MOST_WISHED,
+    WORK_QUEUE,
+    UploadSpace,
+)
+from colorflow.ui.owners import visitor_of
 from colorflow.ui.photos import FAILURES, new_folder, sentence
 from colorflow.ui.render import EXAMPLES, SAMPLE_PHOTOS, STATUS, Updates, line, render, scripted
 from colorflow.ui.work import DeskWorker, run
@@ -58,21 +65,22 @@ class Desks:
     """The desks of all visitors, by the names of their sessions. Thread-safe.
 
     Args:
-        root: for their folders; a desk goes when its folder is swept.
-        most_pixels: that a picture may have.
+        space: for their folders; a desk goes when its folder is swept.
     """
 
-    def __init__(self, root: Path, most_pixels: int = 10**9) -> None:
-        self._root, self._most_pixels = root, most_pixels
+    def __init__(self, space: UploadSpace) -> None:
+        self._space = space
         self._desks: dict[str | None, Desk] = {}
         self._lock = threading.Lock()
 
-    def of(self, session: str | None) -> Desk:
+    def of(self, request: gr.Request) -> Desk:
         """The desk of a session; an empty one if the session is new, or was idle for too long."""
+        session, space = request.session_hash, self._space
         with self._lock:
             desk = self._desks.get(session)
             if desk is None or not desk.folder.exists():
-                desk = Desk(new_folder(self._root, DESK_PREFIX), self._most_pixels)
+                desk = Desk(new_folder(space.root, DESK_PREFIX), space.budget.pixels)
+                space.owners.give(desk.folder, visitor_of(request))
                 self._desks[session] = desk
             return desk
 
@@ -100,7 +108,7 @@ class ColorizeTab:
 
     def __init__(self, worker: DeskWorker) -> None:
         self.worker = worker
-        self.desks = Desks(worker.space.root, worker.budget.pixels)
+        self.desks = Desks(worker.space)
         self.parts: dict[str, gr.HTML] = {}
         self.controls: dict[str, Any] = {}
         with gr.Column(elem_id="desk"):
@@ -374,7 +382,7 @@ class ColorizeTab:
                 desk.page_has({name: value for name, value in given if name in fields})
                 act(desk, *((data,) if event else ()), *values)
 
-            yield from self.acted(self.desks.of(request.session_hash), change)
+            yield from self.acted(self.desks.of(request), change)
 
         components = [self.controls[name] for name in inputs]
         options = _FIELD if fields - {"upload"} else QUICK
@@ -385,7 +393,7 @@ class ColorizeTab:
 
     def _worker_of(self, kinds: Sequence[WishKind]) -> Callable[[gr.Request], Iterator[Updates]]:
         def work(request: gr.Request) -> Iterator[Updates]:
-            desk = self.desks.of(request.session_hash)
+            desk = self.desks.of(request)
             for kind in kinds:
                 for _ in run(desk, kind):
                     yield from self.shown(desk)

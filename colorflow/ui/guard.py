@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
-import os
 import re
 import socket
 import time
@@ -32,6 +31,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from colorflow.errors import ColorflowError
 from colorflow.ui.limits import FULL, DiskQuota
+from colorflow.ui.owners import COOKIE, Owners, new_visitor, visitor_of
 
 LONGEST_ID = 64
 """Characters of a session's, an event's or an upload's name, all of which a client may choose."""
@@ -40,7 +40,7 @@ MAX_BODY_BYTES = 2**20
 """Of a request that uploads nothing; 1,000 files of an upload are named in half of it."""
 _PREFIX = "/gradio_api"
 _EVENTS = (f"{_PREFIX}/queue/join", f"{_PREFIX}/call/")
-_STREAM = f"{_PREFIX}/queue/data"
+_STREAM, _FILE = f"{_PREFIX}/queue/data", f"{_PREFIX}/file="
 _NAMES = ("session_hash", "upload_id")
 """What a client may name itself in the address of a request."""
 _CLOSED = "There is nothing at this address; docs/api.md shows what programs may ask for."
@@ -49,6 +49,7 @@ _BAD_NAME = (
     "hyphens and underscores."
 )
 _LARGE_BODY = f"A request has at most {MAX_BODY_BYTES // 2**20} MB; upload files instead."
+_NO_FILE = "There is no such file here that you have uploaded, or that was made for you."
 _NO_UPLOAD = (
     "Expected a file that was uploaded in the last hour; docs/api.md shows how. This page fetches "
     "nothing from other addresses."
@@ -105,17 +106,15 @@ class Hosts:
         return f"Requests from {origin} are not taken; open this page itself."
 
 
-def open_routes(files: Path, calls: Collection[str]) -> re.Pattern[str]:
+def open_routes(calls: Collection[str]) -> re.Pattern[str]:
     """A pattern of the requests whose routes are open, as a method and a path.
 
     Args:
-        files: the page's folder, whose files are sent to whoever knows their names.
         calls: names of the endpoints for programs.
     """
-    folders = "|".join(re.escape(one.as_posix()) for one in (files, files.resolve()))
     call = f"call/(v2/)?({'|'.join(calls)})"
     pages = "config|theme.css|favicon.ico|robots.txt|manifest.json|static/.+|assets/.+|logout"
-    read = f"info|heartbeat/{_ID}|file=({folders})/.+|queue/data|{call}/{_ID}|upload_progress"
+    read = f"info|heartbeat/{_ID}|file=.+|queue/data|{call}/{_ID}|upload_progress"
     posted = f"queue/join|{call}|cancel|upload"
     return re.compile(
         f"(GET|HEAD) /(({pages}|gradio_api/({read}))/?)?|POST /(login|gradio_api/({posted}))/?",
@@ -133,16 +132,21 @@ class Guard:
         hosts: names under which the page is served.
         calls: names of the endpoints for programs.
         quota: bounds uploads.
-        files: the page's folder, in which uploads are stored.
+        owners: knows whose the files are, and is told of uploads.
     """
 
     def __init__(
-        self, app: ASGIApp, *, hosts: Hosts, calls: Collection[str], quota: DiskQuota, files: Path
+        self,
+        app: ASGIApp,
+        *,
+        hosts: Hosts,
+        calls: Collection[str],
+        quota: DiskQuota,
+        owners: Owners,
     ) -> None:
-        self._app, self._hosts, self._quota = app, hosts, quota
-        self._routes = open_routes(files, calls)
+        self._app, self._hosts, self._quota, self._owners = app, hosts, quota, owners
+        self._routes = open_routes(calls)
         self._sessions: dict[object, float] = {}
-        self._folders = tuple(f"{one}{os.sep}" for one in (files, files.resolve()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -159,8 +163,7 @@ class Guard:
                 pass
             else:
                 _hide_claims(scope, self._hosts)
-                is_stream = scope["path"].startswith(_STREAM)
-                await self._app(scope, receive, _joining(send) if is_stream else send)
+                await self._app(scope, receive, self._sending(request, send))
 
     async def _admitted(self, request: Request) -> Receive:
         """Refuse a request, or give its body."""
@@ -171,6 +174,9 @@ class Guard:
             raise HTTPException(404, _CLOSED)
         if not all(is_id(one) for name in _NAMES for one in request.query_params.getlist(name)):
             raise HTTPException(400, _BAD_NAME)
+        visitor = visitor_of(request)
+        if path.startswith(_FILE) and not self._owners.has(visitor, path.removeprefix(_FILE)):
+            raise HTTPException(404, _NO_FILE)
         if request.method != "POST" or path.startswith("/login"):
             return request.receive
         if not path.startswith(f"{_PREFIX}/upload"):
@@ -185,6 +191,30 @@ class Guard:
                 pass
             raise HTTPException(507, str(error)) from error
         return self._counted(request.receive)
+
+    def _sending(self, request: Request, send: Send) -> Send:
+        """How an answer is sent: uploads are remembered, and new visitors get a name."""
+        path = request.scope["path"]
+        if path.startswith(_STREAM):
+            return _joining(send)
+        if path.startswith(f"{_PREFIX}/upload") and request.method == "POST":
+            return self._remembering(visitor_of(request), send)
+        return _naming(send) if path == "/" and not visitor_of(request) else send
+
+    def _remembering(self, visitor: str, send: Send) -> Send:
+        """Sends the paths of uploads once they belong to their visitor."""
+        body = bytearray()
+
+        async def remember(message: Message) -> None:
+            body.extend(message.get("body", b""))
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                with suppress(ValueError):  # a refusal is a sentence
+                    paths = json.loads(body)
+                    for path in paths if isinstance(paths, list) else ():
+                        self._owners.give(Path(path), visitor)
+            await send(message)
+
+        return remember
 
     def _counted(self, receive: Receive) -> Receive:
         """Gives the body of an upload, and counts it; the quota ends one for which it has no room.
@@ -208,18 +238,19 @@ class Guard:
             body += piece if size <= MAX_BODY_BYTES else b""  # the rest is received anyway
         if size > MAX_BODY_BYTES:
             raise HTTPException(413, _LARGE_BODY)
-        asked = None
-        with suppress(ValueError, RecursionError):  # Gradio says what is wrong with it
+        asked, checked = None, b""  # Gradio says what is wrong with it
+        with suppress(ValueError, RecursionError):
             asked = json.loads(body)
+            checked = json.dumps(asked).encode()  # Gradio gets what was checked, read the same way
         session = asked.get("session_hash") if isinstance(asked, dict) else None
         if session is not None and not is_id(session):  # an empty one would stop Gradio's queue
             raise HTTPException(400, _BAD_NAME)
         if request.scope["path"].startswith(_EVENTS):
             self._count(object() if session is None else session)  # a call without one is a new one
-        # Gradio looks closer.
-        if not all(one.startswith(self._folders) for one in _paths_in(asked)):
+        visitor = visitor_of(request)
+        if not all(self._owners.has(visitor, path) for path in _paths_in(asked)):
             raise HTTPException(422, [_UNFIT])  # type: ignore[arg-type]
-        return bytes(body)
+        return checked
 
     def _count(self, session: object) -> None:
         """Count a session that asks for something, or refuse it."""
@@ -270,13 +301,25 @@ def _joining(send: Send) -> Send:
     return join
 
 
+def _naming(send: Send) -> Send:
+    """Sends the page with a name for its visitor, which no script and no foreign page can read."""
+
+    async def name(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            cookie = f"{COOKIE}={new_visitor()}; HttpOnly; SameSite=Strict; Path=/"
+            message["headers"] = [*message["headers"], (b"set-cookie", cookie.encode())]
+        await send(message)
+
+    return name
+
+
 def _paths_in(asked: Any) -> Iterator[str]:
-    """The files that a request names."""
+    """The files that a request names: Gradio and our handlers take whatever has a path as one."""
     left = [asked]
     while left:
         one = left.pop()
         if isinstance(one, dict):
-            if isinstance(path := one.get("path"), str) and "meta" in one:
+            if isinstance(path := one.get("path"), str):
                 yield path
             left.extend(one.values())
         elif isinstance(one, list):

@@ -31,6 +31,7 @@ from typing import Any
 
 from colorflow.errors import ColorflowError
 from colorflow.photo import DEFAULT_MAX_PIXELS
+from colorflow.ui.owners import Owners
 
 VISITORS, API_PREFIX, DESK_PREFIX = "visitors", "api-", "desk-"
 """The folder in Gradio's, and how those in it begin that have results of the API, and desks."""
@@ -230,3 +231,7 @@ class UploadSpace:
     root: Path
     megabytes: int = 200
     budget: MemoryBudget = field(default_factory=MemoryBudget)
+    owners: Owners = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "owners", Owners(self.root))

@@ -56,13 +56,12 @@ _LEVEL = (
 
 
 def build_page(
-    worker: DeskWorker, files: Path, quiz: Quiz, *, has_accounts: bool = False
+    worker: DeskWorker, quiz: Quiz, *, has_accounts: bool = False
 ) -> tuple[gr.Blocks, Desks]:
     """Build the page; gives also the desks of its visitors, which somebody has to keep.
 
     Args:
         worker: works for all visitors.
-        files: Gradio's folder, as `page_folder` yields it.
         quiz: shared by all players.
         has_accounts: whether visitors log in.
     """
@@ -75,7 +74,7 @@ def build_page(
                 QuizTab(quiz, worker.space)
             with gr.Tab("How it works", elem_id="how-tab") as how:
                 HowTab(worker, colorize.desks, how)
-        Api(worker, files)
+        Api(worker)
         colorize.on(page.load, Desk.begin_page)
         gr.HTML(_PRIVACY, elem_id="privacy")
         if has_accounts:
@@ -135,7 +134,7 @@ class HowTab:
             def show(
                 request: gr.Request, shown: tuple[Path | None, int], step: int = step
             ) -> Updates:
-                photo = desks.of(request.session_hash).at
+                photo = desks.of(request).at
                 path = photo.form.photo.path if photo else SAMPLE
                 if path == shown[0] and not step:
                     return {self.status: gr.skip()}

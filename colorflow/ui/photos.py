@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -260,8 +261,9 @@ def new_folder(parent: Path, prefix: str) -> Path:
     Raises:
         ColorflowError: it cannot be made, or the parent has gone with its photo or desk.
     """
+    name = f"{prefix}{secrets.token_hex(8)}-"  # not to be guessed
     with disk_errors_told():
-        return Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        return Path(tempfile.mkdtemp(prefix=name, dir=parent))
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -23,6 +23,7 @@ from colorflow.quiz.statistics import Interval, Tally, bootstrap_interval, total
 from colorflow.quiz.store import Mode
 from colorflow.quiz.trials import LARGEST_SIDE, MARGIN, MAX_PICTURES, MIN_PICTURES, PhotoPool, Trial
 from colorflow.ui.limits import KEEP_SECONDS, WORK_QUEUE, UploadSpace
+from colorflow.ui.owners import visitor_of
 from colorflow.ui.photos import (
     FAILURES,
     kind_of_archive,
@@ -170,7 +171,9 @@ class QuizTab:
         ) -> Updates:
             try:
                 visitor = request.username or (request.client.host if request.client else "")
-                game = game or Game(self._quiz, self._space.root, visitor)
+                if game is None:
+                    game = Game(self._quiz, self._space.root, visitor)
+                    self._space.owners.give(game.folder, visitor_of(request))
                 return {self.game: game, **act(game, event, *values)}
             except FAILURES as error:
                 return {self.game: game, told: line(sentence(error), bad=True)}

@@ -423,7 +423,7 @@ def scripted(name: str) -> dict[str, Any]:
 
 def file_url(path: Path) -> str:
     """URL of a file in the page's folder, relative to the page."""
-    return f"gradio_api/file={quote(path.as_posix())}"
+    return f"gradio_api/file={quote(str(path))}"
 
 
 def _group(label: str, kind: str, things: Sequence[str]) -> str:

@@ -123,11 +123,11 @@ def serve(
         repairer = Repairer.load() if default_weights(REPAIR_WEIGHTS).exists() else None
         space = UploadSpace(files / VISITORS, limits.megabytes, budget)
         worker = DeskWorker(colorizer, enlarger, repairer, space)
-        page, desks = build_page(worker, files, quiz, has_accounts=bool(accounts))
+        page, desks = build_page(worker, quiz, has_accounts=bool(accounts))
         page.queue(max_size=limits.waiting, default_concurrency_limit=WORKED_ON)
-        app = FastAPI(lifespan=_lifespan(files, budget, desks))
+        app = FastAPI(lifespan=_lifespan(files, space, desks))
         hosts = Hosts(allowed_hosts, host)
-        app.add_middleware(Guard, hosts=hosts, calls=ENDPOINTS, quota=quota, files=files)
+        app.add_middleware(Guard, hosts=hosts, calls=ENDPOINTS, quota=quota, owners=space.owners)
         gr.mount_gradio_app(
             app,
             page,
@@ -164,7 +164,7 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 def _lifespan(
-    files: Path, budget: MemoryBudget, desks: Desks
+    files: Path, space: UploadSpace, desks: Desks
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """Delete old files as long as the server runs; at its end, let nobody wait."""
 
@@ -173,13 +173,14 @@ def _lifespan(
             await asyncio.sleep(KEEP_SECONDS / _SWEEPS_PER_KEEPING)
             await asyncio.to_thread(desks.keep, _LONGEST_WAIT * KEEP_SECONDS)
             await asyncio.to_thread(sweep, files, KEEP_SECONDS)
+            await asyncio.to_thread(space.owners.forget)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         task = asyncio.create_task(keep_clean())
         yield
         task.cancel()
-        budget.close()
+        space.budget.close()
         end_reader()
 
     return lifespan
@@ -254,7 +255,7 @@ def page_folder() -> Iterator[Path]:
             "set TMPDIR to a folder with free space"
         ) from error
     with folder as name, _locked(Path(name)):
-        files = Path(name) / FILES
+        files = Path(name).resolve() / FILES
         (files / VISITORS).mkdir(parents=True)
         yield files
 

@@ -6,6 +6,7 @@ import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -14,6 +15,7 @@ from PIL import Image
 
 from colorflow.ui.coloring import Options
 from colorflow.ui.desk import Desk
+from colorflow.ui.owners import COOKIE
 from colorflow.ui.render import Updates
 from colorflow.ui.work import DeskWorker, run
 
@@ -72,6 +74,11 @@ def zipped(path: Path, files: Mapping[str, Path | bytes]) -> Path:
         for name, content in files.items():
             archive.writestr(name, content if isinstance(content, bytes) else content.read_bytes())
     return path
+
+
+def asks(session: str, visitor: str = "") -> Any:
+    """A request of a session."""
+    return SimpleNamespace(session_hash=session, cookies={COOKIE: visitor})
 
 
 def fulfil(desk: Desk) -> None:

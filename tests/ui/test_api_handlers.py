@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -15,16 +16,15 @@ from skimage import data
 
 from colorflow.photo import Provenance
 from colorflow.ui.api import Api
-from colorflow.ui.limits import VISITORS
+from colorflow.ui.owners import COOKIE
 from colorflow.ui.work import DeskWorker
 from tests.ui.fake_colorizer import FakeColorizer
 
 
 @pytest.fixture
 def api(root: Path, worker: DeskWorker) -> Api:
-    (root / VISITORS).mkdir()
     with gr.Blocks(analytics_enabled=False):
-        return Api(worker, root)
+        return Api(worker)
 
 
 def test_results_are_rendered_without_a_float_plane_of_lightness(
@@ -47,18 +47,19 @@ def test_results_are_rendered_without_a_float_plane_of_lightness(
 
 
 @pytest.fixture
-def photo(root: Path) -> dict[str, str]:
+def photo(root: Path, worker: DeskWorker) -> dict[str, str]:
     """An upload."""
     folder = root / (64 * "a")
     folder.mkdir()
     Image.fromarray(data.camera()[::4, ::4]).save(folder / "small.png")
+    worker.space.owners.give(folder / "small.png", "ada")
     return {"path": str(folder / "small.png")}
 
 
 def refusal(call: Callable[..., Any], *arguments: Any, **named: Any) -> str:
     """The sentence that a call is refused with."""
     with pytest.raises(gr.Error) as error:
-        call(*arguments, **named)
+        call(SimpleNamespace(cookies={COOKIE: "ada"}), *arguments, **named)
     said = str(error.value.message)
     assert said[-1] in ".?"
     assert "\n" not in said
@@ -107,4 +108,4 @@ def test_nothing_stays_of_what_fails(
 ) -> None:
     colorizer.error = MemoryError()
     assert refusal(api.colorize, photo) == "There is not enough memory; choose a smaller photo."
-    assert list((root / VISITORS).iterdir()) == []
+    assert [one.name for one in root.iterdir()] == [64 * "a"]

@@ -24,7 +24,7 @@ from colorflow.ui import coloring
 from colorflow.ui.coloring import Options
 from colorflow.ui.colorize import Desks, _place_of
 from colorflow.ui.desk import MOST_PHOTOS
-from colorflow.ui.limits import VISITORS
+from colorflow.ui.limits import VISITORS, UploadSpace
 from colorflow.ui.render import render
 from colorflow.ui.server import sweep
 from colorflow.ui.work import DeskWorker, run
@@ -44,6 +44,7 @@ from tests.ui.handling import (
     IMAGE_DESCRIPTION,
     SUBJECT,
     WorkedDesk,
+    asks,
     file_of,
     fulfil,
     pixels,
@@ -193,8 +194,8 @@ def test_a_desk_goes_after_its_last_action(
     """Unless it has work that has waited for less than so many seconds."""
     root = tmp_path / VISITORS
     root.mkdir()
-    desks = Desks(root)
-    desk, other = desks.of("a"), desks.of("b")
+    desks = Desks(UploadSpace(root))
+    desk, other = desks.of(asks("a")), desks.of(asks("b"))
     worker.open(desk, [small])
     fulfil(desk)
     if wish_seconds is not None:
@@ -203,9 +204,9 @@ def test_a_desk_goes_after_its_last_action(
         os.utime(path, (time.time() - 101, time.time() - 101))
     desks.keep(wish_seconds or 0)
     sweep(tmp_path, 100)
-    assert desks.of("b") is other
+    assert desks.of(asks("b")) is other
     assert desk.folder.exists() == bool(wish_seconds)
-    assert (desks.of("a") is desk) == bool(wish_seconds)
+    assert (desks.of(asks("a")) is desk) == bool(wish_seconds)
 
 
 # colorings

@@ -8,7 +8,6 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import anyio
 import gradio as gr
@@ -26,7 +25,8 @@ from colorflow.ui.guard import (
     Hosts,
     open_routes,
 )
-from colorflow.ui.limits import FULL, DiskQuota
+from colorflow.ui.limits import FULL, VISITORS, DiskQuota
+from colorflow.ui.owners import Owners
 from tests.ui.page_process import PATIENCE
 
 pytestmark = pytest.mark.filterwarnings(  # of pandas, for what Gradio does
@@ -95,9 +95,6 @@ CLOSED = (
     "GET /gradio_api/deep_link",
     "GET /gradio_api/proxy=http://127.0.0.1:1/",
     "GET /gradio_api/stream/a/b/1/playlist.m3u8",
-    "GET /gradio_api/file=/etc/passwd",
-    "GET /gradio_api/file=http://127.0.0.1:1/files/a.png",
-    "GET /gradio_api/file=/filesystem",
     "GET //gradio_api/info",
     f"GET /gradio_api/heartbeat/{(LONGEST_ID + 1) * 'a'}",
     "GET /gradio_api/upload",
@@ -107,7 +104,7 @@ CLOSED = (
 
 @pytest.mark.parametrize("request_line", [*OPEN, *CLOSED])
 def test_routes_that_are_open(request_line: str) -> None:
-    found = open_routes(Path("/files"), ["colorize"]).fullmatch(request_line)
+    found = open_routes(["colorize"]).fullmatch(request_line)
     assert (found is not None) == (request_line in OPEN)
 
 
@@ -133,7 +130,8 @@ class Served:
         self.app = FastAPI()
         hosts = Hosts(["photos.example.org"])
         calls = ("held", "quick")
-        self.app.add_middleware(Guard, hosts=hosts, calls=calls, quota=quota, files=folder)
+        owners = Owners(folder / VISITORS)
+        self.app.add_middleware(Guard, hosts=hosts, calls=calls, quota=quota, owners=owners)
         gr.mount_gradio_app(self.app, page, path="/", max_file_size="1mb")
         transport = httpx.ASGITransport(self.app)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1/")
@@ -295,7 +293,7 @@ async def test_a_stream_is_sent_as_it_comes(files: Path, last: bytes) -> None:
         assert b"".join(pieces) == b"abc" + last
 
     client, pieces = recorded(
-        Guard(stream, hosts=Hosts(), calls=(), quota=DiskQuota(), files=files)
+        Guard(stream, hosts=Hosts(), calls=(), quota=DiskQuota(), owners=Owners(files))
     )
     async with client:
         answer = await client.get(f"{API}queue/data", params={"session_hash": "abc"})
@@ -315,25 +313,6 @@ async def test_large_bodies_are_refused(files: Path) -> None:
                 answer = await served.client.post(API + path, content=content, headers=JSON)
                 assert answer.status_code == 413
                 assert answer.json()["detail"].startswith("A request has at most 1 MB")
-
-
-def named(path: str) -> dict[str, Any]:
-    """A file in an event."""
-    return {"path": path, "meta": {"_type": "gradio.FileData"}}
-
-
-@pytest.mark.anyio
-async def test_events_name_files_of_the_page_alone(files: Path) -> None:
-    async with serving(files) as served:
-        for path in ("/etc/passwd", "http://127.0.0.1/a.png", f"{files}-other/a", ""):
-            for data in ([named(path)], [[{"a": [named(f"{files}/a"), named(path)]}]]):
-                for route in CALLS:
-                    answer = await served.client.post(API + route, json={"data": data})
-                    assert answer.status_code == 422
-                    assert "fetches nothing from other addresses" in answer.text
-        body = {"data": [named(f"{files}/a")], "fn_index": QUICK, "session_hash": "a"}
-        answer = await served.client.post(f"{API}queue/join", json=body)
-        assert answer.status_code == 200
 
 
 @pytest.mark.anyio

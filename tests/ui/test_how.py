@@ -16,6 +16,7 @@ from skimage import color
 from colorflow.errors import WeightsError
 from colorflow.ui import page as page_module
 from colorflow.ui.colorize import Desks
+from colorflow.ui.limits import UploadSpace
 from colorflow.ui.page import STEPS, HowTab, noise_picture
 from colorflow.ui.render import Updates
 from colorflow.ui.work import DeskWorker
@@ -30,7 +31,7 @@ SIDE = 150
 def how(worker: DeskWorker, root: Path, monkeypatch: pytest.MonkeyPatch) -> HowTab:
     monkeypatch.setattr(page_module, "SIDE", SIDE)
     with gr.Blocks(analytics_enabled=False):
-        return HowTab(worker, Desks(root), gr.Tab())
+        return HowTab(worker, Desks(UploadSpace(root)), gr.Tab())
 
 
 def pictures(updates: Updates, part: gr.HTML, kind: str = "how-large") -> list[np.ndarray]:

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, get_args
 
 import gradio as gr
@@ -19,6 +18,7 @@ from colorflow.ui.desk import Desk, WishKind
 from colorflow.ui.render import render
 from colorflow.ui.work import DeskWorker
 from tests.ui.cracked_print import save_scan
+from tests.ui.handling import asks
 
 SESSION = "ada"
 
@@ -37,7 +37,7 @@ class BrowserPage:
 
     def click(self, act: Act) -> None:
         """Begin a handler."""
-        self.running.append((self.tab.acted(self.tab.desks.of(SESSION), act), True, []))
+        self.running.append((self.tab.acted(self.tab.desks.of(asks(SESSION)), act), True, []))
 
     def break_off(self) -> None:
         """Lose the stream: handlers are closed, and none follows them."""
@@ -52,9 +52,8 @@ class BrowserPage:
         if message is None:
             self._show(last[-1])
             del self.running[index]
-            request: Any = SimpleNamespace(session_hash=SESSION)
             for kinds, _ in QUEUES.values() if is_followed else ():
-                self.running.append((self.tab._worker_of(kinds)(request), False, []))
+                self.running.append((self.tab._worker_of(kinds)(asks(SESSION)), False, []))
             return
         last.append(message)
         self._show(message)
@@ -127,7 +126,7 @@ def test_the_page_shows_the_last_state_of_the_desk(
     tab: ColorizeTab, photos: list[str], seed: int
 ) -> None:
     """And nothing of a photo is lost by what is done to another, or later."""
-    random_, page, desk = random.Random(seed), BrowserPage(tab), tab.desks.of(SESSION)
+    random_, page, desk = random.Random(seed), BrowserPage(tab), tab.desks.of(asks(SESSION))
     page.click(Desk.begin_page)
     page.click(partial(tab.worker.open, uploads=photos))
     while len(desk.photos) < 4:

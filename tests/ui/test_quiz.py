@@ -91,7 +91,7 @@ def call(
     **event: Any,
 ) -> dict[Any, Any]:
     """What the handler of a method gives."""
-    request = SimpleNamespace(username=None, client=SimpleNamespace(host=address))
+    request = SimpleNamespace(username=None, cookies={}, client=SimpleNamespace(host=address))
     told = {"take_in": tab.about, "show_results": tab.results}.get(act.__name__, tab.status)
     return tab.handled(act, told)(request, SimpleNamespace(**event), game, *values)
 
