@@ -71,18 +71,42 @@ class Desks:
     def __init__(self, space: UploadSpace) -> None:
         self._space = space
         self._desks: dict[str | None, Desk] = {}
+        self._left: dict[str | None, tuple[str, str | None]] = {}
+        """Sessions whose page was left, and which browser and account had it."""
         self._lock = threading.Lock()
 
     def of(self, request: gr.Request) -> Desk:
-        """The desk of a session; an empty one if the session is new, or was idle for too long."""
-        session, space = request.session_hash, self._space
+        """The desk of a session; if it has none, or was idle for too long, one that was left.
+
+        It is the last one with photos that the same browser left; otherwise a new one.
+        """
+        session = request.session_hash
         with self._lock:
+            self._left.pop(session, None)  # whoever stays after the browser's question goes on
             desk = self._desks.get(session)
             if desk is None or not desk.folder.exists():
-                desk = Desk(new_folder(space.root, DESK_PREFIX), space.budget.pixels)
-                space.owners.give(desk.folder, visitor_of(request))
-                self._desks[session] = desk
-            return desk
+                desk = self._taken_over(_who(request))
+                self._desks[session] = desk or self._new(visitor_of(request))
+            return self._desks[session]
+
+    def leave(self, request: gr.Request) -> None:
+        """Let the next page of the same browser and account have the desk of one that is left."""
+        with self._lock:
+            if request.session_hash in self._desks:
+                self._left[request.session_hash] = _who(request)
+
+    def _taken_over(self, who: tuple[str, str | None]) -> Desk | None:
+        for session, whose in reversed(self._left.items()):
+            desk = self._desks[session]
+            if whose == who and who[0] and desk.folder.exists() and (desk.photos or desk.waiting):
+                del self._left[session], self._desks[session]
+                return desk
+        return None
+
+    def _new(self, visitor: str) -> Desk:
+        desk = Desk(new_folder(self._space.root, DESK_PREFIX), self._space.budget.pixels)
+        self._space.owners.give(desk.folder, visitor)
+        return desk
 
     def keep(self, seconds: float) -> None:
         """Touch desks whose work waits for its turn, and forget those whose folder has gone.
@@ -92,6 +116,7 @@ class Desks:
         """
         with self._lock:
             self._desks = {one: desk for one, desk in self._desks.items() if desk.folder.exists()}
+            self._left = {one: who for one, who in self._left.items() if one in self._desks}
             desks = list(self._desks.values())
         for desk in desks:
             with desk.lock:
@@ -282,6 +307,16 @@ class ColorizeTab:
 
     # events
 
+    def connect_page(self, page: gr.Blocks) -> None:
+        """Give a page that is opened the desk that its browser left, and go on with the work."""
+        self.on(page.load, self._begin, [], WORK, ALBUM, FINISH)
+        page.unload(self.desks.leave)
+
+    def _begin(self, desk: Desk) -> None:
+        desk.begin_page()
+        self.worker.open(desk, ())
+        self.worker.prepare(desk)
+
     def _connect(self) -> None:
         """Say what each event does, given which values, and which wishes it may make."""
         work, on, control = self.worker, self.on, self.controls
@@ -435,6 +470,11 @@ class ColorizeTab:
 
     def _nothing(self) -> Updates:
         return dict.fromkeys(self.outputs, gr.skip())
+
+
+def _who(request: gr.Request) -> tuple[str, str | None]:
+    """Which browser asks, and which account."""
+    return visitor_of(request), request.username
 
 
 def _place_of(desk: Desk, folder: object) -> int:

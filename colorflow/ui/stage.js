@@ -124,7 +124,9 @@ const update = () => {
         const same = alike.find((button) => button.dataset.index === acted.index) ?? alike[0];
         same?.focus({ preventScroll: true });
     }
-    if (acted || now !== shown.now) one(".palette")?.scrollIntoView({ block: "nearest" });
+    const palette = one(".palette")?.getBoundingClientRect();
+    if (palette && (acted || now !== shown.now))
+        window.scrollBy(0, Math.max(palette.bottom - innerHeight, 0));
     acted = null;
     shown = { name, now };
 };

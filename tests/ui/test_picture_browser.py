@@ -300,7 +300,7 @@ def test_a_reload_brings_the_desk_back(
     saturation.blur()
     watcher.settle()
     downloads: list[object] = []
-    watcher.page.on("download", downloads.append)
+    watcher.page.on("download", lambda one: downloads.append(one))
     watcher.page.on("dialog", lambda dialog: dialog.accept())
     watcher.shown_after(watcher.page.reload)
     expect(watcher.one("#strip [data-act=look]")).to_have_count(2)

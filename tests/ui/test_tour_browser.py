@@ -302,7 +302,7 @@ def test_cancel_ends_the_work_and_who_stays_has_lost_nothing(
     visitor.saved("#download", tmp_path)
     expect(visitor.one("#state .has-unsaved")).to_have_count(0)
     visitor.page.reload()
-    expect(visitor.one(".samples button")).to_have_count(3)
+    expect(visitor.one("#gallery button")).to_have_count(5)
     visitor.close()
 
 
