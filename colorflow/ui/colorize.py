@@ -59,10 +59,12 @@ QUEUES: dict[str, tuple[tuple[WishKind, ...], dict[str, Any]]] = {
 """Queues of which few are worked on at the same time: the kinds of wishes, and their options."""
 
 Act = Callable[..., Any]
+_Page = tuple[str | None, str, str | None]
+"""A page in a browser: its session, the browser's name, and the account."""
 
 
 class Desks:
-    """The desks of all visitors, by the names of their sessions. Thread-safe.
+    """The desks of all visitors, by their pages. Thread-safe.
 
     Args:
         space: for their folders; a desk goes when its folder is swept.
@@ -70,36 +72,39 @@ class Desks:
 
     def __init__(self, space: UploadSpace) -> None:
         self._space = space
-        self._desks: dict[str | None, Desk] = {}
-        self._left: dict[str | None, tuple[str, str | None]] = {}
-        """Sessions whose page was left, and which browser and account had it."""
+        self._desks: dict[_Page, Desk] = {}
+        self._left: list[_Page] = []
         self._lock = threading.Lock()
 
     def of(self, request: gr.Request) -> Desk:
-        """The desk of a session; if it has none, or was idle for too long, one that was left.
+        """The desk of a page; if it has none, or was idle for too long, one that was left.
 
         It is the last one with photos that the same browser left; otherwise a new one.
         """
-        session = request.session_hash
+        page = _page_of(request)
         with self._lock:
-            self._left.pop(session, None)  # whoever stays after the browser's question goes on
-            desk = self._desks.get(session)
+            if page in self._left:  # whoever stays after the browser's question goes on
+                self._left.remove(page)
+            desk = self._desks.get(page)
             if desk is None or not desk.folder.exists():
-                desk = self._taken_over(_who(request))
-                self._desks[session] = desk or self._new(visitor_of(request))
-            return self._desks[session]
+                desk = self._taken_over(page) or self._new(page[1])
+                self._desks[page] = desk
+            return desk
 
     def leave(self, request: gr.Request) -> None:
         """Let the next page of the same browser and account have the desk of one that is left."""
+        page = _page_of(request)
         with self._lock:
-            if request.session_hash in self._desks:
-                self._left[request.session_hash] = _who(request)
+            if page in self._desks and page not in self._left:
+                self._left.append(page)
 
-    def _taken_over(self, who: tuple[str, str | None]) -> Desk | None:
-        for session, whose in reversed(self._left.items()):
-            desk = self._desks[session]
-            if whose == who and who[0] and desk.folder.exists() and (desk.photos or desk.waiting):
-                del self._left[session], self._desks[session]
+    def _taken_over(self, page: _Page) -> Desk | None:
+        for left in reversed(self._left):
+            desk = self._desks[left]
+            has_photos = desk.folder.exists() and (desk.photos or desk.waiting)
+            if has_photos and page[1] and left[1:] == page[1:]:
+                self._left.remove(left)
+                del self._desks[left]
                 return desk
         return None
 
@@ -116,7 +121,7 @@ class Desks:
         """
         with self._lock:
             self._desks = {one: desk for one, desk in self._desks.items() if desk.folder.exists()}
-            self._left = {one: who for one, who in self._left.items() if one in self._desks}
+            self._left = [one for one in self._left if one in self._desks]
             desks = list(self._desks.values())
         for desk in desks:
             with desk.lock:
@@ -472,9 +477,8 @@ class ColorizeTab:
         return dict.fromkeys(self.outputs, gr.skip())
 
 
-def _who(request: gr.Request) -> tuple[str, str | None]:
-    """Which browser asks, and which account."""
-    return visitor_of(request), request.username
+def _page_of(request: gr.Request) -> _Page:
+    return request.session_hash, visitor_of(request), request.username
 
 
 def _place_of(desk: Desk, folder: object) -> int:

@@ -29,9 +29,9 @@ not guarantee: when the stream to a page breaks, its handlers are closed where t
 in the queue, or to follow by `.then`, never begin; nor do these if the queue is full.
 
 A desk goes an hour after its last action, whether or not the page was left: who stays after the
-browser's question has lost nothing. Its folder is touched by every action, for some hours also by
-work that waits for its turn (`colorize.Desks.keep`), and swept by its age (`server.sweep`); the
-desk goes with it.
+browser's question has lost nothing, and the next page of the same browser gets it. Its folder is
+touched by every action, for some hours also by work that waits for its turn
+(`colorize.Desks.keep`), and swept by its age (`server.sweep`); the desk goes with it.
 """
 
 from __future__ import annotations
