@@ -32,6 +32,8 @@ def kinds() -> dict[str, Callable[[], bytes]]:
         "jpeg-many-scans.jpg": jpeg_of_many_scans,
         "pgm-comments.pgm": pgm_of_comments,
         "jpeg-2000-precincts.j2k": jpeg_2000_of_precincts,
+        "png-16-bits.png": deep_png,
+        "tiff-shared-pages.tif": tiff_of_shared_pages,
         "tiff-webp.tif": tiff_of_large_webp,
         "tiff-offsets.tif": tiff_of_many_offsets,
         "tiff-fax-one-pixel-wide.tif": fax_of_one_column,
@@ -140,21 +142,45 @@ def jpeg_2000_of_precincts(side: int = 20_000, mode: str = "L") -> bytes:
     return bytes(data)
 
 
+def deep_png(side: int = 14_100) -> bytes:
+    """A PNG file of one color of 16 bits, of nearly 200 million pixels."""
+    return _large_png(side, bits=16, channels=3)
+
+
 def tiff_of_large_png(side: int = 50_000) -> bytes:
     """A small TIFF file whose strip is a large PNG picture."""
+    return _small_tiff_of(_large_png(side, bits=8, channels=1), 34933)
+
+
+def tiff_of_shared_pages(side: int = 8_900, pages: int = 200) -> bytes:
+    """A TIFF file whose pages have one strip together."""
+    strip = zlib.compress(bytes(side * side))
+    tiff = tiff_of(
+        [strip], (side, side), Compression=8, BitsPerSample=8, PhotometricInterpretation=1
+    )
+    (start,) = struct.unpack_from("<I", tiff, 4)
+    (entries,) = struct.unpack_from("<H", tiff, start)
+    end = start + 2 + 12 * entries
+    places = [len(tiff) + (end + 4 - start) * number for number in range(pages - 1)]
+    directories = b"".join(tiff[start:end] + struct.pack("<I", one) for one in [*places[1:], 0])
+    return tiff[:end] + struct.pack("<I", places[0]) + tiff[end + 4 :] + directories
+
+
+def _large_png(side: int, bits: int, channels: int) -> bytes:
     packer = zlib.compressobj(wbits=-15)
-    row = packer.compress(bytes(side + 1)) + packer.flush(zlib.Z_FULL_FLUSH)
-    adler = (side * (side + 1) % 65521) << 16 | 1
+    length = 1 + side * channels * bits // 8
+    row = packer.compress(bytes(length)) + packer.flush(zlib.Z_FULL_FLUSH)
+    adler = (side * length % 65521) << 16 | 1
     rows = b"\x78\x01" + row * side + packer.flush() + struct.pack(">I", adler)
     png = b"\x89PNG\r\n\x1a\n"
     for kind, content in (
-        (b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)),
+        (b"IHDR", struct.pack(">IIBBBBB", side, side, bits, 2 if channels == 3 else 0, 0, 0, 0)),
         (b"IDAT", rows),
         (b"IEND", b""),
     ):
         png += struct.pack(">I", len(content)) + kind + content
         png += struct.pack(">I", zlib.crc32(kind + content))
-    return _small_tiff_of(png, 34933)
+    return png
 
 
 def tiff_of_large_webp(side: int = 12_000) -> bytes:

@@ -1,6 +1,8 @@
 """Finds prints on a scanner's bed or a table, and cuts them out, upright and straight.
 
     find     frames = find_frames(photo)            corners of each print, if there are any
+    ask      looks_like_bed(photo)                  if there are none: mark its corners by hand?
+             is_doubtful(photo, frames)             if there is one: is it the print at all?
     cut      prints = [cut_out(photo, frame) ...]   each a photo of its own, with the metadata
 
 The bed shows along most of the edges of the scan. What differs from it and fills a quadrilateral
@@ -13,8 +15,9 @@ the first pixel to W or H at that of the last.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import cv2
@@ -51,6 +54,12 @@ _UNSURE = (0.01, 0.02)
 _LARGEST_TILT = 20.0
 """Degrees; what is tilted more is no print that somebody laid down straight."""
 MOST_PRINTS = 20
+_LEAST_KEPT = 0.6
+"""Of a scan, what its only frame keeps at least where no bed is seen on all sides."""
+_SEEN_SHARE = 0.75
+"""Of each side of a scan, how much is the bed's at least if it is seen there."""
+_OVERLAP = 0.01
+"""Of the smaller one of two frames, what may lie in the other one without a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,11 @@ class Frame:
         outline = points.astype(np.float32)[:, None]
         if not cv2.isContourConvex(outline) or cv2.contourArea(outline, oriented=True) <= 0:
             raise ValueError("corners: expected those of a convex quadrilateral, clockwise")
+
+    @property
+    def area(self) -> float:
+        """In pixels."""
+        return cv2.contourArea(np.array(self.corners, np.float32))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -98,6 +112,46 @@ def find_frames(photo: Photo) -> list[Frame]:
         frames.append(Frame(tuple((float(x), float(y)) for x, y in grown)))
     frames.sort(key=lambda frame: (round(4 * frame.corners[0][1] / photo.height), frame.corners[0]))
     return frames[:MOST_PRINTS]
+
+
+def looks_like_bed(photo: Photo) -> bool:
+    """Whether what surrounds a picture looks like a bed.
+
+    Where `find_frames` finds nothing, a person is to be asked then for the corners of a print.
+    """
+    scale = min(1.0, _SIDE / max(photo.width, photo.height))
+    sides = (_reduced(side, scale) for side in _sides(photo.pixels))
+    return bool(np.isfinite(_bed_of(sides, _BORDER_SHARE)[1]))
+
+
+def is_doubtful(photo: Photo, frames: Sequence[Frame]) -> bool:
+    """Whether the only frame may be a part of the picture, such as its sky.
+
+    It keeps little of the scan then, and lies over an edge, or no bed is seen along one. What is
+    lost is much, so a person is to say whether it is cut out.
+    """
+    size = np.array((photo.width, photo.height))
+    if len(frames) != 1 or frames[0].area >= _LEAST_KEPT * size.prod():
+        return False
+    scale = min(1.0, _SIDE / size.max())
+    corners = np.array(frames[0].corners)
+    if scale * min(corners.min(), (size - corners).min()) < _AT_EDGE:
+        return True
+    sides = [_reduced(side, scale).reshape(-1, 3) for side in _sides(photo.pixels)]
+    bed = np.median(np.concatenate(sides), 0)
+    near = (np.linalg.norm(side - bed, axis=-1) <= _MOST_VARIED for side in sides)
+    return bool(min(side.mean() for side in near) < _SEEN_SHARE)
+
+
+def overlaps(frames: Sequence[Frame]) -> list[tuple[int, int]]:
+    """The pairs of frames that have a part of the scan in common, by their places in the list."""
+
+    def common(a: Frame, b: Frame) -> float:
+        first, second = (np.array(one.corners, np.float32) for one in (a, b))
+        return cv2.intersectConvexConvex(first, second)[0] / min(a.area, b.area)
+
+    pairs = combinations(range(len(frames)), 2)
+    return [(a, b) for a, b in pairs if common(frames[a], frames[b]) > _OVERLAP]
 
 
 def cut_out(photo: Photo, frame: Frame, turns: int = 0) -> Photo:

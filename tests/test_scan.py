@@ -9,7 +9,14 @@ import skimage.data
 
 from colorflow.photo import Photo, photo_from_image
 from colorflow.photo.metadata import Metadata
-from colorflow.scan import Frame, cut_out, find_frames
+from colorflow.scan import (
+    Frame,
+    cut_out,
+    find_frames,
+    is_doubtful,
+    looks_like_bed,
+    overlaps,
+)
 
 BEDS = {"white": 248, "black": 10, "gray": 128}
 
@@ -41,6 +48,14 @@ def laid(
     scan[:] = np.round(scan * (1 - shape) + cv2.warpPerspective(paper, matrix, size) * shape)
     inward = np.array([(1, 1), (-1, 1), (-1, -1), (1, -1)]) * border
     return corners + inward @ turn
+
+
+def landscape(height: int = 300, width: int = 400) -> np.ndarray:
+    """A sepia photo with a bright sky that reaches the left edge, and dark land, (H, W, 3)."""
+    rng = np.random.default_rng(0)
+    tones = 70 + rng.normal(0, 3, (height, width, 1))
+    tones[: 6 * height // 10, : 85 * width // 100] += 145
+    return np.clip(tones * (1.0, 0.85, 0.62), 0, 255).astype(np.uint8)
 
 
 def bed(kind: str, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
@@ -79,7 +94,9 @@ def test_several_prints_are_found_in_reading_order() -> None:
 
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "camera", "rocket", "coins"])
 def test_a_photo_without_a_bed_is_left_alone(name: str) -> None:
-    assert find_frames(photo_from_image(getattr(skimage.data, name)())) == []
+    photo = photo_from_image(getattr(skimage.data, name)())
+    assert find_frames(photo) == []
+    assert not looks_like_bed(photo)
 
 
 def test_a_bed_with_no_print_on_it_has_none() -> None:
@@ -88,6 +105,7 @@ def test_a_bed_with_no_print_on_it_has_none() -> None:
     scan = bed("white", 400, 500, np.random.default_rng(2))
     cv2.circle(scan, (250, 200), 120, (40, 40, 40), -1)
     assert find_frames(photo_from_image(scan)) == [], "what is round is no print"
+    assert looks_like_bed(photo_from_image(scan)), "but somebody may be asked where it ends"
     scan = bed("white", 300, 400, np.random.default_rng(0))
     scan[180:] = cv2.resize(skimage.data.coffee(), (400, 120))
     assert find_frames(photo_from_image(scan)) == [], "a horizon is no print"
@@ -159,3 +177,35 @@ def test_a_print_that_lies_over_an_edge_is_cut_out_there(kind: str, side: int) -
     edges = np.roll(found, -1, 0) - found
     tilts = [np.degrees(np.arctan2(*edges[one][::-1])) for one in (side, (side + 2) % 4)]
     assert abs((tilts[0] - tilts[1]) % 360 - 180) < 0.5, "a cut side is parallel to the other one"
+
+
+def test_a_part_of_a_picture_is_no_print_that_is_cut_out_by_itself() -> None:
+    photo = photo_from_image(landscape())
+    (sky,) = find_frames(photo)
+    assert 0.4 < sky.area / photo.pixels[..., 0].size < 0.6
+    assert is_doubtful(photo, [sky])
+    inner = Frame(((50, 40), (300, 40), (300, 170), (50, 170)))
+    assert is_doubtful(photo, [inner]), "the sky is along two edges, and the land along the others"
+    assert not is_doubtful(photo, [sky, inner]), "several are prints"
+    assert not is_doubtful(photo, [])
+    for kind in BEDS:
+        scan = bed(kind, 500, 700, np.random.default_rng(0))
+        laid(scan, print_of("coffee"), (250, 215), 3.0)
+        scan_photo = photo_from_image(scan)
+        (small,) = find_frames(scan_photo)
+        assert small.area < 0.3 * scan[..., 0].size
+        assert not is_doubtful(scan_photo, [small]), "a bed is on all sides"
+        cut = photo_from_image(np.ascontiguousarray(scan[130:]))
+        (rest,) = find_frames(cut)
+        assert is_doubtful(cut, [rest]), "it lies over an edge"
+
+
+def test_frames_that_have_a_part_in_common_are_named() -> None:
+    def frame(left: float, top: float) -> Frame:
+        return Frame(
+            ((left, top), (left + 100, top), (left + 100, top + 80), (left, top + 80)),
+        )
+
+    frames = [frame(0, 0), frame(200, 0), frame(90, 10), frame(299.5, 0), frame(210, 10)]
+    assert overlaps(frames) == [(0, 2), (1, 4), (3, 4)]
+    assert overlaps(frames[:2]) == []

@@ -23,6 +23,7 @@ from colorflow.batch.task import Note
 from colorflow.errors import BatchError, WritePhotoError, printable
 from colorflow.files import whole_file
 from colorflow.photo import PHOTO_SUFFIXES
+from colorflow.photo.find import MOST_NESTED
 
 MOST_FILES = 10_000
 """Files and folders in an archive, system files and folders on the way included."""
@@ -233,6 +234,8 @@ def _checked_entries(source: ZipFile, most_files: int) -> list[tuple[PurePosixPa
     names = set[PurePosixPath]()
     for info in source.infolist():
         path = safe_path_of(info.orig_filename)
+        if len(path.parts) > MOST_NESTED:
+            raise UnpackError(f"holds folders more than {MOST_NESTED} deep; make it anew without")
         names.update((path, *path.parents))
         if len(names) > MOST_FILES:
             raise UnpackError("holds too many files and folders; make several smaller ones")

@@ -184,7 +184,11 @@ class _Search:
 
     def pattern(self, text: str) -> None:
         """Takes what a pattern matches, as if a shell had expanded it."""
-        matches = [Path(match) for match in sorted(glob.glob(text))]
+        try:
+            matches = [Path(match) for match in sorted(glob.glob(text))]
+        except RecursionError:
+            self.missing(Path(text), "this pattern names too many folders; name a folder instead")
+            return
         for path in matches:
             if path.is_dir():
                 self.folder(path)

@@ -18,7 +18,16 @@ from colorflow.color.grid import resized, size_within
 from colorflow.enlarge.draws import MEAN
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.files import COLORING_WEIGHTS, ENLARGE_WEIGHTS, REPAIR_WEIGHTS, default_weights
-from colorflow.photo import Kind, Photo, Preparation, Statements, read_picture, start_reader
+from colorflow.photo import (
+    COLORING,
+    Kind,
+    Photo,
+    Preparation,
+    Statements,
+    is_own_picture,
+    read_picture,
+    start_reader,
+)
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Coloring, Colorizer
@@ -265,7 +274,9 @@ def reference_photo(one: Reference) -> Photo | None:
     Raises:
         PhotoError: if it cannot be read.
     """
-    photo, _ = read_picture(one.path, isolated=True)
+    photo, digest = read_picture(one.path, isolated=True)
+    if digest != one.digest and not is_own_picture(photo, COLORING):  # whose digest is of its words
+        raise PhotoError(one.path, "was changed after the run had begun; start the run again")
     if photo.kind is Kind.GRAY:
         return None
     size = size_within(photo.height, photo.width, _REFERENCE_SIDE, _REFERENCE_SIDE)

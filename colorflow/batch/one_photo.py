@@ -18,12 +18,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from colorflow.batch.models import Models, prepare, results_of
 from colorflow.batch.settings import BatchSettings, Digests
 from colorflow.batch.task import ColoredFile, PhotoOutcome, PhotoTask
-from colorflow.errors import ColorflowError, PhotoError, WritePhotoError
+from colorflow.errors import ColorflowError, PhotoError, PhotoTooLargeError, WritePhotoError
 from colorflow.files import check_replaceable, digest_of
 from colorflow.photo import (
     COLORING,
@@ -38,14 +36,19 @@ from colorflow.photo import (
     Statements,
     check_format,
     is_own_picture,
-    read_photo,
+    kind_of,
+    read_picture,
     read_statements,
     write_image,
 )
-from colorflow.scan import cut_out, find_frames
+from colorflow.scan import cut_out, find_frames, is_doubtful, overlaps
 
 _NOTHING_MORE_FITS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors of the output folder that every further photo would meet, too."""
+_ROOM = 1_900_000_000
+"""Bytes for a photo and its coloring, so that a worker and its reader stay under 2.5 GB."""
+_SIXTEEN_BITS = (".png", ".tif", ".tiff")
+"""Suffixes of formats that keep 16 bits, and are encoded strip by strip."""
 _COMPARED = (
     *("photo", "cut", "repaired", "model", "temperature", "seed", "hints", "skin", "saturation"),
     *("pale", "references", "strength", "style", "scale", "restored", "number", "sensitivity"),
@@ -80,8 +83,9 @@ def make_folder(folder: Path) -> None:
     """Creates a folder with those above it, or raises `WritePhotoError`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WritePhotoError(folder, f"the folder cannot be made ({error.strerror})") from error
+    except (OSError, RecursionError) as error:
+        reason = getattr(error, "strerror", "it is in too many folders")
+        raise WritePhotoError(folder, f"the folder cannot be made ({reason})") from error
 
 
 def _reported(task: PhotoTask, work: Callable[[list[ColoredFile]], PhotoOutcome]) -> PhotoOutcome:
@@ -115,11 +119,12 @@ def _outcome(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoO
     """Works on a photo, or on each print that is cut out of it."""
     if outcome := _finished(models, task, settings):
         return outcome
-    photo = read_photo(task.path, isolated=True, page=task.page)
+    photo, digest = read_picture(task.path, isolated=True, page=task.page)
+    assert digest  # it is a file
     if is_own_picture(photo, settings.kind):
         reason = "is a picture that colorflow made; it is not taken as a photo"
         return task.outcome("skipped", reason)
-    frames = settings.frames_of(photo, task.path)
+    frames, remarks = settings.frames_of(photo, task.path)
     tasks = [replace(task, prints=0 if settings.crop else None)]
     if frames:
         corners = (tuple(round(x, 1) for point in one.corners for x in point) for one in frames)
@@ -130,20 +135,29 @@ def _outcome(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoO
 
     def of_print(one: PhotoTask, complete: list[ColoredFile]) -> PhotoOutcome:
         cut = cut_out(photo, frames[one.number - 1]) if frames else photo
-        return _made_of(models, cut, one, settings, complete)
+        return _made_of(models, cut, digest, one, settings, complete)
 
     outcome = _of_all([_reported(one, partial(of_print, one)) for one in tasks])
-    remarks = (*photo.remarks, *outcome.remarks)
+    remarks = (*photo.remarks, *remarks, *outcome.remarks)
+    for first, second in overlaps(frames):
+        both = f"prints {first + 1} and {second + 1}"
+        remarks += (f"the frames of {both} overlap; what lies in both is in both results",)
     # What restores cuts prints out unless it is told otherwise.
     may_be_cut = not (settings.crop or settings.kind is RESTORED or task.is_look)
-    if outcome.status == "done" and may_be_cut and find_frames(photo):
+    if outcome.status == "done" and may_be_cut and _has_border(photo):
         remarks += ("looks like a scan with a border; --crop auto cuts it off",)
     return replace(outcome, width=photo.width, height=photo.height, remarks=remarks)
+
+
+def _has_border(photo: Photo) -> bool:
+    frames = find_frames(photo)
+    return bool(frames) and not is_doubtful(photo, frames)
 
 
 def _made_of(
     models: Models,
     photo: Photo,
+    digest: str,
     task: PhotoTask,
     settings: BatchSettings,
     complete: list[ColoredFile],
@@ -153,6 +167,7 @@ def _made_of(
     Args:
         models: those that the settings use.
         photo: the photo, or a print that was cut out of it.
+        digest: of the content that the photo was read from.
         task: says which print.
         settings: of the batch.
         complete: takes the results that exist, or are written.
@@ -165,7 +180,6 @@ def _made_of(
         assert models.colorizer
         return task.outcome("done", looks=models.colorizer.looks(photo))
     task = replace(task, keeps_colors=has_colors and settings.kind is RESTORED)
-    digest = digest_of(task.path)
     expected, existing, others = _compared(task, digest, settings, models.digests)
     complete += [task.coloring(label, one) for label, one in existing.items()]
     if len(existing) == len(expected):
@@ -174,6 +188,8 @@ def _made_of(
     # Before the work, which takes long for large results.
     width, height = settings.scale * photo.width, settings.scale * photo.height
     check_format(task.target(missing[0]), width, height)
+    if settings.coloring:
+        _check_room(task, photo, task.target(missing[0]).suffix)
     make_folder(task.folder)
     said = next(iter(expected.values())).prepared
     if said:
@@ -184,7 +200,7 @@ def _made_of(
     for label in missing:
         stated = results.statements[label]
         pixels, like = results.paint(label)
-        if stated.colors and _is_gray(pixels):
+        if stated.colors and kind_of(pixels) is Kind.GRAY:
             gray.append(task.name(label))
         write_image(
             task.target(label),
@@ -196,6 +212,7 @@ def _made_of(
             kind=settings.kind,
             quality=settings.quality,
         )
+        del pixels  # of a large photo, two at once fill the memory
         complete.append(task.coloring(label, stated))
     colorings = [
         replace(task.coloring(label, one), bits_per_dim=results.bits_per_dim.get(label))
@@ -206,6 +223,32 @@ def _made_of(
         names = ", ".join(gray)
         remarks.append(f"nearly gray, since black and white show no color: {names}")
     return task.outcome("done", colorings=tuple(colorings), remarks=tuple(remarks))
+
+
+def _check_room(task: PhotoTask, photo: Photo, suffix: str) -> None:
+    """Raises `PhotoTooLargeError` if a photo, its coloring and its file need too much memory.
+
+    Args:
+        task: the photo.
+        photo: the photo.
+        suffix: of the result, which says what is in memory while it is encoded.
+    """
+    pixels, is_deep, has_alpha = (
+        photo.width * photo.height,
+        photo.bits == 16,
+        photo.alpha is not None,
+    )
+    arrays = (photo.pixels, photo.pixels16, photo.alpha)
+    each = sum(array.nbytes for array in arrays if array is not None) // pixels
+    each += 6 if is_deep else 3  # of the coloring
+    if is_deep and suffix in _SIXTEEN_BITS:
+        each += 0 if suffix == ".png" else 6  # TIFF begins with the sizes of its strips
+    else:
+        each += 7 if is_deep or has_alpha else 4  # those of 8 bits, on white; and Pillow's
+    if each * pixels > _ROOM:
+        reason = f"such a photo is colored up to {_ROOM / each / 1e6:.0f} million pixels"
+        fewer = " or save it with 8 bits" if is_deep else ""
+        raise PhotoTooLargeError(str(task.path), f"{reason}; make it smaller{fewer}")
 
 
 def _remarks(
@@ -342,12 +385,6 @@ def _of_all(outcomes: Sequence[PhotoOutcome]) -> PhotoOutcome:
         remarks=tuple(remarks),
         ends_the_run=any(one.ends_the_run for one in outcomes),
     )
-
-
-def _is_gray(pixels: np.ndarray) -> bool:
-    """Whether a coloring (H, W, 3), of 8 or 16 bits, shows hardly any color."""
-    eight = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
-    return Photo(pixels=eight).kind is Kind.GRAY
 
 
 def _difference(found: Statements, expected: Statements, photo: str) -> str | None:

@@ -12,6 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+
 from colorflow import __version__
 from colorflow.batch.plan import Plan
 from colorflow.batch.task import ColoredFile, PhotoOutcome, numbers_text
@@ -20,9 +23,10 @@ from colorflow.files import FileKind, is_stream, text_kind
 from colorflow.photo.encode import write_file
 
 _OPENING = '{\n "made_by": "colorflow '
+_OF_PHOTO = ("photo", "status", "reason", "width", "height", "seconds", "remarks")
 _COLUMNS = (
-    "photo", "status", "reason", "width", "height", "seconds", "remarks",
-    "result", "label", "seed", "share", "bits_per_dim", "print", "repaired", "frame",
+    *_OF_PHOTO,
+    "result", "label", "seed", "share", "bits_per_dim", "print", "repaired", "frame", "kept",
 )  # fmt: skip
 _BOM = "\ufeff"
 """Says to Excel that a table is UTF-8."""
@@ -37,7 +41,7 @@ def report_kind(path: Path) -> FileKind:
         WritePhotoError: if it is named like neither.
     """
     if path.suffix.lower() == ".csv":
-        return text_kind("table of a batch", _BOM + ",".join(_COLUMNS))
+        return text_kind("table of a batch", _BOM + ",".join(_OF_PHOTO))
     if path.suffix.lower() != ".json" and not is_stream(path):
         raise WritePhotoError(path, "a report is JSON or a table; name it .json or .csv")
     return text_kind("report of a batch", _OPENING)
@@ -100,7 +104,7 @@ def _table(plan: Plan, reached: Sequence[PhotoOutcome]) -> str:
     for outcome in reached:
         photo = {"photo": outcome, **_of_photo(outcome), "remarks": "; ".join(outcome.remarks)}
         for one in outcome.colorings:
-            add(**photo, result=one.path, **_of_result(one))
+            add(**photo, result=one.path, **_of_result(one, outcome))
         if not outcome.colorings:
             add(**photo)
     for path in plan.not_reached(reached):
@@ -121,12 +125,13 @@ def _cell(value: object, plan: Plan) -> object:
 
 
 def _as_json(outcome: PhotoOutcome, named: Callable[[object], str]) -> dict[str, Any]:
+    results = ({"path": named(one.path), **_of_result(one, outcome)} for one in outcome.colorings)
     return {
         "path": named(outcome.path),
         **({} if outcome.page is None else {"page": outcome.page}),
         **_of_photo(outcome),
         "reason": outcome.reason and named(outcome.reason),
-        "colorings": [{"path": named(one.path), **_of_result(one)} for one in outcome.colorings],
+        "colorings": list(results),
     }
 
 
@@ -141,7 +146,11 @@ def _of_photo(outcome: PhotoOutcome) -> dict[str, Any]:
     }
 
 
-def _of_result(one: ColoredFile) -> dict[str, object]:
+def _of_result(one: ColoredFile, photo: PhotoOutcome) -> dict[str, object]:
+    kept = None  # the share of the scan that was cut out
+    if one.frame and photo.width and photo.height:
+        area = cv2.contourArea(np.array(one.frame, np.float32).reshape(-1, 2))
+        kept = round(area / (photo.width * photo.height), 3)
     return {
         "label": one.label,
         "seed": one.seed,
@@ -150,4 +159,5 @@ def _of_result(one: ColoredFile) -> dict[str, object]:
         "print": one.print_number,
         "repaired": one.repaired,
         "frame": numbers_text(one.frame) if one.frame else None,
+        "kept": kept,
     }

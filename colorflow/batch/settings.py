@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from colorflow.batch.task import PhotoTask, Reference, numbers_text
+from colorflow.batch.task import PhotoTask, Reference, numbers_text, share_text
 from colorflow.coloring import check_seed, digest_of_hints, provenance_of
 from colorflow.enlarge.draws import MEAN, Draw, draws
 from colorflow.errors import PhotoError
@@ -43,7 +43,7 @@ from colorflow.photo import (
     Provenance,
     Statements,
 )
-from colorflow.scan import Frame, find_frames
+from colorflow.scan import Frame, find_frames, is_doubtful
 
 COLORS, DETAIL, REPAIR = "colors", "detail", "repair"
 """Models that a batch may use, by what they add to a photo."""
@@ -115,14 +115,22 @@ class _Settings:
         """Labels of the n results of each photo."""
         raise NotImplementedError
 
-    def frames_of(self, photo: Photo, source: Path) -> Sequence[Frame]:
-        """Where prints are cut out of a scan; none if it is taken as a whole.
+    def frames_of(self, photo: Photo, source: Path) -> tuple[Sequence[Frame], tuple[str, ...]]:
+        """Where prints are cut out of a scan, and remarks; none if it is taken as a whole.
 
         Args:
             photo: the scan.
             source: its file, for messages.
         """
-        return find_frames(photo) if self.crop else ()
+        frames = find_frames(photo) if self.crop else []
+        if not is_doubtful(photo, frames):
+            return frames, ()
+        share = frames[0].area / (photo.width * photo.height)
+        numbers = numbers_text(np.ravel(frames[0].corners).tolist())
+        return (), (
+            f"only {share_text(share)} of it looks like a print, maybe a part of the picture, and "
+            f"nothing was cut out; colorflow restore --frame {numbers} cuts that out",
+        )
 
     def statements(self, photo: str, task: PhotoTask, weights: Digests) -> dict[str, Statements]:
         """What each result will say of itself, by label; shares are known only after the work.
@@ -338,8 +346,8 @@ class RestoreSettings(_Settings):
         """The usual coloring."""
         return Settings() if self.color else None
 
-    def frames_of(self, photo: Photo, source: Path) -> Sequence[Frame]:
-        """Where prints are in a scan: where they are found, unless that is given.
+    def frames_of(self, photo: Photo, source: Path) -> tuple[Sequence[Frame], tuple[str, ...]]:
+        """Where prints are in a scan, and remarks: where they are found, unless that is given.
 
         Raises:
             PhotoError: if a given frame is not in this scan.
@@ -347,7 +355,7 @@ class RestoreSettings(_Settings):
         if not self.frame:
             return _Settings.frames_of(self, photo, source)
         try:
-            return [frame_in(photo, one) for one in self.frame]
+            return [frame_in(photo, one) for one in self.frame], ()
         except ValueError as error:
             raise PhotoError(str(source), str(error)) from error
 

@@ -40,7 +40,7 @@ from colorflow.photo import (
     read_photo,
 )
 from colorflow.photo.encode import write_file
-from colorflow.scan import cut_out
+from colorflow.scan import Frame, cut_out
 
 MOST_BYTES = 24_000_000
 """Bytes of all pictures, which a phone should open."""
@@ -56,6 +56,8 @@ _CELLS = 128
 _MARKS = re.compile(r"([1-9]\d{0,2})x([1-9]\d{0,2}):([\w+/]+=*)", re.ASCII)
 _MARK_COLOR = (255, 40, 0)
 _MARK_OPACITY = 0.55
+_LINES = (((0, 0, 0), 5), (_MARK_COLOR, 2))
+"""Colors and widths of frames, one over the other: they are seen on any scan."""
 _SHORT_SIDE, _LONG_SIDE = 300, 900
 """Pixels: shorter side of a picture, and the longer side's bound, which goes first."""
 _JPEG_QUALITY = 80
@@ -241,28 +243,51 @@ def in_gray(pixels: NDArray[np.uint8]) -> SheetPicture:
 
 def _thumbnails(photo: PhotoOutcome, results: Sequence[SheetPicture]) -> Iterator[SheetPicture]:
     """The photo in gray, and its colorings."""
-    yield in_gray(thumbnail(_read(photo.path, photo.page).pixels))
+    scan = _read(photo.path, photo.page)
+    yield _framed(in_gray(thumbnail(scan.pixels)), scan, photo.colorings)
     for one in results:
         assert one.result is not None
         yield one._replace(pixels=thumbnail(_read(one.result).pixels))
 
 
 def _pairs(photo: PhotoOutcome, results: Sequence[SheetPicture]) -> Iterator[SheetPicture]:
-    """Each print of a scan, with what was repaired in red, and what it has become, in one."""
+    """Each print, with what was repaired in red, and what it has become, in one; the scan first."""
     scan = _read(photo.path, photo.page)
+    whole = thumbnail(scan.pixels)
+    if any(_frame_in(scan, one) for one in photo.colorings):
+        yield _framed(SheetPicture(whole, "Before", None), scan, photo.colorings)
     for one, made in zip(results, photo.colorings, strict=False):
-        before = thumbnail(_print_in(scan, made.frame).pixels)
+        frame = _frame_in(scan, made)
+        before = thumbnail(cut_out(scan, frame).pixels) if frame else whole
         after = resized(_read(made.path).pixels, *before.shape[:2])
         marks = marked(_in_rgb(before), made.marks) if made.marks else _in_rgb(before)
         yield one._replace(pixels=np.hstack([marks, _in_rgb(after)]))
 
 
-def _print_in(scan: Photo, frame: Sequence[float] | None) -> Photo:
-    """A print of a scan; all of it if the frame is none, as where somebody edited a file."""
+def _framed(picture: SheetPicture, scan: Photo, made: Sequence[ColoredFile]) -> SheetPicture:
+    """A small picture of a scan with the frames of its prints, if any were cut out."""
+    found = ((_frame_in(scan, one), one.print_number) for one in made)
+    frames = {frame: number for frame, number in found if frame}
+    if not frames or picture.pixels is None:
+        return picture
+    rgb = _in_rgb(picture.pixels).copy()
+    scale = np.divide(rgb.shape[1::-1], (scan.width, scan.height))
+    for frame, number in frames.items():
+        corners = np.round(np.multiply(frame.corners, scale)).astype(np.int32)
+        at = (int(corners[0, 0]) + 8, int(corners[0, 1]) + 28)
+        for color, width in _LINES:
+            cv2.polylines(rgb, [corners], True, color, width, cv2.LINE_AA)
+            text = str(number or "")
+            cv2.putText(rgb, text, at, cv2.FONT_HERSHEY_DUPLEX, 0.8, color, width, cv2.LINE_AA)
+    return picture._replace(pixels=rgb, caption=f"{picture.caption}, with what was cut out")
+
+
+def _frame_in(scan: Photo, made: ColoredFile) -> Frame | None:
+    """Where a print is in its scan; None for all of it, as where somebody edited a file."""
     try:
-        return cut_out(scan, frame_in(scan, frame)) if frame else scan
+        return frame_in(scan, made.frame) if made.frame else None
     except ValueError:
-        return scan
+        return None
 
 
 def _in_rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

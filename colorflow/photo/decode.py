@@ -134,7 +134,9 @@ def read_open(
         return photo
 
 
-def read_picture(picture: Picture, *, isolated: bool = False) -> tuple[Photo, str | None]:
+def read_picture(
+    picture: Picture, *, isolated: bool = False, page: int | None = None
+) -> tuple[Photo, str | None]:
     """Make a photo of a picture of any kind.
 
     Args:
@@ -142,14 +144,15 @@ def read_picture(picture: Picture, *, isolated: bool = False) -> tuple[Photo, st
             its beginning and may be a stream; otherwise as in `photo_from_image`. A photo is
             returned as it is.
         isolated: as of `read_photo`, for a path and the content of a file.
+        page: as of `read_photo`, for a path.
 
     Returns:
-        The photo, and the digest of the file's content, see `files.digest_of`; None instead where
-        there is no file.
+        The photo, and the digest of the content that it was read from, see `files.digest_of`; None
+        instead where there is no file.
 
     Raises:
         ValueError: of another type, or as in `photo_from_image`.
-        PhotoError: as in `read_photo`.
+        PhotoError: as in `read_photo`, or a file is changed while it is read.
     """
     if isinstance(picture, Photo):
         return picture, None
@@ -158,7 +161,13 @@ def read_picture(picture: Picture, *, isolated: bool = False) -> tuple[Photo, st
     if isinstance(picture, str | os.PathLike):
         source = os.fspath(picture)
         with open_file(source) as file:
-            return _photo_and_digest(file, source, isolated=isolated)
+            before = os.fstat(file.fileno())
+            found = _photo_and_digest(file, source, isolated=isolated, page=page)
+            after = os.fstat(file.fileno())
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            reason = "the file was changed while it was read; try again when it is complete"
+            raise UnreadablePhotoError(source, reason)
+        return found
     if isinstance(picture, bytes):
         return _of_content(picture, "<bytes>", isolated=isolated)
     if hasattr(picture, "read"):
@@ -190,8 +199,10 @@ def _of_content(data: bytes, source: str, *, isolated: bool) -> tuple[Photo, str
         return _photo_and_digest(file, source, isolated=isolated)
 
 
-def _photo_and_digest(file: IO[bytes], source: str, *, isolated: bool) -> tuple[Photo, str]:
-    photo = _reader(isolated=isolated)(file, source, DEFAULT_MAX_PIXELS)
+def _photo_and_digest(
+    file: IO[bytes], source: str, *, isolated: bool, page: int | None = None
+) -> tuple[Photo, str]:
+    photo = _reader(isolated=isolated)(file, source, DEFAULT_MAX_PIXELS, page=page)
     file.seek(0)
     return photo, digest_of_open(file)
 
@@ -239,12 +250,13 @@ def _photo_of(image: Image.Image, source: str) -> Photo:
     samples = samples16_of(image) if may_be_deep else None
     exif = exif_of(image)
     orientation = orientation_of(image, exif)  # PNG may say it behind the pixels
-    pixels, alpha = pixels_and_alpha(image) if samples is None else samples
+    pixels, alpha = samples or pixels_and_alpha(image)
+    del samples  # a large photo has no room for what is not needed any more
     if not isinstance(image, TiffImagePlugin.TiffImageFile):  # which Pillow has turned, in memory
         pixels = upright(pixels, orientation)
         alpha = None if alpha is None else upright(alpha, orientation)
     pixels16 = None
-    if samples is not None:
+    if pixels.dtype == np.uint16:
         icc = profile_of(image)
         pixels16 = apply_profile(pixels, icc) if icc else pixels
         pixels = to_8_bits(pixels16)

@@ -1,9 +1,11 @@
 """Writes photos as files: JPEG, PNG, WebP and TIFF, whole or not at all.
 
-TIFF is written here, with deflate, around an EXIF block: Pillow 12 has no 16-bit colors and,
-compressed, no EXIF; tifffile and OpenCV write no EXIF at all.
+Files go to the disk as they are encoded, since a large photo and what is made of it fill the memory
+already. TIFF is written here, with deflate, around an EXIF block: Pillow 12 has no 16-bit colors
+and, compressed, no EXIF; tifffile and OpenCV write no EXIF at all. PNG of 16 bits is written here,
+too: imagecodecs encodes a whole picture in memory.
 
-Reference: TIFF 6.0; Adobe Photoshop TIFF technical notes (2002) for deflate.
+Reference: TIFF 6.0; Adobe Photoshop TIFF technical notes (2002) for deflate; PNG 3.0 (W3C).
 """
 
 from __future__ import annotations
@@ -12,11 +14,14 @@ import io
 import os
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
+from types import SimpleNamespace
+from typing import BinaryIO, cast
 
 import cv2
 import numpy as np
@@ -25,7 +30,7 @@ from PIL.ExifTags import Base
 from PIL.TiffImagePlugin import IFDRational
 
 from colorflow.errors import WritePhotoError
-from colorflow.files import FileKind, write_whole
+from colorflow.files import FileKind, whole_file
 from colorflow.limits import QUALITY
 from colorflow.photo.exif import DAMAGE, TIFF_DESCRIPTION, block_of
 from colorflow.photo.formats import silent_codecs
@@ -58,12 +63,16 @@ _LARGEST_SIDE = {"JPEG": 65500, "WEBP": 16383}
 _FORMATS_OF_16_BITS = ("PNG", "TIFF")
 _SRGB_PERCEPTUAL = b"\0"
 """Content of PNG's sRGB chunk."""
-_PNG_HEAD_BYTES = 33
-"""Signature and IHDR; other chunks may follow."""
+_PNG_HEAD = slice(8, 33)
+"""Bytes of a PNG file: its chunk IHDR, behind the signature; other chunks may follow."""
 _PNG_LENGTH_BYTES = 4
 """Before the name of a chunk."""
+_PNG_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
+"""Color type, by the number of channels."""
+_PNG_SUB = 1
+"""Filter: each byte minus that of the pixel to its left."""
 _STRIP_ROWS = 64
-"""Of TIFF."""
+"""Of TIFF; as many rows are encoded at once for other formats."""
 _DEFLATE, _GRAY, _RGB, _ONE_PLANE, _HORIZONTAL, _INCH, _UNASSOCIATED_ALPHA = 8, 1, 2, 1, 2, 2, 2
 """Values of TIFF fields."""
 _XMP = 700
@@ -147,25 +156,34 @@ def write_image(
     source_type = DIGITAL_SOURCE_TYPE if said.generated else CORRECTED_SOURCE_TYPE
     own = (COLORING, provenance), (ENLARGED, enlargement), (REPAIRED, preparation)
     made = next((of_kind for of_kind, one in own if one), None)
-    try:
-        with silent_codecs():
-            if made:
-                metadata = with_statement(metadata, said.text, source_type)
-            layers = _on_white if name == "JPEG" else _with_alpha
-            data = _ENCODERS[name](layers(pixels, photo.alpha), metadata, quality)
-    except (*DAMAGE, SystemError, MemoryError) as error:
-        raise WritePhotoError(target, f"the picture cannot be encoded ({error})") from error
-    write_file(target, data, kind or made)
+    with writing(target, kind or made) as file:
+        try:
+            with silent_codecs():
+                if made:
+                    metadata = with_statement(metadata, said.text, source_type)
+                _ENCODERS[name](file, pixels, photo.alpha, metadata, quality)
+        except (*DAMAGE, SystemError, MemoryError) as error:
+            if getattr(error, "errno", None) is not None:  # of the disk
+                raise
+            raise WritePhotoError(target, f"the picture cannot be encoded ({error})") from error
 
 
 def write_file(target: Path, data: bytes, kind: FileKind | None) -> None:
-    """Call `write_whole`, with its errors as a WritePhotoError.
+    """Write a file from its content; otherwise as `writing`."""
+    with writing(target, kind) as file:
+        file.write(data)
+
+
+@contextmanager
+def writing(target: Path, kind: FileKind | None) -> Iterator[BinaryIO]:
+    """Enter `files.whole_file`, with its errors as a WritePhotoError.
 
     Raises:
         WritePhotoError: if the file cannot be written.
     """
     try:
-        write_whole(target, data, kind)
+        with whole_file(target, kind) as file:
+            yield file
     except FileNotFoundError as error:
         raise WritePhotoError(target, "there is no such folder to write to") from error
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
@@ -185,19 +203,34 @@ def _on_white(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     """Gray (H, W) or colors (H, W, 3), uint8, as they look on white."""
     if alpha is None:
         return pixels
-    opacity = (alpha if pixels.ndim == 2 else alpha[..., None]) / np.float32(255)
-    return np.rint(255 - (255 - pixels) * opacity).astype(np.uint8)
+    white = np.empty_like(pixels)
+    for rows in _strips(len(pixels)):  # in floats
+        opacity = (alpha[rows] if pixels.ndim == 2 else alpha[rows, :, None]) / np.float32(255)
+        white[rows] = np.rint(255 - (255 - pixels[rows]) * opacity)
+    return white
 
 
-def _with_alpha(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """Gray (H, W) or colors (H, W, 3), 8 or 16 bits, and alpha of 8, as one array of that type."""
+def _with_alpha(
+    pixels: np.ndarray, alpha: np.ndarray | None, rows: slice = slice(None)
+) -> np.ndarray:
+    """Rows of gray (H, W) or colors (H, W, 3), 8 or 16 bits, and of alpha of 8, as one array."""
     if alpha is None:
-        return pixels
+        return pixels[rows]
     scale = np.iinfo(pixels.dtype).max // 255
-    return np.dstack([pixels, alpha.astype(pixels.dtype) * pixels.dtype.type(scale)])
+    return np.dstack([pixels[rows], alpha[rows].astype(pixels.dtype) * pixels.dtype.type(scale)])
 
 
-def _encode_jpeg(pixels: np.ndarray, metadata: Metadata, quality: int) -> bytes:
+def _strips(height: int) -> list[slice]:
+    return [slice(top, top + _STRIP_ROWS) for top in range(0, height, _STRIP_ROWS)]
+
+
+def _channels(pixels: np.ndarray, alpha: np.ndarray | None) -> int:
+    return (1 if pixels.ndim == 2 else 3) + (alpha is not None)
+
+
+def _encode_jpeg(
+    file: BinaryIO, pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata, quality: int
+) -> None:
     options = _stored(metadata, "exif", "dpi", "xmp")
     if len(metadata.exif or b"") > JPEG_SEGMENT_BYTES:
         del options["exif"]
@@ -206,15 +239,20 @@ def _encode_jpeg(pixels: np.ndarray, metadata: Metadata, quality: int) -> bytes:
         options["comment"] = comment
     if pixels.ndim == 3:
         options["icc_profile"] = srgb_profile()
-    return _saved(pixels, "JPEG", quality=quality, subsampling=0, **options)
+    white = _on_white(pixels, alpha)
+    _save(file, white, "JPEG", quality=quality, subsampling=0, **options)
 
 
-def _encode_webp(samples: np.ndarray, metadata: Metadata, quality: int) -> bytes:
-    return _saved(samples, "WEBP", quality=quality, **_stored(metadata, "exif", "xmp"))
+def _encode_webp(
+    file: BinaryIO, pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata, quality: int
+) -> None:
+    samples = _with_alpha(pixels, alpha)
+    _save(file, samples, "WEBP", quality=quality, **_stored(metadata, "exif", "xmp"))
 
 
-def _encode_png(samples: np.ndarray, metadata: Metadata, _: int) -> bytes:
-    """PNG; pixels of 16 bits by imagecodecs, since Pillow writes colors with 8 only."""
+def _encode_png(
+    file: BinaryIO, pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata, _: int
+) -> None:
     chunks = PngImagePlugin.PngInfo()
     chunks.add(b"sRGB", _SRGB_PERCEPTUAL)
     for keyword, text in metadata.text.items():
@@ -222,43 +260,65 @@ def _encode_png(samples: np.ndarray, metadata: Metadata, _: int) -> bytes:
     if metadata.xmp:
         chunks.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode())
     options = {"pnginfo": chunks, **_stored(metadata, "exif", "dpi")}
-    if samples.dtype == np.uint8:
-        return _saved(samples, "PNG", compress_level=PNG_COMPRESS_LEVEL, **options)
-    import imagecodecs  # takes 0.1 s, which few photos need
-
-    encoded = imagecodecs.png_encode(
-        np.ascontiguousarray(samples),
-        level=1,
-        strategy=imagecodecs.PNG.STRATEGY.RLE,
-        filter=imagecodecs.PNG.FILTER.SUB,
-    )
-    pixel = _saved(np.zeros((1, 1), np.uint8), "PNG", **options)
-    before_pixels = pixel[_PNG_HEAD_BYTES : pixel.rindex(b"IDAT") - _PNG_LENGTH_BYTES]
-    return b"".join(
-        (encoded[:_PNG_HEAD_BYTES], before_pixels, memoryview(encoded)[_PNG_HEAD_BYTES:])
-    )
+    if pixels.dtype == np.uint8:
+        samples = _with_alpha(pixels, alpha)
+        _save(file, samples, "PNG", compress_level=PNG_COMPRESS_LEVEL, **options)
+        return
+    small = io.BytesIO()
+    _save(small, np.zeros((1, 1), np.uint8), "PNG", **options)
+    _encode_png_of_16_bits(file, pixels, alpha, small.getvalue())
 
 
-def _encode_tiff(samples: np.ndarray, metadata: Metadata, _: int) -> bytes:
+def _encode_png_of_16_bits(
+    file: BinaryIO, pixels: np.ndarray, alpha: np.ndarray | None, small: bytes
+) -> None:
+    """PNG of 16 bits, with the chunks before the pixels of a PNG file of another picture."""
+    height, width = pixels.shape[:2]
+    channels = _channels(pixels, alpha)
+    packer = zlib.compressobj(PNG_COMPRESS_LEVEL, strategy=zlib.Z_RLE)
+
+    def write(name: bytes, content: bytes) -> None:
+        check = zlib.crc32(content, zlib.crc32(name))
+        file.write(b"".join((struct.pack(">I", len(content)), name, content)))
+        file.write(struct.pack(">I", check))
+
+    file.write(small[: _PNG_HEAD.start])
+    write(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, _PNG_TYPES[channels], 0, 0, 0))
+    file.write(small[_PNG_HEAD.stop : small.rindex(b"IDAT") - _PNG_LENGTH_BYTES])
+    for rows in _strips(height):
+        samples = _with_alpha(pixels, alpha, rows).astype(">u2", order="C")
+        stored = samples.view(np.uint8).reshape(len(samples), -1)
+        filtered = np.full((len(stored), 1 + stored.shape[1]), _PNG_SUB, np.uint8)
+        filtered[:, 1:] = stored
+        filtered[:, 1 + 2 * channels :] -= stored[:, : -2 * channels]  # modulo 256
+        write(b"IDAT", packer.compress(filtered.data))
+    write(b"IDAT", packer.flush())
+    write(b"IEND", b"")
+
+
+def _encode_tiff(
+    file: BinaryIO, pixels: np.ndarray, alpha: np.ndarray | None, metadata: Metadata, _: int
+) -> None:
     """TIFF of gray or RGB, with alpha last if the number of channels is even."""
-    samples = np.atleast_3d(samples)
-    height, width, channels = samples.shape
+    height, width = pixels.shape[:2]
+    channels = _channels(pixels, alpha)
     block = block_of(metadata.exif, TIFF_DESCRIPTION)
 
-    stored = samples.dtype.newbyteorder(">" if block.is_big_endian else "<")
+    stored = pixels.dtype.newbyteorder(">" if block.is_big_endian else "<")
 
-    def compressed(top: int) -> bytes:
-        steps = samples[top : top + _STRIP_ROWS].astype(stored, order="C")
-        steps[:, 1:] -= samples[top : top + _STRIP_ROWS, :-1]  # modulo 2 to the number of bits
+    def compressed(rows: slice) -> bytes:
+        samples = np.atleast_3d(_with_alpha(pixels, alpha, rows))
+        steps = samples.astype(stored, order="C")
+        steps[:, 1:] -= samples[:, :-1]  # modulo 2 to the number of bits
         return zlib.compress(steps.tobytes(), 1)
 
     with ThreadPoolExecutor(max(1, cv2.getNumThreads())) as pool:  # zlib releases the GIL
-        strips = list(pool.map(compressed, range(0, height, _STRIP_ROWS)))
+        strips = list(pool.map(compressed, _strips(height)))
     sizes = [len(strip) for strip in strips]
     fields: dict[int, object] = {
         Base.ImageWidth: width,
         Base.ImageLength: height,
-        Base.BitsPerSample: (8 * samples.itemsize,) * channels,
+        Base.BitsPerSample: (8 * pixels.itemsize,) * channels,
         Base.Compression: _DEFLATE,
         Base.PhotometricInterpretation: _GRAY if channels <= 2 else _RGB,
         Base.StripOffsets: (0, *accumulate(sizes[:-1])),
@@ -280,7 +340,8 @@ def _encode_tiff(samples: np.ndarray, metadata: Metadata, _: int) -> bytes:
     for tag, value in fields.items():
         block.main.tagtype.pop(tag, None)
         block.main[tag] = value
-    return b"".join([block.to_tiff(), *strips])
+    file.write(block.to_tiff())
+    file.writelines(strips)
 
 
 def _stored(metadata: Metadata, *names: str) -> dict[str, object]:
@@ -288,10 +349,10 @@ def _stored(metadata: Metadata, *names: str) -> dict[str, object]:
     return {name: value for name in names if (value := getattr(metadata, name))}
 
 
-def _saved(samples: np.ndarray, name: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(samples).save(buffer, name, **options)
-    return buffer.getvalue()
+def _save(file: BinaryIO, samples: np.ndarray, name: str, **options: object) -> None:
+    # With the file's descriptor, Pillow does not say what is wrong with the disk.
+    without = SimpleNamespace(write=file.write, flush=file.flush)
+    Image.fromarray(samples).save(cast(BinaryIO, without), name, **options)
 
 
 _FORMATS = {
@@ -303,7 +364,8 @@ _FORMATS = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
 }
-_ENCODERS: dict[str, Callable[[np.ndarray, Metadata, int], bytes]] = {
+_Encoder = Callable[[BinaryIO, np.ndarray, np.ndarray | None, Metadata, int], None]
+_ENCODERS: dict[str, _Encoder] = {
     "JPEG": _encode_jpeg,
     "PNG": _encode_png,
     "WEBP": _encode_webp,

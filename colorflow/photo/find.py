@@ -18,18 +18,27 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
+
+import numpy as np
 
 from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo.formats import PHOTO_SUFFIXES, open_file
 
 MOST_PAGES = 200
+MOST_NESTED = 100
+"""Folders inside each other; Python's own functions for folders call themselves for each."""
 _SUBFILE_TYPE = 254
 """Tag of what a page is to others, the lowest and so the first of a directory."""
 _PART = 1 | 4
 """Bits of its value: a smaller version of another picture, or its transparency."""
+_PLACES, _SIZES = (273, 324), (279, 325)
+"""Tags of where the strips or tiles of a page are, and how many bytes each has."""
+_MOST_ENTRIES = (1 << 16) - 1
 _SHORT = 3
 """Type of an entry."""
+_WIDTHS = {1: 1, _SHORT: 2, 4: 4, 9: 4, 13: 4, 16: 8, 17: 8, 18: 8}
+"""Bytes of a whole number, by its type."""
 
 
 @dataclass(slots=True)
@@ -104,7 +113,7 @@ def list_folder(root: Path, *, recursive: bool, skip: str | None = None) -> Fold
         for name in names:
             path, relative = os.path.join(folder, name), inside / name
             is_link, is_folder = os.path.islink(path), os.path.isdir(path)
-            target = os.path.realpath(path) if is_link or is_folder else path
+            target = _target_of(path) if is_link or is_folder else path
             leads_out = is_link and not is_below(target, real_root)
             if leads_out and (is_photo(relative) or (is_folder and recursive)):
                 reason = f"is a link that leads outside the folder, to {target}; it is not followed"
@@ -118,7 +127,19 @@ def list_folder(root: Path, *, recursive: bool, skip: str | None = None) -> Fold
         content.has_folders |= bool(folders)
         if not recursive:
             break
+        if len(inside.parts) >= MOST_NESTED and folders:
+            folders.clear()
+            reason = f"holds folders more than {MOST_NESTED} deep; they are not entered"
+            content.unreadable.append(UnreadablePhotoError(folder, reason))
     return content
+
+
+def _target_of(path: str) -> str:
+    """The real path of a link or folder; a chain of links that no system follows stays as it is."""
+    try:
+        return os.path.realpath(path)
+    except RecursionError:
+        return path
 
 
 def is_photo(path: PurePath) -> bool:
@@ -139,24 +160,45 @@ def read_pages(path: str | os.PathLike[str]) -> tuple[int, ...]:
 
     Raises:
         UnreadablePhotoError: it cannot be opened.
-        PhotoTooLargeError: more than `MOST_PAGES` pages.
+        PhotoTooLargeError: more than `MOST_PAGES` pages, or pages that share their data: a small
+            file could hold as much as a large one.
     """
     source, found, number = os.fspath(path), [], 0
     with open_file(source) as file:
+        room, places = os.fstat(file.fileno()).st_size, set[bytes]()
         try:
-            for number, kind in enumerate(_kinds_of_pages(file), 1):
+            for number, page in enumerate(_pages_of(file), 1):
                 if number > MOST_PAGES:
                     reason = f"the file has more than {MOST_PAGES} pages; divide it into several"
                     raise PhotoTooLargeError(source, f"{reason} files")
-                if number == 1 or not kind & _PART:
+                if number == 1 or not page.kind & _PART:
                     found.append(number)
+                room -= page.size
+                if number > 1 and (room < 0 or page.place in places):
+                    reason = "pages of the file share their data; save each page as a file"
+                    raise PhotoTooLargeError(source, f"{reason} of its own")
+                places |= {page.place} if page.place else set()
         except (KeyError, OSError, ValueError, OverflowError, struct.error):
             pass  # not TIFF, or the rest is damaged
     return tuple(found) if number > 1 else ()
 
 
-def _kinds_of_pages(file: IO[bytes]) -> Iterator[int]:
-    """The subfile type of each page, 0 where there is none, until the pages end or go round.
+class _Page(NamedTuple):
+    """What a directory says.
+
+    Attributes:
+        kind: the subfile type, 0 where there is none.
+        place: where the strips or tiles are, as it is stored; empty where there are none.
+        size: bytes of the strips or tiles, and of the list of their sizes.
+    """
+
+    kind: int
+    place: bytes
+    size: int
+
+
+def _pages_of(file: IO[bytes]) -> Iterator[_Page]:
+    """Each page, until the pages end or go round.
 
     Raises:
         KeyError: it is no TIFF file.
@@ -168,6 +210,15 @@ def _kinds_of_pages(file: IO[bytes]) -> Iterator[int]:
         layout = f"{order}{layout}"
         return struct.unpack(layout, file.read(struct.calcsize(layout)))
 
+    def size_of(width: int, number: int, value: bytes) -> int:
+        stored = number * width
+        if stored > len(value):
+            if stored > os.fstat(file.fileno()).st_size:
+                raise ValueError("expected a list in the file")
+            file.seek(struct.unpack(f"{order}{offset}", value)[0])
+            value = file.read(stored)
+        return stored + int(np.frombuffer(value, f"{order}u{width}", number).sum(dtype=float))
+
     offset, count, entry = {42: ("I", "H", "HHI4s"), 43: ("4xQ", "Q", "HHQ8s")}[read("H")[0]]
     seen = {0}
     (place,) = read(offset)
@@ -176,9 +227,18 @@ def _kinds_of_pages(file: IO[bytes]) -> Iterator[int]:
         seen.add(place)
         file.seek(place)
         (entries,) = read(count)
-        start = file.tell()
-        tag, type_, _, value = read(entry)
-        layout = f"{order}{'H' if type_ == _SHORT else 'I'}"
-        yield struct.unpack_from(layout, value)[0] if tag == _SUBFILE_TYPE else 0
-        file.seek(start + entries * struct.calcsize(f"{order}{entry}"))
+        if entries > _MOST_ENTRIES:
+            raise ValueError("expected fewer entries")
+        directory = file.read(entries * struct.calcsize(f"{order}{entry}"))
         (place,) = read(offset)
+        kind, data, size = 0, b"", 0
+        for tag, type_, number, value in struct.iter_unpack(f"{order}{entry}", directory):
+            if tag == _SUBFILE_TYPE:
+                kind = struct.unpack_from(f"{order}{'H' if type_ == _SHORT else 'I'}", value)[0]
+            elif tag in _PLACES:
+                data = value
+            elif tag in _SIZES:
+                if size:
+                    raise ValueError("expected one list")
+                size = size_of(_WIDTHS[type_], number, value)
+        yield _Page(kind, data, size)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import IO
 
+import cv2
 from pi_heif import HeifImageFile
 from PIL import (
     AvifImagePlugin,
@@ -92,7 +93,9 @@ def photo_errors(source: str) -> Iterator[None]:
     try:
         with silent_codecs():
             yield
-    except MemoryError as error:
+    except (MemoryError, cv2.error) as error:
+        if isinstance(error, cv2.error) and error.code != cv2.Error.StsNoMem:
+            raise
         reason = "the picture does not fit into memory; make it smaller, or save it as JPEG or PNG"
         raise PhotoTooLargeError(source, reason) from error
     except Image.DecompressionBombError as error:  # GIF's reader has a limit of its own

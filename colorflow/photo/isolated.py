@@ -37,6 +37,7 @@ from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError, printable
 from colorflow.photo.exif import DAMAGE
 from colorflow.photo.metadata import Metadata
 from colorflow.photo.photo import Header, Photo
+from colorflow.photo.sixteen_bits import to_8_bits
 
 if sys.platform != "win32":
     import fcntl
@@ -193,6 +194,8 @@ def _photo_of(source: str, content: dict[str, Any], memory: memoryview) -> Photo
     for name, shape in content["arrays"]:
         arrays[name] = np.ndarray(shape, ARRAYS[name], memory, place)
         place += arrays[name].nbytes
+    if "pixels16" in arrays:
+        arrays["pixels"] = to_8_bits(arrays["pixels16"])
     format_, exif, dpi = content["format"], content["exif"], content["dpi"]
     metadata = Metadata(
         format=None if format_ is None else str(format_),

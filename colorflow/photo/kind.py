@@ -22,7 +22,8 @@ it is averaged over the cell's parts, and fits a tinted print however much contr
 
 The residual decides, averaged over 3 x 3 cells to reduce grain and JPEG's chroma noise. A tint that
 has faded varies in strength at equal L, but hardly in hue: the residual along the tint's hue weighs
-less.
+less. A strong brown or olive tint may turn to green or red in the darks, where it is hardly seen:
+there the residual weighs less, too.
 
 The constants are tuned on the historic photos of `python -m benchmarks.gray_scans` and on color
 photos of the training set; docs/reliability.md has the results. Mistaking a pale photo for a tint
@@ -78,6 +79,11 @@ _FADING = 2.0
 """The residual of a clear tint along its own hue is divided by 1 plus this."""
 _CLEAR_TINT = 8.0
 """Chroma of the mean ab from which a tint counts as clear; the division fades out below."""
+
+_STRONG, _OLIVE = 16.0, 0.25
+"""Mean b from which a brown or olive tint is strong, and the largest share that a has of it."""
+_DARK = 25.0
+"""L* below which what is left of a strong tint counts less, in proportion to L*."""
 
 _ROUNDS = 4
 """Of the fit; in each one cells with large residuals have less weight than in the one before."""
@@ -138,7 +144,7 @@ def kind_of(pixels: np.ndarray, alpha: np.ndarray | None = None) -> Kind:
     """Tell a gray picture from a tinted one and from one that is already colored.
 
     Args:
-        pixels: uint8 (H, W) or sRGB (H, W, 3), in [0, 255].
+        pixels: (H, W) or sRGB (H, W, 3), uint8 or uint16; of 16 bits the lower ones do not count.
         alpha: uint8 (H, W), in [0, 255]; mostly transparent cells do not count.
 
     Returns:
@@ -177,7 +183,10 @@ def _kind_of_part(
         return Kind.COLORED
     if np.percentile(np.hypot(lab[..., 1], lab[..., 2])[seen], 95) <= GRAY_CHROMA:
         return Kind.GRAY
-    each = np.sort(_weighted(_mean_of_neighbors(left), mean)[seen])
+    each = _weighted(_mean_of_neighbors(left), mean)[seen]
+    if mean[1] > _STRONG and abs(mean[0]) < _OLIVE * mean[1]:
+        each *= np.minimum(lab[..., 0][seen] / _DARK, 1)
+    each = np.sort(each)
     without_marks = each[: max(1, round((1 - MARK_SHARE) * len(each)))]
     if np.sqrt(np.mean(without_marks**2)) <= most_residual:
         return Kind.TINTED
@@ -325,8 +334,8 @@ class Cells:
         return np.asarray(left), np.asarray(fitted[_KNOTS:])
 
 
-def _cells_of(rgb: NDArray[np.uint8]) -> Cells:
-    """Reduce sRGB (H, W, 3) in [0, 255] to at most 64 cells a side."""
+def _cells_of(rgb: NDArray[np.uint8 | np.uint16]) -> Cells:
+    """Reduce sRGB (H, W, 3) to at most 64 cells a side."""
     parts = max(1, min(_PARTS, max(rgb.shape[:2]) // _GRID))
     lab = np.asarray(cie.rgb_to_lab(_reduced(rgb, parts) / 255), np.float64)
     height, width = (side // parts for side in lab.shape[:2])
@@ -346,10 +355,11 @@ def _cells_of(rgb: NDArray[np.uint8]) -> Cells:
     return Cells(mean, np.hstack([np.reshape(sums, (-1, _KNOTS)) / parts**2, place]))
 
 
-def _reduced(pixels: NDArray[np.uint8], parts: int = 1) -> NDArray[np.uint8]:
+def _reduced(pixels: NDArray[np.uint8 | np.uint16], parts: int = 1) -> NDArray[np.uint8]:
     """Area average of (H, W) or (H, W, 3) over parts of cells, `parts` to each side of a cell."""
     step = max(1, max(pixels.shape[:2]) // _PRESAMPLE)
     sample = pixels[::step, ::step]
+    sample = (sample >> 8).astype(np.uint8) if sample.dtype == np.uint16 else sample
     scale = min(1.0, _GRID / max(sample.shape[:2]))
     height, width = (parts * max(1, round(scale * side)) for side in sample.shape[:2])
     return np.asarray(cv2.resize(sample, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

@@ -29,7 +29,7 @@ import numpy as np
 
 from colorflow.errors import PhotoError
 from colorflow.photo.decode import read_open, read_open_header
-from colorflow.photo.formats import Allow
+from colorflow.photo.formats import Allow, photo_errors
 from colorflow.photo.isolated import (
     ARRAYS,
     LARGEST_MESSAGE,
@@ -42,6 +42,9 @@ from colorflow.photo.photo import Header, Photo
 
 FIXED_BYTES = 128 << 20
 """Memory for whatever does not depend on the size of the picture."""
+MOST_BYTES = 1_700_000_000
+"""Memory for the pixels of any picture and for whatever it takes to read them. With the 0.6 GB of a
+worker and of this server, it stays under 2.5 GB."""
 LARGEST_FILE = 500_000_000
 """Bytes of a file that may be in memory twice as they are stored, where the pixels take less."""
 _THREADS = 4
@@ -136,13 +139,12 @@ def _limits(file_size: int) -> Allow:
     Args:
         file_size: in bytes.
     """
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    fixed = pages * resource.getpagesize() + FIXED_BYTES
+    fixed = _own_bytes() + FIXED_BYTES
     stored = 2 * min(file_size, LARGEST_FILE)
 
     def allow(pixels: int, pixel_bytes: int) -> None:
         for limit, value in (
-            (resource.RLIMIT_AS, fixed + max(pixels * pixel_bytes, stored)),
+            (resource.RLIMIT_AS, fixed + max(min(pixels * pixel_bytes, MOST_BYTES), stored)),
             (resource.RLIMIT_CPU, seconds_for(pixels)),
         ):
             _, most = resource.getrlimit(limit)
@@ -155,21 +157,37 @@ def _limits(file_size: int) -> Allow:
     return allow
 
 
+def _own_bytes() -> int:
+    """Address space of this process."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    return pages * resource.getpagesize()
+
+
 def _answer(request: dict[str, Any], file: IO[bytes], answer: int, allow: Allow) -> None:
     read: Callable[..., Photo | Header]
     read = read_open if request.pop("what") == "photo" else read_open_header
     try:
-        _write_answer(answer, read(file, "", allow=allow, **request))
+        with photo_errors(""):
+            _write_answer(answer, read(file, "", allow=allow, **request))
     except PhotoError as error:
         _write(answer, {"error": [type(error).__name__, error.reason]})
 
 
 def _write_answer(descriptor: int, found: Photo | Header) -> None:
-    """Write an answer into an empty file, see `isolated`."""
+    """Write an answer into an empty file, see `isolated`.
+
+    Raises:
+        MemoryError: with the answer, which is memory, too, this process would exceed its limit.
+    """
     if isinstance(found, Header):
         _write(descriptor, found._asdict())
         return
     arrays = {name: array for name in ARRAYS if (array := getattr(found, name)) is not None}
+    if found.pixels16 is not None:
+        del arrays["pixels"]  # they are made of the others
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if _own_bytes() + sum(array.nbytes for array in arrays.values()) > limit:
+        raise MemoryError
     shapes = [(name, array.shape) for name, array in arrays.items()]
     content = {"arrays": shapes, "remarks": found.remarks, **asdict(found.metadata)}
     _write(descriptor, content, *arrays.values())

@@ -73,8 +73,17 @@ def samples16_of(image: Image.Image) -> Samples16 | None:
 
 
 def to_8_bits(values: np.ndarray) -> np.ndarray:
-    """Round 16 bits to 8: uint16 to uint8, (H, W) or (H, W, C)."""
-    return np.asarray(cv2.convertScaleAbs(values, alpha=255 / WHITE)).reshape(values.shape)
+    """Round 16 bits to 8: uint16 to uint8, (H, W) or (H, W, C).
+
+    OpenCV copies what is not contiguous, and crashes if there is no memory for that.
+    """
+    rounded = np.empty(values.shape, np.uint8)
+    for top in range(0, len(values), step := max(1, _STRIP_PIXELS // values.shape[1])):
+        strip = values[top : top + step]
+        rounded[top : top + step] = cv2.convertScaleAbs(strip, alpha=255 / WHITE).reshape(
+            strip.shape
+        )
+    return rounded
 
 
 def apply_profile(values: np.ndarray, icc: bytes) -> np.ndarray:
@@ -125,6 +134,7 @@ def _of_png(image: PngImagePlugin.PngImageFile) -> Samples16:
     file = image.fp
     assert file is not None
     image.load()  # checks the file, then forgets it
+    Image.Image.close(image)  # its pixels of 8 bits, not the file
     file.seek(0)
     samples = imagecodecs.png_decode(file.read())
     if samples.shape[:2] != image.size[::-1] or samples.dtype != np.uint16:

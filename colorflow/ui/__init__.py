@@ -16,6 +16,7 @@
     api.py        the API for programs
     server.py     starts the page, and clears up behind it
     guard.py      middleware: which requests reach Gradio
+    sessions.py   middleware: how many sessions wait for answers, and how long
     owners.py     which visitor may name and read which files
     limits.py     how much is done at the same time, and how much is stored
 

@@ -16,25 +16,27 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from colorflow.batch.task import stem_of
 from colorflow.color.cie import saturated
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.swatches import Swatch, likely, material_swatches
 from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Hint
 from colorflow.errors import ColorflowError
-from colorflow.photo import LETTERS, Kind, Photo, Provenance, read_photo
+from colorflow.photo import LETTERS, Kind, Photo, Preparation, Provenance, read_photo
 from colorflow.ui.hints import Hints, Points, Target
 from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.photos import (
     NO_CHROMA,
     Origin,
     PhotoFile,
+    again,
     new_folder,
     opened,
     reduced,
     write_colored,
     write_preview,
 )
-from colorflow.ui.prepare import Corners, Form, PrintPlan, moved, whole
+from colorflow.ui.prepare import Corners, Form, PrintPlan, moved, whole, within
 
 MOST_COLORINGS = 200
 """Colorings from which on a photo gets no more."""
@@ -141,6 +143,11 @@ class PhotoColoring:
         return path
 
 
+def print_name(scan: Origin, number: int) -> str:
+    """How a print of a scan is called on the desk."""
+    return f"{scan.name}, print {number}"
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class DeskPhoto:
     """A photo on a desk.
@@ -150,6 +157,8 @@ class DeskPhoto:
         origin: that file; several prints of one scan share it.
         upload: the photo as it came.
         prints: that were found in it.
+        number: which of its prints it is, counted from 1.
+        may_be_cut: whether somebody is to say where its print is, since that was not found surely.
         form: what is colored: the upload, or what was made of it.
         plan: what it is to be; `form` follows.
         corners: of the frame as it is shown, in pixels of the upload.
@@ -174,6 +183,8 @@ class DeskPhoto:
     origin: Origin
     upload: PhotoFile
     prints: tuple[Corners, ...] = ()
+    number: int = 1
+    may_be_cut: bool = False
     form: Form = field(init=False)
     plan: PrintPlan = field(default_factory=PrintPlan)
     corners: Corners = field(init=False)
@@ -193,15 +204,39 @@ class DeskPhoto:
     lightness: dict[tuple[float, float], float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        everything = whole(self.upload.width, self.upload.height)
-        self.corners = self.prints[0] if self.prints else everything
+        if self.number <= len(self.prints):
+            self.corners = self.prints[self.number - 1]
+        else:
+            around = within if self.may_be_cut or self.number > 1 else whole
+            self.corners = around(self.upload.width, self.upload.height)
         self.form = Form(photo=self.upload, base=self.upload)
         self.forms = {self.form.plan: self.form}
+
+    def of_print(self, number: int) -> DeskPhoto:
+        """The same scan once more, with files of its own, for another of its prints.
+
+        Raises:
+            ColorflowError: the scan has gone, or nothing can be stored.
+        """
+        path = self.origin.path
+        name = f"{stem_of(path, number)}{path.suffix}"
+        return DeskPhoto(
+            name=print_name(self.origin, number),
+            origin=self.origin,
+            upload=again(self.upload, name, self.folder.parent),
+            prints=self.prints,
+            number=number,
+        )
 
     @property
     def folder(self) -> Path:
         """Holds everything that is made of it."""
         return self.upload.folder
+
+    @property
+    def said(self) -> Preparation:
+        """What files say of the cut."""
+        return Preparation(prints=max(self.number, len(self.prints)), number=self.number)
 
     @property
     def has_colors(self) -> bool:

@@ -389,6 +389,7 @@ class ColorizeTab:
             "unrefer": lambda desk: desk.remove_reference(int(index)),
             "view": lambda desk: desk.look_for(index),
             "cut": lambda desk: desk.cut_out(points or ()),
+            "another": lambda desk: desk.add_frame(points or ()),
             "whole": Desk.cut_out,
             "turn": lambda desk: desk.turn(int(index)),
             "stroke": lambda desk: desk.mark(points, radius),

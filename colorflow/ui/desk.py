@@ -49,6 +49,7 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 
 from colorflow.errors import ColorflowError
+from colorflow.scan import Frame, overlaps
 from colorflow.ui.coloring import DeskPhoto, PhotoColoring, ReferencePhoto
 from colorflow.ui.photos import Origin
 from colorflow.ui.prepare import (
@@ -263,7 +264,8 @@ class Desk:
         self.photos += photos
         if look or self.at is None:
             self._show(photos[0])
-        if look and photos[0].prints and not photos[0].plan.frame:
+        first = photos[0]
+        if look and first.prints and not (first.plan.frame or first.may_be_cut):
             self.view = "frame"
 
     def take_found(
@@ -328,7 +330,39 @@ class Desk:
             photo.corners = frame
         everything = whole(photo.upload.width, photo.upload.height)
         self.replan(frame=None if frame == everything else frame)
-        self.view = "photo"
+        self.view, photo.may_be_cut = "photo", False
+        self.say(self.said_of_overlap(photo))
+
+    def add_frame(self, corners: object) -> None:
+        """Cut out what corners enclose, and show the scan once more for another of its prints.
+
+        Raises:
+            ColorflowError: they do not enclose a print, or there is no room for another photo.
+        """
+        photo = self.photo
+        if len(self.photos) >= MOST_PHOTOS:
+            raise ColorflowError(f"A desk takes {MOST_PHOTOS} photos; take some away first.")
+        self.cut_out(corners)
+        numbers = [one.number for one in (photo, *self.others_of(photo))]
+        other = photo.of_print(max(numbers) + 1)
+        self.photos.insert(self.photos.index(photo) + 1, other)
+        self._show(other)
+        self.view = "frame"
+
+    def others_of(self, photo: DeskPhoto) -> list[DeskPhoto]:
+        """The other prints of its scan."""
+        return [one for one in self.photos if one is not photo and one.origin == photo.origin]
+
+    def said_of_overlap(self, photo: DeskPhoto) -> str:
+        """A sentence about the prints whose frames have a part in common with that of a photo."""
+        if not photo.plan.frame:
+            return ""
+        frame = Frame(photo.plan.frame)
+        others = [(one.name, one.plan.frame) for one in self.others_of(photo) if one.plan.frame]
+        names = [name for name, corners in others if overlaps([frame, Frame(corners)])]
+        if not names:
+            return ""
+        return f"It overlaps {', '.join(names)}; what lies in both frames is in both pictures."
 
     def turn(self, quarters: int) -> None:
         """Turn what is cut out, clockwise."""

@@ -16,8 +16,7 @@ import ipaddress
 import json
 import re
 import socket
-import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from colorflow.errors import ColorflowError
 from colorflow.ui.limits import FULL, DiskQuota
 from colorflow.ui.owners import COOKIE, Owners, new_visitor, visitor_of
+from colorflow.ui.sessions import STREAM, Sessions
 
 LONGEST_ID = 64
 """Characters of a session's, an event's or an upload's name, all of which a client may choose."""
@@ -40,7 +40,9 @@ MAX_BODY_BYTES = 2**20
 """Of a request that uploads nothing; 1,000 files of an upload are named in half of it."""
 _PREFIX = "/gradio_api"
 _EVENTS = (f"{_PREFIX}/queue/join", f"{_PREFIX}/call/")
-_STREAM, _FILE = f"{_PREFIX}/queue/data", f"{_PREFIX}/file="
+_FILE = f"{_PREFIX}/file="
+_BESIDE_LOGIN = (f"{_PREFIX}/cancel", f"{_PREFIX}/heartbeat")
+"""Routes of Gradio 6.31 that do not ask for a login."""
 _NAMES = ("session_hash", "upload_id")
 """What a client may name itself in the address of a request."""
 _CLOSED = "There is nothing at this address; docs/api.md shows what programs may ask for."
@@ -56,10 +58,9 @@ _NO_UPLOAD = (
 )
 _UNFIT = {"__type__": "validate", "is_valid": False, "message": _NO_UPLOAD}
 """As Gradio answers what a validator refuses, so that its client shows the sentence."""
-MOST_SESSIONS, SESSION_SECONDS = 1000, 600.0
-"""Sessions that ask for something within so many seconds: Gradio 6.31 keeps messages for 2,000, and
-its queue stops for everybody where it has forgotten one that still waits."""
-_MANY_SESSIONS = "Too many visitors have come in the last ten minutes; try again later."
+_MANY_NAMES = "A request has one Host, and one Origin at most."
+_LOG_IN = "Log in first."
+_FOREIGN_LOGOUT = "Use the page's own link to log out."
 _NO_LENGTH = "An upload has to say its size (Content-Length)."
 
 
@@ -98,12 +99,17 @@ class Hosts:
                 f"This page is not served under the name {name or host!r}; whoever runs it can "
                 "allow that with --allowed-host."
             )
-        if origin is None:
-            return None
-        sender = origin.lower().partition("://")[2]
-        if sender == host.lower() or sender in self._origins:  # a proxy may send another Host
+        if origin is None or self.is_own(origin, host):
             return None
         return f"Requests from {origin} are not taken; open this page itself."
+
+    def is_own(self, address: str, host: str) -> bool:
+        """Whether the page of an address is this one, for a request that names a host."""
+        scheme, sep, rest = address.lower().partition("://")
+        sender = rest.partition("/")[0]
+        # A proxy may send another Host.
+        own = sender == host.lower() or sender in self._origins
+        return own and scheme in ("http", "https") and bool(sep)
 
 
 def open_routes(calls: Collection[str]) -> re.Pattern[str]:
@@ -146,7 +152,7 @@ class Guard:
     ) -> None:
         self._app, self._hosts, self._quota, self._owners = app, hosts, quota, owners
         self._routes = open_routes(calls)
-        self._sessions: dict[object, float] = {}
+        self._sessions = Sessions(app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -163,12 +169,17 @@ class Guard:
                 pass
             else:
                 _hide_claims(scope, self._hosts)
-                await self._app(scope, receive, self._sending(request, send))
+                if name := self._read_by(request):
+                    await self._sessions.stream(name, scope, receive, send)
+                else:
+                    await self._app(scope, receive, self._sending(request, send))
 
     async def _admitted(self, request: Request) -> Receive:
         """Refuse a request, or give its body."""
-        path = request.scope["path"]
-        if refusal := self._hosts.refusal(request.headers):
+        path, headers = request.scope["path"], request.headers
+        if any(len(headers.getlist(name)) > 1 for name in ("host", "origin")):
+            raise HTTPException(400, _MANY_NAMES)
+        if refusal := self._hosts.refusal(headers):
             raise HTTPException(403, refusal)
         if not self._routes.fullmatch(f"{request.method} {path}"):
             raise HTTPException(404, _CLOSED)
@@ -177,11 +188,18 @@ class Guard:
         visitor = visitor_of(request)
         if path.startswith(_FILE) and not self._owners.has(visitor, path.removeprefix(_FILE)):
             raise HTTPException(404, _NO_FILE)
-        if request.method != "POST" or path.startswith("/login"):
+        referer = headers.get("referer", "")
+        if path.startswith("/logout") and not self._hosts.is_own(referer, headers.get("host", "")):
+            raise HTTPException(403, _FOREIGN_LOGOUT)
+        if path.startswith(_BESIDE_LOGIN) and not await self._has_logged_in(request):
+            raise HTTPException(401, _LOG_IN)
+        if request.method != "POST":
             return request.receive
+        if path.startswith("/login"):
+            return _replay(await _body(request), request.receive)
         if not path.startswith(f"{_PREFIX}/upload"):
             return _replay(await self._checked_body(request), request.receive)
-        length = request.headers.get("content-length", "")
+        length = headers.get("content-length", "")
         if not length.isdecimal():
             raise HTTPException(411, _NO_LENGTH)
         try:
@@ -192,29 +210,43 @@ class Guard:
             raise HTTPException(507, str(error)) from error
         return self._counted(request.receive)
 
-    def _sending(self, request: Request, send: Send) -> Send:
-        """How an answer is sent: uploads are remembered, and new visitors get a name."""
+    async def _has_logged_in(self, request: Request) -> bool:
+        """Ask Gradio whether a visitor has logged in, or need not."""
+        statuses: list[int] = []
+
+        async def send(message: Message) -> None:
+            statuses.append(message.get("status", 0))
+
+        path = f"{_PREFIX}/login_check"
+        asked = {**request.scope, "method": "GET", "path": path, "raw_path": path.encode()}
+        await self._app(asked, request.receive, send)
+        return statuses[0] == 200
+
+    def _read_by(self, request: Request) -> str:
+        """The session whose answers a request reads; an empty name if it reads none."""
         path = request.scope["path"]
-        if path.startswith(_STREAM):
-            return _joining(send)
-        if path.startswith(f"{_PREFIX}/upload") and request.method == "POST":
-            return self._remembering(visitor_of(request), send)
-        return _naming(send) if path == "/" and not visitor_of(request) else send
+        if path.startswith(STREAM):
+            return request.query_params.get("session_hash", "")
+        if request.method == "GET" and path.startswith(f"{_PREFIX}/call/"):
+            event = path.rstrip("/").rpartition("/")[2]
+            return self._sessions.of(event) or event
+        return ""
 
-    def _remembering(self, visitor: str, send: Send) -> Send:
-        """Sends the paths of uploads once they belong to their visitor."""
-        body = bytearray()
+    def _sending(self, request: Request, send: Send) -> Send:
+        """How an answer is sent: uploads and events are remembered, new visitors get a name."""
+        path, visitor, scope = request.scope["path"], visitor_of(request), {**request.scope}
+        if request.method != "POST":
+            return _naming(send) if path == "/" and not visitor else send
 
-        async def remember(message: Message) -> None:
-            body.extend(message.get("body", b""))
-            if message["type"] == "http.response.body" and not message.get("more_body"):
-                with suppress(ValueError):  # a refusal is a sentence
-                    paths = json.loads(body)
-                    for path in paths if isinstance(paths, list) else ():
-                        self._owners.give(Path(path), visitor)
-            await send(message)
+        def remember(answer: Any) -> None:
+            if path.startswith(f"{_PREFIX}/upload") and isinstance(answer, list):
+                for upload in answer:
+                    self._owners.give(Path(upload), visitor)
+            elif path.startswith(_EVENTS) and isinstance(answer, dict) and "event_id" in answer:
+                event = answer["event_id"]
+                self._sessions.joined(request.state.session or event, event, scope)
 
-        return remember
+        return _remembering(remember, send)
 
     def _counted(self, receive: Receive) -> Receive:
         """Gives the body of an upload, and counts it; the quota ends one for which it has no room.
@@ -232,33 +264,32 @@ class Guard:
 
     async def _checked_body(self, request: Request) -> bytes:
         """The body of an event, whose session is named well and whose files are the page's own."""
-        body, size = bytearray(), 0
-        async for piece in request.stream():
-            size += len(piece)
-            body += piece if size <= MAX_BODY_BYTES else b""  # the rest is received anyway
-        if size > MAX_BODY_BYTES:
-            raise HTTPException(413, _LARGE_BODY)
-        asked, checked = None, b""  # Gradio says what is wrong with it
-        with suppress(ValueError, RecursionError):
+        body = await _body(request)
+        try:
             asked = json.loads(body)
-            checked = json.dumps(asked).encode()  # Gradio gets what was checked, read the same way
+            json.dumps(asked)
+        except (ValueError, RecursionError):
+            return b""  # Gradio says what is wrong
         session = asked.get("session_hash") if isinstance(asked, dict) else None
         if session is not None and not is_id(session):  # an empty one would stop Gradio's queue
             raise HTTPException(400, _BAD_NAME)
-        if request.scope["path"].startswith(_EVENTS):
-            self._count(object() if session is None else session)  # a call without one is a new one
         visitor = visitor_of(request)
         if not all(self._owners.has(visitor, path) for path in _paths_in(asked)):
             raise HTTPException(422, [_UNFIT])  # type: ignore[arg-type]
-        return checked
+        if request.scope["path"].startswith(_EVENTS):
+            await self._sessions.join(session)
+            request.state.session = session
+        return json.dumps(asked).encode()  # Gradio gets what was checked, and reads it the same way
 
-    def _count(self, session: object) -> None:
-        """Count a session that asks for something, or refuse it."""
-        now = time.monotonic()
-        recent = {one: at for one, at in self._sessions.items() if now - at < SESSION_SECONDS}
-        if session not in recent and len(recent) >= MOST_SESSIONS:
-            raise HTTPException(503, _MANY_SESSIONS)
-        self._sessions = {**recent, session: now}
+
+async def _body(request: Request) -> bytes:
+    """The body of a request, of which no more than is allowed is read."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_BODY_BYTES:
+            raise HTTPException(413, _LARGE_BODY)
+    return bytes(body)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
@@ -271,34 +302,18 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-def _joining(send: Send) -> Send:
-    """Sends pieces of a body that come without a pause as one.
+def _remembering(remember: Callable[[Any], None], send: Send) -> Send:
+    """Sends an answer in JSON once it is remembered."""
+    body = bytearray()
 
-    A stream of Gradio 6.31 says that an event is completed, and then that it closes. Its script
-    waits forever for what a visitor, or the event's `then`, asks for between the two.
-    """
-    held: list[Message] = []
-    sending: asyncio.Task[None] | None = None
+    async def sent(message: Message) -> None:
+        body.extend(message.get("body", b""))
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            with suppress(ValueError):  # a refusal may be a sentence
+                remember(json.loads(body))
+        await send(message)
 
-    async def sent() -> None:
-        await send(held.pop())
-
-    async def join(message: Message) -> None:
-        nonlocal sending
-        if message["type"] != "http.response.body":
-            await send(message)
-            return
-        if held:
-            held[0] = {**message, "body": held[0]["body"] + message["body"]}
-        else:
-            if sending:
-                await sending
-            held.append(message)
-            sending = asyncio.create_task(sent())
-        if sending and not message.get("more_body"):
-            await sending
-
-    return join
+    return sent
 
 
 def _naming(send: Send) -> Send:

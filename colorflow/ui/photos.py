@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +125,22 @@ def open_photo(upload: Path, name: str, parent: Path, budget: MemoryBudget) -> P
         link_or_copy(upload, path)
         suffix = ".jpg" if photo.metadata.format == "JPEG" else ".png"
         return _described(photo, path, folder, suffix)
+
+
+def again(photo: PhotoFile, name: str, parent: Path) -> PhotoFile:
+    """The same photo in a new folder of its own, under another name.
+
+    Raises:
+        ColorflowError: it has gone, or nothing can be stored.
+    """
+    folder = new_folder(parent, "photo-")
+    path = new_folder(folder, "upload-") / name
+    small = photo.preview, photo.thumbnail, photo.gray
+    preview, thumbnail, gray = (folder / one.name for one in small)
+    link_or_copy(photo.path, path)
+    for source in dict.fromkeys(small):
+        link_or_copy(source, folder / source.name)
+    return replace(photo, path=path, preview=preview, thumbnail=thumbnail, gray=gray)
 
 
 def made_photo(

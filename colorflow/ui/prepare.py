@@ -27,7 +27,7 @@ from colorflow.photo import Photo, Preparation, read_photo
 from colorflow.repair.fading import unfaded
 from colorflow.repair.places import mask_of, touched
 from colorflow.repair.repairer import Repairer
-from colorflow.scan import Frame, cut_out, find_frames
+from colorflow.scan import Frame, cut_out, find_frames, is_doubtful, looks_like_bed
 from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.photos import (
     PhotoFile,
@@ -42,6 +42,8 @@ Corners = tuple[tuple[float, float], ...]
 """Upper left, upper right, lower right and lower left one; or points along a stroke."""
 MOST_MARKS, LONGEST_STROKE = 300, 1000
 """Changes of what is repaired, and points of each, of which stage.js sends no more."""
+_INSET = 0.1
+"""How far corners that are to be dragged are from the edges, as a share of the sides."""
 _LEAST_SIDE = 16
 """Pixels of what is cut out."""
 _LARGEST_GROWTH = 4
@@ -123,22 +125,34 @@ class Form:
     repaired: float = 0.0
 
 
-def find_prints(upload: PhotoFile) -> tuple[Corners, ...]:
-    """The prints in a scan; none where it has no bed around them.
+def find_prints(upload: PhotoFile) -> tuple[tuple[Corners, ...], bool]:
+    """The prints in a scan, and whether a person is to say where a print is.
+
+    That is so where none is found on what looks like a bed, or one that may be no print.
 
     Raises:
         ColorflowError: its preview cannot be read any more.
     """
     small = read_photo(upload.preview)
+    frames = find_frames(small)
     scale = np.array((upload.width / small.width, upload.height / small.height))
     size = upload.width, upload.height
-    found = ((np.array(frame.corners) * scale).clip(0, size) for frame in find_frames(small))
-    return tuple(tuple((float(x), float(y)) for x, y in corners) for corners in found)
+    found = ((np.array(frame.corners) * scale).clip(0, size) for frame in frames)
+    prints = tuple(tuple((float(x), float(y)) for x, y in corners) for corners in found)
+    return prints, is_doubtful(small, frames) if frames else looks_like_bed(small)
 
 
 def whole(width: float, height: float) -> Corners:
     """The corners of a picture."""
     return ((0.0, 0.0), (width, 0.0), (width, height), (0.0, height))
+
+
+def within(width: float, height: float) -> Corners:
+    """Corners in a picture, where they are easily taken and dragged to those of a print."""
+    return tuple(
+        (x + _INSET * (width - 2 * x), y + _INSET * (height - 2 * y))
+        for x, y in whole(width, height)
+    )
 
 
 def check_places(places: Corners, across: float, down: float) -> None:
@@ -243,14 +257,12 @@ def mark_of(base: PhotoFile, points: Corners, radius: float) -> Mark:
     return Mark(points, radius * side, bool(under > _MOSTLY * np.count_nonzero(line)))
 
 
-def cut(
-    upload: PhotoFile, plan: PrintPlan, prints: Sequence[Corners], budget: MemoryBudget
-) -> Form:
+def cut(upload: PhotoFile, plan: PrintPlan, said: Preparation, budget: MemoryBudget) -> Form:
     """Cut out and turn what is planned; takes and raises what `make` does."""
     frame = Frame(plan.frame or whole(upload.width, upload.height))
-    said = _stated(plan, prints) if plan.frame else None
     with opened(upload.path, budget, math.prod(frame.size)) as photo:
-        base = made_photo(cut_out(photo, frame, plan.turns), upload, budget, said)
+        stated = said if plan.frame else None
+        base = made_photo(cut_out(photo, frame, plan.turns), upload, budget, stated)
     return Form(photo=base, base=base, plan=plan.shape)
 
 
@@ -258,7 +270,7 @@ def make(
     upload: PhotoFile,
     plan: PrintPlan,
     known: Mapping[PrintPlan, Form],
-    prints: Sequence[Corners],
+    said: Preparation,
     repairer: Repairer | None,
     budget: MemoryBudget,
 ) -> Iterator[float | Path | Form]:
@@ -271,7 +283,7 @@ def make(
         upload: the photo.
         plan: a plain one.
         known: forms that were made of the upload before, with that of no plan.
-        prints: that were found in it.
+        said: what files say of the cut, if anything is cut out.
         repairer: finds and fills damage; may be None if that is not planned.
         budget: memory and disk.
 
@@ -279,11 +291,12 @@ def make(
         ColorflowError: something cannot be read or written.
     """
     yield 0.0
-    form = known.get(plan.shape) or cut(upload, plan, prints, budget)
+    form = known.get(plan.shape) or cut(upload, plan, said, budget)
     yield form
     if plan == plan.shape:
         return
-    base, stated, share = form.base, replace(_stated(plan, prints), unfaded=plan.fades), 0.0
+    stated = replace(said if plan.frame else Preparation(), unfaded=plan.fades)
+    base, share = form.base, 0.0
     wanted = plan
     if plan.repairs and repairer:
         mask = yield from _find(base, plan, repairer, budget)
@@ -334,14 +347,6 @@ def _find(
     path = base.folder / f"places-{time.monotonic_ns()}.png"
     yield write_preview(path, pixels, Photo(pixels=pixels, alpha=alpha))
     return mask
-
-
-def _stated(plan: PrintPlan, prints: Sequence[Corners]) -> Preparation:
-    """What files say of the cut: which of the prints it is, or the only one, cut by hand."""
-    if plan.frame is None:
-        return Preparation()
-    away = [np.abs(np.subtract(one, plan.frame)).sum() for one in prints] or [0]
-    return Preparation(prints=len(away), number=1 + int(np.argmin(away)))
 
 
 def _odds_of(base: PhotoFile) -> Path:

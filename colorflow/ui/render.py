@@ -61,6 +61,11 @@ _LEFT_ALONE = (
     "This photo already has colors. If it is the scan of a gray photo, or to see it in other "
     "colors, treat it as gray."
 )
+_NOTHING_FOUND = (
+    "No print was found here, but it seems to lie on a table or a scanner's bed. Mark its corners."
+)
+_PART_FOUND = "A part of this may be a print. If it is, look at its corners, and cut it out."
+"""About photos whose print is to be marked by hand."""
 _WELCOME = """
 <ol class="welcome">
 <li><h2>Put a photo on the desk</h2>A scan, or a picture of the print taken with a phone; sepia is
@@ -167,8 +172,18 @@ def _stage(desk: Desk, photo: DeskPhoto) -> str:
         said = "Click a point whose color you know, then choose its color."
         inside += _marks(photo)
         below = _palette(photo)
+    asks = desk.view == "photo" and photo.may_be_cut and not photo.colorings
+    above = _offer(photo) if asks else ""
     size = form.photo.width, form.photo.height
-    return f"{_picture(desk, said, inside, *size, slider)}{below}"
+    return f"{above}{_picture(desk, said, inside, *size, slider)}{below}"
+
+
+def _offer(photo: DeskPhoto) -> str:
+    """What can be done where no print was found for sure."""
+    said = _PART_FOUND if photo.prints else _NOTHING_FOUND
+    acts = _button("view", "Mark its corners", "frame", class_="primary")
+    acts += _button("whole", "Use the whole picture")
+    return f'<p class="stage-hint">{said}</p><div class="acts">{acts}</div>'
 
 
 def _large(preview: Path, full: FullSize, alt: str, more: str = "") -> str:
@@ -238,12 +253,17 @@ def _frame(desk: Desk, photo: DeskPhoto) -> str:
     upload = photo.upload
     width, height = upload.width, upload.height
     said = "Drag the corners to those of the print, and cut it out."
-    if photo.prints:
+    if photo.prints and not photo.may_be_cut:
         said = "A print was found. Correct its corners if they are wrong, and cut it out."
     if photo.form.plan.frame:
         said = "This is cut out. Other corners can be cut out instead."
+        said = f"{said} {desk.said_of_overlap(photo)}"
     inside = _large(*in_sight(desk)[0], "What was uploaded, with the frame")
-    inside += _overlay(width, height, '<path class="outside"/><path class="inside"/>')
+    shapes = '<path class="outside"/><path class="inside"/>'
+    for other in desk.others_of(photo):
+        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in other.plan.frame or ())
+        shapes += path and f'<path class="other" d="M{path}Z"/>'
+    inside += _overlay(width, height, shapes)
     fields = ""
     for number, name in enumerate(_CORNERS):
         inside += f'<button type="button" class="corner" aria-label="{name} corner"></button>'
@@ -253,10 +273,11 @@ def _frame(desk: Desk, photo: DeskPhoto) -> str:
                 f'value="{photo.corners[number][axis == "down"]:.1f}"></label>'
             )
     acts = [_button("cut", "Cut out", class_="primary"), _button("whole", "Use the whole scan")]
+    acts.append(_button("another", "Add another frame"))
     return (
         f"{_picture(desk, said, inside, width, height)}"
         f'<div class="acts">{"".join(acts)}</div><details><summary>Give the corners in numbers'
-        f'</summary><div class="corners">{fields}</div></details>'
+        f'</summary><div class="corners" data-photo="{photo.folder.name}">{fields}</div></details>'
     )
 
 

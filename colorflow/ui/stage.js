@@ -276,3 +276,24 @@ element.addEventListener("load", sharpen, true);
 element.addEventListener("fullscreenchange", update);
 watch("value", update);
 update();
+// What gets the focus must not lie behind the picture, which stays where it is.
+new ResizeObserver(() => {
+    document.documentElement.style.setProperty("--stage", `${element.offsetHeight + 16}px`);
+}).observe(element);
+
+// Gradio keeps what is in fields when another photo comes; and who asks for the corners goes on with
+// the first one.
+let framed = "";
+let asks = false;
+element.addEventListener("click", (event) => {
+    asks = Boolean(event.target.closest('[data-act="view"], [data-act="another"]'));
+});
+watch("value", () => {
+    const now = one(".corners")?.dataset.photo;
+    if (!now) return;
+    if (now !== framed) all("input[type=number]").forEach((input) => (input.value = input.defaultValue));
+    framed = now;
+    read();
+    if (asks) one(".corner").focus({ preventScroll: true });
+    asks = false;
+});

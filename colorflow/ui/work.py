@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path, PurePath
 
 from colorflow.batch.hints import PhotoHints, Start
-from colorflow.batch.task import left_out_text, stem_of
+from colorflow.batch.task import left_out_text
 from colorflow.colorizer import ColoringSpec, Colorizer, PrincipalSpec
 from colorflow.enlarge.enlarger import Enlarger
 from colorflow.errors import ColorflowError, PhotoError
@@ -30,6 +30,7 @@ from colorflow.ui.coloring import (
     Options,
     PhotoColoring,
     ReferencePhoto,
+    print_name,
 )
 from colorflow.ui.desk import MOST_PHOTOS, Desk, Problem, Steps, WishKind
 from colorflow.ui.files import FileWriter, FullSize, in_sight, pages_of
@@ -131,11 +132,13 @@ class DeskWorker:
         photo, wish = desk.at, desk.wishes.get("color")
         before = (photo.plan, photo.points.hints, photo.points.target) if photo else None
         act(desk)
-        if before is None or photo is None or desk.at is not photo:
+        if before is None or photo is None:
             return
         plan, hints, target = before
         if photo.plan != plan:
             self.prepare(desk)
+        if desk.at is not photo:
+            return
         if photo.points.hints != hints and desk.wishes.get("color") is wish:
             self.recolor(desk)
         if photo.points.target != target:
@@ -207,19 +210,18 @@ class DeskWorker:
         """A photo; of a scan with several prints each of them, cut out, with files of its own."""
         path, budget = file.path, self.budget
         upload = open_photo(path, path.name, folder, budget)
-        prints = find_prints(upload)
+        prints, may_be_cut = find_prints(upload)
+        single = DeskPhoto(
+            name=file.name, origin=file, upload=upload, prints=prints, may_be_cut=may_be_cut
+        )
         if len(prints) < 2:
-            return [DeskPhoto(name=file.name, origin=file, upload=upload, prints=prints)]
-        photos: list[DeskPhoto] = []
-        for number, corners in enumerate(prints, 1):
-            if photos:
-                upload = open_photo(path, f"{stem_of(path, number)}{path.suffix}", folder, budget)
-            name = f"{file.name}, print {number}"
-            photo = DeskPhoto(name=name, origin=file, upload=upload, prints=prints)
-            photo.corners, photo.plan = corners, PrintPlan(frame=corners)
-            photo.form = cut(upload, photo.plan, prints, budget)
+            return [single]
+        single.name = print_name(file, 1)
+        photos = [single, *(single.of_print(one) for one in range(2, len(prints) + 1))]
+        for photo in photos:
+            photo.plan = PrintPlan(frame=photo.corners)
+            photo.form = cut(photo.upload, photo.plan, photo.said, budget)
             photo.forms[photo.plan] = photo.form
-            photos.append(photo)
         return photos
 
     def add_references(self, desk: Desk, uploads: Sequence[str | Path] | None) -> None:
@@ -276,7 +278,7 @@ class DeskWorker:
             if waits:
                 yield 0.0
                 continue
-            made = make(photo.upload, plan, forms, photo.prints, self.repairer, self.budget)
+            made = make(photo.upload, plan, forms, photo.said, self.repairer, self.budget)
             take = partial(_take_made, desk, photo, plan)
             try:
                 for step in made:

@@ -77,8 +77,10 @@ _DEVICES = (stat.S_IFLNK | 0o777, stat.S_IFIFO, stat.S_IFBLK)
         ),
         (
             "too many files and folders",
-            [File(name=f"{number:03}/{'a/' * 509}b") for number in range(195)],
+            [File(name=f"{number:03}/{'a/' * 90}b") for number in range(120)],
         ),
+        ("folders more than 100 deep", [PLAIN, File(name="a/" * 1500 + "b.jpg")]),
+        ("folders more than 100 deep", [File(name="a/" * 32_000)]),
         ("holds more files than can", [File(name=str(number)) for number in range(25_000)]),
         ("holds more than 5 files", [File(name=f"{number}.jpg") for number in range(6)]),
         ("once it is unpacked", [deflated(f"{n}.jpg", noise(6 * MEBIBYTE)) for n in range(3)]),

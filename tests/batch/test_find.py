@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,35 @@ def test_patterns(tree: Path) -> None:
     assert [n.reason for n in result.missing] == ["no photo fits this pattern"]
 
 
+def test_a_pattern_of_too_many_folders_is_named(tree: Path) -> None:
+    result = found("*/" * 1500 + "*.jpg", tree / "*.jpg")
+    assert paths(result) == ["b.jpg"]
+    assert [note.reason.partition(";")[0] for note in result.missing] == [
+        "this pattern names too many folders"
+    ]
+
+
+def test_folders_that_are_too_deep_are_named_and_the_others_go_on(
+    tree: Path, request: pytest.FixtureRequest
+) -> None:
+    deep = Path("deep/" + "n/" * 99)
+    (tree / deep / "last").mkdir(parents=True)
+    (tree / deep / "last.jpg").touch()
+    request.addfinalizer(partial(subprocess.run, ["rm", "-r", tree / "deep"], check=True))
+    made = os.open(tree / deep / "last", os.O_RDONLY)
+    for _ in range(1400):  # at once, Python's own function gives up
+        os.mkdir("n", dir_fd=made)
+        below = os.open("n", os.O_RDONLY, dir_fd=made)
+        os.close(made)
+        made = below
+    os.close(made)
+    result = found(tree, recursive=True)
+    assert paths(result) == ["a.PNG", "b.jpg", "c/d.tiff", "c/e/f.webp", str(deep / "last.jpg")]
+    assert [(note.path, note.reason) for note in result.missing] == [
+        (tree / deep, "holds folders more than 100 deep; they are not entered")
+    ]
+
+
 def test_the_output_folder_inside_is_passed_by(tree: Path) -> None:
     (tree / "c" / "out").mkdir()
     (tree / "c" / "out" / "d_s0.png").touch()
@@ -106,8 +137,11 @@ def test_links_inside_and_loops(tree: Path) -> None:
     (tree / "c" / "up").symlink_to(tree)
     (tree / "c" / "self").symlink_to("self")
     (tree / "c" / "self.jpg").symlink_to("self.jpg")
+    for number in range(1500):  # Python would follow them all
+        (tree / f".{number}").symlink_to(f".{number + 1}")
+    (tree / "chain.jpg").symlink_to(".0")
     result = found(tree, recursive=True)
-    want = ["a.PNG", "again.jpg", "b.jpg", "c/d.tiff", "c/self.jpg", "c/e/f.webp"]
+    want = ["a.PNG", "again.jpg", "b.jpg", "chain.jpg", "c/d.tiff", "c/self.jpg", "c/e/f.webp"]
     assert paths(result) == want
     assert not result.notes
 

@@ -5,24 +5,24 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
 
-from colorflow.batch import (
-    ColoredFile,
-    Settings,
-    make_plan,
-)
+from colorflow.batch import ColoredFile, Settings, make_plan, one_photo
 from colorflow.color.full_resolution import lightness_of
 from colorflow.colorizer import Colorizer
 from colorflow.errors import WritePhotoError
 from colorflow.files import digest_of, temporary_name, whole_file
-from colorflow.photo import Provenance, read_photo, read_provenance
+from colorflow.photo import Photo, Provenance, decode, read_photo, read_provenance
+from colorflow.photo.decode import read_open
 from tests.batch.results import Run, difference, names
 from tests.in_process import run_in_process
+
+_TYPES = (np.uint8, np.uint16)
 
 
 def test_each_input_has_a_record(
@@ -57,6 +57,73 @@ def test_each_input_has_a_record(
         photo = album / (name.rpartition("_")[0] + Path(name).suffix)
         want = Provenance(seed, 1.0, colorizer.digest, photo=digest_of(photo), skin=True)
         assert read_provenance(out / name) == want
+
+
+@pytest.mark.parametrize("how", ["renamed", "overwritten"])
+def test_a_photo_that_is_replaced_while_it_is_read(
+    album: Path, out: Path, color_all: Run, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    photo, before = album / "b.png", digest_of(album / "b.png")
+    other = (album / "a.jpg").read_bytes()
+
+    def read_and_replaced(*args: Any, **options: Any) -> Photo:
+        read = read_open(*args, **options)
+        if how == "renamed":
+            (album / "new").write_bytes(other)
+            (album / "new").rename(photo)
+        else:
+            photo.write_bytes(other)
+        return read
+
+    monkeypatch.setattr(decode, "_reader", lambda **_: read_and_replaced)
+    outcome = color_all(photo)["b.png"]
+    if how == "overwritten":
+        assert outcome.status == "failed"
+        assert str(outcome.reason).startswith("the file was changed while it was read")
+        assert names(out) == []
+        return
+    assert outcome.status == "done"
+    said = read_provenance(out / "b_a.png")
+    assert said is not None
+    assert said.photo == before != digest_of(photo)
+    again = color_all(photo)["b.png"]
+    assert (again.status, "differs in its photo" in str(again.reason)) == ("failed", True)
+
+
+@pytest.mark.parametrize(
+    ("side", "shape", "deep", "ext", "most"),
+    [
+        (14_100, (3,), False, "auto", 190),
+        (11_500, (3,), True, "auto", 127),
+        (9_600, (3,), True, "tiff", 90),
+        (9_600, (3,), True, "jpg", 86),
+        (13_500, (), True, "tiff", 127),
+    ],
+)
+def test_a_photo_too_large_for_the_memory_of_its_coloring(
+    album: Path,
+    out: Path,
+    colorizer: Colorizer,
+    monkeypatch: pytest.MonkeyPatch,
+    side: int,
+    shape: tuple[int, ...],
+    deep: bool,
+    ext: str,
+    most: int,
+) -> None:
+    def huge(*_: object, **__: object) -> tuple[Photo, str]:
+        """Of one pixel in memory."""
+        of_type = {dtype: np.broadcast_to(dtype(9), (side, side, *shape)) for dtype in _TYPES}
+        return Photo(
+            pixels=of_type[np.uint8], pixels16=of_type[np.uint16] if deep else None
+        ), "0" * 16
+
+    monkeypatch.setattr(one_photo, "read_picture", huge)
+    plan = make_plan([album / "b.png"], out, Settings(), ext=ext)
+    (outcome,) = run_in_process(plan, colorizer)
+    assert (outcome.status, names(out)) == ("failed", [])
+    expected = f"such a photo is colored up to {most} million pixels; make it smaller"
+    assert outcome.reason == expected + (" or save it with 8 bits" if deep else "")
 
 
 def test_what_is_treated_as_gray_is_colored_from_its_lightness(
@@ -144,9 +211,10 @@ def test_an_output_folder_that_cannot_be_is_refused_at_once(
     album: Path, tmp_path: Path, colorizer: Colorizer
 ) -> None:
     (tmp_path / "file").touch()
-    plan = make_plan([album], tmp_path / "file" / "out", Settings())
-    with pytest.raises(WritePhotoError, match="file/out: the folder cannot be made"):
-        next(run_in_process(plan, colorizer))
+    for folder in ("file/out", "n/" * 1500 + "out"):
+        plan = make_plan([album], tmp_path / folder, Settings())
+        with pytest.raises(WritePhotoError, match=f"{folder}: the folder cannot be made"):
+            next(run_in_process(plan, colorizer))
 
 
 def test_what_killed_runs_left_is_removed_and_never_a_photo(

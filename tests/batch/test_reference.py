@@ -14,10 +14,12 @@ from PIL import Image
 from colorflow.batch import PhotoHints, read_reference
 from colorflow.batch.hints import Start
 from colorflow.batch.models import reference_photo
+from colorflow.batch.task import Reference
 from colorflow.cli import main
 from colorflow.colorizer import ColoringSpec, Colorizer
 from colorflow.files import digest_of
 from colorflow.photo import read_photo, read_provenance
+from tests.batch.results import Run
 from tests.cli.fake_run import usage_error
 
 Save = Callable[..., Path]
@@ -136,3 +138,11 @@ def test_hints_that_were_given_on_a_coloring_keep_it_and_this_is_said(
         assert (said in capsys.readouterr().err) == bool(more)
         made.append((out / "b_hints.png").read_bytes())
     assert made[0] == made[1]
+
+
+def test_a_reference_that_is_changed_during_the_run_is_named(
+    album: Path, in_color: Path, color_all: Run
+) -> None:
+    outcome = color_all(album / "b.png", references=(Reference(in_color, "0" * 16),))["b.png"]
+    assert outcome.status == "failed"
+    assert f"{in_color}: was changed after the run had begun" in str(outcome.reason)

@@ -67,7 +67,7 @@ def test_a_report_has_a_record_a_file_in_the_order_of_the_inputs(
         np.testing.assert_allclose(coloring.pop("bits_per_dim"), want.bits_per_dim, atol=1e-4)
         path = str(tmp_path / "out" / f"b_{label}.png")
         own = {"path": path, "label": label, "seed": 4, "share": want.share}
-        assert coloring == {**own, "print": None, "repaired": None, "frame": None}
+        assert coloring == {**own, "print": None, "repaired": None, "frame": None, "kept": None}
 
 
 def test_a_table_has_a_row_for_each_result_and_for_each_file_without_any(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_table_has_a_row_for_each_result_and_for_each_file_without_any(tmp_pat
     }  # fmt: skip
     assert rows[0] == {
         **of_photo, "result": "'-out/a", "label": "a", "seed": "4", "share": "1.0",
-        "bits_per_dim": "-0.5", "print": "", "repaired": "", "frame": "",
+        "bits_per_dim": "-0.5", "print": "", "repaired": "", "frame": "", "kept": "",
     }  # fmt: skip
     assert rows[1] == {**rows[0], "result": "'-out/b", "label": "b", "share": "0.25"}
     named = [(row["photo"], row["status"], row["reason"]) for row in rows[2:]]

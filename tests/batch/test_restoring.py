@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from colorflow.files import digest_of
 from colorflow.photo import Kind, read_photo, read_statements
 from tests.batch.results import names
 from tests.batch.test_sheet import Page
-from tests.test_scan import bed, laid, print_of
+from tests.test_scan import bed, laid, landscape, print_of
 
 FIRST, SECOND = (210, 160), (590, 165)
 """Middles of the prints on a bed, in pixels."""
@@ -116,14 +117,27 @@ def test_an_album_is_restored_and_a_sheet_shows_it(
     corners = np.array([[float(x) for x in row["frame"].split(",")] for row in rows[:2]])
     assert corners.reshape(2, 4, 2).mean(1) == pytest.approx(np.array([FIRST, SECOND]), abs=3)
 
+    kept = [300 * 220 / (330 * 800)] * 4
+    assert [float(row["kept"]) for row in rows] == pytest.approx(kept, rel=0.05)
+
     page = Page(sheet)
     texts = page.texts["figcaption"]
+    assert texts[0] == texts[3] == "Before, with what was cut out"
+    texts = [*texts[1:3], *texts[4:]]
     for text, name, number in zip(texts, made, (1, 2, 1, 2), strict=True):
         assert text.startswith(f"Print {number}, {name}, ")
     assert [text.endswith(" % repaired") for text in texts] == is_cracked
     assert texts[2].endswith(", No damage found")
     assert [Path(link).name for link in page.links] == made
-    for picture in page.pictures[:2]:
+    scan = page.pictures[0].astype(int)
+    assert scan.shape[1] / scan.shape[0] == pytest.approx(800 / 330, rel=0.01), "all of it"
+    red = scan[..., 0] - scan[..., 1:].max(-1) > 60
+    scale = scan.shape[1] / 800
+    for x, y in corners.reshape(2, 4, 2).reshape(-1, 2) * scale:
+        assert red[round(y) - 3 : round(y) + 4, round(x) - 3 : round(x) + 4].any()
+    x, y = np.round(np.array(FIRST) * scale).astype(int)
+    assert not red[y - 20 : y + 20, x - 20 : x + 20].any(), "only the frames are drawn"
+    for picture in page.pictures[1:3]:
         before, after = np.split(picture.astype(int), 2, axis=1)
         red = before[..., 0] - before[..., 1:].max(-1) > 60
         # The crack is 130 of 220 pixels high.
@@ -197,6 +211,36 @@ def test_a_print_that_fails_is_named_and_the_others_are_restored(
         assert f"print 1: {out / 'bed_restored.png'}: the file cannot be written" in told
         assert read_statements(out / "bed_print2_restored.png").colors
     assert (out / "bed_restored.png").read_bytes() == b"not ours"
+
+
+def test_the_sky_of_a_sepia_photo_is_not_all_that_is_kept(
+    tmp_path: Path, out: Path, restore: Restore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo, report, sheet = tmp_path / "beach.png", tmp_path / "r.csv", tmp_path / "r.html"
+    Image.fromarray(landscape()).save(photo)
+    assert restore(photo, "--report", report, "--contact-sheet", sheet) == 0
+    result = read_photo(out / "beach_restored.png")
+    assert (result.width, result.height) == (400, 300)
+    (row,) = rows_of(report)
+    assert (row["frame"], row["kept"]) == ("", "")
+    told = re.search(r"only 50 % of it .*; colorflow restore --frame (\S+) cuts", row["remarks"])
+    assert told
+    assert told[0] in capsys.readouterr().err
+    assert len(Page(sheet).pictures) == 1
+    assert restore(photo, "--frame", told[1], "--report", report, "--contact-sheet", sheet) == 0
+    (row,) = rows_of(report)
+    assert (row["frame"], float(row["kept"])) == (told[1], pytest.approx(0.5, abs=0.01))
+    before = Page(sheet).pictures[0]
+    assert before.shape[1] / before.shape[0] == pytest.approx(400 / 300, rel=0.01)
+
+
+def test_frames_that_overlap_are_told(
+    scans: Path, restore: Restore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = ["100,60,400,60,400,280,100,280", "350,60,700,60,700,280,350,280"]
+    given = [word for frame in frames for word in ("--frame", frame)]
+    assert restore(scans / "bed.png", *given) == 0
+    assert "the frames of prints 1 and 2 overlap" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("treated", [False, True])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
@@ -98,6 +99,24 @@ def test_the_quality_is_that_of_pillow(photo: Photo, tmp_path: Path, name: str) 
         )
         with Image.open(tmp_path / name) as image, Image.open(tmp_path / f"ref_{name}") as expected:
             np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "most"),
+    [("out.png", np.uint8, 0.3), ("out.png", np.uint16, 0.5), ("out.tif", np.uint16, 1.6)],
+)
+def test_a_file_is_not_in_memory_as_a_whole(
+    tmp_path: Path, name: str, dtype: type, most: float
+) -> None:
+    """TIFF begins with the sizes of all its strips, which are in memory once."""
+    pixels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (1000, 1000, 3), dtype)
+    photo = Photo(pixels=np.zeros(pixels.shape, np.uint8))
+    tracemalloc.start()
+    write_image(tmp_path / name, pixels, photo)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < most * pixels.nbytes
+    np.testing.assert_array_equal(read_photo(tmp_path / name).full_depth, pixels)
 
 
 def test_exif_too_long_for_jpeg_is_left_out_there(photo: Photo, tmp_path: Path) -> None:

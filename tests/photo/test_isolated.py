@@ -22,6 +22,7 @@ from PIL import Image
 
 from benchmarks.damaged_files import corpus
 from benchmarks.hostile_kinds import (
+    deep_png,
     heic_of_other_depth,
     jpeg_2000_of_precincts,
     jpeg_of_many_scans,
@@ -140,6 +141,22 @@ def test_a_small_jpeg_2000_file_takes_memory_for_its_pixels(tmp_path: Path) -> N
     with watched(server()) as peak, pytest.raises(PhotoError, match=r"a\.j2k: "):
         read_photo(tmp_path / "a.j2k", isolated=True)
     assert peak() < (idle + 128 * 2**20 + bytes_a_pixel * side * side // 8) / 1e6
+
+
+@pytest.mark.parametrize(("most", "fits"), [(130, True), (35, False)])
+def test_all_files_have_one_bound_and_the_answer_counts(
+    tmp_path: Path, changed_server: pytest.MonkeyPatch, most: int, fits: bool
+) -> None:
+    """Pixels of 36 and 18 MB, and those of 36 once more in the answer."""
+    limits = "from colorflow.photo import reader\nreader.FIXED_BYTES = 32_000_000\n"
+    limits += f"reader.MOST_BYTES = {most}_000_000\n"
+    changed_server.setattr(isolated, "_SERVER", limits + isolated._SERVER)
+    (tmp_path / "deep.png").write_bytes(deep_png(2450))
+    if fits:
+        assert read_photo(tmp_path / "deep.png", isolated=True).bits == 16
+        return
+    with pytest.raises(PhotoTooLargeError, match="the picture does not fit into memory"):
+        read_photo(tmp_path / "deep.png", isolated=True)
 
 
 _WAITING = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -112,6 +113,17 @@ def test_yellow_sepia_is_a_tint_with_any_contrast(name: str) -> None:
     assert kind_of(pixels.astype(np.uint8)) is Kind.TINTED
 
 
+@pytest.mark.parametrize("strength", [22, 28])
+def test_a_dark_olive_print_is_a_tint_though_its_darks_turn_green(strength: int) -> None:
+    gray = np.asarray(small("astronaut").convert("L"))
+    lightness = 12 + 0.6 * skimage.color.rgb2lab(np.stack([gray] * 3, -1))[..., :1]
+    darkness = np.clip(1 - lightness / 30, 0, 1)
+    place = np.linspace(0, 2 * np.pi, len(gray))[:, None, None]
+    a = 4 + 10 * darkness * np.sin(place)
+    print_ = skimage.color.lab2rgb(np.concatenate([lightness, a, a * 0 + strength], -1))
+    assert kind_of(through_jpeg(Image.fromarray(np.uint8(np.rint(255 * print_))))) is Kind.TINTED
+
+
 @pytest.mark.parametrize("name", SOME)
 def test_faded_and_hand_colored_prints_and_autochromes_are_colored(name: str) -> None:
     for made, disturb in COLOR_PRINTS.items():
@@ -156,3 +168,17 @@ def test_any_shape_has_a_kind(shape: tuple[int, int]) -> None:
     assert kind_of(np.full((*shape, 3), 90, np.uint8)) is Kind.GRAY
     noise = np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype(np.uint8)
     assert kind_of(noise) in Kind
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_16_bits_are_judged_like_8_without_a_copy(kind: Kind) -> None:
+    gray = ImageOps.grayscale(photo("astronaut"))
+    toned = ImageOps.colorize(gray, *TONES["sepia"][::2], mid=TONES["sepia"][1])
+    made = {Kind.GRAY: gray.convert("RGB"), Kind.TINTED: toned, Kind.COLORED: photo("astronaut")}
+    pixels = np.asarray(made[kind]).repeat(4, axis=0).repeat(4, axis=1)
+    deep = pixels.astype(np.uint16) * 257
+    tracemalloc.start()
+    assert kind_of(deep) is kind_of(pixels) is kind
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < deep.nbytes / 2

@@ -11,6 +11,7 @@ import skimage.data
 import tifffile
 from PIL import Image
 
+from benchmarks.hostile_kinds import tiff_of_shared_pages
 from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo import read_pages, read_photo
 from colorflow.photo.find import MOST_PAGES
@@ -81,6 +82,36 @@ def test_pages_are_bounded(tmp_path: Path) -> None:
     assert len(read_pages(written(tmp_path / "p.tif", *many[1:]))) == MOST_PAGES
     with pytest.raises(PhotoTooLargeError, match="more than 200 pages; divide it into several"):
         read_pages(written(tmp_path / "q.tif", *many))
+
+
+@pytest.mark.parametrize("options", [{}, {"bigtiff": True}, {"byteorder": ">"}], ids=str)
+@pytest.mark.parametrize("rows", [128, 2])
+@pytest.mark.parametrize("shift", [0, 1])
+def test_pages_that_share_their_data_are_refused(
+    tmp_path: Path, rows: int, shift: int, options: dict[str, bool]
+) -> None:
+    """At the same place, or one behind the other, together longer than the file."""
+    about = {"rowsperstrip": rows, "compression": "zlib"}
+    path = written(tmp_path / "p.tif", *[(piece(n), about) for n in range(3)], **options)
+    assert read_pages(path) == (1, 2, 3)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        first = file.pages[0]
+        assert isinstance(first, tifffile.TiffPage)
+        for page in file.pages[1:]:
+            assert isinstance(page, tifffile.TiffPage)
+            offsets = [first.dataoffsets[0] + shift * page.index] * len(page.dataoffsets)
+            page.tags["StripOffsets"].overwrite(offsets)
+            sizes = [2 * size for size in first.databytecounts]
+            page.tags["StripByteCounts"].overwrite(sizes)
+    with pytest.raises(PhotoTooLargeError, match="pages of the file share their data"):
+        read_pages(path)
+
+
+def test_a_hostile_file_of_such_pages(tmp_path: Path) -> None:
+    (tmp_path / "p.tif").write_bytes(tiff_of_shared_pages(64, 3))
+    assert [read_photo(tmp_path / "p.tif", page=number).width for number in (1, 2, 3)] == [64] * 3
+    with pytest.raises(PhotoTooLargeError, match="pages of the file share their data"):
+        read_pages(tmp_path / "p.tif")
 
 
 def test_pages_that_go_round_are_counted_once(tmp_path: Path) -> None:

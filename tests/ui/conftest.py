@@ -135,3 +135,10 @@ def small(tmp_path: Path) -> Path:
     path = tmp_path / "small.png"
     Image.fromarray(data.camera()[::8, ::8]).save(path)
     return path
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The page's folder."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    return tmp_path

@@ -150,7 +150,7 @@ def test_the_examples_with_a_password_run(folder: Path, tmp_path: Path) -> None:
             ("POST", "gradio_api/upload", {}, 401),
             ("POST", "gradio_api/call/colorize", {}, 401),
             ("GET", "config", {**cookie, "Origin": "http://127.0.0.1:3000"}, 403),
-            ("GET", "logout", cookie, 302),
+            ("GET", "logout", {**cookie, "Referer": page.address}, 302),
             ("GET", "gradio_api/info", cookie, 401),
         ):
             assert status(page, method, path, headers=headers) == expected, (method, path)

@@ -29,7 +29,7 @@ from colorflow.ui.limits import VISITORS, UploadSpace
 from colorflow.ui.render import render
 from colorflow.ui.server import sweep
 from colorflow.ui.work import DeskWorker, run
-from tests.test_scan import laid
+from tests.test_scan import laid, landscape
 from tests.ui.cracked_print import (
     CRACK,
     HEIGHT,
@@ -457,6 +457,73 @@ def test_each_print_of_a_scan_is_a_photo_of_its_own(desk: WorkedDesk, tmp_path: 
     assert not any(one.folder.exists() for one in (first, second, third))
     desk.put(bed)
     assert len(desk.photos) == 3, "it may come again"
+
+
+def test_another_frame_of_a_scan_is_a_photo_of_its_own(
+    desk: WorkedDesk, tmp_path: Path, gray: Path
+) -> None:
+    """Prints that overlap are found as none or as one."""
+    path = tmp_path / "heap.jpg"
+    save_scan(path, 2.0)
+    desk.put(path, gray)
+    first, other = desk.photos
+    with pytest.raises(ColorflowError, match="do not enclose"):
+        desk.act("add_frame", [(0, 0), (9, 9), (9, 0), (0, 9)])
+    assert desk.photos == [first, other]
+    desk.act("add_frame", list(first.corners))
+    second = desk.photos[1]
+    assert desk.photos == [first, second, other]
+    assert (desk.at, desk.view, desk.said) == (second, "frame", "")
+    assert (second.name, second.form.photo) == ("heap.jpg, print 2", second.upload)
+    assert first.form.plan.frame == first.corners, "what was marked is cut out"
+    assert 'class="other"' in render(desk)["stage"], "the frames of the other prints are seen"
+    width, height = second.upload.width, second.upload.height
+    desk.act("cut_out", [(0, 0), (width / 2, 0), (width / 2, height), (0, height)])
+    overlap = "It overlaps heap.jpg; what lies in both frames is in both pictures."
+    assert desk.said == overlap
+    desk.look_for("frame")
+    assert overlap in render(desk)["stage"]
+    desk.act("cut_out", [(0, 0), (width, 0), (width, 20), (0, 20)])
+    assert desk.said == ""
+    desk.color(n=1)
+    path = desk.finish(1, "PNG")
+    assert path.name == "heap_print2_a.png"
+    said = read_statements(path).prepared
+    assert said
+    assert (said.number, said.prints) == (2, 2)
+    desk.remove(0)
+    assert desk.finish(1, "PNG").exists(), "its files are its own"
+    desk.act("add_frame", list(second.corners))
+    assert desk.photo.name == "heap.jpg, print 3"
+
+
+def test_a_print_that_was_not_found_is_marked_by_hand(desk: WorkedDesk, tmp_path: Path) -> None:
+    path, sky = tmp_path / "table.png", tmp_path / "sky.png"
+    table = np.full((300, 400, 3), (120, 85, 60), np.uint8)
+    cv2.fillConvexPoly(
+        table, np.array([(60, 200), (250, 40), (350, 170), (200, 260)]), (90, 90, 90)
+    )
+    Image.fromarray(table).save(path)
+    Image.fromarray(landscape()).save(sky)
+    desk.put(path)
+    photo = desk.photo
+    assert (photo.prints, photo.may_be_cut, desk.view) == ((), True, "photo")
+    stage = render(desk)["stage"]
+    assert "No print was found here, but it seems to lie on a table" in stage
+    assert stage.count("data-act") == 2
+    desk.look_for("frame")
+    assert "Drag the corners" in render(desk)["stage"]
+    assert photo.corners == ((40, 30), (360, 30), (360, 270), (40, 270))
+    desk.act("cut_out", list(photo.corners))
+    assert (photo.form.photo.width, photo.form.photo.height) == (320, 240)
+    assert "No print" not in render(desk)["stage"]
+    desk.put(sky)
+    photo = desk.photo
+    assert desk.view == "photo", "nothing is cut out, or offered to be, without a question"
+    assert "A part of this may be a print." in render(desk)["stage"]
+    assert len(photo.prints) == 1
+    desk.act("cut_out")
+    assert "A part" not in render(desk)["stage"], "the whole was chosen"
 
 
 @pytest.mark.parametrize("toning", [(1.0, 1.0, 1.0), (1.0, 0.84, 0.64)])

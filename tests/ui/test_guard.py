@@ -6,37 +6,22 @@ import json
 import os
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
-import gradio as gr
 import httpx
 import pytest
-from fastapi import FastAPI
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from colorflow.ui import guard, limits
-from colorflow.ui.guard import (
-    LONGEST_ID,
-    MAX_BODY_BYTES,
-    MOST_SESSIONS,
-    Guard,
-    Hosts,
-    open_routes,
-)
-from colorflow.ui.limits import FULL, VISITORS, DiskQuota
-from colorflow.ui.owners import Owners
-from tests.ui.page_process import PATIENCE
+from colorflow.ui import limits
+from colorflow.ui.guard import LONGEST_ID, MAX_BODY_BYTES, Hosts, open_routes
+from colorflow.ui.limits import FULL, DiskQuota
+from tests.ui.served import API, HELD, QUICK, serving
 
 pytestmark = pytest.mark.filterwarnings(  # of pandas, for what Gradio does
     "ignore:.*no_silent_downcasting", "ignore:The copy keyword is deprecated"
 )
 
-HELD, QUICK = 0, 1
-"""Numbers of the handlers."""
 JSON = {"Content-Type": "application/json"}
-API = "gradio_api/"
 CALLS = ("queue/join", "call/held", "call/v2/held", "cancel")
 
 
@@ -57,6 +42,10 @@ CALLS = ("queue/join", "call/held", "call/v2/held", "cancel")
         ("127.0.0.1:7860", "http://127.0.0.1:3000", False),
         ("192.168.1.5:7860", "http://192.168.1.5:3000", False),
         ("127.0.0.1:7860", "null", False),
+        ("127.0.0.1:7860", "file://127.0.0.1:7860", False),
+        ("127.0.0.1:7860", "xhttp://127.0.0.1:7860", False),
+        ("127.0.0.1:7860", "127.0.0.1:7860", False),
+        ("127.0.0.1:7860", "", False),
         ("photos.example.org", "https://photos.example.org.evil.example", False),
         ("evil.example:7860", None, False),  # whose name points here
         ("", None, False),
@@ -106,59 +95,6 @@ CLOSED = (
 def test_routes_that_are_open(request_line: str) -> None:
     found = open_routes(["colorize"]).fullmatch(request_line)
     assert (found is not None) == (request_line in OPEN)
-
-
-# before Gradio, with handlers that do nothing: one waits, one does not
-
-
-class Served:
-    """A page behind the guard, and somebody who asks it."""
-
-    def __init__(self, folder: Path, quota: DiskQuota) -> None:
-        self.goes_on = anyio.Event()
-
-        async def held() -> None:
-            await self.goes_on.wait()
-
-        async def quick() -> None:
-            pass
-
-        with gr.Blocks(analytics_enabled=False) as page:
-            gr.api(held, api_name="held", concurrency_limit=1)
-            gr.api(quick, api_name="quick", concurrency_limit=None)
-        page.queue()
-        self.app = FastAPI()
-        hosts = Hosts(["photos.example.org"])
-        calls = ("held", "quick")
-        owners = Owners(folder / VISITORS)
-        self.app.add_middleware(Guard, hosts=hosts, calls=calls, quota=quota, owners=owners)
-        gr.mount_gradio_app(self.app, page, path="/", max_file_size="1mb")
-        transport = httpx.ASGITransport(self.app)
-        self.client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1/")
-
-    async def call(self, handler: str) -> str:
-        """Where the results of a call are."""
-        answer = await self.client.post(f"{API}call/{handler}", json={"data": []})
-        assert answer.status_code == 200, answer.text
-        return f"{API}call/{handler}/{answer.json()['event_id']}"
-
-    async def made(self, results: str) -> bool:
-        return "event: complete" in (await self.client.get(results)).text
-
-
-@asynccontextmanager
-async def serving(folder: Path, quota: DiskQuota | None = None) -> AsyncIterator[Served]:
-    served = Served(folder, quota or DiskQuota(folder))
-    async with served.app.router.lifespan_context(served.app), served.client:
-        with anyio.fail_after(PATIENCE):
-            yield served
-
-
-@pytest.fixture
-def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The page's folder."""
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    return tmp_path
 
 
 @pytest.mark.anyio
@@ -224,95 +160,54 @@ async def test_malformed_names_do_not_stop_the_queue(files: Path) -> None:
 
 
 @pytest.mark.anyio
-async def test_many_sessions_do_not_stop_the_queue(
-    files: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_request_has_one_origin(files: Path) -> None:
+    async with serving(files) as served:
+        own, foreign = ("Origin", "http://127.0.0.1"), ("Origin", "http://evil.example")
+        for headers in ([own, foreign], [foreign, own], [own, own]):
+            answer = await served.client.get("config", headers=headers)
+            assert (answer.status_code, "one Origin" in answer.text) == (400, True)
+
+
+@pytest.mark.anyio
+async def test_who_has_not_logged_in_cancels_nothing_and_is_not_logged_out_by_others(
+    files: Path,
 ) -> None:
-    """Gradio forgets the oldest of 2,000 and fails where that one still waits."""
-
-    async def asked(served: Served, name: str) -> int:
-        body = {"data": [], "fn_index": QUICK, "session_hash": name}
-        return (await served.client.post(f"{API}queue/join", json=body)).status_code
-
-    async with serving(files) as served:
-        held = await served.call("held")
-        assert await served.made(await served.call("quick")), "while one waits"
-        codes = [await asked(served, f"s{number}") for number in range(2010)]
-        assert codes == [200] * (MOST_SESSIONS - 2) + [503] * (2012 - MOST_SESSIONS)
-        assert await asked(served, "s0") == 200
-        served.goes_on.set()
-        assert await served.made(held)
-        monkeypatch.setattr(guard, "SESSION_SECONDS", 0.0)
-        assert await served.made(await served.call("quick"))
-
-
-Pieces = list[bytes]
-
-
-def recorded(app: ASGIApp) -> tuple[httpx.AsyncClient, Pieces]:
-    """A client of an app, and the pieces of bodies that the app sends."""
-    pieces: Pieces = []
-
-    async def record(scope: Scope, receive: Receive, send: Send) -> None:
-        async def keep(message: Message) -> None:
-            pieces.append(message.get("body", b""))
-            await send(message)
-
-        await app(scope, receive, keep)
-
-    transport = httpx.ASGITransport(record)
-    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1/"), pieces
-
-
-@pytest.mark.anyio
-async def test_a_stream_closes_with_the_end_of_its_last_event(files: Path) -> None:
-    """What a browser asks for between the two is never answered by Gradio's script."""
-    async with serving(files) as served:
-        client, pieces = recorded(served.app)
-        async with client:
-            body = {"data": [], "fn_index": QUICK, "session_hash": "abc"}
-            assert (await client.post(f"{API}queue/join", json=body)).status_code == 200
-            await client.get(f"{API}queue/data", params={"session_hash": "abc"})
-        (end,) = (one for one in pieces if b"process_completed" in one)
-        assert end.count(b"close_stream") == 1
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("last", [b"", b"d"])
-async def test_a_stream_is_sent_as_it_comes(files: Path, last: bytes) -> None:
-    """Only what comes without a pause is joined, and nothing is lost at its end."""
-
-    async def stream(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        for piece in (b"a", b"b", b"c"):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-            if piece == b"b":
-                assert b"".join(pieces) == b""
-                await anyio.sleep(0.01)
-                assert b"".join(pieces) == b"ab"
-        await send({"type": "http.response.body", "body": last})
-        assert b"".join(pieces) == b"abc" + last
-
-    client, pieces = recorded(
-        Guard(stream, hosts=Hosts(), calls=(), quota=DiskQuota(), owners=Owners(files))
-    )
-    async with client:
-        answer = await client.get(f"{API}queue/data", params={"session_hash": "abc"})
-    assert answer.content == b"abc" + last
-    assert [one for one in pieces if one] == [b"ab", b"c" + last]
+    async with serving(files, auth=("ada", "1843")) as served:
+        client = served.client
+        assert (await client.get(f"{API}heartbeat/abc")).status_code == 401
+        body = {"session_hash": "abc", "fn_index": QUICK, "event_id": "a"}
+        assert (await client.post(f"{API}cancel", json=body)).status_code == 401
+        answer = await client.post("login", data={"username": "ada", "password": "1843"})
+        assert answer.status_code == 200
+        assert (await client.post(f"{API}cancel", json=body)).status_code == 200
+        for referer in (None, "http://evil.example/", "http://127.0.0.1.evil.example/", "http://"):
+            headers = {"Referer": referer} if referer else {}
+            answer = await client.get("logout", headers=headers)
+            assert (answer.status_code, "own link" in answer.text) == (403, True)
+        assert (await client.get("config")).status_code == 200
+        await client.get("logout", headers={"Referer": "http://127.0.0.1/"})
+        assert (await client.get("config")).status_code == 401
 
 
 @pytest.mark.anyio
 async def test_large_bodies_are_refused(files: Path) -> None:
+    """Before more than that is read, and before anything asks for a password."""
+    read = 0
+
     async def pieces() -> AsyncIterator[bytes]:
-        yield b'{"data": ["'
-        yield MAX_BODY_BYTES * b"a"
+        nonlocal read
+        read = 0
+        while read < 10 * MAX_BODY_BYTES:
+            read += 2**16
+            yield 2**16 * b"a"
 
     async with serving(files) as served:
-        for path in CALLS:
+        for path in (*(API + call for call in CALLS), "login", "login/"):
             for content in (bytes(MAX_BODY_BYTES + 1), pieces()):
-                answer = await served.client.post(API + path, content=content, headers=JSON)
+                answer = await served.client.post(f"/{path}", content=content, headers=JSON)
                 assert answer.status_code == 413
                 assert answer.json()["detail"].startswith("A request has at most 1 MB")
+            assert read <= MAX_BODY_BYTES + 2**17
 
 
 @pytest.mark.anyio

@@ -101,6 +101,7 @@ def acts_of(work: DeskWorker, photos: list[str], random_: random.Random) -> list
         slide,
         lambda desk: desk.look_for(view),
         lambda desk: desk.cut_out(list(desk.photo.corners) if cuts else None),
+        lambda desk: desk.add_frame(list(desk.photo.corners)),
         lambda desk: desk.turn(1 + index % 3),
         lambda desk: desk.replan(repairs=share < 0.7, fades=share > 0.5),
         lambda desk: desk.mark([(100 * share, 50)], 1 / 50),

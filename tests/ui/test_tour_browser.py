@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from PIL import Image
@@ -207,6 +209,60 @@ def test_every_print_of_a_bed_is_a_photo(browser: Browser, server: Page, tmp_pat
     visitor.one("#strip [data-act=remove]").click()
     expect(look).to_have_count(1)
     expect(look).to_have_attribute("title", "bed.jpg, print 2")
+    visitor.close()
+
+
+@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+def test_prints_that_were_not_found_are_marked_by_hand(
+    browser: Browser, server: Page, tmp_path: Path, width: int
+) -> None:
+    """By keys and by dragging: two prints that overlap on a table."""
+    table = np.full((480, 400, 3), (120, 85, 60), np.uint8)
+    for tone, points in (
+        (90, [(60, 200), (250, 40), (350, 170), (200, 260)]),
+        (180, [(80, 250), (330, 220), (340, 440), (60, 430)]),
+    ):
+        cv2.fillConvexPoly(table, np.array(points), (tone, tone, tone))
+    Image.fromarray(table).save(tmp_path / "heap.png")
+    visitor = Examiner(browser, server, width)
+    visitor.put(tmp_path / "heap.png")
+    visitor.expect_text("#stage", "No print was found here")
+    visitor.examine("a print that was not found")
+    visitor.one("#stage [data-act=view]").press("Enter")
+    corners = visitor.one(".corner")
+    expect(corners).to_have_count(4)
+    expect(corners.first).to_be_focused()
+    visitor.one("#stage summary").click()
+    numbers = visitor.one("#stage .corners input")
+    before = [float(one.input_value()) for one in numbers.all()]
+    corners.first.press("Shift+ArrowRight")
+    corners.nth(2).scroll_into_view_if_needed()
+    lower, stage = corners.nth(2).bounding_box(), visitor.one(".stage").bounding_box()
+    assert lower
+    assert stage
+    x, y = lower["x"] + lower["width"] / 2, lower["y"] + lower["height"] / 2
+    mouse = visitor.page.mouse
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x - stage["width"] / 10, y - stage["height"] / 4, steps=5)
+    mouse.up()
+    moved = np.subtract([float(one.input_value()) for one in numbers.all()], before)
+    assert moved[0] > 0
+    assert moved[4:6] == pytest.approx([-40, -120], abs=4)
+    assert not moved[[1, 2, 3, 6, 7]].any()
+    visitor.one("#stage [data-act=another]").click()
+    expect(visitor.one("#strip [data-act=look]")).to_have_count(2)
+    expect(visitor.one("#strip [aria-pressed=true]")).to_have_attribute(
+        "title", "heap.png, print 2"
+    )
+    expect(visitor.one(".stage .other")).to_have_count(1)
+    visitor.examine("another frame")
+    visitor.one("#stage [data-act=cut]").click()
+    visitor.expect_text("#status", "It overlaps heap.png")
+    visitor.expect_text("#stage", "heap.png, print 2: 320 × 384 pixels")
+    visitor.one("#strip [data-act=look]").first.click()
+    visitor.expect_text("#stage", "heap.png: ")
+    expect(visitor.one("#stage [data-act=view]")).to_have_count(0)
     visitor.close()
 
 

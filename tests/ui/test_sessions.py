@@ -1,0 +1,199 @@
+"""Sessions that wait for answers, and answers that wait for somebody to read them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import anyio
+import gradio.queueing
+import httpx
+import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from colorflow.ui import sessions as sessions_module
+from colorflow.ui.sessions import MOST_UNREAD, STREAM, Sessions
+from tests.ui.served import API, HELD, QUICK, Served, serving
+
+pytestmark = pytest.mark.filterwarnings(  # of pandas, for what Gradio does
+    "ignore:.*no_silent_downcasting", "ignore:The copy keyword is deprecated"
+)
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gradio remembers twenty sessions, and the page takes ten."""
+    store = gradio.queueing.LRUCache
+    monkeypatch.setattr(gradio.queueing, "LRUCache", lambda most: store(most // 100))
+    monkeypatch.setattr(sessions_module, "MOST_SESSIONS", 10)
+
+
+async def joined(served: Served, name: str, handler: int = QUICK) -> int:
+    body = {"data": [], "fn_index": handler, "session_hash": name}
+    return (await served.client.post(f"{API}queue/join", json=body)).status_code
+
+
+async def read(served: Served, name: str) -> str:
+    return (await served.client.get(f"{API}queue/data", params={"session_hash": name})).text
+
+
+def known(served: Served) -> list[str]:
+    """The sessions whose messages Gradio keeps."""
+    return list(served.page._queue.pending_messages_per_session)
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("few")
+async def test_many_sessions_do_not_stop_the_queue(files: Path) -> None:
+    """An early one waits while more come and go than Gradio remembers."""
+    async with serving(files) as served:
+        for name in ("early", *(f"a{number}" for number in range(25))):
+            assert await joined(served, name) == 200
+            assert "process_completed" in await read(served, name)
+        for _ in range(3):
+            assert await joined(served, "early", HELD) == 200
+        for name in (f"b{number}" for number in range(25)):
+            assert await joined(served, name) == 200
+            assert "process_completed" in await read(served, name)
+        assert len(known(served)) <= 10
+        served.goes_on.set()
+        assert (await read(served, "early")).count("process_completed") == 3
+        assert await served.made(await served.call("quick"))
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("few")
+async def test_no_session_that_waits_is_forgotten_for_others(files: Path) -> None:
+    async with serving(files) as served:
+        calls = [await served.call("held") for _ in range(10)]
+        assert await joined(served, "late") == 503
+        served.goes_on.set()
+        assert await served.made(calls[0])
+        assert await joined(served, "late") == 200
+        for call in calls[1:]:
+            assert await served.made(call)
+
+
+@pytest.mark.anyio
+async def test_a_session_has_few_answers_that_nobody_reads(files: Path) -> None:
+    async with serving(files) as served:
+        for _ in range(MOST_UNREAD):
+            assert await joined(served, "a") == 200
+        assert await joined(served, "a") == 429
+        assert known(served) == []
+        assert await joined(served, "a") == 200
+        for _ in range(MOST_UNREAD // 2):
+            assert await joined(served, "b") == 200
+            assert "process_completed" in await read(served, "b")
+
+
+@pytest.mark.anyio
+async def test_answers_wait_for_a_reader_for_some_time_alone(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions_module, "READ_SECONDS", 0.2)
+    async with serving(files) as served:
+        assert await joined(served, "a") == 200
+        await served.call("held")
+        while known(served):
+            await anyio.sleep(0.01)
+        served.goes_on.set()
+        assert await served.made(await served.call("quick"))
+
+
+@pytest.mark.anyio
+async def test_a_stream_that_nobody_reads_ends(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its client is there, but takes nothing."""
+    monkeypatch.setattr(sessions_module, "READ_SECONDS", 0.2)
+
+    async def receive() -> Message:
+        return await asyncio.get_running_loop().create_future()
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.get_running_loop().create_future()
+
+    async with serving(files) as served:
+        assert await joined(served, "a") == 200
+        scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "method": "GET",
+            "scheme": "http",
+            "path": STREAM,
+            "raw_path": STREAM.encode(),
+            "query_string": b"session_hash=a",
+            "root_path": "",
+            "headers": [(b"host", b"127.0.0.1")],
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 80),
+        }
+        with pytest.raises(asyncio.CancelledError):
+            await served.app(scope, receive, send)
+        while known(served):
+            await anyio.sleep(0.01)
+        assert await served.made(await served.call("quick"))
+
+
+Pieces = list[bytes]
+
+
+def recorded(app: ASGIApp) -> tuple[httpx.AsyncClient, Pieces]:
+    """A client of an app, and the pieces of bodies that the app sends."""
+    pieces: Pieces = []
+
+    async def record(scope: Scope, receive: Receive, send: Send) -> None:
+        async def keep(message: Message) -> None:
+            pieces.append(message.get("body", b""))
+            await send(message)
+
+        await app(scope, receive, keep)
+
+    transport = httpx.ASGITransport(record)
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1/"), pieces
+
+
+@pytest.mark.anyio
+async def test_a_stream_closes_with_the_end_of_its_last_event(files: Path) -> None:
+    """What a browser asks for between the two is never answered by Gradio's script."""
+    async with serving(files) as served:
+        client, pieces = recorded(served.app)
+        async with client:
+            body = {"data": [], "fn_index": QUICK, "session_hash": "abc"}
+            assert (await client.post(f"{API}queue/join", json=body)).status_code == 200
+            await client.get(f"{API}queue/data", params={"session_hash": "abc"})
+        (end,) = (one for one in pieces if b"process_completed" in one)
+        assert end.count(b"close_stream") == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("last", [b"", b"d"])
+async def test_a_stream_is_sent_as_it_comes(last: bytes) -> None:
+    """Only what comes without a pause is joined, and nothing is lost at its end."""
+
+    async def stream(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for piece in (b"a", b"b", b"c"):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            if piece == b"b":
+                assert b"".join(pieces) == b""
+                await anyio.sleep(0.01)
+                assert b"".join(pieces) == b"ab"
+        await send({"type": "http.response.body", "body": last})
+        assert b"".join(pieces) == b"abc" + last
+
+    sessions = Sessions(stream)
+
+    async def asked(scope: Scope, receive: Receive, send: Send) -> None:
+        sessions.joined("abc", "event", scope)
+        await sessions.stream("abc", scope, receive, send)
+
+    client, pieces = recorded(asked)
+    async with client:
+        answer = await client.get("/")
+    assert answer.content == b"abc" + last
+    assert [one for one in pieces if one] == [b"ab", b"c" + last]
