@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import KW_ONLY, astuple, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,7 +20,13 @@ from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.color.grid import Rows
 from colorflow.color.upsample import upsample_ab
 from colorflow.files import digest_of_open
-from colorflow.limits import LARGEST_SEED, LARGEST_TEMPERATURE, check_range
+from colorflow.limits import (
+    LARGEST_SEED,
+    LARGEST_TEMPERATURE,
+    MOST_PRINCIPAL,
+    check_range,
+    check_whole,
+)
 from colorflow.photo import LETTERS, Photo, Principal, Provenance, write_image
 
 if TYPE_CHECKING:
@@ -46,7 +52,8 @@ class PrincipalSpec:
 
     def __post_init__(self) -> None:
         _check_own_seed(self.seed)
-        check_range("number", self.number, 0, self.of - 1)
+        check_whole("of", self.of, 1, MOST_PRINCIPAL)
+        check_whole("number", self.number, 0, self.of - 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +96,8 @@ class ColoringSpec:
                 raise ValueError(
                     "seeds: expected a number for every level, as there is no principal coloring"
                 )
+        own = (seed if seed is None else int(seed) for seed in self.seeds)
+        object.__setattr__(self, "seeds", tuple(own))  # torch takes none of NumPy's
         check_range("temperature", self.temperature, 0, LARGEST_TEMPERATURE)
         check_range("strength", self.strength, 0, 1)
         for strength in self.style_strengths:
@@ -141,12 +150,12 @@ class Coloring:
         photo: what was colored.
         spec: what the coloring is made from; `Colorizer.reproduce` makes it again.
         ab: (2, 64, 64) CIELAB units, as the picture shows it.
-        model_ab: the same as the model gave it, before it was assigned to things; latents and
-            `log_prob` are of this one.
         share: share of the samples that a principal coloring stands for; None for others.
         provenance: what a saved file says about its colors: seed, temperature, weights, and digests
             of the photo's file, of the hints and of the references.
+        chroma: computes `model_ab`.
         density: computes `log_prob`.
+        reference_shares: of the photo, to which each reference gives its color; empty without any.
         plain: the same before `saturated`; None for one that was not changed.
     """
 
@@ -154,11 +163,16 @@ class Coloring:
     spec: ColoringSpec
     ab: NDArray[np.float32]
     _: KW_ONLY
-    model_ab: NDArray[np.float32]
     share: float | None
     provenance: Provenance
+    chroma: Callable[[], NDArray[np.float32]]
     density: Callable[[], float]
+    reference_shares: tuple[float, ...] = ()
     plain: Coloring | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Its fields, with the likelihood in place of the model that computes it."""
+        return {**vars(self), "density": partial(float, self.log_prob)}
 
     def __repr__(self) -> str:
         principal = self.provenance.principal
@@ -177,6 +191,15 @@ class Coloring:
         if self.photo.alpha is not None:
             picture.putalpha(Image.fromarray(self.photo.alpha))
         return picture
+
+    @cached_property
+    def model_ab(self) -> NDArray[np.float32]:
+        """The chroma (2, 64, 64) of the model, given the hints, before it was assigned to things.
+
+        Latents and `log_prob` are of this one. With hints for things it is computed when it is
+        first asked for.
+        """
+        return self.chroma()
 
     @cached_property
     def log_prob(self) -> float:
@@ -351,12 +374,10 @@ def bits_per_dim(log_prob: float) -> float:
 
 
 def check_seed(seed: int) -> None:
-    """Raises `ValueError` if a seed that is asked for is out of range."""
-    if not 0 <= seed <= LARGEST_SEED:
-        raise ValueError(f"seed: expected a whole number from 0 to {LARGEST_SEED}, got {seed}")
+    """Raises `ValueError` if a seed that is asked for is no whole number, or out of range."""
+    check_whole("seed", seed, 0, LARGEST_SEED)
 
 
 def _check_own_seed(seed: int) -> None:
     """Raises `ValueError` for a seed that no sample has; counting leads above the largest seed."""
-    if not 0 <= seed <= 2 * LARGEST_SEED:
-        check_seed(seed)
+    check_whole("seed", seed, 0, 2 * LARGEST_SEED)

@@ -36,7 +36,13 @@ from colorflow.device import device_of, one_thread
 from colorflow.errors import PhotoError
 from colorflow.exploration import Exploration
 from colorflow.files import default_weights as default_weights
-from colorflow.limits import LARGEST_SEED, MOST_PRINCIPAL, REFERENCE_STRENGTH, STYLE_STRENGTH
+from colorflow.limits import (
+    LARGEST_SEED,
+    MOST_PRINCIPAL,
+    REFERENCE_STRENGTH,
+    STYLE_STRENGTH,
+    check_whole,
+)
 from colorflow.model.hints import Hint as Hint
 from colorflow.model.hints import Reach as Reach
 from colorflow.model.level import COARSE_LEVELS
@@ -170,13 +176,10 @@ class Colorizer(Exploration):
             WeightsError: if there are hints or references and the weights take none.
             ValueError: if an argument is out of range, or a hint outside the picture.
         """
-        if n < 1:
-            raise ValueError(f"n: expected at least 1, got {n}")
-        if n > MOST_PRINCIPAL and not samples:
-            raise ValueError(
-                f"n: expected at most {MOST_PRINCIPAL} principal colorings, got {n}; "
-                "there may be any number of samples"
-            )
+        if samples:
+            check_whole("n", n, 1)
+        else:
+            _check_principal(n)
         seed = secrets.randbelow(LARGEST_SEED + 1) if seed is None else seed
         check_seed(seed)
         first = ColoringSpec(
@@ -212,6 +215,7 @@ class Colorizer(Exploration):
         Yields:
             The first coloring, alone, without small things and skin; then what `colorize` returns.
         """
+        _check_principal(n)
         check_seed(seed)
         opened = self._opener.open(picture)
         seeds = (seed,) * len(self.levels)
@@ -222,3 +226,13 @@ class Colorizer(Exploration):
     def _style_strengths(self, strength: float) -> tuple[float, ...]:
         """Of each level: the coarse ones, which decide the colors of objects, go all the way."""
         return (strength,) * COARSE_LEVELS + (0.0,) * (len(self.levels) - COARSE_LEVELS)
+
+
+def _check_principal(n: int) -> None:
+    """Raises `ValueError` if there are no n principal colorings."""
+    check_whole("n", n, 1)
+    if n > MOST_PRINCIPAL:
+        raise ValueError(
+            f"n: expected at most {MOST_PRINCIPAL} principal colorings, got {n}; "
+            "there may be any number of samples"
+        )

@@ -6,14 +6,16 @@
     │   ├── PhotoTooLargeError     more pixels than the limit
     │   └── WritePhotoError        the result could not be written
     ├── WeightsError          a weights file that is missing, foreign or does not fit
-    ├── DeviceError           a device to compute on that is not there
+    ├── OptionError           an option of a command whose value does not fit
+    │   └── DeviceError            a device to compute on that is not there
     ├── PackError             a training pack that is missing, foreign or damaged
     ├── TrainingError         a run that cannot start or go on
     ├── BatchError            a batch of photos that cannot start or go on
     └── EvaluationError       nothing to measure, or the result cannot be written
 
 The message is one sentence for a person: what happened, to which file, and what to do. The command
-line prints it and exits with 1; the page shows it. `ValueError` stays for wrong arguments in code.
+line prints it and exits with 1, or with 2 for an option; the page shows it. `ValueError` stays for
+wrong arguments in code.
 
 Messages name files, and a name may contain what a terminal takes for commands. `printable` escapes
 it, in every message and in every line that a command prints about a file.
@@ -66,7 +68,11 @@ class WeightsError(ColorflowError):
     """A weights file that is missing, not ours, or whose header and tensors do not fit."""
 
 
-class DeviceError(ColorflowError):
+class OptionError(ColorflowError):
+    """An option of a command has a value that does not fit what it is used with."""
+
+
+class DeviceError(OptionError):
     """A device to compute on that is not there."""
 
 

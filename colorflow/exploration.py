@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.color.grid import to_grid
 from colorflow.coloring import Coloring, ColoringSpec, LevelOutput, Uncertainty, check_seed
+from colorflow.limits import check_whole
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.hints import Hint
 from colorflow.model.intervals import NOMINAL_LEVELS, central_interval, check_sample_count
@@ -50,7 +51,7 @@ class Exploration:
             raise ValueError("specs: expected at least one, got none")
         known = [self._spec_of(one) for one in specs]
         opened = self._opener.open(picture, hints, reference, style)
-        return opened.colorings(known, opened.model.chroma(known))
+        return opened.colorings(known, opened.canvas.chroma(known))
 
     def resample(
         self,
@@ -80,12 +81,12 @@ class Exploration:
             style: see `Colorizer`.
         """
         names = self.levels
-        if not levels or not set(levels) <= set(names):
+        some = isinstance(levels, Collection) and len(levels) > 0
+        if not (some and all(level in names for level in levels)):
             raise ValueError(
-                f"levels: expected some of {', '.join(map(str, names))}, got {list(levels)}"
+                f"levels: expected some of {', '.join(map(str, names))}, got {levels!r}"
             )
-        if n < 1:
-            raise ValueError(f"n: expected at least 1, got {n}")
+        check_whole("n", n, 1)
         check_seed(seed)
         spec, indices = self._spec_of(coloring), [names.index(name) for name in levels]
         specs = [spec.resampled(indices, s) for s in range(seed, seed + n)]
@@ -118,10 +119,9 @@ class Exploration:
             `reproduce` gives for each of the two specs alone. Those in between are painted like
             the start.
         """
-        if steps < 2:
-            raise ValueError(f"steps: expected at least 2, got {steps}")
+        check_whole("steps", steps, 2)
         ends = [self._spec_of(start), self._spec_of(end)]
-        model = self._opener.open(picture, hints, reference, style).model
+        model = self._opener.open(picture, hints, reference, style).canvas
         first, last = (model.latents(spec) for spec in ends)
         between = [
             [slerp(a, b, step / (steps - 1)) for a, b in zip(first, last, strict=True)]
@@ -252,10 +252,7 @@ class Exploration:
         opened = self._opener.open(picture, hints)
         if ab is None:
             ab = to_grid(opened.photo.pixels)[None]
-        if ab.ndim != 4 or ab.shape[1:] != (2, FINEST_GRID, FINEST_GRID) or len(ab) == 0:
-            raise ValueError(
-                f"ab: expected shape (n, 2, {FINEST_GRID}, {FINEST_GRID}), got {ab.shape}"
-            )
+        _check_shape("ab", ab)
         limit = self._weights.pyramid.config.chroma_limit
         if not (np.abs(ab) < limit).all():
             raise ValueError(f"ab: expected values within +-{limit:g}, got some outside")
@@ -274,6 +271,7 @@ class Exploration:
         Yields:
             n arrays (H, W, 3) of sRGB, uint8 or uint16.
         """
+        _check_shape("chroma", chroma)
         photo, _ = read_picture(picture)
         lightness = LightnessRows(photo.pixels if bits == 8 else photo.full_depth)
         for ab in chroma:  # (2, 64, 64) -> (H, W, 3)
@@ -295,3 +293,11 @@ class Exploration:
         if isinstance(coloring, ColoringSpec):
             return coloring
         return ColoringSpec(seeds=(coloring,) * len(self.levels))
+
+
+def _check_shape(name: str, ab: NDArray[np.float32]) -> None:
+    """Raises `ValueError` unless an argument is the chroma of at least one coloring."""
+    shape = np.shape(ab)
+    if len(shape) != 4 or shape[1:] != (2, FINEST_GRID, FINEST_GRID) or shape[0] == 0:
+        expected = f"(n, 2, {FINEST_GRID}, {FINEST_GRID})"
+        raise ValueError(f"{name}: expected shape {expected}, got {shape}")

@@ -3,6 +3,9 @@
 Importing this module loads nothing, so that `--help` can name the limits at once.
 """
 
+import math
+from numbers import Integral, Real
+
 LARGEST_SEED = 2**32 - 1
 """Largest seed that may be asked for; the further samples of a call count on from it."""
 
@@ -42,5 +45,13 @@ SENSITIVITIES = (-2, -1, 0, 1, 2)
 
 def check_range(name: str, value: float, least: float, most: float, of: str = "") -> None:
     """Raises `ValueError` for an argument out of its range, or that is no number."""
-    if not least <= value <= most:
-        raise ValueError(f"{name}: expected {least:g} to {most:g}{of and ' '}{of}, got {value}")
+    if not (isinstance(value, Real) and least <= value <= most):
+        raise ValueError(f"{name}: expected {least:g} to {most:g}{of and ' '}{of}, got {value!r}")
+
+
+def check_whole(name: str, value: int, least: int, most: float = math.inf) -> None:
+    """Raises `ValueError` for an argument that is no whole number, or out of its range."""
+    is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not (is_whole and least <= value <= most):
+        among = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
+        raise ValueError(f"{name}: expected a whole number {among}, got {value!r}")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import cast
+from typing import cast, get_args
 
 import numpy as np
 import torch
@@ -19,8 +19,7 @@ from colorflow.coloring import Coloring, ColoringSpec, digest_of_hints, provenan
 from colorflow.device import one_thread
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.model.condition import Condition, Conditioner, coarse_lightness
-from colorflow.model.config import FINEST_GRID
-from colorflow.model.hints import Hint, cell_of, hint_planes
+from colorflow.model.hints import Hint, Reach, hint_planes
 from colorflow.model.likeness import Described
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import Kind, Photo, Picture, Provenance, read_picture
@@ -39,22 +38,27 @@ class OpenPhoto:
     Attributes:
         photo: the photo.
         model: the distribution, given hints, references and style.
+        canvas: the same without the hints for things, which color its pictures where their things
+            are, and change them nowhere else.
         provenance: from a spec and a share to what a file says about the coloring.
     """
 
     photo: Photo
     model: PhotoModel
+    canvas: PhotoModel
     provenance: Callable[[ColoringSpec, float | None], Provenance]
 
     def sampled(self, first: ColoringSpec, n: int) -> list[Coloring]:
         """The n samples from the seed of a spec on."""
         specs = [first.sample_spec(seed) for seed in range(first.seed, first.seed + n)]
-        return self.colorings(specs, self.model.decode([self.model.sample(spec) for spec in specs]))
+        return self.colorings(
+            specs, self.canvas.decode([self.canvas.sample(spec) for spec in specs])
+        )
 
     def principal(self, first: ColoringSpec, n: int, shown: int | None = None) -> list[Coloring]:
         """The first principal colorings of n, all by default."""
         count = n if shown is None else shown
-        ab, shares = self.model.principal(first, 1 if count == 1 else n)
+        ab, shares = self.canvas.principal(first, 1 if count == 1 else n)
         specs = [first.principal_spec(number, n) for number in range(count)]
         return self.colorings(specs, ab[:count], shares[:count])
 
@@ -64,29 +68,37 @@ class OpenPhoto:
         ab: NDArray[np.float32],
         shares: Sequence[float | None] = (),
     ) -> list[Coloring]:
-        """Colorings of the model's chroma `ab`, (n, 2, 64, 64).
+        """Colorings of the chroma `ab` of the canvas, (n, 2, 64, 64).
 
         Of those that are made together, `CHUNK` get their likelihood together, in half of the time.
         """
 
         @cache
+        def modeled() -> NDArray[np.float32]:
+            return ab if self.canvas is self.model else self.model.chroma(specs)
+
+        def chroma(index: int) -> NDArray[np.float32]:
+            return modeled()[index]
+
+        @cache
         def log_prob(start: int) -> NDArray[np.float64]:
-            return self.model.log_prob(ab[start : start + CHUNK])
+            return self.model.log_prob(modeled()[start : start + CHUNK])
 
         def density(index: int) -> float:
             value = float(log_prob(index - index % CHUNK)[index % CHUNK])
             return value if math.isfinite(value) else -math.inf
 
-        shown = self.model.paint(ab, specs)
+        shown = self.canvas.paint(ab, specs)
         return [
             Coloring(
                 self.photo,
                 spec,
                 own,
-                model_ab=ab[index],
+                chroma=partial(chroma, index),
                 share=share,
                 provenance=self.provenance(spec, share),
                 density=partial(density, index),
+                reference_shares=self.model.reference_shares(spec),
             )
             for index, (spec, own, share) in enumerate(
                 zip(specs, shown, shares or [None] * len(specs), strict=True)
@@ -153,29 +165,30 @@ class Opener:
         digests = tuple(own for _, own in references if own)
         lightness = self._lightness_of([photo.pixels])
         size = photo.pixels.shape[:2]
-        around = [hint for hint in hints if isinstance(hint, Hint) and hint.reach == "around"]
-        inferring = [hint for hint in hints if hint not in around]
-        planes, local = self._hint_planes(inferring, size), self._hint_planes(around, size)
-        alike = np.zeros((FINEST_GRID, FINEST_GRID), bool)
-        for hint in inferring:
-            alike[cell_of(hint, *size)] = hint.reach == "alike"
+        planes = self._hint_planes(hints, size, ("thing", "alike"))
+        painted = {reach: self._hint_planes(hints, size, (reach,)) for reach in get_args(Reach)}
+        latents = None if style is None else self._latents_of(style)
 
-        def condition(*, mirrored: bool) -> Condition:
+        def condition(planes: Tensor | None, *, mirrored: bool) -> Condition:
             parts = [lightness, planes] if planes is not None else [lightness]
             return self._conditioner(*(x.flip(-1) if mirrored else x for x in parts))
 
-        return OpenPhoto(
-            photo=photo,
-            model=PhotoModel(
+        def model(planes: Tensor | None) -> PhotoModel:
+            return PhotoModel(
                 self._weights,
                 coarse_lightness(lightness),
-                condition,
+                partial(condition, planes),
                 lambda: self._conditioner(self._lightness_of([photo.pixels], LARGE_SIZE)),
-                None if style is None else self._latents_of(style),
-                alike if alike.any() else None,
-                None if local is None else local[0].cpu().numpy(),
+                latents,
+                {reach: planes for reach, planes in painted.items() if planes is not None},
                 (lambda: [self._described_of(other) for other in others]) if others else None,
-            ),
+            )
+
+        whole = model(planes)
+        return OpenPhoto(
+            photo=photo,
+            model=whole,
+            canvas=whole if painted["thing"] is None else model(painted["alike"]),
             provenance=partial(
                 provenance_of,
                 weights=self._weights.digest,
@@ -192,13 +205,14 @@ class Opener:
         squares = np.stack([square_lightness(pixels, side) for pixels in pictures])
         return torch.from_numpy(squares)[:, None].to(self._device)
 
-    def _hint_planes(self, hints: Sequence[Hint], size: tuple[int, int]) -> Tensor | None:
-        """Mask, a and b of the hints: (1, 3, 64, 64)."""
-        if not hints:
-            return None
-        if not self.takes_hints:
+    def _hint_planes(
+        self, hints: Sequence[Hint], size: tuple[int, int], reaches: Collection[Reach]
+    ) -> Tensor | None:
+        """Mask, a and b of the hints with some reaches, (1, 3, 64, 64); None without any."""
+        if hints and not self.takes_hints:
             raise WeightsError("these weights take no color hints; use others")
-        return hint_planes(hints, *size)[None].to(self._device)
+        chosen = [hint for hint in hints if not isinstance(hint, Hint) or hint.reach in reaches]
+        return hint_planes(chosen, *size)[None].to(self._device) if chosen else None
 
     def _described_of(self, reference: Photo) -> Described:
         """What a photo in color looks like, with its colors."""

@@ -10,9 +10,10 @@ Dimensions: n colorings of one photo, k principal colorings, C and g channels an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from colorflow.coloring import ColoringSpec
 from colorflow.device import one_thread
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID, SRGB_REACH
+from colorflow.model.hints import Reach
 from colorflow.model.level import MEAN_CHANNELS, sample_latents, signs_of_photo, slerp
 from colorflow.model.likeness import Described, Likeness, describe
 from colorflow.model.principal import MEAN_POOL, POOL, POOL_LEVELS, modes_of, vivid_mean
@@ -54,8 +56,7 @@ class PhotoModel:
         make_condition: computes the condition of the photo, or if `mirrored` of its mirror image.
         make_large: computes the condition of the photo at 512x512 pixels, for small things.
         style: latents of the colors of a photo whose style is wanted, or None.
-        alike: (64, 64), which of the hints in the condition color everything like their thing.
-        around: (3, 64, 64), planes of the hints that color their surroundings alone, or None.
+        painted: planes of hints, (1, 3, 64, 64), by their reach, whose colors `paint` gives.
         make_references: describes the references, whose colors go to what looks alike; None
             without any.
     """
@@ -67,8 +68,7 @@ class PhotoModel:
         make_condition: Callable[..., Condition],
         make_large: Callable[[], Condition],
         style: Latents | None = None,
-        alike: NDArray[np.bool_] | None = None,
-        around: NDArray[np.float32] | None = None,
+        painted: Mapping[Reach, Tensor] = MappingProxyType({}),
         make_references: Callable[[], Sequence[Described]] | None = None,
     ) -> None:
         self.pyramid, self.gain = weights.pyramid, weights.gain
@@ -76,7 +76,7 @@ class PhotoModel:
         self._signs = signs_of_photo(lightness, self.pyramid.latent_shapes())
         self._make_condition, self._make_large = make_condition, make_large
         self._device = lightness.device
-        self._alike, self._around = alike, around
+        self._painted = painted
         self._make_references = make_references
         self._principal: dict[tuple[ColoringSpec, int], PrincipalColorings] = {}
         self._means: dict[ColoringSpec, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
@@ -156,6 +156,12 @@ class PhotoModel:
             return None
         return Likeness(self.described, self._make_references())
 
+    def reference_shares(self, spec: ColoringSpec) -> tuple[float, ...]:
+        """Shares of the photo to which each reference gives its color; empty if none does."""
+        if not spec.strength or spec.quick or self.likeness is None:
+            return ()
+        return tuple(map(float, self.likeness.shares))
+
     @one_thread()
     @torch.inference_mode()
     def paint(
@@ -189,14 +195,15 @@ class PhotoModel:
                 for one, spec, tone in zip(ab, specs, tones, strict=True)
             ]
         )
-        if self.condition.planes is not None:
-            mask, colors = _mask_and_colors(self.condition.planes[0].cpu().numpy())
-            shown = self.operator.filled(shown, mask, colors)
-            if self._alike is not None:
-                shown = self.operator.likened(shown, mask, self._alike, colors)
-            shown = self._pulled(shown)
-        if self._around is not None:
-            shown = self.operator.dabbed(shown, *_mask_and_colors(self._around))
+        given = {reach: _mask_and_colors(planes) for reach, planes in self._painted.items()}
+        if "alike" in given:
+            shown = self.operator.filled(shown, *given["alike"])
+            shown = self.operator.likened(shown, *given["alike"])
+            shown = self._pulled(shown, self._painted["alike"])
+        if "thing" in given:
+            shown = self.operator.colored(shown, *given["thing"])
+        if "around" in given:
+            shown = self.operator.dabbed(shown, *given["around"])
         return shown
 
     def _on_things(
@@ -227,12 +234,14 @@ class PhotoModel:
         shown = self.skin.painted(ab, tones)
         if self.condition.planes is None:
             return shown
-        return np.asarray(shown + self.skin.weight * (self._pulled(shown) - shown), np.float32)
+        pulled = self._pulled(shown, self.condition.planes)
+        return np.asarray(shown + self.skin.weight * (pulled - shown), np.float32)
 
-    def _pulled(self, ab: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Chroma (n, 2, 64, 64) pulled to the hints of the condition."""
+    def _pulled(self, ab: NDArray[np.float32], planes: Tensor) -> NDArray[np.float32]:
+        """Chroma (n, 2, 64, 64) pulled to the hints of planes (1, 3, 64, 64)."""
         x = torch.from_numpy(ab).to(self._device)
-        return self.pyramid.pull_to_hints(x, self.condition).cpu().numpy()
+        hinted = replace(self.condition, planes=planes)
+        return self.pyramid.pull_to_hints(x, hinted).cpu().numpy()
 
     def tones(self, specs: Sequence[ColoringSpec]) -> NDArray[np.float32]:
         """Latents of the tones of skin (n, 2): of the coarsest level, 0 where that has no seed."""
@@ -414,11 +423,10 @@ class PhotoModel:
         return self.condition.map(lambda x: x.expand(n, *x.shape[1:]))
 
 
-def _mask_and_colors(
-    planes: NDArray[np.float32],
-) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-    """Where hints are, (64, 64), and their colors, (2, 64, 64), of the planes (3, 64, 64)."""
-    return planes[0] > 0, planes[1:]
+def _mask_and_colors(planes: Tensor) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Where hints are, (64, 64), and their colors, (2, 64, 64), of the planes (1, 3, 64, 64)."""
+    mask, *colors = planes[0].cpu().numpy()
+    return mask > 0, np.stack(colors)
 
 
 def _stacked(latents: Sequence[Latents], device: torch.device) -> list[Tensor]:

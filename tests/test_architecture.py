@@ -123,7 +123,7 @@ def own_imports(path: Path) -> list[str]:
 def layer_of(name: str) -> str | None:
     """The layer of a dotted name; None for the package itself, which offers names of several."""
     parts = name.split(".")
-    return OFFERED.get(parts[1], parts[1]) if len(parts) > 1 else None
+    return (OFFERED | {"__main__": "cli"}).get(parts[1], parts[1]) if len(parts) > 1 else None
 
 
 def breach(module: str, imported: str) -> str | None:

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 from colorflow.color.cie import check_saturation
 from colorflow.coloring import ColoringSpec, PrincipalSpec
 from colorflow.errors import BatchError
-from colorflow.limits import MOST_PRINCIPAL, check_range
 
 if TYPE_CHECKING:
     from colorflow.colorizer import Hint
@@ -203,8 +202,6 @@ def _start_of(given: Any, source: str) -> Start:
         if seed is not None:
             _check_value(seed, int, f"{source}: seeds")
     try:
-        if principal is not None:
-            check_range("of", principal["of"], 1, MOST_PRINCIPAL)
         spec = ColoringSpec(
             seeds=tuple(given["seeds"]),
             principal=principal and PrincipalSpec(**principal),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 _SHIPPED = {COLORS: COLORING_WEIGHTS, DETAIL: ENLARGE_WEIGHTS, REPAIR: REPAIR_WEIGHTS}
 _REFERENCE_SIDE = 1024
 """Pixels of the longer side of a reference at most; the model sees 512."""
+Result = TypeVar("Result")
+_LEAST_SHARE = 1 / 32**2
+"""Of a photo that a reference tells: one of the cells that are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Models:
     colorizer: Colorizer | None = None
     enlarger: Enlarger | None = None
     repairer: Repairer | None = None
+    tell: Callable[[str], None] = lambda step: None
+    """Takes what is done to the photo in hand, such as "enlarging, 30 %"."""
 
     @property
     def digests(self) -> Digests:
@@ -63,11 +68,13 @@ class Results:
         paint: makes the pixels of the result with a label, uint8 or uint16, with the photo that
             says their size and metadata.
         bits_per_dim: of the results that have one, by label; empty if not asked for.
+        told_by: as in `PhotoOutcome`.
     """
 
     statements: Mapping[str, Statements]
     paint: Callable[[str], tuple[np.ndarray, Photo]]
     bits_per_dim: Mapping[str, float]
+    told_by: frozenset[Path] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +155,7 @@ def prepare(
     """
     if settings.repair:
         assert models.repairer
-        done = models.repairer.repair(photo, settings.sensitivity)
+        done = _followed(models, "repairing", models.repairer.steps(photo, settings.sensitivity))
         marks = packed(done.mask) if done.share else None
         photo, said = done.photo, replace(said, share=done.share, marks=marks)
     if settings.fading:
@@ -156,6 +163,15 @@ def prepare(
 
         photo = unfaded(photo)
     return photo, said
+
+
+def _followed(models: Models, what: str, steps: Generator[float, None, Result]) -> Result:
+    """What steps return in the end; tells after each what share is done."""
+    while True:
+        try:
+            models.tell(f"{what}, {100 * next(steps):.0f} %")
+        except StopIteration as end:
+            return end.value
 
 
 def results_of(
@@ -171,7 +187,7 @@ def results_of(
     so that each is the same whichever others are missing.
 
     Args:
-        models: those that are used.
+        models: those that are used; they tell what is done.
         photo: the photo, prepared.
         task: with its hints.
         settings: of the batch.
@@ -183,14 +199,19 @@ def results_of(
     enlarger, colorings = models.enlarger, list["Coloring"]()
     if settings.coloring and not task.keeps_colors:
         assert models.colorizer
+        models.tell("coloring")
         colorings = _colored(models.colorizer, photo, task, settings.coloring)
     by_label = dict(zip(expected, colorings, strict=True)) if colorings else {}
 
+    def lightness_of(temperature: float, seed: int) -> np.ndarray:
+        assert enlarger
+        how = settings.scale, temperature, seed
+        steps = enlarger.steps(photo, *how, restore=settings.restore)
+        return _followed(models, "enlarging", steps)
+
     @cache
     def mean_lightness() -> np.ndarray:
-        assert enlarger
-        how = MEAN.temperature, MEAN.seed
-        return enlarger.lightness(photo, settings.scale, *how, restore=settings.restore)
+        return lightness_of(MEAN.temperature, MEAN.seed)
 
     def paint(label: str) -> tuple[np.ndarray, Photo]:
         detail = expected[label].detail
@@ -200,9 +221,10 @@ def results_of(
             return pixels, photo.enlarged(pixels) if detail else photo
         if not detail:
             return photo.full_depth, photo
-        assert enlarger
-        how = detail.scale, detail.temperature, detail.seed
-        large = enlarger.enlarge_photo(photo, *how, restore=detail.restored)
+        from colorflow.enlarge.enlarger import paint as paint_enlarged
+
+        lightness = lightness_of(detail.temperature, detail.seed)
+        large = photo.enlarged(paint_enlarged(photo, lightness, bits=photo.bits))
         return large.full_depth, large
 
     def stated(label: str, said: Statements) -> Statements:
@@ -217,7 +239,23 @@ def results_of(
         {label: stated(label, said) for label, said in expected.items()},
         paint,
         {label: value for label, value in bits.items() if math.isfinite(value)},
+        _told_by(colorings, task, settings),
     )
+
+
+def _told_by(
+    colorings: Sequence[Coloring], task: PhotoTask, settings: BatchSettings
+) -> frozenset[Path] | None:
+    """Which references gave colors to a photo."""
+    if not (colorings and colorings[0].reference_shares and settings.coloring):
+        return None
+    references = [one for one in _references_of(task, settings.coloring) if reference_photo(one)]
+    shares = zip(references, colorings[0].reference_shares, strict=True)
+    return frozenset(one.path for one, share in shares if share >= _LEAST_SHARE)
+
+
+def _references_of(task: PhotoTask, settings: Settings) -> Sequence[Reference]:
+    return task.references or settings.references
 
 
 def _colored(
@@ -234,7 +272,7 @@ def _colored(
         if start:
             (made,) = colorizer.reproduce(photo, [start.spec], hints=task.hints)
             return [made.saturated(start.saturation, start.pale)]
-        references = map(reference_photo, task.references or settings.references)
+        references = map(reference_photo, _references_of(task, settings))
         return colorizer.colorize(
             photo,
             settings.n,
@@ -264,7 +302,7 @@ def read_reference(path: Path) -> Reference:
     if photo.kind is Kind.GRAY:
         reason = "has no colors that could be carried over; choose a color photo"
         raise PhotoError(path, reason)
-    return Reference(path, digest)
+    return Reference(path, digest, photo.kind is Kind.TINTED)
 
 
 @cache

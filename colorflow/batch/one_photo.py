@@ -119,6 +119,7 @@ def _outcome(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoO
     """Works on a photo, or on each print that is cut out of it."""
     if outcome := _finished(models, task, settings):
         return outcome
+    models.tell("reading")
     photo, digest = read_picture(task.path, isolated=True, page=task.page)
     assert digest  # it is a file
     if is_own_picture(photo, settings.kind):
@@ -198,6 +199,7 @@ def _made_of(
     results = results_of(models, photo, task, settings, expected)
     gray = []
     for label in missing:
+        models.tell(f"making {task.name(label)}")
         stated = results.statements[label]
         pixels, like = results.paint(label)
         if stated.colors and kind_of(pixels) is Kind.GRAY:
@@ -222,7 +224,9 @@ def _made_of(
     if gray:
         names = ", ".join(gray)
         remarks.append(f"nearly gray, since black and white show no color: {names}")
-    return task.outcome("done", colorings=tuple(colorings), remarks=tuple(remarks))
+    return task.outcome(
+        "done", colorings=tuple(colorings), remarks=tuple(remarks), told_by=results.told_by
+    )
 
 
 def _check_room(task: PhotoTask, photo: Photo, suffix: str) -> None:
@@ -378,8 +382,10 @@ def _of_all(outcomes: Sequence[PhotoOutcome]) -> PhotoOutcome:
         said = (*one.remarks, *((one.reason,) if is_left else ()))
         remarks += [f"print {number}: {remark}" for remark in said]
         reasons += [f"print {number}: {one.reason}"] if one.status == "failed" else []
+    told = [one.told_by for one in outcomes if one.told_by is not None]
     return replace(
         first,
+        told_by=frozenset[Path]().union(*told) if told else None,
         reason="; ".join(reasons) or first.reason,
         colorings=tuple(coloring for one in outcomes for coloring in one.colorings),
         remarks=tuple(remarks),

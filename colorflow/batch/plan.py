@@ -19,7 +19,7 @@ from pathlib import Path, PurePath
 from colorflow.batch.find import FoundPhoto, find_inputs, path_of
 from colorflow.batch.hints import PhotoHints, hints_by_photo
 from colorflow.batch.settings import BatchSettings, Settings
-from colorflow.batch.task import Note, PhotoOutcome, PhotoTask
+from colorflow.batch.task import Note, PhotoOutcome, PhotoTask, Reference
 from colorflow.errors import BatchError
 from colorflow.limits import EXTENSIONS
 from colorflow.photo import is_own_picture
@@ -52,14 +52,26 @@ class Plan:
     def named(self, about: object) -> str:
         """A path or a sentence, with the names by which people know what is in it."""
         text = str(about)
-        for path, name in self.known_as.items():
-            text = text.replace(str(path), name)
+        for path in sorted(self.known_as, key=lambda path: -len(str(path))):  # 10 before 1
+            text = text.replace(str(path), self.known_as[path])
         return text
 
     @property
     def is_alike(self) -> bool:
         """Whether an album is colored in its own colors."""
         return isinstance(self.settings, Settings) and self.settings.alike
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """Those that were given for all photos."""
+        return self.settings.references if isinstance(self.settings, Settings) else ()
+
+    def note_idle_references(self, outcomes: Iterable[PhotoOutcome]) -> None:
+        """Notes the references that gave no color to any of the photos that were colored now."""
+        told = [one.told_by for one in outcomes if one.told_by is not None]
+        idle = [one for one in self.references if told and one.path not in frozenset().union(*told)]
+        reason = "nothing in the photos looks like what it shows, so it gave no color to any"
+        self.notes += [Note(path=one.path, reason=reason) for one in idle]
 
     def in_order(self, outcomes: Iterable[PhotoOutcome]) -> list[PhotoOutcome]:
         """Sorts outcomes, which come in the order of completion, like the inputs."""
@@ -122,6 +134,8 @@ def make_plan(
         left_out=found.left_out,
         known_as={unpacked: str(archive) for unpacked, archive in found.unpacked.items()},
     )
+    tint = "is tinted, like a sepia print; what looks alike gets its tint"
+    plan.notes += [Note(path=one.path, reason=tint) for one in plan.references if one.is_tinted]
     planner = _Planner(plan, ext)
     for note in found.missing:
         planner.settle(PhotoOutcome(path=note.path, status="failed", reason=note.reason))

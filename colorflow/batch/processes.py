@@ -20,8 +20,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
 from queue import SimpleQueue
@@ -35,6 +36,8 @@ from colorflow.batch.pool import WorkerEndedError, run_plan
 from colorflow.batch.task import PhotoOutcome, PhotoTask
 from colorflow.errors import ColorflowError
 
+Tell = Callable[[PhotoTask, str | None], None]
+"""Takes what is done to a photo; None once it is not in hand any more."""
 MOST_USUAL_WORKERS, MOST_USUAL_REPAIRING = 4, 2
 """Each takes about 0.5 GB, or 1 GB where it repairs, and more for large photos."""
 
@@ -46,6 +49,7 @@ def run(
     device: str = "cpu",
     workers: int | None = 1,
     stop: threading.Event | None = None,
+    tell: Tell = lambda task, step: None,
 ) -> Iterator[PhotoOutcome]:
     """Works a plan off in worker processes; yields an outcome for each input.
 
@@ -58,6 +62,8 @@ def run(
         device: where to compute.
         workers: processes at most, each with models of its own; None for `usual_workers`.
         stop: once it is set, no further photo is begun; the photos in hand are finished.
+        tell: gets what is done to a photo, whenever that changes, and None at its end; called by
+            the threads of all workers.
 
     Raises:
         ColorflowError: if the run cannot start or go on.
@@ -72,7 +78,7 @@ def run(
         threads=max(1, usable_cores() // max(1, size)),
         settings=plan.settings,
     )
-    yield from run_plan(plan, lambda _: WorkerProcess(config), size, stop)
+    yield from run_plan(plan, lambda _: WorkerProcess(config, tell), size, stop)
 
 
 def usual_workers(device: str, *, repairs: bool = False) -> int:
@@ -102,7 +108,8 @@ class WorkerProcess:
     It has a session of its own, so that Ctrl-C in the terminal reaches the parent alone.
     """
 
-    def __init__(self, config: WorkerConfig) -> None:
+    def __init__(self, config: WorkerConfig, tell: Tell) -> None:
+        self._tell = tell
         self._process = subprocess.Popen(
             [sys.executable, "-c", "from colorflow.batch.processes import serve; serve()"],
             stdin=subprocess.PIPE,
@@ -133,9 +140,13 @@ class WorkerProcess:
             self._send(task)
         except OSError as error:
             raise WorkerEndedError(self._exit_reason()) from error
-        outcome = self._answer()
-        assert isinstance(outcome, PhotoOutcome)
-        return outcome
+        try:
+            while isinstance(answer := self._answer(), str):
+                self._tell(task, answer)
+        finally:
+            self._tell(task, None)
+        assert isinstance(answer, PhotoOutcome)
+        return answer
 
     def end(self) -> None:
         """Kills the process, whatever it has in hand."""
@@ -186,14 +197,14 @@ def _receive(tasks: BinaryIO, received: SimpleQueue[Any]) -> None:
 
 
 def _answer_all(received: SimpleQueue[Any], answers: io.FileIO) -> None:
-    def answer(value: PhotoOutcome | ColorflowError | None) -> None:
+    def answer(value: PhotoOutcome | ColorflowError | str | None) -> None:
         unsent = memoryview(pickle.dumps(value))
         while unsent:
             unsent = unsent[answers.write(unsent) :]
 
     config: WorkerConfig = received.get()
     try:
-        models = load_models(config)
+        models = replace(load_models(config), tell=answer)
     except ColorflowError as error:
         answer(error)
         return

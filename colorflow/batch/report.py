@@ -109,8 +109,10 @@ def _table(plan: Plan, reached: Sequence[PhotoOutcome]) -> str:
             add(**photo)
     for path in plan.not_reached(reached):
         add(photo=path, status="not reached")
+    references = {one.path for one in plan.references}
     for note in plan.notes:
-        add(photo=note.path, status="passed over", reason=note.reason)
+        status = "reference" if note.path in references else "passed over"
+        add(photo=note.path, status=status, reason=note.reason)
     for path in plan.left_out:
         add(photo=path, status="left out", reason="is not named like a photo")
     return text.getvalue()

@@ -60,6 +60,8 @@ _LINES = (((0, 0, 0), 5), (_MARK_COLOR, 2))
 """Colors and widths of frames, one over the other: they are seen on any scan."""
 _SHORT_SIDE, _LONG_SIDE = 300, 900
 """Pixels: shorter side of a picture, and the longer side's bound, which goes first."""
+_IN_A_ROW = 5
+"""Pictures side by side at most, where there is room for them: a photo, and four colorings."""
 _JPEG_QUALITY = 80
 _STYLE = """
 :root { color-scheme: light dark; }
@@ -71,6 +73,10 @@ h2 { font-size: 1.1rem; overflow-wrap: anywhere; break-after: avoid; }
 p { overflow-wrap: anywhere; }
 .row { display: flex; flex-wrap: wrap; gap: 0.75rem; }
 figure { margin: 0; max-width: 100%; break-inside: avoid; }
+.row figure {
+  --side: calc((100vw - 3rem - (var(--shown) - 1) * 0.75rem) / var(--shown));
+  max-width: max(var(--side), min(10rem, 100%));
+}
 img { display: block; max-width: 100%; height: auto; }
 figcaption { padding: 0.25rem 0; }
 @media print { img { max-height: 6cm; width: auto; } body { padding: 0; } a { color: inherit; } }
@@ -123,7 +129,9 @@ class ContactSheet:
         elif any(one.pixels is not None for one in pictures):
             self.shown += 1
         said = f"<p>{_text(remark)}</p>\n" if remark else ""
-        row = f'<div class="row">{"".join(figures)}</div>\n' if figures else ""
+        beside = min(len(figures), _IN_A_ROW)
+        row = f'<div class="row" style="--shown: {beside}">{"".join(figures)}</div>\n'
+        row = row if figures else ""
         self._sections.append(f"<section>\n<h2>{_text(name)}</h2>\n{said}{row}</section>\n")
 
     def write(self) -> None:

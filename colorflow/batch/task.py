@@ -50,6 +50,7 @@ class Reference(NamedTuple):
     path: Path
     digest: str
     """Of the file; of a coloring of this run, of how it was made, see `alike.py`."""
+    is_tinted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +154,7 @@ class ColoredFile:
         print_number: which of several prints in a scan; None if there are not several.
         repaired: share of the pixels that were repaired; None if nobody looked for damage.
         frame: where the print is in its scan, as in `Preparation.frame`.
-        marks: where it was repaired, see `marks.py`; None if nowhere.
+        marks: where it was repaired, see `sheet.packed`; None if nowhere.
     """
 
     path: Path
@@ -184,6 +185,7 @@ class PhotoOutcome:
         remarks: what the user should know about how the file was read, and about the results.
         ends_the_run: the output folder takes nothing more, so other photos would fail, too.
         looks: what the photo looks like, from `Colorizer.looks`; None if nobody asked.
+        told_by: the references that gave it colors; None if it was not compared with any.
     """
 
     path: Path
@@ -197,6 +199,7 @@ class PhotoOutcome:
     remarks: tuple[str, ...] = ()
     ends_the_run: bool = False
     looks: NDArray[np.float32] | None = None
+    told_by: frozenset[Path] | None = None
 
     def __str__(self) -> str:
         return _with_page(self.path, self.page)

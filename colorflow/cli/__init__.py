@@ -12,12 +12,13 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 from importlib import import_module
 
 import click
 
 from colorflow import __version__
-from colorflow.errors import ColorflowError, printable
+from colorflow.errors import ColorflowError, OptionError, printable
 
 _MODULES = {
     "photos": ("colorize", "enlarge", "repair", "restore"),
@@ -29,6 +30,9 @@ COMMANDS = {command: module for module, commands in _MODULES.items() for command
 """The module of each command; it has a function of the command's name."""
 INTERRUPTED = 130
 """128 + SIGINT, as shells report it."""
+_ALIKE = 0.7
+"""Share of the letters that a word has in common with one that is suggested instead; click's 0.6
+counts dashes, too, and suggests --crop for --wrong."""
 
 
 class _Commands(click.Group):
@@ -100,18 +104,38 @@ def _run(arguments: Sequence[str] | None) -> int:
         return code or 0
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "colorflow"
-        message = " ".join(error.format_message().split())
+        message = " ".join(_message_of(error).split())
         said = f"{command}: {message.rstrip('.')}; see '{command} --help'"
         print(printable(said), file=sys.stderr)
         return error.exit_code
     except ColorflowError as error:
         print(f"colorflow: {error}", file=sys.stderr)
-        return 1
+        return click.UsageError.exit_code if isinstance(error, OptionError) else 1
     except click.Abort:
         print("colorflow: interrupted", file=sys.stderr)
         return INTERRUPTED
     finally:
         sys.stdout.flush()
+
+
+def _message_of(error: click.UsageError) -> str:
+    """What is wrong; of an unknown name, with those that may have been meant."""
+    if isinstance(error, click.NoSuchOption):
+        name, known = error.option_name, error.possibilities or []
+    elif isinstance(error, click.NoSuchCommand) and error.ctx:
+        group = error.ctx.command
+        assert isinstance(group, click.Group)
+        name, known = error.command_name, group.list_commands(error.ctx)
+    else:
+        return error.format_message()
+    meant = [repr(one) for one in known if _may_be_meant(name.lstrip("-"), one.lstrip("-"))]
+    said = f", did you mean {' or '.join(meant)}?" if meant else ""
+    return f"{error.message.rstrip('.')}{said}"
+
+
+def _may_be_meant(name: str, known: str) -> bool:
+    is_alike = SequenceMatcher(None, name, known).ratio() >= _ALIKE
+    return is_alike or (bool(name) and known.startswith(name))
 
 
 def _open_missing_streams() -> None:

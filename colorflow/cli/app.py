@@ -60,6 +60,7 @@ def _private_lines(text: str) -> list[str]:
 @WEIGHTS
 @file_option(
     "--photos",
+    exists=True,
     metavar="FOLDER",
     help="color photos for the quiz, none of which the weights were trained on (default: the "
     "shipped ones)",

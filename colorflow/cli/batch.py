@@ -8,16 +8,16 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType, SimpleNamespace
 
 import click
-from tqdm import tqdm
 
 from colorflow import batch
 from colorflow.batch import (
@@ -35,13 +35,17 @@ from colorflow.batch import (
     write_sheet,
 )
 from colorflow.batch.find import is_zip, path_of
+from colorflow.batch.one_photo import make_folder
 from colorflow.batch.pool import check_writable
 from colorflow.batch.report import report_kind
 from colorflow.batch.sheet import sheet_kind
 from colorflow.batch.task import left_out_text, share_text
 from colorflow.cli import INTERRUPTED
+from colorflow.cli.options import wrong_usage
+from colorflow.cli.progress import Progress
 from colorflow.errors import BatchError, ColorflowError, PhotoError, WritePhotoError, printable
-from colorflow.files import check_replaceable, is_stream, remove_leftovers
+from colorflow.files import FileKind, check_replaceable, is_stream, remove_leftovers
+from colorflow.photo.find import is_photo
 
 
 def settings_of(kind: type[BatchSettings], options: SimpleNamespace) -> BatchSettings:
@@ -72,25 +76,37 @@ def run_batch(options: SimpleNamespace, settings: BatchSettings) -> int:
     own = vars(options)
     main = {"enlarge": DETAIL, "repair": REPAIR}.get(settings.command, COLORS)
     weights = {main: options.weights}
-    output = path_of(options.output)
-    if output.exists() and not output.is_dir():
-        raise WritePhotoError(output, "is a file, but -o names a folder for the results")
-    if is_zip(output) and not output.exists():
-        raise WritePhotoError(output, "is named like a zip, but -o names a folder for the results")
     with _folder_for_zips(options) as scratch:
-        plan = make_plan(
-            options.inputs,
-            output,
-            settings,
-            ext=options.ext,
-            recursive=options.recursive,
-            hints=read_hints(own["hints"]) if own.get("hints") else None,
-            treat_as_gray=own.get("treat_as_gray", ()),
-            unpack_in=Path(scratch) if scratch else None,
-        )
+        with wrong_usage():
+            plan = make_plan(
+                options.inputs,
+                _output_of(options),
+                settings,
+                ext=options.ext,
+                recursive=options.recursive,
+                hints=read_hints(own["hints"]) if own.get("hints") else None,
+                treat_as_gray=own.get("treat_as_gray", ()),
+                unpack_in=Path(scratch) if scratch else None,
+            )
         if own.get("frame") and len(plan.inputs) > 1:
             raise click.UsageError(f"--frame: expected one photo, got {len(plan.inputs)}")
         return _BatchRun(plan, weights, options).run()
+
+
+def _output_of(options: SimpleNamespace) -> Path:
+    """The folder for the results; nothing else may be there, or be meant."""
+    output = path_of(options.output)
+    what = ""
+    if not os.path.exists(output):
+        what = "is named like a picture" if is_photo(output) else what
+        what = "is named like a zip" if is_zip(output) else what
+    for folder in (output, *output.parents):
+        if os.path.exists(folder) and not os.path.isdir(folder):
+            what = "is a file" if folder == output else f"would be in the file {folder}"
+    if what:
+        said = "but -o names a folder; the results in it are named after the photos"
+        raise WritePhotoError(output, f"{what}, {said}")
+    return output
 
 
 def _folder_for_zips(
@@ -121,7 +137,8 @@ class _BatchRun:
 
     def run(self) -> int:
         """Works the plan off and reports; returns the exit code."""
-        self._check_files()
+        self._check_file("--report", self.options.report, report_kind)
+        self._check_file("--contact-sheet", self.options.contact_sheet, sheet_kind)
         try:
             with self._interrupt_stops():
                 self._work()
@@ -132,6 +149,7 @@ class _BatchRun:
                 self._write_report()
             raise
         self.outcomes = self.plan.in_order(self.outcomes)
+        self.plan.note_idle_references(self.outcomes)
         interrupted = self.stop.is_set()
         try:
             self._write_report()
@@ -144,13 +162,11 @@ class _BatchRun:
     def _work(self) -> None:
         """Works the plan off; prints a line for each file and the progress of all."""
         options = self.options
-        with tqdm(
-            total=len(self.plan.tasks),
-            unit=" files",
-            disable=True if options.quiet else None,  # None: shown on a terminal only
-            file=sys.stderr,
-        ) as progress:
-            engine = ray_engine.run_on_ray if options.engine == "ray" else batch.run
+        progress = Progress(len(self.plan.tasks), quiet=options.quiet)
+        # Which photos a cluster has in hand is not known here.
+        here = partial(batch.run, tell=progress.tell)
+        engine = ray_engine.run_on_ray if options.engine == "ray" else here
+        with progress.shown():
             for outcome in engine(
                 self.plan,
                 weights=self.weights,
@@ -160,9 +176,9 @@ class _BatchRun:
             ):
                 self.outcomes.append(outcome)
                 if len(self.outcomes) > len(self.plan.settled):
-                    progress.update()
+                    progress.bar.update()
                 if outcome.status == "done" and not options.quiet:
-                    with progress.external_write_mode():
+                    with progress.bar.external_write_mode():
                         _say(self.plan, _done_text(outcome))
 
     @contextmanager
@@ -185,25 +201,25 @@ class _BatchRun:
         finally:
             signal.signal(signal.SIGINT, before)
 
-    def _check_files(self) -> None:
-        """Checks report and sheet before a night's work rather than after it."""
-        kinds = (self.options.report, report_kind), (self.options.contact_sheet, sheet_kind)
-        for path, kind_of in kinds:
-            if path is None:
-                continue
+    def _check_file(
+        self, option: str, path: Path | None, kind_of: Callable[[Path], FileKind]
+    ) -> None:
+        """Checks report or sheet before a night's work rather than after it."""
+        if path is None:
+            return
+        with wrong_usage(option):
             try:
                 check_replaceable(path, kind_of(path))
             except OSError as error:
                 raise WritePhotoError(path, f"cannot be written ({error.strerror})") from error
-            folder = Path(os.path.realpath(path)).parent
-            will_be = folder == Path(os.path.realpath(self.plan.output))
-            if not (will_be or is_stream(path)):
-                check_writable(folder)
+            if not is_stream(path):
+                folder = _folder_of(path)
+                check_writable(next(filter(os.path.exists, (folder, *folder.parents))))
                 remove_leftovers(folder)
 
     def _write_report(self) -> None:
         if self.options.report:
-            self.options.report.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(_folder_of(self.options.report))
             write_report(
                 self.options.report,
                 self.plan,
@@ -215,6 +231,7 @@ class _BatchRun:
     def _write_sheet(self) -> None:
         if not (sheet := self.options.contact_sheet):
             return
+        make_folder(_folder_of(sheet))
         shown = write_sheet(sheet, self.outcomes, self.plan.settings.kind, named=self.plan.named)
         of = sum(bool(outcome.colorings) for outcome in self.outcomes)
         said = f"{shown} of {of} photos"
@@ -232,8 +249,10 @@ class _BatchRun:
         quiet = self.options.quiet
         _print_remarks(self.plan, self.outcomes, quiet=quiet)
         if not quiet:
-            seconds = time.perf_counter() - self.started
-            print(f"{_counts_text({**counts, 'left': left})} in {seconds:.1f} s", flush=True)
+            said = _counts_text({**counts, "left": left}) or "nothing to do"
+            if self.plan.tasks:
+                said += f" in {time.perf_counter() - self.started:.1f} s"
+            print(said, flush=True)
         if left:
             full = any(outcome.ends_the_run for outcome in self.outcomes)
             why = "nothing more can be written" if full else "stopped"
@@ -245,6 +264,11 @@ class _BatchRun:
         if interrupted:
             return INTERRUPTED
         return 1 if counts["failed"] or left else 0
+
+
+def _folder_of(path: Path) -> Path:
+    """The folder of a file, or of what it is a link to."""
+    return Path(os.path.realpath(path)).parent
 
 
 def _say(plan: Plan, text: str, *, is_remark: bool = False) -> None:

@@ -21,6 +21,7 @@ from colorflow.cli.options import (
     output_option,
     path_argument,
     seed_option,
+    wrong_usage,
 )
 from colorflow.errors import EvaluationError, printable
 from colorflow.files import FileKind, check_replaceable, json_kind, write_whole
@@ -64,7 +65,7 @@ def evaluate(folder: Path, json_file: Path, weights: Path | None, **options: Any
     given |= {"--samples": options["n"], "--seed": options["seed"]}
     words = [[option, str(value)] for option, value in given.items() if value is not None]
     words += [["--degrade"]] * options["degraded"]
-    with _writing(json_file):
+    with wrong_usage("--json"), _writing(json_file):
         check_replaceable(json_file, EVALUATION)  # before the long work
     report = run_evaluation(
         folder,
@@ -117,12 +118,14 @@ def compare(first: str, second: str, folders: Sequence[Path], output: Path, **ch
     from colorflow.quiz.pictures import parse_method
 
     if first == second:
-        raise EvaluationError(f"{first}: is compared with itself; give two ways")
+        raise click.UsageError(f"{first}: is compared with itself; give two ways")
     load = cache(Colorizer.load)
+    with wrong_usage():
+        methods = parse_method(first, load), parse_method(second, load)
     left_out = make_blind_test(
         folders,
         output,
-        (parse_method(first, load), parse_method(second, load)),
+        methods,
         say=lambda line: print(printable(line), flush=True),
         warn=_warn,
         **choice,
@@ -131,7 +134,7 @@ def compare(first: str, second: str, folders: Sequence[Path], output: Path, **ch
 
 
 @blind.command(short_help="count the answers of judges")
-@path_argument("directory", "DIR", "folder of the test")
+@path_argument("directory", "DIR", "folder of the test", exists=False)  # its key is beside it
 @path_argument("answers", "ANSWERS...", "filled-in sheets, one per judge", nargs=-1)
 @file_option("--json", "json_file", help="file for the numbers")
 def score(directory: Path, answers: Sequence[Path], json_file: Path | None) -> int:
@@ -141,7 +144,8 @@ def score(directory: Path, answers: Sequence[Path], json_file: Path | None) -> i
     cannot be counted are named."""
     from colorflow.quiz.score import as_text, read_key, read_sheets, score
 
-    key = read_key(directory)
+    with wrong_usage():
+        key = read_key(directory)
     sheets = read_sheets(answers, key)
     for sheet in sheets:
         for number, reason in sheet.bad_lines.items():

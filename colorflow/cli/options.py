@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from colorflow.errors import ColorflowError
 from colorflow.limits import LARGEST_SEED
 
 Options = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -50,7 +52,7 @@ class Name(click.Path[Any]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not value:
             self.fail("expected a name, got ''", param, ctx)
-        return value
+        return super().convert(value, param, ctx)
 
 
 class LocalPath(Name):
@@ -86,20 +88,30 @@ def together(*options: Options) -> Options:
     return decorate
 
 
-def file_option(*names: str, help: str, **settings: Any) -> Options:
-    """An option that names a file."""
-    return click.option(*names, type=LocalPath(), **{"metavar": "FILE", **settings}, help=help)
+def file_option(*names: str, help: str, exists: bool = False, **settings: Any) -> Options:
+    """An option that names a file, which has to be there if it is to be read."""
+    return click.option(
+        *names, type=LocalPath(exists=exists), **{"metavar": "FILE", **settings}, help=help
+    )
 
 
 def output_option(metavar: str, help: str) -> Options:
-    """The required option for what a command makes."""
-    return file_option("-o", "--output", required=True, metavar=metavar, help=help)
+    """The required option for the folder that a command makes."""
+    return click.option(
+        *("-o", "--output"),
+        type=LocalPath(file_okay=False),
+        required=True,
+        metavar=metavar,
+        help=help,
+    )
 
 
-def path_argument(name: str, metavar: str, help: str, *, nargs: int = 1) -> Options:
-    """A path by position; one and more of them if `nargs` is -1."""
+def path_argument(
+    name: str, metavar: str, help: str, *, nargs: int = 1, exists: bool = True
+) -> Options:
+    """A path by position, usually of what is there; one and more of them if `nargs` is -1."""
     return click.argument(
-        name, nargs=nargs, required=True, type=LocalPath(), metavar=metavar, help=help
+        name, nargs=nargs, required=True, type=LocalPath(exists=exists), metavar=metavar, help=help
     )
 
 
@@ -108,4 +120,13 @@ def seed_option(meaning: str) -> Options:
     return click.option("--seed", type=Whole(0, LARGEST_SEED), default=0, help=meaning)
 
 
-WEIGHTS = file_option("--weights", help="weights file (default: the shipped one)")
+WEIGHTS = file_option("--weights", exists=True, help="weights file (default: the shipped one)")
+
+
+@contextmanager
+def wrong_usage(option: str = "") -> Iterator[None]:
+    """Errors within the context are of what the command line says, or an option of it."""
+    try:
+        yield
+    except ColorflowError as error:
+        raise click.UsageError(f"{option}: {error}" if option else str(error)) from error

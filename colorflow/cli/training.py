@@ -86,6 +86,7 @@ def recipes() -> dict[str, Recipe]:
 )
 @file_option(
     "--start",
+    exists=True,
     metavar="WEIGHTS",
     help="weights file to start from: its shape and its weights (give it again to go on); the "
     "model of a head",
@@ -122,10 +123,11 @@ def train(pack: Path, output: Path, part: str | None, threads: int | None, **opt
 
 @click.command(short_help="write a run's weights file")
 @path_argument("run", "RUN", "folder of the run")
-@path_argument("weights", "WEIGHTS", "NAME.safetensors")
+@path_argument("weights", "WEIGHTS", "NAME.safetensors", exists=False)
 @file_option(
     "--pack",
     "pack_folder",
+    exists=True,
     metavar="PACK",
     help="pack to measure bits/dim on, for levels, or the tones of skin, for its head",
 )
@@ -143,6 +145,7 @@ def train(pack: Path, output: Path, part: str | None, threads: int | None, **opt
 )
 @file_option(
     "--start",
+    exists=True,
     metavar="WEIGHTS",
     help="weights file that supplies what the run has not trained: levels and late blocks, the "
     "model of a head, the other parts",

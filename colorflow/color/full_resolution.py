@@ -162,6 +162,8 @@ def _levels(dtype: np.dtype[Any]) -> NDArray[np.float64]:
 @cache
 def _linear_to_srgb(bits: Literal[8, 16]) -> NDArray[Any]:
     """Map steps of linear light to sRGB."""
+    if bits not in _TABLE_MAX:
+        raise ValueError(f"bits: expected 8 or 16, got {bits!r}")
     steps = _TABLE_MAX[bits]
     srgb = cie.linear_to_srgb(np.arange(steps + 1) / steps)
     return ((2**bits - 1) * srgb + 0.5).astype(np.uint8 if bits == 8 else np.uint16)

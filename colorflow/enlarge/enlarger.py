@@ -30,7 +30,7 @@ from colorflow.enlarge.tiles import TILE, Doubling, result_of, tiles_of
 from colorflow.enlarge.weights import FIRST, LAST, RESTORE, EnlargeWeights, load_enlarge_weights
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.files import ENLARGE_WEIGHTS, default_weights
-from colorflow.limits import LARGEST_DETAIL_TEMPERATURE, SCALES, check_range
+from colorflow.limits import LARGEST_DETAIL_TEMPERATURE, SCALES, check_range, check_whole
 from colorflow.photo import Photo, Picture, read_picture
 
 if TYPE_CHECKING:
@@ -111,8 +111,7 @@ class Enlarger:
         """
         from PIL import Image
 
-        if n < 1:
-            raise ValueError(f"n: expected 1 or more, got {n}")
+        check_whole("n", n, 1)
         photo = read_picture(image)[0]
         pictures = []
         for draw in draws(n, temperature, seed):

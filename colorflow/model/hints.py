@@ -2,8 +2,10 @@
 
 The model sees hints as three planes on the 64x64 grid: a mask, and a and b where it is 1. They are
 a condition in training, and they pull samples by kriging (`ChromaPyramid`), which is a bijection:
-so p(ab | L, hints) stays exact. Hints that reach only around them are no condition: they change
-what is shown (`SpatialOperator.dabbed`), and so does what else a hint gives to everything like it.
+so p(ab | L, hints) stays exact. That reaches far, so pictures are made without hints for things,
+which color their things afterwards (`SpatialOperator.colored`). Hints that reach only around them
+are no condition: they change what is shown (`SpatialOperator.dabbed`), and so does what else a hint
+gives to everything like it.
 
 Reference: Zhang et al. 2017 (hints as sparse input planes); Whang et al. 2021 (why conditioning a
 trained flow on part of its output is hard).
@@ -23,8 +25,8 @@ from colorflow.model.condition import PLANES_GRID
 from colorflow.model.config import HINT_PLANES, SRGB_REACH
 
 Reach = Literal["thing", "around", "alike"]
-"""What a hint colors: the thing that it lies on, and what the model infers from that; its
-surroundings alone; or besides the thing everything like it, wherever that is in the photo."""
+"""What a hint colors: the thing that it lies on, as far as that is connected; its surroundings
+alone; or everything like the thing, wherever that is in the photo, and what the model infers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ import math
 import torch
 from torch import Tensor
 
+from colorflow.limits import check_whole
+
 NOMINAL_LEVELS = (0.5, 0.9)
 """Nominal coverage of the intervals that are calibrated."""
 
@@ -48,6 +50,7 @@ def check_sample_count(n: int, level: float) -> None:
     if not 0 < level < 1:
         raise ValueError(f"level: expected a share between 0 and 1, got {level}")
     least = math.ceil(round(2 / (1 - level), 6)) - 1  # (n + 1) (1 - level) / 2 reaches 1
+    check_whole("n", n, 1)
     if n < least:
         raise ValueError(f"n: expected at least {least} for an interval of {level}, got {n}")
 

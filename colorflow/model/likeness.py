@@ -8,7 +8,7 @@ reference has anything alike, with probabilities
     p_ij ~ w_r exp(s z_i . z_j - 20 |skin_i - skin_j|),    p_i0 ~ w_0 exp(n_i + 1.5).
 
 z, s and n are learned by the likelihood of the photo's own colors, where the reference is another
-view of the photo, or another photo (`colorflow.training.likeness`). The shares w of the photo that
+view of the photo, or another photo (`colorflow.training.heads`). The shares w of the photo that
 each reference tells are estimated from the photo itself, by empirical Bayes: a reference that shows
 something else matches few cells well, so its w goes to 0, and then even what looks alike by chance
 changes nothing. Skin is like skin, and never like cloth.
@@ -153,6 +153,7 @@ class Likeness:
     Attributes:
         weight: (g, g) where the references have something to say, in [0, 1].
         ab: (2, g, g) the colors that they give there, CIELAB units.
+        shares: (R,) of the photo, to which each reference gives its color.
     """
 
     def __init__(self, own: Described, references: Sequence[Described]) -> None:
@@ -171,6 +172,8 @@ class Likeness:
         rising = ((alike - FROM) / (TO - FROM)).clip(0, 1)
         weight = (rising * rising * (3 - 2 * rising))[:, None]
         carried = odds @ colors / np.maximum(total, 1e-30)[:, None]
+        of_each = odds.reshape(len(odds), len(references), -1).sum(2)
+        self.shares = (weight * of_each / np.maximum(total, 1e-30)[:, None]).mean(0)
         planes = np.concatenate([weight, weight * carried], 1).T
         self.weight, *ab = _enlarged(planes.reshape(-1, CELLS_GRID, CELLS_GRID), own.lightness)
         self.ab: Array = np.stack(ab) / np.maximum(self.weight, 1e-6)

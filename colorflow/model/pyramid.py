@@ -220,9 +220,9 @@ class ChromaPyramid(nn.Module):
     def _encode(
         self, ab: Tensor, condition: Condition, gain: float = 1.0
     ) -> tuple[list[Tensor], list[Tensor]]:
-        expected = (MEAN_CHANNELS, FINEST_GRID, FINEST_GRID)
-        if tuple(ab.shape[1:]) != expected or len(ab) != len(condition):
-            raise ValueError(f"ab: expected ({len(condition)}, {expected}), got {tuple(ab.shape)}")
+        expected = (len(condition), MEAN_CHANNELS, FINEST_GRID, FINEST_GRID)
+        if tuple(ab.shape) != expected:
+            raise ValueError(f"ab: expected shape {expected}, got {tuple(ab.shape)}")
         condition = self.refine(condition)
         u, bounded_ladj = self.bounded(ab)
         u, pull_ladj = self.pull(u, self._hints(condition))

@@ -53,6 +53,8 @@ FILL = 5e-5
 AROUND = 1.2
 """Std of the Gaussian that confines the response for a hint that reaches only around it, in cells;
 where nothing else does, it has half of its effect 3 to 4 cells away."""
+OWN = 0.1
+"""Squared cells beside the distance from a hint, so that its own cell is its own."""
 ALIKE, ALIKE_SCALE, ALIKE_TONES = 0.4, 0.06, 14.0
 """What is like a thing: the cosine of the components at which it is half as likely to be, the scale
 of that, and the scale of the difference in L*. Chosen by eye."""
@@ -93,11 +95,11 @@ class SpatialOperator:
         """Steps 1 and 2 for (n, 2, 64, 64), which are linear."""
         return self._smoother(self._alike(ab))
 
-    def filled(self, ab: Array, mask: NDArray[np.bool_], colors: Array) -> Array:
-        """Fills the things that hints lie on with the colors of the hints.
+    def colored(self, ab: Array, mask: NDArray[np.bool_], colors: Array) -> Array:
+        """Gives the things that hints lie on the colors of the hints, and changes nothing else.
 
-        A hint shifts each cell by what it misses at its own, weighted by the response of step 2 to
-        the hint's cell: about 10 cells far where lightness is smooth, and hardly past an outline.
+        A thing is what is connected with its hint and like it, see `likened`, and the surroundings
+        of the hint, see `dabbed`. Where hints share a thing, near ones count most.
 
         Args:
             ab: (n, 2, 64, 64) CIELAB units.
@@ -107,40 +109,47 @@ class SpatialOperator:
         Returns:
             (n, 2, 64, 64).
         """
+        rows, columns = np.nonzero(mask)
+        responses, away = self._responses(mask), _squared_distances(mask)
+        near = _nearness(away) * responses
+        alike = [
+            _connected(likeness, (int(row), int(column)))
+            for likeness, row, column in zip(self._likeness(responses), rows, columns, strict=True)
+        ]
+        # What is more likely than not of the thing gets the whole color; its border is soft.
+        things = np.minimum(2 * np.maximum(near / (near + FILL), np.stack(alike)), 1)
+        shares = things / (away + OWN) ** 2
+        shares /= np.maximum(shares.sum(0), 1e-12)
+        wanted = np.einsum("ch,hyx->cyx", colors[:, rows, columns], shares)
+        return np.asarray(ab + things.max(0) * (wanted - ab), np.float32)
+
+    def filled(self, ab: Array, mask: NDArray[np.bool_], colors: Array) -> Array:
+        """Fills the things that hints lie on, and what goes on from there, with the hints' colors.
+
+        A hint shifts each cell by what it misses at its own, weighted by the response of step 2 to
+        the hint's cell: about 10 cells far where lightness is smooth, and hardly past an outline.
+        Arguments as of `colored`.
+        """
         return _shifted(ab, mask, colors, self._responses(mask))
 
-    def likened(
-        self, ab: Array, mask: NDArray[np.bool_], alike: NDArray[np.bool_], colors: Array
-    ) -> Array:
-        """Gives everything like the things that some hints lie on the hints' colors.
+    def likened(self, ab: Array, mask: NDArray[np.bool_], colors: Array) -> Array:
+        """Gives everything like the things that hints lie on the colors of the hints.
 
         Like a thing is what has components of nearly the same direction and nearly its lightness,
         however far away it is; step 2 brings that to the outlines. Things with hints of their own
-        are left alone.
-
-        Args:
-            ab: as of `filled`.
-            mask: as of `filled`.
-            alike: (64, 64), which of these hints color everything like their thing.
-            colors: as of `filled`.
-
-        Returns:
-            (n, 2, 64, 64).
+        are left alone. Arguments as of `colored`.
         """
         responses = self._responses(mask)
         shares = responses / (responses.sum(0) + FILL)
-        for index, (row, column) in enumerate(np.argwhere(mask)):
-            if alike[row, column]:
-                others = shares.sum(0) - shares[index]
-                weight = self._likeness(responses[index]) * (1 - others)
-                ab = ab + weight * (colors[:, row, column, None, None] - ab)
+        others = shares.sum(0) - shares
+        weights = self._likeness(responses) * (1 - others)
+        for weight, (row, column) in zip(weights, np.argwhere(mask), strict=True):
+            ab = ab + weight * (colors[:, row, column, None, None] - ab)
         return ab
 
     def dabbed(self, ab: Array, mask: NDArray[np.bool_], colors: Array) -> Array:
-        """Colors the surroundings of hints, but not past an outline; arguments as of `filled`."""
-        places = np.indices(mask.shape)
-        away = [((places - at[:, None, None]) ** 2).sum(0) for at in np.argwhere(mask)]
-        near = np.exp(-np.stack(away) / (2 * AROUND**2)).astype(np.float32)
+        """Colors the surroundings of hints, but not past an outline; arguments as of `colored`."""
+        near = _nearness(_squared_distances(mask))
         return _shifted(ab, mask, colors, near * self._responses(mask))
 
     def _responses(self, mask: NDArray[np.bool_]) -> Array:
@@ -150,14 +159,17 @@ class SpatialOperator:
         impulses[np.arange(len(places)), *places.T] = 1
         return self._smoother(impulses)
 
-    def _likeness(self, response: Array) -> Array:
-        """How far each cell is like the thing with this response, (64, 64) in [0, 1]."""
-        own = response / response.sum()
-        like, tone = (self._components * own).sum((1, 2)), (self._lightness * own).sum()
-        lengths = np.linalg.norm(self._components, axis=0) * np.linalg.norm(like) + 1e-6
-        cosine = np.einsum("cyx,c->yx", self._components, like) / lengths
+    def _likeness(self, responses: Array) -> Array:
+        """How far each cell is like the things with these responses, (hints, 64, 64) in [0, 1]."""
+        own = responses / responses.sum((1, 2), keepdims=True)
+        like = np.einsum("cyx,hyx->hc", self._components, own)
+        tones = (self._lightness * own).sum((1, 2))[:, None, None]
+        length = np.linalg.norm(like, axis=1)[:, None, None]
+        cosine = np.einsum("cyx,hc->hyx", self._components, like) / (
+            np.linalg.norm(self._components, axis=0) * length + 1e-6
+        )
         rough = _logistic((cosine - ALIKE) / ALIKE_SCALE) * np.exp(
-            -((self._lightness - tone) ** 2) / (2 * ALIKE_TONES**2)
+            -((self._lightness - tones) ** 2) / (2 * ALIKE_TONES**2)
         )
         return _logistic((self._smoother(rough.astype(np.float32)) - 0.4) / 0.05)
 
@@ -271,8 +283,28 @@ def blurred(ab: Array, std: float) -> Array:
     return _by_plane(lambda x: cv2.GaussianBlur(x, (0, 0), std, borderType=cv2.BORDER_REFLECT), ab)
 
 
+def _squared_distances(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """From each cell of a mask to all cells, (hints, 64, 64), in squared cells."""
+    places = np.indices(mask.shape)
+    away = [((places - at[:, None, None]) ** 2).sum(0) for at in np.argwhere(mask)]
+    return np.stack(away)
+
+
+def _nearness(away: NDArray[np.int64]) -> Array:
+    """What confines hints to their surroundings, of squared distances."""
+    return np.exp(-away / (2 * AROUND**2)).astype(np.float32)
+
+
+def _connected(weight: Array, cell: tuple[int, int]) -> Array:
+    """The part of a map of weights that is connected with a cell, and its border of one cell."""
+    is_large = weight > 0.5
+    _, parts = cv2.connectedComponents(is_large.astype(np.uint8), connectivity=4)
+    inside = is_large & (parts == parts[cell])
+    return weight * cv2.dilate(inside.astype(np.float32), np.ones((3, 3), np.uint8))
+
+
 def _shifted(ab: Array, mask: NDArray[np.bool_], colors: Array, responses: Array) -> Array:
-    """Shifts each cell by what hints miss at their own; arguments as of `SpatialOperator.filled`.
+    """Shifts each cell by what hints miss at their own; arguments as of `SpatialOperator.colored`.
 
     Args:
         responses: (hints, 64, 64), how far each hint reaches, beside `FILL`.

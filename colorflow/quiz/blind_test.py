@@ -21,7 +21,7 @@ import numpy as np
 
 from colorflow import __version__
 from colorflow.color.grid import resized, size_within
-from colorflow.errors import EvaluationError, PhotoError
+from colorflow.errors import EvaluationError, OptionError, PhotoError
 from colorflow.evaluation.evaluate import LeftOut, photos_of
 from colorflow.evaluation.subject import digest_of, seed_for
 from colorflow.files import whole_folder, write_whole
@@ -127,7 +127,8 @@ def make_blind_test(
         warn: receives a line for each file that is left out.
 
     Raises:
-        EvaluationError: no photo can be shown, or the folder is not empty or cannot be written.
+        EvaluationError: no photo can be shown, or the folder cannot be written.
+        OptionError: the folder is not empty, or has a key.
         UnreadablePhotoError: there is no such folder of photos.
     """
     _check_free(directory)
@@ -245,15 +246,13 @@ def _add(photos: dict[str, Path], path: Path, name: str, methods: Methods) -> Le
 
 
 def _check_free(directory: Path) -> None:
-    """Raise an EvaluationError unless a test can be made there."""
+    """Raise an OptionError unless a test can be made there."""
     key = key_file(directory)
     if key.exists():
-        raise EvaluationError(
-            f"{key}: is the key of an earlier test; choose a new folder for this one"
-        )
+        raise OptionError(f"{key}: is the key of an earlier test; choose a new folder for this one")
     try:
         taken = directory.exists() and any(directory.iterdir())
     except OSError as error:
-        raise EvaluationError(f"{directory}: cannot be read ({error.strerror})") from error
+        raise OptionError(f"{directory}: cannot be read ({error.strerror})") from error
     if taken:
-        raise EvaluationError(f"{directory}: is not empty; choose a new folder for the test")
+        raise OptionError(f"{directory}: is not empty; choose a new folder for the test")

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from colorflow.limits import SENSITIVITIES
 
 _LIKELY, _FOLLOWED = -0.5, -2.0
-"""Log odds from which on neighboring pixels form places, and belong to what a touch means."""
+"""Log odds from which on neighboring pixels form places, and belong to what a stroke means."""
 _LEAST_PIXELS = 12
 """Of a place; what is smaller counts for nothing."""
 _BORDER = 0.02
@@ -42,10 +42,16 @@ _PRIOR = -3.0
 """Log odds, before looking, that a print is damaged."""
 _SURE = 0.5
 """Probability from which on a place is filled: an error destroys what was sound."""
-_DOUBTED, _FADES, _WIDEST, _SWOLLEN = -7.0, 3.0, 0.1, 1.5
-"""What a touch follows: log odds that it needs to find something, how much below those of the
-touched pixel they may fall, the share of a photo that one click takes at most, and how many times
-thicker than near the touch it gets: where a crack crosses a face, the odds of the face are near."""
+_DOUBTED, _FADES = -7.0, 3.0
+"""What a touch follows: log odds that it needs to find something, and how far below those of the
+touched pixel they may fall; a click never asks for more than what is likely, a stroke for less."""
+_STANDS_OUT, _LEAST_HALF, _NARROW, _WIDE, _SWOLLEN = 1.0, 3, 0.012, 0.04, 1.5
+"""What is a band: log odds above those of what is wider, and half its width at most: in pixels;
+divided by the photo's longer side; the same where a touch finds what is likely; and how many times
+wider than at that touch it may get then."""
+_AROUND, _CROWDED = 4, 0.35
+"""Where bands crowd they are texture: size of the square looked at, in half widths to each side,
+and share of it that is bands."""
 _SHARES = np.geomspace(0.02, 0.9, 24)
 """Shares of damage among the places of a damaged print, each as likely as the others."""
 
@@ -92,7 +98,10 @@ def damaged(ratios: NDArray[np.float64], prior: float) -> NDArray[np.float64]:
 def touched(
     odds: NDArray[np.float16], points: Sequence[tuple[float, float]], radius: float
 ) -> NDArray[np.bool_]:
-    """What a touch means: a click the whole of what is there, a stroke what lies under it.
+    """What a touch means: a click the crack or spot that is there, a stroke what lies under it.
+
+    A click follows a crack in a band: where what hangs together with it is wider, it stops. Where a
+    crack crosses a face, the log odds of the face are near.
 
     Args:
         odds: (H, W), of `Repairer.find`.
@@ -109,17 +118,17 @@ def touched(
     surest = float(odds[under].max(initial=-np.inf))
     if surest < _DOUBTED:
         return under
-    least = min(_FOLLOWED, surest - _FADES)
-    found = _reached(odds, under, least)
+    least = surest - _FADES
     if len(points) > 1:
-        return found & (cv2.dilate(stroke, np.ones((2 * _RIM + 1,) * 2, np.uint8)) > 0)
-    narrow = _thickness(_reached(odds, under, surest - 1))
-    while (least < surest and found.mean() > _WIDEST) or (
-        least < surest - 1 and _thickness(found) > _SWOLLEN * narrow + _RIM
-    ):
-        least += 0.5
-        found = _reached(odds, under, least)
-    return _rimmed(found)
+        return _reached(odds, under, min(_FOLLOWED, least)) & _rimmed(under)
+    least = min(_LIKELY, least)
+    side = max(odds.shape)
+    half = max(_LEAST_HALF, _NARROW * side)
+    if surest > _LIKELY:
+        half = max(half, min(_SWOLLEN * _half_width(odds, under) + _RIM, _WIDE * side))
+    bands = np.where(_in_bands(odds, least, round(half)), odds, np.float16(-np.inf))
+    found = _reached(bands, under, least)
+    return _rimmed(found if found.any() else under & (odds > surest - 1))
 
 
 def _evidence(
@@ -174,9 +183,28 @@ def _reached(
     return reached | (likely & near & ~inner)
 
 
-def _thickness(found: NDArray[np.bool_]) -> float:
-    """Largest distance of a pixel inside from what is outside."""
-    return float(cv2.distanceTransform(found.astype(np.uint8), cv2.DIST_L2, 3).max())
+def _half_width(odds: NDArray[np.float16], under: NDArray[np.bool_]) -> float:
+    """Radius of the largest disc over the surest pixel of a touch, in what is likely."""
+    surest = int(np.where(under, odds, np.float16(-np.inf)).argmax())
+    row, column = divmod(surest, odds.shape[1])
+    found = _reached(odds, under, _LIKELY)
+    radii = cv2.distanceTransform(found.astype(np.uint8), cv2.DIST_L2, 5)
+    rows, columns = np.nonzero(found)
+    radius = radii[rows, columns]
+    return float(radius[radius >= np.hypot(rows - row, columns - column)].max(initial=1.0))
+
+
+def _in_bands(odds: NDArray[np.float16], least: float, half: int) -> NDArray[np.bool_]:
+    """Pixels above log odds that stand out from what is wider than twice that many pixels.
+
+    That is the white top-hat, by a square; but texture, where much of the surroundings does.
+    """
+    values, square = odds.astype(np.float32), np.ones((2 * half + 1,) * 2, np.uint8)
+    wider = cv2.morphologyEx(values, cv2.MORPH_OPEN, square)
+    bands = (values > least) & (values - wider > _STANDS_OUT)
+    around = (2 * _AROUND * half + 1,) * 2
+    share = cv2.blur(bands.astype(np.float32), around, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(bands & (share < _CROWDED))
 
 
 def _rimmed(found: NDArray[np.bool_]) -> NDArray[np.bool_]:

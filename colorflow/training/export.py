@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from colorflow.errors import PackError, TrainingError
+from colorflow.errors import OptionError, PackError, TrainingError
 from colorflow.model.config import HEADS, PyramidConfig
 from colorflow.model.intervals import NOMINAL_LEVELS, in_half_widths
 from colorflow.model.pyramid import ChromaPyramid
@@ -69,7 +69,8 @@ def export(
         say: gets the report, line by line.
 
     Raises:
-        TrainingError: if a level is missing, or the temperatures or `start` do not fit.
+        OptionError: if the number of temperatures is another one.
+        TrainingError: if a level is missing, or `start` does not fit.
         WeightsError: if `start` cannot be read, or the file must not be written.
         PackError: if the pack cannot be read or has no large photo in a split.
     """
@@ -78,7 +79,7 @@ def export(
     pyramid, levels = _put_together(run_folder, config, start)
     names = pyramid.config.chroma_grids
     if len(temperatures) != len(names):
-        raise TrainingError(
+        raise OptionError(
             f"--temperatures: expected {len(names)} numbers, one a level, got {len(temperatures)}"
         )
     shipped = pyramid.eval().requires_grad_(False).half().float()

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from colorflow.device import best_device
-from colorflow.errors import TrainingError
+from colorflow.errors import OptionError, TrainingError
 from colorflow.model.condition import Condition, Features
 from colorflow.model.config import HINT_PLANES, PyramidConfig, default_config
 from colorflow.model.pyramid import ChromaPyramid
@@ -66,8 +66,8 @@ def train(
     Raises:
         PackError: if the pack cannot be read.
         WeightsError: if the weights to start from cannot be read.
-        TrainingError: if a level is unknown, the run does not fit, late blocks are missing, or
-            losses stay non-finite.
+        OptionError: if a level is unknown.
+        TrainingError: if the run does not fit, late blocks are missing, or losses stay non-finite.
     """
     keep_freed_memory()
     device = torch.device(best_device())
@@ -76,7 +76,7 @@ def train(
     levels = levels or shape.chroma_grids
     for name in levels:
         if name not in shape.chroma_grids:
-            raise TrainingError(
+            raise OptionError(
                 f"--levels: no level {name}; this model has {list(shape.chroma_grids)}"
             )
     together = sorted({*levels} & SHARE_OF_LOSS.keys())

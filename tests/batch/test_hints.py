@@ -76,8 +76,14 @@ def on(**other: object) -> str:
         (on(seeds=[1.5]), "seeds: expected a whole number, got 1.5"),
         (on(principal=None), "coloring: seeds: expected a number for every level"),
         (on(principal=MEAN | {"number": True}), "number: expected a whole number, got true"),
-        (on(principal=MEAN | {"number": 4}), "coloring: number: expected 0 to 3, got 4"),
-        (on(principal=MEAN | {"of": 10**6}), "coloring: of: expected 1 to 16, got 1000000"),
+        (
+            on(principal=MEAN | {"number": 4}),
+            "coloring: number: expected a whole number from 0 to 3, got 4",
+        ),
+        (
+            on(principal=MEAN | {"of": 10**6}),
+            "coloring: of: expected a whole number from 1 to 16, got 1000000",
+        ),
         (on(principal=[0, 4, 0]), "principal: expected an object, got a list of 3"),
         (on(temperature="1"), 'temperature: expected a number, got "1"'),
         (on(temperature=float("nan")), "coloring: temperature: expected 0 to"),

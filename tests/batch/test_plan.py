@@ -49,6 +49,14 @@ def save_result(
     write_image(path, pixels, photo, provenance=provenance)
 
 
+def test_the_eleventh_zip_is_not_the_second_one() -> None:
+    known_as = {Path(f"/tmp/zips/{number}"): f"album{number}.zip" for number in range(12)}
+    plan = Plan(settings=Settings(), output=Path("out"), known_as=known_as)
+    assert plan.named("/tmp/zips/1/a.png and /tmp/zips/10/b.png") == (
+        "album1.zip/a.png and album10.zip/b.png"
+    )
+
+
 def test_two_photos_of_one_name_are_refused(save_photo: Save, tmp_path: Path) -> None:
     first = save_photo(tmp_path / "one" / "x.jpg")
     second = save_photo(tmp_path / "two" / "x.jpeg")

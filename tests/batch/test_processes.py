@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorflow.batch import COLORS, PhotoOutcome, Settings, make_plan, run
+from colorflow.batch import COLORS, PhotoOutcome, PhotoTask, Settings, make_plan, run
 from colorflow.batch.models import WorkerConfig, load_models
-from colorflow.batch.processes import WorkerProcess
+from colorflow.batch.processes import Tell, WorkerProcess
 from colorflow.colorizer import Colorizer
 from colorflow.errors import BatchError, DeviceError, WeightsError
 from colorflow.photo import read_photo
@@ -37,8 +37,8 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[WorkerProcess]]:
     started: list[WorkerProcess] = []
     begin = WorkerProcess.__init__
 
-    def watched(self: WorkerProcess, config: WorkerConfig) -> None:
-        begin(self, config)
+    def watched(self: WorkerProcess, config: WorkerConfig, tell: Tell) -> None:
+        begin(self, config, tell)
         started.append(self)
 
     monkeypatch.setattr(WorkerProcess, "__init__", watched)
@@ -66,7 +66,14 @@ def test_a_photo_is_colored_the_same_in_any_company(
         ]
 
     plan = make_plan(paths[::-1], tmp_path / "two", settings)
-    two = pixels("two", run(plan, weights={COLORS: weights}, workers=2))
+    told: dict[str, list[str | None]] = {path.name: [] for path in paths}
+
+    def tell(task: PhotoTask, step: str | None) -> None:
+        told[task.path.name].append(step)
+
+    two = pixels("two", run(plan, weights={COLORS: weights}, workers=2, tell=tell))
+    steps = ["reading", "coloring", "making 3_a.png", "making 3_b.png", None]
+    assert told["3.png"] == steps, "what is done to a photo is told"
     here = make_plan(paths, tmp_path / "here", settings)
     one = pixels("here", run_in_process(here, colorizer))
     for own, other in zip(one, two, strict=True):

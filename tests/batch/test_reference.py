@@ -19,6 +19,7 @@ from colorflow.cli import main
 from colorflow.colorizer import ColoringSpec, Colorizer
 from colorflow.files import digest_of
 from colorflow.photo import read_photo, read_provenance
+from colorflow.photo_model import PhotoModel
 from tests.batch.results import Run
 from tests.cli.fake_run import usage_error
 
@@ -116,6 +117,49 @@ def test_a_bad_reference_is_wrong_usage(
     told = usage_error([*command, str(tmp_path / name)], capsys)
     assert f"--reference: {tmp_path}/{said}" in told
     assert not (tmp_path / "out").exists()
+
+
+def test_references_that_are_tinted_or_that_nothing_is_like_are_named(
+    album: Path,
+    in_color: Path,
+    coffee: Path,
+    tmp_path: Path,
+    in_process: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Printed,
+) -> None:
+    report = tmp_path / "r.json"
+    shares = [(0.5, 0.0005)]
+    monkeypatch.setattr(PhotoModel, "reference_shares", lambda *_: shares[0])
+    command = ["colorize", str(album), "-o", str(tmp_path / "out"), "--report", str(report)]
+    command += ["--reference", str(in_color), "--reference", str(coffee)]
+    assert main(command) == 0
+    tinted = f"{in_color}: is tinted, like a sepia print; what looks alike gets its tint\n"
+    idle = f"{coffee}: nothing in the photos looks like what it shows, so it gave no color to any\n"
+    told = capsys.readouterr().err
+    assert tinted in told
+    assert idle in told
+    notes = json.loads(report.read_text())["notes"]
+    assert {tinted, idle} <= {f"{note['path']}: {note['reason']}\n" for note in notes}
+    assert main(command) == 0
+    assert idle not in capsys.readouterr().err, "photos that are skipped were not compared"
+    shares[0] = (0.5, 0.001)
+    report = tmp_path / "r.csv"
+    assert main([*command, "--overwrite", "--report", str(report)]) == 0
+    assert f'{in_color},reference,"is tinted' in report.read_text()
+    assert idle not in capsys.readouterr().err
+
+
+def test_the_share_of_a_photo_that_each_reference_tells(
+    album: Path, coffee: Path, in_color: Path, colorizer: Colorizer
+) -> None:
+    photo = album / "b.png"
+    (made,) = colorizer.colorize(photo, 1, reference=[coffee, in_color])
+    assert len(made.reference_shares) == 2
+    weight = colorizer.likeness(photo, [coffee, in_color])
+    assert sum(made.reference_shares) == pytest.approx(weight.mean(), abs=0.05)
+    assert colorizer.colorize(photo, 1, reference=coffee, strength=0)[0].reference_shares == ()
+    assert colorizer.colorize(photo, 1)[0].reference_shares == ()
 
 
 def test_hints_that_were_given_on_a_coloring_keep_it_and_this_is_said(

@@ -20,6 +20,8 @@ from colorflow.batch import (
     Settings,
     make_plan,
 )
+from colorflow.batch.models import Models
+from colorflow.batch.one_photo import work_on
 from colorflow.batch.settings import BatchSettings
 from colorflow.batch.sheet import marked
 from colorflow.colorizer import Colorizer
@@ -31,6 +33,8 @@ from tests.batch.results import names
 from tests.in_process import run_in_process
 
 HEIGHT, WIDTH = 60, 80
+
+Save = Callable[..., Path]
 
 
 def piece(top: int = 30) -> np.ndarray:
@@ -239,3 +243,17 @@ def test_a_colored_print_is_left_beside_gray_ones(tmp_path: Path, out: Path, wor
     assert names(out) == ["scan_a.png", "scan_print3_a.png"]
     assert any(one.startswith("print 2: already has colors") for one in outcome.remarks)
     assert read_photo(out / "scan_a.png").kind is Kind.COLORED
+
+
+def test_what_is_done_to_a_photo_is_told(
+    save_photo: Save, out: Path, colorizer: Colorizer, enlarger: Enlarger, repairer: Repairer
+) -> None:
+    settings = Settings(scale=2, repair=True)
+    (task,) = make_plan([save_photo(out.parent / "a.png")], out, settings).tasks
+    steps: list[str] = []
+    models = Models(colorizer, enlarger, repairer, tell=steps.append)
+    assert work_on(models, task, settings).status == "done"
+    first, *repairing, coloring, making, enlarging = steps
+    assert (first, coloring, making) == ("reading", "coloring", "making a_a.png")
+    assert all(step.startswith("repairing, ") for step in repairing)
+    assert enlarging == "enlarging, 100 %"

@@ -6,6 +6,8 @@ import base64
 import io
 import os
 import re
+import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -17,6 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.page_pictures import chromium
 from colorflow.batch import (
     ColoredFile,
     PhotoOutcome,
@@ -25,7 +28,7 @@ from colorflow.batch import (
     sheet,
     write_sheet,
 )
-from colorflow.batch.sheet import caption_of
+from colorflow.batch.sheet import ContactSheet, SheetPicture, caption_of
 from colorflow.colorizer import Colorizer
 from colorflow.photo import RESTORED, Photo, read_photo
 from tests.in_process import run_in_process
@@ -112,6 +115,31 @@ def test_a_row_shows_a_photo_in_gray_and_its_colorings(
     spread = [np.ptp(one.astype(int), axis=-1).mean() for one in page.pictures]
     assert [one > 3 for one in spread] == [False, True, True] * 2
     assert [one.shape[1::-1] for one in page.pictures] == page.sizes
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium on this machine")
+@pytest.mark.parametrize("size", [(450, 300), (300, 450), (900, 300)])
+def test_four_colorings_stand_beside_the_photo(tmp_path: Path, size: tuple[int, int]) -> None:
+    width, height = size
+    shown = SheetPicture(np.zeros((height, width, 3), np.uint8), "A", tmp_path / "a.png")
+    contact = ContactSheet(tmp_path / "s.html")
+    for count in (5, 7, 2, 1):
+        contact.add("photo.png", [shown] * count)
+    contact.write()
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto((tmp_path / "s.html").as_uri())
+        rows = [
+            [figure.bounding_box() for figure in row.locator("figure").all()]
+            for row in page.locator(".row").all()
+        ]
+    lines = [list(Counter(box["y"] for box in row if box).values()) for row in rows]
+    assert lines == [[5], [5, 2], [2], [1]]
+    (alone,) = rows[3]
+    assert alone
+    assert alone["width"] == width, "what has room is not made smaller"
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,9 @@ def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_pat
     arguments = [
         *("--seed", "7", "-n", "3", "--temperature", "0", "--samples", "--overwrite"),
         *("--no-skin", "--quality", "80"),
-        *("--weights", "w.safetensors", "--device", "cuda:1", "--workers", "5"),
+        *("--weights", __file__, "--device", "cuda:1", "--workers", "5"),
         *("-r", "--ext", "webp"),
-        *("--report", str(tmp_path / "r.json")),
+        *("--report", str(tmp_path / "new" / "folder" / "r.json")),
     ]
     assert main(["colorize", str(photos), "-o", str(tmp_path / "out"), *arguments]) == 0
     ((plan, options),) = fake_run.calls
@@ -39,13 +39,13 @@ def test_colorize_passes_its_options_on(photos: Path, fake_run: FakeRun, tmp_pat
     )
     paths = [task.target("s7").relative_to(tmp_path / "out").as_posix() for task in plan.tasks]
     assert paths == ["a_s7.webp", "b_s7.webp", "inner/c_s7.webp"]
-    del options["stop"]
+    del options["stop"], options["tell"]
     assert options == {
-        "weights": {COLORS: Path("w.safetensors")},
+        "weights": {COLORS: Path(__file__)},
         "device": "cuda:1",
         "workers": 5,
     }
-    assert json.loads((tmp_path / "r.json").read_text())["counts"] == {"done": 3}
+    assert json.loads((tmp_path / "new" / "folder" / "r.json").read_text())["counts"] == {"done": 3}
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,8 @@ def test_a_pattern_that_fits_no_photo_is_told(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["colorize", str(photos), "-o", str(tmp_path / "out"), "--treat-as-gray", "scan*"]
-    assert main(arguments) == 1
-    told = "colorflow: no photo fits 'scan*', which should be treated as gray\n"
-    assert capsys.readouterr().err == told
+    told = "colorflow colorize: no photo fits 'scan*', which should be treated as gray; see"
+    assert usage_error(arguments, capsys).startswith(told)
     assert not (tmp_path / "out").exists()
 
 
@@ -95,15 +94,22 @@ def test_there_are_sixteen_principal_colorings_and_more_samples(
     assert [plan.settings.samples for plan, _ in fake_run.calls] == [False, True]
 
 
-@pytest.mark.parametrize("output", ["b.jpg", "new.zip"])
+@pytest.mark.parametrize(
+    ("output", "what"),
+    [
+        ("b.jpg", "is a file"),
+        ("b.jpg/new", "would be in the file {}/b.jpg"),
+        ("new.zip", "is named like a zip"),
+        ("o.jpg", "is named like a picture"),
+    ],
+)
 def test_results_go_to_a_folder(
-    output: str, photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
+    output: str, what: str, photos: Path, fake_run: FakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = {path: path.read_bytes() for path in photos.iterdir()}
-    assert main(["colorize", str(photos / "a.png"), "-o", str(photos / output)]) == 1
-    told = capsys.readouterr().err
-    assert f"{photos / output}: is " in told
-    assert told.endswith(", but -o names a folder for the results\n")
+    told = usage_error(["colorize", str(photos / "a.png"), "-o", str(photos / output)], capsys)
+    said = "but -o names a folder; the results in it are named after the photos"
+    assert f"{photos / output}: {what.format(photos)}, {said}" in told
     assert {path: path.read_bytes() for path in photos.iterdir()} == before
     assert not fake_run.calls
 
@@ -112,8 +118,9 @@ def test_results_go_to_a_folder(
 @pytest.mark.parametrize(
     ("option", "name", "what"),
     [
-        ("--report", "absent/r.json", "absent: nothing can be written here (No such file"),
-        ("--report", "link.json", "absent: nothing can be written here (No such file"),
+        ("--report", "photos/b.jpg/new/r.json", "b.jpg: nothing can be written here (Not a dire"),
+        ("--report", "link.json", "b.jpg: nothing can be written here (Not a directory); choose"),
+        ("--report", "report.txt", "report.txt: a report is JSON or a table; name it .json or .c"),
         ("--report", "folder.json", "folder.json: cannot be written (Is a directory)"),
         ("--report", "socket.json", "cannot be written (it is neither a file nor a stream)"),
         ("--report", "hints.json", "hints.json: cannot be written (a file is there already, and"),
@@ -136,14 +143,13 @@ def test_files_that_cannot_be_are_refused_before_the_work(
 ) -> None:
     (tmp_path / "hints.json").write_text("{}")
     (tmp_path / "other.html").write_text("<p>Mine</p>")
-    (tmp_path / "link.json").symlink_to(tmp_path / "absent" / "r.json")
+    (tmp_path / "link.json").symlink_to(photos / "b.jpg" / "r.json")
     with socket.socket(socket.AF_UNIX) as listener:
         monkeypatch.chdir(tmp_path)  # their names are short
         listener.bind("socket.json")
     (tmp_path / "folder.json").mkdir()
     arguments = ["colorize", str(photos), "-o", str(tmp_path / "out")]
-    assert main([*arguments, option, str(tmp_path / name)]) == 1
-    assert what in capsys.readouterr().err
+    assert what in usage_error([*arguments, option, str(tmp_path / name)], capsys)
     assert not fake_run.calls
 
 
@@ -152,8 +158,8 @@ def test_names_in_messages_move_no_terminal(
     option: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name = str(tmp_path / "a\x1b[31m\u202e\x9b2J" / "b\nc")
-    assert main(["colorize", str(photos), "-o", str(tmp_path / "out"), option, name]) == 1
-    message = capsys.readouterr().err
+    arguments = ["colorize", str(photos), "-o", str(tmp_path / "out"), option, name]
+    message = usage_error(arguments, capsys)
     assert message.rstrip("\n").isprintable()
     assert "a\\x1b[31m\\u202e\\x9b2J" in message
 

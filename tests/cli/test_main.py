@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
+from colorflow import __version__
 from colorflow.cli import COMMANDS, main, program
 from tests.cli.fake_run import usage_error
 
@@ -62,30 +63,57 @@ def test_help_names_and_explains_every_command_and_option(
     ("arguments", "message"),
     [
         ([], "colorflow: Missing command"),
-        (["paint"], "colorflow: No such command 'paint'"),
+        (["paint"], "colorflow: No such command 'paint'; see"),
         (["blind"], "colorflow blind: Missing command"),
         (["colorize"], "colorflow colorize: Missing argument 'IN...'"),
         (["colorize", "a.png"], "colorflow colorize: Missing option '-o' / '--output'"),
-        (["colorize", "a.png", "--diverse"], "colorflow colorize: No such option '--diverse'"),
-        (["train", "pack", "-o", "r"], "colorflow train: expected either --minutes or --steps"),
+        (["colorize", "a.png", "--diverse"], "colorflow colorize: No such option '--diverse'; see"),
+        (["colorize", "a.png", "--wrong"], "colorflow colorize: No such option '--wrong'; see"),
+        (["colorize", "a.png", "--sampels"], "option '--sampels', did you mean '--samples'?; see"),
+        (["colorize", "a.png", "--temp"], "option '--temp', did you mean '--temperature'?; see"),
+        (["colorise"], "colorflow: No such command 'colorise', did you mean 'colorize'?; see"),
+        (["re"], "colorflow: No such command 're', did you mean 'repair' or 'restore'?; see"),
+        (["blind", "comapre"], "No such command 'comapre', did you mean 'compare'?; see"),
+        (["train", ".", "-o", "r"], "colorflow train: expected either --minutes or --steps"),
         (
-            ["train", "pack", "-o", "r", "--part", "nose"],
+            ["train", ".", "-o", "r", "--part", "nose"],
             "Invalid value for '--part': 'nose' is not one of 'mean', 'likeness', 'skin',",
         ),
+        (["evaluate", "absent", "--json", "e.json"], "'FOLDER': Path 'absent' does not exist; see"),
+        (["evaluate", ".", "--json", "pyproject.toml"], "--json: pyproject.toml: cannot be wri"),
+        (["train", "absent", "-o", "r", "--steps", "1"], "'PACK': Path 'absent' does not exist"),
+        (["train", ".", "-o", "README.md", "--steps", "1"], "Directory 'README.md' is a file"),
+        (["train", ".", "-o", "r", "--start", "absent"], "'--start': Path 'absent' does not exi"),
+        (["export", "absent", "w.safetensors"], "'RUN': Path 'absent' does not exist"),
+        (["blind", "compare", "samples", "nonsense", ".", "-o", "r"], "no way of coloring, weig"),
+        (["blind", "score", "absent", "README.md"], "absent: is no blind test, for there is no"),
+        (["app", "--weights", "absent"], "Invalid value for '--weights': Path 'absent' does not"),
+        (["app", "--photos", "absent"], "Invalid value for '--photos': Path 'absent' does not"),
         (["app", "--auth", "\x1b[31m\u202e"], ": \\x1b[31m\\u202e: cannot be read (No such file"),
     ],
 )
 def test_wrong_usage_ends_with_2(
-    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])
     assert message in usage_error(arguments, capsys)
+
+
+@pytest.mark.parametrize("module", ["colorflow", "colorflow.cli"])
+def test_the_package_runs_as_a_module(module: str) -> None:
+    command = [sys.executable, "-m", module, "--version"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert printed == f"colorflow {__version__}\n"
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
         ["colorize", "a.png", "-o", ""], ["colorize", "", "-o", "out"],
-        ["train", "pack", "-o", ""], ["train", "", "-o", "run"], ["app", "--weights", ""],
+        ["train", ".", "-o", ""], ["train", "", "-o", "run"], ["app", "--weights", ""],
     ],
 )  # fmt: skip
 def test_nothing_is_no_name_of_a_folder(

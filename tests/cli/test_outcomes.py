@@ -12,7 +12,7 @@ import pytest
 import colorflow.batch
 from colorflow.batch import ColoredFile, PhotoOutcome, Plan
 from colorflow.cli import main
-from colorflow.errors import WeightsError
+from colorflow.errors import DeviceError, WeightsError
 from tests.cli.fake_run import FakeRun
 
 
@@ -111,6 +111,21 @@ def test_a_colorflow_error_is_one_line(
     assert printed.err == "colorflow: w.safetensors: not a weights file of colorflow\n"
     assert printed.out == ""
     assert report.read_text() == of_another_run
+
+
+def test_a_run_of_nothing_took_no_time(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["colorize", str(photos / "absent.png"), "-o", str(tmp_path / "out")]) == 1
+    assert capsys.readouterr().out == "1 failed\n"
+
+
+def test_a_device_that_is_not_there_is_wrong_usage(
+    photos: Path, fake_run: FakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_run.error = DeviceError("cuda: this machine has no such GPU")
+    assert main(["colorize", str(photos), "-o", str(tmp_path / "out"), "--device", "cuda"]) == 2
+    assert capsys.readouterr().err == "colorflow: cuda: this machine has no such GPU\n"
 
 
 def test_files_that_are_left_out_are_counted_and_named(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -240,6 +241,20 @@ def test_a_coloring_says_what_it_is(colorizer: Colorizer, path: Path) -> None:
     (sample,) = sampled(colorizer, path, 1, seed=3)
     assert repr(second) == f"<Coloring of {path}: principal coloring b of 2, seed 3>"
     assert repr(sample) == f"<Coloring of {path}: sample, seed 3>"
+
+
+def test_a_coloring_survives_pickling(colorizer: Colorizer, path: Path) -> None:
+    (made,) = colorizer.colorize(path, 1)
+    got = pickle.loads(pickle.dumps(made.saturated(1.5)))
+    assert got.log_prob == got.saturated(0.5).log_prob == made.log_prob
+    assert (got.spec, got.provenance) == (made.spec, made.saturated(1.5).provenance)
+    assert np.array_equal(got.saturated().render(), made.render())
+
+
+def test_a_seed_may_be_a_number_of_numpy(colorizer: Colorizer, path: Path) -> None:
+    (own,), (other,) = (colorizer.colorize(path, 1, seed=seed) for seed in (3, np.int64(3)))
+    assert other.provenance == own.provenance
+    assert np.array_equal(other.ab, own.ab)
 
 
 def test_auto_takes_a_gpu_where_there_is_one(

@@ -26,6 +26,7 @@ from tests.colorizer.made import ByHand, chroma, pixels, sample_spec, seeds, sha
 from tests.small_weights import GAIN, TEMPERATURES
 
 HINTS = (Hint(20, 30, 60, -60), Hint(80, 100, -50, 50))
+ALIKE = tuple(replace(hint, reach="alike") for hint in HINTS)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_shares_of_principal_colorings_and_of_samples(
 
 
 @pytest.mark.parametrize("way", [{"quick": True}, {"skin": False}, {}], ids=str)
-@pytest.mark.parametrize("hints", [(), HINTS])
+@pytest.mark.parametrize("hints", [(), HINTS, ALIKE], ids=["none", "thing", "alike"])
 def test_the_first_principal_coloring_step_by_step(
     colorizer: Colorizer,
     photo: Photo,
@@ -75,14 +76,21 @@ def test_the_first_principal_coloring_step_by_step(
     way: dict[str, bool],
 ) -> None:
     """The vivid mean of 32 samples of the photo and of 32 of the photo turned round, turned back,
-    completed, then assigned to things with the details of the large photo, and skin of its own."""
+    completed, then assigned to things with the details of the large photo, and skin of its own.
+
+    Hints for things color what comes without them.
+    """
     turned = photo_from_image(np.ascontiguousarray(photo.pixels[:, ::-1]))
-    turned_hints = tuple(replace(hint, column=photo.width - 1 - hint.column) for hint in hints)
+
+    def completed(hints: tuple[Hint, ...]) -> NDArray[np.float32]:
+        mirrored = tuple(replace(hint, column=photo.width - 1 - hint.column) for hint in hints)
+        ways = by_hand.condition(photo, hints), by_hand.condition(turned, mirrored)
+        mean = torch.from_numpy(vivid_mean(_samples(by_hand.pyramid, *ways)))[None]
+        return by_hand.pyramid.complete(mean, ways[0])[0].numpy()
+
     condition = by_hand.condition(photo, hints)
     with torch.no_grad():
-        samples = _samples(by_hand.pyramid, condition, by_hand.condition(turned, turned_hints))
-        mean = torch.from_numpy(vivid_mean(samples))[None]
-        raw = by_hand.pyramid.complete(mean, condition)[0].numpy()
+        model_ab, raw = completed(hints), completed(() if hints is HINTS else hints)
         head = by_hand.pyramid.predict(condition)[0].numpy()
         cells = condition.lightness.unflatten(2, (64, 2)).unflatten(4, (64, 2)).mean((3, 5))
         operator = SpatialOperator(cells[0, 0].numpy(), condition.features[16][0].numpy())
@@ -96,12 +104,16 @@ def test_the_first_principal_coloring_step_by_step(
             want = by_hand.with_skin(photo, want, np.zeros((1, 2), np.float32))
         if hints:
             mask, *colors = condition.planes[0].numpy()  # type: ignore[index]
-            filled = operator.filled(want, mask > 0, np.stack(colors))
+            given = mask > 0, np.stack(colors)
+        if hints is HINTS:
+            want = operator.colored(want, *given)
+        elif hints:
+            filled = operator.likened(operator.filled(want, *given), *given)
             want = by_hand.pyramid.pull_to_hints(torch.from_numpy(filled), condition).numpy()
     one = PrincipalSpec(number=0, of=1, seed=9)
     spec = ColoringSpec(seeds=(None,) * 5, principal=one, temperature=0.9, **way)
     (got,) = colorizer.reproduce(photo, [spec], hints=hints)
-    np.testing.assert_allclose(got.model_ab, raw, atol=0.05)
+    np.testing.assert_allclose(got.model_ab, model_ab, atol=0.05)
     np.testing.assert_allclose(got.ab, want[0], atol=0.1)
     assert got.spec == spec
     assert got.provenance.skin == (not way)

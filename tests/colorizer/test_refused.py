@@ -24,7 +24,19 @@ def colorize(**given: Any) -> Use:
     return lambda colorizer, photo: colorizer.colorize(photo, force=True, **given)
 
 
-def resample(levels: tuple[int, ...] = (4,), seed: int = 1, n: int = 1) -> Use:
+def progressively(**given: Any) -> Use:
+    return lambda colorizer, photo: list(colorizer.colorize_progressively(photo, **given))
+
+
+def interpolate(start: Any = 3, steps: Any = 2) -> Use:
+    return lambda colorizer, photo: colorizer.interpolate(photo, start, 8, steps)
+
+
+def render(chroma: Any = OUTSIDE, **given: Any) -> Use:
+    return lambda colorizer, photo: list(colorizer.render(photo, chroma, **given))
+
+
+def resample(levels: Any = (4,), seed: Any = 1, n: Any = 1) -> Use:
     return lambda colorizer, photo: colorizer.resample(photo, 3, levels, seed, n)
 
 
@@ -44,12 +56,18 @@ def spec(**given: Any) -> Use:
     return lambda *_: ColoringSpec(**{"seeds": (0, 1), **given})
 
 
-def principal(number: int, of: int, seed: int = 0) -> Use:
+def principal(number: Any, of: Any, seed: int = 0) -> Use:
     return lambda *_: PrincipalSpec(number=number, of=of, seed=seed)
 
 
 REFUSED: list[tuple[Use, str]] = [
-    (colorize(n=0), "n: expected at least 1, got 0"),
+    *((use(n=x), f"n: expected a whole number of at least 1, got {x!r}$")
+      for use in (colorize, progressively, resample, uncertainty) for x in (0, 2.5, True, "2")),
+    (colorize(n=2.5, samples=True), "n: expected a whole number of at least 1, got 2.5"),
+    (progressively(n=17), "n: expected at most 16 principal colorings, got 17"),
+    *((use(seed=x), f"seed: expected a whole number from 0 to 4294967295, got {x!r}$")
+      for use in (colorize, progressively, resample, uncertainty) for x in (1.5, True, "1")),
+    *((colorize(temperature=x), f"temperature: expected 0 to 10, got {x!r}") for x in ("1", None)),
     (colorize(n=17), "n: expected at most 16 .* got 17; there may be any number of samples"),
     *((colorize(temperature=x), "temperature: expected 0 to 10") for x in (-0.1, NAN, INF, 1e308)),
     *((colorize(seed=x), "seed: expected") for x in (-1, 2**63)),
@@ -61,11 +79,15 @@ REFUSED: list[tuple[Use, str]] = [
       for at in ((90, 0), (0, 130))),
     *((colorize(hints=x), r"hints: expected Hint\(row, column, a, b\) for each, got")
       for x in ([(5, 5, 0, -30)], (5, 5, 0, -30))),
-    (resample(n=0), "n: expected"),
     (resample(seed=-1), "seed: expected"),
     (resample(seed=2**63 - 2, n=2), "seed: expected"),
-    *((resample(x), "levels: expected some of 4, 8, 16, 32, 64, got") for x in ((), (4, 128))),
-    (lambda colorizer, photo: colorizer.interpolate(photo, 3, 8, 1), "steps: .* at least 2, got 1"),
+    *((resample(x), "levels: expected some of 4, 8, 16, 32, 64, got")
+      for x in ((), (4, 128), 4, None, "4", [[4]])),
+    *((interpolate(steps=x), f"steps: .* of at least 2, got {x!r}") for x in (1, 2.5, True)),
+    (interpolate(start=1.5), "seed: expected a whole number from 0 to 8589934590, got 1.5"),
+    *((render(chroma=np.zeros(x)), rf"chroma: expected shape \(n, 2, 64, 64\), got \({x[0]}, ")
+      for x in ((2, 64, 64), (0, 2, 64, 64))),
+    *((render(bits=x), f"bits: expected 8 or 16, got {x!r}") for x in (12, "8", True)),
     (lambda colorizer, photo: colorizer.likeness(photo, []), "reference: expected at least one"),
     (uncertainty(n=18), "n: expected at least 19 for an interval of 0.9, got 18"),
     (uncertainty(n=2, level=0.5), "n: expected at least 3 for an interval of 0.5, got 2"),
@@ -84,7 +106,10 @@ REFUSED: list[tuple[Use, str]] = [
     *((spec(style_strengths=(0.5, x)), "style_strength: expected") for x in (1.1, NAN)),
     (spec(style_strengths=(0.5,)), "style_strengths: expected none or 2"),
     (spec(strength=-0.1), "strength: expected"),
-    *((principal(*x), "number: expected 0 to") for x in ((3, 3), (-1, 3), (0, 0))),
+    *((principal(x, 3), f"number: expected a whole number from 0 to 2, got {x!r}")
+      for x in (3, -1, 1.5, True)),
+    *((principal(0, x), f"of: expected a whole number from 1 to 16, got {x!r}")
+      for x in (0, 17, 40, 2.5)),
     (principal(0, 1, -1), "seed: expected"),
 ]  # fmt: skip
 

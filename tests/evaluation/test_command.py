@@ -145,9 +145,9 @@ def test_the_command_passes_its_options_on(tmp_path: Path, monkeypatch: pytest.M
 # what ends at once
 
 
-def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+def refused(arguments: list[str], capsys: pytest.CaptureFixture[str], code: int = 1) -> str:
     """The one line that the failing command prints to stderr; a missing baseline does not count."""
-    assert main(["evaluate", *arguments]) == 1
+    assert main(["evaluate", *arguments]) == code
     lines = capsys.readouterr().err.splitlines()
     (line,) = [line for line in lines if "so the table has no column" not in line]
     assert line.startswith("colorflow: ")
@@ -165,7 +165,7 @@ def test_files_that_cannot_be_written(
         (mine, "mine: cannot be written (a file is there already, and it is no evaluation"),
     ):
         assert message in refused(
-            [str(photos), "--weights", str(weights), "--json", str(file)], capsys
+            [str(photos), "--weights", str(weights), "--json", str(file)], capsys, 2
         )
     assert mine.read_bytes() == b"mine"
 

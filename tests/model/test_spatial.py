@@ -114,6 +114,55 @@ def test_contrast_is_restored_within_bounds(scale: float, gain: float | None) ->
     np.testing.assert_allclose(shown.mean((2, 3)), smooth.mean((2, 3)), atol=1e-3)
 
 
+def squares() -> tuple[SpatialOperator, NDArray[np.bool_]]:
+    """Four on a ground: three are alike, and the fourth is lighter."""
+    square = np.zeros((4, 64, 64), bool)
+    for index, (row, column) in enumerate(((8, 8), (8, 40), (40, 8), (40, 40))):
+        square[index, row : row + 16, column : column + 16] = True
+    lightness = np.where(square[:3].any(0), 40, np.where(square[3], 75, 90)).astype(np.float32)
+    features = normal(112, 1, 1) * square.any(0)[None, ::4, ::4] + 0.01 * normal(112, 16, 16)
+    return SpatialOperator(lightness, features), square
+
+
+def at_cells(*cells: tuple[int, int, float]) -> tuple[NDArray[np.bool_], Array]:
+    """Hints of rows, columns and a, with b = 0: where they are, and their colors."""
+    mask, colors = np.zeros((64, 64), bool), np.zeros((2, 64, 64), np.float32)
+    for row, column, a in cells:
+        mask[row, column], colors[0, row, column] = True, a
+    return mask, colors
+
+
+def test_a_thing_gets_all_of_its_color_and_nothing_else_any() -> None:
+    operator, square = squares()
+    ab = 5 + normal(1, 2, 64, 64, seed=4)
+    got = operator.colored(ab, *at_cells((16, 20, 40)))
+    np.testing.assert_allclose(got[0, 0][square[0]], 40, atol=0.01)
+    np.testing.assert_allclose(got[0, 1][square[0]], 0, atol=0.01)
+    away = np.hypot(*(np.indices((64, 64)) - 15.5)).astype(int) > 14
+    np.testing.assert_allclose(got[..., away], ab[..., away], atol=0.1)
+
+
+def test_hints_share_a_thing_and_leave_each_other_theirs() -> None:
+    operator, square = squares()
+    hints = at_cells((16, 10, 40), (16, 21, -40), (48, 16, 20), (48, 48, -20))
+    got = operator.colored(np.zeros((1, 2, 64, 64), np.float32), *hints)[0, 0]
+    assert [got[16, 10], got[16, 21]] == pytest.approx([40, -40], abs=0.1)
+    assert got[8:24, 8:13].mean() > 35
+    assert got[8:24, 19:24].mean() < -35
+    np.testing.assert_allclose(got[square[2]], 20, atol=0.01)
+    np.testing.assert_allclose(got[square[3]], -20, atol=0.01)
+    assert np.abs(got[square[1]]).max() < 0.1
+
+
+def test_what_is_like_nothing_gets_its_color_around_the_hint() -> None:
+    lightness = 50 + 12 * normal(64, 64, seed=5)
+    operator = SpatialOperator(lightness, normal(112, 16, 16, seed=6))
+    got = operator.colored(np.zeros((1, 2, 64, 64), np.float32), *at_cells((30, 30, 40)))[0, 0]
+    assert got[30, 30] == pytest.approx(40, abs=0.1)
+    away = np.hypot(*(np.indices((64, 64)) - 30))
+    assert np.abs(got[away > 8]).max() < 0.5
+
+
 def test_a_hint_fills_its_thing_and_nothing_else() -> None:
     lightness, left = halves()
     operator = SpatialOperator(lightness, np.zeros((112, 16, 16), np.float32))
@@ -146,22 +195,16 @@ def test_a_hint_that_reaches_around_it_stays_there_and_stops_at_the_outline() ->
 
 
 def test_everything_like_a_thing_gets_its_color_but_things_with_hints_of_their_own() -> None:
-    """Four squares on a ground: three are alike, two of them have hints; the fourth is lighter."""
-    square = np.zeros((4, 64, 64), bool)
-    for index, (row, column) in enumerate(((8, 8), (8, 40), (40, 8), (40, 40))):
-        square[index, row : row + 16, column : column + 16] = True
-    lightness = np.where(square[:3].any(0), 40, np.where(square[3], 75, 90)).astype(np.float32)
-    features = normal(112, 1, 1) * square.any(0)[None, ::4, ::4] + 0.01 * normal(112, 16, 16)
-    operator = SpatialOperator(lightness, features)
-    mask, colors = np.zeros((64, 64), bool), np.zeros((2, 64, 64), np.float32)
-    mask[16, 16], colors[0, 16, 16] = True, 40
-    mask[16, 48], colors[0, 16, 48] = True, -40
-    alike = np.zeros((64, 64), bool)
-    alike[16, 16] = True
+    operator, square = squares()
     ab = np.zeros((1, 2, 64, 64), np.float32)
-    filled = operator.filled(ab, mask, colors)
-    got = operator.likened(filled, mask, alike, colors)[0, 0]
+    hints, other = at_cells((16, 16, 40)), at_cells((16, 48, -40))
+    filled = operator.filled(ab, *hints)
     assert np.abs(filled[0, 0][square[2]]).max() < 1, "too far for a fill"
+    likened = operator.likened(filled, *hints)
+    assert [likened[0, 0][one].mean() for one in square[:3]] == pytest.approx([40] * 3, abs=6)
+    assert np.abs((likened - filled)[0, 0][~square[:3].any(0)]).max() < 4
+    got = operator.colored(likened, *other)[0, 0]
     assert [got[one].mean() for one in square[:3]] == pytest.approx([40, -40, 40], abs=6)
-    others = ~square[:3].any(0)
-    assert np.abs((got - filled[0, 0])[others]).max() < 4
+    both = at_cells((16, 16, 40), (16, 48, -40))
+    got = operator.likened(operator.filled(ab, *both), *both)[0, 0]
+    assert [got[one].mean() for one in square[:2]] == pytest.approx([40, -40], abs=6)

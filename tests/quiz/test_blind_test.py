@@ -168,17 +168,18 @@ def test_what_is_refused(
     for folder, directory, both, message in (
         (photos, made, ways, "test.key.json: is the key of an earlier test; choose a new folder"),
         (photos, mine, ways, f"{mine}: is not empty"),
-        (photos, mine / "file", ways, f"{mine / 'file'}: cannot be read (Not a directory)"),
+        (photos, mine / "file", ways, f"Directory '{mine / 'file'}' is a file"),
         (photos, mine / "file" / "test", ways, f"{mine / 'file' / 'test'}: cannot be made"),
-        (tmp_path / "none", new, ways, "there is no such file or folder"),
+        (tmp_path / "none", new, ways, "none' does not exist"),
         (empty, new, ways, "holds no photo"),
         (broken, new, ways, "none of the 1 photos can be shown"),
         (photos, new, ("samples", "samples"), "samples: is compared with itself; give two ways"),
         (photos, new, ("truth", "warmer"), "warmer: there is no way of coloring"),
     ):
-        assert compare(folder, directory, ways=both) == 1
+        failed = folder in (empty, broken) or directory.parent == mine / "file"
+        assert compare(folder, directory, ways=both) == (1 if failed else 2)
         last = capsys.readouterr().err.splitlines()[-1]
-        assert last.startswith("colorflow: ")
+        assert last.startswith("colorflow")
         assert message in last
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["broken", "empty", "mine"]

@@ -63,10 +63,10 @@ def counts(ways: list[dict[str, Any]]) -> list[tuple[int, ...]]:
     return found
 
 
-def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    assert main(["blind", "score", *arguments]) == 1
+def refused(arguments: list[str], capsys: pytest.CaptureFixture[str], code: int = 1) -> str:
+    assert main(["blind", "score", *arguments]) == code
     message = capsys.readouterr().err
-    assert message.startswith("colorflow: ")
+    assert message.startswith("colorflow")
     assert message.count("\n") == 1
     return message
 
@@ -179,8 +179,9 @@ def test_sheets_that_are_refused(directory: Path, capsys: pytest.CaptureFixture[
     picture = directory / "picture.csv"
     picture.write_bytes(b"\x89PNG\r\n\x1a\n\xff\xfe")
     long = sheet(directory, "long", "001," + "x" * 200_000)
+    missing = refused([str(directory), one, str(directory / "missing.csv")], capsys, 2)
+    assert "missing.csv' does not exist" in missing
     for sheets, message in (
-        ([one, str(directory / "missing.csv")], "missing.csv: cannot be read"),
         ([str(directory)], "cannot be read"),
         ([one, again], f"{again}: is given twice"),
         ([str(picture)], "it is not UTF-8 text"),
@@ -218,5 +219,5 @@ def test_a_damaged_key(directory: Path, capsys: pytest.CaptureFixture[str]) -> N
     ):
         assert old in text
         path.write_text(text.replace(old, new, 1))
-        message = refused([str(directory), one], capsys)
+        message = refused([str(directory), one], capsys, 2)
         assert f"{path}: is not the key of a blind test" in message

@@ -168,3 +168,26 @@ def test_a_click_never_takes_half_of_a_photo(rng: np.random.Generator) -> None:
     mask = touched(odds.astype(np.float16), [(180.0, 100.0)], 6)
     assert mask.any()
     assert mask.mean() < 0.25
+
+
+def test_a_click_follows_a_crack_and_not_what_it_meets() -> None:
+    """Neither a torn corner nor a face is a band, though as likely as the crack itself."""
+    odds = np.full((200, 300), -9, np.float16)
+    odds[60:130, 120:180] = -3.5  # a face
+    odds[95:99, 20:280] = -1.4
+    odds[70:130, 240:280] = -1.4  # a torn corner
+    mask = touched(odds, [(60, 97)], 3)
+    assert mask[95:99, 20:225].mean() > 0.95
+    mask[91:103] = False
+    assert not mask.any()
+
+
+@pytest.mark.parametrize("column", [100, 118])
+def test_a_click_takes_a_whole_spot(column: int) -> None:
+    """In its middle, and at its rim."""
+    odds, spot = np.full((500, 600), -9, np.float16), np.zeros((500, 600), np.uint8)
+    cv2.circle(spot, (100, 90), 15, 1, -1)
+    odds[spot > 0] = 3
+    mask = touched(odds, [(column, 90)], 4)
+    assert mask[spot > 0].all()
+    assert mask.sum() < 1.5 * spot.sum()

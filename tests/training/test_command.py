@@ -20,17 +20,17 @@ def test_train_passes_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
     calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
     monkeypatch.setattr(loop, "train", lambda *given, **named: calls.append((given, named)))
     options = ["--minutes", "1.5", "--levels", "8,4", "--batch", "16", "--rate", "0.002"]
-    options += ["--seed", "3", "--evaluate-every", "20", "--start", "old.safetensors"]
+    options += ["--seed", "3", "--evaluate-every", "20", "--start", __file__]
     options += ["--dropout", "0"]
-    assert cli.main(["train", "pack", "-o", str(tmp_path), *options]) == 0
+    assert cli.main(["train", ".", "-o", str(tmp_path), *options]) == 0
     ((given, named),) = calls
-    assert given == (Path("pack"), tmp_path)
+    assert given == (Path(), tmp_path)
     assert named.pop("say")
     assert named == {
         "config": TrainConfig(batch=16, peak_rate=0.002, seed=3, evaluate_every=20.0),
         "budget": Budget(minutes=1.5),
         "levels": [8, 4],
-        "start": Path("old.safetensors"),
+        "start": Path(__file__),
         "dropout": 0,
     }
 
@@ -38,16 +38,16 @@ def test_train_passes_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     "command",
     [
-        "train p -o r",
-        "train p -o r --steps 5 --minutes 1",
-        "train p -o r --minutes 0",
-        "train p -o r --steps 5 --levels 4;8",
-        "train p -o r --steps 5 --levels -4",
-        "train p -o r --steps 5 --dropout 1",
-        "train p -o r --steps 5 --part middle",
-        "export r w.safetensors --pack",
-        "export r w.safetensors --pack p --temperatures 0.9,x",
-        "export r w.safetensors --pack p --temperatures nan,1,1,1,1",
+        "train . -o r",
+        "train . -o r --steps 5 --minutes 1",
+        "train . -o r --minutes 0",
+        "train . -o r --steps 5 --levels 4;8",
+        "train . -o r --steps 5 --levels -4",
+        "train . -o r --steps 5 --dropout 1",
+        "train . -o r --steps 5 --part middle",
+        "export . w.safetensors --pack",
+        "export . w.safetensors --pack . --temperatures 0.9,x",
+        "export . w.safetensors --pack . --temperatures nan,1,1,1,1",
     ],
 )
 def test_wrong_usage(command: str, capsys: pytest.CaptureFixture[str]) -> None:

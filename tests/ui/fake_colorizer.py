@@ -183,7 +183,7 @@ class FakeColorizer:
                 photo,
                 spec,
                 own[:, None, None].copy(),
-                model_ab=own[:, None, None],
+                chroma=own[:, None, None].copy,
                 share=share,
                 provenance=provenance_of(spec, share, self.digest),
                 density=lambda own=own: -100 * float(np.abs(own).mean()),

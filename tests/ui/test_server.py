@@ -45,8 +45,8 @@ def test_app_py_starts_the_page_with_the_real_colorizer(tmp_path: Path) -> None:
         timeout=START_SECONDS,
         check=False,
     )
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"colorflow: {missing}")
+    assert done.returncode == 2
+    assert f"Invalid value for '--weights': Path '{missing}' does not exist" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
 

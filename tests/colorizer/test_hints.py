@@ -1,0 +1,91 @@
+"""A hint for a thing colors that thing, and nothing else: with the shipped weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import gradio
+import numpy as np
+import pytest
+import skimage.data
+from numpy.typing import NDArray
+
+from colorflow.color.full_resolution import lightness_of
+from colorflow.color.grid import resize_by_area
+from colorflow.colorizer import ColoringSpec, Colorizer, Hint
+from colorflow.photo import Photo, photo_from_image, read_photo
+
+QUICK = ColoringSpec(seeds=(0,) * 5, quick=True)
+BORDER = np.ones((5, 5), np.uint8)
+"""Two cells on each side, in which a color may end."""
+TONES = 30
+"""What is farther from a thing's L* is another thing."""
+LEAST = 3.0
+"""CIELAB units that count as a change."""
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Colorizer:
+    return Colorizer.load()
+
+
+def photos() -> Iterator[Photo]:
+    """Ten photos, and a crop of each."""
+    assets = Path(gradio.__file__).parent
+    names = ["media_assets/images/cheetah.jpg", "media_assets/images/tower.jpg"]
+    given = [read_photo(assets / name).pixels for name in [*names, "test_data/cheetah2.jpg"]]
+    data = skimage.data
+    given += [data.astronaut(), data.camera(), data.chelsea(), data.coffee(), data.rocket()]
+    given += [data.stereo_motorcycle()[0], data.coins()]
+    for pixels in given:
+        yield photo_from_image(pixels)
+        height, width = pixels.shape[:2]
+        yield photo_from_image(np.ascontiguousarray(pixels[height // 3 :, : 2 * width // 3]))
+
+
+def chroma(colorizer: Colorizer, photo: Photo, *hints: Hint) -> NDArray[np.float32]:
+    return colorizer.reproduce(photo, [QUICK], hints=hints)[0].ab
+
+
+@pytest.mark.slow
+def test_40_hints_on_20_photos_change_one_thing_each(shipped: Colorizer) -> None:
+    """What changes is in one piece with the hint, and nearly as light as the thing is there."""
+    rng, count = np.random.default_rng(0), 0
+    for photo in photos():
+        plain = chroma(shipped, photo)
+        lightness = resize_by_area(lightness_of(photo.pixels), 64, 64)
+        for _ in range(2):
+            row, column = rng.integers(64, size=2)
+            a, b = rng.uniform(-45, 45, 2)
+            y, x = (row + 0.5) * photo.height / 64, (column + 0.5) * photo.width / 64
+            got = chroma(shipped, photo, Hint(y - 0.5, x - 0.5, a, b))
+            assert np.hypot(*(got[:, row, column] - (a, b))) < 0.5
+            changed = (np.hypot(*(got - plain)) > LEAST).astype(np.uint8)
+            pieces, piece_of = cv2.connectedComponents(changed)
+            assert pieces <= 2
+            assert not changed.any() or piece_of[row, column]
+            around = np.hypot(*(np.indices((64, 64)) - np.reshape((row, column), (2, 1, 1)))) < 4
+            other = np.abs(lightness - lightness[around].mean()) > TONES
+            assert not changed[cv2.erode(other.astype(np.uint8), BORDER) == 1].any()
+            count += 1
+    assert count == 40
+
+
+def test_a_hint_changes_no_other_part_of_a_drawing(shipped: Colorizer) -> None:
+    """Two people in like coats stand apart before a wall: only one coat gets the color."""
+    gray = 185 + np.random.default_rng(0).normal(0, 4, (256, 256))
+    gray[200:] -= 65  # the ground
+    coats = np.zeros((2, 256, 256), np.uint8)
+    for coat, middle in zip(coats, (70, 186), strict=True):
+        cv2.ellipse(coat, (middle, 150), (34, 70), 0, 0, 360, 1, -1)
+        cv2.circle(gray, (middle, 55), 22, 145, -1)  # the face
+    gray[coats.any(0)] = 65
+    photo = photo_from_image(np.rint(gray).clip(0, 255).astype(np.uint8))
+    plain, got = chroma(shipped, photo), chroma(shipped, photo, Hint(150, 70, 40.0, 30.0))
+    coat = cv2.resize(coats[0], (64, 64), interpolation=cv2.INTER_NEAREST)
+    change = np.hypot(*(got - plain))
+    assert change[cv2.dilate(coat, BORDER) == 0].max() < LEAST
+    missed = np.hypot(got[0] - 40, got[1] - 30)
+    assert missed[cv2.erode(coat, BORDER) == 1].max() < 1
