@@ -249,8 +249,9 @@ def _hints(page: Page, photos: Photos) -> None:
     for number, (across, down, swatch) in enumerate(((0.47, 0.6, -1), (0.12, 0.85, 0)), 1):
         expect(page.locator(".stage[data-view=points]")).to_be_visible()
         _click(picture, across, down)
-        expect(page.locator("#points .swatch small").first).to_be_visible()
-        page.locator("#points [data-act=pick]").nth(swatch).click()
+        expect(page.locator("span.mark")).to_be_visible()  # or the colors are of the point before
+        expect(page.locator(".palette .swatch small").first).to_be_visible()
+        page.locator(".palette [data-act=pick]").nth(swatch).click()
         expect(page.locator("button.mark")).to_have_count(number)
         expect(page.locator("#status")).to_contain_text("1 coloring in")
 

@@ -52,17 +52,19 @@ _FIELD: dict[str, Any] = {**QUICK, "trigger_mode": "always_last"}
 """The same for fields, of whose values the last one counts."""
 WORK, ALBUM, FINISH = "work", "album", "finish"
 QUEUES: dict[str, tuple[tuple[WishKind, ...], dict[str, Any]]] = {
-    WORK: (("open", "prepare", "color", "refer", "ask"), WORK_QUEUE),
+    WORK: (("open", "prepare", "color", "refer", "ask", "detail"), WORK_QUEUE),
     ALBUM: (("album",), LONG_QUEUE),
     FINISH: (("finish",), {"concurrency_id": "finish", "concurrency_limit": 2}),
 }
 """Queues of which few are worked on at the same time: the kinds of wishes, and their options."""
 
 Act = Callable[..., Any]
+_Page = tuple[str | None, str, str | None]
+"""A page in a browser: its session, the browser's name, and the account."""
 
 
 class Desks:
-    """The desks of all visitors, by the names of their sessions. Thread-safe.
+    """The desks of all visitors, by their pages. Thread-safe.
 
     Args:
         space: for their folders; a desk goes when its folder is swept.
@@ -70,19 +72,46 @@ class Desks:
 
     def __init__(self, space: UploadSpace) -> None:
         self._space = space
-        self._desks: dict[str | None, Desk] = {}
+        self._desks: dict[_Page, Desk] = {}
+        self._left: list[_Page] = []
         self._lock = threading.Lock()
 
     def of(self, request: gr.Request) -> Desk:
-        """The desk of a session; an empty one if the session is new, or was idle for too long."""
-        session, space = request.session_hash, self._space
+        """The desk of a page; if it has none, or was idle for too long, one that was left.
+
+        It is the last one with photos that the same browser left; otherwise a new one.
+        """
+        page = _page_of(request)
         with self._lock:
-            desk = self._desks.get(session)
+            if page in self._left:  # whoever stays after the browser's question goes on
+                self._left.remove(page)
+            desk = self._desks.get(page)
             if desk is None or not desk.folder.exists():
-                desk = Desk(new_folder(space.root, DESK_PREFIX), space.budget.pixels)
-                space.owners.give(desk.folder, visitor_of(request))
-                self._desks[session] = desk
+                desk = self._taken_over(page) or self._new(page[1])
+                self._desks[page] = desk
             return desk
+
+    def leave(self, request: gr.Request) -> None:
+        """Let the next page of the same browser and account have the desk of one that is left."""
+        page = _page_of(request)
+        with self._lock:
+            if page in self._desks and page not in self._left:
+                self._left.append(page)
+
+    def _taken_over(self, page: _Page) -> Desk | None:
+        for left in reversed(self._left):
+            desk = self._desks[left]
+            has_photos = desk.folder.exists() and (desk.photos or desk.waiting)
+            if has_photos and page[1] and left[1:] == page[1:]:
+                self._left.remove(left)
+                del self._desks[left]
+                return desk
+        return None
+
+    def _new(self, visitor: str) -> Desk:
+        desk = Desk(new_folder(self._space.root, DESK_PREFIX), self._space.budget.pixels)
+        self._space.owners.give(desk.folder, visitor)
+        return desk
 
     def keep(self, seconds: float) -> None:
         """Touch desks whose work waits for its turn, and forget those whose folder has gone.
@@ -92,6 +121,7 @@ class Desks:
         """
         with self._lock:
             self._desks = {one: desk for one, desk in self._desks.items() if desk.folder.exists()}
+            self._left = [one for one in self._left if one in self._desks]
             desks = list(self._desks.values())
         for desk in desks:
             with desk.lock:
@@ -282,6 +312,16 @@ class ColorizeTab:
 
     # events
 
+    def connect_page(self, page: gr.Blocks) -> None:
+        """Give a page that is opened the desk that its browser left, and go on with the work."""
+        self.on(page.load, self._begin, [], WORK, ALBUM, FINISH)
+        page.unload(self.desks.leave)
+
+    def _begin(self, desk: Desk) -> None:
+        desk.begin_page()
+        self.worker.open(desk, ())
+        self.worker.prepare(desk)
+
     def _connect(self) -> None:
         """Say what each event does, given which values, and which wishes it may make."""
         work, on, control = self.worker, self.on, self.controls
@@ -355,7 +395,8 @@ class ColorizeTab:
             "stroke": lambda desk: desk.mark(points, radius),
             "point": lambda desk: desk.click(*points_of(points)[0]),
             "pick": lambda desk: desk.pick_swatch(int(index)),
-            "hold": lambda desk: desk.photo.points.hold(int(index)),
+            "detail": self.worker.detail,
+            "hold": lambda desk: desk.hold_point(int(index)),
             "delete": lambda desk: desk.photo.points.delete(int(index)),
         }
         acts[event.value](desk)
@@ -435,6 +476,10 @@ class ColorizeTab:
 
     def _nothing(self) -> Updates:
         return dict.fromkeys(self.outputs, gr.skip())
+
+
+def _page_of(request: gr.Request) -> _Page:
+    return request.session_hash, visitor_of(request), request.username
 
 
 def _place_of(desk: Desk, folder: object) -> int:

@@ -29,9 +29,9 @@ not guarantee: when the stream to a page breaks, its handlers are closed where t
 in the queue, or to follow by `.then`, never begin; nor do these if the queue is full.
 
 A desk goes an hour after its last action, whether or not the page was left: who stays after the
-browser's question has lost nothing. Its folder is touched by every action, for some hours also by
-work that waits for its turn (`colorize.Desks.keep`), and swept by its age (`server.sweep`); the
-desk goes with it.
+browser's question has lost nothing, and the next page of the same browser gets it. Its folder is
+touched by every action, for some hours also by work that waits for its turn
+(`colorize.Desks.keep`), and swept by its age (`server.sweep`); the desk goes with it.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ from colorflow.ui.prepare import (
     whole,
 )
 
-WishKind = Literal["open", "prepare", "color", "refer", "ask", "album", "finish"]
+WishKind = Literal["open", "prepare", "color", "refer", "ask", "detail", "album", "finish"]
 """Photos that are opened; a print that is prepared; colorings of one photo; references of one; what
-the model is asked (likely colors of a point, where it is unsure); colorings of all photos or a zip
-of them; a file in full size."""
+the model is asked (likely colors of a point, where it is unsure); all pixels of the large picture;
+colorings of all photos or a zip of them; a file in full size."""
 View = Literal["photo", "frame", "places", "points"]
 """What the large picture is for: to compare, to cut out, to choose what is repaired, to click
 points."""
@@ -137,6 +137,7 @@ class Desk:
         problems: files with which something is wrong.
         wishes: long work that is wanted, one of a kind.
         files: that were made for the visitor; the browser saves the last one at once.
+        had: how many of them there were when the page was opened.
         said: a sentence for the visitor.
         is_bad: whether it is about something that failed.
         version: is counted up by every change.
@@ -153,6 +154,7 @@ class Desk:
     problems: list[Problem] = field(default_factory=list)
     wishes: dict[WishKind, Wish] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
+    had: int = 0
     said: str = ""
     is_bad: bool = False
     version: int = 0
@@ -233,8 +235,15 @@ class Desk:
                 self._page_has[name] = value
 
     def begin_page(self) -> None:
-        """Note that the page is new, and shows nothing yet but files that are on their way."""
+        """Note that the page is new, and shows nothing yet but files that are on their way.
+
+        It may take the place of one that was left: work that was begun ended with that, the tools
+        are closed, and files have been saved.
+        """
         self._page_has = {"upload": None}
+        self.wishes = {kind: one for kind, one in self.wishes.items() if not one.is_begun}
+        self.view = "frame" if self.view == "frame" else "photo"
+        self.had = len(self.files)
 
     # photos
 
@@ -442,6 +451,12 @@ class Desk:
             raise ColorflowError("Across and Down: two whole numbers, in pixels of the photo.")
         check_places(((across, down),), size.width - 1, size.height - 1)
         self.photo.points.put(*self._on_upload(int(across), int(down)))
+        self.view = "points"  # where its colors are
+
+    def hold_point(self, index: int) -> None:
+        """Take a point up, to move it or to change its color."""
+        self.photo.points.hold(index)
+        self.view = "points"
 
     def pick_swatch(self, index: int) -> None:
         """Give the current point one of the colors that are offered.

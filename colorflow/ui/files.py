@@ -23,9 +23,16 @@ from colorflow.enlarge.enlarger import MAX_RESULT_PIXELS, Enlarger, paint
 from colorflow.errors import ColorflowError
 from colorflow.photo import Enlargement, count_pixels, read_photo, read_statements, write_image
 from colorflow.ui.coloring import DeskPhoto, PhotoColoring
-from colorflow.ui.desk import Problem
+from colorflow.ui.desk import Desk, Problem
 from colorflow.ui.limits import MemoryBudget
-from colorflow.ui.photos import disk_errors_told, link_or_copy, new_folder, opened, sentence
+from colorflow.ui.photos import (
+    PhotoFile,
+    disk_errors_told,
+    link_or_copy,
+    new_folder,
+    opened,
+    sentence,
+)
 from colorflow.ui.prepare import Form
 
 SUFFIXES = {"Its own": None, "JPEG": ".jpg", "PNG": ".png"}
@@ -65,6 +72,30 @@ class FullSize:
             name += f"_{MEAN.label_of(self.scale, restored=self.restore)}"
         suffix = SUFFIXES.get(self.format) or photo.suffix
         return home / f"saturation-{self.saturation:.2f}" / f"{name}{suffix}"
+
+
+def in_sight(desk: Desk) -> list[tuple[Path, FullSize]]:
+    """What the large picture shows, and what it is compared with: a preview, and the same in full.
+
+    Raises:
+        ColorflowError: a preview cannot be written.
+    """
+    photo = desk.photo
+    form, chosen, saturation = photo.shown_form, photo.chosen, photo.saturation
+
+    def plain(of: PhotoFile) -> tuple[Path, FullSize]:
+        return of.preview, FullSize(Form(photo=of, base=of), None, 1, "JPEG")
+
+    if desk.view == "frame":
+        return [plain(photo.upload)]
+    if desk.view == "places" and photo.plan.repairs:
+        return [plain(photo.form.base)]
+    if chosen is None:
+        return [plain(one) for one in dict.fromkeys((form.photo, form.base))]
+    after = chosen.painted(saturation), FullSize(form, chosen, saturation, "JPEG")
+    if photo.has_colors and desk.compares_gray:
+        return [after, (form.photo.gray, FullSize(form, chosen, 0, "JPEG"))]
+    return [after, plain(form.photo)]
 
 
 @dataclass(frozen=True, slots=True)

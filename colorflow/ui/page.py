@@ -17,7 +17,6 @@ from colorflow.photo import Photo
 from colorflow.quiz.game import Quiz
 from colorflow.ui.api import Api
 from colorflow.ui.colorize import ColorizeTab, Desks
-from colorflow.ui.desk import Desk
 from colorflow.ui.limits import WORK_QUEUE
 from colorflow.ui.photos import FAILURES, NO_CHROMA, opened, reduced, sentence
 from colorflow.ui.quiz import QuizTab
@@ -75,7 +74,7 @@ def build_page(
             with gr.Tab("How it works", elem_id="how-tab") as how:
                 HowTab(worker, colorize.desks, how)
         Api(worker)
-        colorize.on(page.load, Desk.begin_page)
+        colorize.connect_page(page)
         gr.HTML(_PRIVACY, elem_id="privacy")
         if has_accounts:
             gr.HTML('<a href="logout">Log out</a>', elem_id="log-out")

@@ -19,6 +19,7 @@ from colorflow.colorizer import Hint
 from colorflow.photo import Kind
 from colorflow.ui.coloring import DeskPhoto
 from colorflow.ui.desk import Desk
+from colorflow.ui.files import FullSize, in_sight
 from colorflow.ui.hints import REACHES
 
 SAMPLE_PHOTOS = Path(__file__).with_name("sample_photos")
@@ -42,6 +43,14 @@ _ABOUT_KIND = {
     Kind.COLORED: "its own colors are left out",
 }
 _STILL = 'draggable="false"'
+_ZOOMS = (
+    ("out", "Zoom out", "−"),
+    ("fit", "The whole picture", "Fit"),
+    ("pixels", "100 %: each pixel of the photo", "100 %"),
+    ("in", "Zoom in", "+"),
+)
+"""Buttons of the large picture: what they do, their names, and what stands on them."""
+_ABOUT_PANE = "The picture: + and - zoom, 0 shows all of it, arrow keys move it"
 _MAPS = {
     "unsure": "Where it is dark, the photo shows which colors it had; where it is bright, many "
     "colors would suit it.",
@@ -146,28 +155,27 @@ def _stage(desk: Desk, photo: DeskPhoto) -> str:
     if desk.view == "frame":
         return _frame(desk, photo)
     if desk.view == "places" and photo.plan.repairs:
-        return _places(photo)
+        return _places(desk, photo)
     form, chosen = photo.shown_form, photo.chosen
-    after, before = form.photo.preview, form.base.preview
-    if chosen:
-        after = chosen.painted(photo.saturation)
-        hides = photo.has_colors and desk.compares_gray
-        before = form.photo.gray if hides else form.photo.preview
-    inside = _image(after, f"Your photo, {'colored' if chosen else 'as it is'}", _STILL)
-    if before != after:
-        inside += (
-            f"{_image(before, 'Your photo before', f'{_STILL} class=before')}"
+    (after, full), *others = in_sight(desk)
+    inside, slider = _large(after, full, f"Your photo, {'colored' if chosen else 'as it is'}"), ""
+    for before, full in others:
+        inside += _large(before, full, "Your photo before", "class=before")
+        slider = (
             '<span class="handle"></span><input type="range" min="0" max="100" step="2" '
             'value="50" aria-label="Percent of the photo before">'
         )
     kind = "has its own colors" if photo.is_left_alone else _ABOUT_KIND[form.base.kind]
     said = f"{photo.name}: {form.photo.width} × {form.photo.height} pixels, {kind}."
+    below = ""
     if desk.view == "points":
         said = "Click a point whose color you know, then choose its color."
         inside += _marks(photo)
-    picture = _picture(desk.view, said, inside, form.photo.width, form.photo.height)
+        below = _palette(photo)
     asks = desk.view == "photo" and photo.may_be_cut and not photo.colorings
-    return f"{_offer(photo)}{picture}" if asks else picture
+    above = _offer(photo) if asks else ""
+    size = form.photo.width, form.photo.height
+    return f"{above}{_picture(desk, said, inside, *size, slider)}{below}"
 
 
 def _offer(photo: DeskPhoto) -> str:
@@ -178,14 +186,39 @@ def _offer(photo: DeskPhoto) -> str:
     return f'<p class="stage-hint">{said}</p><div class="acts">{acts}</div>'
 
 
-def _picture(view: str, said: str, inside: str, width: int, height: int) -> str:
+def _large(preview: Path, full: FullSize, alt: str, more: str = "") -> str:
+    """A picture, and where it is in full size if it has been made; stage.js asks for it."""
+    address = file_url(full.path) if full.path.exists() else ""
+    return _image(preview, alt, f'{_STILL} data-full="{address}" {more}')
+
+
+def _picture(desk: Desk, said: str, inside: str, width: int, height: int, beside: str = "") -> str:
+    """The large picture, and the buttons that show it closer.
+
+    Args:
+        desk: the desk.
+        said: about it.
+        inside: what grows with it.
+        width: of the picture.
+        height: likewise.
+        beside: what stays as it is.
+    """
+    name = desk.at.folder.name if desk.at else ""
+    buttons = "".join(
+        f'<button type="button" data-zoom="{act}" aria-label="{label}">{text}</button>'
+        for act, label, text in _ZOOMS
+    )
     return (
-        f'<p class="stage-hint">{html.escape(said)}</p><div class="stage-frame">'
-        f'<div class="stage" data-view="{view}" style="--ratio:{width / height:.4f}" '
-        f'data-width="{width}" data-height="{height}">{inside}'
+        f'<div class="stage-head"><p class="stage-hint">{html.escape(said)}</p>'
+        f'<div role="group" aria-label="Size of the picture" class="zooms">{buttons}'
         '<button type="button" class="full" aria-label="Full screen">'
         '<svg viewBox="0 0 24 24" aria-hidden="true">'
         '<path d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"/></svg></button></div></div>'
+        f'<div class="stage-frame"><div class="stage" data-view="{desk.view}" '
+        f'style="--ratio:{width / height:.4f}" data-name="{name} {width} {height}" '
+        f'data-width="{width}" data-height="{height}">'
+        f'<div class="pane" tabindex="0" role="group" aria-label="{_ABOUT_PANE}">'
+        f'<div class="sheet">{inside}</div></div>{beside}</div></div>'
     )
 
 
@@ -225,7 +258,7 @@ def _frame(desk: Desk, photo: DeskPhoto) -> str:
     if photo.form.plan.frame:
         said = "This is cut out. Other corners can be cut out instead."
         said = f"{said} {desk.said_of_overlap(photo)}"
-    inside = _image(upload.preview, "What was uploaded, with the frame", _STILL)
+    inside = _large(*in_sight(desk)[0], "What was uploaded, with the frame")
     shapes = '<path class="outside"/><path class="inside"/>'
     for other in desk.others_of(photo):
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in other.plan.frame or ())
@@ -242,16 +275,17 @@ def _frame(desk: Desk, photo: DeskPhoto) -> str:
     acts = [_button("cut", "Cut out", class_="primary"), _button("whole", "Use the whole scan")]
     acts.append(_button("another", "Add another frame"))
     return (
-        f"{_picture('frame', said, inside, width, height)}"
+        f"{_picture(desk, said, inside, width, height)}"
         f'<div class="acts">{"".join(acts)}</div><details><summary>Give the corners in numbers'
         f'</summary><div class="corners" data-photo="{photo.folder.name}">{fields}</div></details>'
     )
 
 
-def _places(photo: DeskPhoto) -> str:
+def _places(desk: Desk, photo: DeskPhoto) -> str:
     """What is cut out with what is repaired of it."""
     base, said = photo.form.base, "Damage is being looked for ..."
-    inside = _image(base.preview, "Your photo; click it to add or take back a place", _STILL)
+    about = "Your photo; click it to add or take back a place"
+    inside = _large(*in_sight(desk)[0], about)
     if photo.places:
         inside += _image(photo.places, "What is repaired", _STILL)
         said = (
@@ -259,7 +293,7 @@ def _places(photo: DeskPhoto) -> str:
             "draw over it, to have it repaired, too."
         )
     inside += _overlay(100, 100, "<polyline/>")
-    return _picture("places", said, inside, base.width, base.height)
+    return _picture(desk, said, inside, base.width, base.height)
 
 
 # beside it
@@ -300,13 +334,8 @@ def _prepare(desk: Desk, photo: DeskPhoto) -> str:
 
 
 def _points(photo: DeskPhoto) -> str:
-    """Colors for the point that gets the next one, and all points."""
+    """All points."""
     points, parts = photo.points, ""
-    if points.target:
-        materials, found = photo.swatches[: len(MATERIALS)], photo.swatches[len(MATERIALS) :]
-        if found:
-            parts += _swatches("Likely colors of this point", found, len(MATERIALS))
-        parts += _swatches("What it may be", materials, 0)
     if points.hints:
         rows = "".join(_point(photo, index) for index in range(len(points.hints)))
         parts += f'<h2>Your points</h2><ul class="points">{rows}</ul>'
@@ -315,13 +344,23 @@ def _points(photo: DeskPhoto) -> str:
     return parts or "<p>Click a point of the photo whose color you know.</p>"
 
 
-def _swatches(label: str, swatches: Sequence[Swatch], first: int) -> str:
-    buttons = []
+def _palette(photo: DeskPhoto) -> str:
+    """Colors for the point that gets the next one, beside the picture in which it was clicked."""
+    rows = ""
+    if photo.points.target:
+        materials, found = photo.swatches[: len(MATERIALS)], photo.swatches[len(MATERIALS) :]
+        rows = _swatches("Likely", "Likely colors of this point", found, len(MATERIALS))
+        rows += _swatches("It may be", "What it may be", materials, 0)
+    return f'<div class="palette">{rows}</div>'
+
+
+def _swatches(said: str, label: str, swatches: Sequence[Swatch], first: int) -> str:
+    parts = [f'<span aria-hidden="true">{said}</span>']
     for index, one in enumerate(swatches, first):
         share = "" if one.share is None else f"<small>{max(1, round(100 * one.share))} %</small>"
         inside = f"{_chip(one)}<span>{one.material or one.name}</span>{share}"
-        buttons.append(_button("pick", inside, index, class_="swatch"))
-    return f"<h2>{label}</h2>{_group(label, 'swatches', buttons)}"
+        parts.append(_button("pick", inside, index, class_="swatch"))
+    return _group(label, "swatches", parts)
 
 
 def _point(photo: DeskPhoto, index: int) -> str:
@@ -363,12 +402,20 @@ def _map(photo: DeskPhoto, name: str) -> str:
 
 
 def _file(desk: Desk) -> str:
-    """The last file that was made, as a link; listen.js follows it once."""
-    if not desk.files or not desk.files[-1].exists():  # it goes with its photo
-        return ""
-    name, address = html.escape(desk.files[-1].name), file_url(desk.files[-1])
-    link = f'<a download="{name}" href="{address}" data-number="{len(desk.files)}">'
-    return f"{link}Save {name} again</a>"
+    """Links to the last file, which listen.js follows once, and to that of the photo here.
+
+    The last one is hidden if it is of another photo.
+    """
+    elsewhere = [one.folder for one in desk.photos if one is not desk.at]
+    there = [one for one in enumerate(desk.files, 1) if one[1].exists()]  # it goes with its photo
+    here = [one for one in there if not any(other in one[1].parents for other in elsewhere)]
+    links = ""
+    for number, path in dict.fromkeys((*there[-1:], *here[-1:])):
+        name, hidden = html.escape(path.name), "" if (number, path) in here else "hidden "
+        is_new = number == len(desk.files) > desk.had
+        of = f'data-number="{number}"' if is_new else ""
+        links += f'<a {hidden}download="{name}" href="{file_url(path)}" {of}>Save {name} again</a>'
+    return links
 
 
 def _examples() -> str:

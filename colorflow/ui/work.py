@@ -33,7 +33,7 @@ from colorflow.ui.coloring import (
     print_name,
 )
 from colorflow.ui.desk import MOST_PHOTOS, Desk, Problem, Steps, WishKind
-from colorflow.ui.files import FileWriter, FullSize, pages_of
+from colorflow.ui.files import FileWriter, FullSize, in_sight, pages_of
 from colorflow.ui.hints import read_points
 from colorflow.ui.limits import UploadSpace
 from colorflow.ui.photos import (
@@ -508,6 +508,16 @@ class DeskWorker:
                 yield partial(setattr, photo, "saved", state)
 
         desk.want("finish", "Writing the file ...", steps(), photo)
+
+    def detail(self, desk: Desk) -> None:
+        """Write the pictures in sight in full size, for whoever looks closer than previews go."""
+        files = [file for _, file in in_sight(desk)]
+
+        def steps() -> Steps:
+            for file in files:
+                yield from self.files.make(file)
+
+        desk.want("detail", "Getting all pixels ...", steps(), desk.photo)
 
     def load_hints(self, desk: Desk, upload: str | Path | None) -> None:
         """Replace the points by those of a file, and take its coloring if these weights can.

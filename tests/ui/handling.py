@@ -76,9 +76,10 @@ def zipped(path: Path, files: Mapping[str, Path | bytes]) -> Path:
     return path
 
 
-def asks(session: str, visitor: str = "") -> Any:
+def asks(session: str, visitor: str = "", username: str | None = None) -> Any:
     """A request of a session."""
-    return SimpleNamespace(session_hash=session, cookies={COOKIE: visitor})
+    cookies = {COOKIE: visitor}
+    return SimpleNamespace(session_hash=session, cookies=cookies, username=username)
 
 
 def fulfil(desk: Desk) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import cv2
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
@@ -22,7 +23,7 @@ from colorflow.errors import ColorflowError
 from colorflow.photo import read_provenance, read_statements
 from colorflow.ui import coloring
 from colorflow.ui.coloring import Options
-from colorflow.ui.colorize import Desks, _place_of
+from colorflow.ui.colorize import ColorizeTab, Desks, _place_of
 from colorflow.ui.desk import MOST_PHOTOS
 from colorflow.ui.limits import VISITORS, UploadSpace
 from colorflow.ui.render import render
@@ -207,6 +208,49 @@ def test_a_desk_goes_after_its_last_action(
     assert desks.of(asks("b")) is other
     assert desk.folder.exists() == bool(wish_seconds)
     assert (desks.of(asks("a")) is desk) == bool(wish_seconds)
+
+
+def test_a_page_gets_the_desk_that_its_browser_left(
+    tmp_path: Path, worker: DeskWorker, small: Path
+) -> None:
+    """And that no open page has; nobody else does, and no program without a cookie."""
+    desks = Desks(UploadSpace(tmp_path))
+    desk = desks.of(asks("a", "ada"))
+    worker.open(desk, [small])
+    fulfil(desk)
+    assert desks.of(asks("b", "ada")) is not desk, "a second tab"
+    desks.leave(asks("a", "ada"))
+    assert desks.of(asks("a", "ada")) is desk, "who stayed after the browser's question"
+    assert desks.of(asks("c", "ada")) is not desk
+    for session in "ac":
+        desks.leave(asks(session, "ada"))
+    for number, (visitor, username) in enumerate((("bob", None), ("", None), ("ada", "bob"))):
+        assert desks.of(asks(f"other {number}", visitor, username)) is not desk
+    assert desks.of(asks("d", "ada")) is desk, "and not the empty one, which was left later"
+    assert desks.of(asks("e", "ada")) is not desk
+    desks.leave(asks("d", "ada"))
+    shutil.rmtree(desk.folder)
+    assert desks.of(asks("f", "ada")) is not desk
+
+
+def test_a_new_page_goes_on_with_what_was_not_begun(
+    worker: DeskWorker, desk: WorkedDesk, small: Path, gray: Path, tmp_path: Path
+) -> None:
+    desk.put(gray)
+    worker.open(desk, [small])
+    work = run(desk, "open")
+    next(work)
+    worker.finish(desk, 2, False, "PNG")
+    desk.files.append(small)
+    desk.view = "points"
+    with gr.Blocks(analytics_enabled=False):
+        ColorizeTab(worker)._begin(desk)
+    assert desk.view == "photo", "the tools of a new page are closed"
+    assert "data-number" not in render(desk)["file"], "the browser saves no file twice"
+    assert list(work) == [], "nobody waits for this any more"
+    fulfil(desk)
+    assert [one.name for one in desk.photos] == [gray.name, small.name]
+    assert "data-number" in render(desk)["file"]
 
 
 # colorings

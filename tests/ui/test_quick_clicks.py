@@ -113,6 +113,7 @@ def acts_of(work: DeskWorker, photos: list[str], random_: random.Random) -> list
         lambda desk: desk.photo.points.delete(0),
         lambda desk: desk.photo.points.undo(),
         work.unsure,
+        work.detail,
         partial(work.color_all, options=options),
         partial(work.same_colors, options=options),
         lambda desk: work.zip(desk, "JPEG", every=False),

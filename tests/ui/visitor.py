@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import ClassVar
@@ -58,7 +59,10 @@ class Visitor:
         *,
         logs_in: bool = False,
     ) -> None:
-        self.page: BrowserPage = _context(browser, width, scheme).new_page()
+        context = _context(browser, width, scheme)
+        if not any(one.page.context is context for one in Visitor.present):
+            context.clear_cookies()  # or it would have the desk of the visitor before
+        self.page: BrowserPage = context.new_page()
         Visitor.present.append(self)
         self.requests: list[str] = []
         self._events: list[str] = []
@@ -73,9 +77,13 @@ class Visitor:
         if logs_in:
             self.page.goto(server.address)
             return
+        self.shown_after(lambda: self.page.goto(server.address))
+
+    def shown_after(self, come: Callable[[], object]) -> None:
+        """Come to the page; nobody clicks before it has shown its first message."""
         with self.page.expect_request(lambda one: "/queue/data" in one.url):
-            self.page.goto(server.address)
-        self.settle()  # nobody clicks before the page has shown its first message
+            come()
+        self.settle()
 
     def _blame(self, fault: str) -> None:
         """Remember a fault, but not that Gradio's script is cut off when a page is left."""
