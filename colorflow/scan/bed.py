@@ -20,7 +20,7 @@ _FITS = 5
 """Rounds of fitting the bed's color to the share of the edges that it fits best."""
 _LEAST_SPREAD = 1.0
 """CIELAB units that differ even on an even bed."""
-_SMOOTH = 1.2
+SMOOTH = 1.2
 """Pixels (std) of the blur that takes the noise away."""
 
 
@@ -41,10 +41,12 @@ class Bed:
     def compared(self, lab: Lab) -> Lab:
         """How each place of a scan (H, W, 3) differs from the bed, in spreads of its texture."""
         height, width = lab.shape[:2]
-        terms = _terms(np.linspace(-1, 1, width)[None], np.linspace(-1, 1, height)[:, None])
-        offset = cv2.GaussianBlur(lab, (0, 0), _SMOOTH)
-        for term, color in zip(terms, self.color, strict=True):
-            offset -= (np.asarray(term)[..., None] * color).astype(np.float32)
+        x, y = np.linspace(-1, 1, width)[:, None], np.linspace(-1, 1, height)
+        one, of_x, of_y, of_xx, of_yy, of_xy = self.color
+        along = np.stack([one + x * of_x + x**2 * of_xx, of_y + x * of_xy, of_yy + 0 * x])
+        down = np.stack([np.ones_like(y), y, y**2], 1).astype(np.float32)
+        color = (down @ along.reshape(3, -1).astype(np.float32)).reshape(lab.shape)
+        offset = cv2.GaussianBlur(lab, (0, 0), SMOOTH) - color
         return np.asarray(cv2.transform(offset, self.whitening), np.float32)
 
 
@@ -63,13 +65,13 @@ def bed_of(edges: Sequence[Lab], share: float) -> Bed:
     """
     colors, places = [], []
     for index, edge in enumerate(edges):
-        line = cv2.GaussianBlur(edge, (0, 0), _SMOOTH).mean(index // 2)
+        line = cv2.GaussianBlur(edge, (0, 0), SMOOTH).mean(index // 2)
         along, across = np.linspace(-1, 1, len(line)), np.full(len(line), (-1.0, 1.0)[index % 2])
         colors.append(line)
         places.append((along, across) if index < 2 else (across, along))
     color = np.concatenate(colors).astype(np.float64)
     x, y = np.concatenate(places, axis=1)
-    terms = np.stack(_terms(x, y), 1)
+    terms = np.stack([np.ones_like(x), x, y, x**2, y**2, x * y], 1)
     offset = color - np.median(color, 0)
     for _ in range(_FITS):
         distance = np.linalg.norm(offset, axis=1)
@@ -81,8 +83,3 @@ def bed_of(edges: Sequence[Lab], share: float) -> Bed:
     texture = offset[distance <= max(3 * np.median(distance), _LEAST_SPREAD)]
     spread = np.cov(texture.T) + _LEAST_SPREAD**2 * np.eye(3)
     return Bed(fitted, np.linalg.cholesky(np.linalg.inv(spread)).T, varied)
-
-
-def _terms(x: NDArray[np.float64], y: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Of a place, each coordinate from -1 to 1."""
-    return [np.ones_like(x), x, y, x**2, y**2, x * y]

@@ -15,36 +15,29 @@ from numpy.typing import NDArray
 
 from colorflow.photo import Photo
 from colorflow.scan.bed import Bed, bed_of, edges_of
-from colorflow.scan.frame import Frame, is_clockwise, upright
-from colorflow.scan.outlines import Mask, Outline, masks_of, outlines_of
-from colorflow.scan.sides import Side, corners_of, meeting, side_of
+from colorflow.scan.border import within_border
+from colorflow.scan.frame import Frame, is_clockwise
+from colorflow.scan.outlines import Mask, masks_of, outlines_of
+from colorflow.scan.sides import INWARD, Side, corners_of, meeting, side_of
 
 _SIDE = 800
 """Pixels of the longer side, at which frames are looked for."""
-_BED_SHARE, _BORDER_SHARE = 0.6, 0.9
+_BED_SHARE, _BARE_SHARE = 0.6, 0.9
 """Of what lies along the edges, how much is the bed's at least, since prints may lie over the rest;
-and along those of a print, how much its blank border's."""
-_MOST_VARIED = 7.0
-"""What differences within that share of a bed or a border there may be, in CIELAB units: nearly all
-beds of `benchmarks.by_hand` have less than 5, and three of four photos have more than 7."""
-_MOST_VARIED_ALONE = 9.0
-"""The same for nine tenths of the edges, if no print is found."""
-_REACHES = (0.03, 0.015)
+and how much if no print is found."""
+_MOST_VARIED, _MOST_BARE = 7.0, 9.0
+"""What differences within these shares there may be, in CIELAB units: nearly all beds of
+`benchmarks.by_hand` have less than 5, and three of four photos have more than 7."""
+_REACH = 0.03
 """How far from an outline a side is looked for, as a share of the print's longer side."""
-_LEAST_QUALITY, _MEAN_QUALITY = 0.6, 0.8
+_ROUNDS = 2
+"""Of moving the sides of a print to where it changes."""
+_LEAST_QUALITY, _MEAN_QUALITY = 0.65, 0.88
 """Of the sides of a print: of each, and of all of them."""
 _MOST_OTHER = 0.15
 """Of what is beside the prints, how much may differ from the bed."""
 _SAME = 0.01
 """Of a print's size: corners of outlines that are nearer to each other are the same."""
-_INWARD = 1.0
-"""Pixels at `_SIDE` by which found sides are moved inward: nothing of the bed stays."""
-_UNSURE = (0.006, 0.012, 0.02, 0.03)
-"""How far the sides of a print may be off, as shares of its longer side."""
-_WIDEST = 0.16
-"""A blank border, as a share of the print's shorter side."""
-_LEAST_SUPPORT, _MEAN_BORDER = 0.4, 0.6
-"""Of the sides of the picture within a border: of each, its support; of all, their quality."""
 _MOST_PRINTS = 20
 
 Corners = NDArray[np.float64]
@@ -73,7 +66,7 @@ def find_frames(photo: Photo) -> list[Frame]:
         return []
     lab = _reduced(photo.pixels, _scale_of(photo))
     size = np.array((photo.width, photo.height)) / lab.shape[1::-1]
-    found = [_frame(_within_border(lab, corners) * size) for corners in _found(bed.compared(lab))]
+    found = [_frame(within_border(lab, corners) * size) for corners in _found(bed.compared(lab))]
     found.sort(key=lambda frame: (round(4 * frame.corners[0][1] / photo.height), frame.corners[0]))
     return found[:_MOST_PRINTS]
 
@@ -83,7 +76,7 @@ def looks_like_bed(photo: Photo) -> bool:
 
     Where `find_frames` finds nothing, a person is to be asked then for the corners of a print.
     """
-    return _bed_of(photo, _BORDER_SHARE).varied < _MOST_VARIED_ALONE
+    return _bed_of(photo, _BARE_SHARE).varied < _MOST_BARE
 
 
 def _scale_of(photo: Photo) -> float:
@@ -118,29 +111,27 @@ def _found(scan: NDArray[np.float32]) -> list[Corners]:
     masks = masks_of(np.asarray(cv2.resize(scan, size, interpolation=cv2.INTER_AREA)))
     to_scan = np.array((width, height)) / size
     prints: list[_Print] = []
-    for outline in _different([outline for mask in masks for outline in outlines_of(mask)]):
-        found = _refined(scan, outline.corners * to_scan, outline.at_edge)
+    tried: list[tuple[Corners, float]] = []
+    for outline in (outline for mask in masks for outline in outlines_of(mask)):
+        corners = outline.corners * to_scan
+        off = np.array([np.abs(corners - other).max() - near for other, near in tried])
+        if (off < 0).any():
+            continue
+        size_of_print = float(np.ptp(corners))
+        tried.append((corners, _SAME * size_of_print))
+        found = _refined(scan, corners, outline.at_edge)
         if found is not None:
             prints.append(found)
+            tried.append((found.corners, _REACH * size_of_print))
     free = np.ones(size[::-1], np.uint8)
     chosen = []
-    for one in sorted(prints, key=lambda one: one.quality * one.area**0.25, reverse=True):
+    for one in sorted(prints, key=lambda one: one.quality * one.area**0.1, reverse=True):
         shape = np.zeros_like(free)
         cv2.fillConvexPoly(shape, np.round(one.corners / to_scan).astype(np.int32), 1)
         if np.sum(shape & free) > 0.95 * np.sum(shape):
             chosen.append(one.corners)
             free &= 1 - shape
     return chosen if _is_bed(free, masks) else []
-
-
-def _different(outlines: Sequence[Outline]) -> list[Outline]:
-    """Outlines without those that are almost the same."""
-    different: list[Outline] = []
-    for outline in outlines:
-        near = _SAME * float(np.ptp(outline.corners))
-        if all(np.abs(outline.corners - other.corners).max() > near for other in different):
-            different.append(outline)
-    return different
 
 
 def _is_bed(free: Mask, masks: Sequence[Mask]) -> bool:
@@ -156,9 +147,9 @@ def _refined(
     """A print with its sides where the scan changes, or None if they are not seen."""
     sides: list[Side] = []
     lines: list[NDArray[np.float64]] = []
-    for reach in _REACHES:
+    for _ in range(_ROUNDS):
         ends = list(zip(corners, np.roll(corners, -1, 0), strict=True))
-        pixels = max(4, round(reach * max(np.linalg.norm(b - a) for a, b in ends)))
+        pixels = max(4, round(_REACH * max(np.linalg.norm(b - a) for a, b in ends)))
         sides = [side_of(scan, first, second, -pixels, pixels) for first, second in ends]
         lines = _ended([side.line for side in sides], at_edge, scan.shape)
         corners = corners_of(lines)
@@ -167,9 +158,7 @@ def _refined(
     seen = [side.quality for side, is_cut in zip(sides, at_edge, strict=True) if not is_cut]
     if min(seen) < _LEAST_QUALITY or np.mean(seen) < _MEAN_QUALITY:
         return None
-    inward = [
-        line - (0, 0, 0 if cut else _INWARD) for line, cut in zip(lines, at_edge, strict=True)
-    ]
+    inward = [line - (0, 0, 0 if cut else INWARD) for line, cut in zip(lines, at_edge, strict=True)]
     inner = corners_of(inward)
     return _Print(inner, float(np.mean(seen))) if is_clockwise(inner) else None
 
@@ -187,34 +176,3 @@ def _ended(
             ends = [meeting(np.array(edge, float), lines[index - step]) for step in (1, 3)]
             ended[index] = np.array([a, b, -max(a * x + b * y for x, y in ends)])
     return ended
-
-
-def _within_border(lab: NDArray[np.float32], corners: Corners) -> Corners:
-    """The corners of the picture on a print, which are the print's if it has no blank border."""
-    width, height = _frame(corners).size
-    matrix = upright(corners, width, height)
-    print_ = np.asarray(cv2.warpPerspective(lab, matrix, (width, height)), np.float32)
-    for unsure in _UNSURE:
-        rim = max(2, round(unsure * max(width, height)))  # may still show the bed
-        picture = _picture(print_[rim:-rim, rim:-rim])
-        if picture is not None:
-            back = cv2.perspectiveTransform(picture[None] + rim - 0.5, np.linalg.inv(matrix))
-            return np.asarray(back[0], np.float64) + 0.5
-    return corners
-
-
-def _picture(print_: NDArray[np.float32]) -> Corners | None:
-    """The corners of what an even border surrounds in a print (H, W, 3) in CIELAB."""
-    paper = bed_of((print_[:2], print_[-2:], print_[:, :2], print_[:, -2:]), _BORDER_SHARE)
-    if paper.varied > _MOST_VARIED:
-        return None
-    height, width = print_.shape[:2]
-    outline = np.array([(0, 0), (width, 0), (width, height), (0, height)], float)
-    scan, depth = paper.compared(print_), max(4, round(_WIDEST * min(width, height)))
-    ends = zip(outline, np.roll(outline, -1, 0), strict=True)
-    sides = [side_of(scan, first, second, 0, depth) for first, second in ends]
-    if min(side.support for side in sides) < _LEAST_SUPPORT:
-        return None
-    corners = corners_of([side.line - (0, 0, _INWARD) for side in sides])
-    is_seen = np.mean([side.quality for side in sides]) >= _MEAN_BORDER
-    return corners if is_seen and is_clockwise(corners) else None

@@ -32,10 +32,7 @@ class Frame:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the print: the longer ones of opposite sides."""
-        a, b, c, d = (np.array(corner) for corner in self.corners)
-        width = max(np.linalg.norm(b - a), np.linalg.norm(c - d))
-        height = max(np.linalg.norm(d - a), np.linalg.norm(c - b))
-        return max(1, round(float(width))), max(1, round(float(height)))
+        return size_of(np.array(self.corners))
 
 
 def cut_out(photo: Photo, frame: Frame, turns: int = 0) -> Photo:
@@ -60,6 +57,14 @@ def cut_out(photo: Photo, frame: Frame, turns: int = 0) -> Photo:
 
     alpha = None if photo.alpha is None else np.asarray(cut(photo.alpha), np.uint8)
     return photo.with_pixels(cut(photo.full_depth), alpha)
+
+
+def size_of(corners: NDArray[np.float64]) -> tuple[int, int]:
+    """Width and height of what has these corners (4, 2): the longer ones of opposite sides."""
+    a, b, c, d = corners
+    width = max(np.linalg.norm(b - a), np.linalg.norm(c - d))
+    height = max(np.linalg.norm(d - a), np.linalg.norm(c - b))
+    return max(1, round(float(width))), max(1, round(float(height)))
 
 
 def is_clockwise(corners: NDArray[np.float64]) -> bool:

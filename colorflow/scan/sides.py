@@ -24,6 +24,9 @@ _SOFT_CHANGE = 3.0
 _STEEPEST = 20
 """Pixels by which a side may be off at one end more than at the other."""
 
+INWARD = 1.0
+"""Pixels by which found sides are to be moved inward: nothing of the bed stays."""
+
 
 @dataclass(frozen=True, slots=True)
 class Side:
@@ -61,10 +64,7 @@ def side_of(
         outer: pixels inward of that line, from which on is looked; negative ones are outward.
         inner: pixels inward of that line, up to which is looked.
     """
-    along = (second - first) / np.linalg.norm(second - first)
-    inward = np.array([-along[1], along[0]])
-    places = np.linspace(0.04, 0.96, _PLACES)
-    base = first + (second - first) * places[:, None] + outer * inward
+    places, base, inward = _base(first, second, outer)
     depth = inner - outer
     seen = _across(scan, base, inward, depth + 1 + 4 * _STEP)
     change = _norm(seen[:, 2 * _STEP : -2 * _STEP] - seen[:, : -4 * _STEP])
@@ -85,8 +85,16 @@ def side_of(
     strong = change[rows, sharpest] > 2.0 + 2.0 * (np.median(usual) if len(usual) else 0.0)
     chosen = base + offsets[:, None] * inward
     chosen = chosen[strong] if strong.sum() > _PLACES // 8 else chosen
-    line = _through(chosen, along)
+    line = _through(chosen, inward)
     return Side(line, float(strong.mean()), float((still_bed[rows, best] > 0.5).mean()))
+
+
+def strip(
+    scan: NDArray[np.float32], first: NDArray[np.float64], second: NDArray[np.float64], inner: int
+) -> NDArray[np.float32]:
+    """What is seen along a line from one corner to another, moved inward by pixels, (N, 1, 3)."""
+    _, base, inward = _base(first, second, inner)
+    return _across(scan, base, inward, 1)
 
 
 def meeting(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -99,6 +107,16 @@ def corners_of(lines: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     """Where four lines meet, clockwise from the first, which begins at the first corner, (4, 2)."""
     before = [lines[-1], *lines[:-1]]
     return np.array([meeting(a, b) for a, b in zip(before, lines, strict=True)])
+
+
+def _base(
+    first: NDArray[np.float64], second: NDArray[np.float64], moved: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Places along a side, from 0 to 1, their points (N, 2), moved inward, and that direction."""
+    along = (second - first) / np.linalg.norm(second - first)
+    inward = np.array([-along[1], along[0]])
+    places = np.linspace(0.04, 0.96, _PLACES)
+    return places, first + (second - first) * places[:, None] + moved * inward, inward
 
 
 def _across(
@@ -126,8 +144,9 @@ def _best_line(score: NDArray[np.floating], places: NDArray[np.float64]) -> NDAr
     return np.asarray(offsets[np.unravel_index(np.argmax(means), means.shape)], np.intp)
 
 
-def _through(points: NDArray[np.float64], along: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The line (a, b, c) through points, inward of a direction."""
+def _through(points: NDArray[np.float64], inward: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The line (a, b, c) through points, with (a, b) inward."""
     vx, vy, x, y = cv2.fitLine(points.astype(np.float32), cv2.DIST_HUBER, 0, 0.01, 0.01).ravel()
-    normal = np.array([-vy, vx]) * np.sign(vx * along[0] + vy * along[1])
+    normal = np.array([-vy, vx])
+    normal *= np.sign(normal @ inward)
     return np.array([*normal, -normal @ (x, y)])
