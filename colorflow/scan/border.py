@@ -24,10 +24,10 @@ _WIDEST = 0.16
 """A blank border, as a share of the print's shorter side."""
 _LEAST_SUPPORT, _MEAN_BORDER = 0.4, 0.6
 """Of the sides of the picture within a border: of each, its support; of all, their quality."""
-_NARROW = 0.09
+_NARROW = 0.12
 """The same for a border that only some sides have."""
-_EVEN, _LIGHT = 3.0, 60.0
-"""L* of such a border: its std at most, and its mean at least."""
+_EVEN, _LIGHT = 1.5, 55.0
+"""L* of such a border: the std of its steps at most, and its mean at least."""
 _SURE, _PARALLEL = 0.9, 0.9998
 """Of the picture's side within it: its support, and the cosine of the angle with the print's."""
 
@@ -79,7 +79,8 @@ def _trimmed(print_: NDArray[np.float32]) -> Corners:
         line = np.cross((*first, 1), (*second, 1)) / np.linalg.norm(second - first)
         for rim in (max(2, round(share * max(width, height))) for share in _UNSURE[1::2]):
             lightness = strip(scan, first, second, rim)[..., 0]
-            if np.std(lightness) > _EVEN or np.mean(lightness) < _LIGHT or rim + 4 > depth:
+            is_even = np.std(np.diff(lightness, axis=0)) < _EVEN  # shadows may fall on it
+            if not is_even or np.mean(lightness) < _LIGHT or rim + 4 > depth:
                 continue
             side = side_of(scan, first, second, rim, depth)
             is_straight = side.line[:2] @ line[:2] > _PARALLEL
