@@ -1,12 +1,15 @@
 """Measures whether prints are found on their bed (docs/repair.md, "Cutting out").
 
-    python -m benchmarks.frames PHOTOS [--prints 120] [--photos 400]
+    python -m benchmarks.frames PHOTOS [--prints 120] [--views 40] [--photos 400]
 
 Photos are laid as gray prints, some with a blank border, on a white or black bed, on wood or on
 cloth, tilted up to 8 degrees and seen a little from the side, some with a shadow: a print is found
 if each corner of its picture is within 1 % of the scan's longer side. Then each scan ends within
-its print, by an eighth of it: what counts are the two corners that are left. The photos themselves,
-which lie on no bed, are to be taken for no scan.
+its print, by an eighth of it: what counts are the two corners that are left. Then
+prints are seen by hand (`benchmarks.by_hand`) on each of its beds, one or four at a time, the far
+side 1.0 to 0.6 as long as the near one, turned up to 20 degrees: a print is found if each corner of
+its picture is within 2 % of its diagonal. The photos themselves, which lie on no bed, are to be
+taken for no scan.
 """
 
 from __future__ import annotations
@@ -19,12 +22,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.by_hand import BEDS, by_hand
 from benchmarks.measuring import SEED, print_machine, print_table
 from colorflow.evaluation.evaluate import photos_of
 from colorflow.photo import Picture, photo_from_image, read_photo
-from colorflow.scan import find_frames
+from colorflow.scan import find_frames, looks_like_bed
 
-_NEAR = 0.01
+_NEAR, _NEAR_BY_HAND = 0.01, 0.02
 _TEXTURES = ((120, 85, 60), (60, 60, 65))
 """sRGB of wood and cloth."""
 _PAPER = (225, 230, 235)
@@ -35,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path)
     parser.add_argument("--prints", type=int, default=120)
+    parser.add_argument("--views", type=int, default=40, help="prints by hand on each bed")
     parser.add_argument("--photos", dest="plain", type=int, default=400)
     options = parser.parse_args()
     print_machine()
@@ -46,16 +51,45 @@ def main() -> None:
         errors.append(_error(scan, corners, range(4)))
         side = int(rng.integers(4))
         cut_errors.append(_error(*_cut(scan, corners, side), [(side + 2) % 4, (side + 3) % 4]))
-    plain = files[: options.plain]
-    taken = sum(bool(find_frames(read_photo(file))) for file in plain)
+    plain = photos_of(options.photos, options.plain)
+    taken, asked = 0, 0
+    for file in plain:
+        photo = read_photo(file)
+        is_taken = bool(find_frames(photo))
+        taken += is_taken
+        asked += not is_taken and looks_like_bed(photo)
     found, found_cut = (sum(e < _NEAR for e in one) for one in (errors, cut_errors))
     rows = [
         ("prints found within 1 %", f"{found} of {options.prints}"),
         ("median error of the worst corner", f"{100 * np.median(errors):.2f} %"),
         ("over an edge: found within 1 %", f"{found_cut} of {options.prints}"),
-        ("photos taken for scans", f"{taken} of {len(plain)}"),
     ]
+    for bed in BEDS:
+        for count in (1, 4):
+            near, silent = _by_hand(files, bed, count, options.views // count, rng)
+            row = f"{near} of {options.views // count * count}"
+            rows.append((f"by hand, {count} on {bed}: found within 2 %", f"{row}; {silent} silent"))
+    rows.append(("photos taken for scans", f"{taken} of {len(plain)}; {asked} asked about"))
     print_table((f"{options.photos.name}, seed {SEED}", ""), rows)
+
+
+def _by_hand(
+    files: Sequence[Path], bed: str, count: int, views: int, rng: np.random.Generator
+) -> tuple[int, int]:
+    """How many prints are found on a bed, and on how many views nothing is found or asked."""
+    near = silent = 0
+    for _ in range(views):
+        photos = [read_photo(files[rng.integers(len(files))]).pixels for _ in range(count)]
+        ratio, turn = rng.uniform(0.6, 1), rng.uniform(-20, 20)
+        view, pictures = by_hand(photos, bed, ratio, turn, rng)
+        photo = photo_from_image(view)
+        frames = [np.array(frame.corners) for frame in find_frames(photo)]
+        silent += not frames and not looks_like_bed(photo)
+        for corners in pictures:
+            diagonal = np.linalg.norm(corners[2] - corners[0])
+            off = [np.linalg.norm(frame - corners, axis=1).max() for frame in frames]
+            near += min(off, default=np.inf) < _NEAR_BY_HAND * diagonal
+    return near, silent
 
 
 def _error(scan: Picture, corners: NDArray[np.float64], counted: Sequence[int]) -> float:

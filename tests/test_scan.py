@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import skimage.data
 
+from benchmarks.by_hand import BEDS as TABLES
+from benchmarks.by_hand import by_hand
 from colorflow.photo import Photo, photo_from_image
 from colorflow.photo.metadata import Metadata
 from colorflow.scan import (
@@ -96,7 +98,7 @@ def test_several_prints_are_found_in_reading_order() -> None:
 def test_a_photo_without_a_bed_is_left_alone(name: str) -> None:
     photo = photo_from_image(getattr(skimage.data, name)())
     assert find_frames(photo) == []
-    assert not looks_like_bed(photo)
+    assert looks_like_bed(photo) == (name == "coins"), "coins lie on a plain ground"
 
 
 def test_a_bed_with_no_print_on_it_has_none() -> None:
@@ -209,3 +211,41 @@ def test_frames_that_have_a_part_in_common_are_named() -> None:
     frames = [frame(0, 0), frame(200, 0), frame(90, 10), frame(299.5, 0), frame(210, 10)]
     assert overlaps(frames) == [(0, 2), (1, 4), (3, 4)]
     assert overlaps(frames[:2]) == []
+
+
+def worst_corner(frames: list[Frame], picture: np.ndarray) -> float:
+    """How far the nearest frame is from a picture, as a share of its diagonal."""
+    off = [np.linalg.norm(np.array(frame.corners) - picture, axis=1).max() for frame in frames]
+    return min(off) / np.linalg.norm(picture[2] - picture[0])
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize(("ratio", "turn"), [(0.74, 4.0), (0.6, -20.0), (0.85, 20.0)])
+def test_a_print_that_is_photographed_by_hand_is_found(
+    table: str, ratio: float, turn: float
+) -> None:
+    rng = np.random.default_rng(0)
+    scan, (picture,) = by_hand([skimage.data.coffee()], table, ratio, turn, rng)
+    frames = find_frames(photo_from_image(scan))
+    assert len(frames) == 1
+    assert worst_corner(frames, picture) < 0.02
+
+
+def test_four_prints_on_wood_are_cut_out_straight_and_without_their_borders() -> None:
+    names = ("coffee", "camera", "chelsea", "astronaut")
+    photos = [getattr(skimage.data, name)() for name in names]
+    scan, pictures = by_hand(photos, "wood", 0.8, 5.0, np.random.default_rng(0))
+    frames = find_frames(photo_from_image(scan))
+    assert len(frames) == 4
+    for picture in pictures:
+        assert worst_corner(frames, picture) < 0.015
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_on_which_no_print_is_found_looks_like_one(table: str) -> None:
+    scan, (picture,) = by_hand([skimage.data.coffee()], table, 1.0, 0.0, np.random.default_rng(0))
+    middle = picture.mean(0).astype(int)
+    cv2.circle(scan, middle.tolist(), 420, (120, 110, 90), -1)
+    photo = photo_from_image(scan)
+    assert find_frames(photo) == []
+    assert looks_like_bed(photo)
