@@ -28,7 +28,7 @@ def cracked_print(name: str) -> np.ndarray:
     """A dull gray print on paper with a white crack, (H, W, 3)."""
     paper = print_of(name)
     paper[12:-12, 12:-12] = 50 + paper[12:-12, 12:-12] // 2
-    paper[60:190, 150:152] = 255
+    paper[60:190, 149:152] = 255
     return paper
 
 
