@@ -41,7 +41,11 @@ MAX_BODY_BYTES = 2**20
 _PREFIX = "/gradio_api"
 _EVENTS = (f"{_PREFIX}/queue/join", f"{_PREFIX}/call/")
 _FILE = f"{_PREFIX}/file="
-_BESIDE_LOGIN = (f"{_PREFIX}/cancel", f"{_PREFIX}/heartbeat")
+_PAGES = ("", f"{_PREFIX}/info")
+"""Of which a client may name a page. Without its name, Gradio 6.31 would tell everybody of the API
+at the address by which the first client asked for it."""
+_CANCEL = f"{_PREFIX}/cancel"
+_BESIDE_LOGIN = (_CANCEL, f"{_PREFIX}/heartbeat")
 """Routes of Gradio 6.31 that do not ask for a login."""
 _NAMES = ("session_hash", "upload_id")
 """What a client may name itself in the address of a request."""
@@ -169,6 +173,8 @@ class Guard:
                 pass
             else:
                 _hide_claims(scope, self._hosts)
+                if scope["path"].rstrip("/") in _PAGES:
+                    scope["query_string"] = b"page="  # there is one
                 if name := self._read_by(request):
                     await self._sessions.stream(name, scope, receive, send)
                 else:
@@ -276,6 +282,9 @@ class Guard:
         visitor = visitor_of(request)
         if not all(self._owners.has(visitor, path) for path in _paths_in(asked)):
             raise HTTPException(422, [_UNFIT])  # type: ignore[arg-type]
+        if request.scope["path"].startswith(_CANCEL) and isinstance(asked, dict):
+            # Gradio would begin another event though the thread of this one still works.
+            asked["fn_index"] = -1
         if request.scope["path"].startswith(_EVENTS):
             await self._sessions.join(session)
             request.state.session = session
@@ -317,11 +326,15 @@ def _remembering(remember: Callable[[Any], None], send: Send) -> Send:
 
 
 def _naming(send: Send) -> Send:
-    """Sends the page with a name for its visitor, which no script and no foreign page can read."""
+    """Sends the page with a name for its visitor, which no script and no foreign page can read.
+
+    A link on a foreign page brings the name along; else its visitor would get another one, and lose
+    the files of a page that is open.
+    """
 
     async def name(message: Message) -> None:
         if message["type"] == "http.response.start":
-            cookie = f"{COOKIE}={new_visitor()}; HttpOnly; SameSite=Strict; Path=/"
+            cookie = f"{COOKIE}={new_visitor()}; HttpOnly; SameSite=Lax; Path=/"
             message["headers"] = [*message["headers"], (b"set-cookie", cookie.encode())]
         await send(message)
 

@@ -93,12 +93,17 @@ class Sessions:
             await self._app(scope, receive, send)
             return
 
+        is_read = False
+
         async def count(message: Message) -> None:
+            nonlocal is_read
+            is_read |= message.get("status") == 200  # Gradio may refuse, and keep the answers
             try:
                 await asyncio.wait_for(send(message), READ_SECONDS)
             except TimeoutError:
                 self._forget(name)
-            session.unread -= message.get("body", b"").count(_COMPLETED)
+            completed = message.get("body", b"").count(_COMPLETED)
+            session.unread = max(0, session.unread - completed)
 
         stream = asyncio.ensure_future(self._app(scope, receive, _joining(count)))
         session.streams.add(stream)
@@ -106,7 +111,8 @@ class Sessions:
             await stream
         finally:
             session.streams.remove(stream)
-            self._release(session)
+            if is_read:
+                self._release(session)
 
     def _release(self, session: _Session) -> None:
         for event in session.events:

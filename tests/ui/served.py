@@ -27,8 +27,11 @@ class Served:
 
     def __init__(self, folder: Path, quota: DiskQuota, **options: Any) -> None:
         self.goes_on = anyio.Event()
+        self.begun = 0
+        """Calls of the handler that waits."""
 
         async def held() -> None:
+            self.begun += 1
             await self.goes_on.wait()
 
         async def quick() -> None:
@@ -53,6 +56,11 @@ class Served:
         answer = await self.client.post(f"{API}call/{handler}", json={"data": []})
         assert answer.status_code == 200, answer.text
         return f"{API}call/{handler}/{answer.json()['event_id']}"
+
+    async def begins(self) -> None:
+        """Wait until the handler that waits has begun once."""
+        while not self.begun:
+            await anyio.sleep(0.01)
 
     async def made(self, results: str) -> bool:
         return "event: complete" in (await self.client.get(results)).text

@@ -89,6 +89,35 @@ async def test_a_session_has_few_answers_that_nobody_reads(files: Path) -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize(("method", "path"), [("HEAD", "queue/data"), ("GET", "queue/data/")])
+async def test_who_asks_for_answers_in_vain_has_not_read_them(
+    files: Path, method: str, path: str
+) -> None:
+    async with serving(files) as served:
+        for _ in range(MOST_UNREAD):
+            assert await joined(served, "a") == 200
+        answer = await served.client.request(method, API + path, params={"session_hash": "a"})
+        assert answer.status_code in (307, 405)
+        assert await joined(served, "a") == 429
+
+
+@pytest.mark.anyio
+async def test_who_cancels_what_has_begun_begins_no_more_beside_it(files: Path) -> None:
+    """Its thread works on, so it keeps its place in the queue; the caller waits no longer."""
+    async with serving(files) as served:
+        for number in range(3):
+            body = {"data": [], "fn_index": HELD, "session_hash": f"a{number}"}
+            answer = await served.client.post(f"{API}queue/join", json=body)
+            body["event_id"] = answer.json()["event_id"]
+            await served.begins()
+            assert (await served.client.post(f"{API}cancel", json=body)).status_code == 200
+            assert "process_completed" in await read(served, f"a{number}")
+        assert served.begun == 1
+        served.goes_on.set()
+        assert await served.made(await served.call("held"))
+
+
+@pytest.mark.anyio
 async def test_answers_wait_for_a_reader_for_some_time_alone(
     files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
