@@ -18,6 +18,7 @@
     guard.py      middleware: which requests reach Gradio
     sessions.py   middleware: how many sessions wait for answers, and how long
     owners.py     which visitor may name and read which files
+    uploads.py    reads uploads, which have files alone
     limits.py     how much is done at the same time, and how much is stored
 
 Importing this package imports neither Gradio nor torch; `serve` does.

@@ -19,7 +19,7 @@ import socket
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
@@ -32,6 +32,9 @@ from colorflow.errors import ColorflowError
 from colorflow.ui.limits import FULL, DiskQuota
 from colorflow.ui.owners import COOKIE, Owners, new_visitor, visitor_of
 from colorflow.ui.sessions import STREAM, Sessions
+
+if TYPE_CHECKING:
+    from gradio import Blocks
 
 LONGEST_ID = 64
 """Characters of a session's, an event's or an upload's name, all of which a client may choose."""
@@ -143,6 +146,7 @@ class Guard:
         calls: names of the endpoints for programs.
         quota: bounds uploads.
         owners: knows whose the files are, and is told of uploads.
+        page: whose queue keeps answers.
     """
 
     def __init__(
@@ -153,10 +157,11 @@ class Guard:
         calls: Collection[str],
         quota: DiskQuota,
         owners: Owners,
+        page: Blocks,
     ) -> None:
         self._app, self._hosts, self._quota, self._owners = app, hosts, quota, owners
         self._routes = open_routes(calls)
-        self._sessions = Sessions(app)
+        self._sessions = Sessions(app, page)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -240,7 +245,7 @@ class Guard:
 
     def _sending(self, request: Request, send: Send) -> Send:
         """How an answer is sent: uploads and events are remembered, new visitors get a name."""
-        path, visitor, scope = request.scope["path"], visitor_of(request), {**request.scope}
+        path, visitor = request.scope["path"], visitor_of(request)
         if request.method != "POST":
             return _naming(send) if path == "/" and not visitor else send
 
@@ -250,7 +255,7 @@ class Guard:
                     self._owners.give(Path(upload), visitor)
             elif path.startswith(_EVENTS) and isinstance(answer, dict) and "event_id" in answer:
                 event = answer["event_id"]
-                self._sessions.joined(request.state.session or event, event, scope)
+                self._sessions.joined(request.state.session or event, event)
 
         return _remembering(remember, send)
 

@@ -130,7 +130,9 @@ def serve(
         page.queue(max_size=limits.waiting, default_concurrency_limit=WORKED_ON)
         app = FastAPI(lifespan=_lifespan(files, space, desks))
         hosts = Hosts(allowed_hosts, host)
-        app.add_middleware(Guard, hosts=hosts, calls=ENDPOINTS, quota=quota, owners=space.owners)
+        app.add_middleware(
+            Guard, hosts=hosts, calls=ENDPOINTS, quota=quota, owners=space.owners, page=page
+        )
         gr.mount_gradio_app(
             app,
             page,

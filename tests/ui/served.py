@@ -46,7 +46,9 @@ class Served:
         hosts = Hosts(["photos.example.org"])
         calls = ("held", "quick")
         owners = Owners(folder / VISITORS)
-        self.app.add_middleware(Guard, hosts=hosts, calls=calls, quota=quota, owners=owners)
+        self.app.add_middleware(
+            Guard, hosts=hosts, calls=calls, quota=quota, owners=owners, page=page
+        )
         gr.mount_gradio_app(self.app, page, path="/", max_file_size="1mb", **options)
         transport = httpx.ASGITransport(self.app)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1/")

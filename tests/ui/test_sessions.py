@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import gradio as gr
 import gradio.queueing
 import httpx
 import pytest
@@ -118,6 +119,19 @@ async def test_who_cancels_what_has_begun_begins_no_more_beside_it(files: Path) 
 
 
 @pytest.mark.anyio
+async def test_answers_of_who_has_logged_out_are_forgotten_too(files: Path) -> None:
+    account = {"username": "ada", "password": "1843"}
+    async with serving(files, auth=("ada", "1843")) as served:
+        await served.client.post("login", data=account)
+        for _ in range(MOST_UNREAD):
+            assert await joined(served, "a") == 200
+        await served.client.get("logout", headers={"Referer": "http://127.0.0.1/"})
+        await served.client.post("login", data=account)
+        assert await joined(served, "a") == 429
+        assert known(served) == list(served.page._queue.pending_event_ids_session) == []
+
+
+@pytest.mark.anyio
 async def test_answers_wait_for_a_reader_for_some_time_alone(
     files: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,10 +229,10 @@ async def test_a_stream_is_sent_as_it_comes(last: bytes) -> None:
         await send({"type": "http.response.body", "body": last})
         assert b"".join(pieces) == b"abc" + last
 
-    sessions = Sessions(stream)
+    sessions = Sessions(stream, gr.Blocks())
 
     async def asked(scope: Scope, receive: Receive, send: Send) -> None:
-        sessions.joined("abc", "event", scope)
+        sessions.joined("abc", "event")
         await sessions.stream("abc", scope, receive, send)
 
     client, pieces = recorded(asked)
