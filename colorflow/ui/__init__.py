@@ -19,6 +19,7 @@
     sessions.py   middleware: how many sessions wait for answers, and how long
     owners.py     which visitor may name and read which files
     memory.py     gives memory back to the system, and forgets sessions that have gone
+    uploads.py    reads uploads, which have files alone
     limits.py     how much is done at the same time, and how much is stored
 
 Importing this package imports neither Gradio nor torch; `serve` does.

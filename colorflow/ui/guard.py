@@ -19,7 +19,7 @@ import socket
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
@@ -33,6 +33,9 @@ from colorflow.ui.limits import FULL, DiskQuota
 from colorflow.ui.owners import COOKIE, Owners, new_visitor, visitor_of
 from colorflow.ui.sessions import STREAM, Sessions
 
+if TYPE_CHECKING:
+    from gradio import Blocks
+
 LONGEST_ID = 64
 """Characters of a session's, an event's or an upload's name, all of which a client may choose."""
 _ID = f"[0-9A-Za-z_-]{{1,{LONGEST_ID}}}"
@@ -41,7 +44,11 @@ MAX_BODY_BYTES = 2**20
 _PREFIX = "/gradio_api"
 _EVENTS = (f"{_PREFIX}/queue/join", f"{_PREFIX}/call/")
 _FILE = f"{_PREFIX}/file="
-_BESIDE_LOGIN = (f"{_PREFIX}/cancel", f"{_PREFIX}/heartbeat")
+_PAGES = ("", f"{_PREFIX}/info")
+"""Of which a client may name a page. Without its name, Gradio 6.31 would tell everybody of the API
+at the address by which the first client asked for it."""
+_CANCEL = f"{_PREFIX}/cancel"
+_BESIDE_LOGIN = (_CANCEL, f"{_PREFIX}/heartbeat")
 """Routes of Gradio 6.31 that do not ask for a login."""
 _NAMES = ("session_hash", "upload_id")
 """What a client may name itself in the address of a request."""
@@ -139,6 +146,7 @@ class Guard:
         calls: names of the endpoints for programs.
         quota: bounds uploads.
         owners: knows whose the files are, and is told of uploads.
+        page: whose queue keeps answers.
     """
 
     def __init__(
@@ -149,10 +157,11 @@ class Guard:
         calls: Collection[str],
         quota: DiskQuota,
         owners: Owners,
+        page: Blocks,
     ) -> None:
         self._app, self._hosts, self._quota, self._owners = app, hosts, quota, owners
         self._routes = open_routes(calls)
-        self._sessions = Sessions(app)
+        self._sessions = Sessions(app, page)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -169,6 +178,8 @@ class Guard:
                 pass
             else:
                 _hide_claims(scope, self._hosts)
+                if scope["path"].rstrip("/") in _PAGES:
+                    scope["query_string"] = b"page="  # there is one
                 if name := self._read_by(request):
                     await self._sessions.stream(name, scope, receive, send)
                 else:
@@ -234,7 +245,7 @@ class Guard:
 
     def _sending(self, request: Request, send: Send) -> Send:
         """How an answer is sent: uploads and events are remembered, new visitors get a name."""
-        path, visitor, scope = request.scope["path"], visitor_of(request), {**request.scope}
+        path, visitor = request.scope["path"], visitor_of(request)
         if request.method != "POST":
             return _naming(send) if path == "/" and not visitor else send
 
@@ -244,7 +255,7 @@ class Guard:
                     self._owners.give(Path(upload), visitor)
             elif path.startswith(_EVENTS) and isinstance(answer, dict) and "event_id" in answer:
                 event = answer["event_id"]
-                self._sessions.joined(request.state.session or event, event, scope)
+                self._sessions.joined(request.state.session or event, event)
 
         return _remembering(remember, send)
 
@@ -276,6 +287,9 @@ class Guard:
         visitor = visitor_of(request)
         if not all(self._owners.has(visitor, path) for path in _paths_in(asked)):
             raise HTTPException(422, [_UNFIT])  # type: ignore[arg-type]
+        if request.scope["path"].startswith(_CANCEL) and isinstance(asked, dict):
+            # Gradio would begin another event though the thread of this one still works.
+            asked["fn_index"] = -1
         if request.scope["path"].startswith(_EVENTS):
             await self._sessions.join(session)
             request.state.session = session
@@ -317,11 +331,15 @@ def _remembering(remember: Callable[[Any], None], send: Send) -> Send:
 
 
 def _naming(send: Send) -> Send:
-    """Sends the page with a name for its visitor, which no script and no foreign page can read."""
+    """Sends the page with a name for its visitor, which no script and no foreign page can read.
+
+    A link on a foreign page brings the name along; else its visitor would get another one, and lose
+    the files of a page that is open.
+    """
 
     async def name(message: Message) -> None:
         if message["type"] == "http.response.start":
-            cookie = f"{COOKIE}={new_visitor()}; HttpOnly; SameSite=Strict; Path=/"
+            cookie = f"{COOKIE}={new_visitor()}; HttpOnly; SameSite=Lax; Path=/"
             message["headers"] = [*message["headers"], (b"set-cookie", cookie.encode())]
         await send(message)
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from starlette.exceptions import HTTPException
 
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import ColorflowError
@@ -115,9 +116,11 @@ def serve(
         from colorflow.ui.api import ENDPOINTS
         from colorflow.ui.guard import Guard, Hosts
         from colorflow.ui.page import SCRIPT, STYLE, build_page, theme
+        from colorflow.ui.uploads import take_files_alone
         from colorflow.ui.work import DeskWorker
 
         use_one_arena()
+        take_files_alone()
         quota = DiskQuota(files, limits.stored_megabytes * 2**20)
         budget = MemoryBudget(limits.pixels, quota)
         colorizer = Colorizer.load(weights)
@@ -130,7 +133,9 @@ def serve(
         page.queue(max_size=limits.waiting, default_concurrency_limit=WORKED_ON)
         app = FastAPI(lifespan=_lifespan(files, space, desks, page))
         hosts = Hosts(allowed_hosts, host)
-        app.add_middleware(Guard, hosts=hosts, calls=ENDPOINTS, quota=quota, owners=space.owners)
+        app.add_middleware(
+            Guard, hosts=hosts, calls=ENDPOINTS, quota=quota, owners=space.owners, page=page
+        )
         gr.mount_gradio_app(
             app,
             page,
@@ -161,9 +166,11 @@ def serve(
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Whether uvicorn logs more than that it ends the streams of open pages."""
+    """Whether uvicorn logs more than that streams of open pages end, or were asked for in vain."""
     error = record.exc_info[1] if record.exc_info else None
-    return not (isinstance(error, asyncio.CancelledError) or "graceful" in record.getMessage())
+    is_refusal = error is not None and isinstance(error.__cause__, HTTPException)
+    is_end = isinstance(error, asyncio.CancelledError) or "graceful" in record.getMessage()
+    return not (is_refusal or is_end)
 
 
 def _lifespan(

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from gradio import Blocks
 
 STREAM = "/gradio_api/queue/data"
 """Where the messages of a session are read."""
@@ -32,11 +35,10 @@ class _Session:
 
     Args:
         name: that it gave itself; that of its event if it gave none.
-        scope: of its first request.
     """
 
-    def __init__(self, name: str, scope: Scope) -> None:
-        self.name, self.scope = name, scope
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.events: set[str] = set()
         self.unread = 0  # events whose last message nobody has got
         self.streams: set[asyncio.Future[None]] = set()
@@ -48,10 +50,11 @@ class Sessions:
 
     Args:
         app: Gradio's.
+        page: whose queue keeps the messages.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, page: Blocks) -> None:
+        self._app, self._page = app, page
         self._sessions: dict[str, _Session] = {}
         self._names: dict[str, str] = {}  # of sessions, by their events that nobody has read
         self._leaving: dict[str, asyncio.Task[None]] = {}
@@ -72,10 +75,10 @@ class Sessions:
         elif len(self._sessions) >= MOST_SESSIONS:  # those beside this one are few: Gradio has room
             await self._forget(self._idle())
 
-    def joined(self, name: str, event: str, scope: Scope) -> None:
+    def joined(self, name: str, event: str) -> None:
         """Remember an event that Gradio has taken; somebody must begin to read in time."""
         if name not in self._sessions:
-            self._sessions[name] = _Session(name, scope)
+            self._sessions[name] = _Session(name)
         session = self._sessions[name]
         session.unread += 1
         session.events.add(event)
@@ -93,12 +96,17 @@ class Sessions:
             await self._app(scope, receive, send)
             return
 
+        is_read = False
+
         async def count(message: Message) -> None:
+            nonlocal is_read
+            is_read |= message.get("status") == 200  # Gradio may refuse, and keep the answers
             try:
                 await asyncio.wait_for(send(message), READ_SECONDS)
             except TimeoutError:
                 self._forget(name)
-            session.unread -= message.get("body", b"").count(_COMPLETED)
+            completed = message.get("body", b"").count(_COMPLETED)
+            session.unread = max(0, session.unread - completed)
 
         stream = asyncio.ensure_future(self._app(scope, receive, _joining(count)))
         session.streams.add(stream)
@@ -106,7 +114,8 @@ class Sessions:
             await stream
         finally:
             session.streams.remove(stream)
-            self._release(session)
+            if is_read:
+                self._release(session)
 
     def _release(self, session: _Session) -> None:
         for event in session.events:
@@ -146,33 +155,15 @@ class Sessions:
         return task
 
     async def _leave(self, name: str, session: _Session) -> None:
-        """Be a client that begins to read and goes: Gradio forgets the session and its events."""
+        """Let Gradio forget a session and its events, as when a client goes that was reading.
+
+        No request can do that for a visitor who has logged out.
+        """
         await asyncio.gather(*session.streams, return_exceptions=True)
-        is_read = asyncio.Event()
-        calls = 0
-
-        async def receive() -> Message:
-            nonlocal calls
-            calls += 1
-            if calls == 1:  # Starlette listens for the end
-                await is_read.wait()
-                return {"type": "http.disconnect"}
-            is_read.set()  # Gradio looks whether the client is there, and then for a message
-            return await asyncio.get_running_loop().create_future()
-
-        async def send(_: Message) -> None:
-            pass
-
-        asked = {
-            **session.scope,
-            "method": "GET",
-            "path": STREAM,
-            "raw_path": STREAM.encode(),
-            "query_string": f"session_hash={name}".encode(),
-            "asgi": {"version": "3.0", "spec_version": "2.3"},  # for which Starlette listens
-        }
-        with suppress(KeyError, HTTPException):  # it has forgotten the session with its stream
-            await self._app(asked, receive, send)
+        queue = self._page._queue
+        queue.pending_messages_per_session.pop(name, None)
+        await queue.clean_events(session_hash=name)
+        queue.pending_event_ids_session.pop(name, None)
 
 
 def _joining(send: Send) -> Send:

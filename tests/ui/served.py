@@ -27,8 +27,11 @@ class Served:
 
     def __init__(self, folder: Path, quota: DiskQuota, **options: Any) -> None:
         self.goes_on = anyio.Event()
+        self.begun = 0
+        """Calls of the handler that waits."""
 
         async def held() -> None:
+            self.begun += 1
             await self.goes_on.wait()
 
         async def quick() -> None:
@@ -43,7 +46,9 @@ class Served:
         hosts = Hosts(["photos.example.org"])
         calls = ("held", "quick")
         owners = Owners(folder / VISITORS)
-        self.app.add_middleware(Guard, hosts=hosts, calls=calls, quota=quota, owners=owners)
+        self.app.add_middleware(
+            Guard, hosts=hosts, calls=calls, quota=quota, owners=owners, page=page
+        )
         gr.mount_gradio_app(self.app, page, path="/", max_file_size="1mb", **options)
         transport = httpx.ASGITransport(self.app)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1/")
@@ -53,6 +58,11 @@ class Served:
         answer = await self.client.post(f"{API}call/{handler}", json={"data": []})
         assert answer.status_code == 200, answer.text
         return f"{API}call/{handler}/{answer.json()['event_id']}"
+
+    async def begins(self) -> None:
+        """Wait until the handler that waits has begun once."""
+        while not self.begun:
+            await anyio.sleep(0.01)
 
     async def made(self, results: str) -> bool:
         return "event: complete" in (await self.client.get(results)).text

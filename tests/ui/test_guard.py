@@ -138,6 +138,27 @@ async def test_a_client_does_not_say_what_the_server_is_called(files: Path) -> N
         assert "x-odd" not in answer.headers
 
 
+@pytest.mark.anyio
+async def test_nobody_says_for_others_where_the_api_is(files: Path) -> None:
+    """Gradio tells everybody what it told the first one who asked; nor is there another page."""
+    async with serving(files) as served:
+        for path in (f"{API}info", f"{API}info/", f"{API}info?serialize=False"):
+            answer = await served.client.get(path, headers={"Host": "192.0.2.1"})
+            assert (answer.status_code, "192.0.2.1" in answer.text) == (200, True)
+            answer = await served.client.get(path)
+            assert ("192.0.2.1" in answer.text, "127.0.0.1" in answer.text) == (False, True)
+        assert set(answer.json()["named_endpoints"]) == {"/held", "/quick"}
+        assert (await served.client.get("/", params={"page": "none"})).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_a_link_on_another_page_brings_the_name_of_a_visitor_along(files: Path) -> None:
+    """Otherwise the page would give them another one, and the files of the old one were lost."""
+    async with serving(files) as served:
+        assert "SameSite=Lax" in (await served.client.get("/")).headers["set-cookie"]
+        assert "set-cookie" not in (await served.client.get("/")).headers
+
+
 MALFORMED = ["", " ", "a b", "a/b", "a\n", "å", "\ud800", (LONGEST_ID + 1) * "a", 5, [], {}]
 
 

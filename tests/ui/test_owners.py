@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -245,6 +246,25 @@ def test_a_body_is_read_once(bob: Browser, small: Path) -> None:
         answer = bob.client.post(f"{API}queue/join", content=content, headers=headers)
         assert answer.status_code == status, content[:100]
     bob.finished()
+
+
+def test_an_upload_has_files_alone(server: Page, bob: Browser) -> None:
+    """What is no file would be kept in memory; what came before it is deleted."""
+    before = len(list(server.temporary.glob("*/files/tmp*")))
+    for upload in ("", "?upload_id=a"):
+        form = {"files": ("a.bin", b"abc"), "field": (None, b"abc")}
+        answer = bob.client.post(f"{API}upload{upload}", files=form)
+        assert (answer.status_code, "files alone" in answer.text) == (400, True)
+    assert len(list(server.temporary.glob("*/files/tmp*"))) == before
+
+
+def test_answers_that_are_not_there_are_no_news(server: Page, bob: Browser) -> None:
+    lines = len(server.printed)
+    for path in (f"{API}call/colorize/none", f"{API}queue/data?session_hash=none"):
+        with contextlib.suppress(httpx.RemoteProtocolError):
+            bob.client.get(path)
+    assert bob.client.get("config").status_code == 200
+    assert not [one for one in server.printed[lines:] if "Traceback" in one]
 
 
 def test_owners(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import gradio as gr
 import gradio.queueing
 import httpx
 import pytest
@@ -86,6 +87,48 @@ async def test_a_session_has_few_answers_that_nobody_reads(files: Path) -> None:
         for _ in range(MOST_UNREAD // 2):
             assert await joined(served, "b") == 200
             assert "process_completed" in await read(served, "b")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("method", "path"), [("HEAD", "queue/data"), ("GET", "queue/data/")])
+async def test_who_asks_for_answers_in_vain_has_not_read_them(
+    files: Path, method: str, path: str
+) -> None:
+    async with serving(files) as served:
+        for _ in range(MOST_UNREAD):
+            assert await joined(served, "a") == 200
+        answer = await served.client.request(method, API + path, params={"session_hash": "a"})
+        assert answer.status_code in (307, 405)
+        assert await joined(served, "a") == 429
+
+
+@pytest.mark.anyio
+async def test_who_cancels_what_has_begun_begins_no_more_beside_it(files: Path) -> None:
+    """Its thread works on, so it keeps its place in the queue; the caller waits no longer."""
+    async with serving(files) as served:
+        for number in range(3):
+            body = {"data": [], "fn_index": HELD, "session_hash": f"a{number}"}
+            answer = await served.client.post(f"{API}queue/join", json=body)
+            body["event_id"] = answer.json()["event_id"]
+            await served.begins()
+            assert (await served.client.post(f"{API}cancel", json=body)).status_code == 200
+            assert "process_completed" in await read(served, f"a{number}")
+        assert served.begun == 1
+        served.goes_on.set()
+        assert await served.made(await served.call("held"))
+
+
+@pytest.mark.anyio
+async def test_answers_of_who_has_logged_out_are_forgotten_too(files: Path) -> None:
+    account = {"username": "ada", "password": "1843"}
+    async with serving(files, auth=("ada", "1843")) as served:
+        await served.client.post("login", data=account)
+        for _ in range(MOST_UNREAD):
+            assert await joined(served, "a") == 200
+        await served.client.get("logout", headers={"Referer": "http://127.0.0.1/"})
+        await served.client.post("login", data=account)
+        assert await joined(served, "a") == 429
+        assert known(served) == list(served.page._queue.pending_event_ids_session) == []
 
 
 @pytest.mark.anyio
@@ -186,10 +229,10 @@ async def test_a_stream_is_sent_as_it_comes(last: bytes) -> None:
         await send({"type": "http.response.body", "body": last})
         assert b"".join(pieces) == b"abc" + last
 
-    sessions = Sessions(stream)
+    sessions = Sessions(stream, gr.Blocks())
 
     async def asked(scope: Scope, receive: Receive, send: Send) -> None:
-        sessions.joined("abc", "event", scope)
+        sessions.joined("abc", "event")
         await sessions.stream("abc", scope, receive, send)
 
     client, pieces = recorded(asked)
