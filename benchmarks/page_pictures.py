@@ -178,6 +178,7 @@ def _take(browser: Browser, address: str, view: View, photos: Photos, output: Pa
             page.goto(address)  # clicks before the page's first message are lost
         SCENES[view.tab](page, photos)
         page.mouse.move(0, 0)  # so that no element shows its hover style
+        page.evaluate("scrollTo(0, 0)")  # the large picture is where it is when nobody scrolls
         _settle(page)
         _write(output / view.name, page.screenshot(full_page=True, animations="disabled"))
         return int(page.evaluate("document.documentElement.scrollWidth")) - view.width
@@ -188,7 +189,8 @@ def _take(browser: Browser, address: str, view: View, photos: Photos, output: Pa
 def _settle(page: Page) -> None:
     """Wait until all visible pictures are loaded, and no progress bar is left."""
     page.wait_for_function(
-        "[...document.images].every(one => !one.offsetParent || one.naturalWidth > 0)"
+        "[...document.images].every(one => !one.offsetParent || one.naturalWidth > 0"
+        " || one.getBoundingClientRect().left > innerWidth)"
     )
     page.wait_for_function(
         "[...document.querySelectorAll('[data-testid=status-tracker]')]"
