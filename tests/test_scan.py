@@ -249,3 +249,16 @@ def test_a_table_on_which_no_print_is_found_looks_like_one(table: str) -> None:
     photo = photo_from_image(scan)
     assert find_frames(photo) == []
     assert looks_like_bed(photo)
+
+
+def test_tiny_and_narrow_pictures_are_no_fault() -> None:
+    """Flat ones with a rectangle in them, whose border has no pixels left."""
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        height, width = rng.integers(5, 60, 2)
+        picture = rng.integers(0, 255, 3) + rng.normal(0, 2, (height, width, 3))
+        top, left = rng.integers(0, height - 2), rng.integers(0, width - 2)
+        bottom, right = top + rng.integers(1, height), left + rng.integers(1, width)
+        picture[top:bottom, left:right] = rng.integers(0, 255, 3)
+        frames = find_frames(photo_from_image(picture.clip(0, 255).astype(np.uint8)))
+        assert all(np.isfinite(frame.corners).all() for frame in frames)

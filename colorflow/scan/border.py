@@ -24,6 +24,8 @@ _WIDEST = 0.16
 """A blank border, as a share of the print's shorter side."""
 _LEAST_SUPPORT, _MEAN_BORDER = 0.4, 0.6
 """Of the sides of the picture within a border: of each, its support; of all, their quality."""
+_SMALLEST = 16
+"""Pixels of a print's shorter side, without its rim, in which a border can be told."""
 _NARROW = 0.12
 """The same for a border that only some sides have."""
 _EVEN, _LIGHT = 1.5, 55.0
@@ -35,6 +37,8 @@ _SURE, _PARALLEL = 0.9, 0.9998
 def within_border(lab: NDArray[np.float32], corners: Corners) -> Corners:
     """The corners of the picture on a print, which are the print's if it has no blank border."""
     width, height = size_of(corners)
+    if min(width, height) < 2 * max(_UNSURE) * max(width, height) + _SMALLEST:
+        return corners
     matrix = upright(corners, width, height)
     print_ = np.asarray(cv2.warpPerspective(lab, matrix, (width, height)), np.float32)
     for unsure in _UNSURE:

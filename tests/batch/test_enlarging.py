@@ -113,7 +113,8 @@ def test_colors_depth_transparency_and_metadata_stay(tmp_path: Path, enlarge: En
     tifffile.imwrite(tmp_path / "deep.tif", deep)
     names = ("color.jpg", "clear.png", "deep.tif")
     for name in names:
-        assert enlarge(tmp_path / name)[name].status == "done"
+        outcome = enlarge(tmp_path / name)[name]
+        assert outcome.status == "done", outcome.reason
     color = read_photo(tmp_path / "out" / "color_x2_mean.jpg")
     assert color.pixels.shape == (80, 100, 3)
     with Image.open(tmp_path / "out" / "color_x2_mean.jpg") as image:

@@ -54,7 +54,8 @@ def test_an_interval_of_no_width_holds_its_middle_alone() -> None:
 
 @pytest.mark.parametrize(("n", "level"), [(18, 0.9), (2, 0.5), (0, 0.5)])
 def test_too_few_samples(n: int, level: float) -> None:
-    with pytest.raises(ValueError, match=rf"^n: expected at least {n + 1 if n else 3} .*{n}$"):
+    least = rf"at least {n + 1} " if n else "a whole number of at least 1,"
+    with pytest.raises(ValueError, match=rf"^n: expected {least}.*{n}$"):
         check_sample_count(n, level)
     check_sample_count(n + 1 if n else 3, level)
 

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from gradio.state_holder import StateHolder
 
 from colorflow.ui import server
-from colorflow.ui.limits import MemoryBudget
+from colorflow.ui.limits import UploadSpace
 from colorflow.ui.memory import forget_sessions
 
 HOUR = 3600.0
@@ -102,8 +102,9 @@ def test_the_server_gives_back_as_long_as_it_runs(
         monkeypatch.setattr(server, "trim", lambda: loop.call_soon_threadsafe(trimmed.set))
         desks: Any = SimpleNamespace(keep=lambda _: None)
         page: Any = SimpleNamespace(state_holder=holder)
-        (tmp_path / "visitors").mkdir()
-        async with server._lifespan(tmp_path, MemoryBudget(), desks, page)(FastAPI()):
+        space = UploadSpace(tmp_path / "visitors")
+        space.root.mkdir()
+        async with server._lifespan(tmp_path, space, desks, page)(FastAPI()):
             await asyncio.wait_for(trimmed.wait(), 60)
 
     asyncio.run(run())
