@@ -57,7 +57,7 @@ def test_names_of_files_cannot_be_guessed(
     assert other
     assert not own & other
     for url in other:
-        assert re.search(r"/desk-\w{8}/photo-\w{8}/", url), url
+        assert re.search(r"/desk-[0-9a-f]{16}-\w{8}/photo-[0-9a-f]{16}-\w{8}/", url), url
     folders = [re.sub(r"/desk-.*", "/", url) for url in sorted(other)]
     for address in {*folders, f"{folders[0]}..", f"{folders[0]}../../lock"}:
         assert visitor.page.request.get(address, max_retries=2).status in (403, 404), address
