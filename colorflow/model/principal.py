@@ -114,5 +114,5 @@ def _clusters(points: Array, count: int) -> tuple[NDArray[np.int64], Array]:
     """The number of the cluster of each of n points, (n,), and the middles of the clusters."""
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, _ROUNDS, _SHIFT)
     cv2.setRNGSeed(0)  # of this thread
-    _, labels, middles = cv2.kmeans(points, count, None, stop, _ATTEMPTS, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload]
+    _, labels, middles = cv2.kmeans(points, count, None, stop, _ATTEMPTS, cv2.KMEANS_PP_CENTERS)  # type: ignore[call-overload,unused-ignore]
     return np.asarray(labels[:, 0], np.int64), np.asarray(middles, np.float32)
