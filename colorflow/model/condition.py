@@ -10,7 +10,7 @@ Reference: Tan & Le 2019 (EfficientNet); Liu 2020 (EfficientNet-Lite: ReLU6, no 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from colorflow.model.fused import can_fuse, fused
 
 LIGHTNESS_SIZE = 256
 """Side in pixels of the square that the whole photo is squashed to."""
@@ -30,6 +32,9 @@ CONDITION_GRID = 128
 
 PLANES_GRID = 64
 """Side of the extra planes."""
+
+SIDE_STEP = 128
+"""Sides of photos are multiples of it, so that all maps and the grid of lightness fit."""
 
 _GRID_AFTER_BLOCK = {2: 64, 4: 32, 10: 16, 15: 8}
 """Side of the map that a block makes, by the block's index, where the next block halves it."""
@@ -119,6 +124,8 @@ def coarse_lightness(lightness: Tensor) -> Tensor:
 class Conditioner(nn.Module):
     """Computes the `Condition` of a batch of squashed photos with the feature network.
 
+    The network is frozen here. On a CPU its convolutions are fused, by the size of the photos.
+
     Args:
         late_blocks: the model's own late blocks, which replace the frozen ones; None for none.
     """
@@ -127,25 +134,40 @@ class Conditioner(nn.Module):
         super().__init__()
         self.features = Features()
         self.late_blocks = late_blocks
+        self._fused: dict[int, FusedBlocks] = {}
 
     @torch.no_grad()
     def forward(self, lightness: Tensor, planes: Tensor | None = None) -> Condition:
         """
         Args:
-            lightness: (B, 1, 256, 256) CIE L* in [0, 100].
+            lightness: (B, 1, 256, 256) CIE L* in [0, 100], or larger.
             planes: (B, E, 64, 64) extra planes, or None.
 
         Returns:
             The condition of each photo.
         """
         own = self.late_blocks
-        coarsest = min(LATE_BLOCKS_OUTPUTS) if own is None else LATE_BLOCKS_INPUT
-        condition = Condition(
+        return Condition(
             lightness=coarse_lightness(lightness),
-            features=self.features(lightness, coarsest=coarsest),
+            features=self._maps(lightness),
             planes=planes,
+            refined=own is not None,
         )
-        return condition if own is None else condition.refined_by(own)
+
+    def _maps(self, lightness: Tensor) -> dict[int, Tensor]:
+        own, features = self.late_blocks, self.features
+        if can_fuse(lightness):
+            x, side = features.input_of(lightness), lightness.shape[-1]
+            if side not in self._fused:
+                later = features.blocks[_FIRST_BLOCK[LATE_BLOCKS_INPUT] :]
+                late = later if own is None else own.blocks
+                early = features.blocks[: _FIRST_BLOCK[LATE_BLOCKS_INPUT]]
+                self._fused[side] = FusedBlocks(features.stem, [*early, *late], x[:1])
+            return self._fused[side](x)
+        if own is None:
+            return features(lightness)
+        maps = features(lightness, coarsest=LATE_BLOCKS_INPUT)
+        return {**maps, **own(maps[LATE_BLOCKS_INPUT])}
 
 
 class Features(nn.Module):
@@ -179,22 +201,58 @@ class Features(nn.Module):
         Raises:
             ValueError: if `photos` has another shape.
         """
-        channels, height, width = tuple(photos.shape[1:]) if photos.ndim == 4 else (0, 0, 0)
-        if channels not in (1, 3) or not height == width or not width or width % LIGHTNESS_SIZE:
-            raise ValueError(
-                f"photos: expected (B, 1 or 3, {LIGHTNESS_SIZE} s, {LIGHTNESS_SIZE} s), "
-                f"got {tuple(photos.shape)}"
-            )
-        pixels = photos * (255 / 100)
-        x = ((pixels - 127) / 128).expand(-1, 3, -1, -1)
-        x = self.stem(x.contiguous(memory_format=torch.channels_last))
-        maps = {}
+        x, maps = self.stem(self.input_of(photos)), {}
         for index, block in enumerate(self.blocks):
             x = block(x)
             if index in _GRID_AFTER_BLOCK:
                 maps[_GRID_AFTER_BLOCK[index]] = x
                 if _GRID_AFTER_BLOCK[index] == coarsest:
                     break
+        return maps
+
+    @staticmethod
+    def input_of(photos: Tensor) -> Tensor:
+        """What the stem takes, (B, 3, 256s, 256s); arguments and errors as of `forward`."""
+        channels, height, width = tuple(photos.shape[1:]) if photos.ndim == 4 else (0, 0, 0)
+        if channels not in (1, 3) or not height == width or not width or width % SIDE_STEP:
+            raise ValueError(
+                f"photos: expected (B, 1 or 3, {LIGHTNESS_SIZE} s, {LIGHTNESS_SIZE} s) "
+                f"with multiples of {SIDE_STEP}, got {tuple(photos.shape)}"
+            )
+        pixels = photos * (255 / 100)
+        x = ((pixels - 127) / 128).expand(-1, 3, -1, -1)
+        return x.contiguous(memory_format=torch.channels_last)
+
+
+class FusedBlocks:
+    """The blocks of a network, fused for photos of one size; without gradients.
+
+    Args:
+        stem: the layers before the first block.
+        blocks: all of them.
+        x: an input of the stem, (1, 3, s, s).
+    """
+
+    def __init__(self, stem: nn.Sequential, blocks: Iterable[_Block], x: Tensor) -> None:
+        self._stem, x = fused([*stem], x)
+        self._blocks = []
+        for block in blocks:
+            steps, y = fused([*block.layers], x)
+            x = x + y if block.residual else y
+            self._blocks.append((steps, block.residual))
+
+    def __call__(self, x: Tensor) -> dict[int, Tensor]:
+        """All maps of (B, 3, s, s), as `Features` gives them."""
+        for step in self._stem:
+            x = step(x)
+        maps = {}
+        for index, (steps, residual) in enumerate(self._blocks):
+            y = x
+            for step in steps:
+                y = step(y)
+            x = y.add_(x) if residual else y
+            if index in _GRID_AFTER_BLOCK:
+                maps[_GRID_AFTER_BLOCK[index]] = x
         return maps
 
 
@@ -229,7 +287,7 @@ class LateBlocks(nn.Module):
             ValueError: if `x` has another shape.
         """
         _, channels, height, width = x.shape
-        if channels != self.channels or height != width or width % self.input_grid:
+        if channels != self.channels or height != width or width % (self.input_grid // 2):
             raise ValueError(
                 f"map: expected (B, {self.channels}, {self.input_grid} s, {self.input_grid} s), "
                 f"got {tuple(x.shape)}"
