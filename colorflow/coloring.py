@@ -71,8 +71,6 @@ class ColoringSpec:
         style_strengths: how far each level goes from its sampled latents (0) to the latents of the
             photo whose style is wanted (1); empty without one.
         skin: whether skin gets its own color, see `colorflow.model.skin`.
-        quick: a first picture without what the large photo shows: small things, skin, and what
-            looks alike in references.
         strength: how far what looks alike in the references gets its colors there, 0 to 1; 0
             without references.
 
@@ -85,7 +83,6 @@ class ColoringSpec:
     temperature: float = 1.0
     style_strengths: tuple[float, ...] = ()
     skin: bool = True
-    quick: bool = False
     strength: float = 0.0
 
     def __post_init__(self) -> None:
@@ -139,7 +136,7 @@ class ColoringSpec:
     def resampled(self, levels: Collection[int], seed: int) -> ColoringSpec:
         """The same in full with another seed in some levels, given by their indices."""
         seeds = tuple(seed if i in levels else own for i, own in enumerate(self.seeds))
-        return replace(self, seeds=seeds, quick=False)
+        return replace(self, seeds=seeds)
 
 
 @dataclass(eq=False, repr=False)
@@ -338,7 +335,7 @@ def provenance_of(
     principal = None
     if (which := spec.principal) is not None and None in spec.seeds:
         principal = Principal(LETTERS[which.number], which.of, share)
-    strength = 0.0 if spec.quick else spec.strength
+    strength = spec.strength
     if any(spec.style_strengths) or len(set(spec.seeds)) > 1 or (strength and not references):
         photo = None
     return Provenance(
@@ -348,7 +345,7 @@ def provenance_of(
         photo,
         hints,
         principal,
-        skin=spec.skin and not spec.quick,
+        skin=spec.skin,
         references=references if strength else (),
         strength=strength if strength and references else None,
     )

@@ -20,7 +20,6 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -202,8 +201,8 @@ class Colorizer(Exploration):
         seed: int = 0,
         *,
         skin: bool = True,
-    ) -> Iterator[list[Coloring]]:
-        """Makes principal colorings, the first one at once.
+    ) -> Iterator[Coloring]:
+        """Makes principal colorings, the first one at once, before the samples of the others.
 
         Args:
             picture: see the class; one that already has colors is colored again.
@@ -213,15 +212,16 @@ class Colorizer(Exploration):
             skin: as of `colorize`.
 
         Yields:
-            The first coloring, alone, without small things and skin; then what `colorize` returns.
+            What `colorize` returns, one after the other.
         """
         _check_principal(n)
         check_seed(seed)
         opened = self._opener.open(picture)
         seeds = (seed,) * len(self.levels)
         first = ColoringSpec(seeds=seeds, temperature=temperature, skin=skin)
-        yield opened.principal(replace(first, quick=True), n, shown=1)
-        yield opened.principal(first, n)
+        yield from opened.principal(first, n, shown=1)
+        if n > 1:
+            yield from opened.principal(first, n)[1:]
 
     def _style_strengths(self, strength: float) -> tuple[float, ...]:
         """Of each level: the coarse ones, which decide the colors of objects, go all the way."""

@@ -14,19 +14,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from colorflow.color.grid import SQUARE_SIZE, square_lightness, to_grid
+from colorflow.color.grid import square_lightness, to_grid
 from colorflow.coloring import Coloring, ColoringSpec, digest_of_hints, provenance_of
 from colorflow.device import one_thread
 from colorflow.errors import PhotoError, WeightsError
-from colorflow.model.condition import Condition, Conditioner, coarse_lightness
+from colorflow.model.condition import LIGHTNESS_SIZE, Condition, Conditioner
 from colorflow.model.hints import Hint, Reach, hint_planes
 from colorflow.model.likeness import Described
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import Kind, Photo, Picture, Provenance, read_picture
 from colorflow.photo_model import CHUNK, Latents, PhotoModel
 
-LARGE_SIZE = 2 * SQUARE_SIZE
-"""Side in pixels at which small things are looked at."""
 MOST_DESCRIBED = 16
 """References whose descriptions are kept, 1 MB each: those of an album serve all of its photos."""
 
@@ -163,22 +161,28 @@ class Opener:
             raise WeightsError("these weights take no references; use weights with a likeness head")
         others = [_with_colors(other) for other, _ in references]
         digests = tuple(own for _, own in references if own)
-        lightness = self._lightness_of([photo.pixels])
         size = photo.pixels.shape[:2]
         planes = self._hint_planes(hints, size, ("thing", "alike"))
         painted = {reach: self._hint_planes(hints, size, (reach,)) for reach in get_args(Reach)}
         latents = None if style is None else self._latents_of(style)
 
-        def condition(planes: Tensor | None, *, mirrored: bool) -> Condition:
-            parts = [lightness, planes] if planes is not None else [lightness]
+        @cache
+        def lightness(side: int) -> Tensor:
+            """What the model sees, (1, 1, side, side) L*."""
+            square = square_lightness(photo.pixels, side)
+            return torch.from_numpy(square)[None, None].to(self._device)
+
+        def condition(planes: Tensor | None, side: int, *, mirrored: bool = False) -> Condition:
+            parts = [lightness(side)]
+            if planes is not None and side == LIGHTNESS_SIZE:
+                parts.append(planes)
             return self._conditioner(*(x.flip(-1) if mirrored else x for x in parts))
 
         def model(planes: Tensor | None) -> PhotoModel:
             return PhotoModel(
                 self._weights,
-                coarse_lightness(lightness),
                 partial(condition, planes),
-                lambda: self._conditioner(self._lightness_of([photo.pixels], LARGE_SIZE)),
+                planes is not None,
                 latents,
                 {reach: planes for reach, planes in painted.items() if planes is not None},
                 (lambda: [self._described_of(other) for other in others]) if others else None,
@@ -197,13 +201,6 @@ class Opener:
                 references=digests if len(digests) == len(others) else (),
             ),
         )
-
-    def _lightness_of(
-        self, pictures: Sequence[NDArray[np.uint8]], side: int = SQUARE_SIZE
-    ) -> Tensor:
-        """What the model sees of pictures: (B, 1, side, side) L*."""
-        squares = np.stack([square_lightness(pixels, side) for pixels in pictures])
-        return torch.from_numpy(squares)[:, None].to(self._device)
 
     def _hint_planes(
         self, hints: Sequence[Hint], size: tuple[int, int], reaches: Collection[Reach]

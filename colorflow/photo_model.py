@@ -23,12 +23,20 @@ from torch.nn import functional as F
 
 from colorflow.coloring import ColoringSpec
 from colorflow.device import one_thread
-from colorflow.model.condition import Condition
+from colorflow.model.condition import LIGHTNESS_SIZE, Condition
 from colorflow.model.config import FINEST_GRID, SRGB_REACH
+from colorflow.model.heads import HEADS_SIZE
 from colorflow.model.hints import Reach
 from colorflow.model.level import MEAN_CHANNELS, sample_latents, signs_of_photo, slerp
-from colorflow.model.likeness import Described, Likeness, describe
-from colorflow.model.principal import MEAN_POOL, POOL, POOL_LEVELS, modes_of, vivid_mean
+from colorflow.model.likeness import LIKENESS_SIZE, Described, Likeness, describe
+from colorflow.model.principal import (
+    MEAN_POOL,
+    POOL,
+    POOL_LEVELS,
+    modes_of,
+    vivid_mean,
+    with_contrast,
+)
 from colorflow.model.skin import Skin, ToneDistribution, tone_latents
 from colorflow.model.spatial import FEATURES_GRID, SpatialOperator, blurred, contrast_of
 from colorflow.model.weights import LoadedWeights
@@ -52,9 +60,9 @@ class PhotoModel:
 
     Args:
         weights: the model.
-        lightness: (1, 1, 128, 128) of the photo, L* in [0, 100].
-        make_condition: computes the condition of the photo, or if `mirrored` of its mirror image.
-        make_large: computes the condition of the photo at 512x512 pixels, for small things.
+        make_condition: given a side in pixels, computes the condition of the photo at that size,
+            or if `mirrored` of its mirror image. At that of the flow it has the hints' planes.
+        is_hinted: whether there are hints that the flow is conditioned on.
         style: latents of the colors of a photo whose style is wanted, or None.
         painted: planes of hints, (1, 3, 64, 64), by their reach, whose colors `paint` gives.
         make_references: describes the references, whose colors go to what looks alike; None
@@ -64,61 +72,72 @@ class PhotoModel:
     def __init__(
         self,
         weights: LoadedWeights,
-        lightness: Tensor,
         make_condition: Callable[..., Condition],
-        make_large: Callable[[], Condition],
+        is_hinted: bool = False,
         style: Latents | None = None,
         painted: Mapping[Reach, Tensor] = MappingProxyType({}),
         make_references: Callable[[], Sequence[Described]] | None = None,
     ) -> None:
         self.pyramid, self.gain = weights.pyramid, weights.gain
         self.temperatures, self.style = weights.temperatures, style
-        self._signs = signs_of_photo(lightness, self.pyramid.latent_shapes())
-        self._make_condition, self._make_large = make_condition, make_large
-        self._device = lightness.device
+        self._make_condition, self._is_hinted = make_condition, is_hinted
+        self._device = next(weights.pyramid.parameters()).device
         self._painted = painted
         self._make_references = make_references
         self._principal: dict[tuple[ColoringSpec, int], PrincipalColorings] = {}
-        self._means: dict[ColoringSpec, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
+
+    def _condition_at(self, side: int, *, mirrored: bool = False) -> Condition:
+        return self.pyramid.refine(self._make_condition(side, mirrored=mirrored))
 
     @cached_property
     @one_thread()
     def condition(self) -> Condition:
-        """The condition of the photo."""
-        return self.pyramid.refine(self._make_condition(mirrored=False))
+        """The condition of the photo that the flow has."""
+        return self._condition_at(LIGHTNESS_SIZE)
 
     @cached_property
     def _both_ways(self) -> Condition:
         """The conditions of the photo and of its mirror image."""
-        return self.condition.joined(self.pyramid.refine(self._make_condition(mirrored=True)))
+        return self.condition.joined(self._condition_at(LIGHTNESS_SIZE, mirrored=True))
+
+    @cached_property
+    @one_thread()
+    def _large(self) -> Condition:
+        """The condition of the photo that heads and operator have; it has no hints."""
+        return self._condition_at(HEADS_SIZE)
+
+    @cached_property
+    def _signs(self) -> list[Tensor]:
+        return signs_of_photo(self.condition.lightness, self.pyramid.latent_shapes())
 
     @cached_property
     @one_thread()
     def operator(self) -> SpatialOperator:
         """Assigns chroma to the things in the photo."""
-        lightness = F.adaptive_avg_pool2d(self.condition.lightness, FINEST_GRID)
-        features = self.condition.features[FEATURES_GRID]
+        lightness = F.adaptive_avg_pool2d(self._large.lightness, FINEST_GRID)
+        features = self._large.features[FEATURES_GRID]
         return SpatialOperator(lightness[0, 0].cpu().numpy(), features[0].cpu().numpy())
-
-    @cached_property
-    @one_thread()
-    def _large(self) -> Condition:
-        """The condition of the photo at twice the side."""
-        return self.pyramid.refine(self._make_large())
 
     @cached_property
     @one_thread()
     @torch.inference_mode()
     def small_scale(self) -> NDArray[np.float32]:
-        """What the small things of the large photo add to the chroma of the whole, (2, 64, 64).
+        """What the small things of the large photo add to the chroma of samples, (2, 64, 64).
 
         The mean head tells, and its large scale does not count; without one it is nothing.
         """
         if self.pyramid.mean_head is None:
             return np.zeros((MEAN_CHANNELS, FINEST_GRID, FINEST_GRID), np.float32)
-        large = F.avg_pool2d(self.pyramid.predict(self._large), 2)
-        difference = (large - self.pyramid.predict(self.condition))[0].cpu().numpy()
+        whole = self.pyramid.predict(self.condition)[0].cpu().numpy()
+        difference = self._predicted - whole
         return difference - blurred(difference, LARGE_SCALE)
+
+    @cached_property
+    @one_thread()
+    @torch.inference_mode()
+    def _predicted(self) -> NDArray[np.float32]:
+        """The mean of the colors by the mean head, (2, 64, 64)."""
+        return self.pyramid.predict(self._large)[0].cpu().contiguous().numpy()
 
     @cached_property
     @one_thread()
@@ -128,13 +147,13 @@ class PhotoModel:
         head = self.pyramid.skin_head
         if head is None:
             return None
-        # The whole photo knows the scene, and the large one small people: they vote.
-        (whole, chroma), (large, large_chroma) = head(self.condition), head(self._large)
-        whole = F.interpolate(whole, large.shape[-2:], mode="bilinear", align_corners=False)
+        log_odds, chroma = head(self._large)
+        size = (2 * FINEST_GRID, 2 * FINEST_GRID)
+        likely = F.interpolate(log_odds, size, mode="bilinear", align_corners=False).sigmoid()
         return Skin(
-            ((whole + large) / 2).sigmoid()[0, 0].cpu().numpy(),
-            self.condition.lightness[0, 0].cpu().numpy(),
-            ((chroma + F.avg_pool2d(large_chroma, 2)) / 2)[0].cpu().numpy(),
+            likely[0, 0].cpu().numpy(),
+            F.adaptive_avg_pool2d(self._large.lightness, size)[0, 0].cpu().numpy(),
+            F.adaptive_avg_pool2d(chroma, FINEST_GRID)[0].cpu().numpy(),
             ToneDistribution(head.tone_mean.cpu().numpy(), head.tone_factor.cpu().numpy()),
         )
 
@@ -146,7 +165,7 @@ class PhotoModel:
         skin = nowhere if self.skin is None else self.skin.weight
         head = self.pyramid.likeness_head
         assert head is not None  # `Opener` refuses references without one
-        return describe(head, self.condition, self._large, skin)
+        return describe(head, self.condition, self._condition_at(LIKENESS_SIZE), skin)
 
     @cached_property
     @one_thread()
@@ -158,7 +177,7 @@ class PhotoModel:
 
     def reference_shares(self, spec: ColoringSpec) -> tuple[float, ...]:
         """Shares of the photo to which each reference gives its color; empty if none does."""
-        if not spec.strength or spec.quick or self.likeness is None:
+        if not spec.strength or self.likeness is None:
             return ()
         return tuple(map(float, self.likeness.shares))
 
@@ -210,11 +229,12 @@ class PhotoModel:
         self, ab: NDArray[np.float32], spec: ColoringSpec, tone: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """One coloring (1, 2, 64, 64) assigned to things, with skin's color and the references'."""
-        seen = ab if spec.quick else ab + self.small_scale
+        has_details = spec.principal is not None and self._is_predicted(spec)
+        seen = ab if has_details else ab + self.small_scale
         shown = self.operator(seen, contrast_of(ab))
-        if spec.skin and not spec.quick and self.skin is not None:
+        if spec.skin and self.skin is not None:
             shown = self.skin.painted(shown, tone)
-        if spec.strength and not spec.quick:
+        if spec.strength:
             if self.likeness is None:
                 raise ValueError("reference: expected the photos that the spec's colors come from")
             shown = self.likeness.painted(shown, spec.strength)
@@ -358,38 +378,35 @@ class PhotoModel:
         return self._principal[first, k]
 
     def _make_principal(self, first: ColoringSpec, k: int) -> PrincipalColorings:
-        mean, samples = self._mean_and_samples(first)
+        mean = self._first(first)
         if k == 1:
             return mean[None], (1.0,)
         # A different answer to the mirrored photo is no mode.
-        own = [
-            half - half.mean(0)
-            for half in np.concatenate([samples, self._samples(first, MEAN_POOL, POOL)], axis=1)
-        ]
+        own = [half - half.mean(0) for half in self._samples(first, POOL)]
         deviations, shares = modes_of(np.concatenate(own), self.operator, k - 1)
         modes = (mean + deviations).clip(-SRGB_REACH, SRGB_REACH)
         return np.stack([mean, *modes]), (1.0, *map(float, shares))
 
     @torch.inference_mode()
-    def _mean_and_samples(
-        self, first: ColoringSpec
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The vivid mean of samples (2, 64, 64), and the samples, see `_samples`.
+    def _first(self, first: ColoringSpec) -> NDArray[np.float32]:
+        """The first principal coloring (2, 64, 64): a mean with the contrast of photos."""
+        if self._is_predicted(first):
+            mean, head = self._predicted, self.pyramid.mean_head
+            assert head is not None
+            own = float(contrast_of(mean))
+            raised = with_contrast(mean, head.contrast_of_photo(max(own, 1e-6)))
+            return mean + first.temperature * (raised - mean)
+        samples = np.concatenate(self._samples(first, MEAN_POOL))
+        coarse = torch.from_numpy(vivid_mean(samples)[None]).to(self._device)
+        return self.pyramid.complete(coarse, self.condition)[0].cpu().numpy()
 
-        The quick picture and the final ones share them.
-        """
-        key = replace(first, quick=False)
-        if key not in self._means:
-            samples = self._samples(first, 0, MEAN_POOL)
-            coarse = torch.from_numpy(vivid_mean(np.concatenate(samples))[None]).to(self._device)
-            self._means[key] = (
-                self.pyramid.complete(coarse, self.condition)[0].cpu().numpy(),
-                samples,
-            )
-        return self._means[key]
+    def _is_predicted(self, first: ColoringSpec) -> bool:
+        """Whether the mean head predicts the first principal coloring; it knows no hints."""
+        has_head = self.pyramid.mean_head is not None
+        return has_head and not self._is_hinted and not any(first.style_strengths)
 
     @torch.inference_mode()
-    def _samples(self, first: ColoringSpec, start: int, stop: int) -> NDArray[np.float32]:
+    def _samples(self, first: ColoringSpec, count: int) -> NDArray[np.float32]:
         """Samples of the photo and of its mirror image, in antithetic pairs of latents z and -z.
 
         The mean of such pairs is much nearer to that of the distribution than the mean of as many
@@ -397,15 +414,14 @@ class PhotoModel:
 
         Args:
             first: the spec of the first.
-            start: number of the first sample, a multiple of 4.
-            stop: number after the last, a multiple of 4.
+            count: how many, a multiple of 4.
 
         Returns:
-            (2, (stop - start) / 2, 2, 8, 8): of the photo, and of its mirror image turned back.
+            (2, count / 2, 2, 8, 8): of the photo, and of its mirror image turned back.
         """
         latents = [
             self.sample(first.sample_spec(first.seed + i // 2), antithetic=i % 2 == 1)
-            for i in range(start, stop)
+            for i in range(count)
         ]
         stacked = _stacked([z[:POOL_LEVELS] for z in latents], self._device)
         ab = self.pyramid.decode(stacked, self._both_ways, self.gain).cpu().numpy()

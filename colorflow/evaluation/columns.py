@@ -25,6 +25,7 @@ from colorflow.evaluation.metrics import bits_per_dim
 from colorflow.evaluation.subject import Subject
 from colorflow.model.condition import Condition
 from colorflow.model.config import FINEST_GRID
+from colorflow.model.heads import HEADS_SIZE
 from colorflow.model.level import MEAN_CHANNELS
 from colorflow.model.skin import tone_latents
 from colorflow.model.weights import LoadedWeights
@@ -219,10 +220,11 @@ def _skin(model_of: Callable[[Subject], PhotoModel], subject: Subject) -> NDArra
 def _photo_model(weights: LoadedWeights, subject: Subject) -> PhotoModel:
     """Makes the distribution of a photo."""
 
-    def condition(*, mirrored: bool) -> Condition:
-        return subject.mirrored if mirrored else subject.condition
+    def condition(side: int, *, mirrored: bool) -> Condition:
+        whole = subject.mirrored if mirrored else subject.condition
+        return subject.large if side == HEADS_SIZE else whole
 
-    return PhotoModel(weights, subject.condition.lightness, condition, lambda: subject.large)
+    return PhotoModel(weights, condition)
 
 
 def _latents(weights: LoadedWeights, n: int, generator: torch.Generator) -> list[Latents]:

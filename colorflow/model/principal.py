@@ -1,9 +1,10 @@
 """Principal colorings: a few pictures that stand for the distribution of colorings.
 
-The first is the mean of samples, which is nearer to the truth in expectation than any other single
-picture. Averaging removes patches and color casts of single samples. A mean is paler than its
-samples, so a gain restores the contrast of its colors. It leaves the tint, the mean of the whole
-photo, as it is: raised too, it looks like a sepia print.
+The first is the mean of all colorings, which is nearer to the truth in expectation than any other
+single picture. The mean head predicts it. With hints or a style, which the head does not know, it
+is the mean of samples. Averaging removes patches and color casts of single samples. A mean is paler
+than what it is the mean of, so a gain restores the contrast of its colors. It leaves the tint, the
+mean of the whole photo, as it is: raised too, it looks like a sepia print.
 
 The others differ from the first in things that are open: a coat, a wall, the ground. Each sample's
 deviation from the mean is assigned to things by the spatial operator, and its tint and its large
@@ -29,10 +30,11 @@ from colorflow.model.spatial import SpatialOperator, blurred, contrast_of, resiz
 Array = NDArray[np.float32]
 
 MEAN_POOL = 16
-"""Samples behind the first principal coloring: half of them are of the mirrored photo, and all come
-in pairs of latents z and -z (antithetic variates, Hammersley & Morton 1956)."""
+"""Samples behind a first principal coloring that no mean head predicts: half of them are of the
+mirrored photo, and all come in pairs of latents z and -z (antithetic variates, Hammersley & Morton
+1956)."""
 POOL = 64
-"""Samples behind the other principal colorings; the first `MEAN_POOL` of them are those above."""
+"""Samples behind the other principal colorings."""
 POOL_LEVELS = 2
 """Levels of these samples: chroma on an 8x8 grid. The finer levels complete the mean. A third level
 costs 0.15 s and gains nothing (docs/experiments.md, "Principal colorings")."""
@@ -63,8 +65,13 @@ _ALIKE = 0.01
 
 def vivid_mean(samples: Array) -> Array:
     """The mean of samples (n, 2, g, g) with its contrast raised, (2, g, g)."""
-    mean, contrasts = samples.mean(0), contrast_of(samples)
+    contrasts = contrast_of(samples)
     wanted = min(VIVIDNESS * np.median(contrasts), np.quantile(contrasts, VIVID_SHARE))
+    return with_contrast(samples.mean(0), float(wanted))
+
+
+def with_contrast(mean: Array, wanted: float) -> Array:
+    """A mean (2, g, g) with its contrast raised, by `LARGEST_GAIN` at most."""
     tint = mean.mean((-2, -1), keepdims=True)
     gain = np.clip(wanted / max(float(contrast_of(mean)), 1e-6), 1, LARGEST_GAIN)
     return (tint + gain * (mean - tint)).astype(np.float32)

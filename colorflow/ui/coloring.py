@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -117,8 +116,8 @@ class PhotoColoring:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Tells it from other colorings of the photo; a quick one is the same as in full."""
-        return *self.task.key, replace(self.spec, quick=False)
+        """Tells it from other colorings of the photo."""
+        return *self.task.key, self.spec
 
     @property
     def form(self) -> Form:
@@ -339,7 +338,6 @@ class Options:
         samples: whether they are single samples.
         skin: as there.
         strength: how far colors go towards those of the references, in [0, 1].
-        quick: whether somebody waits for the first picture.
     """
 
     n: int = 4
@@ -347,7 +345,6 @@ class Options:
     samples: bool = False
     skin: bool = True
     strength: float = 1.0
-    quick: bool = True
 
 
 class Colorist:
@@ -362,7 +359,7 @@ class Colorist:
         self.colorizer, self._budget = colorizer, budget
 
     def several(self, task: ColoringTask, options: Options) -> Iterator[PhotoColoring]:
-        """Colorings: samples come one by one; of others, a quick first one comes at once."""
+        """Colorings: samples come one by one; of others, the first one comes at once."""
         n, temperature, skin = options.n, options.temperature, options.skin
 
         def made(read: Photo) -> Iterator[Coloring]:
@@ -372,9 +369,8 @@ class Colorist:
                 first = _next_seed(task.photo)
                 for seed in range(first, first + n):
                     yield from colorize(read, 1, temperature, seed, samples=True, **given)
-            elif options.quick and not task.hints and not task.references:
-                progress = self.colorizer.colorize_progressively(read, n, temperature, skin=skin)
-                yield from chain.from_iterable(progress)
+            elif not task.hints and not task.references:
+                yield from self.colorizer.colorize_progressively(read, n, temperature, skin=skin)
             else:
                 yield from colorize(read, n, temperature, **given)
 

@@ -506,7 +506,7 @@ class Desk:
     def take_coloring(
         self, photo: DeskPhoto, coloring: PhotoColoring, *, choose: bool = False
     ) -> None:
-        """Add a coloring, unless it is there; a quick one is replaced by the same in full.
+        """Add a coloring, unless it is there.
 
         Args:
             photo: is colored.
@@ -516,9 +516,6 @@ class Desk:
         before = photo.made_before(coloring.key)
         if before is None:
             photo.colorings.append(coloring)
-        elif before.spec.quick and not coloring.spec.quick:
-            choose = choose or photo.chosen is before
-            photo.colorings[photo.colorings.index(before)] = coloring
         else:
             coloring = before
         if coloring not in photo.gallery:  # the photo was cut or turned meanwhile

@@ -331,7 +331,7 @@ class DeskWorker:
             raise ColorflowError("The print is being prepared; press Color to use its points.")
         spec, references = start, chosen.task.references if chosen and not start else ()
         if spec is None and chosen:
-            spec = replace(chosen.spec, quick=False)
+            spec = chosen.spec
         if spec is None:
             mean = PrincipalSpec(number=0, of=_PRINCIPAL, seed=0)
             spec = ColoringSpec(seeds=(None,) * len(self.colorizer.levels), principal=mean)
@@ -425,7 +425,7 @@ class DeskWorker:
             options: of each.
             reference: whose colors all but the photo that is looked at get, colored or not.
         """
-        options, again = replace(options, quick=False), reference is not None
+        again = reference is not None
         tried = [desk.photo] if again else []
 
         def steps() -> Steps:

@@ -23,7 +23,7 @@ from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.spatial import SpatialOperator, contrast_of
 from colorflow.photo import Photo, photo_from_image
 from tests.colorizer.made import ByHand, chroma, pixels, sample_spec, seeds, shares, specs
-from tests.small_weights import GAIN, TEMPERATURES
+from tests.small_weights import CONTRAST, GAIN, TEMPERATURES
 
 HINTS = (Hint(20, 30, 60, -60), Hint(80, 100, -50, 50))
 ALIKE = tuple(replace(hint, reach="alike") for hint in HINTS)
@@ -75,14 +75,22 @@ def test_the_first_principal_coloring_step_by_step(
     hints: tuple[Hint, ...],
     way: dict[str, bool],
 ) -> None:
-    """The vivid mean of 32 samples of the photo and of 32 of the photo turned round, turned back,
-    completed, then assigned to things with the details of the large photo, and skin of its own.
+    """What the mean head says, with the contrast of photos, then assigned to things with the
+    details of the large photo, and skin of its own.
 
-    Hints for things color what comes without them.
+    With hints, the vivid mean of 8 samples of the photo and of 8 of the photo turned round, turned
+    back, and completed. Hints for things color what comes without them.
     """
     turned = photo_from_image(np.ascontiguousarray(photo.pixels[:, ::-1]))
 
     def completed(hints: tuple[Hint, ...]) -> NDArray[np.float32]:
+        if not hints:
+            tint = head.mean((1, 2), keepdims=True)
+            own = np.hypot(*(head - tint)).mean()
+            log_factor, power = CONTRAST
+            gain = np.clip(np.exp(log_factor) * own ** (power - 1), 1, 2.2)
+            assert gain > 1.1
+            return tint + (1 + 0.9 * (gain - 1)) * (head - tint)  # the temperature is 0.9
         mirrored = tuple(replace(hint, column=photo.width - 1 - hint.column) for hint in hints)
         ways = by_hand.condition(photo, hints), by_hand.condition(turned, mirrored)
         mean = torch.from_numpy(vivid_mean(_samples(by_hand.pyramid, *ways)))[None]
@@ -90,8 +98,8 @@ def test_the_first_principal_coloring_step_by_step(
 
     condition = by_hand.condition(photo, hints)
     with torch.no_grad():
-        model_ab, raw = completed(hints), completed(() if hints is HINTS else hints)
         head = by_hand.pyramid.predict(condition)[0].numpy()
+        model_ab, raw = completed(hints), completed(() if hints is HINTS else hints)
         cells = condition.lightness.unflatten(2, (64, 2)).unflatten(4, (64, 2)).mean((3, 5))
         operator = SpatialOperator(cells[0, 0].numpy(), condition.features[16][0].numpy())
         seen = raw

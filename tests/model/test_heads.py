@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from scipy.stats import linregress
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -114,3 +115,19 @@ def test_the_tones_of_training_photos_are_kept() -> None:
     np.testing.assert_allclose(factor @ factor.T, np.cov(tones.T), rtol=1e-4, atol=1e-5)
     assert factor[0, 1] == 0
     assert {"tone_mean", "tone_factor"} <= head.state_dict().keys()
+
+
+def test_the_contrast_of_photos_is_a_power_of_that_of_means() -> None:
+    """As SciPy's regression of logarithms finds it."""
+    means = torch.rand(50, generator=torch.Generator().manual_seed(3)) * 10 + 1
+    noise = torch.randn(50, generator=torch.Generator().manual_seed(4))
+    truths = 2.5 * means**0.7 * (0.2 * noise).exp()
+    head = MeanHead()
+    assert head.contrast_of_photo(4.0) == 4, "an untrained head changes nothing"
+    head.fit_contrast(means, truths)
+    want = linregress(means.log(), truths.log())
+    np.testing.assert_allclose(head.contrast, [want.intercept, want.slope], rtol=1e-4)
+    assert head.contrast_of_photo(4.0) == pytest.approx(
+        np.exp(want.intercept) * 4**want.slope, rel=1e-5
+    )
+    assert "contrast" in head.state_dict()
