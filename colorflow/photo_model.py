@@ -229,7 +229,7 @@ class PhotoModel:
         self, ab: NDArray[np.float32], spec: ColoringSpec, tone: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """One coloring (1, 2, 64, 64) assigned to things, with skin's color and the references'."""
-        has_details = spec.principal is not None and self._is_predicted(spec)
+        has_details = spec.seeds[-1] is None and self._is_predicted(spec)
         seen = ab if has_details else ab + self.small_scale
         shown = self.operator(seen, contrast_of(ab))
         if spec.skin and self.skin is not None:

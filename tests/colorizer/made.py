@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d
 
 from colorflow.color.grid import square_lightness
 from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Hint, Picture
@@ -103,18 +103,20 @@ class ByHand:
         """How much skin's color counts, and its mean chroma a + ib, both (64, 64)."""
         head = self.pyramid.skin_head
         assert head is not None
-        whole = self.condition(photo)
-        (small_odds, small_ab), (log_odds, ab) = head(whole), head(self.condition(photo, (), 512))
+        large = self.condition(photo, (), 384)
+        log_odds, ab = head(large)
         size = (128, 128)
-        both = cv2.resize(small_odds[0, 0].numpy(), size, interpolation=cv2.INTER_LINEAR)
-        odds = torch.from_numpy(both)[None, None] / 2 + log_odds / 2
-        share = 1 / (1 + (-odds[0, 0]).exp().numpy())
+        odds = cv2.resize(log_odds[0, 0].numpy(), size, interpolation=cv2.INTER_LINEAR)
+        share = 1 / (1 + np.exp(-odds))
         x = ((share - 0.3) / 0.3).clip(0, 1)
-        sure, cells = (share - 0.4).clip(0) ** 2, whole.lightness[0, 0].numpy()
+        sure, cells = (
+            (share - 0.4).clip(0) ** 2,
+            adaptive_avg_pool2d(large.lightness, 128)[0, 0].numpy(),
+        )
         near, weighed = (gaussian_filter(y, 6, mode="reflect") for y in (sure, sure * cells))
         away = np.maximum(np.abs(cells - weighed / np.maximum(near, 1e-7)) - 15, 0)
         weight = 0.95 * (3 * x**2 - 2 * x**3) * np.exp(-((away / 12) ** 2) / 2)
-        a, b = (avg_pool2d(ab, 2) / 2 + small_ab / 2)[0].numpy()
+        a, b = adaptive_avg_pool2d(ab, 64)[0].numpy()
         return avg_pool2d(torch.from_numpy(weight)[None], 2)[0].numpy(), a + 1j * b
 
     def with_skin(

@@ -17,7 +17,7 @@ from colorflow.color.grid import resize_by_area
 from colorflow.colorizer import ColoringSpec, Colorizer, Hint
 from colorflow.photo import Photo, photo_from_image, read_photo
 
-QUICK = ColoringSpec(seeds=(0,) * 5, quick=True)
+SAMPLE = ColoringSpec(seeds=(0,) * 5)
 BORDER = np.ones((5, 5), np.uint8)
 """Two cells on each side, in which a color may end."""
 TONES = 30
@@ -46,7 +46,7 @@ def photos() -> Iterator[Photo]:
 
 
 def chroma(colorizer: Colorizer, photo: Photo, *hints: Hint) -> NDArray[np.float32]:
-    return colorizer.reproduce(photo, [QUICK], hints=hints)[0].ab
+    return colorizer.reproduce(photo, [SAMPLE], hints=hints)[0].ab
 
 
 @pytest.mark.slow

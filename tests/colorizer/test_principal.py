@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
-from torch.nn.functional import avg_pool2d
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Hint, PrincipalSpec
@@ -66,7 +65,7 @@ def test_shares_of_principal_colorings_and_of_samples(
     assert shares(colorizer.colorize(photo, 2, samples=True, force=True)) == [None, None]
 
 
-@pytest.mark.parametrize("way", [{"quick": True}, {"skin": False}, {}], ids=str)
+@pytest.mark.parametrize("way", [{"skin": False}, {}], ids=str)
 @pytest.mark.parametrize("hints", [(), HINTS, ALIKE], ids=["none", "thing", "alike"])
 def test_the_first_principal_coloring_step_by_step(
     colorizer: Colorizer,
@@ -75,22 +74,23 @@ def test_the_first_principal_coloring_step_by_step(
     hints: tuple[Hint, ...],
     way: dict[str, bool],
 ) -> None:
-    """What the mean head says, with the contrast of photos, then assigned to things with the
-    details of the large photo, and skin of its own.
+    """What the mean head says of the large photo, with the contrast of photos, then assigned to
+    things, and skin of its own.
 
     With hints, the vivid mean of 8 samples of the photo and of 8 of the photo turned round, turned
-    back, and completed. Hints for things color what comes without them.
+    back, completed, with the details of the large photo. Hints for things color what comes without
+    them.
     """
     turned = photo_from_image(np.ascontiguousarray(photo.pixels[:, ::-1]))
 
     def completed(hints: tuple[Hint, ...]) -> NDArray[np.float32]:
         if not hints:
-            tint = head.mean((1, 2), keepdims=True)
-            own = np.hypot(*(head - tint)).mean()
+            tint = large_mean.mean((1, 2), keepdims=True)
+            own = np.hypot(*(large_mean - tint)).mean()
             log_factor, power = CONTRAST
             gain = np.clip(np.exp(log_factor) * own ** (power - 1), 1, 2.2)
             assert gain > 1.1
-            return tint + (1 + 0.9 * (gain - 1)) * (head - tint)  # the temperature is 0.9
+            return tint + (1 + 0.9 * (gain - 1)) * (large_mean - tint)  # the temperature is 0.9
         mirrored = tuple(replace(hint, column=photo.width - 1 - hint.column) for hint in hints)
         ways = by_hand.condition(photo, hints), by_hand.condition(turned, mirrored)
         mean = torch.from_numpy(vivid_mean(_samples(by_hand.pyramid, *ways)))[None]
@@ -98,14 +98,14 @@ def test_the_first_principal_coloring_step_by_step(
 
     condition = by_hand.condition(photo, hints)
     with torch.no_grad():
-        head = by_hand.pyramid.predict(condition)[0].numpy()
+        large = by_hand.condition(photo, side=384)
+        large_mean = by_hand.pyramid.predict(large)[0].numpy()
         model_ab, raw = completed(hints), completed(() if hints is HINTS else hints)
-        cells = condition.lightness.unflatten(2, (64, 2)).unflatten(4, (64, 2)).mean((3, 5))
-        operator = SpatialOperator(cells[0, 0].numpy(), condition.features[16][0].numpy())
+        cells = large.lightness.unflatten(2, (64, 3)).unflatten(4, (64, 3)).mean((3, 5))
+        operator = SpatialOperator(cells[0, 0].numpy(), large.features[16][0].numpy())
         seen = raw
-        large = by_hand.condition(photo, side=512)
-        if "quick" not in way:
-            details = avg_pool2d(by_hand.pyramid.predict(large), 2)[0].numpy() - head
+        if hints and hints is not HINTS:
+            details = large_mean - by_hand.pyramid.predict(condition)[0].numpy()
             seen = raw + details - gaussian_filter(details, (0, 8, 8))
         want = operator(seen[None], contrast_of(raw[None]))
         if not way:
@@ -127,22 +127,15 @@ def test_the_first_principal_coloring_step_by_step(
     assert got.provenance.skin == (not way)
 
 
-def test_without_heads_the_first_picture_is_the_last(headless: Colorizer, photo: Photo) -> None:
-    for samples in (False, True):
-        full = headless.colorize(photo, 2, samples=samples, force=True)
-        quick = headless.reproduce(photo, [replace(one, quick=True) for one in specs(full)])
-        np.testing.assert_array_equal(chroma(quick), chroma(full))
-
-
-def test_the_first_picture_comes_alone(colorizer: Colorizer, photo: Photo) -> None:
-    (quick,), full = colorizer.colorize_progressively(photo, 3, 0.9, 4)
-    (again,) = colorizer.reproduce(photo, [quick.spec])
-    np.testing.assert_array_equal(quick.ab, again.ab)
-    np.testing.assert_array_equal(
-        chroma(full), chroma(colorizer.colorize(photo, 3, 0.9, 4, force=True))
-    )
-    assert quick.spec == replace(full[0].spec, quick=True)
-    assert np.abs(quick.ab - full[0].ab).max() > 0.1
+def test_the_first_coloring_comes_before_the_others(colorizer: Colorizer, photo: Photo) -> None:
+    want = colorizer.colorize(photo, 3, 0.9, 4, force=True)
+    progress = colorizer.colorize_progressively(photo, 3, 0.9, 4)
+    first = next(progress)
+    np.testing.assert_array_equal(first.ab, want[0].ab)
+    made = [first, *progress]
+    np.testing.assert_array_equal(chroma(made), chroma(want))
+    assert specs(made) == specs(want)
+    assert len(list(colorizer.colorize_progressively(photo, 1))) == 1
 
 
 def _samples(

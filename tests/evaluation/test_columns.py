@@ -16,6 +16,7 @@ from colorflow.errors import WeightsError
 from colorflow.evaluation.baselines import BASELINES, ConditionalDensity, load_baseline
 from colorflow.evaluation.columns import Column, baseline_columns, columns_of, training_colors_of
 from colorflow.model.condition import CONDITION_GRID, Condition
+from colorflow.model.heads import HEADS_SIZE
 from colorflow.model.weights import LoadedWeights, load_weights
 from colorflow.photo_model import PhotoModel
 from tests.evaluation.conftest import generator, random_condition
@@ -57,7 +58,8 @@ def samples(column: Column, photo: Condition, n: int, seed: int = 3) -> Tensor:
 
 
 def model_of(loaded: LoadedWeights, photo: Condition) -> PhotoModel:
-    return PhotoModel(loaded, photo.lightness, lambda *, mirrored: photo, lambda: Seen(photo).large)
+    large = Seen(photo).large
+    return PhotoModel(loaded, lambda side, *, mirrored: large if side == HEADS_SIZE else photo)
 
 
 @pytest.fixture(scope="module")

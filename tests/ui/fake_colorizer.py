@@ -13,7 +13,6 @@ import sys
 import tempfile
 import threading
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -96,13 +95,9 @@ class FakeColorizer:
 
     def colorize_progressively(
         self, photo: Photo, n: int, temperature: float, seed: int = 0, *, skin: bool = True
-    ) -> Iterator[list[Coloring]]:
-        """The first coloring, which is quick, has half of the chroma."""
-        made = self.colorize(photo, n, temperature, seed, force=True, skin=skin)
-        (quick,) = self._made(photo, [replace(made[0].spec, quick=True)], [1.0])
-        quick.ab = quick.ab / 2
-        yield [quick]
-        yield made
+    ) -> Iterator[Coloring]:
+        """As `colorize`, one after the other."""
+        yield from self.colorize(photo, n, temperature, seed, force=True, skin=skin)
 
     def resample(
         self,

@@ -141,7 +141,7 @@ def test_the_page_shows_the_last_state_of_the_desk(
             if page.running:
                 page.go_on(random_.randrange(len(page.running)))
             for photo in desk.photos:
-                kept = tuple(one for one in photo.colorings if not one.spec.quick)
+                kept = tuple(photo.colorings)
                 assert set(before.get(photo.upload, ())) <= set(kept)
                 before[photo.upload] = kept
     page.click(lambda desk: (tab.worker.open(desk, ()), tab.worker.prepare(desk)))
