@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from colorflow.model import condition as condition_module
 from colorflow.model.condition import FEATURE_CHANNELS, Condition, Conditioner, Features, LateBlocks
 from colorflow.model.pyramid import ChromaPyramid
 from tests.model.conftest import random_condition, small_config
@@ -83,7 +84,7 @@ def test_conditioner(lightness: Tensor, features: Features) -> None:
     cells = lightness.reshape(2, 1, 128, 2, 128, 2)
     torch.testing.assert_close(condition.lightness, cells.mean((3, 5)), rtol=1e-6, atol=1e-5)
     for grid, feature_map in features(lightness).items():
-        assert torch.equal(condition.features[grid], feature_map)
+        torch.testing.assert_close(condition.features[grid], feature_map, rtol=1e-4, atol=1e-4)
     assert condition.planes is planes
     assert len(condition) == 2
     assert Conditioner()(lightness).planes is None
@@ -134,8 +135,40 @@ def test_the_conditioner_uses_the_models_own(
     assert late_pyramid.refine(made) is made
     assert made.map(lambda x: x[:1]).refined
     for grid, x in made.features.items():
-        assert torch.equal(x, refined.features[grid])
+        torch.testing.assert_close(x, refined.features[grid], rtol=1e-4, atol=1e-4)
         assert torch.equal(x, frozen.features[grid]) == (grid in (32, 64))
+
+
+@pytest.mark.parametrize("is_own", [False, True])
+@pytest.mark.parametrize("side", [256, 384])
+def test_fused_convolutions_give_what_the_layers_give(
+    late_pyramid: ChromaPyramid,
+    lightness: Tensor,
+    monkeypatch: pytest.MonkeyPatch,
+    side: int,
+    is_own: bool,
+) -> None:
+    """For one photo and for several, in any order; elsewhere the layers run themselves."""
+    conditioner = Conditioner(late_pyramid.late_blocks if is_own else None)
+    photos = nn.functional.interpolate(lightness, (side, side), mode="bicubic").clamp(0, 100)
+    alone, both = conditioner(photos[:1]), conditioner(photos)
+    assert (len(conditioner._fused) == 1) == condition_module.can_fuse(photos)
+    monkeypatch.setattr(condition_module, "can_fuse", lambda x: False)
+    want = conditioner(photos)
+    assert set(want.features) == set(both.features) == set(FEATURE_CHANNELS)
+    assert want.refined == both.refined == is_own
+    for grid, x in want.features.items():
+        assert x.std() > 0.1
+        torch.testing.assert_close(both.features[grid], x, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(alone.features[grid], x[:1], rtol=1e-4, atol=1e-4)
+
+
+def test_gradients_and_bfloat16_are_left_to_the_layers(lightness: Tensor) -> None:
+    assert not condition_module.can_fuse(lightness.to("meta"))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not condition_module.can_fuse(lightness)
+    photos = lightness.clone().requires_grad_(True)
+    assert not any(x.requires_grad for x in Conditioner()(photos).features.values())
 
 
 @torch.no_grad()
