@@ -3,7 +3,7 @@
     read        photo, digest = read_picture("gray.jpg")     pixels (H, W) or (H, W, 3)
     condition   L* (1, 1, 256, 256) -> feature maps           `Opener.opened`
     sample      seeds -> latents -> ab (n, 2, 64, 64)         `PhotoModel.sample`, `decode`
-    principal   mean of 16, clusters of 64 samples -> (n, 2, 64, 64)   `PhotoModel.principal`
+    principal   mean of all, clusters of 64 samples -> (n, 2, 64, 64)  `PhotoModel.principal`
     paint       ab assigned to things, skin in its own color   `PhotoModel.paint`
     render      ab on the photo's own L* -> (H, W, 3) sRGB    `Coloring.render`
     write       write_image("color.png", pixels, photo)       `Coloring.save`
@@ -55,7 +55,7 @@ from colorflow.photo_model import PhotoModel as PhotoModel
 class Colorizer(Exploration):
     """Colors photos with trained weights.
 
-    The default answer is a photo's principal colorings: the mean of its samples, and what the
+    The default answer is a photo's principal colorings: the mean of them all, and what the
     clusters of its samples change in it (`colorflow.model.principal`). Sample i of a call depends
     on `seed + i` and the photo only, not on the number of samples, the batch, or the order of the
     photos.

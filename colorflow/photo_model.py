@@ -34,6 +34,7 @@ from colorflow.model.principal import (
     POOL,
     POOL_LEVELS,
     modes_of,
+    photo_contrast,
     vivid_mean,
     with_contrast,
 )
@@ -391,11 +392,8 @@ class PhotoModel:
     def _first(self, first: ColoringSpec) -> NDArray[np.float32]:
         """The first principal coloring (2, 64, 64): a mean with the contrast of photos."""
         if self._is_predicted(first):
-            mean, head = self._predicted, self.pyramid.mean_head
-            assert head is not None
-            own = float(contrast_of(mean))
-            raised = with_contrast(mean, head.contrast_of_photo(max(own, 1e-6)))
-            return mean + first.temperature * (raised - mean)
+            mean = self._predicted
+            return mean + first.temperature * (with_contrast(mean, photo_contrast(mean)) - mean)
         samples = np.concatenate(self._samples(first, MEAN_POOL))
         coarse = torch.from_numpy(vivid_mean(samples)[None]).to(self._device)
         return self.pyramid.complete(coarse, self.condition)[0].cpu().numpy()

@@ -22,8 +22,6 @@ from colorflow.repair.strips import Strips
 
 TEMPERATURES = (1.0, 0.8, 0.5, 0.2, 0.0)
 GAIN = 1.25
-CONTRAST = (0.7, 0.8)
-"""That of photos, as a power of that of means."""
 FACTORS = {0.5: 1.25, 0.9: 1.5}
 """Interval factors, for tests that want some."""
 
@@ -72,7 +70,6 @@ def save_small_weights(
         if pyramid.mean_head is not None:  # colors as photos have them
             for layer in (pyramid.mean_head.coarse_ab, pyramid.mean_head.fine_ab):
                 layer.weight.mul_(0.004)
-            pyramid.mean_head.contrast.copy_(torch.tensor(CONTRAST))
         for part in pyramid.levels:
             part.flow.bijections[0].std.fill_(8.0)
             if part.context.from_planes is not None:

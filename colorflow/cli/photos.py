@@ -185,7 +185,7 @@ def _without(step: str, help: str) -> Options:
     type=Whole(1, MOST_SAMPLES),
     default=1,
     help=f"number of principal colorings of each photo, at most {MOST_PRINCIPAL}: the first is the "
-    "mean of 16 samples, the others show what their largest clusters change in it",
+    "mean of all colorings, the others show what the largest clusters of samples change in it",
 )
 @seed_option("seed of the first sample; each further sample adds 1")
 @click.option(

@@ -1,11 +1,11 @@
 """Heads that read a photo in one pass: the mean of its colors, and where its skin is.
 
 A small decoder reads the feature maps of a condition, coarse to fine. All of it but the position of
-the coarsest cells is convolutions and attention, so a head reads photos of any size. It is trained
-and used on 384x384 pixels, where it finds smaller things than the flow does on 256x256.
+the coarsest cells is convolutions and attention, so a head that was trained on photos of 256x256
+pixels also reads larger ones, on a larger grid, and finds smaller things.
 
-The mean head learns the mean of ab by squared error, which is paler than photos. It also knows how
-much contrast the colors of photos have whose means have a certain contrast.
+The mean head learns the mean of ab by squared error, which is paler than photos
+(`colorflow.model.principal` gives it their contrast).
 
 The skin head says how likely each cell is skin, and which chroma skin has there: the mean given
 that it is skin. Skin has few colors, so that this mean is no gray, as the mean of all colors is
@@ -19,7 +19,6 @@ Dimensions: B photos; s = 1 for photos of 256x256 pixels, 1.5 for 384x384.
 
 from __future__ import annotations
 
-import math
 from typing import Any, cast
 
 import torch
@@ -31,7 +30,7 @@ from colorflow.model.condition import FEATURE_CHANNELS, PLANES_GRID, Condition
 from colorflow.model.context import CHROMA_UNIT, FeatureStandardize
 
 HEADS_SIZE = 384
-"""Side in pixels of the photos that heads are trained and used on."""
+"""Side in pixels of the photos that heads are used on."""
 WIDTHS = {8: 128, 16: 96, 32: 48, 64: 24}
 """Channels of the decoder, by the grid's side for photos of 256x256 pixels."""
 WIDEST = max(WIDTHS)
@@ -117,11 +116,8 @@ class MeanHead(Decoder):
         dropout: share of channels dropped in training.
     """
 
-    contrast: Tensor
-
     def __init__(self, dropout: float = 0.1) -> None:
         super().__init__(dropout)
-        self.register_buffer("contrast", torch.tensor([0.0, 1.0]))
         self.coarse_ab = nn.Conv2d(WIDTHS[32], 2, 1)
         self.fine_ab = zero_initialized(nn.Conv2d(WIDTHS[64], 2, 3, padding=1))
         self.to(**_FASTEST)
@@ -132,25 +128,6 @@ class MeanHead(Decoder):
         coarse = _resized(self.coarse_ab(F.gelu(half)), full.shape[-1])
         ab = CHROMA_UNIT * (self.fine_ab(F.gelu(full)) + coarse).float()
         return F.adaptive_avg_pool2d(ab, WIDEST)
-
-    def fit_contrast(self, means: Tensor, truths: Tensor) -> None:
-        """Takes the power that gives means the contrasts that photos have, as they are distributed.
-
-        Mean and standard deviation of the logarithms become those of photos. A regression would
-        give most photos a middling contrast: what a mean does not tell, it would average away.
-
-        Args:
-            means: contrasts (N,) of predicted means, CIELAB units.
-            truths: those of the photos' own colors.
-        """
-        x, y = means.log(), truths.log()
-        power = y.std() / x.std()
-        self.contrast.copy_(torch.stack([y.mean() - power * x.mean(), power]))
-
-    def contrast_of_photo(self, mean: float) -> float:
-        """The contrast of a photo whose mean has this contrast, above 0."""
-        log_factor, power = self.contrast.tolist()
-        return math.exp(log_factor) * mean**power
 
 
 class SkinHead(Decoder):

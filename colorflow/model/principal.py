@@ -19,6 +19,8 @@ Dimensions: n samples, k modes, g a grid's side.
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +44,10 @@ VIVIDNESS = 1.2
 """Contrast of the colors of a mean over that of its samples. The colors of a mean vary less from
 place to place, so equal contrast looks paler (blind comparison; docs/experiments.md, "Principal
 colorings" and "Colors belong to things")."""
+CONTRAST = (0.730, 0.864)
+"""Logarithm of the factor, and power, that make of the contrast of the mean head's colors that of
+photos. Fitted on photos that nothing was trained on (docs/experiments.md, "The first coloring by
+one network")."""
 LARGEST_GAIN = 2.2
 """Largest factor of the contrast of a mean."""
 VIVID_SHARE = 0.9
@@ -68,6 +74,12 @@ def vivid_mean(samples: Array) -> Array:
     contrasts = contrast_of(samples)
     wanted = min(VIVIDNESS * np.median(contrasts), np.quantile(contrasts, VIVID_SHARE))
     return with_contrast(samples.mean(0), float(wanted))
+
+
+def photo_contrast(mean: Array) -> float:
+    """The contrast of a photo whose predicted mean is (2, g, g), CIELAB units."""
+    log_factor, power = CONTRAST
+    return math.exp(log_factor) * float(contrast_of(mean)) ** power
 
 
 def with_contrast(mean: Array, wanted: float) -> Array:

@@ -20,7 +20,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
@@ -31,11 +30,11 @@ from colorflow.model.condition import FEATURE_CHANNELS, LATE_BLOCKS_OUTPUTS, Con
 from colorflow.model.heads import MeanHead
 from colorflow.model.likeness import CELLS_GRID, LikenessHead
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.model.spatial import contrast_of
 from colorflow.model.weights import FORMAT, LoadedWeights, load_weights, save_with_head
 from colorflow.training.objective import Objective, TrainingData
 from colorflow.training.parts import Lesson, Recipe
-from colorflow.training.skin_pack import Pair, PairPack, SkinPack
+from colorflow.training.pixels import PixelPack
+from colorflow.training.skin_pack import Pair, PairPack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 
 FROZEN_MAPS = tuple(sorted(set(FEATURE_CHANNELS) - set(LATE_BLOCKS_OUTPUTS)))
@@ -121,8 +120,6 @@ def _model_of(start: Path | None) -> LoadedWeights:
 class MeanHeadObjective(Objective[MeanHead, Condition]):
     """The squared error of the mean, on the maps of late blocks, which stay as they are.
 
-    Its pack is that of skin, whose photos have the size that heads see.
-
     Args:
         pyramid: the model, whose late blocks make the coarse maps.
     """
@@ -140,11 +137,8 @@ class MeanHeadObjective(Objective[MeanHead, Condition]):
         """Sets the statistics of the features."""
         module.fit(self.pyramid.refine(condition))
 
-    def loss(
-        self, module: MeanHead, target: Tensor, condition: Condition, noise: Generator
-    ) -> Tensor:
-        """Mean squared error of ab, (B,); `target` is that of `SkinObjective`."""
-        ab = target[:, 2:]
+    def loss(self, module: MeanHead, ab: Tensor, condition: Condition, noise: Generator) -> Tensor:
+        """Mean squared error of ab, (B,)."""
         return (module(self.pyramid.refine(condition)) - ab).square().mean((1, 2, 3))
 
 
@@ -200,29 +194,5 @@ class _Mixture(nn.Module):
         self.log_scales = nn.Parameter(torch.tensor([1.6, 2.5]))
 
 
-@torch.no_grad()
-def _with_contrast(
-    head: nn.Module, pyramid: ChromaPyramid, pack_folder: Path | None
-) -> dict[str, Any]:
-    """Takes the contrast of colors from the dev photos of a pack.
-
-    Raises:
-        TrainingError: if there is no pack.
-    """
-    assert isinstance(head, MeanHead)
-    if pack_folder is None:
-        raise TrainingError("--pack: name the pack that the head was trained on, for its contrast")
-    pack, objective = SkinPack(pack_folder), MeanHeadObjective(pyramid)
-    rows = pack.rows("dev", variant="whole", larger_than=EVALUATED_PHOTO_SIDE)
-    pairs = []
-    for part in np.array_split(rows, -(-len(rows) // 32)):
-        target, condition = pack.batch(part, objective.maps)
-        mean = head(pyramid.refine(condition))
-        pairs.append([contrast_of(x.cpu().numpy()) for x in (mean, target[:, 2:])])
-    means, truths = torch.from_numpy(np.concatenate(pairs, axis=1))
-    head.fit_contrast(means, truths)
-    return {"contrast": [round(value, 4) for value in head.contrast.tolist()]}
-
-
-MEAN = head_recipe("mean", MeanHead, MeanHeadObjective, SkinPack, batch=24, finish=_with_contrast)
+MEAN = head_recipe("mean", MeanHead, MeanHeadObjective, PixelPack, batch=32)
 LIKENESS = head_recipe("likeness", _Mixture, LikenessObjective, PairPack, batch=8, dev_photos=100)

@@ -278,8 +278,8 @@ def resampled(image: Array, box: Box, side: int, *, mirrored: bool = False) -> A
 
 
 def to_rgb(lightness: Array, ab: Array) -> NDArray[np.uint8]:
-    """(s, s, 3) sRGB of lightness (s, s) and enlarged chroma."""
-    size, grid = lightness.shape, np.ascontiguousarray(ab.transpose(1, 2, 0))
+    """(256, 256, 3) sRGB of lightness and enlarged chroma."""
+    size, grid = (SQUARE_SIZE, SQUARE_SIZE), np.ascontiguousarray(ab.transpose(1, 2, 0))
     chroma = cv2.resize(grid, size, interpolation=cv2.INTER_LINEAR)
     lab = np.dstack([lightness, chroma]).astype(np.float32)
     rgb = np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1)

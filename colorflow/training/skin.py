@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from colorflow.color.grid import GRID_SIZE
 from colorflow.errors import TrainingError
 from colorflow.model.condition import FEATURE_CHANNELS, Condition
 from colorflow.model.heads import SkinHead
@@ -77,9 +76,8 @@ class SkinObjective(Objective[SkinHead, Condition]):
         return loss + error / CHROMA_ERROR**2
 
     def found(self, module: SkinHead, condition: Condition) -> tuple[Tensor, Tensor]:
-        """Log odds and chroma of skin, as of `SkinHead`, on the grid of the target."""
-        log_odds, chroma = module(self._seen(condition))
-        return F.adaptive_avg_pool2d(log_odds, GRID_SIZE), F.adaptive_avg_pool2d(chroma, GRID_SIZE)
+        """Log odds and chroma of skin, as of `SkinHead`."""
+        return module(self._seen(condition))
 
     def _seen(self, condition: Condition) -> Condition:
         return condition if self.pyramid is None else self.pyramid.refine(condition)

@@ -8,7 +8,7 @@ It is a folder that `python -m data_prep PHOTOS -o PACK --skin` writes (`colorfl
     ab.npy          (N, 2, 96, 96) int8, CIELAB units
     skin.npy        (N, 2, 96, 96) uint8, 255 times the share of skin, and how much the mark counts
 
-Every training row is a view of a photo, made anew at every step: a random crop down to a fifth of
+Every training row is a view of a photo, made anew at every step: a random crop down to a tenth of
 the photo, or the photo several times beside itself, so that faces have all sizes. Half of the views
 for the student, who sees lightness alone, are degraded like old prints. Views for the teacher, who
 sees color, have other exposures and casts instead.
@@ -33,8 +33,7 @@ from torch.nn import functional as F
 from colorflow.color.degrade import degrade
 from colorflow.color.grid import GRID_SIZE, SQUARE_SIZE
 from colorflow.model.condition import LATE_BLOCKS_INPUT, Condition
-from colorflow.model.heads import HEADS_SIZE
-from colorflow.model.likeness import CELLS_GRID, LIKENESS_SIZE
+from colorflow.model.likeness import CELLS_GRID
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.pack import Layout
 from colorflow.training.pixels import (
@@ -47,7 +46,7 @@ from colorflow.training.pixels import (
     to_rgb,
 )
 
-LIGHTNESS_SIDE, MARKS_SIDE = HEADS_SIZE, HEADS_SIZE // 4
+LIGHTNESS_SIDE, MARKS_SIDE = 384, 96
 """Sides of the stored squares, in pixels and in cells."""
 LAYOUT = Layout(
     info="skin.json",
@@ -59,7 +58,7 @@ LAYOUT = Layout(
         "skin": (np.uint8, (2, MARKS_SIDE, MARKS_SIDE)),
     },
 )
-LEAST_AREA, LARGEST_AREA = 0.2, 4.0
+LEAST_AREA, LARGEST_AREA = 0.1, 10.0
 """Smallest and largest area of a view, as a share of the photo. Above 1 the photo is seen several
 times, and its people are small."""
 DEGRADED_SHARE = 0.5
@@ -109,10 +108,7 @@ class SkinPack(PixelPack):
         return target, self._condition(lightness[:, None], maps, seen, planes)
 
     def _view(self, row: int) -> tuple[Array, Array]:
-        """Lightness (s, s), and share, weight and ab (4, 64, 64), of a row.
-
-        The side s is that of the photos that the heads see, or 256 in color.
-        """
+        """Lightness (256, 256), and share, weight and ab (4, 64, 64), of a row."""
         view, photo = divmod(row, len(self))
         lightness, ab = self._stored(photo)
         skin = self._arrays["skin"][photo].astype(np.float32) / 255
@@ -123,11 +119,10 @@ class SkinPack(PixelPack):
             mirrored = rng.random() < 0.5
             is_old = rng.random() < DEGRADED_SHARE
         target = np.concatenate([skin, ab])
-        side = SQUARE_SIZE if self.in_color else LIGHTNESS_SIDE
-        lightness, target = cut(lightness, target, box, side, GRID_SIZE, mirrored=mirrored)
+        lightness, target = cut(lightness, target, box, SQUARE_SIZE, GRID_SIZE, mirrored=mirrored)
         if self.in_color:
             return _recolored(lightness, target, rng) if view >= len(WHOLE) else (lightness, target)
-        return degrade(to_rgb(lightness, target[2:]), rng, side) if is_old else lightness, target
+        return degrade(to_rgb(lightness, target[2:]), rng) if is_old else lightness, target
 
 
 def _recolored(lightness: Array, target: Array, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -212,7 +207,7 @@ class PairPack(PixelPack):
 
     def _seen(self, photo: int, rng: np.random.Generator, *, is_old: bool) -> tuple[Array, Array]:
         box, mirrored = random_box(rng, rng.uniform(LEAST_AREA_OF_PAIR, 1)), rng.random() < 0.5
-        large = LIKENESS_SIZE
+        large = 2 * SQUARE_SIZE
         seen, ab = cut(*self._stored(photo), box, large, CELLS_GRID, mirrored=mirrored)
         how = rng.random() if is_old else 1.0
         if how < DEGRADED_SHARE_OF_PAIR:

@@ -85,7 +85,7 @@ class Api:
         samples: bool = False,
         hints: list[HintFields] = [],  # noqa: B006 (is read only; a client shows it)
     ) -> tuple[list[FileData], dict[str, Any]]:
-        """Color a photo n times (1 to 8) at its own size: first with the average of all samples,
+        """Color a photo n times (1 to 8) at its own size: first with the average of all,
         then with averages of the n - 1 most frequent kinds of samples. If samples is true, return n
         single samples instead; sample i depends on seed + i alone (0 to 4294967295). temperature
         (0 to 1.5) is 1 for natural colors, and 0 for calm ones that are the same each time. format

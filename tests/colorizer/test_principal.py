@@ -17,12 +17,12 @@ from colorflow.color.full_resolution import lightness_of, render
 from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Hint, PrincipalSpec
 from colorflow.model.condition import Condition
 from colorflow.model.level import sample_latents, signs_of_photo
-from colorflow.model.principal import POOL_LEVELS, vivid_mean
+from colorflow.model.principal import CONTRAST, POOL_LEVELS, vivid_mean
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.spatial import SpatialOperator, contrast_of
 from colorflow.photo import Photo, photo_from_image
 from tests.colorizer.made import ByHand, chroma, pixels, sample_spec, seeds, shares, specs
-from tests.small_weights import CONTRAST, GAIN, TEMPERATURES
+from tests.small_weights import GAIN, TEMPERATURES
 
 HINTS = (Hint(20, 30, 60, -60), Hint(80, 100, -50, 50))
 ALIKE = tuple(replace(hint, reach="alike") for hint in HINTS)

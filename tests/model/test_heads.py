@@ -121,18 +121,3 @@ def test_the_tones_of_training_photos_are_kept() -> None:
     np.testing.assert_allclose(factor @ factor.T, np.cov(tones.T), rtol=1e-4, atol=1e-5)
     assert factor[0, 1] == 0
     assert {"tone_mean", "tone_factor"} <= head.state_dict().keys()
-
-
-def test_the_contrast_of_photos_is_a_power_of_that_of_means() -> None:
-    """One that gives means the distribution of contrasts that photos have."""
-    means = torch.rand(50, generator=torch.Generator().manual_seed(3)) * 10 + 1
-    noise = torch.randn(50, generator=torch.Generator().manual_seed(4))
-    truths = 2.5 * means**0.7 * (0.2 * noise).exp()
-    head = MeanHead()
-    assert head.contrast_of_photo(4.0) == 4, "an untrained head changes nothing"
-    head.fit_contrast(means, truths)
-    made = np.log([head.contrast_of_photo(float(mean)) for mean in means])
-    assert made.mean() == pytest.approx(float(truths.log().mean()), abs=1e-4)
-    assert made.std(ddof=1) == pytest.approx(float(truths.log().std()), rel=1e-4)
-    assert np.corrcoef(made, means.log())[0, 1] == pytest.approx(1)
-    assert "contrast" in head.state_dict()

@@ -13,20 +13,21 @@ from colorflow.model.heads import MeanHead
 from colorflow.model.weights import load_weights
 from colorflow.training import heads, skin_pack
 from colorflow.training.heads import LikenessObjective, MeanHeadObjective
-from colorflow.training.skin_pack import PairPack, SkinPack
+from colorflow.training.pixels import PixelPack
+from colorflow.training.skin_pack import PairPack
 
 
-def test_the_loss_of_the_mean_is_its_error(skin_folder: Path, start: Path) -> None:
-    pyramid, pack = load_weights(start).pyramid, SkinPack(skin_folder)
-    target, condition = pack.batch(pack.rows("dev"))
+def test_the_loss_of_the_mean_is_its_error(pack_folder: Path, start: Path) -> None:
+    pyramid, pack = load_weights(start).pyramid, PixelPack(pack_folder)
+    ab, condition = pack.batch(pack.rows("dev"))
     objective, head = MeanHeadObjective(pyramid), MeanHead().eval()
     assert objective.maps == (32, 64)
-    objective.fit(head, target, condition, torch.Generator())
+    objective.fit(head, ab, condition, torch.Generator())
     torch.nn.init.normal_(head.fine_ab.weight, std=0.1)
     with torch.no_grad():
-        found = objective.loss(head, target, condition, torch.Generator())
+        found = objective.loss(head, ab, condition, torch.Generator())
         means = head(condition.refined_by(pyramid.late_blocks))  # type: ignore[arg-type]
-    for own, mean, loss in zip(target[:, 2:], means, found, strict=True):
+    for own, mean, loss in zip(ab, means, found, strict=True):
         assert float(loss) == pytest.approx(float((mean - own).square().mean()), rel=1e-4)
     assert means.std() > 0.1
 
