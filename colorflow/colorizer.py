@@ -100,6 +100,7 @@ class Colorizer(Exploration):
         self.levels = weights.pyramid.config.chroma_grids
 
     @classmethod
+    @one_thread()
     def load(
         cls, weights: str | os.PathLike[str] | None = None, *, device: str = "auto"
     ) -> Colorizer:

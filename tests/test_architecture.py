@@ -13,8 +13,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import colorflow
+from tests.small_weights import save_small_weights
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -41,6 +43,7 @@ LAYERS = (
     "repair",
     "evaluation",
     "quiz",
+    "worker",
     "batch",
     "ui",
     "cli",
@@ -86,6 +89,11 @@ OFFERED = {
 
 OUTSIDE = {"data_prep", "tests", "app"}
 HEAVY = ("torch", "gradio", "cv2", "PIL", "numpy", "skimage")
+UNNEEDED = (
+    "gradio", "skimage", "scipy", "pandas", "matplotlib", "ray", "kornia", "torchvision", "sympy",
+    "torch._dynamo", "torch._inductor",
+)  # fmt: skip
+"""What no process of `colorflow colorize` needs for one photo."""
 
 parsed = cache(ast.parse)
 
@@ -227,6 +235,47 @@ for command in [[], *([name] for name in COMMANDS), ["blind", "compare"]]:
     assert main([*command, "--help"]) == 0
 """
     assert loaded_by(code, HEAVY) == []
+
+
+def test_the_first_worker_starts_before_the_command_loads_anything_heavy() -> None:
+    code = f"""
+import subprocess, sys
+from colorflow.cli import main
+def started(*arguments, **options):
+    print(*[name for name in {HEAVY} if name in sys.modules])
+    raise OSError
+subprocess.Popen = started
+main(["colorize", "absent.jpg", "-o", "absent"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert done.stdout.splitlines()[:1] == [""], done.stderr
+
+
+@pytest.mark.slow
+def test_coloring_a_photo_loads_nothing_that_it_does_not_need(tmp_path: Path) -> None:
+    """Neither the command, which has no torch, nor its worker."""
+    Image.new("L", (48, 32), 90).save(tmp_path / "a.png")
+    weights = save_small_weights(tmp_path / "small.safetensors")
+    arguments = [str(tmp_path / "a.png"), "-o", str(tmp_path / "out")]
+    command = f"""
+from colorflow.cli import main
+assert main(["colorize", *{arguments}, "--weights", {str(weights)!r}, "-q"]) == 0
+"""
+    assert loaded_by(command, (*UNNEEDED, "torch")) == []
+    worker = f"""
+from pathlib import Path
+from colorflow.batch import COLORS, Settings, make_plan
+from colorflow.batch.models import WorkerConfig, load_models
+from colorflow.batch.one_photo import work_on
+settings = Settings(overwrite=True)
+weights = {{COLORS: Path({str(weights)!r})}}
+models = load_models(WorkerConfig(weights=weights, device="cpu", threads=1, settings=settings))
+(task,) = make_plan([{arguments[0]!r}], {arguments[2]!r}, settings).tasks
+assert work_on(models, task, settings).status == "done"
+"""
+    assert loaded_by(worker, UNNEEDED) == []
 
 
 def test_reading_and_rendering_photos_does_not_load_torch() -> None:

@@ -116,7 +116,7 @@ def test_another_library_of_numpys_is_left_alone(monkeypatch: pytest.MonkeyPatch
 def test_a_coloring_is_computed_with_one_thread(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blas: Callable[[], int]
 ) -> None:
-    """All that goes through the flow, both ways, and its pixels."""
+    """All that goes through the flow, both ways, its pixels, and its weights as they are loaded."""
     seen: set[tuple[int, int]] = set()
 
     def watched(name: str) -> None:
@@ -128,9 +128,11 @@ def test_a_coloring_is_computed_with_one_thread(
 
         monkeypatch.setattr(ChromaPyramid, name, watching)
 
-    for name in ("refine", "decode", "encode", "log_prob", "complete", "predict"):
+    path = save_small_weights(tmp_path / "small.safetensors")
+    for name in ("load_state_dict", "to", "refine", "decode", "encode", "log_prob", "complete"):
         watched(name)
-    colorizer = Colorizer.load(save_small_weights(tmp_path / "small.safetensors"))
+    watched("predict")
+    colorizer = Colorizer.load(path)
     photo = np.arange(64 * 48, dtype=np.uint8).reshape(64, 48)
     (coloring,) = colorizer.colorize(photo, 1, force=True)
     for use in (

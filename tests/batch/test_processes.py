@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 import pytest
 
-from colorflow.batch import COLORS, PhotoOutcome, PhotoTask, Settings, make_plan, run
+from colorflow import worker
+from colorflow.batch import (
+    COLORS,
+    PhotoOutcome,
+    PhotoTask,
+    Settings,
+    make_plan,
+    processes,
+    run,
+)
 from colorflow.batch.models import WorkerConfig, load_models
 from colorflow.batch.processes import Tell, WorkerProcess
 from colorflow.colorizer import Colorizer
 from colorflow.errors import BatchError, DeviceError, WeightsError
 from colorflow.photo import read_photo
+from colorflow.worker import worker_ahead
 from tests.in_process import run_in_process
 
 pytestmark = pytest.mark.slow
@@ -43,7 +56,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[WorkerProcess]]:
 
     monkeypatch.setattr(WorkerProcess, "__init__", watched)
     yield started
-    assert all(worker._process.poll() is not None for worker in started)
+    assert all(one._process.poll() is not None for one in started)
 
 
 def test_a_photo_is_colored_the_same_in_any_company(
@@ -104,9 +117,47 @@ def test_a_worker_that_is_killed_costs_one_photo_and_who_stops_listening_leaves_
     assert next(outcomes).status == "done"
     assert len(workers) == 2
     outcomes.close()  # type: ignore[attr-defined]
-    assert all(worker._process.poll() is not None for worker in workers)
+    assert all(one._process.poll() is not None for one in workers)
     again = [outcome.status for outcome in run_in_process(plan, colorizer)]
     assert set(again) == {"done", "skipped"}
+
+
+def test_what_starts_ahead_is_the_first_worker_or_ends(
+    config: WorkerConfig, workers: list[WorkerProcess]
+) -> None:
+    with worker_ahead():
+        (process,) = worker._ahead
+        first, second = (WorkerProcess(config, lambda task, step: None) for _ in range(2))
+        assert first._process is process
+        assert second._process is not process
+        for one in (first, second):
+            one.ready()
+            one.end()
+    with worker_ahead():
+        (process,) = worker._ahead
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_nobody_looks_for_garbage_while_weights_are_loaded(
+    config: WorkerConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The collector would go through all of PyTorch several times."""
+    seen = []
+
+    def load(config: WorkerConfig) -> None:
+        seen.append(gc.isenabled())
+        raise WeightsError("absent")
+
+    monkeypatch.setattr(processes, "load_models", load)
+    received: SimpleQueue[WorkerConfig] = SimpleQueue()
+    received.put(config)
+    with open(os.devnull, "wb", buffering=0) as answers:
+        processes._answer_all(received, answers)
+    frozen = gc.get_freeze_count()
+    gc.unfreeze()
+    assert seen == [False]
+    assert gc.isenabled()
+    assert frozen
 
 
 def test_what_prevents_a_start_is_said_once(
