@@ -14,7 +14,8 @@ from PIL import Image, ImageOps
 from benchmarks.damaged_files import by_pillow
 from benchmarks.gray_scans import COLOR_PRINTS, SCANS, gradient, hand_colored, stain
 from colorflow.photo import Kind
-from colorflow.photo.kind import GRAY_CHROMA, kind_of
+from colorflow.photo import kind as kind_module
+from colorflow.photo.kind import GRAY_CHROMA, is_gray, kind_of
 
 PHOTOS = ["astronaut", "coffee", "chelsea", "rocket"]
 SOME = PHOTOS[:2]
@@ -65,7 +66,22 @@ def test_gray_ends_at_its_chroma(chroma: float, expected: Kind, hue: float) -> N
     lab = np.zeros((64, 64, 3))
     lab[..., 0] = np.linspace(20, 90, 64)
     lab[..., 1:] = chroma * np.array([np.cos(np.radians(hue)), np.sin(np.radians(hue))])
-    assert kind_of(np.rint(skimage.color.lab2rgb(lab) * 255).astype(np.uint8)) is expected
+    pixels = np.rint(skimage.color.lab2rgb(lab) * 255).astype(np.uint8)
+    assert kind_of(pixels) is expected
+    assert is_gray(pixels) == is_gray(pixels.astype(np.uint16) * 257) == (expected is Kind.GRAY)
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_a_few_pixels_tell_that_clear_colors_are_not_gray(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sepia = np.asarray(toned(photo(name).convert("L"), "sepia"))
+    gray = through_jpeg(photo(name).convert("L").convert("RGB"), quality=30)
+    assert is_gray(gray)
+    assert is_gray(gray[..., 0])
+    assert not is_gray(np.asarray(photo(name)))
+    monkeypatch.setattr(kind_module, "kind_of", lambda _: pytest.fail("looked at all of it"))
+    assert not is_gray(sepia)
 
 
 @pytest.mark.parametrize("tone", TONES)
