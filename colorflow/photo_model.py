@@ -129,16 +129,16 @@ class PhotoModel:
         """
         if self.pyramid.mean_head is None:
             return np.zeros((MEAN_CHANNELS, FINEST_GRID, FINEST_GRID), np.float32)
-        whole = self.pyramid.predict(self.condition)[0].cpu().numpy()
-        difference = self._predicted - whole
-        return difference - blurred(difference, LARGE_SCALE)
+        whole, large = self._predicted
+        return large - whole - blurred(large - whole, LARGE_SCALE)
 
     @cached_property
     @one_thread()
     @torch.inference_mode()
     def _predicted(self) -> NDArray[np.float32]:
-        """The mean of the colors by the mean head, (2, 64, 64)."""
-        return self.pyramid.predict(self._large)[0].cpu().contiguous().numpy()
+        """What the mean head says of the whole photo and of the large one, (2, 2, 64, 64)."""
+        both = [self.pyramid.predict(one)[0] for one in (self.condition, self._large)]
+        return torch.stack(both).cpu().contiguous().numpy()
 
     @cached_property
     @one_thread()
@@ -392,7 +392,8 @@ class PhotoModel:
     def _first(self, first: ColoringSpec) -> NDArray[np.float32]:
         """The first principal coloring (2, 64, 64): a mean with the contrast of photos."""
         if self._is_predicted(first):
-            mean = self._predicted
+            # The whole photo knows the scene, and the large one small things: they vote.
+            mean = self._predicted.mean(0)
             return mean + first.temperature * (with_contrast(mean, photo_contrast(mean)) - mean)
         samples = np.concatenate(self._samples(first, MEAN_POOL))
         coarse = torch.from_numpy(vivid_mean(samples)[None]).to(self._device)

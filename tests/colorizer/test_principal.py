@@ -74,8 +74,8 @@ def test_the_first_principal_coloring_step_by_step(
     hints: tuple[Hint, ...],
     way: dict[str, bool],
 ) -> None:
-    """What the mean head says of the large photo, with the contrast of photos, then assigned to
-    things, and skin of its own.
+    """What the mean head says of the whole and the large photo, with the contrast of photos, then
+    assigned to things, and skin of its own.
 
     With hints, the vivid mean of 8 samples of the photo and of 8 of the photo turned round, turned
     back, completed, with the details of the large photo. Hints for things color what comes without
@@ -85,12 +85,13 @@ def test_the_first_principal_coloring_step_by_step(
 
     def completed(hints: tuple[Hint, ...]) -> NDArray[np.float32]:
         if not hints:
-            tint = large_mean.mean((1, 2), keepdims=True)
-            own = np.hypot(*(large_mean - tint)).mean()
+            mean = (whole_mean + large_mean) / 2
+            tint = mean.mean((1, 2), keepdims=True)
+            own = np.hypot(*(mean - tint)).mean()
             log_factor, power = CONTRAST
             gain = np.clip(np.exp(log_factor) * own ** (power - 1), 1, 2.2)
             assert gain > 1.1
-            return tint + (1 + 0.9 * (gain - 1)) * (large_mean - tint)  # the temperature is 0.9
+            return tint + (1 + 0.9 * (gain - 1)) * (mean - tint)  # the temperature is 0.9
         mirrored = tuple(replace(hint, column=photo.width - 1 - hint.column) for hint in hints)
         ways = by_hand.condition(photo, hints), by_hand.condition(turned, mirrored)
         mean = torch.from_numpy(vivid_mean(_samples(by_hand.pyramid, *ways)))[None]
@@ -99,13 +100,15 @@ def test_the_first_principal_coloring_step_by_step(
     condition = by_hand.condition(photo, hints)
     with torch.no_grad():
         large = by_hand.condition(photo, side=384)
-        large_mean = by_hand.pyramid.predict(large)[0].numpy()
+        whole_mean, large_mean = (
+            by_hand.pyramid.predict(one)[0].numpy() for one in (condition, large)
+        )
         model_ab, raw = completed(hints), completed(() if hints is HINTS else hints)
         cells = large.lightness.unflatten(2, (64, 3)).unflatten(4, (64, 3)).mean((3, 5))
         operator = SpatialOperator(cells[0, 0].numpy(), large.features[16][0].numpy())
         seen = raw
         if hints and hints is not HINTS:
-            details = large_mean - by_hand.pyramid.predict(condition)[0].numpy()
+            details = large_mean - whole_mean
             seen = raw + details - gaussian_filter(details, (0, 8, 8))
         want = operator(seen[None], contrast_of(raw[None]))
         if not way:
