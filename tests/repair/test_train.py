@@ -45,6 +45,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(train_module, "FILL_SHAPE", FILL_SHAPE)
     monkeypatch.setattr(parts, "keep_freed_memory", lambda: None)
     monkeypatch.setattr(schedule, "WARM_UP_STEPS", 2)
+    monkeypatch.setattr(trainer_module, "FIT_ROWS", 16)  # each is worn anew for every evaluation
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -208,11 +209,8 @@ def trainer_of(module: nn.Module, name: str, pack: Path) -> Trainer[Tensor]:
 
 
 @pytest.mark.parametrize("name", [FINDER, MEAN])
-def test_averaged_weights_are_evaluated_with_statistics_of_their_own(
-    pack: Path, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_averaged_weights_are_evaluated_with_statistics_of_their_own(pack: Path, name: str) -> None:
     """By their definition: mean and variance of what comes into each normalization."""
-    monkeypatch.setattr(trainer_module, "FIT_ROWS", 16)
     torch.manual_seed(0)
     module = Finder(SHAPE) if name == FINDER else MeanFill(SHAPE)
     trainer = trainer_of(module, name, pack)
