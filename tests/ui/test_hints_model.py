@@ -68,7 +68,7 @@ def test_a_color_of_a_face_stays_in_the_face() -> None:
     change, local = (np.hypot(*(one.ab - plain.ab)) for one in (hinted, around))
     rows, columns = np.indices(change.shape)
     away = np.hypot(rows - row / 8, columns - column / 8)
-    assert change[away < 3].mean() > 4, "the color of skin is nearer to it than gray is"
+    assert change[away < 3].mean() > 3, "the color of skin is nearer to it than gray is"
     assert change[away > 10].max() < 0.1, "the clothes and all else"
     assert local[away < 2].mean() > 4
     assert local[away > 6].max() < 0.1, "what reaches around the point alone"
