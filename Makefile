@@ -47,7 +47,7 @@ all: $(VENV)/.test
 # (tests/oldest_versions.py). Old packages may warn of what newer ones no longer do.
 oldest: $(VENV)/.oldest
 	$(VENV)/oldest/bin/python -m pytest $(PARALLEL) -W default --disable-warnings \
-		-m "not long" $(addprefix tests/,$(OLDEST_TESTS))
+		$(addprefix tests/,$(OLDEST_TESTS))
 
 # The tests that take a second or two at most, and no browser.
 quick: $(VENV)/.test

@@ -108,6 +108,7 @@ def test_ctrl_c_finishes_the_photo_in_hand_and_the_same_command_goes_on(
     assert len(visible(out)) == 20
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_killed_at_random_moments(tmp_path: Path, weights: Path) -> None:
     _, difference = soak(tmp_path, kills=2, photos=5, size=(160, 120), weights=weights)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from colorflow.ui.server import _ended_by_signals
+from colorflow.ui.server import _ended_by_signals, _listening
 from tests.ui.page_process import ROOT, START_SECONDS, Page, running_page, start
 
 pytestmark = pytest.mark.slow
@@ -49,6 +50,15 @@ def test_app_py_starts_the_page_with_the_real_colorizer(tmp_path: Path) -> None:
     assert f"Invalid value for '--weights': Path '{missing}' does not exist" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_connections_do_not_hold_back_what_they_send() -> None:
+    with (
+        _listening("127.0.0.1", 0) as server,
+        socket.create_connection(server.getsockname()),
+        server.accept()[0] as connection,
+    ):
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -101,7 +101,7 @@ class Examiner(Visitor):
         super().close()
 
 
-@pytest.mark.parametrize("width", [DESKTOP, PHONE])
+@pytest.mark.parametrize("width", [DESKTOP, pytest.param(PHONE, marks=pytest.mark.long)])
 def test_a_print_on_a_bed_is_taken_home_in_color(
     browser: Browser, app: Page, tmp_path: Path, width: int
 ) -> None:
