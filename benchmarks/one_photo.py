@@ -197,9 +197,9 @@ def _coloring(options: argparse.Namespace) -> Work:
         assert model.condition
         yield "features"
         ab, _ = model.principal(first, 1)
-        yield "flow"
-        assert model.small_scale is not None, model.skin
-        yield "large photo, both heads"
+        yield "large photo, mean head"
+        assert model.skin
+        yield "skin head"
         (chroma,) = model.paint(ab, [first.principal_spec(0, 1)])
         yield "things"
         pixels = render(LightnessRows(photo.pixels), chroma)

@@ -134,7 +134,7 @@ class ColoringSpec:
         return replace(self, seeds=(seed,) * len(self.seeds), principal=None)
 
     def resampled(self, levels: Collection[int], seed: int) -> ColoringSpec:
-        """The same in full with another seed in some levels, given by their indices."""
+        """The same with another seed in some levels, given by their indices."""
         seeds = tuple(seed if i in levels else own for i, own in enumerate(self.seeds))
         return replace(self, seeds=seeds)
 
@@ -335,8 +335,8 @@ def provenance_of(
     principal = None
     if (which := spec.principal) is not None and None in spec.seeds:
         principal = Principal(LETTERS[which.number], which.of, share)
-    strength = spec.strength
-    if any(spec.style_strengths) or len(set(spec.seeds)) > 1 or (strength and not references):
+    from_no_files = spec.strength and not references
+    if any(spec.style_strengths) or len(set(spec.seeds)) > 1 or from_no_files:
         photo = None
     return Provenance(
         spec.seed,
@@ -346,8 +346,8 @@ def provenance_of(
         hints,
         principal,
         skin=spec.skin,
-        references=references if strength else (),
-        strength=strength if strength and references else None,
+        references=references if spec.strength else (),
+        strength=spec.strength if spec.strength and references else None,
     )
 
 

@@ -86,6 +86,7 @@ class PhotoModel:
         self._painted = painted
         self._make_references = make_references
         self._principal: dict[tuple[ColoringSpec, int], PrincipalColorings] = {}
+        self._firsts: dict[ColoringSpec, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
 
     def _condition_at(self, side: int, *, mirrored: bool = False) -> Condition:
         return self.pyramid.refine(self._make_condition(side, mirrored=mirrored))
@@ -379,25 +380,33 @@ class PhotoModel:
         return self._principal[first, k]
 
     def _make_principal(self, first: ColoringSpec, k: int) -> PrincipalColorings:
-        mean = self._first(first)
+        if first not in self._firsts:
+            self._firsts[first] = self._make_first(first)
+        mean, samples = self._firsts[first]
         if k == 1:
             return mean[None], (1.0,)
+        more = self._samples(first, 2 * samples.shape[1], POOL)
         # A different answer to the mirrored photo is no mode.
-        own = [half - half.mean(0) for half in self._samples(first, POOL)]
+        own = [half - half.mean(0) for half in np.concatenate([samples, more], axis=1)]
         deviations, shares = modes_of(np.concatenate(own), self.operator, k - 1)
         modes = (mean + deviations).clip(-SRGB_REACH, SRGB_REACH)
         return np.stack([mean, *modes]), (1.0, *map(float, shares))
 
     @torch.inference_mode()
-    def _first(self, first: ColoringSpec) -> NDArray[np.float32]:
-        """The first principal coloring (2, 64, 64): a mean with the contrast of photos."""
+    def _make_first(self, first: ColoringSpec) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The first principal coloring (2, 64, 64), a mean with the contrast of photos.
+
+        And the samples behind it, see `_samples`, of which there are none if it is predicted.
+        """
         if self._is_predicted(first):
             # The whole photo knows the scene, and the large one small things: they vote.
             mean = self._predicted.mean(0)
-            return mean + first.temperature * (with_contrast(mean, photo_contrast(mean)) - mean)
-        samples = np.concatenate(self._samples(first, MEAN_POOL))
-        coarse = torch.from_numpy(vivid_mean(samples)[None]).to(self._device)
-        return self.pyramid.complete(coarse, self.condition)[0].cpu().numpy()
+            vivid = mean + first.temperature * (with_contrast(mean, photo_contrast(mean)) - mean)
+            g = self.pyramid.config.chroma_grids[POOL_LEVELS - 1]
+            return vivid, np.empty((2, 0, MEAN_CHANNELS, g, g), np.float32)
+        samples = self._samples(first, 0, MEAN_POOL)
+        coarse = torch.from_numpy(vivid_mean(np.concatenate(samples))[None]).to(self._device)
+        return self.pyramid.complete(coarse, self.condition)[0].cpu().numpy(), samples
 
     def _is_predicted(self, first: ColoringSpec) -> bool:
         """Whether the mean head predicts the first principal coloring; it knows no hints."""
@@ -405,7 +414,7 @@ class PhotoModel:
         return has_head and not self._is_hinted and not any(first.style_strengths)
 
     @torch.inference_mode()
-    def _samples(self, first: ColoringSpec, count: int) -> NDArray[np.float32]:
+    def _samples(self, first: ColoringSpec, start: int, stop: int) -> NDArray[np.float32]:
         """Samples of the photo and of its mirror image, in antithetic pairs of latents z and -z.
 
         The mean of such pairs is much nearer to that of the distribution than the mean of as many
@@ -413,14 +422,15 @@ class PhotoModel:
 
         Args:
             first: the spec of the first.
-            count: how many, a multiple of 4.
+            start: number of the first sample, a multiple of 4.
+            stop: number after the last, a multiple of 4.
 
         Returns:
-            (2, count / 2, 2, 8, 8): of the photo, and of its mirror image turned back.
+            (2, (stop - start) / 2, 2, 8, 8): of the photo, and of its mirror image turned back.
         """
         latents = [
             self.sample(first.sample_spec(first.seed + i // 2), antithetic=i % 2 == 1)
-            for i in range(count)
+            for i in range(start, stop)
         ]
         stacked = _stacked([z[:POOL_LEVELS] for z in latents], self._device)
         ab = self.pyramid.decode(stacked, self._both_ways, self.gain).cpu().numpy()

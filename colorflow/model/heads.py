@@ -27,14 +27,13 @@ from torch.nn import functional as F
 
 from colorflow.flows.networks import AttentionLayer, from_tokens, to_tokens, zero_initialized
 from colorflow.model.condition import FEATURE_CHANNELS, PLANES_GRID, Condition
+from colorflow.model.config import FINEST_GRID
 from colorflow.model.context import CHROMA_UNIT, FeatureStandardize
 
 HEADS_SIZE = 384
-"""Side in pixels of the photos that heads are used on."""
+"""Side in pixels of the large photo, which the heads and the spatial operator read."""
 WIDTHS = {8: 128, 16: 96, 32: 48, 64: 24}
 """Channels of the decoder, by the grid's side for photos of 256x256 pixels."""
-WIDEST = max(WIDTHS)
-"""Side of the grid of the mean."""
 TYPICAL_SKIN = (13.0, 15.0)
 """Chroma that an untrained skin head predicts, about the mean of labeled skin; CIELAB units."""
 
@@ -127,7 +126,7 @@ class MeanHead(Decoder):
         half, full = self.decoded(condition)
         coarse = _resized(self.coarse_ab(F.gelu(half)), full.shape[-1])
         ab = CHROMA_UNIT * (self.fine_ab(F.gelu(full)) + coarse).float()
-        return F.adaptive_avg_pool2d(ab, WIDEST)
+        return F.adaptive_avg_pool2d(ab, FINEST_GRID)
 
 
 class SkinHead(Decoder):

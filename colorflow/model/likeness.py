@@ -42,7 +42,7 @@ from colorflow.model.config import FINEST_GRID
 Array = NDArray[np.float32]
 
 LIKENESS_SIZE = 512
-"""Side in pixels of the large photo."""
+"""Side in pixels of the large photo that the likeness head reads."""
 CELLS_GRID = 32
 """Side of the grid of cells."""
 SKIN = 20.0

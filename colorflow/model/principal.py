@@ -36,7 +36,8 @@ MEAN_POOL = 16
 mirrored photo, and all come in pairs of latents z and -z (antithetic variates, Hammersley & Morton
 1956)."""
 POOL = 64
-"""Samples behind the other principal colorings."""
+"""Samples behind the other principal colorings; where no head predicts the first, its samples are
+the first `MEAN_POOL` of them."""
 POOL_LEVELS = 2
 """Levels of these samples: chroma on an 8x8 grid. The finer levels complete the mean. A third level
 costs 0.15 s and gains nothing (docs/experiments.md, "Principal colorings")."""

@@ -141,6 +141,36 @@ def test_the_first_coloring_comes_before_the_others(colorizer: Colorizer, photo:
     assert len(list(colorizer.colorize_progressively(photo, 1))) == 1
 
 
+def test_without_a_mean_head_the_first_is_the_mean_of_samples(
+    headless: Colorizer, colorizer: Colorizer, photo: Photo
+) -> None:
+    """Which are those of a seed; what is predicted is the same for all seeds."""
+    for tool, is_sampled in ((headless, True), (colorizer, False)):
+        one, other = (tool.colorize(photo, 2, seed=seed, force=True)[0] for seed in (1, 90))
+        assert (np.abs(one.model_ab - other.model_ab).max() > 0.5) == is_sampled
+        (alone,) = tool.colorize(photo, 1, seed=1, force=True)
+        np.testing.assert_array_equal(alone.model_ab, one.model_ab)
+
+
+@pytest.mark.parametrize("hints", [(), ALIKE], ids=["none", "alike"])
+def test_no_sample_is_made_twice(
+    colorizer: Colorizer,
+    photo: Photo,
+    hints: tuple[Hint, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Four principal colorings take 64 samples, those of the first included."""
+    counts, decode = [], ChromaPyramid.decode
+
+    def counted(self: ChromaPyramid, latents: list[torch.Tensor], *others: object) -> torch.Tensor:
+        counts.append(len(latents[0]))
+        return decode(self, latents, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ChromaPyramid, "decode", counted)
+    colorizer.colorize(photo, 4, hints=hints, force=True)
+    assert counts == ([16, 48] if hints else [64])
+
+
 def _samples(
     pyramid: ChromaPyramid, condition: Condition, turned: Condition
 ) -> NDArray[np.float32]:
@@ -164,12 +194,10 @@ def test_there_are_16_principal_colorings_and_any_number_of_samples(
 
 
 def test_size_and_file_do_not_change_the_first_principal_coloring() -> None:
-    """As large as heads see it, and saved as a JPEG. Modes may be others, where samples have no
-    clear ones.
-    """
+    """Half as large, and saved as a JPEG. Modes may be others, where samples have no clear ones."""
     tool = Colorizer.load()
     picture = Image.fromarray(skimage.data.astronaut())
-    small, file = picture.resize((384, 384), Image.Resampling.BOX), io.BytesIO()
+    small, file = picture.resize((256, 256), Image.Resampling.BOX), io.BytesIO()
     picture.save(file, "jpeg", quality=85)
     want = tool.colorize(photo_from_image(picture), 3, force=True)[0].ab
     for other in (small, Image.open(file)):
