@@ -60,7 +60,7 @@ def test_a_color_of_a_face_stays_in_the_face() -> None:
     photo = read_photo(SAMPLE_PHOTOS / "portrait.jpg")
     row, column = 123, 225
     skin = material_swatches(70)[list(MATERIALS).index("Light or tan skin")]
-    hint = Hint(row, column, skin.a, skin.b)
+    hint = Hint(row, column, skin.a / 2, skin.b / 2)  # paler than the face is without it
     plain, hinted, around = (
         shipped.colorize(photo, 1, hints=hints, force=True)[0]
         for hints in ((), [hint], [replace(hint, reach="around")])
@@ -68,7 +68,7 @@ def test_a_color_of_a_face_stays_in_the_face() -> None:
     change, local = (np.hypot(*(one.ab - plain.ab)) for one in (hinted, around))
     rows, columns = np.indices(change.shape)
     away = np.hypot(rows - row / 8, columns - column / 8)
-    assert change[away < 3].mean() > 3, "the color of skin is nearer to it than gray is"
+    assert change[away < 3].mean() > 4, "the face"
     assert change[away > 10].max() < 0.1, "the clothes and all else"
     assert local[away < 2].mean() > 4
     assert local[away > 6].max() < 0.1, "what reaches around the point alone"
