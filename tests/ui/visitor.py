@@ -22,9 +22,14 @@ from playwright.sync_api import Page as BrowserPage
 from benchmarks.page_pictures import PATIENCE
 from tests.ui.page_process import Page
 
-_IDLE = "() => new Promise((done) => requestAnimationFrame(() => requestIdleCallback(done)))"
+_IDLE = """() => new Promise((done) => {
+    requestAnimationFrame(() => requestIdleCallback(done));
+    setTimeout(done, 10000);  // a window that Chromium does not paint has no frames
+})"""
 _QUIET_MS = 100
 """For which nothing is asked of the server once everything is answered and shown."""
+_LONGEST = 240.0
+"""Seconds in which everything is answered, on any machine; less than a test may hang."""
 
 
 @cache
@@ -125,8 +130,9 @@ class Visitor:
 
     def settle(self) -> None:
         """Wait until all that was asked of the server is answered, shown, and followed up."""
-        asked = -1
+        asked, end = -1, time.monotonic() + _LONGEST
         while self._open or asked != len(self.requests):
+            assert time.monotonic() < end, f"no answer:\n{self.told()}"
             asked = len(self.requests)
             self.page.wait_for_timeout(_QUIET_MS)
             self.page.evaluate(_IDLE)
