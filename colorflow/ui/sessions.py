@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ READ_SECONDS = 60.0
 """For which answers wait for somebody to begin to read them, and then to take the next piece."""
 _COMPLETED = b'"process_completed"'
 """Is in the last message of an event, and in no text of a message, where quotes are escaped."""
+_CLOSE = 'data: {"msg":"close_stream","event_id":null}\n\n'
+"""By which a stream ends, as Gradio says it."""
 _MANY_SESSIONS = "Too many visitors wait at the moment; try again later."
 _MANY_UNREAD = "Too many answers wait for you; read them, or reload the page."
 
@@ -95,6 +98,9 @@ class Sessions:
         if session is None:
             await self._app(scope, receive, send)
             return
+        if (scope["method"], scope["path"]) == ("GET", STREAM) and self._has_nothing(name):
+            await Response(_CLOSE, media_type="text/event-stream")(scope, receive, send)
+            return
 
         is_read = False
 
@@ -116,6 +122,14 @@ class Sessions:
             session.streams.remove(stream)
             if is_read:
                 self._release(session)
+
+    def _has_nothing(self, name: str) -> bool:
+        """Whether a session waits for no event, as where all answers came by the stream before.
+
+        Gradio would keep the stream open until the next event, and its script may ask for one: when
+        an event was answered before the script was told that it has been taken.
+        """
+        return not self._page._queue.pending_event_ids_session.get(name)
 
     def _release(self, session: _Session) -> None:
         for event in session.events:

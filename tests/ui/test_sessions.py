@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,21 @@ async def test_no_session_that_waits_is_forgotten_for_others(files: Path) -> Non
         assert await joined(served, "late") == 200
         for call in calls[1:]:
             assert await served.made(call)
+
+
+@pytest.mark.anyio
+async def test_who_has_all_answers_and_asks_again_does_not_wait(files: Path) -> None:
+    """Until the next event; what the stream says is what Gradio says at its end."""
+    async with serving(files) as served:
+        assert await joined(served, "a") == 200
+        *_, end = (await read(served, "a")).strip().split("\n\n")
+        with anyio.fail_after(5):
+            again = (await read(served, "a")).strip()
+        assert "close_stream" in end
+        told, again_told = (json.loads(said.removeprefix("data: ")) for said in (end, again))
+        assert told == again_told
+        assert await joined(served, "a") == 200
+        assert "process_completed" in await read(served, "a")
 
 
 @pytest.mark.anyio
