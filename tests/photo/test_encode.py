@@ -103,13 +103,16 @@ def test_the_quality_is_that_of_pillow(photo: Photo, tmp_path: Path, name: str) 
 
 @pytest.mark.parametrize(
     ("name", "dtype", "most"),
-    [("out.png", np.uint8, 0.3), ("out.png", np.uint16, 0.5), ("out.tif", np.uint16, 1.6)],
+    [("out.png", np.uint8, 0.3), ("out.png", np.uint16, 0.5), ("out.tif", np.uint16, 1.3)],
 )
 def test_a_file_is_not_in_memory_as_a_whole(
     tmp_path: Path, name: str, dtype: type, most: float
 ) -> None:
-    """TIFF begins with the sizes of all its strips, which are in memory once."""
-    pixels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (1000, 1000, 3), dtype)
+    """TIFF begins with the sizes of all its strips, which are in memory once.
+
+    How many strips are at work at a time is up to the threads, so one of them is little here.
+    """
+    pixels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (4000, 250, 3), dtype)
     photo = Photo(pixels=np.zeros(pixels.shape, np.uint8))
     tracemalloc.start()
     write_image(tmp_path / name, pixels, photo)
