@@ -35,8 +35,8 @@ from colorflow.photo import (
     Provenance,
     Statements,
     check_format,
+    is_gray,
     is_own_picture,
-    kind_of,
     read_picture,
     read_statements,
     write_image,
@@ -202,7 +202,7 @@ def _made_of(
         models.tell(f"making {task.name(label)}")
         stated = results.statements[label]
         pixels, like = results.paint(label)
-        if stated.colors and kind_of(pixels) is Kind.GRAY:
+        if stated.colors and is_gray(pixels):
             gray.append(task.name(label))
         write_image(
             task.target(label),

@@ -16,7 +16,7 @@ from colorflow.photo.formats import TIFF_SUFFIXES as TIFF_SUFFIXES
 from colorflow.photo.isolated import end_reader as end_reader
 from colorflow.photo.isolated import start_reader as start_reader
 from colorflow.photo.kind import Kind as Kind
-from colorflow.photo.kind import kind_of as kind_of
+from colorflow.photo.kind import is_gray as is_gray
 from colorflow.photo.metadata import Metadata as Metadata
 from colorflow.photo.photo import Photo as Photo
 from colorflow.photo.provenance import COLORING as COLORING

@@ -119,6 +119,11 @@ _PARTS = 3
 _PRESAMPLE = 1024
 """Larger pictures are subsampled to about this many pixels on the longer side before averaging."""
 
+_QUICK_PRESAMPLE = 256
+"""The same for a quick look."""
+_LARGE_PART, _CLEARLY = 0.25, 2 * GRAY_CHROMA
+"""Share of the cells, and their chroma, from which a result has color."""
+
 _KNOTS = 9
 """Knots of the piecewise linear function L -> ab, evenly spaced over L in [0, 100]."""
 _SMOOTHNESS = 3e-3
@@ -166,6 +171,21 @@ def kind_of(pixels: np.ndarray, alpha: np.ndarray | None = None) -> Kind:
     if kind is Kind.COLORED and inner.sum() >= _LEAST_CELLS:
         kind = _kind_of_part(cells, inner, _INNER_RESIDUAL)
     return kind
+
+
+def is_gray(pixels: np.ndarray) -> bool:
+    """Tell whether a result has no color: `kind_of` gives GRAY, and no large part is colored.
+
+    A frame counts, since it was colored, too. The part is seen at once, mostly.
+
+    Args:
+        pixels: as of `kind_of`.
+    """
+    if pixels.ndim == 3:
+        lab = cie.rgb_to_lab(_reduced(pixels, presample=_QUICK_PRESAMPLE) / 255)
+        if np.mean(np.hypot(lab[..., 1], lab[..., 2]) > _CLEARLY) > _LARGE_PART:
+            return False
+    return kind_of(pixels) is Kind.GRAY
 
 
 def _kind_of_part(
@@ -355,9 +375,11 @@ def _cells_of(rgb: NDArray[np.uint8 | np.uint16]) -> Cells:
     return Cells(mean, np.hstack([np.reshape(sums, (-1, _KNOTS)) / parts**2, place]))
 
 
-def _reduced(pixels: NDArray[np.uint8 | np.uint16], parts: int = 1) -> NDArray[np.uint8]:
+def _reduced(
+    pixels: NDArray[np.uint8 | np.uint16], parts: int = 1, presample: int = _PRESAMPLE
+) -> NDArray[np.uint8]:
     """Area average of (H, W) or (H, W, 3) over parts of cells, `parts` to each side of a cell."""
-    step = max(1, max(pixels.shape[:2]) // _PRESAMPLE)
+    step = max(1, max(pixels.shape[:2]) // presample)
     sample = pixels[::step, ::step]
     sample = (sample >> 8).astype(np.uint8) if sample.dtype == np.uint16 else sample
     scale = min(1.0, _GRID / max(sample.shape[:2]))

@@ -13,8 +13,8 @@ from PIL import Image, ImageOps
 
 from benchmarks.damaged_files import by_pillow
 from benchmarks.gray_scans import COLOR_PRINTS, SCANS, gradient, hand_colored, stain
-from colorflow.photo import Kind
-from colorflow.photo.kind import GRAY_CHROMA, kind_of
+from colorflow.photo import Kind, kind
+from colorflow.photo.kind import GRAY_CHROMA, is_gray, kind_of
 
 PHOTOS = ["astronaut", "coffee", "chelsea", "rocket"]
 SOME = PHOTOS[:2]
@@ -182,3 +182,33 @@ def test_16_bits_are_judged_like_8_without_a_copy(kind: Kind) -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < deep.nbytes / 2
+
+
+@pytest.mark.parametrize("name", PHOTOS)
+def test_a_result_is_gray_if_its_kind_is(name: str) -> None:
+    """Photos, gray ones, faintly colored ones, and single lines."""
+    color, gray = np.asarray(photo(name)), photo(name).convert("L")
+    faint = Image.blend(photo(name), gray.convert("RGB"), 0.9)
+    for made in (color, np.asarray(gray), gray.convert("RGB"), faint, color[:1], color[:, :1]):
+        pixels = np.asarray(made)
+        assert is_gray(pixels) is (kind_of(pixels) is Kind.GRAY)
+
+
+def test_a_gray_result_in_a_colored_frame_has_color() -> None:
+    framed = np.full((400, 600, 3), (200, 120, 60), np.uint8)
+    gray = np.asarray(small("coffee").convert("L"))
+    framed[100 : 100 + gray.shape[0], 150 : 150 + gray.shape[1]] = gray[..., None]
+    assert kind_of(framed) is Kind.GRAY
+    assert not is_gray(framed)
+
+
+def test_color_all_over_is_seen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("the whole test")
+
+    monkeypatch.setattr(kind, "kind_of", never)
+    for pixels in (np.asarray(photo("coffee")), np.asarray(photo("chelsea")).repeat(3, axis=0)):
+        assert not is_gray(pixels)
+        assert not is_gray(pixels.astype(np.uint16) * 257)
+    with pytest.raises(AssertionError):
+        is_gray(np.full((90, 90, 3), 7, np.uint8))
