@@ -85,7 +85,7 @@ OFFERED = {
 }
 
 OUTSIDE = {"data_prep", "tests", "app"}
-HEAVY = ("torch", "gradio", "cv2", "PIL", "numpy", "skimage")
+HEAVY = ("torch", "gradio", "cv2", "PIL", "numpy", "skimage", "numba")
 
 parsed = cache(ast.parse)
 
@@ -231,7 +231,7 @@ for command in [[], *([name] for name in COMMANDS), ["blind", "compare"]]:
 
 def test_reading_and_rendering_photos_does_not_load_torch() -> None:
     code = "import colorflow.photo, colorflow.color.full_resolution"
-    assert loaded_by(code, ("torch", "gradio")) == []
+    assert loaded_by(code, ("torch", "gradio", "numba")) == []
 
 
 def test_the_package_offers_its_classes() -> None:

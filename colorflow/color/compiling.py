@@ -1,14 +1,14 @@
 """Whether loops over pixels run in NumPy or compiled: the same to the bit, so that either may do.
 
 numba takes half a second and 100 MB to load, even if it finds its machine code in its cache. That
-is what NumPy takes for 16 megapixels: a process that colors a photo or two does without it.
+is what NumPy takes for 10 megapixels: a process that colors a photo or two does without it.
 """
 
 from __future__ import annotations
 
 from types import ModuleType
 
-PIXELS = 16_000_000
+PIXELS = 10_000_000
 """Upsampled by NumPy in a process before the loops are compiled."""
 
 _upsampled = 0

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from colorflow.color import cie
 
-BISECTIONS = 12
-"""Chroma is exact to a four-thousandth of what it was."""
+BISECTIONS = 10
+"""Chroma is exact to a thousandth of what it was."""
 
 # Typed, since a number of Python's turns compiled loops into float64.
 ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)

@@ -21,7 +21,7 @@ from colorflow.device import one_blas_thread
 
 GRID_SIZE = 64
 SQUARE_SIZE = 256
-_STRIP_ROWS = 128
+_STRIP_ROWS = 32
 _STEPS = 256
 """Of the table of L*, in a step of 8 bits: a table's step is 0.002 L*."""
 

@@ -124,17 +124,42 @@ def add_bands(planes: Array, bands: Array, reach: int, averaged: Array) -> None:
 
 
 @_compiled
-def system(u: Array, weights: Array, width: int, result: Array) -> None:
-    """The left side of the system of weighted least squares.
+def descend(u: Array, weights: Array, diagonal: Array, width: int, steps: int, tiny: Any) -> None:
+    """Conjugate gradients from m to the u of `colorflow.color.upsample`, in place.
 
     The cells lie in one row, line after line; around the grid there is a line of zeros.
 
     Args:
         u: (n,).
         weights: (4, n), of each kind of `NEIGHBORS`, at the pair's upper or left cell.
+        diagonal: (n,).
         width: cells of a line.
-        result: (n,).
+        steps: how many.
+        tiny: in place of zero, at the solution.
     """
+    change = np.zeros_like(u)
+    _system(u, weights, width, change)
+    rest, toward, direction = np.zeros_like(u), np.zeros_like(u), np.zeros_like(u)
+    for x in range(len(u)):
+        rest[x] = u[x] - change[x]
+        toward[x] = direction[x] = rest[x] / diagonal[x]
+    size = _dot(rest, toward, width, tiny)
+    for _ in range(steps):
+        _system(direction, weights, width, change)
+        length = size / _dot(direction, change, width, tiny)
+        for x in range(len(u)):
+            u[x] += length * direction[x]
+            rest[x] -= length * change[x]
+            toward[x] = rest[x] / diagonal[x]
+        before, size = size, _dot(rest, toward, width, tiny)
+        share = size / before
+        for x in range(len(u)):
+            direction[x] = toward[x] + share * direction[x]
+
+
+@_compiled
+def _system(u: Array, weights: Array, width: int, result: Array) -> None:
+    """The left side of the system of weighted least squares."""
     first, last = width + 1, len(u) - width - 1
     own, out = u[first:last], result[first:last]
     left, right, above, below = u[first - 1 :], u[first + 1 :], u[1:], u[first + width :]
@@ -155,6 +180,20 @@ def system(u: Array, weights: Array, width: int, result: Array) -> None:
             + (own[x] - above_right[x]) * from_above_right[x]
             + (own[x] - below_left[x]) * to_below_left[x]
         )
+
+
+@_compiled
+def _dot(x: Array, y: Array, width: int, tiny: Any) -> Any:
+    """The sum of products, in the order in which `upsample` adds them up."""
+    sums = np.zeros(width, np.float32)
+    for start in range(0, len(x), width):
+        some, others = x[start : start + width], y[start : start + width]
+        for k in range(width):
+            sums[k] += some[k] * others[k]
+    total = ZERO
+    for k in range(width):
+        total += sums[k]
+    return max(total, tiny)
 
 
 @_compiled

@@ -72,6 +72,8 @@ STRENGTH, EDGE, LEAST_WEIGHT = 30.0, 1.5, 1e-4
 with 3 to 6 L* colors leak, and a face turns gray."""
 STEPS = 10
 """Of conjugate gradients."""
+_TINY = np.float32(1e-12)
+"""In place of zero, at the solution."""
 _PERIOD = 8
 """Cells of an axis, more than the seven around a cell that its pixels see."""
 _REACH = 3
@@ -311,18 +313,29 @@ def _smoothed(m: NDArray[np.float32], lightness: NDArray[np.float32]) -> NDArray
     weights, diagonal = _framed(*smoothness(lightness, STRENGTH))
     width = lightness.shape[1] + 2
     u = np.pad(m, ((0, 0), (1, 1), (1, 1))).reshape(2, -1)
+    for plane in u:
+        if loops := compiled_loops():
+            loops.descend(plane, weights, diagonal, width, STEPS, _TINY)
+        else:
+            _descend(plane, weights, diagonal, width)
+    return np.ascontiguousarray(u.reshape(2, -1, width)[:, 1:-1, 1:-1])
+
+
+def _descend(
+    u: NDArray[np.float32], weights: NDArray[np.float32], diagonal: NDArray[np.float32], width: int
+) -> None:
+    """Conjugate gradients from m to u, in place: (n,), with a frame."""
     rest = u - _system(u, weights, width)
     toward = direction = rest / diagonal
-    size = _dot(rest, toward)
+    size = _dot(rest, toward, width)
     for _ in range(STEPS):
         change = _system(direction, weights, width)
-        length = size / _dot(direction, change)
+        length = size / _dot(direction, change, width)
         u += length * direction
         rest -= length * change
         toward = rest / diagonal
-        before, size = size, _dot(rest, toward)
+        before, size = size, _dot(rest, toward, width)
         direction = toward + size / before * direction
-    return np.ascontiguousarray(u.reshape(2, -1, width)[:, 1:-1, 1:-1])
 
 
 def _framed(
@@ -341,21 +354,17 @@ def _framed(
 def _system(
     u: NDArray[np.float32], weights: NDArray[np.float32], width: int
 ) -> NDArray[np.float32]:
-    """The left side of the system for (2, n), with a frame."""
-    if loops := compiled_loops():
-        result = np.zeros_like(u)
-        for plane, out in zip(u, result, strict=True):
-            loops.system(plane, weights, width, out)
-        return result
+    """The left side of the system."""
     result = u.copy()
     for away, weight in zip((1, width, width + 1, width - 1), weights, strict=True):
-        flow = u[:, away:] - u[:, :-away]
+        flow = u[away:] - u[:-away]
         flow *= weight[:-away]
-        result[:, away:] += flow
-        result[:, :-away] -= flow
+        result[away:] += flow
+        result[:-away] -= flow
     return result
 
 
-def _dot(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
-    total: NDArray[np.float32] = np.einsum("cn,cn->c", x, y)[:, None]
-    return np.maximum(total, np.float32(1e-12))  # both are zero at the solution
+def _dot(x: NDArray[np.float32], y: NDArray[np.float32], width: int) -> np.float32:
+    """The sum of products, one after the other: line by line, then across."""
+    total = np.cumsum((x * y).reshape(-1, width).sum(axis=0))[-1]
+    return np.maximum(total, _TINY)

@@ -168,6 +168,7 @@ def test_loops_are_compiled_when_a_process_has_painted_many_pixels(
     assert compiling.compiled_loops() is loops
 
 
+@pytest.mark.slow
 def test_loops_are_compiled_where_no_cache_can_be_written(tmp_path: Path) -> None:
     """A package that the user cannot write to, and no home."""
     package = tmp_path / "loops.py"
@@ -177,7 +178,7 @@ import numba.core.caching as caching
 caching.CacheImpl._locator_classes = []
 import numpy as np, loops
 u = np.ones(36, np.float32)
-loops.system(u, np.ones((4, 36), np.float32), 6, np.zeros(36, np.float32))
+loops.descend(u, np.ones((4, 36), np.float32), u.copy(), 6, 1, np.float32(1e-12))
 """
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=100)
