@@ -1,6 +1,6 @@
 """sRGB <-> CIELAB (D65, 2 degree observer), and chroma from the 64x64 grid to full resolution.
 
-    cie.py              formulas and constants of CIELAB, in numpy, also of `photo`; chroma multiplied
+    cie.py              formulas of CIELAB in numpy, also of `photo`; chroma multiplied
     gamut.py            chroma shrunk at constant lightness and hue until sRGB can show it
     grid.py             area averages; what the model sees: lightness (256x256) and ab (64x64)
     upsample.py         ab of the 64x64 grid on 256x256 cells, where it stops at outlines, and from

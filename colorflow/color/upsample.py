@@ -133,6 +133,7 @@ class GuidedUpsampler:
         grid_height, grid_width = ab_grid.shape[1:]
         if cells is None:
             cells = resize_by_area(lightness, grid_height, grid_width)
+        compiled_loops(height * width)  # before the first of them, so that all are fast
         self._lightness = lightness
         values = np.stack([*_sharpened(ab_grid, height, width), cells])
         self._values = _widened(values, height, width, cv2.INTER_CUBIC)
@@ -156,7 +157,7 @@ class GuidedUpsampler:
             (cells[top:bottom], weights[top:bottom])
             for cells, weights in (self._cubic, self._linear)
         )
-        if loops := compiled_loops(lightness.size):
+        if loops := compiled_loops():
             loops.upsample(lightness, self._values, self._slopes, cubic, linear, ab)
             return ab
         detail = lightness - _mixed(self._values[2], cubic)
