@@ -88,10 +88,10 @@ OFFERED = {
 }
 
 OUTSIDE = {"data_prep", "tests", "app"}
-HEAVY = ("torch", "gradio", "cv2", "PIL", "numpy", "skimage")
+HEAVY = ("torch", "gradio", "cv2", "PIL", "numpy", "skimage", "numba")
 UNNEEDED = (
     "gradio", "skimage", "scipy", "pandas", "matplotlib", "ray", "kornia", "torchvision", "sympy",
-    "torch._dynamo", "torch._inductor",
+    "torch._dynamo", "torch._inductor", "numba",
 )  # fmt: skip
 """What no process of `colorflow colorize` needs for one photo."""
 
@@ -280,7 +280,7 @@ assert work_on(models, task, settings).status == "done"
 
 def test_reading_and_rendering_photos_does_not_load_torch() -> None:
     code = "import colorflow.photo, colorflow.color.full_resolution"
-    assert loaded_by(code, ("torch", "gradio")) == []
+    assert loaded_by(code, ("torch", "gradio", "numba")) == []
 
 
 def test_the_package_offers_its_classes() -> None:

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.color import cie
-from colorflow.color.cie import rgb_in_gamut
+from colorflow.color.compiling import compiled_loops
+from colorflow.color.gamut import rgb_in_gamut
 from colorflow.color.grid import Rows, check_pixels
 from colorflow.color.upsample import GuidedUpsampler, finer
 from colorflow.device import one_blas_thread
@@ -121,17 +122,21 @@ def render_upsampled(
         lightness: (H, W), L* in [0, 100].
         bits: of each channel of the result.
     """
-    to_srgb, index = _linear_to_srgb(bits), np.uint16 if bits == 8 else np.int32
+    to_srgb = _linear_to_srgb(bits)
     height, width = lightness.shape
     pixels = np.empty((height, width, 3), to_srgb.dtype)
 
     def paint(strip: slice) -> None:
-        gray = lightness[strip]
-        rgb = rgb_in_gamut(gray, upsampler.rows(strip.start, strip.stop, gray))
-        np.clip(rgb, 0, 1, out=rgb)
-        rgb *= _TABLE_MAX[bits]
-        channels = [_looked_up(channel.astype(index), to_srgb) for channel in rgb]
-        cv2.merge(channels, pixels[strip])
+        gray = np.require(lightness[strip], np.float32, ("C", "W"))
+        ab = upsampler.rows(strip.start, strip.stop, gray)
+        if loops := compiled_loops():
+            a, b = ab.reshape(2, -1)
+            loops.paint(gray.reshape(-1), a, b, to_srgb, pixels[strip].reshape(-1))
+            return
+        rgb = rgb_in_gamut(gray, ab).clip(0, 1)
+        rgb *= np.float32(len(to_srgb) - 1)
+        steps = [channel.astype(np.uint16 if bits == 8 else np.int32) for channel in rgb]
+        cv2.merge([_looked_up(channel, to_srgb) for channel in steps], pixels[strip])
 
     _for_each_strip(paint, height, width)
     return pixels

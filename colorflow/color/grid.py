@@ -9,6 +9,7 @@ interpolation takes the place of the average.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Protocol
 
 import cv2
@@ -20,7 +21,9 @@ from colorflow.device import one_blas_thread
 
 GRID_SIZE = 64
 SQUARE_SIZE = 256
-_STRIP_ROWS = 128
+_STRIP_ROWS = 32
+_STEPS = 256
+"""Of the table of L*, in a step of 8 bits: a table's step is 0.002 L*."""
 
 
 class Rows(Protocol):
@@ -68,10 +71,10 @@ def square_lightness(pixels: NDArray[np.uint8], size: int = SQUARE_SIZE) -> NDAr
         ValueError: ``pixels`` has another shape or dtype.
     """
     check_pixels(pixels)
-    square = resize_by_area(pixels, size, size).astype(np.float64) / 255
+    square = resize_by_area(pixels, size, size)
     if square.ndim == 2:
-        return cie.lightness_of_gray(square).astype(np.float32)
-    return cie.rgb_to_lab(square)[..., 0].astype(np.float32)
+        return _lightness_of_grays()[np.rint(square * _STEPS).astype(np.intp)]
+    return cie.rgb_to_lab(square.astype(np.float64) / 255)[..., 0].astype(np.float32)
 
 
 def check_pixels(pixels: NDArray[np.uint8 | np.uint16], *, or_uint16: bool = False) -> None:
@@ -126,6 +129,13 @@ def size_within(height: int, width: int, max_height: int, max_width: int) -> tup
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
+@cache
+def _lightness_of_grays() -> NDArray[np.float32]:
+    """L* of gray values in steps of 1/_STEPS, from 0 to 255."""
+    grays = np.arange(255 * _STEPS + 1) / (255 * _STEPS)
+    return cie.lightness_of_gray(grays).astype(np.float32)
+
+
 def _fewer_rows(image: Rows, height: int) -> NDArray[np.float32]:
     """Average rows, a strip at a time, as a matrix product: ten times as fast as OpenCV."""
     old_height, *others = image.shape
@@ -140,7 +150,8 @@ def _fewer_rows(image: Rows, height: int) -> NDArray[np.float32]:
         rows = np.arange(top, bottom)
         overlap = np.minimum(edges[1:], rows + 1) - np.maximum(edges[:-1], rows)
         weights = (overlap.clip(0) * (height / old_height)).astype(np.float32)
-        flat[first:last] += weights @ image[top:bottom].reshape(bottom - top, -1).astype(np.float32)
+        pixels = np.asarray(image[top:bottom], np.float32).reshape(bottom - top, -1)
+        flat[first:last] += weights @ pixels
     return averaged
 
 

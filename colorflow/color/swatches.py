@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import ImageColor
 
 from colorflow.color import cie
-from colorflow.color.cie import rgb_in_gamut
+from colorflow.color.gamut import rgb_in_gamut
 
 SAME = 12.0
 """Colors no farther apart than this count as one; distance in the ab plane, CIELAB units."""

@@ -46,12 +46,18 @@ Farbman et al. 2008 (weighted least squares); Hestenes & Stiefel 1952, with Jaco
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from colorflow.color.compiling import compiled_loops
 from colorflow.color.grid import GRID_SIZE, Rows, resize_by_area
 from colorflow.device import one_blas_thread
+
+Taps = tuple[NDArray[np.intp], NDArray[np.float32]]
+"""For each pixel of an axis the numbers of some cells and their weights, both (P, taps)."""
 
 # Chosen on these photos, five others and 60 small ones; the optimum is flat.
 GAIN = 0.6
@@ -66,6 +72,12 @@ STRENGTH, EDGE, LEAST_WEIGHT = 30.0, 1.5, 1e-4
 with 3 to 6 L* colors leak, and a face turns gray."""
 STEPS = 10
 """Of conjugate gradients."""
+_TINY = np.float32(1e-12)
+"""In place of zero, at the solution."""
+_PERIOD = 8
+"""Cells of an axis, more than the seven around a cell that its pixels see."""
+_REACH = 3
+"""Cells to either side of a cell that its pixels see."""
 
 NEIGHBORS = (
     (np.s_[..., :, 1:], np.s_[..., :, :-1]),
@@ -121,14 +133,14 @@ class GuidedUpsampler:
         grid_height, grid_width = ab_grid.shape[1:]
         if cells is None:
             cells = resize_by_area(lightness, grid_height, grid_width)
+        compiled_loops(height * width)  # before the first of them, so that all are fast
         self._lightness = lightness
-        self._cubic = _weights(grid_height, height, cv2.INTER_CUBIC)
-        self._linear = _weights(grid_height, height, cv2.INTER_LINEAR)
-        horizontal = _weights(grid_width, width, cv2.INTER_CUBIC)
-        # Horizontally everything is upsampled now (only as many rows as the grid has).
-        values = np.stack([*_sharpen(ab_grid, self._cubic, horizontal), cells])
-        self._values = _widened(values, width, cv2.INTER_CUBIC)
-        self._slopes = _widened(local_slope(ab_grid, cells), width, cv2.INTER_LINEAR)
+        values = np.stack([*_sharpened(ab_grid, height, width), cells])
+        self._values = _widened(values, height, width, cv2.INTER_CUBIC)
+        self._slopes = _widened(local_slope(ab_grid, cells), height, width, cv2.INTER_LINEAR)
+        rows = min(grid_height, height)
+        self._cubic = _taps(4, _axis(rows, height, cv2.INTER_CUBIC), rows)
+        self._linear = _taps(2, _axis(rows, height, cv2.INTER_LINEAR), rows)
 
     def rows(
         self, top: int, bottom: int, lightness: NDArray[np.float32] | None = None
@@ -139,11 +151,19 @@ class GuidedUpsampler:
         """
         if lightness is None:
             lightness = self._lightness[top:bottom]
-        ab_and_lightness = _weigh(self._cubic[top:bottom], self._values)
-        slopes = _weigh(self._linear[top:bottom], self._slopes)
-        ab, smooth = ab_and_lightness[:2], ab_and_lightness[2]
-        slopes *= np.subtract(lightness, smooth, out=smooth)
-        ab += slopes
+        lightness = np.require(lightness, np.float32, ("C", "W"))
+        ab = np.empty((2, *lightness.shape), np.float32)
+        cubic, linear = (
+            (cells[top:bottom], weights[top:bottom])
+            for cells, weights in (self._cubic, self._linear)
+        )
+        if loops := compiled_loops():
+            loops.upsample(lightness, self._values, self._slopes, cubic, linear, ab)
+            return ab
+        detail = lightness - _mixed(self._values[2], cubic)
+        for plane, slope, result in zip(self._values, self._slopes, ab, strict=False):
+            np.multiply(_mixed(slope, linear), detail, out=result)
+            result += _mixed(plane, cubic)
         return ab
 
 
@@ -203,61 +223,85 @@ def local_slope(
     Returns:
         (2, h, w), chroma per unit of lightness, within MAX_SLOPE of zero.
     """
-    ab, lightness = ab_grid.astype(np.float64), lightness_grid.astype(np.float64)
-    lightness_mean = _local_mean(lightness)
-    lightness_variance = _local_mean(lightness**2) - lightness_mean**2 + EPSILON
-    slopes = np.empty_like(ab)
-    for slope, chroma in zip(slopes, ab, strict=True):
+    lightness_mean = _local_mean(lightness_grid)
+    lightness_variance = _local_mean(lightness_grid**2) - lightness_mean**2 + EPSILON
+    slopes = np.empty_like(ab_grid)
+    for slope, chroma in zip(slopes, ab_grid, strict=True):
         mean = _local_mean(chroma)
         variance = _local_mean(chroma**2) - mean**2 + EPSILON
-        covariance = _local_mean(chroma * lightness) - mean * lightness_mean
+        covariance = _local_mean(chroma * lightness_grid) - mean * lightness_mean
         r_squared = covariance**2 / (lightness_variance * variance)
         slope[:] = r_squared * covariance / lightness_variance
-    return np.clip(GAIN * slopes, -MAX_SLOPE, MAX_SLOPE).astype(np.float32)
+    return np.clip(GAIN * slopes, -MAX_SLOPE, MAX_SLOPE)
 
 
-def _weights(cells: int, pixels: int, interpolation: int) -> NDArray[np.float32]:
-    """The weights (P, N) by which an axis goes from N cells to P pixels; of areas where P <= N."""
-    identity = np.eye(cells, dtype=np.float32)
+def _axis(cells: int, pixels: int, interpolation: int) -> NDArray[np.float32]:
+    """The weights by which an axis goes from cells to more pixels, (P, _PERIOD).
+
+    Column c holds the weight of that cell c, c + _PERIOD, ... which is near the pixel.
+    """
+    comb = np.eye(_PERIOD, dtype=np.float32)[np.arange(cells) % _PERIOD]
+    return np.asarray(cv2.resize(comb, (_PERIOD, pixels), interpolation=interpolation))
+
+
+def _taps(number: int, axis: NDArray[np.float32], cells: int) -> Taps:
+    """The cells around each pixel, and their weights."""
+    pixels = np.arange(len(axis))[:, None]
+    first = np.floor((pixels + 0.5) * (cells / len(axis)) - 0.5).astype(np.intp) - number // 2 + 1
+    near = first + np.arange(number)
+    return near.clip(0, cells - 1), np.take_along_axis(axis, near % _PERIOD, axis=1)
+
+
+def _mixed(plane: NDArray[np.float32], taps: Taps) -> NDArray[np.float32]:
+    """Rows of a plane, mixed for each row of pixels."""
+    cells, weights = taps
+    mixed = plane[cells[:, 0]] * weights[:, :1]
+    for tap in range(1, cells.shape[1]):
+        mixed += plane[cells[:, tap]] * weights[:, tap, None]
+    return mixed
+
+
+def _averaged(planes: NDArray[np.float32], pixels: int) -> NDArray[np.float32]:
+    """(C, N, M) from N cells to P pixels and averaged back; as it is where P <= N."""
+    cells = planes.shape[1]
     if pixels <= cells:
-        return resize_by_area(identity, pixels, cells)
-    return np.asarray(cv2.resize(identity, (cells, pixels), interpolation=interpolation))
+        return planes
+    bands = resize_by_area(_axis(cells, pixels, cv2.INTER_CUBIC), cells, _PERIOD)
+    averaged = np.zeros(planes.shape, np.float32)
+    if loops := compiled_loops():
+        loops.add_bands(np.require(planes, np.float32, ("C", "W")), bands, _REACH, averaged)
+        return averaged
+    number = np.arange(cells)
+    for away in range(-min(_REACH, cells - 1), min(_REACH, cells - 1) + 1):
+        own = number[max(0, -away) : cells - max(0, away)]
+        near = own + away
+        weights = bands[own, near % _PERIOD, None]
+        averaged[:, own[0] : own[-1] + 1] += weights * planes[:, near[0] : near[-1] + 1]
+    return averaged
 
 
-def _round_trip(weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """From N cells to P pixels and averaged back, (N, N); identity where P <= N."""
-    pixels, cells = weights.shape
-    if pixels <= cells:
-        return np.eye(cells, dtype=np.float32)
-    return resize_by_area(weights, cells, cells)
+def _sharpened(ab_grid: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    across = _averaged(_averaged(ab_grid, height).swapaxes(1, 2), width)
+    return np.subtract(2 * ab_grid, across.swapaxes(1, 2), dtype=np.float32)
 
 
-def _widened(planes: NDArray[np.float32], pixels: int, interpolation: int) -> NDArray[np.float32]:
-    """(C, h, w) -> (C, h, pixels); area averages where that is less."""
-    height, width = planes.shape[1:]
-    if pixels <= width:
-        return np.stack([resize_by_area(plane, height, pixels) for plane in planes])
-    size = (pixels, height)
-    return np.stack([cv2.resize(plane, size, interpolation=interpolation) for plane in planes])
-
-
-def _sharpen(
-    ab_grid: NDArray[np.float32], vertical: NDArray[np.float32], horizontal: NDArray[np.float32]
+def _widened(
+    planes: NDArray[np.float32], height: int, width: int, interpolation: int
 ) -> NDArray[np.float32]:
-    blurred = _round_trip(vertical) @ ab_grid @ _round_trip(horizontal).T
-    return np.subtract(2 * ab_grid, blurred, dtype=np.float32)
+    """(C, h, w) -> (C, h, width); fewer rows where the height is less, too; area averages then."""
+    rows = min(height, planes.shape[1])
+    if rows < planes.shape[1] or width <= planes.shape[2]:
+        middle = min(width, planes.shape[2])
+        planes = np.stack([resize_by_area(plane, rows, middle) for plane in planes])
+    widened = np.empty((len(planes), rows, width), np.float32)
+    for plane, wide in zip(planes, widened, strict=True):
+        cv2.resize(plane, (width, rows), wide, interpolation=interpolation)
+    return widened
 
 
-def _weigh(weights: NDArray[np.float32], values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Multiply (P, N) weights into (C, N, W) values, leaving out the rows without weight."""
-    used = np.flatnonzero(weights.any(axis=0))
-    rows = slice(used[0], used[-1] + 1)
-    return np.matmul(weights[:, rows], values[:, rows])
-
-
-def _local_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _local_mean(values: NDArray[np.float32]) -> NDArray[np.float32]:
     blurred = cv2.GaussianBlur(values, (0, 0), WINDOW_SIGMA, borderType=cv2.BORDER_REFLECT_101)
-    return np.asarray(blurred, np.float64)
+    return np.asarray(blurred, np.float32)
 
 
 def _smoothed(m: NDArray[np.float32], lightness: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -267,31 +311,61 @@ def _smoothed(m: NDArray[np.float32], lightness: NDArray[np.float32]) -> NDArray
         m: (2, h, w).
         lightness: (h, w).
     """
-    weights, diagonal = smoothness(lightness, STRENGTH)
+    weights, diagonal = _framed(*smoothness(lightness, STRENGTH))
+    width = lightness.shape[1] + 2
+    u = np.pad(m, ((0, 0), (1, 1), (1, 1))).reshape(2, -1)
+    for plane in u:
+        if loops := compiled_loops():
+            loops.descend(plane, weights, diagonal, width, STEPS, _TINY)
+        else:
+            _descend(plane, weights, diagonal, width)
+    return np.ascontiguousarray(u.reshape(2, -1, width)[:, 1:-1, 1:-1])
 
-    def system(x: NDArray[np.float32]) -> NDArray[np.float32]:
-        y = x.copy()
-        for (i, j), weight in zip(NEIGHBORS, weights, strict=True):
-            flow = x[i] - x[j]
-            flow *= weight
-            y[i] += flow
-            y[j] -= flow
-        return y
 
-    def dot(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
-        total: NDArray[np.float32] = np.einsum("chw,chw->c", x, y)[:, None, None]
-        return np.maximum(total, np.float32(1e-12))  # both are zero at the solution
-
-    u = m.copy()
-    rest = m - system(m)
+def _descend(
+    u: NDArray[np.float32], weights: NDArray[np.float32], diagonal: NDArray[np.float32], width: int
+) -> None:
+    """Conjugate gradients from m to u, in place: (n,), with a frame."""
+    rest = u - _system(u, weights, width)
     toward = direction = rest / diagonal
-    size = dot(rest, toward)
+    size = _dot(rest, toward, width)
     for _ in range(STEPS):
-        change = system(direction)
-        length = size / dot(direction, change)
+        change = _system(direction, weights, width)
+        length = size / _dot(direction, change, width)
         u += length * direction
         rest -= length * change
         toward = rest / diagonal
-        before, size = size, dot(rest, toward)
+        before, size = size, _dot(rest, toward, width)
         direction = toward + size / before * direction
-    return u
+
+
+def _framed(
+    weights: Sequence[NDArray[np.float32]], diagonal: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The system with a frame of cells that no other cell sees, line after line: (4, n) and (n,).
+
+    A weight stands at the upper cell of its pair, or at the left one.
+    """
+    framed = np.zeros((4, *np.add(diagonal.shape, 2)), np.float32)
+    framed[0, 1:-1, 1:-2], framed[1, 1:-2, 1:-1] = weights[:2]
+    framed[2, 1:-2, 1:-2], framed[3, 1:-2, 2:-1] = weights[2:]
+    return framed.reshape(4, -1), np.pad(diagonal, 1, constant_values=1).ravel()
+
+
+def _system(
+    u: NDArray[np.float32], weights: NDArray[np.float32], width: int
+) -> NDArray[np.float32]:
+    """The left side of the system."""
+    result = u.copy()
+    for away, weight in zip((1, width, width + 1, width - 1), weights, strict=True):
+        flow = u[away:] - u[:-away]
+        flow *= weight[:-away]
+        result[away:] += flow
+        result[:-away] -= flow
+    return result
+
+
+def _dot(x: NDArray[np.float32], y: NDArray[np.float32], width: int) -> np.float32:
+    """The sum of products, one after the other: line by line, then across."""
+    total = np.cumsum((x * y).reshape(-1, width).sum(axis=0))[-1]
+    return np.maximum(total, _TINY)

@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from colorflow.color.cie import linear_to_srgb, rgb_in_gamut
+from colorflow.color.cie import linear_to_srgb
+from colorflow.color.gamut import rgb_in_gamut
 
 Floats = NDArray[np.float32]
 

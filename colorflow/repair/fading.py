@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from colorflow.color import cie
 from colorflow.color.full_resolution import lightness_of
+from colorflow.color.gamut import rgb_in_gamut
 from colorflow.photo import Photo
 
 _BLACK, _WHITE = 6.0, 96.0
@@ -75,5 +76,5 @@ def _tones_of(
 
 def _srgb_of(lightness: NDArray[np.floating], ab: NDArray[np.floating]) -> NDArray[np.floating]:
     """(H, W) and (2, H, W) -> (3, H, W), sRGB in [0, 1]."""
-    linear = cie.rgb_in_gamut(lightness.astype(np.float32), ab.astype(np.float32))
+    linear = rgb_in_gamut(lightness.astype(np.float32), ab.astype(np.float32))
     return cie.linear_to_srgb(np.clip(linear, 0, 1))

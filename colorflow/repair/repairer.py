@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from colorflow.color import cie
 from colorflow.color.full_resolution import lightness_of
+from colorflow.color.gamut import rgb_in_gamut
 from colorflow.coloring import check_seed
 from colorflow.device import device_of
 from colorflow.enlarge.tiles import result_of, tiles_of
@@ -242,7 +243,7 @@ def paint(photo: Photo, lightness: NDArray[np.float32], mask: NDArray[np.bool_])
     if pixels.ndim == 3:
         around = cv2.inpaint(photo.pixels, mask.astype(np.uint8), RADIUS, cv2.INPAINT_TELEA)
         ab[:] = np.moveaxis(cie.rgb_to_lab(around[mask][None] / 255)[..., 1:], -1, 0)
-    rgb = cie.linear_to_srgb(np.clip(cie.rgb_in_gamut(inside, ab), 0, 1))[:, 0].T
+    rgb = cie.linear_to_srgb(np.clip(rgb_in_gamut(inside, ab), 0, 1))[:, 0].T
     values = rgb if pixels.ndim == 3 else rgb[:, 0]
     pixels[mask] = np.round(values * np.iinfo(pixels.dtype).max).astype(pixels.dtype)
     return photo.with_pixels(pixels, photo.alpha)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from starlette.exceptions import HTTPException
 
+from colorflow.color.compiling import PIXELS, compiled_loops
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import ColorflowError
 from colorflow.files import ENLARGE_WEIGHTS, REPAIR_WEIGHTS, default_weights
@@ -213,6 +214,7 @@ def _warm_up(colorizer: Colorizer) -> None:
     start_reader()
     photo = photo_from_image(np.arange(256, dtype=np.uint8).reshape(16, 16))
     (made,) = colorizer.colorize(photo, 1, force=True)
+    compiled_loops(PIXELS)  # that many are sure to come
     render(LightnessRows(photo.pixels), made.ab)
 
 

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Literal
+
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from skimage import color, data
 
-from colorflow.color import full_resolution
-from colorflow.color.cie import rgb_in_gamut
+from colorflow.color import compiling, full_resolution, loops
 from colorflow.color.full_resolution import LightnessRows, lightness_of, render
+from colorflow.color.gamut import rgb_in_gamut
 from colorflow.color.grid import to_grid
 from colorflow.color.upsample import finer, upsample_ab
 
+ROOT = Path(__file__).resolve().parents[2]
 SIZES = [(1, 1), (1, 500), (500, 1), (9, 200), (200, 9), (131, 97)]
+
+
+@pytest.fixture(params=["NumPy", "compiled"])
+def _loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways to paint."""
+    monkeypatch.setattr(compiling, "PIXELS", -1 if request.param == "compiled" else 1 << 60)
 
 
 def random_photo(height: int, width: int) -> NDArray[np.uint8]:
@@ -50,6 +63,7 @@ def test_lightness_of_any_size_and_memory_layout(height: int, width: int) -> Non
     np.testing.assert_allclose(lightness_of(photo[::-1, ::-1]), expected[::-1, ::-1], atol=1e-3)
 
 
+@pytest.mark.usefixtures("_loops")
 def test_lightness_is_kept_over_the_whole_box() -> None:
     lightness = np.random.default_rng(1).uniform(0, 100, (300, 400)).astype(np.float32)
     assert lightness_error(render(lightness, neon_grid()), lightness) <= 0.5
@@ -59,6 +73,7 @@ def test_lightness_is_kept_over_the_whole_box() -> None:
         assert lightness_error(render(lightness, flat), lightness) <= 0.5
 
 
+@pytest.mark.usefixtures("_loops")
 def test_pixels_are_those_of_scikit_image() -> None:
     photo = data.astronaut()
     lightness, grid = lightness_of(photo), to_grid(photo)
@@ -74,6 +89,7 @@ def test_pixels_are_those_of_scikit_image() -> None:
     assert fine[inside].max() < 1e-4  # a fortieth of an 8-bit step
 
 
+@pytest.mark.usefixtures("_loops")
 def test_no_chroma_gives_back_every_gray_exactly() -> None:
     gray = np.arange(256, dtype=np.uint8).reshape(4, 64).repeat(3, axis=1)
     pixels = render(lightness_of(gray), np.zeros((2, 64, 64), np.float32))
@@ -96,6 +112,7 @@ def test_strips_give_the_same_as_the_whole(
     assert (whole != strips).mean() < 0.01
 
 
+@pytest.mark.usefixtures("_loops")
 def test_16_bits_are_finer_than_8() -> None:
     lightness = np.random.default_rng(1).uniform(0, 100, (300, 400)).astype(np.float32)
     grid = neon_grid()
@@ -120,3 +137,58 @@ def test_any_number_of_threads_gives_the_same(monkeypatch: pytest.MonkeyPatch) -
     for lightness, pixels in pictures[1:]:
         np.testing.assert_array_equal(lightness, pictures[0][0])
         np.testing.assert_array_equal(pixels, pictures[0][1])
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize(("height", "width"), [*SIZES, (65, 300), (300, 65), (1000, 257)])
+def test_compiled_loops_give_the_same_to_the_bit(
+    height: int, width: int, bits: Literal[8, 16], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With chroma far outside sRGB, black and white, and chroma without a single gray."""
+    lightness = np.random.default_rng(5).uniform(-5, 105, (height, width)).clip(0, 100)
+    pictures = []
+    for pixels in (1 << 60, -1):
+        monkeypatch.setattr(compiling, "PIXELS", pixels)
+        for strength in (0.1, 3):
+            grid = (strength * neon_grid(6)).astype(np.float32)
+            pictures.append(render(lightness.astype(np.float32), grid, bits=bits))
+    np.testing.assert_array_equal(pictures[:2], pictures[2:])
+
+
+def test_loops_are_compiled_when_a_process_has_painted_many_pixels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Loading numba takes as long as painting these; a command for one small photo must not."""
+    monkeypatch.setattr(compiling, "_upsampled", 0)
+    monkeypatch.setattr(compiling, "PIXELS", 1000)
+    assert compiling.compiled_loops(1000) is None
+    assert compiling.compiled_loops() is None
+    loops = compiling.compiled_loops(1)
+    assert loops is not None
+    assert compiling.compiled_loops() is loops
+
+
+@pytest.mark.slow
+def test_loops_are_compiled_where_no_cache_can_be_written(tmp_path: Path) -> None:
+    """A package that the user cannot write to, and no home."""
+    package = tmp_path / "loops.py"
+    package.write_text(Path(loops.__file__).read_text(encoding="utf-8"), encoding="utf-8")
+    code = """
+import numba.core.caching as caching
+caching.CacheImpl._locator_classes = []
+import numpy as np, loops
+u = np.ones(36, np.float32)
+loops.descend(u, np.ones((4, 36), np.float32), u.copy(), 6, 1, np.float32(1e-12))
+"""
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=100)
+
+
+def test_importing_colors_does_not_load_numba() -> None:
+    code = """
+import sys, numpy as np
+from colorflow.color.full_resolution import LightnessRows, render
+render(LightnessRows(np.zeros((300, 300), np.uint8)), np.ones((2, 64, 64), np.float32))
+assert "numba" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=100)

@@ -7,6 +7,7 @@ import pytest
 
 from colorflow.color import cie
 from colorflow.color.full_resolution import lightness_of
+from colorflow.color.gamut import rgb_in_gamut
 from colorflow.photo import read_picture
 from colorflow.repair.fading import unfaded
 
@@ -20,7 +21,7 @@ def faded(rng: np.random.Generator, low: float, high: float, *, color: bool) -> 
     """(H, W) or (H, W, 3) uint8 with L* from low to high."""
     lightness = rng.uniform(low, high, (60, 80)).astype(np.float32)
     ab = rng.uniform(-6, 6, (2, 60, 80)).astype(np.float32) * color
-    srgb = cie.linear_to_srgb(np.clip(cie.rgb_in_gamut(lightness, ab), 0, 1))
+    srgb = cie.linear_to_srgb(np.clip(rgb_in_gamut(lightness, ab), 0, 1))
     pixels = np.moveaxis(srgb, 0, -1) if color else srgb[0]
     return np.round(pixels * 255).astype(np.uint8)
 

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from colorflow.color import compiling
 from colorflow.photo import Provenance
 from colorflow.ui.api import Api
 from colorflow.ui.owners import COOKIE
@@ -28,9 +29,10 @@ def api(root: Path, worker: DeskWorker) -> Api:
 
 
 def test_results_are_rendered_without_a_float_plane_of_lightness(
-    worker: DeskWorker, tmp_path: Path
+    worker: DeskWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beside the photo and the result itself, memory for strips of rows alone."""
+    monkeypatch.setattr(compiling, "PIXELS", -1)  # the first photo loads numba
     side = 2048
     gradient = np.arange(side, dtype=np.float32)[:, None] + np.arange(side, dtype=np.float32)
     path = tmp_path / "large.png"
