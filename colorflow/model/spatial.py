@@ -33,6 +33,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional as F
 
 from colorflow.color.grid import block_means
 from colorflow.color.upsample import smoothness
@@ -45,6 +46,8 @@ COMPONENTS = 12
 """Principal components of the feature map; together their rms norm is 1."""
 LIKENESS, TONES, REACH = 0.5, 6.0, 0.25
 """Scales of the non-local mean: of the components, of L*, of places in units of the side."""
+LEAST = 1e-8
+"""Weights of the non-local mean that are smaller are 0; sums of numbers below 1e-38 are slow."""
 STRENGTH = 300.0
 """Weighted least squares: weight of smoothness. Scale and least weight are those of
 `colorflow.color.upsample`."""
@@ -200,11 +203,12 @@ class WeightedLeastSquares:
         self._below[:, i, i] = -down
         self._below[:, i[1:], i[:-1]] = -falling
         self._below[:, i[:-1], i[1:]] = -rising
-        self._inverse = np.empty_like(rows)
-        self._inverse[0] = np.linalg.inv(rows[0])
-        for row, below in enumerate(self._below):
-            schur = rows[row + 1] - below @ self._inverse[row] @ below.T
-            self._inverse[row + 1] = np.linalg.inv(schur)
+        schur, *later = torch.from_numpy(rows)
+        inverses = [torch.cholesky_inverse(torch.linalg.cholesky(schur))]
+        for row, below in zip(later, torch.from_numpy(self._below), strict=True):
+            schur = torch.addmm(row, below @ inverses[-1], below.T, alpha=-1)
+            inverses.append(torch.cholesky_inverse(torch.linalg.cholesky(schur)))
+        self._inverse = torch.stack(inverses).numpy()
 
     def __call__(self, ab: Array) -> Array:
         """Solves for all planes of (..., g, g) at once."""
@@ -240,7 +244,8 @@ def affinity(lightness: Array, components: Array) -> Array:
     one = torch.cat([x, -torch.ones_like(half_square)])
     other = torch.cat([x, half_square])
     # -|x_i - x_j|^2 / 2 but for a constant of the row, which the softmax takes off.
-    return torch.softmax(one.T @ other, 1).numpy()
+    weights = torch.softmax(one.T @ other, 1)
+    return F.threshold_(weights, LEAST, 0.0).numpy()
 
 
 def principal_components(features: Array) -> Array:
