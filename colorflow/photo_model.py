@@ -385,7 +385,7 @@ class PhotoModel:
         mean, samples = self._firsts[first]
         if k == 1:
             return mean[None], (1.0,)
-        more = self._samples(first, 2 * samples.shape[1], POOL)
+        more = self._samples(first, samples.shape[0] * samples.shape[1], POOL)
         # A different answer to the mirrored photo is no mode.
         own = [half - half.mean(0) for half in np.concatenate([samples, more], axis=1)]
         deviations, shares = modes_of(np.concatenate(own), self.operator, k - 1)
@@ -403,7 +403,7 @@ class PhotoModel:
             mean = self._predicted.mean(0)
             vivid = mean + first.temperature * (with_contrast(mean, photo_contrast(mean)) - mean)
             g = self.pyramid.config.chroma_grids[POOL_LEVELS - 1]
-            return vivid, np.empty((2, 0, MEAN_CHANNELS, g, g), np.float32)
+            return vivid, np.empty((1, 0, MEAN_CHANNELS, g, g), np.float32)
         samples = self._samples(first, 0, MEAN_POOL)
         coarse = torch.from_numpy(vivid_mean(np.concatenate(samples))[None]).to(self._device)
         return self.pyramid.complete(coarse, self.condition)[0].cpu().numpy(), samples
@@ -415,10 +415,11 @@ class PhotoModel:
 
     @torch.inference_mode()
     def _samples(self, first: ColoringSpec, start: int, stop: int) -> NDArray[np.float32]:
-        """Samples of the photo and of its mirror image, in antithetic pairs of latents z and -z.
+        """Samples of the photo, in antithetic pairs of latents z and -z.
 
         The mean of such pairs is much nearer to that of the distribution than the mean of as many
-        independent samples, since most of what z and -z do to chroma cancels.
+        independent samples, since most of what z and -z do to chroma cancels. If it is to be the
+        first principal coloring, half of the samples are of the photo's mirror image.
 
         Args:
             first: the spec of the first.
@@ -426,16 +427,18 @@ class PhotoModel:
             stop: number after the last, a multiple of 4.
 
         Returns:
-            (2, (stop - start) / 2, 2, 8, 8): of the photo, and of its mirror image turned back.
+            (ways, (stop - start) / ways, 2, 8, 8): of the photo, and if the ways are 2, of its
+            mirror image turned back.
         """
         latents = [
             self.sample(first.sample_spec(first.seed + i // 2), antithetic=i % 2 == 1)
             for i in range(start, stop)
         ]
         stacked = _stacked([z[:POOL_LEVELS] for z in latents], self._device)
-        ab = self.pyramid.decode(stacked, self._both_ways, self.gain).cpu().numpy()
-        plain, mirrored = np.split(ab, 2)
-        return np.stack([plain, mirrored[..., ::-1]])
+        condition = self.condition if self._is_predicted(first) else self._both_ways
+        ab = self.pyramid.decode(stacked, condition, self.gain).cpu().numpy()
+        plain, *mirrored = np.split(ab, len(condition))
+        return np.stack([plain, *(one[..., ::-1] for one in mirrored)])
 
     def _principal_coloring(self, spec: ColoringSpec) -> NDArray[np.float32]:
         """The principal coloring that supplies levels of a spec: (2, 64, 64)."""

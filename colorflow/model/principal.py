@@ -110,8 +110,8 @@ def modes_of(
         return np.zeros((k, 2, FINEST_GRID, FINEST_GRID), np.float32), np.full(k, 1 / k)
     tints = deviations.mean((-2, -1), keepdims=True)
     things = operator.assigned(resized(deviations - tints, FINEST_GRID, cv2.INTER_CUBIC))
-    things += TINT_SHARE * tints - (1 - LARGE_SHARE) * blurred(things, MODE_SCALE)
-    points = block_means(things, _CLUSTER_GRID).reshape(len(things), -1)
+    seen = _in_part(block_means(things, _CLUSTER_GRID), tints)
+    points = seen.reshape(len(seen), -1)
     count = max(k, 2)
     mode_of, middles = _clusters(points, count)
     counts = np.bincount(mode_of, minlength=count)
@@ -119,8 +119,15 @@ def modes_of(
     modes = []
     for middle in middles[chosen]:
         nearest = np.argsort(np.linalg.norm(points - middle, axis=1), kind="stable")[:NEAREST]
-        modes.append(_with_little_tint(MODE_GAIN * things[nearest].mean(0)))
+        mode = _in_part(things[nearest].mean(0), tints[nearest].mean(0))
+        modes.append(_with_little_tint(MODE_GAIN * mode))
     return np.stack(modes), counts[chosen] / counts.sum()
+
+
+def _in_part(things: Array, tints: Array) -> Array:
+    """Deviations (..., g, g) that have no tint, with their large scale and their tint in part."""
+    large = blurred(things, MODE_SCALE * things.shape[-1] / FINEST_GRID)
+    return things - (1 - LARGE_SHARE) * large + TINT_SHARE * tints
 
 
 def _with_little_tint(mode: Array) -> Array:
