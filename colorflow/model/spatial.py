@@ -245,7 +245,7 @@ def affinity(lightness: Array, components: Array) -> Array:
     other = torch.cat([x, half_square])
     # -|x_i - x_j|^2 / 2 but for a constant of the row, which the softmax takes off.
     weights = torch.softmax(one.T @ other, 1)
-    return F.threshold_(weights, LEAST, 0.0).numpy()
+    return F.threshold(weights, LEAST, 0.0, inplace=True).numpy()
 
 
 def principal_components(features: Array) -> Array:
