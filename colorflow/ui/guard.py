@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
+import os
 import re
 import socket
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -182,8 +183,29 @@ class Guard:
                     scope["query_string"] = b"page="  # there is one
                 if name := self._read_by(request):
                     await self._sessions.stream(name, scope, receive, send)
+                elif scope["path"].startswith(_FILE):
+                    await self._send_file(request, receive, send)
                 else:
                     await self._app(scope, receive, self._sending(request, send))
+
+    async def _send_file(self, request: Request, receive: Receive, send: Send) -> None:
+        """Let Gradio send a file, unless it is deleted between the check and that."""
+        path, is_gone = request.scope["path"].removeprefix(_FILE), False
+
+        async def sent(message: Message) -> None:
+            nonlocal is_gone
+            if message["type"] == "http.response.start":
+                is_gone = message["status"] >= 400 and not os.path.exists(path)
+            if not is_gone:
+                await send(message)
+
+        try:
+            await self._app(request.scope, receive, sent)
+        except RuntimeError:  # of Starlette, after it has answered
+            if not is_gone:
+                raise
+        if is_gone:
+            await _answer(request, send, HTTPException(404, _NO_FILE))
 
     async def _admitted(self, request: Request) -> Receive:
         """Refuse a request, or give its body."""

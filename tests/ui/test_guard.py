@@ -11,6 +11,8 @@ from pathlib import Path
 import anyio
 import httpx
 import pytest
+from starlette.responses import FileResponse
+from starlette.types import Receive, Scope, Send
 
 from colorflow.ui import limits
 from colorflow.ui.guard import LONGEST_ID, MAX_BODY_BYTES, Hosts, open_routes
@@ -136,6 +138,24 @@ async def test_a_client_does_not_say_what_the_server_is_called(files: Path) -> N
         answer = await served.client.get(f"{API}file={answer.json()[0]}", headers=headers)
         assert (answer.status_code, answer.text) == (200, "abc")
         assert "x-odd" not in answer.headers
+
+
+@pytest.mark.anyio
+async def test_a_file_that_goes_while_it_is_asked_for_is_not_there(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As previews of an earlier state do; a server's error would be logged, and seen."""
+    send = FileResponse.__call__
+
+    async def go_and_send(self: FileResponse, scope: Scope, receive: Receive, do: Send) -> None:
+        Path(self.path).unlink()
+        await send(self, scope, receive, do)
+
+    async with serving(files) as served:
+        answer = await served.client.post(f"{API}upload", files={"files": ("a.txt", b"abc")})
+        monkeypatch.setattr(FileResponse, "__call__", go_and_send)
+        answer = await served.client.get(f"{API}file={answer.json()[0]}")
+        assert (answer.status_code, "no such file here" in answer.text) == (404, True)
 
 
 @pytest.mark.anyio
