@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from types import ModuleType
 
-PIXELS = 12_000_000
-"""Upsampled by NumPy in a process before the loops are compiled."""
+PIXELS = 12_500_000
+"""NumPy upsamples as many in a process, among them a photo of 12 megapixels, and compiled loops do
+all later ones."""
 
 _upsampled = 0
 
@@ -24,6 +25,8 @@ def compiled_loops(pixels: int = 0) -> ModuleType | None:
     _upsampled += pixels
     if _upsampled <= PIXELS:
         return None
-    from colorflow.color import loops
-
+    try:
+        from colorflow.color import loops
+    except ImportError:  # of numba, for a NumPy newer than it knows
+        return None
     return loops

@@ -218,6 +218,7 @@ def _look_up(light: Array, table: Any, painted: Any, channel: int) -> None:
     steps, scale = np.empty(_CHUNK, np.int32), np.float32(len(table) - 1)
     size = len(painted) // 3
     for x in range(size):
-        steps[x] = np.int32(np.minimum(np.maximum(light[x], ZERO), ONE) * scale)
+        above = light[x] if light[x] > ZERO else ZERO  # NaN is no place in the table
+        steps[x] = np.int32(min(above, ONE) * scale)
     for x in range(size):
         painted[3 * x + channel] = table[np.uint32(steps[x])]

@@ -148,10 +148,15 @@ class GuidedUpsampler:
         """Give the chroma of rows ``top`` to ``bottom`` (excluded): (2, bottom - top, W).
 
         Their lightness, (bottom - top, W), may be given where it is at hand.
+
+        Raises:
+            ValueError: the lightness has another shape.
         """
         if lightness is None:
             lightness = self._lightness[top:bottom]
         lightness = np.require(lightness, np.float32, ("C", "W"))
+        if lightness.shape != (len(self._cubic[0][top:bottom]), self._values.shape[2]):
+            raise ValueError(f"lightness: expected rows {top} to {bottom}, got {lightness.shape}")
         ab = np.empty((2, *lightness.shape), np.float32)
         cubic, linear = (
             (cells[top:bottom], weights[top:bottom])

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from skimage import color, data
 
 from colorflow.color import compiling, full_resolution, loops
-from colorflow.color.full_resolution import LightnessRows, lightness_of, render
+from colorflow.color.full_resolution import LightnessRows, lightness_of, render, render_upsampled
 from colorflow.color.gamut import rgb_in_gamut
 from colorflow.color.grid import to_grid
-from colorflow.color.upsample import finer, upsample_ab
+from colorflow.color.upsample import GuidedUpsampler, finer, upsample_ab
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = [(1, 1), (1, 500), (500, 1), (9, 200), (200, 9), (131, 97)]
@@ -166,6 +166,21 @@ def test_loops_are_compiled_when_a_process_has_painted_many_pixels(
     loops = compiling.compiled_loops(1)
     assert loops is not None
     assert compiling.compiled_loops() is loops
+
+
+@pytest.mark.usefixtures("_loops")
+@pytest.mark.filterwarnings("ignore:(invalid value|overflow) encountered")
+def test_what_is_no_color_is_painted_all_the_same() -> None:
+    """Compiled loops have no bounds but their own: a place beyond a table would end the process."""
+    flat = np.full((80, 90), 50, np.float32)
+    upsampler = GuidedUpsampler(np.ones((2, 64, 64), np.float32), flat)
+    holes = flat.copy()
+    holes[:, 40:] = np.nan
+    assert render_upsampled(upsampler, holes).shape == (80, 90, 3)
+    assert render(flat, np.full((2, 64, 64), 1e16, np.float32)).shape == (80, 90, 3)
+    for wrong in ((10, 91), (10, 89), (11, 90)):
+        with pytest.raises(ValueError, match="lightness: expected"):
+            upsampler.rows(0, 10, np.zeros(wrong, np.float32))
 
 
 @pytest.mark.slow
