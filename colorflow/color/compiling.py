@@ -6,6 +6,7 @@ is what it saves on a dozen photos of 1 megapixel: a process that colors one or 
 
 from __future__ import annotations
 
+from functools import cache
 from types import ModuleType
 
 PIXELS = 12_500_000
@@ -23,8 +24,11 @@ def compiled_loops(pixels: int = 0) -> ModuleType | None:
     """
     global _upsampled
     _upsampled += pixels
-    if _upsampled <= PIXELS:
-        return None
+    return None if _upsampled <= PIXELS else _loaded()
+
+
+@cache
+def _loaded() -> ModuleType | None:
     try:
         from colorflow.color import loops
     except ImportError:  # of numba, for a NumPy newer than it knows

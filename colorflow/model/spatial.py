@@ -230,7 +230,7 @@ def affinity(lightness: Array, components: Array) -> Array:
         components: (C, h, h) from `principal_components`.
 
     Returns:
-        (q^2, q^2); each row adds up to 1.
+        (q^2, q^2); each row adds up to 1, to 1e-5.
     """
     q = len(lightness)
     place = np.mgrid[:q, :q].astype(np.float32) / q

@@ -168,6 +168,19 @@ def test_loops_are_compiled_when_a_process_has_painted_many_pixels(
     assert compiling.compiled_loops() is loops
 
 
+def test_numpy_goes_on_where_numba_cannot_be_imported() -> None:
+    code = """
+import sys, numpy as np
+sys.modules["numba"] = None
+from colorflow.color import compiling
+from colorflow.color.full_resolution import render
+compiling.PIXELS = -1
+assert render(np.full((70, 70), 50, np.float32), np.ones((2, 64, 64), np.float32)).any()
+assert compiling.compiled_loops() is None
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=100)
+
+
 @pytest.mark.usefixtures("_loops")
 @pytest.mark.filterwarnings("ignore:(invalid value|overflow) encountered")
 def test_what_is_no_color_is_painted_all_the_same() -> None:
