@@ -6,6 +6,7 @@ is what it saves on a dozen photos of 1 megapixel: a process that colors one or 
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from types import ModuleType
 
@@ -13,7 +14,7 @@ PIXELS = 12_500_000
 """NumPy upsamples as many in a process, among them a photo of 12 megapixels, and compiled loops do
 all later ones."""
 
-_upsampled = 0
+_upsampled: float = 0
 
 
 def compiled_loops(pixels: int = 0) -> ModuleType | None:
@@ -25,6 +26,12 @@ def compiled_loops(pixels: int = 0) -> ModuleType | None:
     global _upsampled
     _upsampled += pixels
     return None if _upsampled <= PIXELS else _loaded()
+
+
+def stay_in_numpy() -> None:
+    """Loads them no more in this process, whatever it upsamples: it has to be small."""
+    global _upsampled
+    _upsampled = -math.inf
 
 
 @cache

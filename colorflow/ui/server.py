@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from starlette.exceptions import HTTPException
 
-from colorflow.color.compiling import PIXELS, compiled_loops
+from colorflow.color.compiling import stay_in_numpy
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import ColorflowError
 from colorflow.files import ENLARGE_WEIGHTS, REPAIR_WEIGHTS, default_weights
@@ -121,6 +121,7 @@ def serve(
         from colorflow.ui.work import DeskWorker
 
         use_one_arena()
+        stay_in_numpy()
         take_files_alone()
         quota = DiskQuota(files, limits.stored_megabytes * 2**20)
         budget = MemoryBudget(limits.pixels, quota)
@@ -214,7 +215,6 @@ def _warm_up(colorizer: Colorizer) -> None:
     start_reader()
     photo = photo_from_image(np.arange(256, dtype=np.uint8).reshape(16, 16))
     (made,) = colorizer.colorize(photo, 1, force=True)
-    compiled_loops(PIXELS)  # that many are sure to come
     render(LightnessRows(photo.pixels), made.ab)
 
 

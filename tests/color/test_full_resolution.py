@@ -166,6 +166,8 @@ def test_loops_are_compiled_when_a_process_has_painted_many_pixels(
     loops = compiling.compiled_loops(1)
     assert loops is not None
     assert compiling.compiled_loops() is loops
+    compiling.stay_in_numpy()
+    assert compiling.compiled_loops(1 << 40) is None
 
 
 def test_numpy_goes_on_where_numba_cannot_be_imported() -> None:

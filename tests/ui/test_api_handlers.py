@@ -32,7 +32,7 @@ def test_results_are_rendered_without_a_float_plane_of_lightness(
     worker: DeskWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beside the photo and the result itself, memory for strips of rows alone."""
-    monkeypatch.setattr(compiling, "PIXELS", -1)  # the first photo loads numba
+    monkeypatch.setattr(compiling, "PIXELS", 1 << 60)  # as on the page
     side = 2048
     gradient = np.arange(side, dtype=np.float32)[:, None] + np.arange(side, dtype=np.float32)
     path = tmp_path / "large.png"
