@@ -38,6 +38,6 @@ def stay_in_numpy() -> None:
 def _loaded() -> ModuleType | None:
     try:
         from colorflow.color import loops
-    except ImportError:  # of numba, for a NumPy newer than it knows
+    except Exception:  # a NumPy that numba does not know, a damaged or full cache
         return None
     return loops

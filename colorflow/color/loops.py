@@ -14,6 +14,8 @@ from typing import Any
 
 import numba
 import numpy as np
+from numba import float32, int64, uint8, uint16, void
+from numba.core.types import Tuple
 from numpy.typing import NDArray
 
 from colorflow.color import gamut
@@ -22,21 +24,29 @@ from colorflow.color.gamut import BISECTIONS, BLACK, HALF, ONE, TOLERANCE, WHITE
 Array = NDArray[np.float32]
 
 _CHUNK = 1024  # pixels whose floats fit the innermost cache
+_ROW, _ROWS, _PLANES = float32[::1], float32[:, ::1], float32[:, :, ::1]
+_TAPS = Tuple((int64[:, ::1], float32[:, ::1]))  # type: ignore[no-untyped-call]
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiles a function when it is first called; other threads run while it does."""
-    try:
-        return numba.njit(function, cache=True, nogil=True, error_model="numpy")
-    except RuntimeError:  # no folder for a cache can be written
-        return numba.njit(function, nogil=True, error_model="numpy")
+def _compiled(*types: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Compiles a function for arguments of these types, or takes it from the cache."""
+
+    def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+        signatures = [void(*own) for own in types]
+        try:
+            return numba.njit(signatures, cache=True, nogil=True, error_model="numpy")(function)
+        except RuntimeError:  # no folder for a cache can be written
+            return numba.njit(signatures, nogil=True, error_model="numpy")(function)
+
+    return compiled
 
 
-_linear_rgb = numba.njit(gamut.linear_rgb, inline="always", error_model="numpy")
-_excess = numba.njit(gamut.excess, inline="always", error_model="numpy")
+_inlined = numba.njit(inline="always", error_model="numpy")
+_inner = numba.njit(nogil=True, error_model="numpy")
+_linear_rgb, _excess = _inlined(gamut.linear_rgb), _inlined(gamut.excess)
 
 
-@_compiled
+@_compiled((_ROWS, _PLANES, _PLANES, _TAPS, _TAPS, _PLANES))
 def upsample(
     lightness: Array, values: Array, slopes: Array, cubic: Any, linear: Any, ab: Array
 ) -> None:
@@ -65,7 +75,38 @@ def upsample(
                 result[x] = (q0[x] * w0 + q1[x] * w1) * detail + even
 
 
-@_compiled
+@_inner
+def _look_up(light: Array, table: Any, painted: Any, channel: int) -> None:
+    """Fills one channel of pixels (3 n,)."""
+    steps, scale = np.empty(_CHUNK, np.int32), np.float32(len(table) - 1)
+    size = len(painted) // 3
+    for x in range(size):
+        above = light[x] if light[x] > ZERO else ZERO  # NaN is no place in the table
+        steps[x] = np.int32(min(above, ONE) * scale)
+    for x in range(size):
+        painted[3 * x + channel] = table[np.uint32(steps[x])]
+
+
+@_inner
+def _shrink(lightness: Array, a: Array, b: Array, outside: Any) -> None:
+    """Brings chroma to the edge of sRGB where it is outside, by bisection."""
+    gray, across, up = lightness[outside], a[outside], b[outside]
+    factor, step = np.zeros_like(gray), ONE
+    for _ in range(BISECTIONS):
+        step *= HALF
+        for k in range(len(outside)):
+            trial = factor[k] + step
+            is_inside = _excess(_linear_rgb(gray[k], trial * across[k], trial * up[k])) <= ZERO
+            factor[k] = trial if is_inside else factor[k]
+    for k in range(len(outside)):
+        a[outside[k]] *= factor[k]
+        b[outside[k]] *= factor[k]
+
+
+@_compiled(
+    (_ROW, _ROW, _ROW, uint8[::1], uint8[::1]),
+    (_ROW, _ROW, _ROW, uint16[::1], uint16[::1]),
+)
 def paint(lightness: Array, a: Array, b: Array, table: Any, pixels: Any) -> None:
     """Converts CIELAB to sRGB, shrinking chroma where needed.
 
@@ -103,7 +144,7 @@ def paint(lightness: Array, a: Array, b: Array, table: Any, pixels: Any) -> None
         _look_up(blue, table, painted, 2)
 
 
-@_compiled
+@_compiled((_PLANES, _ROWS, int64, _PLANES))
 def add_bands(planes: Array, bands: Array, reach: int, averaged: Array) -> None:
     """Adds the product of a band matrix and planes, (c, h, w), to `averaged`.
 
@@ -123,7 +164,46 @@ def add_bands(planes: Array, bands: Array, reach: int, averaged: Array) -> None:
                     out[x] += weight * row[x]
 
 
-@_compiled
+@_inner
+def _dot(x: Array, y: Array, width: int, tiny: Any) -> Any:
+    """The sum of products, in the order in which `upsample` adds them up."""
+    sums = np.zeros(width, np.float32)
+    for start in range(0, len(x), width):
+        some, others = x[start : start + width], y[start : start + width]
+        for k in range(width):
+            sums[k] += some[k] * others[k]
+    total = ZERO
+    for k in range(width):
+        total += sums[k]
+    return max(total, tiny)
+
+
+@_inner
+def _system(u: Array, weights: Array, width: int, result: Array) -> None:
+    """The left side of the system of weighted least squares."""
+    first, last = width + 1, len(u) - width - 1
+    own, out = u[first:last], result[first:last]
+    left, right, above, below = u[first - 1 :], u[first + 1 :], u[1:], u[first + width :]
+    above_left, above_right, below_left, below_right = u, u[2:], u[2 * width :], u[2 * first :]
+    from_left, to_right = weights[0, width:], weights[0, first:]
+    from_above, to_below = weights[1, 1:], weights[1, first:]
+    from_above_left, to_below_right = weights[2], weights[2, first:]
+    from_above_right, to_below_left = weights[3, 2:], weights[3, first:]
+    for x in range(len(own)):
+        out[x] = (
+            own[x]
+            + (own[x] - left[x]) * from_left[x]
+            + (own[x] - right[x]) * to_right[x]
+            + (own[x] - above[x]) * from_above[x]
+            + (own[x] - below[x]) * to_below[x]
+            + (own[x] - above_left[x]) * from_above_left[x]
+            + (own[x] - below_right[x]) * to_below_right[x]
+            + (own[x] - above_right[x]) * from_above_right[x]
+            + (own[x] - below_left[x]) * to_below_left[x]
+        )
+
+
+@_compiled((_ROW, _ROWS, _ROW, int64, int64, float32))
 def descend(u: Array, weights: Array, diagonal: Array, width: int, steps: int, tiny: Any) -> None:
     """Conjugate gradients from m to the u of `colorflow.color.upsample`, in place.
 
@@ -155,70 +235,3 @@ def descend(u: Array, weights: Array, diagonal: Array, width: int, steps: int, t
         share = size / before
         for x in range(len(u)):
             direction[x] = toward[x] + share * direction[x]
-
-
-@_compiled
-def _system(u: Array, weights: Array, width: int, result: Array) -> None:
-    """The left side of the system of weighted least squares."""
-    first, last = width + 1, len(u) - width - 1
-    own, out = u[first:last], result[first:last]
-    left, right, above, below = u[first - 1 :], u[first + 1 :], u[1:], u[first + width :]
-    above_left, above_right, below_left, below_right = u, u[2:], u[2 * width :], u[2 * first :]
-    from_left, to_right = weights[0, width:], weights[0, first:]
-    from_above, to_below = weights[1, 1:], weights[1, first:]
-    from_above_left, to_below_right = weights[2], weights[2, first:]
-    from_above_right, to_below_left = weights[3, 2:], weights[3, first:]
-    for x in range(len(own)):
-        out[x] = (
-            own[x]
-            + (own[x] - left[x]) * from_left[x]
-            + (own[x] - right[x]) * to_right[x]
-            + (own[x] - above[x]) * from_above[x]
-            + (own[x] - below[x]) * to_below[x]
-            + (own[x] - above_left[x]) * from_above_left[x]
-            + (own[x] - below_right[x]) * to_below_right[x]
-            + (own[x] - above_right[x]) * from_above_right[x]
-            + (own[x] - below_left[x]) * to_below_left[x]
-        )
-
-
-@_compiled
-def _dot(x: Array, y: Array, width: int, tiny: Any) -> Any:
-    """The sum of products, in the order in which `upsample` adds them up."""
-    sums = np.zeros(width, np.float32)
-    for start in range(0, len(x), width):
-        some, others = x[start : start + width], y[start : start + width]
-        for k in range(width):
-            sums[k] += some[k] * others[k]
-    total = ZERO
-    for k in range(width):
-        total += sums[k]
-    return max(total, tiny)
-
-
-@_compiled
-def _shrink(lightness: Array, a: Array, b: Array, outside: Any) -> None:
-    """Brings chroma to the edge of sRGB where it is outside, by bisection."""
-    gray, across, up = lightness[outside], a[outside], b[outside]
-    factor, step = np.zeros_like(gray), ONE
-    for _ in range(BISECTIONS):
-        step *= HALF
-        for k in range(len(outside)):
-            trial = factor[k] + step
-            is_inside = _excess(_linear_rgb(gray[k], trial * across[k], trial * up[k])) <= ZERO
-            factor[k] = trial if is_inside else factor[k]
-    for k in range(len(outside)):
-        a[outside[k]] *= factor[k]
-        b[outside[k]] *= factor[k]
-
-
-@_compiled
-def _look_up(light: Array, table: Any, painted: Any, channel: int) -> None:
-    """Fills one channel of pixels (3 n,)."""
-    steps, scale = np.empty(_CHUNK, np.int32), np.float32(len(table) - 1)
-    size = len(painted) // 3
-    for x in range(size):
-        above = light[x] if light[x] > ZERO else ZERO  # NaN is no place in the table
-        steps[x] = np.int32(min(above, ONE) * scale)
-    for x in range(size):
-        painted[3 * x + channel] = table[np.uint32(steps[x])]

@@ -214,6 +214,37 @@ loops.descend(u, np.ones((4, 36), np.float32), u.copy(), 6, 1, np.float32(1e-12)
     subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=100)
 
 
+@pytest.mark.slow
+def test_numpy_goes_on_where_the_cache_is_damaged(tmp_path: Path) -> None:
+    code = """
+import sys, numpy as np
+from colorflow.color import compiling
+from colorflow.color.full_resolution import LightnessRows, render
+compiling.PIXELS = -1
+painted = render(LightnessRows(np.arange(100 * 90, dtype=np.uint8).reshape(100, 90)),
+                 np.ones((2, 64, 64), np.float32))
+print(compiling.compiled_loops() is not None, painted.sum())
+"""
+
+    def said() -> list[str]:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            check=True,
+            timeout=200,
+        )
+        return done.stdout.decode().split()
+
+    is_compiled, result = said()
+    assert is_compiled == "True"
+    indexes = list(tmp_path.rglob("*.nbi"))
+    assert len(indexes) == 4
+    for index in indexes:
+        index.write_bytes(index.read_bytes()[:40])
+    assert said() == ["False", result]
+
+
 def test_importing_colors_does_not_load_numba() -> None:
     code = """
 import sys, numpy as np
