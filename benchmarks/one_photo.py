@@ -2,6 +2,7 @@
 
     python -m benchmarks.one_photo                          one coloring of 12 megapixels
     python -m benchmarks.one_photo --megapixels 0.1 1 10 100
+    python -m benchmarks.one_photo --colorings 4            the first and three others, one written
     python -m benchmarks.one_photo --work enlarge --scale 4   to 12 megapixels
     python -m benchmarks.one_photo --work repair              a print with cracks
 
@@ -61,6 +62,7 @@ def main() -> None:
     parser.add_argument("--megapixels", type=float, nargs="+", default=[12.0], help="of the result")
     parser.add_argument("--suffix", choices=(".jpg", ".tif"), default=".jpg", help="of both files")
     parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--colorings", type=int, default=1, help="of coloring")
     parser.add_argument("--threads", type=int, help="of PyTorch and OpenCV (default: theirs)")
     parser.add_argument("--scale", type=int, choices=(2, 4), default=2, help="of enlarging")
     parser.add_argument("--temperature", type=float, default=0.0, help="of enlarging; 0: the mean")
@@ -186,7 +188,7 @@ def _coloring(options: argparse.Namespace) -> Work:
     from colorflow.colorizer import ColoringSpec, Colorizer
     from colorflow.photo import Principal, Provenance, read_photo, write_image
 
-    colorizer = Colorizer.load(options.weights)
+    colorizer, k = Colorizer.load(options.weights), options.colorings
     first = ColoringSpec(seeds=(SEED,) * len(colorizer.levels))
     made = Provenance(SEED, 1.0, colorizer.digest, principal=Principal("a", 1, 1.0))
 
@@ -194,15 +196,14 @@ def _coloring(options: argparse.Namespace) -> Work:
         photo = read_photo(source)
         yield "read"
         model = colorizer.model_of(photo)
-        assert model.condition
-        yield "features"
-        ab, _ = model.principal(first, 1)
-        yield "large photo, mean head"
+        ab, _ = model.principal(first, k)
+        yield "features, mean head" if k == 1 else "features, mean head, samples"
         assert model.skin
         yield "skin head"
-        (chroma,) = model.paint(ab, [first.principal_spec(0, 1)])
+        shown = model.paint(ab, [first.principal_spec(number, k) for number in range(k)])
         yield "things"
-        pixels = render(LightnessRows(photo.pixels), chroma)
+        lightness = LightnessRows(photo.pixels)
+        pixels, *_ = [render(lightness, chroma) for chroma in shown]
         yield "upsample, gamut, Lab"
         write_image(target, pixels, photo, provenance=made)
         yield "write"

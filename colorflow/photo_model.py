@@ -34,9 +34,8 @@ from colorflow.model.principal import (
     POOL,
     POOL_LEVELS,
     modes_of,
-    photo_contrast,
     vivid_mean,
-    with_contrast,
+    with_gain,
 )
 from colorflow.model.skin import Skin, ToneDistribution, tone_latents
 from colorflow.model.spatial import FEATURES_GRID, SpatialOperator, blurred, contrast_of
@@ -130,16 +129,15 @@ class PhotoModel:
         """
         if self.pyramid.mean_head is None:
             return np.zeros((MEAN_CHANNELS, FINEST_GRID, FINEST_GRID), np.float32)
-        whole, large = self._predicted
-        return large - whole - blurred(large - whole, LARGE_SCALE)
+        added = self._predicted - _first_of(self.pyramid.predict(self.condition))
+        return added - blurred(added, LARGE_SCALE)
 
     @cached_property
     @one_thread()
     @torch.inference_mode()
     def _predicted(self) -> NDArray[np.float32]:
-        """What the mean head says of the whole photo and of the large one, (2, 2, 64, 64)."""
-        both = [self.pyramid.predict(one)[0] for one in (self.condition, self._large)]
-        return torch.stack(both).cpu().contiguous().numpy()
+        """What the mean head says of the large photo, (2, 64, 64)."""
+        return _first_of(self.pyramid.predict(self._large))
 
     @cached_property
     @one_thread()
@@ -399,11 +397,11 @@ class PhotoModel:
         And the samples behind it, see `_samples`, of which there are none if it is predicted.
         """
         if self._is_predicted(first):
-            # The whole photo knows the scene, and the large one small things: they vote.
-            mean = self._predicted.mean(0)
-            vivid = mean + first.temperature * (with_contrast(mean, photo_contrast(mean)) - mean)
+            assert self.pyramid.mean_head is not None
+            gain = 1 + first.temperature * (float(self.pyramid.mean_head.gain) - 1)
             g = self.pyramid.config.chroma_grids[POOL_LEVELS - 1]
-            return vivid, np.empty((1, 0, MEAN_CHANNELS, g, g), np.float32)
+            samples = np.empty((1, 0, MEAN_CHANNELS, g, g), np.float32)
+            return with_gain(self._predicted, gain), samples
         samples = self._samples(first, 0, MEAN_POOL)
         coarse = torch.from_numpy(vivid_mean(np.concatenate(samples))[None]).to(self._device)
         return self.pyramid.complete(coarse, self.condition)[0].cpu().numpy(), samples
@@ -449,6 +447,11 @@ class PhotoModel:
     def _repeated(self, n: int) -> Condition:
         """The photo's condition n times."""
         return self.condition.map(lambda x: x.expand(n, *x.shape[1:]))
+
+
+def _first_of(ab: Tensor) -> NDArray[np.float32]:
+    """The first of (B, 2, 64, 64)."""
+    return ab[0].cpu().contiguous().numpy()
 
 
 def _mask_and_colors(planes: Tensor) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:

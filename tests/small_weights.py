@@ -22,6 +22,7 @@ from colorflow.repair.strips import Strips
 
 TEMPERATURES = (1.0, 0.8, 0.5, 0.2, 0.0)
 GAIN = 1.25
+HEAD_GAIN = 1.6
 FACTORS = {0.5: 1.25, 0.9: 1.5}
 """Interval factors, for tests that want some."""
 
@@ -70,6 +71,7 @@ def save_small_weights(
         if pyramid.mean_head is not None:  # colors as photos have them
             for layer in (pyramid.mean_head.coarse_ab, pyramid.mean_head.fine_ab):
                 layer.weight.mul_(0.004)
+            pyramid.mean_head.gain.fill_(HEAD_GAIN)
         for part in pyramid.levels:
             part.flow.bijections[0].std.fill_(8.0)
             if part.context.from_planes is not None:

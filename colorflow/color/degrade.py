@@ -17,8 +17,10 @@ from colorflow.color.grid import SQUARE_SIZE, square_lightness
 Lightness = NDArray[np.float32]
 
 
-def degrade(pixels: NDArray[np.uint8], rng: np.random.Generator) -> Lightness:
-    """The 256x256 lightness of a photo as an old or badly kept print would show it.
+def degrade(
+    pixels: NDArray[np.uint8], rng: np.random.Generator, side: int = SQUARE_SIZE
+) -> Lightness:
+    """The square lightness of a photo as an old or badly kept print would show it.
 
     The film comes first (a panchromatic, luma-like or orthochromatic response), then one to three
     kinds of damage in the order in which a print suffers them.
@@ -26,11 +28,12 @@ def degrade(pixels: NDArray[np.uint8], rng: np.random.Generator) -> Lightness:
     Args:
         pixels: (H, W, 3) uint8 sRGB.
         rng: source of the random choices.
+        side: of the result.
 
     Returns:
-        (256, 256) float32 in [0, 100].
+        (side, side) float32 in [0, 100].
     """
-    lightness = square_lightness(_film(pixels, rng))
+    lightness = square_lightness(_film(pixels, rng), side)
     count = int(rng.integers(1, 4))
     chosen = sorted(rng.choice(len(_DAMAGES), size=count, replace=False))
     for index in chosen:
@@ -53,14 +56,14 @@ def _film(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uin
 
 
 def _blur(lightness: Lightness, rng: np.random.Generator) -> Lightness:
-    return _smooth(lightness, rng.uniform(0.6, 2.0))
+    return _smooth(lightness, rng.uniform(0.6, 2.0) * len(lightness) / SQUARE_SIZE)
 
 
 def _shrink(lightness: Lightness, rng: np.random.Generator) -> Lightness:
     """A small picture enlarged."""
     side = int(rng.integers(56, 160))
     small = cv2.resize(lightness, (side, side), interpolation=cv2.INTER_AREA)
-    return _enlarge(np.asarray(small, np.float32), cv2.INTER_LINEAR)
+    return _enlarge(np.asarray(small, np.float32), len(lightness), cv2.INTER_LINEAR)
 
 
 def _tone(lightness: Lightness, rng: np.random.Generator) -> Lightness:
@@ -72,7 +75,7 @@ def _tone(lightness: Lightness, rng: np.random.Generator) -> Lightness:
 def _stains(lightness: Lightness, rng: np.random.Generator) -> Lightness:
     """Uneven fading: a smooth random field of a few blobs."""
     field = rng.normal(size=(4, 4)).astype(np.float32)
-    return lightness + rng.uniform(2, 9) * _enlarge(field, cv2.INTER_CUBIC)
+    return lightness + rng.uniform(2, 9) * _enlarge(field, len(lightness), cv2.INTER_CUBIC)
 
 
 def _grain(lightness: Lightness, rng: np.random.Generator) -> Lightness:
@@ -88,11 +91,11 @@ def _scratches(lightness: Lightness, rng: np.random.Generator) -> Lightness:
     """Thin light or dark lines and specks of dust."""
     result = lightness.copy()
     for _ in range(int(rng.integers(1, 6))):
-        x0, x1, y0, y1 = (int(v) for v in rng.integers(0, SQUARE_SIZE, size=4))
+        x0, x1, y0, y1 = (int(v) for v in rng.integers(0, len(result), size=4))
         x1 = x0 + (x1 - x0) // 8
         cv2.line(result, (x0, y0), (x1, y1), float(rng.choice([8.0, 95.0])), 1, cv2.LINE_AA)
     for _ in range(int(rng.integers(0, 25))):
-        x, y = (int(v) for v in rng.integers(0, SQUARE_SIZE, size=2))
+        x, y = (int(v) for v in rng.integers(0, len(result), size=2))
         cv2.circle(result, (x, y), int(rng.integers(0, 2)), float(rng.choice([10.0, 93.0])), -1)
     return result
 
@@ -101,9 +104,8 @@ def _smooth(image: Lightness, sigma: float) -> Lightness:
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.float32)
 
 
-def _enlarge(image: Lightness, interpolation: int) -> Lightness:
-    size = (SQUARE_SIZE, SQUARE_SIZE)
-    return np.asarray(cv2.resize(image, size, interpolation=interpolation), np.float32)
+def _enlarge(image: Lightness, side: int, interpolation: int) -> Lightness:
+    return np.asarray(cv2.resize(image, (side, side), interpolation=interpolation), np.float32)
 
 
 _DAMAGES: list[Callable[[Lightness, np.random.Generator], Lightness]] = [

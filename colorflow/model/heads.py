@@ -4,8 +4,8 @@ A small decoder reads the feature maps of a condition, coarse to fine. All of it
 the coarsest cells is convolutions and attention, so a head that was trained on photos of 256x256
 pixels also reads larger ones, on a larger grid, and finds smaller things.
 
-The mean head learns the mean of ab by squared error, which is paler than photos
-(`colorflow.model.principal` gives it their contrast).
+The mean head learns the mean of ab by squared error, which is paler than photos; its gain makes up
+for most of that.
 
 The skin head says how likely each cell is skin, and which chroma skin has there: the mean given
 that it is skin. Skin has few colors, so that this mean is no gray, as the mean of all colors is
@@ -113,10 +113,16 @@ class MeanHead(Decoder):
 
     Args:
         dropout: share of channels dropped in training.
+
+    Attributes:
+        gain: of the contrast of what is predicted, for pictures as vivid as people like them.
     """
+
+    gain: Tensor
 
     def __init__(self, dropout: float = 0.1) -> None:
         super().__init__(dropout)
+        self.register_buffer("gain", torch.ones(()))
         self.coarse_ab = nn.Conv2d(WIDTHS[32], 2, 1)
         self.fine_ab = zero_initialized(nn.Conv2d(WIDTHS[64], 2, 3, padding=1))
         self.to(**_FASTEST)

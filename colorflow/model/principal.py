@@ -19,8 +19,6 @@ Dimensions: n samples, k modes, g a grid's side.
 
 from __future__ import annotations
 
-import math
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -45,10 +43,6 @@ VIVIDNESS = 1.2
 """Contrast of the colors of a mean over that of its samples. The colors of a mean vary less from
 place to place, so equal contrast looks paler (blind comparison; docs/experiments.md, "Principal
 colorings" and "Colors belong to things")."""
-CONTRAST = (0.730, 0.864)
-"""Logarithm of the factor, and power, that make of the contrast of the mean head's colors that of
-photos. Fitted on photos that nothing was trained on (docs/experiments.md, "The first coloring by
-one network")."""
 LARGEST_GAIN = 2.2
 """Largest factor of the contrast of a mean."""
 VIVID_SHARE = 0.9
@@ -74,19 +68,14 @@ def vivid_mean(samples: Array) -> Array:
     """The mean of samples (n, 2, g, g) with its contrast raised, (2, g, g)."""
     contrasts = contrast_of(samples)
     wanted = min(VIVIDNESS * np.median(contrasts), np.quantile(contrasts, VIVID_SHARE))
-    return with_contrast(samples.mean(0), float(wanted))
+    mean = samples.mean(0)
+    gain = np.clip(wanted / np.maximum(contrast_of(mean), 1e-6), 1, LARGEST_GAIN)
+    return with_gain(mean, float(gain))
 
 
-def photo_contrast(mean: Array) -> float:
-    """The contrast of a photo whose predicted mean is (2, g, g), CIELAB units."""
-    log_factor, power = CONTRAST
-    return math.exp(log_factor) * float(contrast_of(mean)) ** power
-
-
-def with_contrast(mean: Array, wanted: float) -> Array:
-    """A mean (2, g, g) with its contrast raised, by `LARGEST_GAIN` at most."""
+def with_gain(mean: Array, gain: float) -> Array:
+    """A mean (2, g, g) with its contrast raised by a factor, and the tint that it has."""
     tint = mean.mean((-2, -1), keepdims=True)
-    gain = np.clip(wanted / max(float(contrast_of(mean)), 1e-6), 1, LARGEST_GAIN)
     return (tint + gain * (mean - tint)).astype(np.float32)
 
 

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
@@ -30,11 +31,11 @@ from colorflow.model.condition import FEATURE_CHANNELS, LATE_BLOCKS_OUTPUTS, Con
 from colorflow.model.heads import MeanHead
 from colorflow.model.likeness import CELLS_GRID, LikenessHead
 from colorflow.model.pyramid import ChromaPyramid
+from colorflow.model.spatial import contrast_of
 from colorflow.model.weights import FORMAT, LoadedWeights, load_weights, save_with_head
 from colorflow.training.objective import Objective, TrainingData
 from colorflow.training.parts import Lesson, Recipe
-from colorflow.training.pixels import PixelPack
-from colorflow.training.skin_pack import Pair, PairPack
+from colorflow.training.skin_pack import LargePack, Pair, PairPack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 
 FROZEN_MAPS = tuple(sorted(set(FEATURE_CHANNELS) - set(LATE_BLOCKS_OUTPUTS)))
@@ -43,6 +44,9 @@ CELLS = 256
 """Cells of a view that the likeness head's loss is of."""
 VIVID = 1.3
 """The mean head's colors are paler than those that people see, by about this factor."""
+VIVID_SHARE, MOST_PHOTOS = 0.67, 500
+"""The share of the contrast of photos that the first coloring has, and photos that tell it. With
+more, errors grow faster than judges' liking (docs/experiments.md)."""
 
 
 def head_recipe(
@@ -194,5 +198,28 @@ class _Mixture(nn.Module):
         self.log_scales = nn.Parameter(torch.tensor([1.6, 2.5]))
 
 
-MEAN = head_recipe("mean", MeanHead, MeanHeadObjective, PixelPack, batch=32)
+@torch.no_grad()
+def _with_gain(
+    head: nn.Module, pyramid: ChromaPyramid, pack_folder: Path | None
+) -> dict[str, Any]:
+    """Takes the gain from the dev photos of a pack: `VIVID_SHARE` of their contrast on the whole.
+
+    Raises:
+        TrainingError: if there is no pack.
+    """
+    assert isinstance(head, MeanHead)
+    if pack_folder is None:
+        raise TrainingError("--pack: name the pack that the head was trained on, for its contrast")
+    pack, objective = LargePack(pack_folder), MeanHeadObjective(pyramid)
+    rows, contrasts = pack.rows("dev", variant="whole"), []
+    for part in np.array_split(rows[:MOST_PHOTOS], -(-min(len(rows), MOST_PHOTOS) // 32)):
+        ab, condition = pack.batch(part, objective.maps)
+        mean = head(pyramid.refine(condition))
+        contrasts.append([float(contrast_of(one.numpy()).sum()) for one in (ab, mean)])
+    photos, means = np.sum(contrasts, 0)
+    head.gain.fill_(max(1.0, VIVID_SHARE * photos / means))
+    return {"gain": float(head.gain)}
+
+
+MEAN = head_recipe("mean", MeanHead, MeanHeadObjective, LargePack, batch=16, finish=_with_gain)
 LIKENESS = head_recipe("likeness", _Mixture, LikenessObjective, PairPack, batch=8, dev_photos=100)

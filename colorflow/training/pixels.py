@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from colorflow.color.degrade import degrade
-from colorflow.color.grid import GRID_SIZE, SQUARE_SIZE
+from colorflow.color.grid import GRID_SIZE, SQUARE_SIZE, resize_by_area
 from colorflow.device import has_bfloat16
 from colorflow.errors import PackError
 from colorflow.model.condition import LATE_BLOCKS_INPUT, Condition, Features, coarse_lightness
@@ -82,6 +82,8 @@ class PixelPack:
     """
 
     layout: ClassVar[Layout] = LAYOUT
+    side: ClassVar[int] = SQUARE_SIZE
+    """Of the lightness of a row."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -157,16 +159,18 @@ class PixelPack:
         return lightness, self._arrays["ab"][photo].astype(np.float32)
 
     def _view(self, row: int) -> tuple[Array, Array]:
-        """Lightness (256, 256) and ab (2, 64, 64) of a row."""
+        """Lightness, `side` squared, and ab (2, 64, 64) of a row."""
         view, photo = divmod(row, len(self))
         lightness, ab = self._stored(photo)
         rng = np.random.default_rng([view, photo])
         is_old = view == WHOLE.index("whole_degraded")
         if view >= len(WHOLE):
             box, mirrored = random_box(rng, rng.uniform(LEAST_AREA, 1.0)), rng.random() < 0.5
-            lightness, ab = cut(lightness, ab, box, SQUARE_SIZE, GRID_SIZE, mirrored=mirrored)
+            lightness, ab = cut(lightness, ab, box, self.side, GRID_SIZE, mirrored=mirrored)
             is_old = rng.random() < DEGRADED_SHARE
-        return degrade(to_rgb(lightness, ab), rng) if is_old else lightness, ab
+        elif ab.shape[-1] != GRID_SIZE:
+            ab = np.stack([resize_by_area(plane, GRID_SIZE, GRID_SIZE) for plane in ab])
+        return degrade(to_rgb(lightness, ab), rng, self.side) if is_old else lightness, ab
 
 
 def frozen_maps(features: Features, photos: Tensor, coarsest: int) -> dict[int, Tensor]:
@@ -278,8 +282,8 @@ def resampled(image: Array, box: Box, side: int, *, mirrored: bool = False) -> A
 
 
 def to_rgb(lightness: Array, ab: Array) -> NDArray[np.uint8]:
-    """(256, 256, 3) sRGB of lightness and enlarged chroma."""
-    size, grid = (SQUARE_SIZE, SQUARE_SIZE), np.ascontiguousarray(ab.transpose(1, 2, 0))
+    """(s, s, 3) sRGB of lightness (s, s) and chroma of any grid, enlarged."""
+    size, grid = lightness.shape[::-1], np.ascontiguousarray(ab.transpose(1, 2, 0))
     chroma = cv2.resize(grid, size, interpolation=cv2.INTER_LINEAR)
     lab = np.dstack([lightness, chroma]).astype(np.float32)
     rgb = np.clip(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), 0, 1)

@@ -142,6 +142,20 @@ def _seen_in_color(lightness: Array, target: Array) -> Array:
     return np.ascontiguousarray(rgb, np.float32) * (100 / 255)
 
 
+class LargePack(PixelPack):
+    """The photos of such a pack at the size that heads see, by rows as of `PixelPack`, no marks.
+
+    Args:
+        folder: the pack's folder.
+
+    Raises:
+        PackError: if the folder is not such a pack, is damaged, or has no filled photo.
+    """
+
+    layout = LAYOUT
+    side = LIGHTNESS_SIDE
+
+
 class Pair(NamedTuple):
     """Conditions of B views and of their references, of the whole and of the large photo."""
 

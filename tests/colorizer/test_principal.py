@@ -17,12 +17,12 @@ from colorflow.color.full_resolution import lightness_of, render
 from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Hint, PrincipalSpec
 from colorflow.model.condition import Condition
 from colorflow.model.level import sample_latents, signs_of_photo
-from colorflow.model.principal import CONTRAST, POOL_LEVELS, vivid_mean
+from colorflow.model.principal import POOL_LEVELS, vivid_mean
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.spatial import SpatialOperator, contrast_of
 from colorflow.photo import Photo, photo_from_image
 from tests.colorizer.made import ByHand, chroma, pixels, sample_spec, seeds, shares, specs
-from tests.small_weights import GAIN, TEMPERATURES
+from tests.small_weights import GAIN, HEAD_GAIN, TEMPERATURES
 
 HINTS = (Hint(20, 30, 60, -60), Hint(80, 100, -50, 50))
 ALIKE = tuple(replace(hint, reach="alike") for hint in HINTS)
@@ -74,8 +74,8 @@ def test_the_first_principal_coloring_step_by_step(
     hints: tuple[Hint, ...],
     way: dict[str, bool],
 ) -> None:
-    """What the mean head says of the whole and the large photo, with the contrast of photos, then
-    assigned to things, and skin of its own.
+    """What the mean head says of the large photo, with its gain, then assigned to things, and skin
+    of its own.
 
     With hints, the vivid mean of 8 samples of the photo and of 8 of the photo turned round, turned
     back, completed, with the details of the large photo. Hints for things color what comes without
@@ -85,13 +85,9 @@ def test_the_first_principal_coloring_step_by_step(
 
     def completed(hints: tuple[Hint, ...]) -> NDArray[np.float32]:
         if not hints:
-            mean = (whole_mean + large_mean) / 2
-            tint = mean.mean((1, 2), keepdims=True)
-            own = np.hypot(*(mean - tint)).mean()
-            log_factor, power = CONTRAST
-            gain = np.clip(np.exp(log_factor) * own ** (power - 1), 1, 2.2)
-            assert gain > 1.1
-            return tint + (1 + 0.9 * (gain - 1)) * (mean - tint)  # the temperature is 0.9
+            tint = large_mean.mean((1, 2), keepdims=True)
+            gain = 1 + 0.9 * (HEAD_GAIN - 1)  # the temperature is 0.9
+            return tint + gain * (large_mean - tint)
         mirrored = tuple(replace(hint, column=photo.width - 1 - hint.column) for hint in hints)
         ways = by_hand.condition(photo, hints), by_hand.condition(turned, mirrored)
         mean = torch.from_numpy(vivid_mean(_samples(by_hand.pyramid, *ways)))[None]

@@ -13,15 +13,16 @@ from colorflow.model.heads import MeanHead
 from colorflow.model.weights import load_weights
 from colorflow.training import heads, skin_pack
 from colorflow.training.heads import LikenessObjective, MeanHeadObjective
-from colorflow.training.pixels import PixelPack
-from colorflow.training.skin_pack import PairPack
+from colorflow.training.skin_pack import LargePack, PairPack
 
 
-def test_the_loss_of_the_mean_is_its_error(pack_folder: Path, start: Path) -> None:
-    pyramid, pack = load_weights(start).pyramid, PixelPack(pack_folder)
+def test_the_loss_of_the_mean_is_its_error(skin_folder: Path, start: Path) -> None:
+    pyramid, pack = load_weights(start).pyramid, LargePack(skin_folder)
     ab, condition = pack.batch(pack.rows("dev"))
     objective, head = MeanHeadObjective(pyramid), MeanHead().eval()
     assert objective.maps == (32, 64)
+    assert condition.lightness.shape[2:] == (192, 192)
+    assert ab.shape[1:] == (2, 64, 64)
     objective.fit(head, ab, condition, torch.Generator())
     torch.nn.init.normal_(head.fine_ab.weight, std=0.1)
     with torch.no_grad():
@@ -30,6 +31,25 @@ def test_the_loss_of_the_mean_is_its_error(pack_folder: Path, start: Path) -> No
     for own, mean, loss in zip(ab, means, found, strict=True):
         assert float(loss) == pytest.approx(float((mean - own).square().mean()), rel=1e-4)
     assert means.std() > 0.1
+
+
+@torch.no_grad()
+def test_the_gain_gives_two_thirds_of_the_contrast_of_dev_photos(
+    skin_folder: Path, start: Path
+) -> None:
+    pyramid, pack = load_weights(start).pyramid, LargePack(skin_folder)
+    head = MeanHead().eval()
+    ab, condition = pack.batch(pack.rows("dev", variant="whole"), (32, 64))
+    head.fit(pyramid.refine(condition))
+    torch.nn.init.normal_(head.coarse_ab.weight, std=0.005)
+    told = heads._with_gain(head, pyramid, skin_folder)
+    mean = head(pyramid.refine(condition))
+    photos, means = (
+        (x - x.mean((2, 3), keepdim=True)).norm(dim=1).mean().item() for x in (ab, mean)
+    )
+    assert told["gain"] == pytest.approx(0.67 * photos / means, rel=1e-3)
+    torch.nn.init.normal_(head.coarse_ab.weight, std=50.0)
+    assert heads._with_gain(head, pyramid, skin_folder) == {"gain": 1.0}, "never paler"
 
 
 # pairs

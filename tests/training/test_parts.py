@@ -29,8 +29,8 @@ def _any_skin() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def packs(pack_folder: Path, skin_folder: Path) -> dict[str, Path]:
-    return {"mean": pack_folder, "likeness": skin_folder, "skin": skin_folder}
+def packs(skin_folder: Path) -> dict[str, Path]:
+    return dict.fromkeys(HEADS, skin_folder)
 
 
 def run_of(part: str, pack: Path, folder: Path, *, start: Path | None, steps: int = 2) -> int:
@@ -66,7 +66,7 @@ def test_a_head_learns_goes_on_and_becomes_part_of_its_model(
     assert (old is not None) == (name == "mean"), "a head that is there is trained on"
     best = raw_state(run, name)["best"]
     for key, x in head.state_dict().items():
-        if not key.startswith("tone_"):
+        if key != "gain" and not key.startswith("tone_"):
             wanted = best[f"head.{key}" if name == "likeness" else key]
             torch.testing.assert_close(x, wanted, rtol=2e-3, atol=2e-3)  # float16
     kept = after.pyramid.state_dict()
@@ -78,6 +78,8 @@ def test_a_head_learns_goes_on_and_becomes_part_of_its_model(
         assert getattr(after, field) == getattr(before, field)
     told = after.training[f"{name}_head"]
     assert told["steps"] == 3
+    if name == "mean":
+        assert 1 <= told["gain"] == pytest.approx(float(head.gain), rel=1e-3)
     if name == "skin":
         assert 2 < told["photos_with_skin"] <= TRAIN
         assert head.tone_mean.abs().max() > 0

@@ -74,7 +74,8 @@ def test_some_views_are_mirrored_some_degraded_and_all_are_large_parts(
     pack_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     degraded, cuts = [], []
-    monkeypatch.setattr(pixels, "degrade", lambda x, _: degraded.append(1) or np.float32(x[..., 0]))
+    degraded_as = lambda x, *_: degraded.append(1) or np.float32(x[..., 0])  # noqa: E731
+    monkeypatch.setattr(pixels, "degrade", degraded_as)
     cut = pixels.cut
 
     def watched(*given: Any, mirrored: bool) -> Any:
