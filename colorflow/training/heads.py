@@ -199,9 +199,7 @@ class _Mixture(nn.Module):
 
 
 @torch.no_grad()
-def _with_gain(
-    head: nn.Module, pyramid: ChromaPyramid, pack_folder: Path | None
-) -> dict[str, Any]:
+def _with_gain(head: nn.Module, pyramid: ChromaPyramid, pack_folder: Path | None) -> dict[str, Any]:
     """Takes the gain from the dev photos of a pack: `VIVID_SHARE` of their contrast on the whole.
 
     Raises:
