@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--megapixels", type=float, nargs="+", default=[12.0], help="of the result")
     parser.add_argument("--suffix", choices=(".jpg", ".tif"), default=".jpg", help="of both files")
     parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--colorings", type=int, default=1, help="of coloring")
+    parser.add_argument("--colorings", type=int, default=1, help="of one photo; one is written")
     parser.add_argument("--threads", type=int, help="of PyTorch and OpenCV (default: theirs)")
     parser.add_argument("--scale", type=int, choices=(2, 4), default=2, help="of enlarging")
     parser.add_argument("--temperature", type=float, default=0.0, help="of enlarging; 0: the mean")

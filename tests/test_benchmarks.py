@@ -58,6 +58,7 @@ def repairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 _PROGRAMS = [
     ("one_photo --megapixels 0.05 0.1 --repetitions 1 --weights WEIGHTS", "read"),
+    ("one_photo --megapixels 0.05 --colorings 2 --repetitions 1 --weights WEIGHTS", "read"),
     ("one_photo --work enlarge --megapixels 0.01 --scale 4 --weights LARGER", "read"),
     ("one_photo --work repair --megapixels 0.01 --threads 1 --weights REPAIR", "read"),
     ("folder --photos 4 --repetitions 1 --weights WEIGHTS", "4 principal colorings"),

@@ -5,7 +5,7 @@ the coarsest cells is convolutions and attention, so a head that was trained on 
 pixels also reads larger ones, on a larger grid, and finds smaller things.
 
 The mean head learns the mean of ab by squared error, which is paler than photos; its gain makes up
-for most of that.
+for a part of that.
 
 The skin head says how likely each cell is skin, and which chroma skin has there: the mean given
 that it is skin. Skin has few colors, so that this mean is no gray, as the mean of all colors is
@@ -115,7 +115,7 @@ class MeanHead(Decoder):
         dropout: share of channels dropped in training.
 
     Attributes:
-        gain: of the contrast of what is predicted, for pictures as vivid as people like them.
+        gain: factor of the contrast of what is predicted, for a picture that is less pale.
     """
 
     gain: Tensor

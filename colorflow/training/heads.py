@@ -44,9 +44,9 @@ CELLS = 256
 """Cells of a view that the likeness head's loss is of."""
 VIVID = 1.3
 """The mean head's colors are paler than those that people see, by about this factor."""
-VIVID_SHARE, MOST_PHOTOS = 0.67, 500
-"""The share of the contrast of photos that the first coloring has, and photos that tell it. With
-more, errors grow faster than judges' liking (docs/experiments.md)."""
+CONTRAST_SHARE, MOST_PHOTOS = 0.67, 500
+"""The share of the contrast of dev photos that the gain of the mean head gives, and photos that
+tell it. More is more colorful and farther from the truth (docs/experiments.md)."""
 
 
 def head_recipe(
@@ -200,22 +200,25 @@ class _Mixture(nn.Module):
 
 @torch.no_grad()
 def _with_gain(head: nn.Module, pyramid: ChromaPyramid, pack_folder: Path | None) -> dict[str, Any]:
-    """Takes the gain from the dev photos of a pack: `VIVID_SHARE` of their contrast on the whole.
+    """Takes the gain from the dev photos of a pack, for `CONTRAST_SHARE` of their contrast.
 
     Raises:
-        TrainingError: if there is no pack.
+        TrainingError: if there is no pack, or it has no dev photos.
     """
     assert isinstance(head, MeanHead)
     if pack_folder is None:
         raise TrainingError("--pack: name the pack that the head was trained on, for its contrast")
     pack, objective = LargePack(pack_folder), MeanHeadObjective(pyramid)
-    rows, contrasts = pack.rows("dev", variant="whole"), []
-    for part in np.array_split(rows[:MOST_PHOTOS], -(-min(len(rows), MOST_PHOTOS) // 32)):
-        ab, condition = pack.batch(part, objective.maps)
+    rows = pack.rows("dev", variant="whole")[:MOST_PHOTOS]
+    if len(rows) == 0:
+        raise TrainingError(f"{pack_folder}: holds out no photos, whose contrast tells the gain")
+    contrasts = []
+    for first in range(0, len(rows), 32):
+        ab, condition = pack.batch(rows[first : first + 32], objective.maps)
         mean = head(pyramid.refine(condition))
         contrasts.append([float(contrast_of(one.numpy()).sum()) for one in (ab, mean)])
     photos, means = np.sum(contrasts, 0)
-    head.gain.fill_(max(1.0, VIVID_SHARE * photos / means))
+    head.gain.fill_(max(1.0, CONTRAST_SHARE * photos / max(means, 1e-6)))
     return {"gain": float(head.gain)}
 
 

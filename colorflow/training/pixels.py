@@ -168,7 +168,7 @@ class PixelPack:
             box, mirrored = random_box(rng, rng.uniform(LEAST_AREA, 1.0)), rng.random() < 0.5
             lightness, ab = cut(lightness, ab, box, self.side, GRID_SIZE, mirrored=mirrored)
             is_old = rng.random() < DEGRADED_SHARE
-        elif ab.shape[-1] != GRID_SIZE:
+        else:
             ab = np.stack([resize_by_area(plane, GRID_SIZE, GRID_SIZE) for plane in ab])
         return degrade(to_rgb(lightness, ab), rng, self.side) if is_old else lightness, ab
 

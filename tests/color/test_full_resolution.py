@@ -217,7 +217,7 @@ loops.descend(u, np.ones((4, 36), np.float32), u.copy(), 6, 1, np.float32(1e-12)
 @pytest.mark.slow
 def test_numpy_goes_on_where_the_cache_is_damaged(tmp_path: Path) -> None:
     code = """
-import sys, numpy as np
+import numpy as np
 from colorflow.color import compiling
 from colorflow.color.full_resolution import LightnessRows, render
 compiling.PIXELS = -1

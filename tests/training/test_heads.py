@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 from scipy import integrate
 
+from colorflow.errors import TrainingError
 from colorflow.model.heads import MeanHead
 from colorflow.model.weights import load_weights
 from colorflow.training import heads, skin_pack
@@ -50,6 +52,16 @@ def test_the_gain_gives_two_thirds_of_the_contrast_of_dev_photos(
     assert told["gain"] == pytest.approx(0.67 * photos / means, rel=1e-3)
     torch.nn.init.normal_(head.coarse_ab.weight, std=50.0)
     assert heads._with_gain(head, pyramid, skin_folder) == {"gain": 1.0}, "never paler"
+
+
+def test_a_pack_without_dev_photos_tells_no_gain(
+    skin_folder: Path, start: Path, tmp_path: Path
+) -> None:
+    pack = shutil.copytree(skin_folder, tmp_path / "pack")
+    table = pack / "photos.csv"
+    table.write_text(table.read_text().replace(",dev,", ",train,"))
+    with pytest.raises(TrainingError, match=f"{pack}: holds out no photos"):
+        heads._with_gain(MeanHead(), load_weights(start).pyramid, pack)
 
 
 # pairs

@@ -74,8 +74,12 @@ def test_some_views_are_mirrored_some_degraded_and_all_are_large_parts(
     pack_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     degraded, cuts = [], []
-    degraded_as = lambda x, *_: degraded.append(1) or np.float32(x[..., 0])  # noqa: E731
-    monkeypatch.setattr(pixels, "degrade", degraded_as)
+
+    def told(rgb: np.ndarray, *_: Any) -> np.ndarray:
+        degraded.append(1)
+        return np.float32(rgb[..., 0])
+
+    monkeypatch.setattr(pixels, "degrade", told)
     cut = pixels.cut
 
     def watched(*given: Any, mirrored: bool) -> Any:
