@@ -1,7 +1,8 @@
 """The web page, made with Gradio.
 
-    page.py       the tabs, the theme, and page.css; page.js names things for screen readers; the
-                  tab that shows how it works, whose pictures player.js plays
+    page.py       the tabs, the theme, and page.css; page.js names things for screen readers,
+                  answers.js loses no answer; the tab that shows how it works, whose pictures
+                  player.js plays
     colorize.py   the tab that colors photos: components, and what each event does to a desk
     desk.py       everything of one visitor, and the rules that make quick clicks safe
     work.py       what takes time, as wishes of a desk: opening, preparing, coloring, writing

@@ -25,6 +25,7 @@ from colorflow.ui.work import DeskWorker
 
 STYLE = Path(__file__).with_name("page.css")
 SCRIPT = Path(__file__).with_name("page.js")
+HEAD = Path(__file__).with_name("answers.js")
 
 _HEADING = """
 <h1>colorflow</h1>

@@ -1,5 +1,4 @@
-// Clicks and keys of the quiz; `element` is its stage. An answer that Gradio's client loses, which
-// closes its stream when one event ends while another begins, comes with that to the next click.
+// Clicks and keys of the quiz; `element` is its stage. Who gets no answer may click again soon.
 let waiting = null;
 const free = () => {
     clearTimeout(waiting);

@@ -116,7 +116,7 @@ def serve(
         from colorflow.repair.repairer import Repairer
         from colorflow.ui.api import ENDPOINTS
         from colorflow.ui.guard import Guard, Hosts
-        from colorflow.ui.page import SCRIPT, STYLE, build_page, theme
+        from colorflow.ui.page import HEAD, SCRIPT, STYLE, build_page, theme
         from colorflow.ui.uploads import take_files_alone
         from colorflow.ui.work import DeskWorker
 
@@ -147,6 +147,7 @@ def serve(
             theme=theme(),
             css_paths=STYLE,
             js=SCRIPT.read_text(encoding="utf-8"),
+            head=f"<script>{HEAD.read_text(encoding='utf-8')}</script>",
             footer_links=["api"],
             run_history=False,
             # Otherwise Gradio takes these from the environment.

@@ -114,7 +114,7 @@ class Sessions:
             completed = message.get("body", b"").count(_COMPLETED)
             session.unread = max(0, session.unread - completed)
 
-        stream = asyncio.ensure_future(self._app(scope, receive, _joining(count)))
+        stream = asyncio.ensure_future(self._app(scope, receive, count))
         session.streams.add(stream)
         try:
             await stream
@@ -178,33 +178,3 @@ class Sessions:
         queue.pending_messages_per_session.pop(name, None)
         await queue.clean_events(session_hash=name)
         queue.pending_event_ids_session.pop(name, None)
-
-
-def _joining(send: Send) -> Send:
-    """Sends pieces of a body that come without a pause as one.
-
-    A stream of Gradio 6.31 says that an event is completed, and then that it closes. Its script
-    waits forever for what a visitor, or the event's `then`, asks for between the two.
-    """
-    held: list[Message] = []
-    sending: asyncio.Task[None] | None = None
-
-    async def sent() -> None:
-        await send(held.pop())
-
-    async def join(message: Message) -> None:
-        nonlocal sending
-        if message["type"] != "http.response.body":
-            await send(message)
-            return
-        if held:
-            held[0] = {**message, "body": held[0]["body"] + message["body"]}
-        else:
-            if sending:
-                await sending
-            held.append(message)
-            sending = asyncio.create_task(sent())
-        if sending and not message.get("more_body"):
-            await sending
-
-    return join

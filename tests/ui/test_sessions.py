@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import gradio as gr
 import gradio.queueing
-import httpx
 import pytest
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message
 
 from colorflow.ui import sessions as sessions_module
-from colorflow.ui.sessions import MOST_UNREAD, STREAM, Sessions
+from colorflow.ui.sessions import MOST_UNREAD, STREAM
 from tests.ui.served import API, HELD, QUICK, Served, serving
 
 pytestmark = pytest.mark.filterwarnings(  # of pandas, for what Gradio does
@@ -196,63 +194,3 @@ async def test_a_stream_that_nobody_reads_ends(
         while known(served):
             await anyio.sleep(0.01)
         assert await served.made(await served.call("quick"))
-
-
-Pieces = list[bytes]
-
-
-def recorded(app: ASGIApp) -> tuple[httpx.AsyncClient, Pieces]:
-    """A client of an app, and the pieces of bodies that the app sends."""
-    pieces: Pieces = []
-
-    async def record(scope: Scope, receive: Receive, send: Send) -> None:
-        async def keep(message: Message) -> None:
-            pieces.append(message.get("body", b""))
-            await send(message)
-
-        await app(scope, receive, keep)
-
-    transport = httpx.ASGITransport(record)
-    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1/"), pieces
-
-
-@pytest.mark.anyio
-async def test_a_stream_closes_with_the_end_of_its_last_event(files: Path) -> None:
-    """What a browser asks for between the two is never answered by Gradio's script."""
-    async with serving(files) as served:
-        client, pieces = recorded(served.app)
-        async with client:
-            body = {"data": [], "fn_index": QUICK, "session_hash": "abc"}
-            assert (await client.post(f"{API}queue/join", json=body)).status_code == 200
-            await client.get(f"{API}queue/data", params={"session_hash": "abc"})
-        (end,) = (one for one in pieces if b"process_completed" in one)
-        assert end.count(b"close_stream") == 1
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("last", [b"", b"d"])
-async def test_a_stream_is_sent_as_it_comes(last: bytes) -> None:
-    """Only what comes without a pause is joined, and nothing is lost at its end."""
-
-    async def stream(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        for piece in (b"a", b"b", b"c"):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-            if piece == b"b":
-                assert b"".join(pieces) == b""
-                await anyio.sleep(0.01)
-                assert b"".join(pieces) == b"ab"
-        await send({"type": "http.response.body", "body": last})
-        assert b"".join(pieces) == b"abc" + last
-
-    sessions = Sessions(stream, gr.Blocks())
-
-    async def asked(scope: Scope, receive: Receive, send: Send) -> None:
-        sessions.joined("abc", "event")
-        await sessions.stream("abc", scope, receive, send)
-
-    client, pieces = recorded(asked)
-    async with client:
-        answer = await client.get("/")
-    assert answer.content == b"abc" + last
-    assert [one for one in pieces if one] == [b"ab", b"c" + last]
