@@ -29,6 +29,7 @@ from colorflow.flows.networks import AttentionLayer, from_tokens, to_tokens, zer
 from colorflow.model.condition import FEATURE_CHANNELS, PLANES_GRID, Condition
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.context import CHROMA_UNIT, FeatureStandardize
+from colorflow.model.segmentation import CLASSES
 
 HEADS_SIZE = 384
 """Side in pixels of the large photo, which the heads and the spatial operator read."""
@@ -40,6 +41,8 @@ TYPICAL_SKIN = (13.0, 15.0)
 _ATTENTION_LAYERS = 2
 _RARE = -2.0
 """Log odds of skin in an untrained skin head."""
+_FINEST_WIDTH = 16
+"""Channels of the segmentation head's finest grid."""
 _FASTEST: Any = {"memory_format": torch.channels_last}
 """The layout of the feature maps; with it a head takes three quarters of the time on a CPU."""
 
@@ -165,6 +168,35 @@ class SkinHead(Decoder):
         """Takes mean and covariance of the tones of training photos, (N, 2)."""
         self.tone_mean.copy_(tones.mean(0))
         self.tone_factor.copy_(torch.linalg.cholesky(torch.cov(tones.T)))
+
+
+class SegmentationHead(Decoder):
+    """Says which class of things each cell belongs to.
+
+    Args:
+        dropout: share of channels dropped in training.
+    """
+
+    def __init__(self, dropout: float = 0.1) -> None:
+        super().__init__(dropout)
+        count = len(CLASSES)
+        self.coarse = nn.Conv2d(WIDTHS[32], count, 1)
+        self.fine = zero_initialized(nn.Conv2d(WIDTHS[64], count, 3, padding=1))
+        self.to_finest = nn.Conv2d(WIDTHS[64], _FINEST_WIDTH, 1)
+        self.light_finest = nn.Conv2d(1, _FINEST_WIDTH, 3, padding=1)
+        self.finest = nn.Conv2d(_FINEST_WIDTH, _FINEST_WIDTH, 3, padding=1)
+        self.out = zero_initialized(nn.Conv2d(_FINEST_WIDTH, count, 1))
+        self.to(**_FASTEST)
+
+    def forward(self, condition: Condition) -> Tensor:
+        """Log odds of the classes (B, 15, 128s, 128s), up to a constant of each cell."""
+        half, full = self.decoded(condition)
+        coarse = _resized(self.coarse(F.gelu(half)), full.shape[-1])
+        lightness = (condition.lightness - 50) / 25
+        side = lightness.shape[-1]
+        added = _resized(self.to_finest(full), side) + self.light_finest(lightness)
+        added = 5 * self.out(F.gelu(self.finest(F.gelu(added))))
+        return (_resized(5 * self.fine(F.gelu(full)) + 2 * coarse, side) + added).float()
 
 
 class DecoderBlock(nn.Module):

@@ -14,7 +14,7 @@ from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Hint
 from colorflow.photo import Photo, read_provenance
 from tests.colorizer.made import ByHand, chroma, sample_spec, specs
 
-HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
+AROUND = (Hint(20, 30, 40, -20, "around"), Hint(80, 100, -30, 30, "around"))
 Chroma = NDArray[np.float32]
 Tones = Callable[[Sequence[Chroma], Sequence[Chroma]], NDArray[np.float64]]
 
@@ -51,11 +51,11 @@ def plain(colorizer: Colorizer, photo: Photo, colorings: Sequence[Coloring]) -> 
 def test_without_skin_it_is_the_picture_of_weights_that_find_none(
     colorizer: Colorizer, skinless: Colorizer, photo: Photo, samples: bool
 ) -> None:
-    options = {"samples": samples, "seed": 5, "hints": HINTS, "force": True}
+    options = {"samples": samples, "seed": 5, "hints": AROUND, "force": True}
     want = skinless.colorize(photo, 2, **options)  # type: ignore[arg-type]
     got = colorizer.colorize(photo, 2, skin=False, **options)  # type: ignore[arg-type]
     np.testing.assert_array_equal(chroma(got), chroma(want))
-    again = colorizer.reproduce(photo, specs(got), hints=HINTS)
+    again = colorizer.reproduce(photo, specs(got), hints=AROUND)
     np.testing.assert_array_equal(chroma(again), chroma(got))
     assert not any(spec.skin for spec in specs(again))
     with_skin = colorizer.colorize(photo, 2, **options)  # type: ignore[arg-type]

@@ -227,6 +227,30 @@ def spread_fingers(watcher: Watcher, x: float, y: float) -> None:
     send("touchEnd", 0)
 
 
+def test_what_a_point_would_color_is_outlined_under_the_pointer(
+    watcher: Watcher, large: Path
+) -> None:
+    watcher.put(large)
+    expect(watcher.one(".things")).to_have_count(0)
+    watcher.open_tool("hints")
+    paths = watcher.one(".things path")
+    expect(paths.first).to_be_attached()
+    watcher.settle()
+    assert all(paths.locator("title").all_text_contents())
+    if not watcher.page.evaluate("navigator.maxTouchPoints"):  # else no pointer is over anything
+        sheet = watcher.box(".sheet")
+        watcher.page.mouse.move(sheet["x"] + 0.3 * sheet["width"], sheet["y"] + 50)
+        strokes = [one.evaluate("one => getComputedStyle(one).stroke") for one in paths.all()]
+        assert strokes.count("rgb(255, 255, 255)") == 1
+        assert set(strokes) <= {"rgb(255, 255, 255)", "rgba(0, 0, 0, 0)"}
+    watcher.click_share(0.7, 0.3)
+    watcher.settle()
+    expect(watcher.one("#reach")).to_contain_text("The larger thing")
+    expect(watcher.page.get_by_label("This thing")).to_be_checked()
+    watcher.click_share(0.7, 0.3)
+    expect(watcher.page.get_by_label("The larger thing")).to_be_checked()
+
+
 def test_clicks_land_on_their_pixel_when_zoomed(watcher: Watcher, large: Path) -> None:
     """Points, places and corners; and a press that moves the picture is no click."""
     watcher.put(large)
