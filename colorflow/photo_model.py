@@ -37,6 +37,7 @@ from colorflow.model.principal import (
     vivid_mean,
     with_gain,
 )
+from colorflow.model.segmentation import SKIN
 from colorflow.model.skin import Skin, ToneDistribution, tone_latents
 from colorflow.model.spatial import FEATURES_GRID, SpatialOperator, blurred, contrast_of
 from colorflow.model.weights import LoadedWeights
@@ -142,18 +143,27 @@ class PhotoModel:
     @cached_property
     @one_thread()
     @torch.inference_mode()
-    def skin(self) -> Skin | None:
-        """Where the photo's skin is, and its colors; None without a skin head."""
-        head = self.pyramid.skin_head
-        if head is None:
+    def _segmented(self) -> tuple[Tensor, Tensor] | None:
+        """How likely each class is, (15, 192, 192), and the chroma of skin, (2, 96, 96)."""
+        if self.pyramid.segmentation_head is None:
             return None
-        log_odds, chroma = head(self._large)
+        log_odds, chroma = self.pyramid.segmentation_head(self._large)
+        return log_odds[0].softmax(0), chroma[0]
+
+    @cached_property
+    @one_thread()
+    @torch.inference_mode()
+    def skin(self) -> Skin | None:
+        """Where the photo's skin is, and its colors; None without a segmentation head."""
+        head = self.pyramid.segmentation_head
+        if head is None or self._segmented is None:
+            return None
+        likely, chroma = self._segmented
         size = (2 * FINEST_GRID, 2 * FINEST_GRID)
-        likely = F.interpolate(log_odds, size, mode="bilinear", align_corners=False).sigmoid()
         return Skin(
-            likely[0, 0].cpu().numpy(),
+            F.adaptive_avg_pool2d(likely[SKIN][None], size)[0].cpu().numpy(),
             F.adaptive_avg_pool2d(self._large.lightness, size)[0, 0].cpu().numpy(),
-            F.adaptive_avg_pool2d(chroma, FINEST_GRID)[0].cpu().numpy(),
+            F.adaptive_avg_pool2d(chroma, FINEST_GRID).cpu().numpy(),
             ToneDistribution(head.tone_mean.cpu().numpy(), head.tone_factor.cpu().numpy()),
         )
 

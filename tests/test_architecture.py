@@ -73,8 +73,8 @@ DATA_PREP_MAY_USE = (
     "colorflow.repair.prints",
     "colorflow.training.pack",
     "colorflow.training.pixels",
-    "colorflow.training.skin",
-    "colorflow.training.skin_pack",
+    "colorflow.training.segmentation",
+    "colorflow.training.large_pack",
     "colorflow.training.targets",
     "colorflow.training.trainer",
 )

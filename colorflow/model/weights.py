@@ -100,7 +100,7 @@ def save_with_head(
     Args:
         path: NAME.safetensors.
         loaded: the model.
-        name: of the head, `skin_head` or `likeness_head`.
+        name: of the head, `mean_head` or another.
         head: the module.
         training: of the head, goes into the header under its name.
 
