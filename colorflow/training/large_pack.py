@@ -195,7 +195,7 @@ class LargePack(PixelPack):
     """
 
     layout = LAYOUT
-    side = LIGHTNESS_SIDE
+    side = HEADS_SIZE
 
 
 class Pair(NamedTuple):
