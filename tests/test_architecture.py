@@ -69,6 +69,7 @@ DATA_PREP_MAY_USE = (
     "colorflow.enlarge.patches",
     "colorflow.model.condition",
     "colorflow.model.heads",
+    "colorflow.model.segmentation",
     "colorflow.model.weights",
     "colorflow.repair.prints",
     "colorflow.training.pack",

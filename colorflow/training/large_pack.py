@@ -82,7 +82,7 @@ OTHER_PHOTO = 0.25
 
 
 class LargePack(PixelPack):
-    """The photos of such a pack at the size that heads see, by rows as of `PixelPack`.
+    """The photos of such a pack at the size that heads see, by rows as of `PixelPack`, no labels.
 
     Args:
         folder: the pack's folder.
@@ -182,20 +182,6 @@ def _seen_in_color(lightness: Array, target: Array) -> Array:
     """(3, 384, 384) sRGB times 100."""
     rgb = to_rgb(lightness, target[1:]).transpose(2, 0, 1)
     return np.ascontiguousarray(rgb, np.float32) * (100 / 255)
-
-
-class LargePack(PixelPack):
-    """The photos of such a pack at the size that heads see, by rows as of `PixelPack`, no marks.
-
-    Args:
-        folder: the pack's folder.
-
-    Raises:
-        PackError: if the folder is not such a pack, is damaged, or has no filled photo.
-    """
-
-    layout = LAYOUT
-    side = HEADS_SIZE
 
 
 class Pair(NamedTuple):
