@@ -211,14 +211,14 @@ def _mask_of(masks: Path | None, path: Path) -> NDArray[np.uint8] | None:
         PhotoError: if it cannot be read.
     """
     file = mask_file(masks, path)
-    return None if file is None else _as_drawn(file)
+    return None if file is None else _as_drawn(file, ("L",))
 
 
-def _as_drawn(file: Path) -> NDArray[np.uint8]:
-    """The values of a picture with one channel, or with a palette, (H, W)."""
+def _as_drawn(file: Path, as_stored: tuple[str, ...]) -> NDArray[np.uint8]:
+    """A picture as one channel, (H, W): what it stores in these modes of Pillow, else its gray."""
     try:
         with Image.open(file) as image:
-            return np.asarray(image if image.mode in ("L", "P") else image.convert("L"), np.uint8)
+            return np.asarray(image if image.mode in as_stored else image.convert("L"), np.uint8)
     except (OSError, ValueError, SyntaxError) as error:
         raise PhotoError(str(file), "is no mask that can be read") from error
 
@@ -234,10 +234,13 @@ def read_classes(folder: Path) -> dict[int, int]:
     """
     path = folder / "classes.json"
     try:
-        return {
+        sets = {
             int(value): classes_of(names)
             for value, names in json.loads(path.read_text(encoding="utf-8")).items()
         }
+        if not all(0 <= value <= 255 for value in sets):
+            raise ValueError(f"expected values from 0 to 255, got {sorted(sets)}")
+        return sets
     except DAMAGE as error:
         raise PackError(
             f"{path}: says not which classes the labels beside it mean ({error}); "
@@ -281,19 +284,21 @@ class LabeledRows:
         """The set of classes of each cell, (192, 192)."""
         file = mask_file(self.labels, path)
         if file is not None:
-            drawn = _as_drawn(file)
+            drawn = _as_drawn(file, ("L", "P"))
             known = np.zeros(256, np.uint16)
             for value, classes in self._classes(file.parent).items():
                 known[value] = classes
             size = (LABELS_SIDE, LABELS_SIDE)
             return known[cv2.resize(drawn, size, interpolation=cv2.INTER_NEAREST_EXACT)]
-        sets = np.zeros((LABELS_SIDE, LABELS_SIDE), np.uint16)
-        if any(folder in path.parents for folder in self.without_people):
-            sets += EVERY & ~classes_of(OF_A_PERSON)
-        if self._teacher is not None:
-            marked = self._marked_by_teacher(pixels)
-            sets = np.where(sets & marked, sets & marked, marked) if sets.any() else marked
-        return sets
+        shows_none = any(folder in path.parents for folder in self.without_people)
+        shown = EVERY & ~classes_of(OF_A_PERSON) if shows_none else 0
+        sets = np.full((LABELS_SIDE, LABELS_SIDE), shown, np.uint16)
+        if self._teacher is None:
+            return sets
+        marked = self._marked_by_teacher(pixels)
+        # Where the teacher sees nothing but a person, the folder is right.
+        sets = np.where(sets & marked, sets & marked, sets) if shows_none else marked
+        return sets.astype(np.uint16)
 
     def _classes(self, folder: Path) -> dict[int, int]:
         if folder not in self._known:

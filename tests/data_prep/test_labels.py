@@ -106,8 +106,10 @@ def test_photos_without_people_show_none_of_their_parts(photo: Path, teacher: Pa
     sets = sets_of(LabeledRows(files=[photo], without_people=without))
     assert (sets == NO_PERSON).all()
     marked = sets_of(LabeledRows(files=[photo], without_people=without, teacher=teacher))
-    assert not (marked & PERSON).all(1).any()
     assert (marked[:, 102:138] == SKY).all(), "of what the teacher allows, what is no person"
+    for start in (6, 54, 150):
+        assert (marked[:, start : start + 36] == NO_PERSON).all(), "it sees a person, or nothing"
+    assert not (marked & PERSON).any()
 
 
 def test_the_teacher_marks_what_it_is_sure_of_and_what_can_be_skin(
@@ -127,7 +129,14 @@ def test_the_teacher_marks_what_it_is_sure_of_and_what_can_be_skin(
 
 def test_broken_labels_are_named(photo: Path, labels: Path) -> None:
     known = labels / "people" / "classes.json"
-    for wrong in ('{"3": ["nose"]}', '{"three": ["skin"]}', "[]", '{"3": 5}', "{"):
+    for wrong in (
+        '{"3": ["nose"]}',
+        '{"three": ["skin"]}',
+        '{"256": ["skin"]}',
+        "[]",
+        '{"3": 5}',
+        "{",
+    ):
         known.write_text(wrong)
         with pytest.raises(PackError, match=f"{known}: says not which classes"):
             read_classes(known.parent)
