@@ -14,6 +14,7 @@ from colorflow.enlarge.model import DetailModel, StepConfig
 from colorflow.enlarge.weights import FIRST, LAST, RESTORE, save_enlarge_weights
 from colorflow.model.config import LevelConfig, PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
+from colorflow.model.segmentation import CLASSES, SKIN
 from colorflow.model.weights import save_weights
 from colorflow.repair.model import FillConfig, FillModel, RepairWeights, save_repair_weights
 from colorflow.repair.network import Finder, UNetConfig
@@ -92,10 +93,12 @@ def _with_segmentation_head(pyramid: ChromaPyramid) -> ChromaPyramid:
     with torch.no_grad():
         for parameter in head.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
-        for layer, share in ((head.coarse, 0.05), (head.fine, 0.02), (head.out, 0.02)):
-            layer.weight.mul_(share)
+        shares = torch.full((len(CLASSES), 1, 1, 1), 0.3)
+        shares[SKIN] = 1  # skin differs most from place to place
+        for layer, share in ((head.coarse, 0.025), (head.fine, 0.01), (head.out, 0.01)):
+            layer.weight.mul_(share * shares)
         head.chroma.weight.mul_(0.004)
-        head.fine.bias[0] = 0.5  # as likely skin as not, on the whole
+        head.fine.bias[SKIN] = 0.6
         head.tone_mean.copy_(torch.tensor([0.1, -0.2]))
         head.tone_factor.copy_(torch.tensor([[0.3, 0.0], [-0.1, 0.2]]))
     whole.load_state_dict({**whole.state_dict(), **pyramid.state_dict()})

@@ -28,7 +28,7 @@ def tones(by_hand: ByHand, photo: Photo) -> Tones:
     weight, mean = by_hand.skin(photo)
     sure = weight > 0.9499
     assert sure.sum() > 15
-    head = by_hand.pyramid.skin_head
+    head = by_hand.pyramid.segmentation_head
     assert head is not None
 
     def of(shown: Sequence[Chroma], without: Sequence[Chroma]) -> NDArray[np.float64]:
