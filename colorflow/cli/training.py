@@ -131,7 +131,8 @@ def train(pack: Path, output: Path, part: str | None, threads: int | None, **opt
     "pack_folder",
     exists=True,
     metavar="PACK",
-    help="pack to measure bits/dim on, for levels, or the tones of skin, for its head",
+    help="pack to measure bits/dim on, for levels; the contrast of photos, for the mean head; the "
+    "tones of skin, for the segmentation head",
 )
 @click.option(
     "--temperatures",
