@@ -95,10 +95,10 @@ def _with_segmentation_head(pyramid: ChromaPyramid) -> ChromaPyramid:
             parameter.add_(0.1 * torch.randn_like(parameter))
         shares = torch.full((len(CLASSES), 1, 1, 1), 0.3)
         shares[SKIN] = 1  # skin differs most from place to place
-        for layer, share in ((head.coarse, 0.025), (head.fine, 0.01), (head.out, 0.01)):
+        for layer, share in ((head.coarse, 0.05), (head.fine, 0.02), (head.out, 0.02)):
             layer.weight.mul_(share * shares)
         head.chroma.weight.mul_(0.004)
-        head.fine.bias[SKIN] = 0.6
+        head.fine.bias[SKIN] = 0.3
         head.tone_mean.copy_(torch.tensor([0.1, -0.2]))
         head.tone_factor.copy_(torch.tensor([[0.3, 0.0], [-0.1, 0.2]]))
     whole.load_state_dict({**whole.state_dict(), **pyramid.state_dict()})
