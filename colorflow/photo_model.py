@@ -26,7 +26,7 @@ from colorflow.device import one_thread
 from colorflow.model.condition import LIGHTNESS_SIZE, Condition
 from colorflow.model.config import FINEST_GRID, SRGB_REACH
 from colorflow.model.heads import HEADS_SIZE
-from colorflow.model.hints import Reach
+from colorflow.model.hints import Reach, ThingHint
 from colorflow.model.level import MEAN_CHANNELS, sample_latents, signs_of_photo, slerp
 from colorflow.model.likeness import LIKENESS_SIZE, Described, Likeness, describe
 from colorflow.model.principal import (
@@ -37,9 +37,10 @@ from colorflow.model.principal import (
     vivid_mean,
     with_gain,
 )
-from colorflow.model.segmentation import SKIN
+from colorflow.model.segmentation import CLASSES, SKIN
 from colorflow.model.skin import Skin, ToneDistribution, tone_latents
 from colorflow.model.spatial import FEATURES_GRID, SpatialOperator, blurred, contrast_of
+from colorflow.model.things import Things
 from colorflow.model.weights import LoadedWeights
 
 CHUNK = 8
@@ -66,6 +67,7 @@ class PhotoModel:
         is_hinted: whether there are hints that the flow is conditioned on.
         style: latents of the colors of a photo whose style is wanted, or None.
         painted: planes of hints, (1, 3, 64, 64), by their reach, whose colors `paint` gives.
+        thing_hints: hints whose things `paint` gives their colors.
         make_references: describes the references, whose colors go to what looks alike; None
             without any.
     """
@@ -77,13 +79,14 @@ class PhotoModel:
         is_hinted: bool = False,
         style: Latents | None = None,
         painted: Mapping[Reach, Tensor] = MappingProxyType({}),
+        thing_hints: Sequence[ThingHint] = (),
         make_references: Callable[[], Sequence[Described]] | None = None,
     ) -> None:
         self.pyramid, self.gain = weights.pyramid, weights.gain
         self.temperatures, self.style = weights.temperatures, style
         self._make_condition, self._is_hinted = make_condition, is_hinted
         self._device = next(weights.pyramid.parameters()).device
-        self._painted = painted
+        self._painted, self._thing_hints = painted, thing_hints
         self._make_references = make_references
         self._principal: dict[tuple[ColoringSpec, int], PrincipalColorings] = {}
         self._firsts: dict[ColoringSpec, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
@@ -149,6 +152,18 @@ class PhotoModel:
             return None
         log_odds, chroma = self.pyramid.segmentation_head(self._large)
         return log_odds[0].softmax(0), chroma[0]
+
+    @cached_property
+    @one_thread()
+    @torch.inference_mode()
+    def things(self) -> Things:
+        """The things in the photo; without a segmentation head, its lightness alone tells."""
+        lightness = self._large.lightness
+        side = lightness.shape[-1]
+        likely = torch.full((len(CLASSES), side, side), 1 / len(CLASSES))
+        if self._segmented is not None:
+            likely = self._segmented[0]
+        return Things(likely.cpu().numpy(), lightness[0, 0].cpu().numpy())
 
     @cached_property
     @one_thread()
@@ -229,8 +244,8 @@ class PhotoModel:
             shown = self.operator.filled(shown, *given["alike"])
             shown = self.operator.likened(shown, *given["alike"])
             shown = self._pulled(shown, self._painted["alike"])
-        if "thing" in given:
-            shown = self.operator.colored(shown, *given["thing"])
+        if self._thing_hints:
+            shown = self.things.colored(shown, self._thing_hints)
         if "around" in given:
             shown = self.operator.dabbed(shown, *given["around"])
         return shown
