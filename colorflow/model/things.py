@@ -33,7 +33,7 @@ Numbers = NDArray[np.float64]
 
 THINGS_GRID = 192
 """Side of the grid."""
-COEFFICIENTS = (4.85, 5.5, 0.0097, 0.058, 0.409, 0.185)
+COEFFICIENTS = (4.85, 5.5, 0.03, 0.058, 0.409, 0.185)
 """Of root of divergence and total variation of the classes, difference in L*, step of L* at the
 border, that step relative to the contrast inside, and logarithm of the smaller area."""
 CONSTANT = -6.11
@@ -136,6 +136,9 @@ class Things:
                 own = self._tree.without(leaves[i], leaves)
                 if own is not None:
                     ab = self._painted(ab, own, [hints[i]])
+        g, side = len(self._regions), ab.shape[-1]
+        for hint in hints:  # whose cells may lie half on other things
+            ab[:, :, hint.row * side // g, hint.column * side // g] = [hint.a, hint.b]
         return ab
 
     def _painted(self, ab: Array, node: int, hints: Sequence[ThingHint]) -> Array:
@@ -207,7 +210,7 @@ class _Tree:
         return chain
 
     def without(self, leaf: int, leaves: Sequence[int]) -> int | None:
-        """The largest region of one of some leaves that has none of the others; None without one."""
+        """The largest region of one of some leaves without the others; None if it is twice there."""
         if leaves.count(leaf) > 1:
             return None
         others = {node for other in leaves if other != leaf for node in self._line(other)}

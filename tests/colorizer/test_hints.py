@@ -12,16 +12,12 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from colorflow.color.full_resolution import lightness_of
-from colorflow.color.grid import resize_by_area
 from colorflow.colorizer import ColoringSpec, Colorizer, Hint
 from colorflow.photo import Photo, photo_from_image, read_photo
 
 SAMPLE = ColoringSpec(seeds=(0,) * 5)
 BORDER = np.ones((5, 5), np.uint8)
 """Two cells on each side, in which a color may end."""
-TONES = 30
-"""What is farther from a thing's L* is another thing."""
 LEAST = 3.0
 """CIELAB units that count as a change."""
 
@@ -51,11 +47,10 @@ def chroma(colorizer: Colorizer, photo: Photo, *hints: Hint) -> NDArray[np.float
 
 @pytest.mark.slow
 def test_40_hints_on_20_photos_change_one_thing_each(shipped: Colorizer) -> None:
-    """What changes is in one piece with the hint, and nearly as light as the thing is there."""
+    """What changes is in one piece with the hint, and no more than the thing with its border."""
     rng, count = np.random.default_rng(0), 0
     for photo in photos():
-        plain = chroma(shipped, photo)
-        lightness = resize_by_area(lightness_of(photo.pixels), 64, 64)
+        plain, found = chroma(shipped, photo), shipped.things(photo)
         for _ in range(2):
             row, column = rng.integers(64, size=2)
             a, b = rng.uniform(-45, 45, 2)
@@ -66,9 +61,9 @@ def test_40_hints_on_20_photos_change_one_thing_each(shipped: Colorizer) -> None
             pieces, piece_of = cv2.connectedComponents(changed)
             assert pieces <= 2
             assert not changed.any() or piece_of[row, column]
-            around = np.hypot(*(np.indices((64, 64)) - np.reshape((row, column), (2, 1, 1)))) < 4
-            other = np.abs(lightness - lightness[around].mean()) > TONES
-            assert not changed[cv2.erode(other.astype(np.uint8), BORDER) == 1].any()
+            things = [thing.mask for thing in found if thing.mask[3 * row + 1, 3 * column + 1]]
+            thing = things[0].reshape(64, 3, 64, 3).any((1, 3)).astype(np.uint8)
+            assert not changed[cv2.dilate(thing, BORDER[1:4, 1:4]) == 0].any()
             count += 1
     assert count == 40
 
