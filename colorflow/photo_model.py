@@ -146,23 +146,13 @@ class PhotoModel:
     @cached_property
     @one_thread()
     @torch.inference_mode()
-    def _segmented(self) -> tuple[Tensor, Tensor] | None:
-        """How likely each class is, (15, 192, 192), and the chroma of skin, (2, 96, 96)."""
-        if self.pyramid.segmentation_head is None:
-            return None
-        log_odds, chroma = self.pyramid.segmentation_head(self._large)
-        return log_odds[0].softmax(0), chroma[0]
-
-    @cached_property
-    @one_thread()
-    @torch.inference_mode()
     def things(self) -> Things:
         """The things in the photo; without a segmentation head, its lightness alone tells."""
         lightness = self._large.lightness
         side = lightness.shape[-1]
         likely = torch.full((len(CLASSES), side, side), 1 / len(CLASSES))
-        if self._segmented is not None:
-            likely = self._segmented[0]
+        if head := self.pyramid.segmentation_head:
+            likely = head(self._large)[0][0].softmax(0)
         return Things(likely.cpu().numpy(), lightness[0, 0].cpu().numpy())
 
     @cached_property
@@ -171,14 +161,14 @@ class PhotoModel:
     def skin(self) -> Skin | None:
         """Where the photo's skin is, and its colors; None without a segmentation head."""
         head = self.pyramid.segmentation_head
-        if head is None or self._segmented is None:
+        if head is None:
             return None
-        likely, chroma = self._segmented
+        log_odds, chroma = head(self._large, finest=False)
         size = (2 * FINEST_GRID, 2 * FINEST_GRID)
         return Skin(
-            F.adaptive_avg_pool2d(likely[SKIN][None], size)[0].cpu().numpy(),
+            F.adaptive_avg_pool2d(log_odds.softmax(1)[:, SKIN], size)[0].cpu().numpy(),
             F.adaptive_avg_pool2d(self._large.lightness, size)[0, 0].cpu().numpy(),
-            F.adaptive_avg_pool2d(chroma, FINEST_GRID).cpu().numpy(),
+            F.adaptive_avg_pool2d(chroma, FINEST_GRID)[0].cpu().numpy(),
             ToneDistribution(head.tone_mean.cpu().numpy(), head.tone_factor.cpu().numpy()),
         )
 

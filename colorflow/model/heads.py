@@ -163,20 +163,26 @@ class SegmentationHead(Decoder):
         self.out = zero_initialized(nn.Conv2d(_FINEST_WIDTH, count, 1))
         self.to(**_FASTEST)
 
-    def forward(self, condition: Condition) -> tuple[Tensor, Tensor]:
+    def forward(self, condition: Condition, *, finest: bool = True) -> tuple[Tensor, Tensor]:
         """Log odds of the classes, up to a constant of each cell, and the mean chroma of skin.
 
+        Args:
+            condition: of photos.
+            finest: whether the log odds are of the finest grid, which takes as long again.
+
         Returns:
-            (B, 15, 128s, 128s), and (B, 2, 64s, 64s) in CIELAB units.
+            (B, 15, 128s, 128s), or (B, 15, 64s, 64s); and (B, 2, 64s, 64s) in CIELAB units.
         """
         half, full = self.decoded(condition)
         half, active = F.gelu(half), F.gelu(full)
         coarse = _resized(self.coarse(half), full.shape[-1])
-        lightness = (condition.lightness - 50) / 25
-        side = lightness.shape[-1]
-        finest = _resized(self.to_finest(full), side) + self.light_finest(lightness)
-        log_odds = _resized(5 * self.fine(active) + 2 * coarse, side)
-        log_odds = log_odds + 5 * self.out(F.gelu(self.finest(F.gelu(finest))))
+        log_odds = 5 * self.fine(active) + 2 * coarse
+        if finest:
+            lightness = (condition.lightness - 50) / 25
+            side = lightness.shape[-1]
+            added = _resized(self.to_finest(full), side) + self.light_finest(lightness)
+            added = 5 * self.out(F.gelu(self.finest(F.gelu(added))))
+            log_odds = _resized(log_odds, side) + added
         typical = full.new_tensor(TYPICAL_SKIN)[:, None, None]
         return log_odds.float(), (CHROMA_UNIT * self.chroma(active)).float() + typical
 

@@ -37,7 +37,7 @@ COEFFICIENTS = (4.85, 5.5, 0.03, 0.058, 0.409, 0.185)
 """Of root of divergence and total variation of the classes, difference in L*, step of L* at the
 border, that step relative to the contrast inside, and logarithm of the smaller area."""
 CONSTANT = -6.11
-SAME = -2.0
+SAME = -1.5
 """Log odds of a border up to which regions are one thing. Chosen with the rest."""
 LARGER = 1.4
 """Least factor of the area from one thing to the next larger one."""
@@ -210,7 +210,7 @@ class _Tree:
         return chain
 
     def without(self, leaf: int, leaves: Sequence[int]) -> int | None:
-        """The largest region of one of some leaves without the others; None if it is twice there."""
+        """The largest region of a leaf without others of `leaves`; None if it is there twice."""
         if leaves.count(leaf) > 1:
             return None
         others = {node for other in leaves if other != leaf for node in self._line(other)}

@@ -54,7 +54,7 @@ MapName = Literal["unsure", "reference"]
 """Where the model is unsure, and where it found something like the references."""
 
 
-class Outline(NamedTuple):
+class ThingOutline(NamedTuple):
     """The outline of a thing in a photo, as of `colorflow.model.things.Thing`."""
 
     name: str
@@ -202,7 +202,7 @@ class DeskPhoto:
     is_unmarked: bool = False
     points: Points = field(default_factory=Points)
     likely: dict[Target, tuple[Swatch, ...]] = field(default_factory=dict)
-    outlines: dict[PhotoFile, tuple[Outline, ...]] = field(default_factory=dict)
+    outlines: dict[PhotoFile, tuple[ThingOutline, ...]] = field(default_factory=dict)
     references: tuple[ReferencePhoto, ...] = ()
     colorings: list[PhotoColoring] = field(default_factory=list)
     picks: dict[PhotoFile, PhotoColoring | None] = field(default_factory=dict)
@@ -448,11 +448,13 @@ class Colorist:
         x = int(places[0].column) * ab.shape[3] // size.width
         return tuple(likely(ab[:, :, y, x], photo.lightness_at(row, column), _LIKELY_COLORS))
 
-    def outlines(self, form: Form) -> tuple[Outline, ...]:
+    def outlines(self, form: Form) -> tuple[ThingOutline, ...]:
         """The outlines of the things that a point may lie on, from large to small."""
         with opened(form.photo.path, self._budget) as read:
             found = self.colorizer.things(read)
-        return tuple(Outline(thing.name, tuple(thing.outlines)) for thing in found[:_MOST_OUTLINES])
+        return tuple(
+            ThingOutline(thing.name, tuple(thing.outlines)) for thing in found[:_MOST_OUTLINES]
+        )
 
     def map(self, task: ColoringTask, name: MapName) -> Path:
         """A picture of the photo, bright where what the map tells of is."""

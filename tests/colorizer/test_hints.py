@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from colorflow.colorizer import ColoringSpec, Colorizer, Hint
+from colorflow.colorizer import ColoringSpec, Colorizer, Hint, Reach
 from colorflow.photo import Photo, photo_from_image, read_photo
 
 SAMPLE = ColoringSpec(seeds=(0,) * 5)
@@ -69,7 +70,10 @@ def test_40_hints_on_20_photos_change_one_thing_each(shipped: Colorizer) -> None
 
 
 def test_a_hint_changes_no_other_part_of_a_drawing(shipped: Colorizer) -> None:
-    """Two people in like coats stand apart before a wall: only one coat gets the color."""
+    """Two people in like coats stand apart before a wall: only one coat gets the color.
+
+    The classes of a drawing are chance, and part the coat; the next larger thing is all of it.
+    """
     gray = 185 + np.random.default_rng(0).normal(0, 4, (256, 256))
     gray[200:] -= 65  # the ground
     coats = np.zeros((2, 256, 256), np.uint8)
@@ -78,9 +82,12 @@ def test_a_hint_changes_no_other_part_of_a_drawing(shipped: Colorizer) -> None:
         cv2.circle(gray, (middle, 55), 22, 145, -1)  # the face
     gray[coats.any(0)] = 65
     photo = photo_from_image(np.rint(gray).clip(0, 255).astype(np.uint8))
-    plain, got = chroma(shipped, photo), chroma(shipped, photo, Hint(150, 70, 40.0, 30.0))
+    plain, hint = chroma(shipped, photo), Hint(150, 70, 40.0, 30.0)
     coat = cv2.resize(coats[0], (64, 64), interpolation=cv2.INTER_NEAREST)
-    change = np.hypot(*(got - plain))
-    assert change[cv2.dilate(coat, BORDER) == 0].max() < LEAST
+    reaches: list[Reach] = ["thing", "larger"]
+    for reach in reaches:
+        got = chroma(shipped, photo, replace(hint, reach=reach))
+        change = np.hypot(*(got - plain))
+        assert change[cv2.dilate(coat, BORDER) == 0].max() < LEAST
     missed = np.hypot(got[0] - 40, got[1] - 30)
     assert missed[cv2.erode(coat, BORDER) == 1].max() < 1
