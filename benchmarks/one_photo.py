@@ -199,7 +199,7 @@ def _coloring(options: argparse.Namespace) -> Work:
         ab, _ = model.principal(first, k)
         yield "features, mean head" if k == 1 else "features, mean head, samples"
         assert model.skin
-        yield "skin head"
+        yield "segmentation head"
         shown = model.paint(ab, [first.principal_spec(number, k) for number in range(k)])
         yield "things"
         lightness = LightnessRows(photo.pixels)

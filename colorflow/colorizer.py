@@ -45,6 +45,7 @@ from colorflow.limits import (
 from colorflow.model.hints import Hint as Hint
 from colorflow.model.hints import Reach as Reach
 from colorflow.model.level import COARSE_LEVELS
+from colorflow.model.things import Thing as Thing
 from colorflow.model.weights import LoadedWeights, load_weights
 from colorflow.open_photo import Opener, pictures_of
 from colorflow.photo import Kind
@@ -223,6 +224,15 @@ class Colorizer(Exploration):
         yield from opened.principal(first, n, shown=1)
         if n > 1:
             yield from opened.principal(first, n)[1:]
+
+    @one_thread()
+    def things(self, picture: Picture) -> list[Thing]:
+        """Finds the things in a picture, which hints color: where they end, and what they may be.
+
+        Returns:
+            Things that cover the picture, from large to small.
+        """
+        return self._opener.open(picture).model.things.all
 
     def _style_strengths(self, strength: float) -> tuple[float, ...]:
         """Of each level: the coarse ones, which decide the colors of objects, go all the way."""

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import cast, get_args
+from typing import cast
 
 import numpy as np
 import torch
@@ -19,8 +19,9 @@ from colorflow.coloring import Coloring, ColoringSpec, digest_of_hints, provenan
 from colorflow.device import one_thread
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.model.condition import LIGHTNESS_SIZE, Condition, Conditioner
-from colorflow.model.hints import Hint, Reach, hint_planes
+from colorflow.model.hints import Hint, Reach, hint_planes, thing_hints
 from colorflow.model.likeness import Described
+from colorflow.model.things import THINGS_GRID
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import Kind, Photo, Picture, Provenance, read_picture
 from colorflow.photo_model import CHUNK, Latents, PhotoModel
@@ -162,8 +163,10 @@ class Opener:
         others = [_with_colors(other) for other, _ in references]
         digests = tuple(own for _, own in references if own)
         size = photo.pixels.shape[:2]
-        planes = self._hint_planes(hints, size, ("thing", "alike"))
-        painted = {reach: self._hint_planes(hints, size, (reach,)) for reach in get_args(Reach)}
+        planes = self._hint_planes(hints, size, ("thing", "larger", "alike"))
+        reaches: list[Reach] = ["around", "alike"]
+        painted = {reach: self._hint_planes(hints, size, (reach,)) for reach in reaches}
+        on_things = thing_hints(hints, size[0], size[1], THINGS_GRID)
         latents = None if style is None else self._latents_of(style)
 
         @cache
@@ -185,6 +188,7 @@ class Opener:
                 planes is not None,
                 latents,
                 {reach: planes for reach, planes in painted.items() if planes is not None},
+                on_things,
                 (lambda: [self._described_of(other) for other in others]) if others else None,
             )
 
@@ -192,7 +196,7 @@ class Opener:
         return OpenPhoto(
             photo=photo,
             model=whole,
-            canvas=whole if painted["thing"] is None else model(painted["alike"]),
+            canvas=model(painted["alike"]) if on_things else whole,
             provenance=partial(
                 provenance_of,
                 weights=self._weights.digest,

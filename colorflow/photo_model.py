@@ -26,7 +26,7 @@ from colorflow.device import one_thread
 from colorflow.model.condition import LIGHTNESS_SIZE, Condition
 from colorflow.model.config import FINEST_GRID, SRGB_REACH
 from colorflow.model.heads import HEADS_SIZE
-from colorflow.model.hints import Reach
+from colorflow.model.hints import Reach, ThingHint
 from colorflow.model.level import MEAN_CHANNELS, sample_latents, signs_of_photo, slerp
 from colorflow.model.likeness import LIKENESS_SIZE, Described, Likeness, describe
 from colorflow.model.principal import (
@@ -37,8 +37,10 @@ from colorflow.model.principal import (
     vivid_mean,
     with_gain,
 )
+from colorflow.model.segmentation import CLASSES, SKIN
 from colorflow.model.skin import Skin, ToneDistribution, tone_latents
 from colorflow.model.spatial import FEATURES_GRID, SpatialOperator, blurred, contrast_of
+from colorflow.model.things import Things
 from colorflow.model.weights import LoadedWeights
 
 CHUNK = 8
@@ -65,6 +67,7 @@ class PhotoModel:
         is_hinted: whether there are hints that the flow is conditioned on.
         style: latents of the colors of a photo whose style is wanted, or None.
         painted: planes of hints, (1, 3, 64, 64), by their reach, whose colors `paint` gives.
+        thing_hints: hints whose things `paint` gives their colors.
         make_references: describes the references, whose colors go to what looks alike; None
             without any.
     """
@@ -76,13 +79,14 @@ class PhotoModel:
         is_hinted: bool = False,
         style: Latents | None = None,
         painted: Mapping[Reach, Tensor] = MappingProxyType({}),
+        thing_hints: Sequence[ThingHint] = (),
         make_references: Callable[[], Sequence[Described]] | None = None,
     ) -> None:
         self.pyramid, self.gain = weights.pyramid, weights.gain
         self.temperatures, self.style = weights.temperatures, style
         self._make_condition, self._is_hinted = make_condition, is_hinted
         self._device = next(weights.pyramid.parameters()).device
-        self._painted = painted
+        self._painted, self._thing_hints = painted, thing_hints
         self._make_references = make_references
         self._principal: dict[tuple[ColoringSpec, int], PrincipalColorings] = {}
         self._firsts: dict[ColoringSpec, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
@@ -142,16 +146,27 @@ class PhotoModel:
     @cached_property
     @one_thread()
     @torch.inference_mode()
+    def things(self) -> Things:
+        """The things in the photo; without a segmentation head, its lightness alone tells."""
+        lightness = self._large.lightness
+        side = lightness.shape[-1]
+        likely = torch.full((len(CLASSES), side, side), 1 / len(CLASSES))
+        if head := self.pyramid.segmentation_head:
+            likely = head(self._large)[0][0].softmax(0)
+        return Things(likely.cpu().numpy(), lightness[0, 0].cpu().numpy())
+
+    @cached_property
+    @one_thread()
+    @torch.inference_mode()
     def skin(self) -> Skin | None:
-        """Where the photo's skin is, and its colors; None without a skin head."""
-        head = self.pyramid.skin_head
+        """Where the photo's skin is, and its colors; None without a segmentation head."""
+        head = self.pyramid.segmentation_head
         if head is None:
             return None
-        log_odds, chroma = head(self._large)
+        log_odds, chroma = head(self._large, finest=False)
         size = (2 * FINEST_GRID, 2 * FINEST_GRID)
-        likely = F.interpolate(log_odds, size, mode="bilinear", align_corners=False).sigmoid()
         return Skin(
-            likely[0, 0].cpu().numpy(),
+            F.adaptive_avg_pool2d(log_odds.softmax(1)[:, SKIN], size)[0].cpu().numpy(),
             F.adaptive_avg_pool2d(self._large.lightness, size)[0, 0].cpu().numpy(),
             F.adaptive_avg_pool2d(chroma, FINEST_GRID)[0].cpu().numpy(),
             ToneDistribution(head.tone_mean.cpu().numpy(), head.tone_factor.cpu().numpy()),
@@ -219,8 +234,8 @@ class PhotoModel:
             shown = self.operator.filled(shown, *given["alike"])
             shown = self.operator.likened(shown, *given["alike"])
             shown = self._pulled(shown, self._painted["alike"])
-        if "thing" in given:
-            shown = self.operator.colored(shown, *given["thing"])
+        if self._thing_hints:
+            shown = self.things.colored(shown, self._thing_hints)
         if "around" in given:
             shown = self.operator.dabbed(shown, *given["around"])
         return shown

@@ -14,6 +14,7 @@ from colorflow.enlarge.model import DetailModel, StepConfig
 from colorflow.enlarge.weights import FIRST, LAST, RESTORE, save_enlarge_weights
 from colorflow.model.config import LevelConfig, PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
+from colorflow.model.segmentation import CLASSES, SKIN
 from colorflow.model.weights import save_weights
 from colorflow.repair.model import FillConfig, FillModel, RepairWeights, save_repair_weights
 from colorflow.repair.network import Finder, UNetConfig
@@ -54,11 +55,11 @@ def save_small_weights(
     gain: float = GAIN,
     *,
     mean_head: bool = True,
-    skin_head: bool = True,
+    segmentation_head: bool = True,
 ) -> Path:
     """Small weights with random parameters, so that every sample has colors of its own.
 
-    All else is the same with and without a head for skin.
+    All else is the same with and without a segmentation head.
     """
     grids = ((4, True), (4, True), (8, True), (16, False), (32, False))
     levels = tuple(small_level(g, 8, 16, attention=a, dropout=0.0) for g, a in grids)
@@ -76,24 +77,28 @@ def save_small_weights(
             part.flow.bijections[0].std.fill_(8.0)
             if part.context.from_planes is not None:
                 part.context.from_planes.out.weight.mul_(10)  # hints have a say
-    if skin_head:
-        pyramid = _with_skin_head(pyramid)
+    if segmentation_head:
+        pyramid = _with_segmentation_head(pyramid)
     pyramid = _with_likeness_head(pyramid)
     training = {"colors": {"mean_ab": [1.47, 7.64], "blow_up_chroma": 72.8}}
     save_weights(path, pyramid, TEMPERATURES, training, torch.float32, interval_factors, gain)
     return path
 
 
-def _with_skin_head(pyramid: ChromaPyramid) -> ChromaPyramid:
+def _with_segmentation_head(pyramid: ChromaPyramid) -> ChromaPyramid:
     """The same with a head for which a part of each photo is skin, of several tones."""
-    whole = ChromaPyramid(replace(pyramid.config, skin_head=True))
-    head = whole.skin_head
+    whole = ChromaPyramid(replace(pyramid.config, segmentation_head=True))
+    head = whole.segmentation_head
     assert head is not None
     with torch.no_grad():
         for parameter in head.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
-        head.out.weight.mul_(torch.tensor([0.02, 0.004, 0.004])[:, None, None, None])
-        head.out.bias[0] = 0.4  # as likely skin as not, on the whole
+        shares = torch.full((len(CLASSES), 1, 1, 1), 0.3)
+        shares[SKIN] = 1  # skin differs most from place to place
+        for layer, share in ((head.coarse, 0.05), (head.fine, 0.02), (head.out, 0.02)):
+            layer.weight.mul_(share * shares)
+        head.chroma.weight.mul_(0.004)
+        head.fine.bias[SKIN] = 0.3
         head.tone_mean.copy_(torch.tensor([0.1, -0.2]))
         head.tone_factor.copy_(torch.tensor([[0.3, 0.0], [-0.1, 0.2]]))
     whole.load_state_dict({**whole.state_dict(), **pyramid.state_dict()})

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from colorflow.training.parts import Recipe
 
 PARTS = (
-    *("mean", "likeness", "skin", "teacher", "repair-finder", "repair-mean", "repair-fill"),
+    *("mean", "likeness", "segmentation", "teacher", "repair-finder", "repair-mean", "repair-fill"),
     *(f"enlarge-{name}{half}" for name in ("last", "first", "restore") for half in ("-mean", "")),
 )
 """Names of parts: of the recipe, and of the part where it has several."""
@@ -35,9 +35,11 @@ def recipes() -> dict[str, Recipe]:
     from colorflow.enlarge.train import ENLARGE
     from colorflow.repair.train import REPAIR
     from colorflow.training.heads import LIKENESS, MEAN
-    from colorflow.training.skin import SKIN, TEACHER
+    from colorflow.training.segmentation import SEGMENTATION, TEACHER
 
-    return {recipe.name: recipe for recipe in (MEAN, LIKENESS, SKIN, TEACHER, ENLARGE, REPAIR)}
+    return {
+        recipe.name: recipe for recipe in (MEAN, LIKENESS, SEGMENTATION, TEACHER, ENLARGE, REPAIR)
+    }
 
 
 @click.command(short_help="train on a pack made by data_prep")
@@ -129,7 +131,8 @@ def train(pack: Path, output: Path, part: str | None, threads: int | None, **opt
     "pack_folder",
     exists=True,
     metavar="PACK",
-    help="pack to measure bits/dim on, for levels, or the tones of skin, for its head",
+    help="pack to measure bits/dim on, for levels; the contrast of photos, for the mean head; the "
+    "tones of skin, for the segmentation head",
 )
 @click.option(
     "--temperatures",

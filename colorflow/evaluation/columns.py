@@ -93,7 +93,7 @@ def columns_of(weights: LoadedWeights) -> list[Column]:
             sample=partial(_painted, weights, model_of),
             density=density,
             samples_by_seed=partial(_samples_by_seed, Colorizer(weights)),
-            skin=partial(_skin, model_of) if pyramid.skin_head is not None else None,
+            skin=partial(_skin, model_of) if pyramid.segmentation_head is not None else None,
         ),
         Column(
             name="colorflow_std1",

@@ -13,7 +13,7 @@ from colorflow.model.condition import FEATURE_CHANNELS, LATE_BLOCKS_INPUT, LATE_
 FINEST_GRID = 64
 """Side of the chroma grid. A level on 128x128 could remove 0.34 of an error of six to nine
 (docs/experiments.md, "A finer grid")."""
-HEADS = ("mean_head", "skin_head", "likeness_head")
+HEADS = ("mean_head", "segmentation_head", "likeness_head")
 """Names of a model's heads, and of their fields in `PyramidConfig`."""
 HINT_PLANES = 3
 """Extra planes of a model that takes color hints: mask, a, b."""
@@ -85,7 +85,7 @@ class PyramidConfig:
             mask is 1, in CIELAB units. 0 for none, `HINT_PLANES` for color hints.
         chroma_limit: largest |a| and |b| of a sample, CIELAB units.
         mean_head: whether the model has a head that predicts the mean of the colors.
-        skin_head: whether the model has a head that says where skin is, and which chroma it has.
+        segmentation_head: whether the model has a head that says which things are where.
         likeness_head: whether the model has a head that says which cells of two photos are alike.
         late_blocks: whether the model has its own late blocks of the feature network, trained for
             chroma. They compute the 16x16 and 8x8 maps of all levels from the 32x32 map.
@@ -98,7 +98,7 @@ class PyramidConfig:
     extra_planes: int = 0
     chroma_limit: float = 128.0
     mean_head: bool = False
-    skin_head: bool = False
+    segmentation_head: bool = False
     likeness_head: bool = False
     late_blocks: bool = False
     # Tighter or narrower pulls: docs/experiments.md, "How strongly and how far a hint pulls".
@@ -159,8 +159,8 @@ class PyramidConfig:
 
     def with_heads(self, heads: Collection[str]) -> PyramidConfig:
         """A copy that has these heads, named as their fields, and no others."""
-        mean, skin, likeness = (name in heads for name in HEADS)
-        return replace(self, mean_head=mean, skin_head=skin, likeness_head=likeness)
+        mean, segmentation, likeness = (name in heads for name in HEADS)
+        return replace(self, mean_head=mean, segmentation_head=segmentation, likeness_head=likeness)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -1,4 +1,4 @@
-"""Heads that read a photo in one pass: the mean of its colors, and where its skin is.
+"""Heads that read a photo in one pass: the mean of its colors, and which things are where.
 
 A small decoder reads the feature maps of a condition, coarse to fine. All of it but the position of
 the coarsest cells is convolutions and attention, so a head that was trained on photos of 256x256
@@ -7,10 +7,11 @@ pixels also reads larger ones, on a larger grid, and finds smaller things.
 The mean head learns the mean of ab by squared error, which is paler than photos; its gain makes up
 for a part of that.
 
-The skin head says how likely each cell is skin, and which chroma skin has there: the mean given
-that it is skin. Skin has few colors, so that this mean is no gray, as the mean of all colors is
-where they are open. How far the skin of one photo is from it, in strength and hue, is a latent of
-the whole photo (`colorflow.model.skin`).
+The segmentation head says how likely each class is in each cell, on a grid of twice the side, whose
+outlines it takes from the lightness there; and which chroma skin has: the mean given that it is
+skin. Skin has few colors, so that this mean is no gray, as the mean of all colors is where they are
+open. How far the skin of one photo is from it, in strength and hue, is a latent of the whole photo
+(`colorflow.model.skin`).
 
 Reference: Ronneberger et al. 2015 (decoder with skip connections).
 
@@ -29,17 +30,17 @@ from colorflow.flows.networks import AttentionLayer, from_tokens, to_tokens, zer
 from colorflow.model.condition import FEATURE_CHANNELS, PLANES_GRID, Condition
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.context import CHROMA_UNIT, FeatureStandardize
+from colorflow.model.segmentation import CLASSES
 
 HEADS_SIZE = 384
 """Side in pixels of the large photo, which the heads and the spatial operator read."""
 WIDTHS = {8: 128, 16: 96, 32: 48, 64: 24}
 """Channels of the decoder, by the grid's side for photos of 256x256 pixels."""
 TYPICAL_SKIN = (13.0, 15.0)
-"""Chroma that an untrained skin head predicts, about the mean of labeled skin; CIELAB units."""
+"""Chroma of skin that an untrained head predicts, about the mean of labeled skin; CIELAB units."""
 
 _ATTENTION_LAYERS = 2
-_RARE = -2.0
-"""Log odds of skin in an untrained skin head."""
+_FINEST_WIDTH = 16
 _FASTEST: Any = {"memory_format": torch.channels_last}
 """The layout of the feature maps; with it a head takes three quarters of the time on a CPU."""
 
@@ -101,7 +102,8 @@ class Decoder(nn.Module):
                 x = x + self.from_lightness[name](F.pixel_unshuffle(lightness, 128 // grid))
             if grid == PLANES_GRID and self.from_planes is not None:
                 assert condition.planes is not None
-                x = x + self.from_planes(condition.planes[:, 1:] / CHROMA_UNIT)
+                ab = _resized(condition.planes[:, 1:], x.shape[-1])
+                x = x + self.from_planes(ab / CHROMA_UNIT)
             h = _resized(self.from_coarser[name](h), x.shape[-1]) + self.dropout(x)
             h = self.blocks[name](h)
             steps.append(h)
@@ -135,13 +137,13 @@ class MeanHead(Decoder):
         return F.adaptive_avg_pool2d(ab, FINEST_GRID)
 
 
-class SkinHead(Decoder):
-    """Says where skin is, and which chroma it has there.
+class SegmentationHead(Decoder):
+    """Says which things are where, and which chroma skin has.
 
     Args:
         dropout: share of channels dropped in training.
         sees_color: whether it also reads the photo's own chroma, as extra planes; such a head marks
-            skin in color photos for another one that learns from lightness.
+            the things in color photos for another one that learns from lightness.
     """
 
     tone_mean: Tensor
@@ -151,15 +153,38 @@ class SkinHead(Decoder):
         super().__init__(dropout, planes=2 if sees_color else 0)
         self.register_buffer("tone_mean", torch.zeros(2))
         self.register_buffer("tone_factor", torch.eye(2))
-        self.out = zero_initialized(nn.Conv2d(WIDTHS[64], 3, 3, padding=1))
+        count = len(CLASSES)
+        self.coarse = nn.Conv2d(WIDTHS[32], count, 1)
+        self.fine = zero_initialized(nn.Conv2d(WIDTHS[64], count, 3, padding=1))
+        self.chroma = zero_initialized(nn.Conv2d(WIDTHS[64], 2, 3, padding=1))
+        self.to_finest = nn.Conv2d(WIDTHS[64], _FINEST_WIDTH, 1)
+        self.light_finest = nn.Conv2d(1, _FINEST_WIDTH, 3, padding=1)
+        self.finest = nn.Conv2d(_FINEST_WIDTH, _FINEST_WIDTH, 3, padding=1)
+        self.out = zero_initialized(nn.Conv2d(_FINEST_WIDTH, count, 1))
         self.to(**_FASTEST)
 
-    def forward(self, condition: Condition) -> tuple[Tensor, Tensor]:
-        """Log odds of skin (B, 1, 64s, 64s), and its mean chroma (B, 2, 64s, 64s)."""
-        _, full = self.decoded(condition)
-        x = self.out(F.gelu(full)).float()
-        typical = x.new_tensor(TYPICAL_SKIN)[:, None, None]
-        return 5 * x[:, :1] + _RARE, CHROMA_UNIT * x[:, 1:] + typical
+    def forward(self, condition: Condition, *, finest: bool = True) -> tuple[Tensor, Tensor]:
+        """Log odds of the classes, up to a constant of each cell, and the mean chroma of skin.
+
+        Args:
+            condition: of photos.
+            finest: whether the log odds are of the finest grid, which takes as long again.
+
+        Returns:
+            (B, 15, 128s, 128s), or (B, 15, 64s, 64s); and (B, 2, 64s, 64s) in CIELAB units.
+        """
+        half, full = self.decoded(condition)
+        half, active = F.gelu(half), F.gelu(full)
+        coarse = _resized(self.coarse(half), full.shape[-1])
+        log_odds = 5 * self.fine(active) + 2 * coarse
+        if finest:
+            lightness = (condition.lightness - 50) / 25
+            side = lightness.shape[-1]
+            added = _resized(self.to_finest(full), side) + self.light_finest(lightness)
+            added = 5 * self.out(F.gelu(self.finest(F.gelu(added))))
+            log_odds = _resized(log_odds, side) + added
+        typical = full.new_tensor(TYPICAL_SKIN)[:, None, None]
+        return log_odds.float(), (CHROMA_UNIT * self.chroma(active)).float() + typical
 
     def fit_tones(self, tones: Tensor) -> None:
         """Takes mean and covariance of the tones of training photos, (N, 2)."""

@@ -3,7 +3,7 @@
 The model sees hints as three planes on the 64x64 grid: a mask, and a and b where it is 1. They are
 a condition in training, and they pull samples by kriging (`ChromaPyramid`), which is a bijection:
 so p(ab | L, hints) stays exact. That reaches far, so pictures are made without hints for things,
-which color their things afterwards (`SpatialOperator.colored`). Hints that reach only around them
+which color their things afterwards (`Things.colored`). Hints that reach only around them
 are no condition: they change what is shown (`SpatialOperator.dabbed`), and so does what else a hint
 gives to everything like it.
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -24,9 +24,10 @@ from torch import Tensor
 from colorflow.model.condition import PLANES_GRID
 from colorflow.model.config import HINT_PLANES, SRGB_REACH
 
-Reach = Literal["thing", "around", "alike"]
-"""What a hint colors: the thing that it lies on, as far as that is connected; its surroundings
-alone; or everything like the thing, wherever that is in the photo, and what the model infers."""
+Reach = Literal["thing", "larger", "around", "alike"]
+"""What a hint colors: the thing that it lies on; the next larger one, such as a person for a coat;
+its surroundings alone; or everything like the thing, wherever that is in the photo, and what the
+model infers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +90,35 @@ def hint_planes(hints: Iterable[Hint], height: int, width: int) -> Tensor:
     return planes
 
 
-def cell_of(hint: Hint, height: int, width: int) -> tuple[int, int]:
+class ThingHint(NamedTuple):
+    """A hint that colors a thing, or the next larger one; its cell on a grid, and its color."""
+
+    row: int
+    column: int
+    a: float
+    b: float
+    is_larger: bool
+
+
+def thing_hints(hints: Iterable[Hint], height: int, width: int, grid: int) -> list[ThingHint]:
+    """The hints of a photo that color things, on a grid; else as of `hint_planes`."""
+    return [
+        ThingHint(*cell_of(hint, height, width, grid), hint.a, hint.b, hint.reach == "larger")
+        for hint in hints
+        if hint.reach in ("thing", "larger")
+    ]
+
+
+def cell_of(hint: Hint, height: int, width: int, grid: int = PLANES_GRID) -> tuple[int, int]:
     """Row and column of the grid cell that contains the center of the hint's pixel."""
     if not (hint.row < height and hint.column < width):
         raise ValueError(
             f"hints: expected positions inside the photo of {height} rows and {width} columns, "
             f"got row {hint.row:g}, column {hint.column:g}"
         )
-    return _cell_along(hint.row, height), _cell_along(hint.column, width)
+    return _cell_along(hint.row, height, grid), _cell_along(hint.column, width, grid)
 
 
-def _cell_along(position: float, length: int) -> int:
+def _cell_along(position: float, length: int, grid: int) -> int:
     """The cell of a pixel along an axis of `length` pixels."""
-    return int((math.floor(position) + 0.5) * PLANES_GRID / length)
+    return int((math.floor(position) + 0.5) * grid / length)

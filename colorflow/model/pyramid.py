@@ -28,7 +28,7 @@ from colorflow.flows import BoundedRange, Haar, KrigingUpdate
 from colorflow.flows.density import standard_normal_log_prob
 from colorflow.model.condition import Condition, LateBlocks
 from colorflow.model.config import FINEST_GRID, PyramidConfig
-from colorflow.model.heads import MeanHead, SkinHead
+from colorflow.model.heads import MeanHead, SegmentationHead
 from colorflow.model.level import DETAIL_CHANNELS, MEAN_CHANNELS, Level
 from colorflow.model.likeness import LikenessHead
 
@@ -48,7 +48,7 @@ class ChromaPyramid(nn.Module):
         self.haar = Haar()
         self.late_blocks = LateBlocks() if config.late_blocks else None
         self.mean_head = MeanHead() if config.mean_head else None
-        self.skin_head = SkinHead() if config.skin_head else None
+        self.segmentation_head = SegmentationHead() if config.segmentation_head else None
         self.likeness_head = LikenessHead() if config.likeness_head else None
         levels = nn.ModuleList(
             Level(level, first=index == 0, extra_planes=config.extra_planes)

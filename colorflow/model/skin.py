@@ -1,9 +1,9 @@
 """The color of skin in one photo: a distribution of its own.
 
-The flow's chroma of skin is a mean where skin is not recognized, and its gain makes sure faces
-glow beside gray hands. The skin head says where skin is and which chroma it has there on the whole,
-lips and cheeks warmer, shadows and highlights paler. What it leaves open is how far the skin of one
-photo is from that: its strength and its hue, the same for all of the photo,
+The flow's chroma of skin is a mean where skin is not recognized, and its gain makes sure faces glow
+beside gray hands. The segmentation head says where skin is and which chroma it has there on the
+whole, lips and cheeks warmer, shadows and highlights paler. What it leaves open is how far the skin
+of one photo is from that: its strength and its hue, the same for all of the photo,
 
     chroma = turn(exp(t_1) mean, t_2),    t = m + S z,    z ~ N(0, 1) in two dimensions,
 

@@ -56,8 +56,6 @@ FILL = 5e-5
 AROUND = 1.2
 """Std of the Gaussian that confines the response for a hint that reaches only around it, in cells;
 where nothing else does, it has half of its effect 3 to 4 cells away."""
-OWN = 0.1
-"""Squared cells beside the distance from a hint, so that its own cell is its own."""
 ALIKE, ALIKE_SCALE, ALIKE_TONES = 0.4, 0.06, 14.0
 """What is like a thing: the cosine of the components at which it is half as likely to be, the scale
 of that, and the scale of the difference in L*. Chosen by eye."""
@@ -98,11 +96,11 @@ class SpatialOperator:
         """Steps 1 and 2 for (n, 2, 64, 64), which are linear."""
         return self._smoother(self._alike(ab))
 
-    def colored(self, ab: Array, mask: NDArray[np.bool_], colors: Array) -> Array:
-        """Gives the things that hints lie on the colors of the hints, and changes nothing else.
+    def filled(self, ab: Array, mask: NDArray[np.bool_], colors: Array) -> Array:
+        """Fills the things that hints lie on, and what goes on from there, with the hints' colors.
 
-        A thing is what is connected with its hint and like it, see `likened`, and the surroundings
-        of the hint, see `dabbed`. Where hints share a thing, near ones count most.
+        A hint shifts each cell by what it misses at its own, weighted by the response of step 2 to
+        the hint's cell: about 10 cells far where lightness is smooth, and hardly past an outline.
 
         Args:
             ab: (n, 2, 64, 64) CIELAB units.
@@ -112,27 +110,6 @@ class SpatialOperator:
         Returns:
             (n, 2, 64, 64).
         """
-        rows, columns = np.nonzero(mask)
-        responses, away = self._responses(mask), _squared_distances(mask)
-        near = _nearness(away) * responses
-        alike = [
-            _connected(likeness, (int(row), int(column)))
-            for likeness, row, column in zip(self._likeness(responses), rows, columns, strict=True)
-        ]
-        # What is more likely than not of the thing gets the whole color; its border is soft.
-        things = np.minimum(2 * np.maximum(near / (near + FILL), np.stack(alike)), 1)
-        shares = things / (away + OWN) ** 2
-        shares /= np.maximum(shares.sum(0), 1e-12)
-        wanted = np.einsum("ch,hyx->cyx", colors[:, rows, columns], shares)
-        return np.asarray(ab + things.max(0) * (wanted - ab), np.float32)
-
-    def filled(self, ab: Array, mask: NDArray[np.bool_], colors: Array) -> Array:
-        """Fills the things that hints lie on, and what goes on from there, with the hints' colors.
-
-        A hint shifts each cell by what it misses at its own, weighted by the response of step 2 to
-        the hint's cell: about 10 cells far where lightness is smooth, and hardly past an outline.
-        Arguments as of `colored`.
-        """
         return _shifted(ab, mask, colors, self._responses(mask))
 
     def likened(self, ab: Array, mask: NDArray[np.bool_], colors: Array) -> Array:
@@ -140,7 +117,7 @@ class SpatialOperator:
 
         Like a thing is what has components of nearly the same direction and nearly its lightness,
         however far away it is; step 2 brings that to the outlines. Things with hints of their own
-        are left alone. Arguments as of `colored`.
+        are left alone. Arguments as of `filled`.
         """
         responses = self._responses(mask)
         shares = responses / (responses.sum(0) + FILL)
@@ -151,7 +128,7 @@ class SpatialOperator:
         return ab
 
     def dabbed(self, ab: Array, mask: NDArray[np.bool_], colors: Array) -> Array:
-        """Colors the surroundings of hints, but not past an outline; arguments as of `colored`."""
+        """Colors the surroundings of hints, but not past an outline; arguments as of `filled`."""
         near = _nearness(_squared_distances(mask))
         return _shifted(ab, mask, colors, near * self._responses(mask))
 
@@ -300,16 +277,8 @@ def _nearness(away: NDArray[np.int64]) -> Array:
     return np.exp(-away / (2 * AROUND**2)).astype(np.float32)
 
 
-def _connected(weight: Array, cell: tuple[int, int]) -> Array:
-    """The part of a map of weights that is connected with a cell, and its border of one cell."""
-    is_large = weight > 0.5
-    _, parts = cv2.connectedComponents(is_large.astype(np.uint8), connectivity=4)
-    inside = is_large & (parts == parts[cell])
-    return weight * cv2.dilate(inside.astype(np.float32), np.ones((3, 3), np.uint8))
-
-
 def _shifted(ab: Array, mask: NDArray[np.bool_], colors: Array, responses: Array) -> Array:
-    """Shifts each cell by what hints miss at their own; arguments as of `SpatialOperator.colored`.
+    """Shifts each cell by what hints miss at their own; arguments as of `SpatialOperator.filled`.
 
     Args:
         responses: (hints, 64, 64), how far each hint reaches, beside `FILL`.

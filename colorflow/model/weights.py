@@ -100,7 +100,7 @@ def save_with_head(
     Args:
         path: NAME.safetensors.
         loaded: the model.
-        name: of the head, `skin_head` or `likeness_head`.
+        name: of the head, `mean_head` or another.
         head: the module.
         training: of the head, goes into the header under its name.
 
@@ -125,11 +125,18 @@ def load_weights(path: Path) -> LoadedWeights:
     """Reads a weights file.
 
     Raises:
-        WeightsError: if it is missing, not ours, damaged, or its header and tensors do not fit.
+        WeightsError: if it is missing, not ours, of an earlier version, damaged, or its header and
+            tensors do not fit.
     """
     file = read_header(path, FORMAT)
     with file.parsing() as header:
-        config = PyramidConfig.from_dict(json.loads(header["config"]))
+        shape = json.loads(header["config"])
+        if "skin_head" in shape:
+            raise WeightsError(
+                f"{path}: weights of an earlier version, with a skin head in place of the "
+                "segmentation head; use the weights of this version, or train them anew"
+            )
+        config = PyramidConfig.from_dict(shape)
         temperatures = tuple(float(value) for value in json.loads(header["temperatures"]))
         gain = float(json.loads(header.get("gain", "1")))
         training = dict(json.loads(header["training"]))

@@ -49,7 +49,7 @@ class HintFields(TypedDict):
     column: float
     a: float
     b: float
-    reach: NotRequired[Literal["thing", "around", "alike"]]
+    reach: NotRequired[Literal["thing", "larger", "around", "alike"]]
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -41,6 +41,8 @@ MOST_COLORINGS = 200
 """Colorings from which on a photo gets no more."""
 _LIKELY_SAMPLES, _LIKELY_COLORS = 24, 6
 """Samples among which likely colors are looked for, and how many are offered."""
+_MOST_OUTLINES = 200
+"""Things of a photo whose outlines are shown, the largest ones."""
 _COARSE_GRID = 8
 """Side of the chroma grid up to which levels decide the colors of objects."""
 _MOST_UNSURE = 60
@@ -50,6 +52,13 @@ _STOPS = ((60, 60, 120), (150, 60, 130), (225, 100, 75), (250, 190, 70), (255, 2
 _OPACITY = 0.6
 MapName = Literal["unsure", "reference"]
 """Where the model is unsure, and where it found something like the references."""
+
+
+class ThingOutline(NamedTuple):
+    """The outline of a thing in a photo, as of `colorflow.model.things.Thing`."""
+
+    name: str
+    lines: tuple[NDArray[np.float64], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +175,7 @@ class DeskPhoto:
         is_unmarked: whether that picture is gone, or of another plan, though something is repaired.
         points: what the visitor knows of its colors.
         likely: colors that a `Points.target` may have, where they were asked for.
+        outlines: of the things in those of its forms on which points were clicked.
         references: whose colors its next colorings get.
         colorings: in the order in which they were made; they stay until the photo goes.
         picks: what was chosen last while a picture was to be colored; see `chosen`.
@@ -192,6 +202,7 @@ class DeskPhoto:
     is_unmarked: bool = False
     points: Points = field(default_factory=Points)
     likely: dict[Target, tuple[Swatch, ...]] = field(default_factory=dict)
+    outlines: dict[PhotoFile, tuple[ThingOutline, ...]] = field(default_factory=dict)
     references: tuple[ReferencePhoto, ...] = ()
     colorings: list[PhotoColoring] = field(default_factory=list)
     picks: dict[PhotoFile, PhotoColoring | None] = field(default_factory=dict)
@@ -436,6 +447,14 @@ class Colorist:
         y = int(places[0].row) * ab.shape[2] // size.height
         x = int(places[0].column) * ab.shape[3] // size.width
         return tuple(likely(ab[:, :, y, x], photo.lightness_at(row, column), _LIKELY_COLORS))
+
+    def outlines(self, form: Form) -> tuple[ThingOutline, ...]:
+        """The outlines of the things that a point may lie on, from large to small."""
+        with opened(form.photo.path, self._budget) as read:
+            found = self.colorizer.things(read)
+        return tuple(
+            ThingOutline(thing.name, tuple(thing.outlines)) for thing in found[:_MOST_OUTLINES]
+        )
 
     def map(self, task: ColoringTask, name: MapName) -> Path:
         """A picture of the photo, bright where what the map tells of is."""

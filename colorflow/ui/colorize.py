@@ -341,7 +341,7 @@ class ColorizeTab:
         on(control["mark-put"].click, lambda desk, x, y, r: desk.mark([(x, y)], r), place, WORK)
         on(control["undo-mark"].click, Desk.undo_mark, [], WORK)
         for name, view in (("prepare", "frame"), ("hints", "points")):
-            on(control[name].expand, lambda desk, view=view: desk.look_for(view))
+            on(control[name].expand, lambda desk, view=view: desk.look_for(view), [], WORK)
             on(control[name].collapse, lambda desk: desk.look_for("photo"))
 
         options = ["n", "temperature", "view", "skin", "strength"]

@@ -12,10 +12,13 @@ from colorflow.errors import ColorflowError
 
 REACHES: dict[str, Reach] = {
     "This thing": "thing",
+    "The larger thing": "larger",
     "Around it": "around",
     "Everything like it": "alike",
 }
 """How the page calls what a point colors."""
+_LARGER: dict[Reach, Reach] = {"thing": "larger", "larger": "thing"}
+_ONCE = ("larger", "alike")
 MOST_POINTS = 100
 """Of one photo; nobody clicks more."""
 
@@ -66,11 +69,19 @@ class Points:
     def click(self, row: float, column: float, radius: float) -> None:
         """Make the point at a position the current one; `put` if there is none.
 
+        Who clicks the point again that gets the next color means the larger thing, or the thing
+        itself once more.
+
         Args:
             row: in pixels of the upload.
             column: likewise.
             radius: how far away a point may be to count, in the same pixels.
         """
+        target = self.target
+        if not self.held and target and math.dist(target[:2], (row, column)) <= radius:
+            if self.reach in _LARGER:
+                self.spread(_LARGER[self.reach])
+            return
         near = [math.hypot(hint.row - row, hint.column - column) for hint in self.hints]
         if not self.held and near and min(near) <= radius:
             self.current, self.new = near.index(min(near)), None
@@ -88,12 +99,12 @@ class Points:
     def spread(self, reach: Reach) -> None:
         """Let the current point, or the next one, color what `Hint` calls a reach.
 
-        So do new ones from now on, but for "alike", which is for one point: it colors so much that
-        nobody should choose it by accident.
+        So do new ones from now on, but for "larger" and "alike", which are for one point: they
+        color so much that nobody should choose them by accident.
         """
         if self.current is not None:
             self._splice(self.current, replace(self.hints[self.current], reach=reach))
-        if self.current is None or reach != "alike":
+        if self.current is None or reach not in _ONCE:
             self.next_reach = reach
 
     def color(self, a: float, b: float) -> None:
@@ -106,7 +117,7 @@ class Points:
             if len(self.hints) >= MOST_POINTS:
                 raise ColorflowError(f"There are {MOST_POINTS} points already; delete one first.")
             self._splice(len(self.hints), Hint(*self.new, a, b, self.next_reach))
-            if self.next_reach == "alike":
+            if self.next_reach in _ONCE:
                 self.next_reach = "thing"
         elif self.current is not None:
             self._splice(self.current, replace(self.hints[self.current], a=a, b=b))

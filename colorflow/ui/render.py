@@ -42,6 +42,8 @@ _ABOUT_KIND = {
     Kind.TINTED: "a toned photo (sepia or the like), colored as if it were gray",
     Kind.COLORED: "its own colors are left out",
 }
+_UNITS = 1000
+"""Of the outlines of things, along a side of the picture."""
 _STILL = 'draggable="false"'
 _ZOOMS = (
     ("out", "Zoom out", "−"),
@@ -170,7 +172,7 @@ def _stage(desk: Desk, photo: DeskPhoto) -> str:
     below = ""
     if desk.view == "points":
         said = "Click a point whose color you know, then choose its color."
-        inside += _marks(photo)
+        inside += _outlines(photo) + _marks(photo)
         below = _palette(photo)
     asks = desk.view == "photo" and photo.may_be_cut and not photo.colorings
     above = _offer(photo) if asks else ""
@@ -222,10 +224,10 @@ def _picture(desk: Desk, said: str, inside: str, width: int, height: int, beside
     )
 
 
-def _overlay(width: int, height: int, shapes: str) -> str:
+def _overlay(width: int, height: int, shapes: str, more: str = "") -> str:
     """Shapes over a picture whose sides have such lengths; see stage.js."""
     box = f'viewBox="0 0 {width} {height}" preserveAspectRatio="none"'
-    return f'<svg {box} aria-hidden="true">{shapes}</svg>'
+    return f'<svg {box} aria-hidden="true" {more}>{shapes}</svg>'
 
 
 def _marks(photo: DeskPhoto) -> str:
@@ -246,6 +248,16 @@ def _marks(photo: DeskPhoto) -> str:
             style = f"{at};background:{color.hex}"
             marks += _button("hold", f"{number + 1}", number, style=style, **named)
     return marks
+
+
+def _outlines(photo: DeskPhoto) -> str:
+    """The outlines of things, of which page.css shows that under the pointer."""
+    shapes = ""
+    for outline in photo.outlines.get(photo.shown_form.photo, ()):
+        lines = (" ".join(f"{x:.0f} {y:.0f}" for x, y in _UNITS * line) for line in outline.lines)
+        path = "".join(f"M{line}Z" for line in lines)
+        shapes += f'<path d="{path}"><title>{html.escape(outline.name)}</title></path>'
+    return _overlay(_UNITS, _UNITS, shapes, 'class="things"') if shapes else ""
 
 
 def _frame(desk: Desk, photo: DeskPhoto) -> str:

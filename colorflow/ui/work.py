@@ -124,13 +124,15 @@ class DeskWorker:
         """Do something to a desk, and wish for what that asks for.
 
         If the photo is to be something else, it is prepared; if its points are others, it is
-        colored by them; and likely colors are looked for of the point that gets the next one.
+        colored by them; and likely colors are looked for of the point that gets the next one, and
+        the outlines of things where points are clicked.
 
         Raises:
             ColorflowError: it cannot be done.
         """
         photo, wish = desk.at, desk.wishes.get("color")
         before = (photo.plan, photo.points.hints, photo.points.target) if photo else None
+        view = desk.view
         act(desk)
         if before is None or photo is None:
             return
@@ -141,7 +143,7 @@ class DeskWorker:
             return
         if photo.points.hints != hints and desk.wishes.get("color") is wish:
             self.recolor(desk)
-        if photo.points.target != target:
+        if photo.points.target != target or (desk.view == "points" and view != "points"):
             self.offer(desk)
 
     # photos
@@ -348,18 +350,23 @@ class DeskWorker:
     # what the model is asked
 
     def offer(self, desk: Desk) -> None:
-        """Look for likely colors of the point that gets the next color, if there is one."""
-        photo, target = desk.photo, desk.photo.points.target
-        if target is None or target in photo.likely:
+        """Look for outlines, and for likely colors of the point that gets the next color."""
+        photo, form, target = desk.photo, desk.photo.shown_form, desk.photo.points.target
+        is_outlined = form.photo in photo.outlines
+        if is_outlined and (target is None or target in photo.likely):
             return
-        row, column, others = target
-        task = ColoringTask(photo, photo.shown_form, others)
 
         def steps() -> Steps:
-            found = self.colorist.likely(task, row, column)
-            yield partial(photo.likely.setdefault, target, found)
+            if not is_outlined:
+                yield partial(photo.outlines.setdefault, form.photo, self.colorist.outlines(form))
+            if target and target not in photo.likely:
+                row, column, others = target
+                task = ColoringTask(photo, form, others)
+                found = self.colorist.likely(task, row, column)
+                yield partial(photo.likely.setdefault, target, found)
 
-        desk.want("ask", "Looking for likely colors ...", steps(), photo)
+        sought = "likely colors" if target else "outlines"
+        desk.want("ask", f"Looking for {sought} ...", steps(), photo)
 
     def unsure(self, desk: Desk) -> None:
         """Show where the model is unsure of the colors of the photo."""

@@ -94,7 +94,7 @@ def on(**other: object) -> str:
         (json.dumps({"a": [GOOD | {"a": "red"}]}), "'a': hint 1: a: expected a number, got"),
         (json.dumps({"a": [GOOD | {"row": None}]}), "row: expected a number, got null"),
         (json.dumps({"a": [GOOD | {"row": -1}]}), "hint 1: row: expected a pixel from 0"),
-        (json.dumps({"a": [GOOD | {"reach": "far"}]}), "hint 1: reach: expected one of thing, aro"),
+        (json.dumps({"a": [GOOD | {"reach": "far"}]}), "hint 1: reach: expected one of thing, lar"),
         (json.dumps({"a": [GOOD | {"reach": []}]}), "hint 1: reach: expected a text, got a list"),
         (json.dumps({"a": [GOOD | {"b": 200}]}), "hint 1: b: expected -108 to 108"),
         ('{"a": [{"row": 1' + "0" * 400 + ', "column": 1, "a": 1, "b": 1}]}', "hint 1: "),

@@ -77,7 +77,7 @@ def test_help_names_and_explains_every_command_and_option(
         (["train", ".", "-o", "r"], "colorflow train: expected either --minutes or --steps"),
         (
             ["train", ".", "-o", "r", "--part", "nose"],
-            "Invalid value for '--part': 'nose' is not one of 'mean', 'likeness', 'skin',",
+            "Invalid value for '--part': 'nose' is not one of 'mean', 'likeness', 'seg",
         ),
         (["evaluate", "absent", "--json", "e.json"], "'FOLDER': Path 'absent' does not exist; see"),
         (["evaluate", ".", "--json", "pyproject.toml"], "--json: pyproject.toml: cannot be wri"),

@@ -39,14 +39,14 @@ def plain_colorizer(tmp_path_factory: pytest.TempPathFactory) -> Colorizer:
 def headless(tmp_path_factory: pytest.TempPathFactory) -> Colorizer:
     """Its weights have neither of the heads."""
     path = tmp_path_factory.mktemp("weights") / "headless.safetensors"
-    return Colorizer.load(save_small_weights(path, mean_head=False, skin_head=False))
+    return Colorizer.load(save_small_weights(path, mean_head=False, segmentation_head=False))
 
 
 @pytest.fixture(scope="package")
 def skinless(tmp_path_factory: pytest.TempPathFactory) -> Colorizer:
     """Its weights have no head for skin, and are those of `colorizer` otherwise."""
     path = tmp_path_factory.mktemp("weights") / "skinless.safetensors"
-    return Colorizer.load(save_small_weights(path, HINT_PLANES, FACTORS, skin_head=False))
+    return Colorizer.load(save_small_weights(path, HINT_PLANES, FACTORS, segmentation_head=False))
 
 
 @pytest.fixture(scope="package")

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -101,13 +100,12 @@ class ByHand:
     @torch.no_grad()
     def skin(self, photo: Photo) -> tuple[NDArray[np.float32], NDArray[np.complex64]]:
         """How much skin's color counts, and its mean chroma a + ib, both (64, 64)."""
-        head = self.pyramid.skin_head
+        head = self.pyramid.segmentation_head
         assert head is not None
         large = self.condition(photo, (), 384)
-        log_odds, ab = head(large)
-        size = (128, 128)
-        odds = cv2.resize(log_odds[0, 0].numpy(), size, interpolation=cv2.INTER_LINEAR)
-        share = 1 / (1 + np.exp(-odds))
+        log_odds, ab = head(large, finest=False)
+        likely = log_odds[0].softmax(0)[:1]
+        share = adaptive_avg_pool2d(likely, 128)[0].numpy()
         x = ((share - 0.3) / 0.3).clip(0, 1)
         sure, cells = (
             (share - 0.4).clip(0) ** 2,
@@ -124,7 +122,7 @@ class ByHand:
     ) -> NDArray[np.float32]:
         """Chroma (n, 2, 64, 64) with the color of skin, whose tones have latents z (n, 2)."""
         weight, mean = self.skin(photo)
-        head = self.pyramid.skin_head
+        head = self.pyramid.segmentation_head
         assert head is not None
         tones = head.tone_mean.numpy() + z @ head.tone_factor.numpy().T
         own = mean * np.exp(tones[:, 0] + 1j * tones[:, 1])[:, None, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,16 +13,12 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from colorflow.color.full_resolution import lightness_of
-from colorflow.color.grid import resize_by_area
-from colorflow.colorizer import ColoringSpec, Colorizer, Hint
+from colorflow.colorizer import ColoringSpec, Colorizer, Hint, Reach
 from colorflow.photo import Photo, photo_from_image, read_photo
 
 SAMPLE = ColoringSpec(seeds=(0,) * 5)
 BORDER = np.ones((5, 5), np.uint8)
 """Two cells on each side, in which a color may end."""
-TONES = 30
-"""What is farther from a thing's L* is another thing."""
 LEAST = 3.0
 """CIELAB units that count as a change."""
 
@@ -51,11 +48,10 @@ def chroma(colorizer: Colorizer, photo: Photo, *hints: Hint) -> NDArray[np.float
 
 @pytest.mark.slow
 def test_40_hints_on_20_photos_change_one_thing_each(shipped: Colorizer) -> None:
-    """What changes is in one piece with the hint, and nearly as light as the thing is there."""
+    """What changes is in one piece with the hint, and no more than the thing with its border."""
     rng, count = np.random.default_rng(0), 0
     for photo in photos():
-        plain = chroma(shipped, photo)
-        lightness = resize_by_area(lightness_of(photo.pixels), 64, 64)
+        plain, found = chroma(shipped, photo), shipped.things(photo)
         for _ in range(2):
             row, column = rng.integers(64, size=2)
             a, b = rng.uniform(-45, 45, 2)
@@ -66,15 +62,18 @@ def test_40_hints_on_20_photos_change_one_thing_each(shipped: Colorizer) -> None
             pieces, piece_of = cv2.connectedComponents(changed)
             assert pieces <= 2
             assert not changed.any() or piece_of[row, column]
-            around = np.hypot(*(np.indices((64, 64)) - np.reshape((row, column), (2, 1, 1)))) < 4
-            other = np.abs(lightness - lightness[around].mean()) > TONES
-            assert not changed[cv2.erode(other.astype(np.uint8), BORDER) == 1].any()
+            things = [thing.mask for thing in found if thing.mask[3 * row + 1, 3 * column + 1]]
+            thing = things[0].reshape(64, 3, 64, 3).any((1, 3)).astype(np.uint8)
+            assert not changed[cv2.dilate(thing, BORDER[1:4, 1:4]) == 0].any()
             count += 1
     assert count == 40
 
 
 def test_a_hint_changes_no_other_part_of_a_drawing(shipped: Colorizer) -> None:
-    """Two people in like coats stand apart before a wall: only one coat gets the color."""
+    """Two people in like coats stand apart before a wall: only one coat gets the color.
+
+    The classes of a drawing are chance, and part the coat; the next larger thing is all of it.
+    """
     gray = 185 + np.random.default_rng(0).normal(0, 4, (256, 256))
     gray[200:] -= 65  # the ground
     coats = np.zeros((2, 256, 256), np.uint8)
@@ -83,9 +82,12 @@ def test_a_hint_changes_no_other_part_of_a_drawing(shipped: Colorizer) -> None:
         cv2.circle(gray, (middle, 55), 22, 145, -1)  # the face
     gray[coats.any(0)] = 65
     photo = photo_from_image(np.rint(gray).clip(0, 255).astype(np.uint8))
-    plain, got = chroma(shipped, photo), chroma(shipped, photo, Hint(150, 70, 40.0, 30.0))
+    plain, hint = chroma(shipped, photo), Hint(150, 70, 40.0, 30.0)
     coat = cv2.resize(coats[0], (64, 64), interpolation=cv2.INTER_NEAREST)
-    change = np.hypot(*(got - plain))
-    assert change[cv2.dilate(coat, BORDER) == 0].max() < LEAST
+    reaches: list[Reach] = ["thing", "larger"]
+    for reach in reaches:
+        got = chroma(shipped, photo, replace(hint, reach=reach))
+        change = np.hypot(*(got - plain))
+        assert change[cv2.dilate(coat, BORDER) == 0].max() < LEAST
     missed = np.hypot(got[0] - 40, got[1] - 30)
     assert missed[cv2.erode(coat, BORDER) == 1].max() < 1

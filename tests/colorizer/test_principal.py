@@ -16,10 +16,12 @@ from scipy.ndimage import gaussian_filter
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Hint, PrincipalSpec
 from colorflow.model.condition import Condition
+from colorflow.model.hints import thing_hints
 from colorflow.model.level import sample_latents, signs_of_photo
 from colorflow.model.principal import POOL_LEVELS, vivid_mean
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.spatial import SpatialOperator, contrast_of
+from colorflow.model.things import THINGS_GRID
 from colorflow.photo import Photo, photo_from_image
 from tests.colorizer.made import ByHand, chroma, pixels, sample_spec, seeds, shares, specs
 from tests.small_weights import GAIN, HEAD_GAIN, TEMPERATURES
@@ -113,7 +115,8 @@ def test_the_first_principal_coloring_step_by_step(
             mask, *colors = condition.planes[0].numpy()  # type: ignore[index]
             given = mask > 0, np.stack(colors)
         if hints is HINTS:
-            want = operator.colored(want, *given)
+            things = colorizer._opener.opened(photo, None, ()).model.things
+            want = things.colored(want, thing_hints(hints, photo.height, photo.width, THINGS_GRID))
         elif hints:
             filled = operator.likened(operator.filled(want, *given), *given)
             want = by_hand.pyramid.pull_to_hints(torch.from_numpy(filled), condition).numpy()

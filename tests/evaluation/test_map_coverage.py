@@ -63,7 +63,7 @@ def test_the_coverage_is_that_of_the_map_that_users_see(
     """The colorizer's own samples, measured, against the intervals that it gives beside skin."""
     assert inspect.signature(Colorizer.uncertainty).parameters["n"].default == MANY
     path = tmp_path / "small.safetensors"
-    save_small_weights(path, interval_factors=FACTORS, skin_head=False)
+    save_small_weights(path, interval_factors=FACTORS, segmentation_head=False)
     loaded, photo = load_weights(path), read_photo(cat)
     columns = {column.name: column for column in columns_of(loaded)}
     shapes = loaded.pyramid.latent_shapes()

@@ -12,12 +12,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from colorflow.model.condition import FEATURE_CHANNELS, Condition
-from colorflow.model.heads import Decoder, MeanHead, SkinHead
+from colorflow.model.heads import Decoder, MeanHead, SegmentationHead
 
-HEADS: dict[str, Callable[..., MeanHead | SkinHead]] = {
+HEADS: dict[str, Callable[..., MeanHead | SegmentationHead]] = {
     "mean": MeanHead,
-    "skin": SkinHead,
-    "skin in color": partial(SkinHead, sees_color=True),
+    "segmentation": SegmentationHead,
+    "segmentation in color": partial(SegmentationHead, sees_color=True),
 }
 
 
@@ -36,13 +36,18 @@ def condition(photos: int, seed: int = 0, scale: int = 1) -> Condition:
 
 
 def planes_of(head: Decoder, photos: Condition) -> Tensor:
-    """All that a head says, (B, 2 or 3, 64s, 64s)."""
+    """All that a head says, (B, 2 or 17, 64s, 64s)."""
     said = head(photos)
-    return said if isinstance(said, Tensor) else torch.cat(said, 1)
+    if isinstance(said, Tensor):
+        return said
+    log_odds, chroma = said
+    assert log_odds.shape[1:] == (15, *photos.lightness.shape[2:])
+    assert chroma.shape[-1] == photos.features[64].shape[-1]
+    return torch.cat([F.avg_pool2d(log_odds, 2), chroma], 1)
 
 
 @pytest.fixture(params=HEADS)
-def head(request: pytest.FixtureRequest) -> MeanHead | SkinHead:
+def head(request: pytest.FixtureRequest) -> MeanHead | SegmentationHead:
     """With random parameters."""
     torch.manual_seed(1)
     made = HEADS[request.param]()
@@ -55,7 +60,7 @@ def head(request: pytest.FixtureRequest) -> MeanHead | SkinHead:
 
 @pytest.mark.parametrize("scale", [1, 2])
 def test_every_input_counts_and_every_parameter_gets_a_gradient(
-    head: MeanHead | SkinHead, scale: int
+    head: MeanHead | SegmentationHead, scale: int
 ) -> None:
     photos = condition(2, scale=scale).map(lambda x: x.requires_grad_())
     planes_of(head, photos).square().mean().backward()
@@ -74,7 +79,7 @@ def test_every_input_counts_and_every_parameter_gets_a_gradient(
 
 
 @torch.no_grad()
-def test_photos_do_not_depend_on_each_other(head: MeanHead | SkinHead) -> None:
+def test_photos_do_not_depend_on_each_other(head: MeanHead | SegmentationHead) -> None:
     photos = condition(3)
     together = planes_of(head, photos)
     for i in range(3):
@@ -84,7 +89,9 @@ def test_photos_do_not_depend_on_each_other(head: MeanHead | SkinHead) -> None:
 
 
 @torch.no_grad()
-def test_a_photo_of_twice_the_side_is_read_like_its_parts(head: MeanHead | SkinHead) -> None:
+def test_a_photo_of_twice_the_side_is_read_like_its_parts(
+    head: MeanHead | SegmentationHead,
+) -> None:
     """In a photo of four equal parts, far from their borders, where all places are equal.
 
     The mean is on a grid of the same side for all photos.
@@ -102,7 +109,7 @@ def test_a_photo_of_twice_the_side_is_read_like_its_parts(head: MeanHead | SkinH
     assert (large[..., g - 2 : g + 2, :g] - small[..., [g - 2, g - 1, 0, 1], :]).abs().max() > 0.1
 
 
-def test_features_are_standardized_by_the_training_data(head: MeanHead | SkinHead) -> None:
+def test_features_are_standardized_by_the_training_data(head: MeanHead | SegmentationHead) -> None:
     photos = condition(8, seed=5)
     for grid, x in photos.features.items():
         standard = head.standardize[str(grid)](x)
@@ -114,7 +121,7 @@ def test_features_are_standardized_by_the_training_data(head: MeanHead | SkinHea
 def test_the_tones_of_training_photos_are_kept() -> None:
     rng = np.random.default_rng(3)
     tones = rng.normal(size=(50, 2)) @ rng.normal(size=(2, 2)) + rng.normal(size=2)
-    head = SkinHead()
+    head = SegmentationHead()
     head.fit_tones(torch.from_numpy(tones).float())
     factor = head.tone_factor.numpy()
     np.testing.assert_allclose(head.tone_mean, tones.mean(0), atol=1e-5)

@@ -227,6 +227,31 @@ def spread_fingers(watcher: Watcher, x: float, y: float) -> None:
     send("touchEnd", 0)
 
 
+def test_what_a_point_would_color_is_outlined_under_the_pointer(
+    watcher: Watcher, large: Path
+) -> None:
+    watcher.put(large)
+    expect(watcher.one(".things")).to_have_count(0)
+    watcher.open_tool("hints")
+    paths = watcher.one(".things path")
+    expect(paths).to_have_count(2)
+    assert paths.locator("title").all_text_contents() == ["sky", "building"]
+    stroke = "one => getComputedStyle(one).stroke"
+    clear, shown = "rgba(0, 0, 0, 0)", "rgb(255, 255, 255)"
+    if watcher.page.evaluate("navigator.maxTouchPoints"):
+        return  # no pointer is over anything
+    sheet = watcher.box(".sheet")
+    for share, strokes in ((0.3, [shown, clear]), (0.7, [clear, shown])):
+        watcher.page.mouse.move(sheet["x"] + share * sheet["width"], sheet["y"] + 50)
+        assert [one.evaluate(stroke) for one in paths.all()] == strokes
+    watcher.click_share(0.7, 0.3)
+    watcher.settle()
+    expect(watcher.one("#reach")).to_contain_text("The larger thing")
+    expect(watcher.page.get_by_label("This thing")).to_be_checked()
+    watcher.click_share(0.7, 0.3)
+    expect(watcher.page.get_by_label("The larger thing")).to_be_checked()
+
+
 def test_clicks_land_on_their_pixel_when_zoomed(watcher: Watcher, large: Path) -> None:
     """Points, places and corners; and a press that moves the picture is no click."""
     watcher.put(large)

@@ -50,6 +50,26 @@ def test_points_are_chosen_held_moved_deleted_and_brought_back(points: Points) -
         points.undo()
 
 
+def test_another_click_means_the_larger_thing_and_one_more_the_thing() -> None:
+    points = Points()
+    points.click(50, 60, 5)
+    assert points.reach == "thing"
+    points.click(52, 61, 5)
+    assert points.reach == "larger"
+    assert points.new == (50, 60), "it stays where it is"
+    points.color(1, 2)
+    for reach in ("thing", "larger"):
+        points.click(50, 60, 5)
+        assert [hint.reach for hint in points.hints] == [reach]
+    points.click(200, 200, 5)
+    assert points.reach == "thing", "of a new point"
+    points.click(50, 60, 5)
+    assert points.reach == "larger", "which is chosen, not changed"
+    points.spread("around")
+    points.click(50, 60, 5)
+    assert points.reach == "around"
+
+
 def test_a_point_reaches_as_far_as_is_said_and_so_do_those_after_it(points: Points) -> None:
     """But for everything like it, whether that is chosen before the color or after it."""
     points.spread("around")

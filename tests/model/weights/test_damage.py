@@ -103,6 +103,19 @@ def test_headers_of_no_model(path: Path, key: str, stored: Any) -> None:
     assert "header" in error_of(path)
 
 
+@pytest.mark.parametrize("has_one", [True, False])
+def test_weights_of_the_version_with_a_skin_head(path: Path, has_one: bool) -> None:
+    tensors, header = parts(path)
+    config = json.loads(header["config"])
+    del config["segmentation_head"]
+    config["skin_head"] = has_one
+    save_file(tensors, path, header | {"config": json.dumps(config)})
+    message = error_of(path)
+    assert "weights of an earlier version" in message
+    assert "use the weights of this version" in message
+    assert "damaged" not in message
+
+
 @pytest.mark.parametrize(
     "asked",
     [

@@ -1,0 +1,132 @@
+"""The tree of things in a photo, and hints that color them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from colorflow.model.hints import ThingHint
+from colorflow.model.segmentation import CLASSES
+from colorflow.model.things import THINGS_GRID, Things
+
+Array = NDArray[np.float32]
+
+
+def person(noise: float = 0.5, seed: int = 0) -> Things:
+    """A dark coat on light trousers before a gray wall; a face above, and the sky over the wall."""
+    rng = np.random.default_rng(seed)
+    names = np.full((THINGS_GRID, THINGS_GRID), CLASSES.index("building"))
+    names[:24] = CLASSES.index("sky")
+    names[48:60, 88:104] = CLASSES.index("skin")
+    names[60:100, 72:120] = CLASSES.index("upper clothes")
+    names[100:144, 72:120] = CLASSES.index("lower clothes")
+    lightness = np.choose(np.searchsorted(np.unique(names), names), [60, 20, 75, 90, 50])
+    sure = np.float32(np.eye(len(CLASSES))[names].transpose(2, 0, 1) * 0.9 + 0.1 / len(CLASSES))
+    plane = np.float32(lightness) + noise * rng.standard_normal(names.shape).astype(np.float32)
+    return Things(sure, plane.astype(np.float32))
+
+
+def inside(mask: NDArray[np.bool_], rows: slice, columns: slice) -> float:
+    """Intersection over union of a mask with a rectangle."""
+    wanted = np.zeros_like(mask)
+    wanted[rows, columns] = True
+    return float((mask & wanted).sum() / (mask | wanted).sum())
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_things_end_where_classes_and_lightness_end(seed: int) -> None:
+    found = person(seed=seed)
+    coat, *larger = found.at(80, 96)
+    assert coat.name == "upper clothes"
+    assert coat.probability > 0.8
+    assert inside(coat.mask, np.s_[60:100], np.s_[72:120]) > 0.95
+    areas = [thing.area for thing in (coat, *larger)]
+    assert all(small * 1.4 < large for small, large in pairwise(areas))
+    assert all(not (coat.mask & ~thing.mask).any() for thing in larger)
+
+
+def test_all_things_cover_the_photo_once_from_large_to_small() -> None:
+    things = person().all
+    assert (np.sum([thing.mask for thing in things], 0) == 1).all()
+    assert sorted((thing.area for thing in things), reverse=True) == [t.area for t in things]
+    assert {"sky", "building", "upper clothes", "lower clothes"} <= {t.name for t in things}
+
+
+def test_outlines_go_around_the_cells_of_a_thing() -> None:
+    (coat, *_) = person(noise=0).at(80, 96)
+    (line,) = coat.outlines
+    assert line.min(0) == pytest.approx([72 / 192, 60 / 192], abs=0.01)
+    assert line.max(0) == pytest.approx([120 / 192, 100 / 192], abs=0.01)
+    hole = person(noise=0).at(40, 10)[0]
+    assert len(hole.outlines) == 2, "the wall, and what stands before it"
+
+
+def test_a_photo_of_one_tone_is_one_thing() -> None:
+    size = (THINGS_GRID, THINGS_GRID)
+    even = np.full((len(CLASSES), *size), 1 / len(CLASSES), np.float32)
+    (thing,) = Things(even, np.full(size, 50, np.float32)).all
+    assert thing.mask.all()
+
+
+def test_a_hint_gives_its_thing_its_color_and_changes_nothing_else() -> None:
+    ab = np.random.default_rng(0).normal(5, 1, (2, 2, 64, 64)).astype(np.float32)
+    got = person().colored(ab, [ThingHint(80, 96, 40, -20, is_larger=False)])
+    np.testing.assert_allclose(got[:, 0, 21:33, 25:39], 40, atol=0.01)
+    np.testing.assert_allclose(got[:, 1, 21:33, 25:39], -20, atol=0.01)
+    changed = np.abs(got - ab).max((0, 1)) > 1e-3
+    changed[19:35, 23:41] = False
+    assert not changed.any()
+
+
+def test_a_hint_for_the_larger_thing_colors_that() -> None:
+    found = person()
+    second = found.at(80, 96)[1].mask
+    got = found.colored(
+        np.zeros((1, 2, 64, 64), np.float32), [ThingHint(80, 96, 40, 0, is_larger=True)]
+    )
+    whole = second.reshape(64, 3, 64, 3).all((1, 3))
+    np.testing.assert_allclose(got[0, 0][whole], 40, atol=0.01)
+    assert second.mean() > 1.4 * found.at(80, 96)[0].mask.mean()
+
+
+def test_a_thing_in_a_larger_one_keeps_its_own_hint() -> None:
+    hints = [
+        ThingHint(80, 96, 40, 0, is_larger=False),
+        ThingHint(120, 96, -40, 0, is_larger=True),
+        ThingHint(10, 96, 0, 30, is_larger=False),
+    ]
+    for order in (hints, hints[::-1]):
+        got = person().colored(np.zeros((1, 2, 64, 64), np.float32), order)[0]
+        np.testing.assert_allclose(got[0, 21:33, 25:39], 40, atol=0.01)
+        np.testing.assert_allclose(got[1, :7], 30, atol=0.01)
+        np.testing.assert_allclose(got[0, 36:47, 25:39], -40, atol=0.01)
+
+
+def test_hints_share_a_thing_and_near_ones_count_most() -> None:
+    size = (THINGS_GRID, THINGS_GRID)
+    even = np.full((len(CLASSES), *size), 1 / len(CLASSES), np.float32)
+    hints = [ThingHint(96, 20, 40, 0, is_larger=False), ThingHint(96, 170, -40, 0, is_larger=False)]
+    got = Things(even, np.full(size, 50, np.float32)).colored(
+        np.zeros((1, 2, 64, 64), np.float32), hints
+    )[0, 0]
+    assert got[32, 6] == pytest.approx(40, abs=1)
+    assert got[32, 57] == pytest.approx(-40, abs=1)
+    assert (np.diff(got[32, 8:55]) <= 0).all()
+
+
+def test_two_hints_on_what_seems_one_thing_part_it() -> None:
+    """Where the classes say nothing and the border is faint, what both hints want is at odds."""
+    size = (THINGS_GRID, THINGS_GRID)
+    even = np.full((len(CLASSES), *size), 1 / len(CLASSES), np.float32)
+    lightness = np.full(size, 50, np.float32)
+    lightness[:, 96:] = 56
+    lightness += 0.3 * np.random.default_rng(0).standard_normal(size).astype(np.float32)
+    found = Things(even, lightness)
+    assert len(found.all) == 1
+    hints = [ThingHint(96, 90, 40, 0, is_larger=False), ThingHint(20, 102, -40, 0, is_larger=False)]
+    got = found.colored(np.zeros((1, 2, 64, 64), np.float32), hints)[0, 0]
+    assert got[:, :30].mean() > 30
+    assert got[:, 34:].mean() < -30
