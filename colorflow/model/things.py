@@ -37,8 +37,12 @@ COEFFICIENTS = (4.85, 5.5, 0.03, 0.058, 0.409, 0.185)
 """Of root of divergence and total variation of the classes, difference in L*, step of L* at the
 border, that step relative to the contrast inside, and logarithm of the smaller area."""
 CONSTANT = -6.11
-SAME = -1.5
-"""Log odds of a border up to which regions are one thing. Chosen with the rest."""
+SAME, SAME_UNKNOWN = -1.5, -3.5
+"""Log odds of a border up to which regions are one thing: where one class is likelier than `KNOWN`,
+and elsewhere. Chosen with the rest, and by eye."""
+KNOWN = 0.5
+_SINGLE = [i for i, name in enumerate(CLASSES) if name not in ("interior", "other")]
+"""Classes that are things; the others are what rooms are full of."""
 LARGER = 1.4
 """Least factor of the area from one thing to the next larger one."""
 _BASIN = 7
@@ -203,7 +207,8 @@ class _Tree:
         """The thing that a region belongs to, and those around it, each clearly larger."""
         chain = [leaf]
         for node in self._line(leaf):
-            if self._odds.get(node, -np.inf) <= SAME:
+            is_known = self.sums[node, _SINGLE].max() > KNOWN * self.areas[node]
+            if self._odds.get(node, -np.inf) <= (SAME if is_known else SAME_UNKNOWN):
                 chain = [node]
             elif self.areas[node] > LARGER * self.areas[chain[-1]]:
                 chain.append(node)
