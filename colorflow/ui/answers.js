@@ -20,8 +20,8 @@
             texts.forEach(found);
         }
     };
-    const join = async (request) => {
-        const reply = await plain(request);
+    const join = async (resource, options) => {
+        const reply = await plain(resource, options);
         if (!reply.ok) return reply;
         const id = (await reply.clone().json()).event_id;
         if (!early.delete(id)) promised.add(id);
@@ -31,19 +31,21 @@
     const follow = async (sink, first, request) => {
         for (let reply = first; ; reply = await plain(request.clone())) {
             if (!reply.ok) throw new Error(await reply.text());
+            const before = [...promised];
             await parts(reply.body, (text) => {
                 const message = JSON.parse(text.slice("data: ".length));
                 read(message);
                 if (message.msg !== "close_stream") sink.enqueue(encoder.encode(`${text}\n\n`));
             });
+            before.forEach((id) => promised.delete(id)); // what has not come by now never will
             if (!promised.size) await new Promise((wake) => (promise = wake));
         }
     };
     window.fetch = async (resource, options) => {
-        const request = new Request(resource, options);
-        const path = new URL(request.url).pathname;
-        if (path.endsWith("/queue/join")) return join(request);
+        const path = new URL(resource.url ?? resource, location.href).pathname;
+        if (path.endsWith("/queue/join")) return join(resource, options);
         if (!path.endsWith("/queue/data")) return plain(resource, options);
+        const request = new Request(resource, options);
         const first = await plain(request.clone());
         if (!first.ok) return first;
         const start = (sink) => {
