@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
+from benchmarks.page_pictures import loaded
 from colorflow.quiz.trials import MARGIN, MIN_PICTURES
 from tests.quiz.album import save_album, stored_answers
 from tests.ui.page_process import Page, running_page
@@ -227,6 +228,8 @@ def test_a_test_goes_on_until_its_end(browser: Browser, server: Page) -> None:
         player.expect_text("#quiz-status", f"{number} of {TRIALS}: which one is the photo?")
         expect(player.one("#quiz-stage button[data-choice]")).to_have_count(2)
         expect(player.one("#quiz-stage [data-token]")).to_be_focused()
+        for picture in player.one("#quiz-stage [data-token] img").all():
+            loaded(picture)  # whoever answers sees both; with the answer their files go
         assert player.width_of_content() == 390
         player.page.keyboard.press("a")
     player.expect_text("#quiz-stage", f"of {TRIALS} trials you took the computer's colors")
