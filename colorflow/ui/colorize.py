@@ -269,7 +269,7 @@ class ColorizeTab:
     def _build_hints(self) -> None:
         self._part("points")
         with gr.Column(elem_id="free"):
-            about = "The thing that you clicked, a larger one, the place around it, or all that is alike."
+            about = "The thing that you clicked, a larger one, the place around it, or all alike."
             self._choice("reach", "What gets the color", REACHES, about)
             about = "Its hue and strength count; how light it is stays the photo's."
             options = {"value": "#4a6fa5", "label": "Any other color", "info": about}
