@@ -15,14 +15,14 @@ from tqdm import tqdm
 from colorflow.errors import ColorflowError, PackError
 from colorflow.files import digest_of, locked, remove_leftovers, write_whole
 from colorflow.repair.prints import LAYOUT as PRINTS_LAYOUT
+from colorflow.training.large_pack import LAYOUT as LARGE_LAYOUT
 from colorflow.training.pack import DAMAGE
-from colorflow.training.skin_pack import LAYOUT as SKIN_LAYOUT
 from colorflow.training.trainer import keep_freed_memory
-from data_prep.kinds import PATCHES, PIXELS, print_kind, skin_kind
+from data_prep.kinds import PATCHES, PIXELS, large_kind, print_kind
 from data_prep.select import select
 from data_prep.teacher import Teacher
 
-LAYOUTS = (PIXELS.layout, PATCHES.layout, PRINTS_LAYOUT, SKIN_LAYOUT)
+LAYOUTS = (PIXELS.layout, PATCHES.layout, PRINTS_LAYOUT, LARGE_LAYOUT)
 
 _FILES = ("settings.json", "photos.csv", "report.json")
 """Files that a pack begins with, in this order."""
@@ -32,14 +32,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Makes or goes on with a pack; returns the exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if not options.skin and (options.without_people or options.teacher):
-        parser.error("--without-people and --teacher go with --skin")
-    if options.masks and not (options.skin or options.prints):
-        parser.error("--masks goes with --skin or --prints")
-    if options.skin + options.patches + options.prints > 1:
-        parser.error("expected one of --patches, --prints and --skin")
-    if options.masks and not options.masks.is_dir():
-        parser.error(f"--masks: there is no folder {options.masks}")
+    if not options.large and (options.labels or options.without_people or options.teacher):
+        parser.error("--labels, --without-people and --teacher go with --large")
+    if options.masks and not options.prints:
+        parser.error("--masks goes with --prints")
+    if options.large + options.patches + options.prints > 1:
+        parser.error("expected one of --patches, --prints and --large")
+    for name in ("masks", "labels"):
+        folder = getattr(options, name)
+        if folder and not folder.is_dir():
+            parser.error(f"--{name}: there is no folder {folder}")
     try:
         _make(options)
     except ColorflowError as error:
@@ -80,15 +82,15 @@ def _fill(folder: Path, options: argparse.Namespace) -> None:
     if options.prints:
         settings |= {"prints": True, "masks": str(options.masks) if options.masks else None}
         kind = print_kind(options.masks)
-    if options.skin:
+    if options.large:
         if options.teacher:
             Teacher(options.teacher)  # or it is refused before the long work
         settings |= {
-            "masks": str(options.masks),
+            "labels": str(options.labels) if options.labels else None,
             "without_people": [str(path) for path in options.without_people],
             "teacher": digest_of(options.teacher) if options.teacher else None,
         }
-        kind = skin_kind(options.masks, options.without_people, options.teacher)
+        kind = large_kind(options.labels, options.without_people, options.teacher)
     if not any((folder / layout.info).exists() for layout in LAYOUTS):
         _check_free(folder, [*_FILES, *(f"{name}.npy" for name in kind.layout.arrays)], settings)
         write_whole(folder / _FILES[0], json.dumps(settings, indent=1).encode(), None)
@@ -169,16 +171,24 @@ def _parser() -> argparse.ArgumentParser:
         "short side of 224 pixels or more, 410 KB a photo",
     )
     parser.add_argument(
-        "--skin",
+        "--large",
         action="store_true",
-        help="make a pack to learn skin from, with marks of where it is, 184 KB a photo",
+        help="make a pack of large photos, to train heads: 240 KB a photo, with labels of the "
+        "things in them where there are any",
     )
     parser.add_argument(
         "--masks",
         type=Path,
         metavar="FOLDER",
-        help="with --skin and --prints: masks of photos, FOLDER/DIR/NAME.png for DIR/NAME.jpg: "
-        "white is skin or damage, black is not, gray is unsure",
+        help="with --prints: masks of photos, FOLDER/DIR/NAME.png for DIR/NAME.jpg: "
+        "white is damage, black is not, gray is unsure",
+    )
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FOLDER",
+        help="with --large: labels of photos, FOLDER/DIR/NAME.png for DIR/NAME.jpg, and "
+        "FOLDER/DIR/classes.json, which says which classes each value means",
     )
     parser.add_argument(
         "--without-people",
@@ -186,13 +196,13 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="FOLDER",
-        help="with --skin: folders of photos that show no skin",
+        help="with --large: folders of photos that show no part of a person",
     )
     parser.add_argument(
         "--teacher",
         type=Path,
         metavar="WEIGHTS",
-        help="with --skin: what marks skin where nothing else does, of `colorflow train`",
+        help="with --large: what marks things where nothing else does, of `colorflow train`",
     )
     parser.add_argument(
         "--seed", type=_whole_number(0), default=0, help="seed of all choices (default 0)"

@@ -1,13 +1,14 @@
 """The kinds of packs, and what each stores of a photo.
 
 Colors are learned from lightness and ab of whole photos; enlarging from four small squares of
-lightness of every large and sharp photo, repair from two larger ones; skin from color photos and
-marks of where their skin is. Marks come from three sources: masks that people have drawn, folders
+lightness of every large and sharp photo, repair from two larger ones; heads from large photos with
+labels of the things in them. Labels come from three sources: those that people have drawn, folders
 of photos without people, and a teacher that sees color (`data_prep.teacher`), for all that is left.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,18 +17,22 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from colorflow.color.full_resolution import lightness_of
-from colorflow.color.grid import resize_by_area, square_lightness, to_grid
+from colorflow.color.grid import square_lightness, to_grid
 from colorflow.enlarge.patches import LAYOUT as PATCHES_LAYOUT
 from colorflow.enlarge.patches import PATCHES_PER_PHOTO, SIDE
-from colorflow.errors import PhotoError
+from colorflow.errors import PackError, PhotoError
+from colorflow.model.heads import HEADS_SIZE
+from colorflow.model.segmentation import CLASSES, EVERY, OF_A_PERSON, SKIN, classes_of
 from colorflow.photo import read_photo
 from colorflow.repair import prints
+from colorflow.training.large_pack import AB_SIDE, LABELS_SIDE
+from colorflow.training.large_pack import LAYOUT as LARGE_LAYOUT
+from colorflow.training.pack import DAMAGE
 from colorflow.training.pixels import L_STEPS
 from colorflow.training.pixels import LAYOUT as PIXELS_LAYOUT
-from colorflow.training.skin_pack import LAYOUT as SKIN_LAYOUT
-from colorflow.training.skin_pack import LIGHTNESS_SIDE, MARKS_SIDE
 from data_prep.pack import Batch, PackKind
 from data_prep.scan import mask_file, read_pixels, reduced
 from data_prep.teacher import Teacher
@@ -43,10 +48,9 @@ _SAME_SHAPE = 0.01
 UNSURE_VALUES = 64, 192
 """Of masks: darker is black, lighter is white."""
 
-SURE, SURELY_NOT = 0.3, 0.1
-"""From which likelihood on a mark of the teacher counts as skin, and up to which as something else
-that has the color of skin; what lies between counts for nothing. A teacher of few labels is sure of
-faces, and less of the hands and arms that it has found, too."""
+LIKELY, UNLIKELY = 0.5, 0.05
+"""Of what the teacher says: where a class is as likely as the first, it is; elsewhere nothing
+is that is less likely than the second."""
 LEAST_CHROMA, HUES = 4.0, (5.0, 90.0)
 """What the teacher takes for skin counts if its chroma, in CIELAB units, and its hue, in degrees,
 can be those of skin."""
@@ -166,7 +170,13 @@ def print_squares_of(
 
 @dataclass(kw_only=True)
 class _PrintRows:
-    """Computes squares of photos and their marks; `masks` is as of `SkinRows`."""
+    """Computes squares of photos and their marks.
+
+    Attributes:
+        files: of the photos.
+        masks: folder of masks, FOLDER/NAME.png for a photo FOLDER/NAME.jpg: white is damage, black
+            is not, gray between 64 and 192 is unsure; or None.
+    """
 
     files: list[Path]
     masks: Path | None = None
@@ -190,7 +200,7 @@ class _PrintRows:
 
 
 def print_kind(masks: Path | None = None) -> PackKind:
-    """The kind of packs that repair learns from; `masks` is as of `SkinRows`."""
+    """The kind of packs that repair learns from; `masks` as of `_PrintRows`."""
     return PackKind(layout=prints.LAYOUT, rows=lambda files: _PrintRows(files=files, masks=masks))
 
 
@@ -201,68 +211,103 @@ def _mask_of(masks: Path | None, path: Path) -> NDArray[np.uint8] | None:
         PhotoError: if it cannot be read.
     """
     file = mask_file(masks, path)
-    if file is None:
-        return None
-    drawn = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
-    if drawn is None:
-        raise PhotoError(str(file), "is no mask that can be read")
-    return np.asarray(drawn, np.uint8)
+    return None if file is None else _as_drawn(file, ("L",))
+
+
+def _as_drawn(file: Path, as_stored: tuple[str, ...]) -> NDArray[np.uint8]:
+    """A picture as one channel, (H, W): what it stores in these modes of Pillow, else its gray."""
+    try:
+        with Image.open(file) as image:
+            return np.asarray(image if image.mode in as_stored else image.convert("L"), np.uint8)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise PhotoError(str(file), "is no mask that can be read") from error
+
+
+def read_classes(folder: Path) -> dict[int, int]:
+    """The sets of classes by the values in the labels of a collection; 0 where it says nothing.
+
+    Args:
+        folder: of the labels, with classes.json: from values to lists of names, {"41": ["skin"]}.
+
+    Raises:
+        PackError: if that file cannot be read, or names a class that there is none of.
+    """
+    path = folder / "classes.json"
+    try:
+        sets = {
+            int(value): classes_of(names)
+            for value, names in json.loads(path.read_text(encoding="utf-8")).items()
+        }
+        if not all(0 <= value <= 255 for value in sets):
+            raise ValueError(f"expected values from 0 to 255, got {sorted(sets)}")
+        return sets
+    except DAMAGE as error:
+        raise PackError(
+            f"{path}: says not which classes the labels beside it mean ({error}); "
+            'write the names of classes for each value: {"41": ["skin"]}'
+        ) from error
 
 
 @dataclass(kw_only=True)
-class SkinRows:
-    """Computes lightness, ab and marks of photos.
+class LabeledRows:
+    """Computes lightness, ab and labels of photos.
 
     Attributes:
         files: of the photos.
-        masks: folder of masks, FOLDER/NAME.png for a photo FOLDER/NAME.jpg: white is skin, black is
-            not, gray between 64 and 192 is unsure; or None.
-        without_people: folders of photos that show no skin.
+        labels: folder of labels, FOLDER/NAME.png for a photo FOLDER/NAME.jpg, of values that
+            FOLDER/classes.json explains; or None.
+        without_people: folders of photos that show no part of a person.
         teacher: weights of the teacher, or None.
     """
 
     files: list[Path]
-    masks: Path | None = None
+    labels: Path | None = None
     without_people: list[Path] = field(default_factory=list)
     teacher: Path | None = None
 
     def __call__(self, rows: range) -> Batch:
         """The arrays of some photos."""
         parts = [self._photo(self.files[row]) for row in rows]
-        names = ("lightness", "ab", "skin")
+        names = ("lightness", "ab", "labels")
         return {
             name: torch.from_numpy(np.stack(part))
             for name, part in zip(names, zip(*parts, strict=True), strict=True)
         }
 
-    def _photo(self, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int8], NDArray[np.uint8]]:
+    def _photo(self, path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int8], NDArray[np.uint32]]:
         pixels = read_photo(path, isolated=True).pixels
-        lightness = np.clip(np.round(square_lightness(pixels, LIGHTNESS_SIDE) * L_STEPS), 0, 255)
-        ab = np.clip(np.round(to_grid(pixels, MARKS_SIDE)), -128, 127)
-        marks = np.round(255 * self._marks(path, pixels))
-        return lightness.astype(np.uint8), ab.astype(np.int8), marks.astype(np.uint8)
+        lightness = np.clip(np.round(square_lightness(pixels, HEADS_SIZE) * L_STEPS), 0, 255)
+        ab = np.clip(np.round(to_grid(pixels, AB_SIDE)), -128, 127)
+        return lightness.astype(np.uint8), ab.astype(np.int8), self._sets(path, pixels)
 
-    def _marks(self, path: Path, pixels: NDArray[np.uint8]) -> Array:
-        """Share of skin, and how much it counts, (2, 96, 96)."""
-        share, weight = np.zeros((2, MARKS_SIDE, MARKS_SIDE), np.float32)
-        if any(folder in path.parents for folder in self.without_people):
-            return np.stack([share, weight + 1])
-        mask = self._mask(path)
-        if mask is not None:
-            return mask
-        if self._teacher is not None:
-            return self._marked_by_teacher(pixels)
-        return np.stack([share, weight])
+    def _sets(self, path: Path, pixels: NDArray[np.uint8]) -> NDArray[np.uint32]:
+        """The set of classes of each cell, (192, 192)."""
+        file = mask_file(self.labels, path)
+        if file is not None:
+            drawn = _as_drawn(file, ("L", "P"))
+            known = np.zeros(256, np.uint32)
+            for value, classes in self._classes(file.parent).items():
+                known[value] = classes
+            size = (LABELS_SIDE, LABELS_SIDE)
+            return known[cv2.resize(drawn, size, interpolation=cv2.INTER_NEAREST_EXACT)]
+        shows_none = any(folder in path.parents for folder in self.without_people)
+        shown = EVERY & ~classes_of(OF_A_PERSON) if shows_none else 0
+        sets = np.full((LABELS_SIDE, LABELS_SIDE), shown, np.uint32)
+        if self._teacher is None:
+            return sets
+        marked = self._marked_by_teacher(pixels)
+        # Where the teacher sees nothing but a person, the folder is right.
+        sets = np.where(sets & marked, sets & marked, sets) if shows_none else marked
+        return sets.astype(np.uint32)
 
-    def _mask(self, path: Path) -> Array | None:
-        """The same of a photo's mask, if it has one."""
-        drawn = _mask_of(self.masks, path)
-        if drawn is None:
-            return None
-        unsure = (drawn >= UNSURE_VALUES[0]) & (drawn <= UNSURE_VALUES[1])
-        sure = resize_by_area((~unsure).astype(np.float32), MARKS_SIDE, MARKS_SIDE)
-        skin = resize_by_area((drawn > UNSURE_VALUES[1]).astype(np.float32), MARKS_SIDE, MARKS_SIDE)
-        return np.stack([skin / np.maximum(sure, 1e-3), (sure > 0.9).astype(np.float32)])
+    def _classes(self, folder: Path) -> dict[int, int]:
+        if folder not in self._known:
+            self._known[folder] = read_classes(folder)
+        return self._known[folder]
+
+    @cached_property
+    def _known(self) -> dict[Path, dict[int, int]]:
+        return {}
 
     @cached_property
     def _teacher(self) -> Teacher | None:
@@ -272,20 +317,25 @@ class SkinRows:
         """For worker processes, which load the teacher themselves."""
         return {name: x for name, x in vars(self).items() if name != "_teacher"}
 
-    def _marked_by_teacher(self, pixels: NDArray[np.uint8]) -> Array:
+    def _marked_by_teacher(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint32]:
         assert self._teacher is not None
-        likely, ab = self._teacher(pixels), to_grid(pixels, MARKS_SIDE)
+        likely = self._teacher(pixels)
+        bits = (1 << np.arange(len(CLASSES))).astype(np.uint32)[:, None, None]
+        best, ab = likely.argmax(0), to_grid(pixels, LABELS_SIDE)
         chroma, hue = np.hypot(*ab), np.degrees(np.arctan2(ab[1], ab[0]))
-        can_be = (chroma > LEAST_CHROMA) & (hue > HUES[0]) & (hue < HUES[1])
-        counts = np.where(can_be, (likely > SURE) | (likely < SURELY_NOT), likely < SURE)
-        rising = ((likely - SURELY_NOT) / (2 * (SURE - SURELY_NOT))).clip(0, 1)
-        return np.stack([rising, counts]).astype(np.float32)
+        can_be_skin = (chroma > LEAST_CHROMA) & (hue > HUES[0]) & (hue < HUES[1])
+        sets = np.where(
+            likely.max(0) > LIKELY, bits[best, 0, 0], (bits * (likely > UNLIKELY)).sum(0)
+        )
+        return np.where((best == SKIN) & ~can_be_skin, 0, sets).astype(np.uint32)
 
 
-def skin_kind(
-    masks: Path | None = None, without_people: list[Path] | None = None, teacher: Path | None = None
+def large_kind(
+    labels: Path | None = None,
+    without_people: list[Path] | None = None,
+    teacher: Path | None = None,
 ) -> PackKind:
-    """The kind of these packs, with their sources of marks; arguments as of `SkinRows`."""
+    """The kind of these packs, with their sources of labels; arguments as of `LabeledRows`."""
     folders = [folder.resolve() for folder in without_people or []]
-    rows = partial(SkinRows, masks=masks, without_people=folders, teacher=teacher)
-    return PackKind(layout=SKIN_LAYOUT, rows=lambda files: rows(files=files))
+    rows = partial(LabeledRows, labels=labels, without_people=folders, teacher=teacher)
+    return PackKind(layout=LARGE_LAYOUT, rows=lambda files: rows(files=files))

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from colorflow.training.parts import Recipe
 
 PARTS = (
-    *("mean", "likeness", "skin", "teacher", "repair-finder", "repair-mean", "repair-fill"),
+    *("mean", "likeness", "skin", "segmentation", "teacher"),
+    *("repair-finder", "repair-mean", "repair-fill"),
     *(f"enlarge-{name}{half}" for name in ("last", "first", "restore") for half in ("-mean", "")),
 )
 """Names of parts: of the recipe, and of the part where it has several."""
@@ -35,9 +36,11 @@ def recipes() -> dict[str, Recipe]:
     from colorflow.enlarge.train import ENLARGE
     from colorflow.repair.train import REPAIR
     from colorflow.training.heads import LIKENESS, MEAN
-    from colorflow.training.skin import SKIN, TEACHER
+    from colorflow.training.segmentation import SEGMENTATION, TEACHER
+    from colorflow.training.skin import SKIN
 
-    return {recipe.name: recipe for recipe in (MEAN, LIKENESS, SKIN, TEACHER, ENLARGE, REPAIR)}
+    every = (MEAN, LIKENESS, SKIN, SEGMENTATION, TEACHER, ENLARGE, REPAIR)
+    return {recipe.name: recipe for recipe in every}
 
 
 @click.command(short_help="train on a pack made by data_prep")

@@ -104,7 +104,8 @@ class Decoder(nn.Module):
                 x = x + self.from_lightness[name](F.pixel_unshuffle(lightness, 128 // grid))
             if grid == PLANES_GRID and self.from_planes is not None:
                 assert condition.planes is not None
-                x = x + self.from_planes(condition.planes[:, 1:] / CHROMA_UNIT)
+                ab = _resized(condition.planes[:, 1:], x.shape[-1])
+                x = x + self.from_planes(ab / CHROMA_UNIT)
             h = _resized(self.from_coarser[name](h), x.shape[-1]) + self.dropout(x)
             h = self.blocks[name](h)
             steps.append(h)
@@ -143,15 +144,13 @@ class SkinHead(Decoder):
 
     Args:
         dropout: share of channels dropped in training.
-        sees_color: whether it also reads the photo's own chroma, as extra planes; such a head marks
-            skin in color photos for another one that learns from lightness.
     """
 
     tone_mean: Tensor
     tone_factor: Tensor
 
-    def __init__(self, dropout: float = 0.1, *, sees_color: bool = False) -> None:
-        super().__init__(dropout, planes=2 if sees_color else 0)
+    def __init__(self, dropout: float = 0.1) -> None:
+        super().__init__(dropout)
         self.register_buffer("tone_mean", torch.zeros(2))
         self.register_buffer("tone_factor", torch.eye(2))
         self.out = zero_initialized(nn.Conv2d(WIDTHS[64], 3, 3, padding=1))
@@ -175,10 +174,12 @@ class SegmentationHead(Decoder):
 
     Args:
         dropout: share of channels dropped in training.
+        sees_color: whether it also reads the photo's own chroma, as extra planes; such a head marks
+            the things in color photos for another one that learns from lightness.
     """
 
-    def __init__(self, dropout: float = 0.1) -> None:
-        super().__init__(dropout)
+    def __init__(self, dropout: float = 0.1, *, sees_color: bool = False) -> None:
+        super().__init__(dropout, planes=2 if sees_color else 0)
         count = len(CLASSES)
         self.coarse = nn.Conv2d(WIDTHS[32], count, 1)
         self.fine = zero_initialized(nn.Conv2d(WIDTHS[64], count, 3, padding=1))
@@ -189,7 +190,7 @@ class SegmentationHead(Decoder):
         self.to(**_FASTEST)
 
     def forward(self, condition: Condition) -> Tensor:
-        """Log odds of the classes (B, 15, 128s, 128s), up to a constant of each cell."""
+        """Log odds of the classes (B, 18, 128s, 128s), up to a constant of each cell."""
         half, full = self.decoded(condition)
         coarse = _resized(self.coarse(F.gelu(half)), full.shape[-1])
         lightness = (condition.lightness - 50) / 25

@@ -7,8 +7,8 @@ view's colors under the mixture of `colorflow.model.likeness`,
     p(ab_i) = sum_j p_ij Laplace(ab_i; ab_j, b) + p_i0 Laplace(ab_i; m_i, c),
 
 with j the cells of a reference, m the mean head's colors, a little more vivid, and Laplace(x; m, b)
-= exp(-|x - m| / b) / (2 pi b^2) in the two dimensions of ab. `colorflow.training.skin` has the skin
-head.
+= exp(-|x - m| / b) / (2 pi b^2) in the two dimensions of ab. `colorflow.training.segmentation`
+and `skin` have the other heads.
 
 Dimensions: B rows, q = 32 the side of the grid of cells.
 """
@@ -33,9 +33,9 @@ from colorflow.model.likeness import CELLS_GRID, LikenessHead
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.spatial import contrast_of
 from colorflow.model.weights import FORMAT, LoadedWeights, load_weights, save_with_head
+from colorflow.training.large_pack import LargePack, Pair, PairPack
 from colorflow.training.objective import Objective, TrainingData
 from colorflow.training.parts import Lesson, Recipe
-from colorflow.training.skin_pack import LargePack, Pair, PairPack
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 
 FROZEN_MAPS = tuple(sorted(set(FEATURE_CHANNELS) - set(LATE_BLOCKS_OUTPUTS)))

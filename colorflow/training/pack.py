@@ -4,7 +4,7 @@
     photos.csv      index, file, split, short_side, hash, mean_chroma, source
     ARRAY.npy       one entry a photo
 
-`colorflow.training.pixels`, `colorflow.training.skin_pack`, `colorflow.enlarge.patches` and
+`colorflow.training.pixels`, `colorflow.training.large_pack`, `colorflow.enlarge.patches` and
 `colorflow.repair.prints` have the kinds. The arrays are memory-mapped, so a pack may be larger
 than memory.
 """

@@ -99,7 +99,10 @@ def prints(tmp_path: Path) -> Path:
         gray[mask == 255] = 250
         Image.fromarray(gray).save(tmp_path / f"prints/{number}.png")
         if number < 3:
-            Image.fromarray(mask).save(tmp_path / f"masks/prints/{number}.png")
+            drawn = Image.fromarray(mask)
+            if number == 2:
+                drawn = drawn.convert("RGB").quantize(3)  # its grays are in a palette
+            drawn.save(tmp_path / f"masks/prints/{number}.png")
     return tmp_path
 
 

@@ -24,7 +24,7 @@ from colorflow.training.schedule import Budget
 from colorflow.training.targets import LevelObjective
 from colorflow.training.trainer import TrainConfig, Trainer
 from tests.small_weights import small_level
-from tests.training.made_up_pixels import write_pixels, write_skin
+from tests.training.made_up_pixels import write_large, write_pixels
 from tests.training.runs import Train
 
 VIEWS = 3
@@ -92,10 +92,10 @@ def pack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def skin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pack of the same photos with marks of skin. Read it only."""
-    folder = tmp_path_factory.mktemp("skin_pack")
-    write_skin(folder)
+def large_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pack of the same photos, large, with labels. Read it only."""
+    folder = tmp_path_factory.mktemp("large_pack")
+    write_large(folder)
     return folder
 
 

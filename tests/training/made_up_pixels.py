@@ -1,4 +1,4 @@
-"""Packs of parts of scikit-image's pictures: of pixels, and with marks of skin."""
+"""Packs of parts of scikit-image's pictures: of pixels, and of large photos with labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import numpy as np
 import skimage.data
 
 from colorflow.color.grid import square_lightness, to_grid
-from colorflow.training.skin_pack import LIGHTNESS_SIDE, MARKS_SIDE
+from colorflow.model.heads import HEADS_SIZE
+from colorflow.model.segmentation import EVERY
+from colorflow.training.large_pack import AB_SIDE
 from data_prep.kinds import squares_of
 
 TRAIN, DEV = 10, 4
@@ -34,19 +36,17 @@ def write_pixels(folder: Path) -> None:
     write_pack(folder, "pixels", {"lightness": lightness, "ab": ab}, DEV, SIDES)
 
 
-def write_skin(folder: Path) -> None:
-    """The same photos; what is skin, how much, and whether that counts is random by the block."""
+def write_large(folder: Path) -> None:
+    """The same photos; what is known of the classes is random by the block: one, some, nothing."""
     photos, rng = _photos(), np.random.default_rng(0)
-    lightness = [255 / 100 * square_lightness(pixels, LIGHTNESS_SIDE) for pixels in photos]
-    share = rng.choice([0, 0, 180, 255], (len(photos), 1, 12, 12))
-    counts = rng.choice([0, 255, 255], (len(photos), 1, 12, 12))
-    marks = np.concatenate([share, counts], 1).repeat(8, 2).repeat(8, 3)
+    lightness = [255 / 100 * square_lightness(pixels, HEADS_SIZE) for pixels in photos]
+    sets = rng.choice([1, 1, 2, 1 << 7, 0b111111, EVERY - 1, EVERY, 0], (len(photos), 12, 12))
     arrays = {
         "lightness": np.stack(lightness).round().astype(np.uint8),
-        "ab": np.stack([to_grid(pixels, MARKS_SIDE) for pixels in photos]).round().astype(np.int8),
-        "skin": marks.astype(np.uint8),
+        "ab": np.stack([to_grid(pixels, AB_SIDE) for pixels in photos]).round().astype(np.int8),
+        "labels": sets.repeat(16, 1).repeat(16, 2).astype(np.uint16),
     }
-    write_pack(folder, "skin", arrays, DEV, SIDES)
+    write_pack(folder, "large", arrays, DEV, SIDES)
 
 
 def _photos() -> list[np.ndarray]:
@@ -65,7 +65,7 @@ def write_pack(
 
     Args:
         folder: of the pack.
-        kind: `pixels`, `skin`, `patches` or `prints`.
+        kind: `pixels`, `large`, `patches` or `prints`.
         arrays: one entry a photo, by name.
         dev: photos that are held out, the first ones.
         sides: the short side of each photo, in pixels.

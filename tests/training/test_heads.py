@@ -13,13 +13,13 @@ from scipy import integrate
 from colorflow.errors import TrainingError
 from colorflow.model.heads import MeanHead
 from colorflow.model.weights import load_weights
-from colorflow.training import heads, skin_pack
+from colorflow.training import heads, large_pack
 from colorflow.training.heads import LikenessObjective, MeanHeadObjective
-from colorflow.training.skin_pack import LargePack, PairPack
+from colorflow.training.large_pack import LargePack, PairPack
 
 
-def test_the_loss_of_the_mean_is_its_error(skin_folder: Path, start: Path) -> None:
-    pyramid, pack = load_weights(start).pyramid, LargePack(skin_folder)
+def test_the_loss_of_the_mean_is_its_error(large_folder: Path, start: Path) -> None:
+    pyramid, pack = load_weights(start).pyramid, LargePack(large_folder)
     ab, condition = pack.batch(pack.rows("dev"))
     objective, head = MeanHeadObjective(pyramid), MeanHead().eval()
     assert objective.maps == (32, 64)
@@ -37,27 +37,27 @@ def test_the_loss_of_the_mean_is_its_error(skin_folder: Path, start: Path) -> No
 
 @torch.no_grad()
 def test_the_gain_gives_two_thirds_of_the_contrast_of_dev_photos(
-    skin_folder: Path, start: Path
+    large_folder: Path, start: Path
 ) -> None:
-    pyramid, pack = load_weights(start).pyramid, LargePack(skin_folder)
+    pyramid, pack = load_weights(start).pyramid, LargePack(large_folder)
     head = MeanHead().eval()
     ab, condition = pack.batch(pack.rows("dev", variant="whole"), (32, 64))
     head.fit(pyramid.refine(condition))
     torch.nn.init.normal_(head.coarse_ab.weight, std=0.005)
-    told = heads._with_gain(head, pyramid, skin_folder)
+    told = heads._with_gain(head, pyramid, large_folder)
     mean = head(pyramid.refine(condition))
     photos, means = (
         (x - x.mean((2, 3), keepdim=True)).norm(dim=1).mean().item() for x in (ab, mean)
     )
     assert told["gain"] == pytest.approx(0.67 * photos / means, rel=1e-3)
     torch.nn.init.normal_(head.coarse_ab.weight, std=50.0)
-    assert heads._with_gain(head, pyramid, skin_folder) == {"gain": 1.0}, "never paler"
+    assert heads._with_gain(head, pyramid, large_folder) == {"gain": 1.0}, "never paler"
 
 
 def test_a_pack_without_dev_photos_tells_no_gain(
-    skin_folder: Path, start: Path, tmp_path: Path
+    large_folder: Path, start: Path, tmp_path: Path
 ) -> None:
-    pack = shutil.copytree(skin_folder, tmp_path / "pack")
+    pack = shutil.copytree(large_folder, tmp_path / "pack")
     table = pack / "photos.csv"
     table.write_text(table.read_text().replace(",dev,", ",train,"))
     with pytest.raises(TrainingError, match=f"{pack}: holds out no photos"):
@@ -68,9 +68,9 @@ def test_a_pack_without_dev_photos_tells_no_gain(
 
 
 def test_views_of_one_photo_have_its_colors_and_some_references_are_other_photos(
-    skin_folder: Path, monkeypatch: pytest.MonkeyPatch
+    large_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pack = PairPack(skin_folder)
+    pack = PairPack(large_folder)
     rows = pack.rows("train")
     means = pack._arrays["ab"].astype(np.float32)
 
@@ -85,13 +85,13 @@ def test_views_of_one_photo_have_its_colors_and_some_references_are_other_photos
     assert not any(outside(one[0], photo) for one, photo in zip(ab, photos, strict=True))
     others = sum(outside(one[1], photo) for one, photo in zip(ab, photos, strict=True))
     assert 0 < others < 0.5 * len(rows)
-    monkeypatch.setattr(skin_pack, "OTHER_PHOTO", 0.0)
+    monkeypatch.setattr(large_pack, "OTHER_PHOTO", 0.0)
     ab, _ = pack.batch(rows)
     assert not any(outside(one[1], photo) for one, photo in zip(ab, photos, strict=True))
 
 
-def test_whole_dev_views_keep_their_lightness_and_degraded_ones_do_not(skin_folder: Path) -> None:
-    pack = PairPack(skin_folder)
+def test_whole_dev_views_keep_their_lightness_and_degraded_ones_do_not(large_folder: Path) -> None:
+    pack = PairPack(large_folder)
     plain, old = (
         pack.batch(pack.rows("dev", variant=name))[1] for name in ("whole", "whole_degraded")
     )
@@ -106,11 +106,11 @@ def test_whole_dev_views_keep_their_lightness_and_degraded_ones_do_not(skin_fold
 
 @torch.no_grad()
 def test_the_loss_is_the_likelihood_of_the_mixture(
-    skin_folder: Path, start: Path, monkeypatch: pytest.MonkeyPatch
+    large_folder: Path, start: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By one cell of the reference at a time, in float64; and its density integrates to 1."""
     pyramid = load_weights(start).pyramid
-    objective, pack = LikenessObjective(pyramid), PairPack(skin_folder)
+    objective, pack = LikenessObjective(pyramid), PairPack(large_folder)
     mixture = heads._Mixture().eval()
     torch.nn.init.normal_(mixture.head.nothing.weight)
     target, pair = pack.batch(pack.rows("dev", variant="whole")[:2])

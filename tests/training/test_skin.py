@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import skimage.color
 import torch
+from colorflow.training.skin_pack import SkinPack
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -29,7 +30,6 @@ from colorflow.training.skin import (
     SkinObjective,
     tones_of_photos,
 )
-from colorflow.training.skin_pack import SkinPack
 from data_prep import teacher as teacher_module
 from data_prep.teacher import Teacher
 from tests.training.conftest import CheapFeatures, small_training

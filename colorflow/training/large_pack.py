@@ -1,21 +1,23 @@
-"""The pack that skin is learned from: color photos with marks of where their skin is.
+"""The pack of large photos, which heads learn from, with labels of the things in them.
 
-It is a folder that `python -m data_prep PHOTOS -o PACK --skin` writes (`colorflow.training.pack`):
+It is a folder that `python -m data_prep PHOTOS -o PACK --large` writes (`colorflow.training.pack`):
 
-    skin.json       format, number of photos, how many are filled
+    large.json      format, number of photos, how many are filled
     photos.csv      the table of photos
     lightness.npy   (N, 384, 384) uint8, L* times 2.55
     ab.npy          (N, 2, 96, 96) int8, CIELAB units
-    skin.npy        (N, 2, 96, 96) uint8, 255 times the share of skin, and how much the mark counts
+    labels.npy      (N, 192, 192) uint32, the set of classes that may be there
+                    (`colorflow.model.segmentation`); 0: nothing is known
 
-Every training row is a view of a photo, made anew at every step: a random crop down to a tenth of
-the photo, or the photo several times beside itself, so that faces have all sizes. Half of the views
-for the student, who sees lightness alone, are degraded like old prints. Views for the teacher, who
-sees color, have other exposures and casts instead.
+Every training row of the heads of segmentation and skin is a view of a photo, made anew at every
+step: a random crop, or the photo several times beside itself, so that things have all sizes. Half
+of the views for the student, who sees lightness alone, are degraded like old prints. Views for the
+teacher, who sees color, have other exposures and casts instead.
 
-The likeness head learns from pairs: a view of a photo, whose lightness alone is seen, often of
-another exposure or like an old print, and a reference in color: another view of the photo, mirrored
-and scaled at random, or now and then another photo, which has little to say. Marks are not read.
+The mean head learns from the same photos at their size. The likeness head learns from pairs: a view
+of a photo, whose lightness alone is seen, often of another exposure or like an old print, and a
+reference in color: another view of the photo, mirrored and scaled at random, or now and then
+another photo, which has little to say. Neither reads labels.
 """
 
 from __future__ import annotations
@@ -31,14 +33,22 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from colorflow.color.degrade import degrade
-from colorflow.color.grid import GRID_SIZE, SQUARE_SIZE
-from colorflow.model.condition import LATE_BLOCKS_INPUT, Condition
+from colorflow.color.grid import SQUARE_SIZE
+from colorflow.model.condition import (
+    CONDITION_GRID,
+    LATE_BLOCKS_INPUT,
+    LIGHTNESS_SIZE,
+    PLANES_GRID,
+    Condition,
+)
+from colorflow.model.heads import HEADS_SIZE
 from colorflow.model.likeness import CELLS_GRID
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.training.pack import Layout
 from colorflow.training.pixels import (
     WHOLE,
     Array,
+    Box,
     PixelPack,
     cut,
     random_box,
@@ -46,21 +56,23 @@ from colorflow.training.pixels import (
     to_rgb,
 )
 
-LIGHTNESS_SIDE, MARKS_SIDE = 384, 96
-"""Sides of the stored squares, in pixels and in cells."""
+AB_SIDE, LABELS_SIDE = 96, CONDITION_GRID * HEADS_SIZE // LIGHTNESS_SIZE
+"""Sides of the stored chroma and labels, in cells. Labels are on the grid of the head's classes."""
 LAYOUT = Layout(
-    info="skin.json",
-    format="colorflow-skin-1",
-    option=" --skin",
+    info="large.json",
+    format="colorflow-large-1",
+    option=" --large",
     arrays={
-        "lightness": (np.uint8, (LIGHTNESS_SIDE, LIGHTNESS_SIDE)),
-        "ab": (np.int8, (2, MARKS_SIDE, MARKS_SIDE)),
-        "skin": (np.uint8, (2, MARKS_SIDE, MARKS_SIDE)),
+        "lightness": (np.uint8, (HEADS_SIZE, HEADS_SIZE)),
+        "ab": (np.int8, (2, AB_SIDE, AB_SIDE)),
+        "labels": (np.uint32, (LABELS_SIDE, LABELS_SIDE)),
     },
 )
-LEAST_AREA, LARGEST_AREA = 0.1, 10.0
+LEAST_AREA, LARGEST_AREA = 0.15, 6.0
 """Smallest and largest area of a view, as a share of the photo. Above 1 the photo is seen several
 times, and its people are small."""
+WHOLE_SHARE, SMALLER_SHARE = 0.35, 0.12
+"""Share of views of the photo as a whole, and of those of it several times."""
 DEGRADED_SHARE = 0.5
 LEAST_AREA_OF_PAIR = 0.3
 DEGRADED_SHARE_OF_PAIR, CHANGED_SHARE_OF_PAIR = 0.3, 0.8
@@ -69,8 +81,22 @@ OTHER_PHOTO = 0.25
 """Share of pairs whose reference is another photo."""
 
 
-class SkinPack(PixelPack):
-    """Reads a finished or partly filled pack, by rows as of `PixelPack`.
+class LargePack(PixelPack):
+    """The photos of such a pack at the size that heads see, by rows as of `PixelPack`, no labels.
+
+    Args:
+        folder: the pack's folder.
+
+    Raises:
+        PackError: if the folder is not such a pack, is damaged, or has no filled photo.
+    """
+
+    layout = LAYOUT
+    side = HEADS_SIZE
+
+
+class LabeledPack(LargePack):
+    """The same photos with labels of the things in them, by rows as of `PixelPack`.
 
     Args:
         folder: the pack's folder.
@@ -79,8 +105,6 @@ class SkinPack(PixelPack):
     Raises:
         PackError: if the folder is not such a pack, is damaged, or has no filled photo.
     """
-
-    layout = LAYOUT
 
     def __init__(self, folder: Path, *, in_color: bool = False) -> None:
         super().__init__(folder)
@@ -96,64 +120,68 @@ class SkinPack(PixelPack):
             maps: sides of the feature maps that are wanted; finer ones come with them.
 
         Returns:
-            (B, 4, 64, 64): share of skin, how much it counts, and ab in CIELAB units; and the
-            condition of each row, float32.
+            (B, 3, 192, 192): the set of classes, and ab in CIELAB units; and the condition of each
+            row, float32.
         """
         views = [self._view(int(row)) for row in rows]
         lightness, target = (torch.from_numpy(np.stack(part)) for part in zip(*views, strict=True))
         seen = planes = None
         if self.in_color:
             seen = torch.from_numpy(np.stack([_seen_in_color(*view) for view in views]))
-            planes = F.pad(target[:, 2:], (0, 0, 0, 0, 1, 0), value=1.0)
+            ab = F.interpolate(target[:, 1:], (PLANES_GRID, PLANES_GRID), mode="area")
+            planes = F.pad(ab, (0, 0, 0, 0, 1, 0), value=1.0)
         return target, self._condition(lightness[:, None], maps, seen, planes)
 
     def _view(self, row: int) -> tuple[Array, Array]:
-        """Lightness (256, 256), and share, weight and ab (4, 64, 64), of a row."""
+        """Lightness (384, 384), and the set of classes and ab (3, 192, 192), of a row."""
         view, photo = divmod(row, len(self))
-        lightness, ab = self._stored(photo)
-        skin = self._arrays["skin"][photo].astype(np.float32) / 255
         rng = np.random.default_rng([view, photo])
         box, mirrored, is_old = (0.0, 0.0, 1.0, 1.0), False, view == WHOLE.index("whole_degraded")
         if view >= len(WHOLE):
-            box = random_box(rng, np.exp(rng.uniform(np.log(LEAST_AREA), np.log(LARGEST_AREA))))
+            how, area = rng.random(), 1.0
+            if how < SMALLER_SHARE:
+                area = float(np.exp(rng.uniform(0, np.log(LARGEST_AREA))))
+            elif how > SMALLER_SHARE + WHOLE_SHARE:
+                area = float(np.exp(rng.uniform(np.log(LEAST_AREA), 0)))
+            if area != 1:
+                box = random_box(rng, area)
             mirrored = rng.random() < 0.5
             is_old = rng.random() < DEGRADED_SHARE
-        target = np.concatenate([skin, ab])
-        lightness, target = cut(lightness, target, box, SQUARE_SIZE, GRID_SIZE, mirrored=mirrored)
+        lightness, ab = cut(*self._stored(photo), box, self.side, LABELS_SIDE, mirrored=mirrored)
+        labels = _nearest(self._arrays["labels"][photo], box, mirrored=mirrored)
         if self.in_color:
-            return _recolored(lightness, target, rng) if view >= len(WHOLE) else (lightness, target)
-        return degrade(to_rgb(lightness, target[2:]), rng) if is_old else lightness, target
+            if view >= len(WHOLE):
+                lightness, ab = _recolored(lightness, ab, rng)
+        elif is_old:
+            lightness = degrade(to_rgb(lightness, ab), rng, self.side)
+        return lightness, np.concatenate([labels[None], ab])
 
 
-def _recolored(lightness: Array, target: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+def _nearest(labels: NDArray[np.generic], box: Box, *, mirrored: bool) -> Array:
+    """A part of a square of labels, on as many cells; what is beyond it is the photo again."""
+    side = len(labels)
+    centers = (np.arange(side) + 0.5) / side
+    rows, columns = (
+        ((start + length * centers) % 1 * side).astype(int) % side
+        for start, length in (box[::2], box[1::2])
+    )
+    part = labels[rows][:, columns]
+    return np.ascontiguousarray(part[:, ::-1] if mirrored else part, np.float32)
+
+
+def _recolored(lightness: Array, ab: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     """Another exposure, another saturation, and a slight cast, so that no tone is rare."""
     exposed = 100 * (lightness / 100) ** np.exp(rng.uniform(-0.4, 0.6))
-    a, b = target[2:] * rng.uniform(0.7, 1.2)
+    a, b = ab * rng.uniform(0.7, 1.2)
     turn = np.radians(rng.uniform(-8, 8))
     turned = np.stack([a * np.cos(turn) - b * np.sin(turn), a * np.sin(turn) + b * np.cos(turn)])
-    cast = rng.normal(0, 2, (2, 1, 1))
-    recolored = np.concatenate([target[:2], turned + cast])
-    return exposed.astype(np.float32), recolored.astype(np.float32)
+    return exposed.astype(np.float32), (turned + rng.normal(0, 2, (2, 1, 1))).astype(np.float32)
 
 
 def _seen_in_color(lightness: Array, target: Array) -> Array:
-    """(3, 256, 256) sRGB times 100."""
-    rgb = to_rgb(lightness, target[2:]).transpose(2, 0, 1)
+    """(3, 384, 384) sRGB times 100."""
+    rgb = to_rgb(lightness, target[1:]).transpose(2, 0, 1)
     return np.ascontiguousarray(rgb, np.float32) * (100 / 255)
-
-
-class LargePack(PixelPack):
-    """The photos of such a pack at the size that heads see, by rows as of `PixelPack`, no marks.
-
-    Args:
-        folder: the pack's folder.
-
-    Raises:
-        PackError: if the folder is not such a pack, is damaged, or has no filled photo.
-    """
-
-    layout = LAYOUT
-    side = LIGHTNESS_SIDE
 
 
 class Pair(NamedTuple):
@@ -176,7 +204,7 @@ class Pair(NamedTuple):
 class PairPack(PixelPack):
     """Views of the photos of a pack, each with a reference; rows as of `PixelPack`.
 
-    The pack is one of `python -m data_prep PHOTOS -o PACK --skin`; marks of skin are not read.
+    The pack is one of `python -m data_prep PHOTOS -o PACK --large`; labels are not read.
 
     Args:
         folder: the pack's folder.
