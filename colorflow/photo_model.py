@@ -146,14 +146,17 @@ class PhotoModel:
     @cached_property
     @one_thread()
     @torch.inference_mode()
+    def classes(self) -> NDArray[np.float32]:
+        """How likely each class of things is, (18, 192, 192); all the same without a head."""
+        if head := self.pyramid.segmentation_head:
+            return head(self._large)[0].softmax(0).cpu().numpy()
+        side = self._large.lightness.shape[-1]
+        return np.full((len(CLASSES), side, side), 1 / len(CLASSES), np.float32)
+
+    @cached_property
     def things(self) -> Things:
         """The things in the photo; without a segmentation head, its lightness alone tells."""
-        lightness = self._large.lightness
-        side = lightness.shape[-1]
-        likely = torch.full((len(CLASSES), side, side), 1 / len(CLASSES))
-        if head := self.pyramid.segmentation_head:
-            likely = head(self._large)[0].softmax(0)
-        return Things(likely.cpu().numpy(), lightness[0, 0].cpu().numpy())
+        return Things(self.classes, self._large.lightness[0, 0].cpu().numpy())
 
     @cached_property
     @one_thread()

@@ -173,7 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--large",
         action="store_true",
-        help="make a pack of large photos, to train heads: 240 KB a photo, with labels of the "
+        help="make a pack of large photos, to train heads: 313 KB a photo, with labels of the "
         "things in them where there are any",
     )
     parser.add_argument(

@@ -1,20 +1,19 @@
 """The things in a photo: a tree of regions that end where things end.
 
 The smallest regions are basins of the steps of lightness and of the classes' probabilities. Two
-neighbors that seem most to belong to one thing become one, again and again, until the photo is one
-region. How little two seem to belong together is a logistic regression on six numbers, learned on
-labels (see `COEFFICIENTS`). The regions of a cell, from the smallest to the whole, are what
-somebody may mean who points there: a sleeve, a coat, a person.
+neighbors, each of which seems to belong to the other more than to any, become one, again and again,
+until the photo is one region. How little two seem to belong together is a logistic regression on
+six numbers, learned on labels (see `COEFFICIENTS`). The regions of a cell, from the smallest to the
+whole, are what somebody may mean who points there: a sleeve, a coat, a person.
 
 Reference: Arbelaez et al. 2011 (hierarchical segmentation); Ren & Malik 2003 (merging superpixels
 by a learned classifier).
 
-Dimensions: g = 192 the grid's side, m regions, p pairs of neighbors, C = 15 classes.
+Dimensions: g = 192 the grid's side, m regions, p pairs of neighbors, C = 18 classes.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -41,7 +40,7 @@ SAME, SAME_UNKNOWN = -1.5, -3.5
 """Log odds of a border up to which regions are one thing: where one class is likelier than `KNOWN`,
 and elsewhere. Chosen with the rest, and by eye."""
 KNOWN = 0.5
-_SINGLE = [i for i, name in enumerate(CLASSES) if name not in ("interior", "other")]
+_SINGLE = [i for i, name in enumerate(CLASSES) if name not in ("furniture", "textile", "other")]
 """Classes that are things; the others are what rooms are full of."""
 LARGER = 1.4
 """Least factor of the area from one thing to the next larger one."""
@@ -96,11 +95,8 @@ class Things:
         sums = np.stack([np.bincount(flat, plane.ravel(), count) for plane in planes], 1).astype(
             float
         )
-        tree = _Tree(np.bincount(flat, minlength=count), sums)
-        for (one, other), border in zip(*_borders(self._regions, steps), strict=True):
-            tree.connect(int(one), int(other), border)
-        tree.grow()
-        self._tree = tree
+        areas = np.bincount(flat, minlength=count)
+        self._tree = _Tree(areas, sums, *_borders(self._regions, steps))
 
     @cached_property
     def all(self) -> list[Thing]:
@@ -169,46 +165,51 @@ class _Tree:
     Args:
         areas: (m,) cells of the smallest regions.
         sums: (m, C + 2), over their cells: of probabilities, L*, and its square.
+        pairs: (p, 2) neighbors.
+        borders: (p, 2), of each pair, length of the border, and sum of the steps along it.
     """
 
-    def __init__(self, areas: NDArray[np.int64], sums: Numbers) -> None:
+    def __init__(
+        self, areas: NDArray[np.int64], sums: Numbers, pairs: NDArray[np.int64], borders: Numbers
+    ) -> None:
         self.leaves = len(areas)
-        self.areas: Numbers = np.concatenate([areas, np.zeros(self.leaves)])
-        self.sums = np.concatenate([sums, np.zeros_like(sums)])
-        self._parts: dict[int, tuple[int, int]] = {}
-        self._parents: dict[int, int] = {}
-        self._odds: dict[int, float] = {}
-        # Of each region, its neighbors: length of the border, and sum of the steps along it.
-        self._borders: dict[int, dict[int, Numbers]] = {i: {} for i in range(self.leaves)}
+        count = 2 * self.leaves - 1
+        self.areas: Numbers = np.zeros(count)
+        self.sums: Numbers = np.zeros((count, sums.shape[1]))
+        self.areas[: self.leaves], self.sums[: self.leaves] = areas, sums
+        self._parts = np.zeros((count, 2), np.int64)
+        self._parents = np.full(count, -1)
+        self._odds = np.full(count, -np.inf)
+        self._grow(pairs, borders)
 
-    def connect(self, one: int, other: int, border: Numbers) -> None:
-        """Let two regions be neighbors."""
-        self._borders[one][other] = self._borders[other][one] = border
-
-    def grow(self) -> None:
-        """Make one of two regions, those first that are surest to be of one thing."""
-        heap = [
-            pair for one in range(self.leaves) for pair in self._pairs(one) if pair[1] < pair[2]
-        ]
-        heapq.heapify(heap)
-        surest = -np.inf
+    def _grow(self, pairs: NDArray[np.int64], borders: Numbers) -> None:
+        """Makes one of each two regions that are surest of each other, until one is left."""
         new = self.leaves
-        while heap:
-            odds, one, other = heapq.heappop(heap)
-            if one not in self._borders or other not in self._borders:
-                continue
-            surest = max(surest, odds)
-            self._join(one, other, new, surest)
-            for pair in self._pairs(new):
-                heapq.heappush(heap, pair)
-            new += 1
+        while len(pairs):
+            odds = self._log_odds(pairs, borders)
+            order = np.argsort(odds, kind="stable")
+            regions, first = np.unique(pairs[order].ravel(), return_index=True)
+            surest = np.full(new, -1)
+            surest[regions] = order[first // 2]
+            chosen = np.flatnonzero((surest[pairs] == np.arange(len(pairs))[:, None]).all(1))
+            one, other = pairs[chosen].T
+            nodes = np.arange(new, new + len(chosen))
+            self._parts[nodes] = pairs[chosen]
+            self._parents[one] = self._parents[other] = nodes
+            self.areas[nodes] = self.areas[one] + self.areas[other]
+            self.sums[nodes] = self.sums[one] + self.sums[other]
+            below = np.maximum(self._odds[one], self._odds[other])
+            self._odds[nodes] = np.maximum(odds[chosen], below)
+            new += len(chosen)
+            after = np.where(self._parents[pairs] >= 0, self._parents[pairs], pairs)
+            pairs, borders = _joined(after, borders)
 
     def chain(self, leaf: int) -> list[int]:
         """The thing that a region belongs to, and those around it, each clearly larger."""
         chain = [leaf]
         for node in self._line(leaf):
             is_known = self.sums[node, _SINGLE].max() > KNOWN * self.areas[node]
-            if self._odds.get(node, -np.inf) <= (SAME if is_known else SAME_UNKNOWN):
+            if self._odds[node] <= (SAME if is_known else SAME_UNKNOWN):
                 chain = [node]
             elif self.areas[node] > LARGER * self.areas[chain[-1]]:
                 chain.append(node)
@@ -226,7 +227,7 @@ class _Tree:
         node = leaf
         while node >= 0:
             yield node
-            node = self._parents.get(node, -1)
+            node = int(self._parents[node])
 
     def leaves_of(self, node: int) -> list[int]:
         """The smallest regions of a region."""
@@ -236,57 +237,41 @@ class _Tree:
             if one < self.leaves:
                 found.append(one)
             else:
-                open_.extend(self._parts[one])
+                open_.extend(self._parts[one].tolist())
         return found
 
-    def _join(self, one: int, other: int, new: int, odds: float) -> None:
-        self._parts[new], self._odds[new] = (one, other), odds
-        self._parents[one] = self._parents[other] = new
-        self.areas[new] = self.areas[one] + self.areas[other]
-        self.sums[new] = self.sums[one] + self.sums[other]
-        around: dict[int, Numbers] = {}
-        for part in (one, other):
-            for neighbor, border in self._borders.pop(part).items():
-                if neighbor not in (one, other):
-                    self._borders[neighbor].pop(part)
-                    around[neighbor] = border + around.get(neighbor, 0.0)
-        self._borders[new] = around
-        for neighbor, border in around.items():
-            self._borders[neighbor][new] = border
-
-    def _pairs(self, one: int) -> Iterator[tuple[float, int, int]]:
-        """Log odds of a region's borders to its neighbors, and the two regions."""
-        around = self._borders[one]
-        if not around:
-            return
-        others = np.fromiter(around, int)
-        odds = self._log_odds(np.full(len(others), one), others, np.stack(list(around.values())))
-        yield from zip(odds.tolist(), [one] * len(others), others.tolist(), strict=True)
-
-    def _log_odds(
-        self, one: NDArray[np.int64], other: NDArray[np.int64], border: Numbers
-    ) -> Numbers:
-        """How likely pairs (p,) of regions are of two things; border is (p, 2)."""
-        (x, y), areas = (self.sums[i] / self.areas[i, None] for i in (one, other)), self.areas
+    def _log_odds(self, pairs: NDArray[np.int64], borders: Numbers) -> Numbers:
+        """How likely pairs of regions are of two things, (p,)."""
+        x, y = (self.sums[i] / self.areas[i, None] for i in pairs.T)
         c = len(CLASSES)
         p, q = x[:, :c] + 1e-6, y[:, :c] + 1e-6
         middle = np.log((p + q) / 2)
         divergence = ((p * (np.log(p) - middle)).sum(1) + (q * (np.log(q) - middle)).sum(1)) / 2
         inside = sum(np.sqrt(np.maximum(z[:, c + 1] - z[:, c] ** 2, 0)) for z in (x, y))
-        step = border[:, 1] / border[:, 0]
+        step = borders[:, 1] / borders[:, 0]
         numbers = [
             np.sqrt(np.maximum(divergence, 0)),
             np.abs(p - q).sum(1) / 2,
             np.abs(x[:, c] - y[:, c]),
             step,
             step / (2 + inside),
-            np.log(np.minimum(areas[one], areas[other])),
+            np.log(self.areas[pairs].min(1)),
         ]
         return CONSTANT + np.stack(numbers, 1) @ np.array(COEFFICIENTS)
 
 
+def _joined(pairs: NDArray[np.int64], borders: Numbers) -> tuple[NDArray[np.int64], Numbers]:
+    """Pairs of two regions, each once, the smaller number first, with the sums of their borders."""
+    is_border = pairs[:, 0] != pairs[:, 1]
+    low, high = np.sort(pairs[is_border], 1).T
+    base = int(pairs.max(initial=0)) + 1
+    keys, where = np.unique(low * base + high, return_inverse=True)
+    sums = [np.bincount(where.ravel(), column, len(keys)) for column in borders[is_border].T]
+    return np.stack([keys // base, keys % base], 1), np.stack(sums, 1)
+
+
 def _steps(plane: Array) -> Array:
-    """Length of the gradient of a plane, per cell."""
+    """Length of the gradient of a plane, or of each channel, per cell."""
     x, y = (cv2.Sobel(plane, cv2.CV_32F, *order, scale=1 / 8) for order in ((1, 0), (0, 1)))
     return np.asarray(np.hypot(x, y), np.float32)
 
@@ -299,7 +284,7 @@ def _basins(steps: Array, probabilities: Array) -> NDArray[np.int64]:
     """Numbers of the smallest regions, (g, g), from 0: each holds one hollow of the steps."""
     from skimage.segmentation import watershed  # 0.3 s, which few need
 
-    borders = np.stack([_steps(one) for one in probabilities]).sum(0)
+    borders = _steps(np.ascontiguousarray(probabilities.transpose(1, 2, 0))).sum(2)
     heights = _blurred(steps / 4 + 2 * borders, _BLUR)
     lowest = cv2.erode(heights, np.ones((_BASIN, _BASIN), np.uint8))
     _, hollows = cv2.connectedComponents((heights <= lowest + 1e-6).astype(np.uint8))
@@ -312,8 +297,4 @@ def _borders(regions: NDArray[np.int64], steps: Array) -> tuple[NDArray[np.int64
         [np.stack([regions[i].ravel(), regions[j].ravel()], 1) for i, j in _NEIGHBORS]
     )
     high = np.concatenate([np.maximum(steps[i], steps[j]).ravel() for i, j in _NEIGHBORS])
-    is_border = pairs[:, 0] != pairs[:, 1]
-    unique, inverse = np.unique(np.sort(pairs[is_border], 1), axis=0, return_inverse=True)
-    inverse = inverse.ravel()
-    sums = np.bincount(inverse, high[is_border])
-    return unique, np.stack([np.bincount(inverse), sums], 1).astype(float)
+    return _joined(pairs, np.stack([np.ones(len(high)), high], 1))

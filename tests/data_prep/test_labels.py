@@ -175,7 +175,7 @@ def test_a_pack_of_photos_with_labels(
     given = [str(astronauts), str(scenes), "-o", str(pack), "--dev", "0", "--workers", "0"]
     sources = ["--large", "--labels", str(labels), "--without-people", str(scenes)]
     assert command.main([*given, *sources]) == 0
-    assert 239_000 < LAYOUT.bytes_per_photo < 241_000
+    assert 313_000 < LAYOUT.bytes_per_photo < 314_000
     assert len(LabeledPack(pack)) == 3
     photos = LAYOUT.photos(pack)[0]
     numbers = {Path(file).name: i for i, file in enumerate(photos.files)}

@@ -44,7 +44,7 @@ def write_large(folder: Path) -> None:
     arrays = {
         "lightness": np.stack(lightness).round().astype(np.uint8),
         "ab": np.stack([to_grid(pixels, AB_SIDE) for pixels in photos]).round().astype(np.int8),
-        "labels": sets.repeat(16, 1).repeat(16, 2).astype(np.uint16),
+        "labels": sets.repeat(16, 1).repeat(16, 2).astype(np.uint32),
     }
     write_pack(folder, "large", arrays, DEV, SIDES)
 

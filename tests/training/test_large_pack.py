@@ -77,7 +77,7 @@ def test_labels_lie_where_the_photo_does(large_folder: Path, tmp_path: Path) -> 
     lightness = np.zeros((N, 384, 384), np.uint8)
     lightness[:, 40:200, 60:300] = 255
     np.save(folder / "lightness.npy", lightness)
-    np.save(folder / "labels.npy", (1 + (lightness[:, ::2, ::2] > 0)).astype(np.uint16))
+    np.save(folder / "labels.npy", (1 + (lightness[:, ::2, ::2] > 0)).astype(np.uint32))
     np.save(folder / "ab.npy", np.zeros((N, 2, 96, 96), np.int8))
     pack = LabeledPack(folder, in_color=True)
     target, condition = pack.batch(pack.rows("train")[:60])

@@ -12,19 +12,19 @@ import torch
 from colorflow import cli
 from colorflow.cli.training import PARTS, recipes
 from colorflow.model.weights import load_weights
-from colorflow.training import segmentation
+from colorflow.training import skin
 from tests.training.conftest import save_random
 from tests.training.made_up_pixels import TRAIN
 from tests.training.runs import curve, error_of, raw_state
 
-HEADS = ("mean", "likeness", "segmentation")
+HEADS = ("mean", "likeness", "segmentation", "skin")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _any_skin() -> Iterator[None]:
     """The tones of every photo with some skin count."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(segmentation, "LEAST_CELLS", 1)
+        patch.setattr(skin, "LEAST_CELLS", 1)
         yield
 
 
@@ -80,7 +80,7 @@ def test_a_head_learns_goes_on_and_becomes_part_of_its_model(
     assert told["steps"] == 3
     if name == "mean":
         assert 1 <= told["gain"] == pytest.approx(float(head.gain), rel=1e-3)
-    if name == "segmentation":
+    if name == "skin":
         assert 2 < told["photos_with_skin"] <= TRAIN
         assert head.tone_mean.abs().max() > 0
         assert head.tone_factor[0, 1] == 0
@@ -92,7 +92,7 @@ def test_what_export_refuses(
     packs: dict[str, Path], start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run, mine = tmp_path / "run", tmp_path / "mine.safetensors"
-    assert run_of("segmentation", packs["segmentation"], run, start=start, steps=1) == 0
+    assert run_of("skin", packs["skin"], run, start=start, steps=1) == 0
     assert "a head needs its model" in error_of(["export", run, tmp_path / "new"], capsys)
     command = ["export", run, mine, "--start", start]
     assert "--pack: name the pack" in error_of(command, capsys)
@@ -101,11 +101,11 @@ def test_what_export_refuses(
     assert mine.read_bytes() == b"mine"
     said = error_of([*command, "--gain", "2"], capsys, 2)
     assert "--temperatures and --gain are for levels" in said
-    (run / "segmentation" / "state.pt").unlink()
+    (run / "skin" / "state.pt").unlink()
     mine.unlink()
-    said = error_of([*command, "--pack", packs["segmentation"]], capsys)
-    assert f"train it with `colorflow train PACK -o {run} --part segmentation`" in said
-    (run / "config.json").write_text('{"segmentation": "of another shape"}')
+    said = error_of([*command, "--pack", packs["skin"]], capsys)
+    assert f"train it with `colorflow train PACK -o {run} --part skin`" in said
+    (run / "config.json").write_text('{"skin": "of another shape"}')
     assert f"{run}: its parts have another shape here" in error_of(command, capsys)
     assert not mine.exists()
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from scipy.special import logsumexp
-from torch import Tensor
 from torch.nn import functional as F
 
 from colorflow.color.grid import square_lightness, to_grid
-from colorflow.errors import TrainingError
 from colorflow.model.condition import Condition
 from colorflow.model.heads import SegmentationHead
 from colorflow.model.pyramid import ChromaPyramid
@@ -28,12 +24,10 @@ from colorflow.training.segmentation import (
     TEACHER,
     TEACHER_FORMAT,
     SegmentationObjective,
-    tones_of_photos,
 )
 from data_prep import teacher as teacher_module
 from data_prep.teacher import Teacher
 from tests.training.conftest import CheapFeatures, small_training
-from tests.training.made_up_pixels import TRAIN
 from tests.training.runs import raw_state
 
 NOISE = torch.Generator()
@@ -51,7 +45,7 @@ def random_head(*, sees_color: bool = False) -> SegmentationHead:
     with torch.no_grad():
         for parameter in head.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
-        for layer in (head.coarse, head.fine, head.chroma, head.out):
+        for layer in (head.coarse, head.fine, head.out):
             layer.weight.mul_(0.05)
     return head
 
@@ -65,10 +59,8 @@ def pyramid_of(path: Path) -> ChromaPyramid:
 
 @pytest.mark.parametrize("name", ["teacher", "segmentation"])
 @torch.no_grad()
-def test_the_loss_is_that_of_sets_of_classes_and_of_the_chroma_of_skin(
-    name: str, large_folder: Path, start: Path
-) -> None:
-    """The teacher learns no chroma; where nothing is known, nobody learns anything."""
+def test_the_loss_is_that_of_sets_of_classes(name: str, large_folder: Path, start: Path) -> None:
+    """Where nothing is known, nobody learns anything."""
     is_teacher = name == "teacher"
     pyramid = None if is_teacher else pyramid_of(start)
     objective = SegmentationObjective(pyramid)
@@ -80,13 +72,13 @@ def test_the_loss_is_that_of_sets_of_classes_and_of_the_chroma_of_skin(
     objective.fit(head, target, condition, NOISE)
     found = objective.loss(head, target, condition, NOISE)
     seen = condition if pyramid is None else pyramid.refine(condition)
-    log_odds, chroma = (x.double().numpy() for x in head(seen))
+    log_odds = head(seen).double().numpy()
     for i, loss in enumerate(found):
-        labels, own = target[i, 0].int().numpy(), np.array([2, 2, 1, 1, 3, 1.2] + [1] * 9)
+        labels, own = target[i, 0].int().numpy(), np.array([2, 2, 1, 1, 3, 1.2] + [1] * 12)
         log_p = log_odds[i] - logsumexp(log_odds[i], 0)
         nats, weight = np.zeros(labels.shape), np.zeros(labels.shape)
         for one in np.unique(labels):
-            inside = [k for k in range(15) if one >> k & 1]
+            inside = [k for k in range(18) if one >> k & 1]
             if inside and one != EVERY:
                 here = labels == one
                 nats[here] = -logsumexp(log_p[inside], 0)[here]
@@ -95,49 +87,10 @@ def test_the_loss_is_that_of_sets_of_classes_and_of_the_chroma_of_skin(
         views = np.lib.stride_tricks.sliding_window_view(padded, (7, 7))
         weight[views.max((2, 3)) != views.min((2, 3))] *= 2.5
         want = (weight * nats).sum() / weight.sum()
-        if not is_teacher:
-            share = (labels == 1).reshape(96, 2, 96, 2).mean((1, 3))
-            ab = target[i, 1:].double().numpy().reshape(2, 96, 2, 96, 2).mean((2, 4))
-            sure = share * (share > 0.6)
-            want += (sure * (chroma[i] - ab) ** 2).mean() / 400 / sure.mean()
         assert float(loss) == pytest.approx(want, rel=1e-4)
     unknown = target.clone()
     unknown[:, 0] = torch.tensor([0.0, EVERY])[:, None, None]
     assert objective.loss(head, unknown, condition, NOISE).abs().max() == 0
-
-
-@torch.no_grad()
-def test_tones_are_those_of_complex_numbers(
-    large_folder: Path, start: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Photos whose skin is the head's mean, stronger and turned, and one with little skin."""
-    pack, objective, head = (
-        LabeledPack(large_folder),
-        SegmentationObjective(pyramid_of(start)),
-        random_head(),
-    )
-    rows, read = pack.rows("train", variant="whole"), pack.batch
-    given = {row: complex(0.5 + 0.1 * i, 0.1 * i - 0.4) for i, row in enumerate(rows)}
-
-    def recolored(some: np.ndarray, maps: tuple[int, ...]) -> tuple[Tensor, Condition]:
-        target, condition = read(some, maps)
-        _, mean = objective.found(head, condition)
-        for one, own, row in zip(target, mean, some, strict=True):
-            chroma = torch.complex(*own) * given[row]
-            doubled = torch.stack([chroma.real, chroma.imag]).repeat_interleave(2, 1)
-            one[1:] = doubled.repeat_interleave(2, 2)
-            cells = torch.full((96 * 96,), 2.0)
-            cells[: 129 if row == rows[0] else 130] = 1
-            one[0] = cells.view(96, 96).repeat_interleave(2, 0).repeat_interleave(2, 1)
-        return target, condition
-
-    monkeypatch.setattr(pack, "batch", recolored)
-    tones = tones_of_photos(head, pack, objective, rows).numpy()
-    want = [[np.log(abs(z)), np.angle(z)] for row, z in given.items() if row != rows[0]]
-    assert len(tones) == TRAIN - 1
-    np.testing.assert_allclose(np.sort(tones, 0), np.sort(want, 0), atol=1e-3)
-    found = {tuple(np.round(tone, 2)) for tone in tones}
-    assert found == {tuple(np.round(np.float32(tone), 2)) for tone in want}
 
 
 # training
@@ -167,21 +120,6 @@ def test_a_teacher_marks_things(
         lightness=F.avg_pool2d(lightness, 2), features=CheapFeatures()(seen), planes=planes
     )
     with torch.no_grad():
-        whole = head.eval()(own)[0].softmax(1)[0].numpy()
+        whole = head.eval()(own).softmax(1)[0].numpy()
     away = np.abs(likely - whole).mean(0)
     assert 0 < away.mean() < 0.2
-
-
-@pytest.mark.slow
-def test_a_pack_with_too_little_skin_tells_no_tones(
-    start: Path, large_folder: Path, tmp_path: Path
-) -> None:
-    run = tmp_path / "run"
-    trained(SEGMENTATION, large_folder, run, start)
-    pack = shutil.copytree(large_folder, tmp_path / "pack")
-    np.save(pack / "labels.npy", np.zeros_like(np.load(pack / "labels.npy")))
-    path = tmp_path / "new.safetensors"
-    with pytest.raises(TrainingError, match=f"{pack}: .*skin"):
-        export_part([SEGMENTATION], run, path, start=start, pack_folder=pack, say=str)
-    assert not path.exists()
-    assert json.loads((pack / "large.json").read_text())["filled"] > 0
