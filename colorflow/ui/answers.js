@@ -6,10 +6,33 @@
     const encoder = new TextEncoder();
     const promised = new Set();
     const early = new Set(); // came before their promise was read
+    const asking = new Set();
     let promise = () => {};
     const read = (message) => {
         if (message.msg === "process_completed" && !promised.delete(message.event_id))
             early.add(message.event_id);
+    };
+    const ask = async (resource, options) => {
+        const reply = await plain(resource, options);
+        if (!reply.ok) return reply;
+        const text = await reply.text();
+        const id = JSON.parse(text).event_id;
+        if (!early.delete(id)) promised.add(id);
+        promise();
+        return new Response(text, reply);
+    };
+    const join = (resource, options) => {
+        const reply = ask(resource, options);
+        asking.add(reply);
+        const forget = () => asking.delete(reply);
+        reply.then(forget, forget);
+        return reply;
+    };
+    // An answer that comes before its promise was read would be shown after later ones.
+    const promisesRead = async () => {
+        if (!asking.size) return;
+        await Promise.allSettled(asking);
+        await new Promise((wake) => setTimeout(wake, 20)); // in which Gradio's script reads them
     };
     const parts = async (stream, found) => {
         const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
@@ -17,18 +40,13 @@
         for (let part = await reader.read(); !part.done; part = await reader.read()) {
             const texts = (rest + part.value).split("\n\n");
             rest = texts.pop();
+            await promisesRead();
             texts.forEach(found);
         }
     };
-    const join = async (resource, options) => {
-        const reply = await plain(resource, options);
-        if (!reply.ok) return reply;
-        const id = (await reply.clone().json()).event_id;
-        if (!early.delete(id)) promised.add(id);
-        promise();
-        return reply;
-    };
-    const follow = async (sink, first, request) => {
+    let sink; // who reads now: who does not leave the page after all begins to read anew
+    let headers = null; // of the stream, while it goes on
+    const follow = async (first, request) => {
         for (let reply = first; ; reply = await plain(request.clone())) {
             if (!reply.ok) throw new Error(await reply.text());
             const before = [...promised];
@@ -41,16 +59,22 @@
             if (!promised.size) await new Promise((wake) => (promise = wake));
         }
     };
+    const fail = (error) => {
+        headers = null;
+        sink.error(error);
+    };
     window.fetch = async (resource, options) => {
         const path = new URL(resource.url ?? resource, location.href).pathname;
         if (path.endsWith("/queue/join")) return join(resource, options);
         if (!path.endsWith("/queue/data")) return plain(resource, options);
-        const request = new Request(resource, options);
-        const first = await plain(request.clone());
-        if (!first.ok) return first;
-        const start = (sink) => {
-            follow(sink, first, request).catch((error) => sink.error(error));
-        };
-        return new Response(new ReadableStream({ start }), first);
+        const stream = new ReadableStream({ start: (own) => (sink = own) });
+        if (!headers) {
+            const request = new Request(resource, options);
+            const first = await plain(request.clone());
+            if (!first.ok) return first;
+            headers = first.headers;
+            follow(first, request).catch(fail);
+        }
+        return new Response(stream, { headers });
     };
 }

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
@@ -354,8 +355,11 @@ def test_cancel_ends_the_work_and_who_stays_has_lost_nothing(
     expect(visitor.one("#gallery button")).to_have_count(5)
     visitor.page.once("dialog", lambda dialog: dialog.dismiss())
     visitor.page.evaluate("location.reload()")
+    streams: list[str] = []
+    visitor.page.on("request", lambda one: streams.append(urlsplit(one.url).path))
     visitor.one("#gallery button").nth(3).click()
     expect(visitor.one("#gallery button").nth(3)).to_have_attribute("aria-pressed", "true")
+    assert sum(path.endswith("/queue/data") for path in streams) == 1
     visitor.saved("#download", tmp_path)
     expect(visitor.one("#state .has-unsaved")).to_have_count(0)
     visitor.page.reload()
