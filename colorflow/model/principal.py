@@ -102,7 +102,7 @@ def modes_of(
     seen = _in_part(block_means(things, _CLUSTER_GRID), tints)
     points = seen.reshape(len(seen), -1)
     count = max(k, 2)
-    mode_of, middles = _clusters(points, count)
+    mode_of, middles = clusters(points, count)
     counts = np.bincount(mode_of, minlength=count)
     chosen = np.argsort(-counts, kind="stable")[:k]
     modes = []
@@ -126,7 +126,7 @@ def _with_little_tint(mode: Array) -> Array:
     return np.asarray(mode - (1 - keep) * tint, np.float32)
 
 
-def _clusters(points: Array, count: int) -> tuple[NDArray[np.int64], Array]:
+def clusters(points: Array, count: int) -> tuple[NDArray[np.int64], Array]:
     """The number of the cluster of each of n points, (n,), and the middles of the clusters."""
     stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, _ROUNDS, _SHIFT)
     cv2.setRNGSeed(0)  # of this thread

@@ -58,17 +58,26 @@ class Thing:
     Attributes:
         name: of its likeliest class, see `colorflow.model.segmentation`.
         probability: of that class, in [0, 1].
+        clearness: probability that it ends where its outline is, in [0, 1].
         mask: (192, 192), whether each cell of the photo belongs to it.
     """
 
     name: str
     probability: float
+    clearness: float
     mask: NDArray[np.bool_]
 
     @property
     def area(self) -> float:
         """Share of the photo."""
         return float(self.mask.mean())
+
+    @property
+    def middle(self) -> tuple[int, int]:
+        """Row and column of the cell that is farthest from its outline."""
+        away = cv2.distanceTransform(np.pad(self.mask, 1).astype(np.uint8), cv2.DIST_L2, 5)
+        row, column = np.unravel_index(int(away.argmax()), away.shape)
+        return int(row) - 1, int(column) - 1
 
     @property
     def outlines(self) -> list[NDArray[np.float64]]:
@@ -96,7 +105,7 @@ class Things:
             float
         )
         areas = np.bincount(flat, minlength=count)
-        self._tree = _Tree(areas, sums, *_borders(self._regions, steps))
+        self._tree = RegionTree(areas, sums, *_borders(self._regions, steps))
 
     @cached_property
     def all(self) -> list[Thing]:
@@ -156,10 +165,11 @@ class Things:
         inside[self._tree.leaves_of(node)] = True
         likely = self._tree.sums[node, : len(CLASSES)] / self._tree.areas[node]
         best = int(likely.argmax())
-        return Thing(CLASSES[best], float(likely[best]), inside[self._regions])
+        clear = self._tree.clearness(node)
+        return Thing(CLASSES[best], float(likely[best]), clear, inside[self._regions])
 
 
-class _Tree:
+class RegionTree:
     """Regions, and those that come of two of them.
 
     Args:
@@ -186,7 +196,7 @@ class _Tree:
         """Makes one of each two regions that are surest of each other, until one is left."""
         new = self.leaves
         while len(pairs):
-            odds = self._log_odds(pairs, borders)
+            odds = CONSTANT + self.numbers(pairs, borders) @ np.array(COEFFICIENTS)
             order = np.argsort(odds, kind="stable")
             regions, first = np.unique(pairs[order].ravel(), return_index=True)
             surest = np.full(new, -1)
@@ -215,6 +225,11 @@ class _Tree:
                 chain.append(node)
         return chain
 
+    def clearness(self, node: int) -> float:
+        """Probability that what a region was joined with is another thing."""
+        parent = self._parents[node]
+        return 1.0 if parent < 0 else float(1 / (1 + np.exp(-self._odds[parent])))
+
     def without(self, leaf: int, leaves: Sequence[int]) -> int | None:
         """The largest region of a leaf without others of `leaves`; None if it is there twice."""
         if leaves.count(leaf) > 1:
@@ -240,8 +255,8 @@ class _Tree:
                 open_.extend(self._parts[one].tolist())
         return found
 
-    def _log_odds(self, pairs: NDArray[np.int64], borders: Numbers) -> Numbers:
-        """How likely pairs of regions are of two things, (p,)."""
+    def numbers(self, pairs: NDArray[np.int64], borders: Numbers) -> Numbers:
+        """What tells whether pairs of regions are of one thing, (p, 6); see `COEFFICIENTS`."""
         x, y = (self.sums[i] / self.areas[i, None] for i in pairs.T)
         c = len(CLASSES)
         p, q = x[:, :c] + 1e-6, y[:, :c] + 1e-6
@@ -249,7 +264,7 @@ class _Tree:
         divergence = ((p * (np.log(p) - middle)).sum(1) + (q * (np.log(q) - middle)).sum(1)) / 2
         inside = sum(np.sqrt(np.maximum(z[:, c + 1] - z[:, c] ** 2, 0)) for z in (x, y))
         step = borders[:, 1] / borders[:, 0]
-        numbers = [
+        told = [
             np.sqrt(np.maximum(divergence, 0)),
             np.abs(p - q).sum(1) / 2,
             np.abs(x[:, c] - y[:, c]),
@@ -257,7 +272,7 @@ class _Tree:
             step / (2 + inside),
             np.log(self.areas[pairs].min(1)),
         ]
-        return CONSTANT + np.stack(numbers, 1) @ np.array(COEFFICIENTS)
+        return np.stack(told, 1)
 
 
 def _joined(pairs: NDArray[np.int64], borders: Numbers) -> tuple[NDArray[np.int64], Numbers]:
