@@ -146,17 +146,20 @@ class PhotoModel:
     @cached_property
     @one_thread()
     @torch.inference_mode()
-    def classes(self) -> NDArray[np.float32]:
-        """How likely each class of things is, (18, 192, 192); all the same without a head."""
+    def classes(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """How likely each class of things is, (18, 192, 192), and an outline, (192, 192)."""
         if head := self.pyramid.segmentation_head:
-            return head(self._large)[0].softmax(0).cpu().numpy()
+            log_odds, outline = head(self._large)
+            likely, ends = log_odds[0].softmax(0), outline[0, 0].sigmoid()
+            return likely.cpu().numpy(), ends.cpu().numpy()
         side = self._large.lightness.shape[-1]
-        return np.full((len(CLASSES), side, side), 1 / len(CLASSES), np.float32)
+        even = np.full((len(CLASSES), side, side), 1 / len(CLASSES), np.float32)
+        return even, np.zeros((side, side), np.float32)
 
     @cached_property
     def things(self) -> Things:
         """The things in the photo; without a segmentation head, its lightness alone tells."""
-        return Things(self.classes, self._large.lightness[0, 0].cpu().numpy())
+        return Things(*self.classes, self._large.lightness[0, 0].cpu().numpy())
 
     @cached_property
     @one_thread()

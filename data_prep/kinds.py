@@ -281,7 +281,7 @@ class LabeledRows:
         return lightness.astype(np.uint8), ab.astype(np.int8), self._sets(path, pixels)
 
     def _sets(self, path: Path, pixels: NDArray[np.uint8]) -> NDArray[np.uint32]:
-        """The set of classes of each cell, (192, 192)."""
+        """The label of each cell, (192, 192); see `colorflow.training.large_pack`."""
         file = mask_file(self.labels, path)
         if file is not None:
             drawn = _as_drawn(file, ("L", "P"))
@@ -289,7 +289,9 @@ class LabeledRows:
             for value, classes in self._classes(file.parent).items():
                 known[value] = classes
             size = (LABELS_SIDE, LABELS_SIDE)
-            return known[cv2.resize(drawn, size, interpolation=cv2.INTER_NEAREST_EXACT)]
+            values = cv2.resize(drawn, size, interpolation=cv2.INTER_NEAREST_EXACT)
+            sets = known[values]
+            return np.where(sets, sets | (values.astype(np.uint32) + 1) << len(CLASSES), 0)
         shows_none = any(folder in path.parents for folder in self.without_people)
         shown = EVERY & ~classes_of(OF_A_PERSON) if shows_none else 0
         sets = np.full((LABELS_SIDE, LABELS_SIDE), shown, np.uint32)

@@ -54,7 +54,7 @@ class Teacher:
             features=frozen_maps(self._features, rgb * (100 / 255), 8),
             planes=F.pad(ab, (0, 0, 0, 0, 1, 0), value=1.0),
         )
-        likely = self._head(condition).softmax(1).numpy()
+        likely = self._head(condition)[0].softmax(1).numpy()
         found = np.zeros((len(CLASSES), LABELS_SIDE, LABELS_SIDE), np.float32)
         looks = np.zeros((LABELS_SIDE, LABELS_SIDE), np.float32)
         for (top, left, part), own in zip(crops, likely, strict=True):

@@ -170,7 +170,7 @@ class SkinHead(Decoder):
 
 
 class SegmentationHead(Decoder):
-    """Says which class of things each cell belongs to.
+    """Says which class of things each cell belongs to, and where things end.
 
     Args:
         dropout: share of channels dropped in training.
@@ -180,7 +180,7 @@ class SegmentationHead(Decoder):
 
     def __init__(self, dropout: float = 0.1, *, sees_color: bool = False) -> None:
         super().__init__(dropout, planes=2 if sees_color else 0)
-        count = len(CLASSES)
+        count = len(CLASSES) + 1
         self.coarse = nn.Conv2d(WIDTHS[32], count, 1)
         self.fine = zero_initialized(nn.Conv2d(WIDTHS[64], count, 3, padding=1))
         self.to_finest = nn.Conv2d(WIDTHS[64], _FINEST_WIDTH, 1)
@@ -189,15 +189,20 @@ class SegmentationHead(Decoder):
         self.out = zero_initialized(nn.Conv2d(_FINEST_WIDTH, count, 1))
         self.to(**_FASTEST)
 
-    def forward(self, condition: Condition) -> Tensor:
-        """Log odds of the classes (B, 18, 128s, 128s), up to a constant of each cell."""
+    def forward(self, condition: Condition) -> tuple[Tensor, Tensor]:
+        """Log odds of the classes, up to a constant of each cell, and of an outline.
+
+        Returns:
+            (B, 18, 128s, 128s) and (B, 1, 128s, 128s).
+        """
         half, full = self.decoded(condition)
         coarse = _resized(self.coarse(F.gelu(half)), full.shape[-1])
         lightness = (condition.lightness - 50) / 25
         side = lightness.shape[-1]
         added = _resized(self.to_finest(full), side) + self.light_finest(lightness)
         added = 5 * self.out(F.gelu(self.finest(F.gelu(added))))
-        return (_resized(5 * self.fine(F.gelu(full)) + 2 * coarse, side) + added).float()
+        x = (_resized(5 * self.fine(F.gelu(full)) + 2 * coarse, side) + added).float()
+        return x[:, :-1], x[:, -1:]
 
 
 class DecoderBlock(nn.Module):

@@ -1,10 +1,11 @@
 """The things in a photo: a tree of regions that end where things end.
 
-The smallest regions are basins of the steps of lightness and of the classes' probabilities. Two
+The smallest regions are basins of the steps of lightness and of the classes' probabilities, and of
+the outlines that the segmentation head sees. Two
 neighbors, each of which seems to belong to the other more than to any, become one, again and again,
 until the photo is one region. How little two seem to belong together is a logistic regression on
-six numbers, learned on labels (see `COEFFICIENTS`). The regions of a cell, from the smallest to the
-whole, are what somebody may mean who points there: a sleeve, a coat, a person.
+seven numbers, learned on labels (see `COEFFICIENTS`). The regions of a cell, from the smallest to
+the whole, are what somebody may mean who points there: a sleeve, a coat, a person.
 
 Reference: Arbelaez et al. 2011 (hierarchical segmentation); Ren & Malik 2003 (merging superpixels
 by a learned classifier).
@@ -32,20 +33,19 @@ Numbers = NDArray[np.float64]
 
 THINGS_GRID = 192
 """Side of the grid."""
-COEFFICIENTS = (4.85, 5.5, 0.03, 0.058, 0.409, 0.185)
+COEFFICIENTS = (10.9, -0.68, 0.009, 0.01, 2.98, 0.0, 0.218)
 """Of root of divergence and total variation of the classes, difference in L*, step of L* at the
-border, that step relative to the contrast inside, and logarithm of the smaller area."""
-CONSTANT = -6.11
-SAME, SAME_UNKNOWN = -1.5, -3.5
-"""Log odds of a border up to which regions are one thing: where one class is likelier than `KNOWN`,
-and elsewhere. Chosen with the rest, and by eye."""
-KNOWN = 0.5
-_SINGLE = [i for i, name in enumerate(CLASSES) if name not in ("furniture", "textile", "other")]
-"""Classes that are things; the others are what rooms are full of."""
+border, that step relative to the contrast inside, probability of an outline there, and logarithm of
+the smaller area."""
+CONSTANT = -6.78
+SAME = -2.0
+"""Log odds of a border up to which regions are one thing. Chosen with the rest, and by eye."""
 LARGER = 1.4
 """Least factor of the area from one thing to the next larger one."""
 _BASIN = 7
 """Least distance of the centers of two basins, in cells."""
+OUTLINE_HEIGHT = 1.0
+"""How high an outline is, on the heights whose basins the smallest regions are."""
 _FINE_BLUR, _BLUR = 0.8, 1.2
 """Std of the Gaussians before lightness steps, and before basins are looked for, in cells."""
 _NEIGHBORS: list[tuple[Any, Any]] = [(np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])]
@@ -93,19 +93,20 @@ class Things:
 
     Args:
         probabilities: (C, g, g), of each class.
+        outlines: (g, g), how likely a thing ends there, in [0, 1].
         lightness: (g, g) L* in [0, 100].
     """
 
-    def __init__(self, probabilities: Array, lightness: Array) -> None:
+    def __init__(self, probabilities: Array, outlines: Array, lightness: Array) -> None:
         steps = _steps(_blurred(lightness, _FINE_BLUR))
-        self._regions = _basins(steps, probabilities)
+        self._regions = _basins(steps, probabilities, outlines)
         flat, count = self._regions.ravel(), int(self._regions.max()) + 1
         planes = [*probabilities, lightness, lightness**2]
         sums = np.stack([np.bincount(flat, plane.ravel(), count) for plane in planes], 1).astype(
             float
         )
         areas = np.bincount(flat, minlength=count)
-        self._tree = RegionTree(areas, sums, *_borders(self._regions, steps))
+        self._tree = RegionTree(areas, sums, *_borders(self._regions, steps, outlines))
 
     @cached_property
     def all(self) -> list[Thing]:
@@ -176,7 +177,8 @@ class RegionTree:
         areas: (m,) cells of the smallest regions.
         sums: (m, C + 2), over their cells: of probabilities, L*, and its square.
         pairs: (p, 2) neighbors.
-        borders: (p, 2), of each pair, length of the border, and sum of the steps along it.
+        borders: (p, 3), of each pair, length of the border, and sums along it, of the steps and of
+            the probability of an outline.
     """
 
     def __init__(
@@ -218,8 +220,7 @@ class RegionTree:
         """The thing that a region belongs to, and those around it, each clearly larger."""
         chain = [leaf]
         for node in self._line(leaf):
-            is_known = self.sums[node, _SINGLE].max() > KNOWN * self.areas[node]
-            if self._odds[node] <= (SAME if is_known else SAME_UNKNOWN):
+            if self._odds[node] <= SAME:
                 chain = [node]
             elif self.areas[node] > LARGER * self.areas[chain[-1]]:
                 chain.append(node)
@@ -256,20 +257,21 @@ class RegionTree:
         return found
 
     def numbers(self, pairs: NDArray[np.int64], borders: Numbers) -> Numbers:
-        """What tells whether pairs of regions are of one thing, (p, 6); see `COEFFICIENTS`."""
+        """What tells whether pairs of regions are of one thing, (p, 7); see `COEFFICIENTS`."""
         x, y = (self.sums[i] / self.areas[i, None] for i in pairs.T)
         c = len(CLASSES)
         p, q = x[:, :c] + 1e-6, y[:, :c] + 1e-6
         middle = np.log((p + q) / 2)
         divergence = ((p * (np.log(p) - middle)).sum(1) + (q * (np.log(q) - middle)).sum(1)) / 2
         inside = sum(np.sqrt(np.maximum(z[:, c + 1] - z[:, c] ** 2, 0)) for z in (x, y))
-        step = borders[:, 1] / borders[:, 0]
+        step, outline = (borders[:, 1:] / borders[:, :1]).T
         told = [
             np.sqrt(np.maximum(divergence, 0)),
             np.abs(p - q).sum(1) / 2,
             np.abs(x[:, c] - y[:, c]),
             step,
             step / (2 + inside),
+            outline,
             np.log(self.areas[pairs].min(1)),
         ]
         return np.stack(told, 1)
@@ -295,21 +297,26 @@ def _blurred(plane: Array, std: float) -> Array:
     return np.asarray(cv2.GaussianBlur(plane, (0, 0), std), np.float32)
 
 
-def _basins(steps: Array, probabilities: Array) -> NDArray[np.int64]:
+def _basins(steps: Array, probabilities: Array, outlines: Array) -> NDArray[np.int64]:
     """Numbers of the smallest regions, (g, g), from 0: each holds one hollow of the steps."""
     from skimage.segmentation import watershed  # 0.3 s, which few need
 
     borders = _steps(np.ascontiguousarray(probabilities.transpose(1, 2, 0))).sum(2)
-    heights = _blurred(steps / 4 + 2 * borders, _BLUR)
+    heights = _blurred(steps / 4 + 2 * borders + OUTLINE_HEIGHT * outlines, _BLUR)
     lowest = cv2.erode(heights, np.ones((_BASIN, _BASIN), np.uint8))
     _, hollows = cv2.connectedComponents((heights <= lowest + 1e-6).astype(np.uint8))
     return np.asarray(watershed(heights, hollows), np.int64) - 1
 
 
-def _borders(regions: NDArray[np.int64], steps: Array) -> tuple[NDArray[np.int64], Numbers]:
-    """Neighbors (p, 2), the smaller number first; and of each border, length and sum of steps."""
+def _borders(
+    regions: NDArray[np.int64], steps: Array, outlines: Array
+) -> tuple[NDArray[np.int64], Numbers]:
+    """Neighbors (p, 2), the smaller number first; and of each border what `RegionTree` takes."""
     pairs = np.concatenate(
         [np.stack([regions[i].ravel(), regions[j].ravel()], 1) for i, j in _NEIGHBORS]
     )
-    high = np.concatenate([np.maximum(steps[i], steps[j]).ravel() for i, j in _NEIGHBORS])
-    return _joined(pairs, np.stack([np.ones(len(high)), high], 1))
+    highest = [
+        np.concatenate([np.maximum(plane[i], plane[j]).ravel() for i, j in _NEIGHBORS])
+        for plane in (steps, outlines)
+    ]
+    return _joined(pairs, np.stack([np.ones(len(pairs)), *highest], 1))

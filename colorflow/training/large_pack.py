@@ -7,7 +7,8 @@ It is a folder that `python -m data_prep PHOTOS -o PACK --large` writes (`colorf
     lightness.npy   (N, 384, 384) uint8, L* times 2.55
     ab.npy          (N, 2, 96, 96) int8, CIELAB units
     labels.npy      (N, 192, 192) uint32, the set of classes that may be there
-                    (`colorflow.model.segmentation`); 0: nothing is known
+                    (`colorflow.model.segmentation`); 0: nothing is known; and above its bits, 1 and
+                    the label's value, which neighbors share that are one thing, or 0
 
 Every training row of the heads of segmentation and skin is a view of a photo, made anew at every
 step: a random crop, or the photo several times beside itself, so that things have all sizes. Half
@@ -44,6 +45,7 @@ from colorflow.model.condition import (
 from colorflow.model.heads import HEADS_SIZE
 from colorflow.model.likeness import CELLS_GRID
 from colorflow.model.pyramid import ChromaPyramid
+from colorflow.model.segmentation import CLASSES
 from colorflow.training.pack import Layout
 from colorflow.training.pixels import (
     WHOLE,
@@ -120,20 +122,20 @@ class LabeledPack(LargePack):
             maps: sides of the feature maps that are wanted; finer ones come with them.
 
         Returns:
-            (B, 3, 192, 192): the set of classes, and ab in CIELAB units; and the condition of each
-            row, float32.
+            (B, 4, 192, 192): the set of classes, the value, and ab in CIELAB units; and the
+            condition of each row, float32.
         """
         views = [self._view(int(row)) for row in rows]
         lightness, target = (torch.from_numpy(np.stack(part)) for part in zip(*views, strict=True))
         seen = planes = None
         if self.in_color:
             seen = torch.from_numpy(np.stack([_seen_in_color(*view) for view in views]))
-            ab = F.interpolate(target[:, 1:], (PLANES_GRID, PLANES_GRID), mode="area")
+            ab = F.interpolate(target[:, 2:], (PLANES_GRID, PLANES_GRID), mode="area")
             planes = F.pad(ab, (0, 0, 0, 0, 1, 0), value=1.0)
         return target, self._condition(lightness[:, None], maps, seen, planes)
 
     def _view(self, row: int) -> tuple[Array, Array]:
-        """Lightness (384, 384), and the set of classes and ab (3, 192, 192), of a row."""
+        """Lightness (384, 384), and sets of classes, values and ab (4, 192, 192), of a row."""
         view, photo = divmod(row, len(self))
         rng = np.random.default_rng([view, photo])
         box, mirrored, is_old = (0.0, 0.0, 1.0, 1.0), False, view == WHOLE.index("whole_degraded")
@@ -154,10 +156,12 @@ class LabeledPack(LargePack):
                 lightness, ab = _recolored(lightness, ab, rng)
         elif is_old:
             lightness = degrade(to_rgb(lightness, ab), rng, self.side)
-        return lightness, np.concatenate([labels[None], ab])
+        bits = len(CLASSES)
+        parts = np.stack([labels & (1 << bits) - 1, labels >> bits]).astype(np.float32)
+        return lightness, np.concatenate([parts, ab])
 
 
-def _nearest(labels: NDArray[np.generic], box: Box, *, mirrored: bool) -> Array:
+def _nearest(labels: NDArray[np.uint32], box: Box, *, mirrored: bool) -> NDArray[np.uint32]:
     """A part of a square of labels, on as many cells; what is beyond it is the photo again."""
     side = len(labels)
     centers = (np.arange(side) + 0.5) / side
@@ -166,7 +170,7 @@ def _nearest(labels: NDArray[np.generic], box: Box, *, mirrored: bool) -> Array:
         for start, length in (box[::2], box[1::2])
     )
     part = labels[rows][:, columns]
-    return np.ascontiguousarray(part[:, ::-1] if mirrored else part, np.float32)
+    return np.ascontiguousarray(part[:, ::-1] if mirrored else part)
 
 
 def _recolored(lightness: Array, ab: Array, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -180,7 +184,7 @@ def _recolored(lightness: Array, ab: Array, rng: np.random.Generator) -> tuple[A
 
 def _seen_in_color(lightness: Array, target: Array) -> Array:
     """(3, 384, 384) sRGB times 100."""
-    rgb = to_rgb(lightness, target[1:]).transpose(2, 0, 1)
+    rgb = to_rgb(lightness, target[2:]).transpose(2, 0, 1)
     return np.ascontiguousarray(rgb, np.float32) * (100 / 255)
 
 

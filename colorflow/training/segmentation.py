@@ -34,8 +34,16 @@ BORDER, BORDER_WEIGHT = 3, 2.5
 """Cells that are as near to another label count this many times: outlines are small and matter."""
 
 
+OUTLINE, OUTLINE_WEIGHT = 1, 3.0
+"""Cells on both sides that an outline has, and how much they count."""
+GAP = 2
+"""Cells of which nothing is known that an outline may have."""
+MOST_CLASSES = 3
+"""Of the set of a thing; "no person" is no thing."""
+
+
 class SegmentationObjective(Objective[SegmentationHead, Condition]):
-    """The negative log-likelihood of the sets of classes.
+    """The negative log-likelihood of the sets of classes, and of where things end.
 
     Args:
         pyramid: the model whose late blocks make the student's coarse maps; None for the teacher,
@@ -59,16 +67,20 @@ class SegmentationObjective(Objective[SegmentationHead, Condition]):
     def loss(
         self, module: SegmentationHead, target: Tensor, condition: Condition, noise: Generator
     ) -> Tensor:
-        """(B,); see the class. `target` holds sets of classes, a and b, (B, 3, 192, 192)."""
+        """(B,); see the class. `target` holds sets of classes, values, a, b, (B, 4, 192, 192)."""
         labels = target[:, 0].int()
         allowed = (
             labels[:, None] >> torch.arange(len(CLASSES), device=labels.device)[:, None, None]
         ) & 1
         unlikely = torch.where(allowed == 1, 0.0, -1e4)
-        log_p = module(self._seen(condition)).log_softmax(1)
+        log_odds, outline = module(self._seen(condition))
+        log_p = log_odds.log_softmax(1)
         nats = -torch.logsumexp(log_p + unlikely, 1)
         weight = _weight_of(labels, allowed)
-        return (weight * nats).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1)
+        loss = (weight * nats).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1)
+        is_outline, is_told = _outlines_of(target[:, 1:2], allowed.sum(1, keepdim=True))
+        told = F.binary_cross_entropy_with_logits(outline, is_outline, is_told, reduction="none")
+        return loss + (told.sum((1, 2, 3)) / is_told.sum((1, 2, 3)).clamp(min=1))
 
     def _seen(self, condition: Condition) -> Condition:
         return condition if self.pyramid is None else self.pyramid.refine(condition)
@@ -85,6 +97,29 @@ def _weight_of(labels: Tensor, allowed: Tensor) -> Tensor:
         sign * F.max_pool2d(sign * labels[:, None].float(), size, 1, BORDER) for sign in (1, -1)
     )
     return weight * torch.where((most != least)[:, 0], BORDER_WEIGHT, 1.0)
+
+
+def _outlines_of(values: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
+    """Where outlines are, and how much each cell tells, (B, 1, g, g) both.
+
+    Between two values there is an outline, even if a gap of nothing known is between them. There is
+    none inside a value if it is that of a thing, whose set of classes has few.
+
+    Args:
+        values: (B, 1, g, g), 0 where nothing is known.
+        sizes: of the sets of classes, (B, 1, g, g).
+    """
+
+    def most(x: Tensor, reach: int) -> Tensor:
+        return F.max_pool2d(x, 2 * reach + 1, 1, reach)
+
+    closed = torch.where(values == 0, most(values, GAP), values)
+    highest = most(closed, OUTLINE)
+    lowest = -most(torch.where(closed == 0, -1e4, -closed), OUTLINE)
+    is_outline = (highest != lowest) & (highest > 0)
+    is_open = (values == 0) | (sizes > MOST_CLASSES)
+    is_inside = most((is_open | is_outline).float(), OUTLINE) == 0
+    return is_outline.float(), is_outline * OUTLINE_WEIGHT + is_inside.float()
 
 
 def _teacher_lesson(

@@ -60,7 +60,7 @@ class SkinObjective(Objective[SkinHead, Condition]):
     def loss(
         self, module: SkinHead, target: Tensor, condition: Condition, noise: Generator
     ) -> Tensor:
-        """(B,); see the class. `target` holds sets of classes, a and b, (B, 3, 192, 192)."""
+        """(B,); see the class. `target` holds sets of classes, values, a, b, (B, 4, 192, 192)."""
         log_odds, chroma = self.found(module, condition)
         share, weight, ab = skin_of(target, chroma.shape[-1])
         where = F.binary_cross_entropy_with_logits(
@@ -80,7 +80,7 @@ def skin_of(target: Tensor, side: int) -> tuple[Tensor, Tensor, Tensor]:
     labels = target[:, :1].int()
     skin = labels == 1 << SKIN_CLASS
     known = skin | ((labels != 0) & (labels & 1 << SKIN_CLASS == 0))
-    share, sure, ab = (F.adaptive_avg_pool2d(x.float(), side) for x in (skin, known, target[:, 1:]))
+    share, sure, ab = (F.adaptive_avg_pool2d(x.float(), side) for x in (skin, known, target[:, 2:]))
     return share / sure.clamp(min=1e-3), (sure > LEAST_KNOWN).float(), ab
 
 
