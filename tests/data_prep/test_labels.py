@@ -13,7 +13,7 @@ import skimage.data
 from PIL import Image
 
 from colorflow.errors import PackError, PhotoError
-from colorflow.model.segmentation import CLASSES, classes_of
+from colorflow.model.segmentation import CLASSES, EVERY, classes_of
 from colorflow.training.large_pack import LABELS_SIDE, LAYOUT, LabeledPack
 from data_prep import __main__ as command
 from data_prep import kinds
@@ -76,9 +76,14 @@ def teacher(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def sets_of(rows: LabeledRows) -> np.ndarray:
     """The sets of classes of the first photo."""
-    sets = rows(range(1))["labels"][0].numpy()
-    assert sets.shape == (LABELS_SIDE, LABELS_SIDE)
-    return sets
+    labels = rows(range(1))["labels"][0].numpy()
+    assert labels.shape == (LABELS_SIDE, LABELS_SIDE)
+    return labels & EVERY
+
+
+def test_labels_also_tell_their_values_where_they_know_something(photo: Path, labels: Path) -> None:
+    values = LabeledRows(files=[photo], labels=labels)(range(1))["labels"][0].numpy() >> 18
+    assert [set(values[rows].flat) for rows in np.split(np.arange(192), 3)] == [{4}, {201}, {0}]
 
 
 def test_labels_say_what_they_know(photo: Path, labels: Path, teacher: Path) -> None:
@@ -181,7 +186,7 @@ def test_a_pack_of_photos_with_labels(
     numbers = {Path(file).name: i for i, file in enumerate(photos.files)}
     lightness, ab, stored = (np.load(pack / f"{x}.npy") for x in ("lightness", "ab", "labels"))
     found = {name: set(stored[i].flat) for name, i in numbers.items()}
-    assert found == {"a.png": {HAIR}, "b.png": {0}, "cup.png": {NO_PERSON}}
+    assert found == {"a.png": {HAIR | 10 << 18}, "b.png": {0}, "cup.png": {NO_PERSON}}
     picture = np.asarray(Image.open(astronauts / "b.png"))
     lab = skimage.color.rgb2lab(picture)
     squashed = cv2.resize(lab[..., 0], (384, 384), interpolation=cv2.INTER_AREA)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 import pytest
@@ -12,12 +11,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from colorflow.model.condition import FEATURE_CHANNELS, Condition
-from colorflow.model.heads import Decoder, MeanHead, SkinHead
+from colorflow.model.heads import Decoder, MeanHead, SegmentationHead, SkinHead
 
-HEADS: dict[str, Callable[..., MeanHead | SkinHead]] = {
+Head = MeanHead | SkinHead | SegmentationHead
+HEADS: dict[str, Callable[..., Head]] = {
     "mean": MeanHead,
     "skin": SkinHead,
-    "skin in color": partial(SkinHead, sees_color=True),
+    "segmentation": SegmentationHead,
+    "segmentation in color": lambda: SegmentationHead(sees_color=True),
 }
 
 
@@ -36,13 +37,13 @@ def condition(photos: int, seed: int = 0, scale: int = 1) -> Condition:
 
 
 def planes_of(head: Decoder, photos: Condition) -> Tensor:
-    """All that a head says, (B, 2 or 3, 64s, 64s)."""
+    """All that a head says, (B, 2, 3 or 19, 64s or 128s, 64s or 128s)."""
     said = head(photos)
     return said if isinstance(said, Tensor) else torch.cat(said, 1)
 
 
 @pytest.fixture(params=HEADS)
-def head(request: pytest.FixtureRequest) -> MeanHead | SkinHead:
+def head(request: pytest.FixtureRequest) -> Head:
     """With random parameters."""
     torch.manual_seed(1)
     made = HEADS[request.param]()
@@ -54,9 +55,7 @@ def head(request: pytest.FixtureRequest) -> MeanHead | SkinHead:
 
 
 @pytest.mark.parametrize("scale", [1, 2])
-def test_every_input_counts_and_every_parameter_gets_a_gradient(
-    head: MeanHead | SkinHead, scale: int
-) -> None:
+def test_every_input_counts_and_every_parameter_gets_a_gradient(head: Head, scale: int) -> None:
     photos = condition(2, scale=scale).map(lambda x: x.requires_grad_())
     planes_of(head, photos).square().mean().backward()
     for name, parameter in head.named_parameters():
@@ -74,7 +73,7 @@ def test_every_input_counts_and_every_parameter_gets_a_gradient(
 
 
 @torch.no_grad()
-def test_photos_do_not_depend_on_each_other(head: MeanHead | SkinHead) -> None:
+def test_photos_do_not_depend_on_each_other(head: Head) -> None:
     photos = condition(3)
     together = planes_of(head, photos)
     for i in range(3):
@@ -84,7 +83,7 @@ def test_photos_do_not_depend_on_each_other(head: MeanHead | SkinHead) -> None:
 
 
 @torch.no_grad()
-def test_a_photo_of_twice_the_side_is_read_like_its_parts(head: MeanHead | SkinHead) -> None:
+def test_a_photo_of_twice_the_side_is_read_like_its_parts(head: Head) -> None:
     """In a photo of four equal parts, far from their borders, where all places are equal.
 
     The mean is on a grid of the same side for all photos.
@@ -102,7 +101,7 @@ def test_a_photo_of_twice_the_side_is_read_like_its_parts(head: MeanHead | SkinH
     assert (large[..., g - 2 : g + 2, :g] - small[..., [g - 2, g - 1, 0, 1], :]).abs().max() > 0.1
 
 
-def test_features_are_standardized_by_the_training_data(head: MeanHead | SkinHead) -> None:
+def test_features_are_standardized_by_the_training_data(head: Head) -> None:
     photos = condition(8, seed=5)
     for grid, x in photos.features.items():
         standard = head.standardize[str(grid)](x)

@@ -13,6 +13,7 @@ from colorflow.model.segmentation import CLASSES
 from colorflow.model.things import THINGS_GRID, Things
 
 Array = NDArray[np.float32]
+NO_OUTLINES = np.zeros((THINGS_GRID, THINGS_GRID), np.float32)
 
 
 def person(noise: float = 0.5, seed: int = 0) -> Things:
@@ -26,7 +27,7 @@ def person(noise: float = 0.5, seed: int = 0) -> Things:
     lightness = np.choose(np.searchsorted(np.unique(names), names), [60, 20, 75, 90, 50])
     sure = np.float32(np.eye(len(CLASSES))[names].transpose(2, 0, 1) * 0.9 + 0.1 / len(CLASSES))
     plane = np.float32(lightness) + noise * rng.standard_normal(names.shape).astype(np.float32)
-    return Things(sure, plane.astype(np.float32))
+    return Things(sure, NO_OUTLINES, plane.astype(np.float32))
 
 
 def inside(mask: NDArray[np.bool_], rows: slice, columns: slice) -> float:
@@ -67,7 +68,7 @@ def test_outlines_go_around_the_cells_of_a_thing() -> None:
 def test_a_photo_of_one_tone_is_one_thing() -> None:
     size = (THINGS_GRID, THINGS_GRID)
     even = np.full((len(CLASSES), *size), 1 / len(CLASSES), np.float32)
-    (thing,) = Things(even, np.full(size, 50, np.float32)).all
+    (thing,) = Things(even, NO_OUTLINES, np.full(size, 50, np.float32)).all
     assert thing.mask.all()
 
 
@@ -109,7 +110,7 @@ def test_hints_share_a_thing_and_near_ones_count_most() -> None:
     size = (THINGS_GRID, THINGS_GRID)
     even = np.full((len(CLASSES), *size), 1 / len(CLASSES), np.float32)
     hints = [ThingHint(96, 20, 40, 0, is_larger=False), ThingHint(96, 170, -40, 0, is_larger=False)]
-    got = Things(even, np.full(size, 50, np.float32)).colored(
+    got = Things(even, NO_OUTLINES, np.full(size, 50, np.float32)).colored(
         np.zeros((1, 2, 64, 64), np.float32), hints
     )[0, 0]
     assert got[32, 6] == pytest.approx(40, abs=1)
@@ -124,7 +125,7 @@ def test_two_hints_on_what_seems_one_thing_part_it() -> None:
     lightness = np.full(size, 50, np.float32)
     lightness[:, 96:] = 56
     lightness += 0.3 * np.random.default_rng(0).standard_normal(size).astype(np.float32)
-    found = Things(even, lightness)
+    found = Things(even, NO_OUTLINES, lightness)
     assert len(found.all) == 1
     hints = [ThingHint(96, 90, 40, 0, is_larger=False), ThingHint(20, 102, -40, 0, is_larger=False)]
     got = found.colored(np.zeros((1, 2, 64, 64), np.float32), hints)[0, 0]

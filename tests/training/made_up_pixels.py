@@ -12,7 +12,7 @@ import skimage.data
 
 from colorflow.color.grid import square_lightness, to_grid
 from colorflow.model.heads import HEADS_SIZE
-from colorflow.model.segmentation import EVERY
+from colorflow.model.segmentation import CLASSES, EVERY
 from colorflow.training.large_pack import AB_SIDE
 from data_prep.kinds import squares_of
 
@@ -37,14 +37,16 @@ def write_pixels(folder: Path) -> None:
 
 
 def write_large(folder: Path) -> None:
-    """The same photos; what is known of the classes is random by the block: one, some, nothing."""
+    """The same photos; what is known, and values, are random by the block."""
     photos, rng = _photos(), np.random.default_rng(0)
     lightness = [255 / 100 * square_lightness(pixels, HEADS_SIZE) for pixels in photos]
     sets = rng.choice([1, 1, 2, 1 << 7, 0b111111, EVERY - 1, EVERY, 0], (len(photos), 12, 12))
+    values = np.where(sets, rng.integers(0, 4, sets.shape), 0)
+    labels = (sets | values << len(CLASSES)).repeat(16, 1).repeat(16, 2)
     arrays = {
         "lightness": np.stack(lightness).round().astype(np.uint8),
         "ab": np.stack([to_grid(pixels, AB_SIDE) for pixels in photos]).round().astype(np.int8),
-        "labels": sets.repeat(16, 1).repeat(16, 2).astype(np.uint32),
+        "labels": labels.astype(np.uint32),
     }
     write_pack(folder, "large", arrays, DEV, SIDES)
 

@@ -37,13 +37,16 @@ def stored(folder: Path, name: str, photo: int, side: int) -> np.ndarray:
 def test_a_whole_row_is_what_is_stored(large_folder: Path) -> None:
     photos = (0, N - 1)
     target, condition = batch_of(LabeledPack(large_folder), *photos)
-    assert target.shape == (2, 3, 192, 192)
+    assert target.shape == (2, 4, 192, 192)
     assert condition.lightness.shape == (2, 1, 192, 192)
     assert condition.planes is None
     for i, photo in enumerate(photos):
-        np.testing.assert_array_equal(target[i, 0], np.load(large_folder / "labels.npy")[photo])
+        labels = np.load(large_folder / "labels.npy")[photo]
+        np.testing.assert_array_equal(target[i, 0], labels % 2**18)
+        np.testing.assert_array_equal(target[i, 1], labels // 2**18)
+        assert len(np.unique(target[i, 1])) == 4
         ab = stored(large_folder, "ab", photo, 192).transpose(2, 0, 1)
-        assert np.abs(target[i, 1:] - ab).mean() < 0.1
+        assert np.abs(target[i, 2:] - ab).mean() < 0.1
         lightness = np.load(large_folder / "lightness.npy")[photo].astype(np.float32) / 2.55
         means = lightness.reshape(192, 2, 192, 2).mean((1, 3))
         assert np.abs(condition.lightness[i, 0].numpy() - means).max() < 0.01
@@ -66,7 +69,9 @@ def test_views_are_parts_of_all_sizes_and_the_same_again(large_folder: Path) -> 
     torch.testing.assert_close(repeated, target.flip(0), rtol=0, atol=0)
     torch.testing.assert_close(same.lightness, condition.lightness.flip(0), rtol=0, atol=0)
     # The labels are blocks of 1/12 of the photo: larger in a smaller part of it.
-    assert set(target[:, 0].unique().tolist()) <= set(np.load(large_folder / "labels.npy").flat)
+    assert set(target[:, 0].unique().tolist()) <= set(
+        (np.load(large_folder / "labels.npy") % 2**18).flat
+    )
     edges = (target[:, 0].diff(dim=2).abs() > 0.2).float().mean((1, 2))
     assert edges.max() > 2 * edges.min()
 
@@ -103,11 +108,11 @@ def test_the_teacher_sees_color(large_folder: Path, monkeypatch: pytest.MonkeyPa
     np.testing.assert_array_equal(target[0], target[1])  # nothing is degraded for it
     assert condition.planes is not None
     np.testing.assert_array_equal(condition.planes[:, 0], 1)
-    cells = target[:, 1:].reshape(2, 2, 64, 3, 64, 3).mean((3, 5))
+    cells = target[:, 2:].reshape(2, 2, 64, 3, 64, 3).mean((3, 5))
     np.testing.assert_allclose(condition.planes[:, 1:], cells, atol=1e-3)
     (photos,) = seen
     assert photos.shape == (2, 3, 384, 384)
-    chroma = cv2.resize(target[0, 1:].transpose(1, 2, 0), (384, 384))
+    chroma = cv2.resize(target[0, 2:].transpose(1, 2, 0), (384, 384))
     lightness = stored(large_folder, "lightness", 2, 384) / 2.55
     want = 100 * skimage.color.lab2rgb(np.dstack([lightness, chroma]))
     assert np.abs(photos[0].permute(1, 2, 0).numpy() - want).mean() < 1
@@ -120,10 +125,10 @@ def test_the_teachers_views_have_other_exposures_and_casts(large_folder: Path) -
     rows = plain.rows("train")[:12]
     target, condition = batch_of(plain, *rows)
     own, own_condition = batch_of(colored, *rows)
-    np.testing.assert_array_equal(own[:, 0], target[:, 0])
+    np.testing.assert_array_equal(own[:, :2], target[:, :2])
     assert own_condition.lightness.dtype == torch.float32
     turns = []
-    for before, after in zip(target[:, 1:], own[:, 1:], strict=True):
+    for before, after in zip(target[:, 2:], own[:, 2:], strict=True):
         z, w = (ab[0].ravel() + 1j * ab[1].ravel() for ab in (before, after))
         columns = np.stack([z, np.ones_like(z)], 1)
         (turn, cast), *_ = np.linalg.lstsq(columns, w, rcond=None)

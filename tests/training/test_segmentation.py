@@ -59,7 +59,9 @@ def pyramid_of(path: Path) -> ChromaPyramid:
 
 @pytest.mark.parametrize("name", ["teacher", "segmentation"])
 @torch.no_grad()
-def test_the_loss_is_that_of_sets_of_classes(name: str, large_folder: Path, start: Path) -> None:
+def test_the_loss_is_that_of_sets_of_classes_and_of_outlines(
+    name: str, large_folder: Path, start: Path
+) -> None:
     """Where nothing is known, nobody learns anything."""
     is_teacher = name == "teacher"
     pyramid = None if is_teacher else pyramid_of(start)
@@ -72,7 +74,7 @@ def test_the_loss_is_that_of_sets_of_classes(name: str, large_folder: Path, star
     objective.fit(head, target, condition, NOISE)
     found = objective.loss(head, target, condition, NOISE)
     seen = condition if pyramid is None else pyramid.refine(condition)
-    log_odds = head(seen).double().numpy()
+    log_odds, outline = (x.double().numpy() for x in head(seen))
     for i, loss in enumerate(found):
         labels, own = target[i, 0].int().numpy(), np.array([2, 2, 1, 1, 3, 1.2] + [1] * 12)
         log_p = log_odds[i] - logsumexp(log_odds[i], 0)
@@ -87,10 +89,38 @@ def test_the_loss_is_that_of_sets_of_classes(name: str, large_folder: Path, star
         views = np.lib.stride_tricks.sliding_window_view(padded, (7, 7))
         weight[views.max((2, 3)) != views.min((2, 3))] *= 2.5
         want = (weight * nats).sum() / weight.sum()
+        want += _of_outlines(outline[i, 0], target[i, 1].int().numpy(), labels)
         assert float(loss) == pytest.approx(want, rel=1e-4)
     unknown = target.clone()
     unknown[:, 0] = torch.tensor([0.0, EVERY])[:, None, None]
+    unknown[:, 1] = torch.tensor([0.0, 3.0])[:, None, None]
     assert objective.loss(head, unknown, condition, NOISE).abs().max() == 0
+
+
+def _of_outlines(log_odds: np.ndarray, values: np.ndarray, sets: np.ndarray) -> float:
+    """Cross entropy of where outlines are, cell by cell."""
+    g, total, weights = len(values), 0.0, 0.0
+    closed = values.copy()
+    for y, x in np.argwhere(values == 0):
+        closed[y, x] = values[max(y - 2, 0) : y + 3, max(x - 2, 0) : x + 3].max()
+
+    def around(plane: np.ndarray, y: int, x: int) -> np.ndarray:
+        return plane[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2]
+
+    is_outline = np.array(
+        [[len(set(around(closed, y, x).flat) - {0}) > 1 for x in range(g)] for y in range(g)]
+    )
+    sizes = np.vectorize(int.bit_count)(sets.astype(object)).astype(int)
+    is_open = (values == 0) | (sizes > 3) | is_outline
+    for y in range(g):
+        for x in range(g):
+            if is_outline[y, x]:
+                total += 3 * np.logaddexp(0, -log_odds[y, x])
+                weights += 3
+            elif not around(is_open, y, x).any():
+                total += np.logaddexp(0, log_odds[y, x])
+                weights += 1
+    return total / weights
 
 
 # training
@@ -120,6 +150,6 @@ def test_a_teacher_marks_things(
         lightness=F.avg_pool2d(lightness, 2), features=CheapFeatures()(seen), planes=planes
     )
     with torch.no_grad():
-        whole = head.eval()(own).softmax(1)[0].numpy()
+        whole = head.eval()(own)[0].softmax(1)[0].numpy()
     away = np.abs(likely - whole).mean(0)
     assert 0 < away.mean() < 0.2

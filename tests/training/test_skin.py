@@ -74,7 +74,7 @@ def test_the_loss_is_that_of_where_skin_is_and_of_its_chroma(
     is_known = (labels == 1) | ((labels % 2 == 0) & (labels > 0))
     skin, known, a, b = (
         x.reshape(3, 96, 2, 96, 2).mean((2, 4))
-        for x in (labels == 1, is_known, *target[:, 1:].double().numpy().transpose(1, 0, 2, 3))
+        for x in (labels == 1, is_known, *target[:, 2:].double().numpy().transpose(1, 0, 2, 3))
     )
     share, weight, ab = skin / np.maximum(known, 1e-3), known > 0.9, (a, b)
     assert 0.1 < weight.mean() < 0.9
@@ -110,7 +110,7 @@ def test_tones_are_those_of_complex_numbers(
         for one, own, row in zip(target, mean, some, strict=True):
             chroma = torch.complex(*own) * given[row]
             doubled = torch.stack([chroma.real, chroma.imag]).repeat_interleave(2, 1)
-            one[1:] = doubled.repeat_interleave(2, 2)
+            one[2:] = doubled.repeat_interleave(2, 2)
             cells = torch.full((96 * 96,), 2.0)
             cells[: 129 if row == rows[0] else 130] = 1
             one[0] = cells.view(96, 96).repeat_interleave(2, 0).repeat_interleave(2, 1)
