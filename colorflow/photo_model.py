@@ -41,6 +41,7 @@ from colorflow.model.segmentation import CLASSES
 from colorflow.model.skin import Skin, ToneDistribution, tone_latents
 from colorflow.model.spatial import FEATURES_GRID, SpatialOperator, blurred, contrast_of
 from colorflow.model.things import Things
+from colorflow.model.variations import Variations
 from colorflow.model.weights import LoadedWeights
 
 CHUNK = 8
@@ -147,19 +148,31 @@ class PhotoModel:
     @one_thread()
     @torch.inference_mode()
     def classes(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """How likely each class of things is, (18, 192, 192), and an outline, (192, 192)."""
+        """How likely each class of things is, (18, 192, 192), and an outline, (192, 192).
+
+        Without a segmentation head all is something else.
+        """
         if head := self.pyramid.segmentation_head:
             log_odds, outline = head(self._large)
             likely, ends = log_odds[0].softmax(0), outline[0, 0].sigmoid()
             return likely.cpu().numpy(), ends.cpu().numpy()
         side = self._large.lightness.shape[-1]
-        even = np.full((len(CLASSES), side, side), 1 / len(CLASSES), np.float32)
-        return even, np.zeros((side, side), np.float32)
+        likely = np.zeros((len(CLASSES), side, side), np.float32)
+        likely[CLASSES.index("other")] = 1
+        return likely, np.zeros((side, side), np.float32)
 
     @cached_property
     def things(self) -> Things:
         """The things in the photo; without a segmentation head, its lightness alone tells."""
         return Things(*self.classes, self._large.lightness[0, 0].cpu().numpy())
+
+    @cached_property
+    @one_thread()
+    def variations(self) -> Variations:
+        """How the colors of the things in the photo may vary."""
+        nowhere = np.zeros((FINEST_GRID, FINEST_GRID), np.float32)
+        skin = nowhere if self.skin is None else self.skin.weight
+        return Variations(self.things.all, self.classes[0], skin)
 
     @cached_property
     @one_thread()
@@ -250,10 +263,17 @@ class PhotoModel:
     def _on_things(
         self, ab: NDArray[np.float32], spec: ColoringSpec, tone: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """One coloring (1, 2, 64, 64) assigned to things, with skin's color and the references'."""
+        """One coloring (1, 2, 64, 64) assigned to things, with skin's color and the references'.
+
+        A principal coloring after the first is that with what varies, which is assigned already.
+        """
+        varied = np.zeros_like(ab)
+        if spec.is_principal and spec.principal and spec.principal.number:
+            first, _ = self.principal(spec.sample_spec(spec.seed), 1)
+            ab, varied = first, ab - first
         has_details = spec.seeds[-1] is None and self._is_predicted(spec)
         seen = ab if has_details else ab + self.small_scale
-        shown = self.operator(seen, contrast_of(ab))
+        shown = self.operator(seen, contrast_of(ab)) + varied
         if spec.skin and self.skin is not None:
             shown = self.skin.painted(shown, tone)
         if spec.strength:
@@ -408,7 +428,10 @@ class PhotoModel:
         more = self._samples(first, samples.shape[0] * samples.shape[1], POOL)
         # A different answer to the mirrored photo is no mode.
         own = [half - half.mean(0) for half in np.concatenate([samples, more], axis=1)]
-        deviations, shares = modes_of(np.concatenate(own), self.operator, k - 1)
+        seen = self._on_things(mean[None], first.principal_spec(0, k), np.zeros((1, 2), np.float32))
+        deviations, shares = modes_of(
+            np.concatenate(own), seen[0], self.operator, self.variations, k - 1
+        )
         modes = (mean + deviations).clip(-SRGB_REACH, SRGB_REACH)
         return np.stack([mean, *modes]), (1.0, *map(float, shares))
 

@@ -1,13 +1,10 @@
-"""Variations: what other colors the things in a photo may have.
+"""What may vary in a photo: the principal colorings after the first one differ by things.
 
-The first principal coloring is one answer. The others change what is open in it and leave the rest
-as it is: a coat, a wall, a car. Each gives up to three things that end clearly a color that the
-model's samples give them together, far enough from the first one's to be seen. Skin, hair, sky,
-plants, water and animals have few colors, and keep theirs.
+Skin, hair, sky, plants, water and animals have few colors, and keep those of the first coloring.
+Of what is left, a thing varies as a whole as far as it is clear where it ends. If a thing that is
+clear and large enough varies at all, it does so far enough to be seen.
 
-Reference: Flury 1990 (principal points), of the colors of things.
-
-Dimensions: n samples, k variations, t things that vary, g a grid's side.
+Dimensions: n samples, t things, g a grid's side.
 """
 
 from __future__ import annotations
@@ -18,86 +15,88 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.color.grid import block_means
-from colorflow.model.hints import ThingHint
-from colorflow.model.principal import clusters
+from colorflow.model.config import FINEST_GRID
+from colorflow.model.segmentation import CLASSES
 from colorflow.model.things import Thing
 
 Array = NDArray[np.float32]
 
-FREE = (
-    *("upper clothes", "lower clothes", "hat", "accessory", "building", "vehicle"),
-    *("wall", "furniture", "textile", "other"),
-)
-"""Classes of things whose colors are open."""
-MOST_THINGS = 3
-"""Things that vary."""
-SMALLEST, LARGEST = 0.012, 0.6
-"""Shares of the photo that a thing that varies has."""
-CLEAR = 0.3
-"""Least clearness of a thing that varies."""
-LEAST_CHANGE, MOST_CHANGE = 10.0, 18.0
-"""How far, in CIELAB units, the color of the thing that changes most moves."""
-LEAST_MOVE = 3.0
-"""Things that move less keep their color."""
+FIXED = [CLASSES.index(x) for x in ("skin", "hair", "sky", "vegetation", "animal", "water")]
+"""Classes whose colors hardly vary."""
+SURELY_FREE, SURELY_FIXED = 0.15, 0.65
+"""How likely a cell is of such a class up to which it varies as it is, and from which it does not.
+Chosen by eye, like what follows."""
+UNCLEAR, CLEAR = 0.1, 0.5
+"""Clearness up to which a thing varies from place to place, and from which as a whole."""
+SMALLEST, LEAST_CLEARNESS = 0.01, 0.25
+"""Share of the photo and clearness that a thing has, at least, if it is to be seen to vary."""
+LARGEST_TINT = 2.5
+"""Most that the mean color of all that is free moves, in CIELAB units."""
+LEAST, VISIBLE, MOST = 1.0, 9.0, 18.0
+"""CIELAB units: what varies less than the first keeps its color; the rest varies by the second at
+least, and the third at most."""
 MOST_CHROMA = 26.0
-"""Chroma of a thing in a variation, at most, in CIELAB units, or that which it had."""
+"""Chroma of a thing that is moved to be seen, in CIELAB units, at most, or what it had."""
 INSIDE = 0.9
 """Share of a cell that lies in a thing whose color it tells."""
-FEWEST = 12
-"""Least number of such cells."""
-NEAREST = 4
-"""Samples that tell the colors of a variation: those nearest to the middle of a cluster."""
 
 
-def variations(
-    things: Sequence[Thing], first: Array, deviations: Array, skin: Array, k: int
-) -> tuple[list[list[ThingHint]], NDArray[np.float64]]:
-    """Other colors of things.
+class Variations:
+    """How the colors of a photo's things may differ from the first coloring.
 
     Args:
-        things: of the photo.
-        first: (2, g, g), the first coloring, as it is painted, in CIELAB units.
-        deviations: (n, 2, g, g), of samples from what they have in common, assigned to things.
-        skin: (g, g), share of skin in each cell.
-        k: how many variations.
-
-    Returns:
-        k hints for things each, or none at all where nothing is free and clear; and the share of
-        the samples that is nearest to each variation, in decreasing order.
+        things: that cover the photo.
+        classes: (C, h, h), how likely each is.
+        skin: (g, g), the share of skin.
     """
-    found = []
-    for thing in things:
-        if not (thing.name in FREE and SMALLEST <= thing.area <= LARGEST):
-            continue
-        mask = block_means(thing.mask.astype(np.float32), first.shape[-1])
-        weight = np.where(mask > INSIDE, mask, 0) * (1 - skin)
-        if thing.clearness < CLEAR or weight.sum() < FEWEST:
-            continue
-        colors = (deviations * weight).sum((2, 3)) / weight.sum()
-        spread = float(np.sqrt((colors**2).sum(1).mean()))
-        own = (first * weight).sum((1, 2)) / weight.sum()
-        found.append((spread * thing.area**0.5, thing, colors, own))
-    found.sort(key=lambda one: -one[0])
-    chosen = found[:MOST_THINGS]
-    if not chosen:
-        return [], np.zeros(0)
-    points = np.concatenate([score**0.5 * colors for score, _, colors, _ in chosen], 1)
-    which, middles = clusters(points.astype(np.float32), k)
-    counts = np.bincount(which, minlength=k)
-    varied = []
-    order = np.argsort(-counts, kind="stable")
-    for middle in middles[order]:
-        near = np.argsort(np.linalg.norm(points - middle, axis=1), kind="stable")[:NEAREST]
-        moves = np.stack([colors[near].mean(0) for _, _, colors, _ in chosen])
-        largest = float(np.linalg.norm(moves, axis=1).max())
-        moves *= np.clip(largest, LEAST_CHANGE, MOST_CHANGE) / max(largest, 1e-6)
-        hints = []
-        for (_, thing, _, own), move in zip(chosen, moves, strict=True):
-            if np.linalg.norm(move) < LEAST_MOVE:
+
+    def __init__(self, things: Sequence[Thing], classes: Array, skin: Array) -> None:
+        likely = block_means(classes[FIXED].sum(0), FINEST_GRID)
+        fixed = (likely - SURELY_FREE) / (SURELY_FIXED - SURELY_FREE)
+        self._free = (1 - fixed.clip(0, 1)) * (1 - skin)
+        self._masks = np.stack(
+            [block_means(x.mask.astype(np.float32), FINEST_GRID) for x in things]
+        )
+        clearness = np.array([thing.clearness for thing in things], np.float32)
+        self._wholeness = ((clearness - UNCLEAR) / (CLEAR - UNCLEAR)).clip(0, 1)
+        self._seen = [
+            i
+            for i, thing in enumerate(things)
+            if thing.clearness >= LEAST_CLEARNESS
+            and thing.area >= SMALLEST
+            and CLASSES.index(thing.name) not in FIXED
+        ]
+
+    def held(self, deviations: Array) -> Array:
+        """Deviations (n, 2, g, g) as things may have them: the same in all of a clear thing."""
+        weights = self._masks * self._free
+        sums = np.einsum("ncyx,tyx->nct", deviations, weights)
+        means = sums / np.maximum(weights.sum((1, 2)), 1e-3)
+        whole = np.einsum("nct,t,tyx->ncyx", means, self._wholeness, self._masks)
+        own = deviations * (1 - np.einsum("t,tyx->yx", self._wholeness, self._masks))
+        return np.asarray((whole + own) * self._free, np.float32)
+
+    def visible(self, deviation: Array, first: Array) -> Array:
+        """A deviation (2, g, g) from the first coloring that is no cast, but seen.
+
+        What all that is free has in common is reduced; what differs from that moves farther.
+        """
+        tint = (deviation * self._free).sum((1, 2)) / max(float(self._free.sum()), 1e-3)
+        keep = min(1.0, LARGEST_TINT / max(float(np.linalg.norm(tint)), 1e-6))
+        deviation = deviation - (1 - keep) * tint[:, None, None] * self._free
+        tint = keep * tint
+        for mask in self._masks[self._seen]:
+            weight = np.where(mask > INSIDE, mask, 0) * self._free
+            total = weight.sum()
+            if total < 1:
                 continue
-            a, b = own + move
-            most = max(MOST_CHROMA, float(np.hypot(*own)))
-            calm = min(1.0, most / max(float(np.hypot(a, b)), 1e-6))
-            hints.append(ThingHint(*thing.middle, float(calm * a), float(calm * b), False))
-        varied.append(hints)
-    return varied, counts[order] / counts.sum()
+            move, own = ((x * weight).sum((1, 2)) / total for x in (deviation, first))
+            length = float(np.linalg.norm(move))
+            if length < LEAST or np.linalg.norm(move - tint) < LEAST:
+                continue
+            color = own + move * np.clip(length, VISIBLE, MOST) / length
+            most = max(MOST_CHROMA, float(np.linalg.norm(own)))
+            color *= min(1.0, most / max(float(np.linalg.norm(color)), 1e-6))
+            change = (color - own)[:, None, None] - deviation
+            deviation = deviation + mask * self._free * change
+        return np.asarray(deviation, np.float32)
