@@ -90,6 +90,7 @@ class PhotoModel:
         self._painted, self._thing_hints = painted, thing_hints
         self._make_references = make_references
         self._principal: dict[tuple[ColoringSpec, int], PrincipalColorings] = {}
+        self._assigned: dict[ColoringSpec, NDArray[np.float32]] = {}
         self._firsts: dict[ColoringSpec, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
 
     def _condition_at(self, side: int, *, mirrored: bool = False) -> Condition:
@@ -167,12 +168,9 @@ class PhotoModel:
         return Things(*self.classes, self._large.lightness[0, 0].cpu().numpy())
 
     @cached_property
-    @one_thread()
     def variations(self) -> Variations:
-        """How the colors of the things in the photo may vary."""
-        nowhere = np.zeros((FINEST_GRID, FINEST_GRID), np.float32)
-        skin = nowhere if self.skin is None else self.skin.weight
-        return Variations(self.things.all, self.classes[0], skin)
+        """How the colors of things may differ from those of the first principal coloring."""
+        return Variations(self.things.all, self.classes[0])
 
     @cached_property
     @one_thread()
@@ -267,13 +265,14 @@ class PhotoModel:
 
         A principal coloring after the first is that with what varies, which is assigned already.
         """
-        varied = np.zeros_like(ab)
-        if spec.is_principal and spec.principal and spec.principal.number:
-            first, _ = self.principal(spec.sample_spec(spec.seed), 1)
-            ab, varied = first, ab - first
-        has_details = spec.seeds[-1] is None and self._is_predicted(spec)
-        seen = ab if has_details else ab + self.small_scale
-        shown = self.operator(seen, contrast_of(ab)) + varied
+        if spec.is_principal:
+            own = spec.sample_spec(spec.seed)
+            first, _ = self.principal(own, 1)
+            if own not in self._assigned:
+                self._assigned[own] = self._assigned_to_things(first, spec)
+            shown = self._assigned[own] + (ab - first)
+        else:
+            shown = self._assigned_to_things(ab, spec)
         if spec.skin and self.skin is not None:
             shown = self.skin.painted(shown, tone)
         if spec.strength:
@@ -281,6 +280,13 @@ class PhotoModel:
                 raise ValueError("reference: expected the photos that the spec's colors come from")
             shown = self.likeness.painted(shown, spec.strength)
         return shown
+
+    def _assigned_to_things(
+        self, ab: NDArray[np.float32], spec: ColoringSpec
+    ) -> NDArray[np.float32]:
+        has_details = spec.seeds[-1] is None and self._is_predicted(spec)
+        seen = ab if has_details else ab + self.small_scale
+        return self.operator(seen, contrast_of(ab))
 
     @one_thread()
     @torch.inference_mode()

@@ -33,11 +33,11 @@ Numbers = NDArray[np.float64]
 
 THINGS_GRID = 192
 """Side of the grid."""
-COEFFICIENTS = (6.63, 0.159, 0.012, -0.044, 1.743, 3.931, 0.376)
+COEFFICIENTS = (6.63, 0.159, 0.03, 0.04, 1.743, 3.931, 0.376)
 """Of root of divergence and total variation of the classes, difference in L*, step of L* at the
 border, that step relative to the contrast inside, probability of an outline there, and logarithm of
 the smaller area."""
-CONSTANT = -7.925
+CONSTANT = -8.9
 SAME = -2.0
 """Log odds of a border up to which regions are one thing. Chosen with the rest, and by eye."""
 LARGER = 1.4

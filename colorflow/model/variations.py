@@ -31,7 +31,9 @@ UNCLEAR, CLEAR = 0.1, 0.5
 SMALLEST, LEAST_CLEARNESS = 0.01, 0.25
 """Share of the photo and clearness that a thing has, at least, if it is to be seen to vary."""
 LARGEST_TINT = 2.5
-"""Most that the mean color of all that is free moves, in CIELAB units."""
+"""Most that the median color of all that is free moves, in CIELAB units."""
+FREE = 0.5
+"""How free a cell is that has a say in that."""
 LEAST, VISIBLE, MOST = 1.0, 9.0, 18.0
 """CIELAB units: what varies less than the first keeps its color; the rest varies by the second at
 least, and the third at most."""
@@ -47,16 +49,13 @@ class Variations:
     Args:
         things: that cover the photo.
         classes: (C, h, h), how likely each is.
-        skin: (g, g), the share of skin.
     """
 
-    def __init__(self, things: Sequence[Thing], classes: Array, skin: Array) -> None:
+    def __init__(self, things: Sequence[Thing], classes: Array) -> None:
         likely = block_means(classes[FIXED].sum(0), FINEST_GRID)
         fixed = (likely - SURELY_FREE) / (SURELY_FIXED - SURELY_FREE)
-        self._free = (1 - fixed.clip(0, 1)) * (1 - skin)
-        self._masks = np.stack(
-            [block_means(x.mask.astype(np.float32), FINEST_GRID) for x in things]
-        )
+        self._free = 1 - fixed.clip(0, 1)
+        self._masks = _shares(things)
         clearness = np.array([thing.clearness for thing in things], np.float32)
         self._wholeness = ((clearness - UNCLEAR) / (CLEAR - UNCLEAR)).clip(0, 1)
         self._seen = [
@@ -69,19 +68,21 @@ class Variations:
 
     def held(self, deviations: Array) -> Array:
         """Deviations (n, 2, g, g) as things may have them: the same in all of a clear thing."""
-        weights = self._masks * self._free
-        sums = np.einsum("ncyx,tyx->nct", deviations, weights)
-        means = sums / np.maximum(weights.sum((1, 2)), 1e-3)
-        whole = np.einsum("nct,t,tyx->ncyx", means, self._wholeness, self._masks)
-        own = deviations * (1 - np.einsum("t,tyx->yx", self._wholeness, self._masks))
-        return np.asarray((whole + own) * self._free, np.float32)
+        masks = self._masks.reshape(len(self._masks), -1)
+        weights = masks * self._free.ravel()
+        flat = deviations.reshape(-1, masks.shape[1])
+        means = (flat @ weights.T) / np.maximum(weights.sum(1), 1e-3)
+        whole = (means * self._wholeness) @ masks
+        own = flat * (1 - self._wholeness @ masks)
+        return np.asarray((whole + own) * self._free.ravel(), np.float32).reshape(deviations.shape)
 
     def visible(self, deviation: Array, first: Array) -> Array:
         """A deviation (2, g, g) from the first coloring that is no cast, but seen.
 
-        What all that is free has in common is reduced; what differs from that moves farther.
+        What most of what is free has in common is reduced; what differs from that moves farther.
         """
-        tint = (deviation * self._free).sum((1, 2)) / max(float(self._free.sum()), 1e-3)
+        is_free = self._free > FREE
+        tint = np.median(deviation[:, is_free], 1) if is_free.any() else np.zeros(2, np.float32)
         keep = min(1.0, LARGEST_TINT / max(float(np.linalg.norm(tint)), 1e-6))
         deviation = deviation - (1 - keep) * tint[:, None, None] * self._free
         tint = keep * tint
@@ -100,3 +101,16 @@ class Variations:
             change = (color - own)[:, None, None] - deviation
             deviation = deviation + mask * self._free * change
         return np.asarray(deviation, np.float32)
+
+
+def _shares(things: Sequence[Thing]) -> Array:
+    """Of each cell, how much of it lies in each thing, (t, g, g)."""
+    numbers = np.zeros(things[0].mask.shape, np.int64)
+    for number, thing in enumerate(things):
+        numbers[thing.mask] = number
+    cells = np.arange(FINEST_GRID**2).reshape(FINEST_GRID, FINEST_GRID)
+    factor = len(numbers) // FINEST_GRID
+    keys = numbers * FINEST_GRID**2 + cells.repeat(factor, 0).repeat(factor, 1)
+    counts = np.bincount(keys.ravel(), minlength=len(things) * FINEST_GRID**2)
+    shares = counts.astype(np.float32) / factor**2
+    return np.asarray(shares.reshape(len(things), FINEST_GRID, FINEST_GRID), np.float32)

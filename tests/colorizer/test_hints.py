@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,7 +12,7 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from colorflow.colorizer import ColoringSpec, Colorizer, Hint, Reach
+from colorflow.colorizer import ColoringSpec, Colorizer, Hint
 from colorflow.photo import Photo, photo_from_image, read_photo
 
 SAMPLE = ColoringSpec(seeds=(0,) * 5)
@@ -59,9 +58,9 @@ def test_40_hints_on_20_photos_change_one_thing_each(shipped: Colorizer) -> None
             got = chroma(shipped, photo, Hint(y - 0.5, x - 0.5, a, b))
             assert np.hypot(*(got[:, row, column] - (a, b))) < 0.5
             changed = (np.hypot(*(got - plain)) > LEAST).astype(np.uint8)
-            pieces, piece_of = cv2.connectedComponents(changed)
-            assert pieces <= 2
-            assert not changed.any() or piece_of[row, column]
+            _, piece_of = cv2.connectedComponents(changed)
+            own = changed * (piece_of == piece_of[row, column])
+            assert own.sum() >= 0.99 * changed.sum()
             things = [thing.mask for thing in found if thing.mask[3 * row + 1, 3 * column + 1]]
             thing = things[0].reshape(64, 3, 64, 3).any((1, 3)).astype(np.uint8)
             assert not changed[cv2.dilate(thing, BORDER[1:4, 1:4]) == 0].any()
@@ -70,10 +69,7 @@ def test_40_hints_on_20_photos_change_one_thing_each(shipped: Colorizer) -> None
 
 
 def test_a_hint_changes_no_other_part_of_a_drawing(shipped: Colorizer) -> None:
-    """Two people in like coats stand apart before a wall: only one coat gets the color.
-
-    The classes of a drawing are chance, and part the coat: not all of it changes.
-    """
+    """Two people in like coats stand apart before a wall: one coat, whole, gets the color."""
     gray = 185 + np.random.default_rng(0).normal(0, 4, (256, 256))
     gray[200:] -= 65  # the ground
     coats = np.zeros((2, 256, 256), np.uint8)
@@ -84,9 +80,6 @@ def test_a_hint_changes_no_other_part_of_a_drawing(shipped: Colorizer) -> None:
     photo = photo_from_image(np.rint(gray).clip(0, 255).astype(np.uint8))
     plain, hint = chroma(shipped, photo), Hint(150, 70, 40.0, 30.0)
     coat = cv2.resize(coats[0], (64, 64), interpolation=cv2.INTER_NEAREST)
-    reaches: list[Reach] = ["thing", "larger"]
-    for reach in reaches:
-        got = chroma(shipped, photo, replace(hint, reach=reach))
-        change = np.hypot(*(got - plain))
-        assert change[cv2.dilate(coat, BORDER) == 0].max() < LEAST
-        assert change[37, 17] > LEAST, "the coat changes"
+    change = np.hypot(*(chroma(shipped, photo, hint) - plain))
+    assert change[cv2.dilate(coat, BORDER) == 0].max() < LEAST
+    assert change[cv2.erode(coat, BORDER) == 1].min() > LEAST
