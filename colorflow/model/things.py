@@ -58,7 +58,7 @@ class Thing:
     Attributes:
         name: of its likeliest class, see `colorflow.model.segmentation`.
         probability: of that class, in [0, 1].
-        clearness: probability that it ends where its outline is, in [0, 1].
+        clearness: probability that it ends where its outline is, in [0, 1]; 0 of the whole photo.
         mask: (192, 192), whether each cell of the photo belongs to it.
     """
 
@@ -227,9 +227,9 @@ class RegionTree:
         return chain
 
     def clearness(self, node: int) -> float:
-        """Probability that what a region was joined with is another thing."""
+        """Probability that what a region was joined with is another thing; 0 for the whole."""
         parent = self._parents[node]
-        return 1.0 if parent < 0 else float(1 / (1 + np.exp(-self._odds[parent])))
+        return 0.0 if parent < 0 else float(1 / (1 + np.exp(-self._odds[parent])))
 
     def without(self, leaf: int, leaves: Sequence[int]) -> int | None:
         """The largest region of a leaf without others of `leaves`; None if it is there twice."""

@@ -64,7 +64,7 @@ class FakeColorizer:
         """The left half of the photo, and the right one."""
         left = np.zeros((192, 192), bool)
         left[:, :96] = True
-        return [Thing("sky", 0.9, left), Thing("building", 0.8, ~left)]
+        return [Thing("sky", 0.9, 1.0, left), Thing("building", 0.8, 1.0, ~left)]
 
     def colorize(
         self,
