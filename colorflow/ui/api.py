@@ -43,13 +43,15 @@ Format = Literal["same", "png", "jpeg", "tiff", "webp"]
 
 
 class HintFields(TypedDict):
-    """The color of a point: a pixel of the upright photo, CIELAB a and b, and its reach."""
+    """The color of a point: a pixel of the upright photo, CIELAB a and b, and what gets it."""
 
     row: float
     column: float
     a: float
     b: float
     reach: NotRequired[Literal["thing", "larger", "around", "alike"]]
+    adds: NotRequired[list[list[float]]]
+    takes: NotRequired[list[list[float]]]
 
 
 @contextmanager
