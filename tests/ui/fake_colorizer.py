@@ -61,10 +61,11 @@ class FakeColorizer:
         return cls()
 
     def things(self, photo: Photo) -> list[Thing]:
-        """The left half of the photo, and the right one."""
+        """The left half of the photo, and the right one; each is made of squares of 32 cells."""
         left = np.zeros((192, 192), bool)
         left[:, :96] = True
-        return [Thing("sky", 0.9, left), Thing("building", 0.8, ~left)]
+        squares = np.arange(36).reshape(6, 6).repeat(32, 0).repeat(32, 1)
+        return [Thing("sky", 0.9, left, squares), Thing("building", 0.8, ~left, squares)]
 
     def colorize(
         self,
