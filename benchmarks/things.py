@@ -112,7 +112,7 @@ def compared(
     for part, mask in enumerate(parts):
         inside[: tree.leaves, part] = np.bincount(regions[mask], minlength=tree.leaves)
     for node in range(tree.leaves, len(tree.areas)):
-        inside[node] = inside[tree.leaves_of(node)].sum(0)
+        inside[node] = inside[: tree.leaves][tree.leaves_of(node)].sum(0)
     is_pure = inside.max(1) > PURE * tree.areas
     best = inside.argmax(1)
     numbers, differ = [], []

@@ -360,10 +360,17 @@ def digest_of_hints(hints: Sequence[Hint], start: ColoringSpec | None = None) ->
     """
     if not hints and start is None:
         return None
-    given = [astuple(one)[: 4 if one.reach == "thing" else 5] for one in hints]
+    given = [_numbers_of(one) for one in hints]
     if start is not None:
         given.append(astuple(start)[:-1])  # without `strength`: it is 0, and came later
     return digest_of_open(BytesIO(json.dumps(given).encode()))
+
+
+def _numbers_of(hint: Hint) -> tuple[object, ...]:
+    """The fields of a hint, without the last ones if they are the default: they came later."""
+    if hint.adds or hint.takes:
+        return astuple(hint)
+    return astuple(hint)[: 4 if hint.reach == "thing" else 5]
 
 
 def bits_per_dim(log_prob: float) -> float:

@@ -42,7 +42,9 @@ from colorflow.limits import (
     STYLE_STRENGTH,
     check_whole,
 )
+from colorflow.model.hints import MOST_PLACES as MOST_PLACES
 from colorflow.model.hints import Hint as Hint
+from colorflow.model.hints import Place as Place
 from colorflow.model.hints import Reach as Reach
 from colorflow.model.level import COARSE_LEVELS
 from colorflow.model.things import Thing as Thing

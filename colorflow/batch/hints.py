@@ -2,6 +2,8 @@
 
 {"album/1950/beach.jpg": [{"row": 120, "column": 80, "a": 10, "b": -30}], "portrait.png": [...]}
 
+A hint may also have a "reach", and lists of [row, column], "adds" and "takes"; see `Hint`.
+
 In the place of a list of hints, {"hints": [...], "coloring": {...}} also says on which coloring of
 the photo they were given: the fields of its `ColoringSpec`, the digest of the weights, and the
 factors on its chroma.
@@ -22,13 +24,14 @@ from colorflow.coloring import ColoringSpec, PrincipalSpec
 from colorflow.errors import BatchError
 
 if TYPE_CHECKING:
-    from colorflow.colorizer import Hint
+    from colorflow.colorizer import Hint, Place
 
     Hints = tuple[Hint, ...]
 
 LARGEST_FILE = 2**20
 """Bytes of a file of hints, some 15,000 hints; in memory it takes forty times as many."""
 _HINT = {"row": float, "column": float, "a": float, "b": float}
+_MAY_HAVE = {"reach": str, "adds": list, "takes": list}
 _COLORING = {
     "seeds": list,
     "principal": dict,
@@ -78,7 +81,10 @@ class PhotoHints:
 
     def as_json(self) -> Any:
         """The same as `photo_hints_of` takes it."""
-        hints = [asdict(hint) for hint in self.hints]
+        hints = [
+            {name: value for name, value in asdict(hint).items() if value != ()}
+            for hint in self.hints
+        ]
         if self.start is None:
             return hints
         fields = asdict(self.start)
@@ -134,7 +140,8 @@ def hints_of(given: Any, source: str) -> Hints:
 
     Args:
         given: a list of hints. A hint has ``row`` and ``column``, in pixels of the upright photo,
-            and ``a`` and ``b``, in CIELAB units, and may have a ``reach``, as `Hint` takes it.
+            and ``a`` and ``b``, in CIELAB units, and may have a ``reach``, as `Hint` takes it, and
+            lists of [row, column], ``adds`` and ``takes``.
         source: name of the source, for messages.
 
     Raises:
@@ -147,10 +154,13 @@ def hints_of(given: Any, source: str) -> Hints:
     hints = []
     for number, one in enumerate(given, 1):
         where = f"{source}: hint {number}"
-        _check(one, _HINT, where, {"reach": str})
+        _check(one, _HINT, where, _MAY_HAVE)
+        adds, takes = (
+            _places_of(one.get(name, []), f"{where}: {name}") for name in ("adds", "takes")
+        )
         try:
             row, column, a, b = (float(one[field]) for field in _HINT)
-            hints.append(Hint(row, column, a, b, one.get("reach", "thing")))
+            hints.append(Hint(row, column, a, b, one.get("reach", "thing"), adds, takes))
         except (ValueError, OverflowError) as error:
             raise BatchError(f"{where}: {error}") from error
     return tuple(hints)
@@ -188,6 +198,21 @@ def hints_by_photo(
             raise BatchError(f"the hints name {fits[0].as_posix()!r} twice, by name and by path")
         found[fits[0]] = given
     return found
+
+
+def _places_of(given: list[Any], source: str) -> tuple[Place, ...]:
+    """Parses places on what a hint adds or takes."""
+    places = []
+    for place in given:
+        if not isinstance(place, list) or len(place) != 2:
+            raise BatchError(f"{source}: expected [row, column] for each, got {_kind(place)}")
+        for position in place:
+            _check_value(position, float, source)
+        try:
+            places.append((float(place[0]), float(place[1])))
+        except OverflowError as error:  # of a whole number that no float has
+            raise BatchError(f"{source}: {error}") from error
+    return tuple(places)
 
 
 def _start_of(given: Any, source: str) -> Start:

@@ -28,6 +28,12 @@ Reach = Literal["thing", "larger", "around", "alike"]
 """What a hint colors: the thing that it lies on; the next larger one, such as a person for a coat;
 its surroundings alone; or everything like the thing, wherever that is in the photo, and what the
 model infers."""
+_ON_THINGS: tuple[Reach, ...] = ("thing", "larger")
+"""Those that color a thing, which places may be added to or taken from."""
+Place = tuple[float, float]
+"""Row and column of a pixel of the upright photo at full resolution, from 0."""
+MOST_PLACES = 2000
+"""That one hint adds and takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +46,13 @@ class Hint:
         a: CIELAB units.
         b: CIELAB units.
         reach: one of `Reach`.
+        adds: places on the smallest regions of the photo that the hint colors besides its thing;
+            at most `MOST_PLACES` with those that it takes.
+        takes: places on those that it does not color, whatever it adds.
 
     Raises:
-        ValueError: if a number is not finite, a position is below 0, sRGB has no such color, or
-            there is no such reach.
+        ValueError: if a number is not finite, a position is below 0, sRGB has no such color, there
+            is no such reach, or places are too many, or do not go with the reach.
     """
 
     row: float
@@ -51,6 +60,8 @@ class Hint:
     a: float
     b: float
     reach: Reach = "thing"
+    adds: tuple[Place, ...] = ()
+    takes: tuple[Place, ...] = ()
 
     def __post_init__(self) -> None:
         if self.reach not in get_args(Reach):
@@ -65,6 +76,25 @@ class Hint:
                     f"{name}: expected -{SRGB_REACH:g} to {SRGB_REACH:g} CIELAB units, "
                     f"got {getattr(self, name)}"
                 )
+        if self.adds or self.takes:
+            self._check_places()
+
+    def _check_places(self) -> None:
+        if self.reach not in _ON_THINGS:
+            known = " and ".join(_ON_THINGS)
+            raise ValueError(f"adds and takes: go with the reaches {known}, got {self.reach!r}")
+        for name in ("adds", "takes"):
+            places = getattr(self, name)
+            is_given = isinstance(places, tuple) and all(
+                isinstance(place, tuple) and len(place) == 2 for place in places
+            )
+            if not is_given:
+                raise ValueError(f"{name}: expected a tuple of (row, column), got {places!r:.80}")
+            for place in places:
+                if not all(0 <= position < math.inf for position in place):
+                    raise ValueError(f"{name}: expected pixels from 0, got {place}")
+        if (count := len(self.adds) + len(self.takes)) > MOST_PLACES:
+            raise ValueError(f"adds and takes: expected at most {MOST_PLACES} places, got {count}")
 
 
 def hint_planes(hints: Iterable[Hint], height: int, width: int) -> Tensor:
@@ -91,32 +121,46 @@ def hint_planes(hints: Iterable[Hint], height: int, width: int) -> Tensor:
 
 
 class ThingHint(NamedTuple):
-    """A hint that colors a thing, or the next larger one; its cell on a grid, and its color."""
+    """A hint that colors a thing, or the next larger one; its cells on a grid, and its color."""
 
     row: int
     column: int
     a: float
     b: float
     is_larger: bool
+    adds: tuple[tuple[int, int], ...] = ()
+    takes: tuple[tuple[int, int], ...] = ()
 
 
 def thing_hints(hints: Iterable[Hint], height: int, width: int, grid: int) -> list[ThingHint]:
     """The hints of a photo that color things, on a grid; else as of `hint_planes`."""
+    size = height, width, grid
     return [
-        ThingHint(*cell_of(hint, height, width, grid), hint.a, hint.b, hint.reach == "larger")
+        ThingHint(
+            *cell_of(hint, *size),
+            hint.a,
+            hint.b,
+            hint.reach == "larger",
+            tuple(_cell_at(*place, *size) for place in hint.adds),
+            tuple(_cell_at(*place, *size) for place in hint.takes),
+        )
         for hint in hints
-        if hint.reach in ("thing", "larger")
+        if hint.reach in _ON_THINGS
     ]
 
 
 def cell_of(hint: Hint, height: int, width: int, grid: int = PLANES_GRID) -> tuple[int, int]:
     """Row and column of the grid cell that contains the center of the hint's pixel."""
-    if not (hint.row < height and hint.column < width):
+    return _cell_at(hint.row, hint.column, height, width, grid)
+
+
+def _cell_at(row: float, column: float, height: int, width: int, grid: int) -> tuple[int, int]:
+    if not (row < height and column < width):
         raise ValueError(
             f"hints: expected positions inside the photo of {height} rows and {width} columns, "
-            f"got row {hint.row:g}, column {hint.column:g}"
+            f"got row {row:g}, column {column:g}"
         )
-    return _cell_along(hint.row, height, grid), _cell_along(hint.column, width, grid)
+    return _cell_along(row, height, grid), _cell_along(column, width, grid)
 
 
 def _cell_along(position: float, length: int, grid: int) -> int:

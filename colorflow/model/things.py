@@ -10,7 +10,7 @@ the whole, are what somebody may mean who points there: a sleeve, a coat, a pers
 Reference: Arbelaez et al. 2011 (hierarchical segmentation); Ren & Malik 2003 (merging superpixels
 by a learned classifier).
 
-Dimensions: g = 192 the grid's side, m regions, p pairs of neighbors, C = 18 classes.
+Dimensions: g = 192 the grid's side, m smallest regions, p pairs of neighbors, C = 18 classes.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from colorflow.model.segmentation import CLASSES
 
 Array = NDArray[np.float32]
 Numbers = NDArray[np.float64]
+Leaves = NDArray[np.bool_]
+"""(m,), which of the smallest regions."""
 
 THINGS_GRID = 192
 """Side of the grid."""
@@ -60,12 +62,15 @@ class Thing:
         probability: of that class, in [0, 1].
         clearness: probability that it ends where its outline is, in [0, 1]; 0 of the whole photo.
         mask: (192, 192), whether each cell of the photo belongs to it.
+        regions: (192, 192), of each cell, the number of its smallest region. All things of a photo
+            have the same regions, which hints may add to a thing or take from it.
     """
 
     name: str
     probability: float
     clearness: float
     mask: NDArray[np.bool_]
+    regions: NDArray[np.int64]
 
     @property
     def area(self) -> float:
@@ -124,11 +129,12 @@ class Things:
         """Gives the things that hints lie on the colors of the hints, and changes nothing else.
 
         A thing in a larger one keeps its own hints. Where hints share a thing, each has its own
-        part of it for itself, and of the rest near ones count most.
+        part of it for itself, and of the rest near ones count most. The smallest regions that a
+        hint adds get its color, whatever else lies there, and not those that it takes.
 
         Args:
             ab: (n, 2, h, h) CIELAB units.
-            hints: cells of the things' grid, and colors.
+            hints: cells of the things' grid, and colors; at least one.
 
         Returns:
             (n, 2, h, h).
@@ -138,36 +144,53 @@ class Things:
             self._tree.chain(leaf)[: 1 + hint.is_larger][-1]
             for leaf, hint in zip(leaves, hints, strict=True)
         ]
+        added = [self._touched(hint.adds) for hint in hints]
+        kept = [~self._touched(hint.takes) for hint in hints]
         painted = {node: [i for i, other in enumerate(nodes) if other == node] for node in nodes}
         for node in sorted(painted, key=lambda node: -self._tree.areas[node]):
-            sharing = [hints[i] for i in painted[node]]
-            ab = self._painted(ab, node, sharing)
-            for i in painted[node] if len(sharing) > 1 else ():
+            sharing, thing = painted[node], self._tree.leaves_of(node)
+            regions = [(thing | added[i]) & kept[i] for i in sharing]
+            ab = self._painted(ab, regions, [hints[i] for i in sharing])
+            for i in sharing if len(sharing) > 1 else ():
                 own = self._tree.without(leaves[i], leaves)
                 if own is not None:
-                    ab = self._painted(ab, own, [hints[i]])
+                    ab = self._painted(ab, [self._tree.leaves_of(own) & kept[i]], [hints[i]])
+        for i, hint in enumerate(hints):  # over smaller things, too
+            if hint.adds:
+                ab = self._painted(ab, [added[i] & kept[i]], [hint])
         g, side = len(self._regions), ab.shape[-1]
-        for hint in hints:  # whose cells may lie half on other things
-            ab[:, :, hint.row * side // g, hint.column * side // g] = [hint.a, hint.b]
+        for i, hint in enumerate(hints):  # whose cells may lie half on other things
+            if kept[i][leaves[i]]:
+                ab[:, :, hint.row * side // g, hint.column * side // g] = [hint.a, hint.b]
         return ab
 
-    def _painted(self, ab: Array, node: int, hints: Sequence[ThingHint]) -> Array:
+    def _touched(self, cells: Sequence[tuple[int, int]]) -> Leaves:
+        touched = np.zeros(self._tree.leaves, bool)
+        touched[[self._regions[cell] for cell in cells]] = True
+        return touched
+
+    def _painted(self, ab: Array, regions: list[Leaves], hints: Sequence[ThingHint]) -> Array:
+        """Gives the regions of hints their colors; where several overlap, near hints count most."""
         g, side = len(self._regions), ab.shape[-1]
-        mask = block_means(self._thing(node).mask.astype(np.float32), side)
+        masks = np.stack([self._mask(region, side) for region in regions])
+        mask = self._mask(np.any(regions, 0), side)
+        parts = np.divide(masks, mask, out=np.ones_like(masks), where=mask > 0)
         places = (np.indices((side, side)) + 0.5) * g / side
         at = np.array([hint[:2] for hint in hints], np.float32)[..., None, None] + 0.5
-        shares = 1 / (((places - at) ** 2).sum(1) + 1)
+        shares = parts / (((places - at) ** 2).sum(1) + 1)
         colors = np.array([(hint.a, hint.b) for hint in hints], np.float32)
         wanted = np.einsum("hc,hyx->cyx", colors, shares / shares.sum(0))
         return np.asarray(ab + mask * (wanted - ab), np.float32)
 
+    def _mask(self, leaves: Leaves, side: int) -> Array:
+        """The share of each cell of a grid that belongs to one of the leaves."""
+        return block_means(leaves[self._regions].astype(np.float32), side)
+
     def _thing(self, node: int) -> Thing:
-        inside = np.zeros(self._tree.leaves, bool)
-        inside[self._tree.leaves_of(node)] = True
         likely = self._tree.sums[node, : len(CLASSES)] / self._tree.areas[node]
         best = int(likely.argmax())
-        clear = self._tree.clearness(node)
-        return Thing(CLASSES[best], float(likely[best]), clear, inside[self._regions])
+        clear, mask = self._tree.clearness(node), self._tree.leaves_of(node)[self._regions]
+        return Thing(CLASSES[best], float(likely[best]), clear, mask, self._regions)
 
 
 class RegionTree:
@@ -245,13 +268,13 @@ class RegionTree:
             yield node
             node = int(self._parents[node])
 
-    def leaves_of(self, node: int) -> list[int]:
-        """The smallest regions of a region."""
-        found, open_ = [], [node]
+    def leaves_of(self, node: int) -> Leaves:
+        """Which of the smallest regions are parts of a region."""
+        found, open_ = np.zeros(self.leaves, bool), [node]
         while open_:
             one = open_.pop()
             if one < self.leaves:
-                found.append(one)
+                found[one] = True
             else:
                 open_.extend(self._parts[one].tolist())
         return found

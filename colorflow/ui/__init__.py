@@ -12,6 +12,7 @@
                   listen.js for buttons
     photos.py     photos as files: uploads, zips of them, and small pictures
     prepare.py    prints that are cut out, turned and repaired before they are colored
+    lines.py      lines by which regions are added to what points color, or taken from it
     hints.py      points that get colors, files of them, and the colors to choose from
     quiz.py       the tab with the quiz; quiz.js is its script
     api.py        the API for programs

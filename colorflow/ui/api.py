@@ -43,13 +43,15 @@ Format = Literal["same", "png", "jpeg", "tiff", "webp"]
 
 
 class HintFields(TypedDict):
-    """The color of a point: a pixel of the upright photo, CIELAB a and b, and its reach."""
+    """The color of a point: a pixel of the upright photo, CIELAB a and b, and what gets it."""
 
     row: float
     column: float
     a: float
     b: float
     reach: NotRequired[Literal["thing", "larger", "around", "alike"]]
+    adds: NotRequired[list[list[float]]]
+    takes: NotRequired[list[list[float]]]
 
 
 @contextmanager
@@ -91,9 +93,10 @@ class Api:
         (0 to 1.5) is 1 for natural colors, and 0 for calm ones that are the same each time. format
         is same (JPEG for a JPEG, otherwise PNG), png, jpeg, tiff or webp. hints is a list of up to
         100 {"row", "column", "a", "b"}: a pixel of the upright photo at full size, counted from its
-        upper left corner, and CIELAB a and b of the color there. Returns the n files, and for each
-        its seed, its share of all samples (null for a single sample) and its bits per dimension
-        (less is more likely), with the digest of the model.
+        upper left corner, and CIELAB a and b of the color there, and as options "reach", "adds" and
+        "takes" as in files of hints. Returns the n files, and for each its seed, its share of all
+        samples (null for a single sample) and its bits per dimension (less is more likely), with
+        the digest of the model.
 
         Args:
             photo: an uploaded file.

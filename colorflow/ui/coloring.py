@@ -6,7 +6,7 @@ Also what else the model is asked: likely colors of a point, and maps. Nothing h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -19,7 +19,7 @@ from colorflow.batch.task import stem_of
 from colorflow.color.cie import saturated
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.swatches import Swatch, likely, material_swatches
-from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Hint
+from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Hint, Place
 from colorflow.errors import ColorflowError
 from colorflow.photo import LETTERS, Kind, Photo, Preparation, Provenance, read_photo
 from colorflow.ui.hints import Hints, Points, Target
@@ -59,6 +59,13 @@ class ThingOutline(NamedTuple):
 
     name: str
     lines: tuple[NDArray[np.float64], ...]
+
+
+class PhotoThings(NamedTuple):
+    """The things in a photo: outlines, and regions as of `colorflow.model.things.Thing`."""
+
+    outlines: tuple[ThingOutline, ...]
+    regions: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +182,7 @@ class DeskPhoto:
         is_unmarked: whether that picture is gone, or of another plan, though something is repaired.
         points: what the visitor knows of its colors.
         likely: colors that a `Points.target` may have, where they were asked for.
-        outlines: of the things in those of its forms on which points were clicked.
+        things: in those of its forms on which points were clicked.
         references: whose colors its next colorings get.
         colorings: in the order in which they were made; they stay until the photo goes.
         picks: what was chosen last while a picture was to be colored; see `chosen`.
@@ -202,7 +209,7 @@ class DeskPhoto:
     is_unmarked: bool = False
     points: Points = field(default_factory=Points)
     likely: dict[Target, tuple[Swatch, ...]] = field(default_factory=dict)
-    outlines: dict[PhotoFile, tuple[ThingOutline, ...]] = field(default_factory=dict)
+    things: dict[PhotoFile, PhotoThings] = field(default_factory=dict)
     references: tuple[ReferencePhoto, ...] = ()
     colorings: list[PhotoColoring] = field(default_factory=list)
     picks: dict[PhotoFile, PhotoColoring | None] = field(default_factory=dict)
@@ -320,12 +327,24 @@ class DeskPhoto:
 
     def hints_on(self, form: Form, hints: Hints) -> Hints:
         """Hints of the upload in pixels of a form, without those that are not on it."""
-        places = [(hint.column + 0.5, hint.row + 0.5) for hint in hints]
-        return tuple(
-            replace(hint, row=max(0.0, y - 0.5), column=max(0.0, x - 0.5))
-            for hint, (x, y) in zip(hints, moved(places, form.plan, self.upload), strict=True)
+        found = []
+        for hint in hints:
+            on = self.places_on(form, ((hint.row, hint.column), *hint.adds, *hint.takes))
+            if (hint.row, hint.column) in on:
+                row, column = on[hint.row, hint.column]
+                adds = tuple(on[place] for place in hint.adds if place in on)
+                takes = tuple(on[place] for place in hint.takes if place in on)
+                found.append(replace(hint, row=row, column=column, adds=adds, takes=takes))
+        return tuple(found)
+
+    def places_on(self, form: Form, places: Sequence[Place]) -> dict[Place, Place]:
+        """Rows and columns of a form by those of the upload, without those that are not on it."""
+        points = [(column + 0.5, row + 0.5) for row, column in places]
+        return {
+            place: (max(0.0, y - 0.5), max(0.0, x - 0.5))
+            for place, (x, y) in zip(places, moved(points, form.plan, self.upload), strict=True)
             if 0 <= x < form.photo.width and 0 <= y < form.photo.height
-        )
+        }
 
     def lightness_at(self, row: float, column: float) -> float:
         """L* at a pixel of the upload: the mean of 3x3 of the preview, to leave grain out."""
@@ -448,13 +467,14 @@ class Colorist:
         x = int(places[0].column) * ab.shape[3] // size.width
         return tuple(likely(ab[:, :, y, x], photo.lightness_at(row, column), _LIKELY_COLORS))
 
-    def outlines(self, form: Form) -> tuple[ThingOutline, ...]:
-        """The outlines of the things that a point may lie on, from large to small."""
+    def things(self, form: Form) -> PhotoThings:
+        """The things that a point may lie on, from large to small."""
         with opened(form.photo.path, self._budget) as read:
             found = self.colorizer.things(read)
-        return tuple(
+        outlines = [
             ThingOutline(thing.name, tuple(thing.outlines)) for thing in found[:_MOST_OUTLINES]
-        )
+        ]
+        return PhotoThings(tuple(outlines), found[0].regions.astype(np.int32))
 
     def map(self, task: ColoringTask, name: MapName) -> Path:
         """A picture of the photo, bright where what the map tells of is."""

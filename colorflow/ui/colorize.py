@@ -15,7 +15,7 @@ from colorflow.photo import KINDS
 from colorflow.ui.coloring import Options
 from colorflow.ui.desk import FIELDS, MOST_PHOTOS, Desk, WishKind, points_of
 from colorflow.ui.files import SUFFIXES
-from colorflow.ui.hints import REACHES
+from colorflow.ui.hints import BRUSHES, REACHES
 from colorflow.ui.limits import (
     DESK_PREFIX,
     LONG_QUEUE,
@@ -275,6 +275,10 @@ class ColorizeTab:
             options = {"value": "#4a6fa5", "label": "Any other color", "info": about}
             self._add(gr.ColorPicker, "picker", **options)
             self._small("use", "Use this color")
+        about = (
+            "Draw it where the color of a point is missing, or is too much; a click stays a click."
+        )
+        self._choice("brush", "A line that you draw", BRUSHES, about)
         with gr.Row():
             self._small("undo-point", "Undo")
             self._small("save-hints", "Save hints")
@@ -360,6 +364,7 @@ class ColorizeTab:
         on(control["refer"].upload, work.add_references, ["refer"], WORK)
 
         on(control["reach"].input, lambda desk, one: desk.photo.points.spread(one), ["reach"], WORK)
+        on(control["brush"].input, Desk.choose_brush, ["brush"])
         on(control["use"].click, lambda desk, one: desk.color_point(ab_of(one)), ["picker"], WORK)
         on(control["point-put"].click, Desk.put_point, ["point-Across", "point-Down"], WORK)
         on(control["undo-point"].click, lambda desk: desk.photo.points.undo(), [], WORK)
@@ -390,7 +395,9 @@ class ColorizeTab:
             "another": lambda desk: desk.add_frame(points or ()),
             "whole": Desk.cut_out,
             "turn": lambda desk: desk.turn(int(index)),
-            "stroke": lambda desk: desk.mark(points, radius),
+            "stroke": lambda desk: (
+                desk.draw(points) if desk.view == "points" else desk.mark(points, radius)
+            ),
             "point": lambda desk: desk.click(*points_of(points)[0]),
             "pick": lambda desk: desk.pick_swatch(int(index)),
             "detail": self.worker.detail,

@@ -51,6 +51,8 @@ import numpy as np
 from colorflow.errors import ColorflowError
 from colorflow.scan import Frame, overlaps
 from colorflow.ui.coloring import DeskPhoto, PhotoColoring, ReferencePhoto
+from colorflow.ui.hints import Brush
+from colorflow.ui.lines import cells_under, places_in, places_of
 from colorflow.ui.photos import Origin
 from colorflow.ui.prepare import (
     LONGEST_STROKE,
@@ -76,7 +78,7 @@ MOST_PHOTOS = 200
 """Photos on a desk from which on no file is opened."""
 MARK_RADIUS = 1 / 50
 """How near a click is to a point that it means, divided by the longer side of the photo."""
-FIELDS = ("saturation", "repairs", "fades", "sensitivity", "reach", "upload")
+FIELDS = ("saturation", "repairs", "fades", "sensitivity", "reach", "brush", "upload")
 """Of the page, that both the visitor and the desk change."""
 _ON_ITS_WAY = 2.0
 """Seconds for which a message to the page may be on its way."""
@@ -132,6 +134,7 @@ class Desk:
         photos: in their order.
         at: the one that the visitor looks at.
         view: what the large picture is for.
+        brush: what a line over the picture does where points are clicked.
         compares_gray: whether colorings are compared with the photo's gray even if it has colors.
         waiting: files that are opened next.
         problems: files with which something is wrong.
@@ -149,6 +152,7 @@ class Desk:
     photos: list[DeskPhoto] = field(default_factory=list)
     at: DeskPhoto | None = None
     view: View = "photo"
+    brush: Brush = "moves"
     compares_gray: bool = False
     waiting: list[Origin] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -210,6 +214,7 @@ class Desk:
             "fades": plan.fades,
             "sensitivity": plan.sensitivity,
             "reach": photo.points.reach if photo else "thing",
+            "brush": self.brush,
             "upload": None,  # its files are on the desk
         }
 
@@ -452,6 +457,39 @@ class Desk:
         check_places(((across, down),), size.width - 1, size.height - 1)
         self.photo.points.put(*self._on_upload(int(across), int(down)))
         self.view = "points"  # where its colors are
+
+    @property
+    def draws(self) -> bool:
+        """Whether a line over the picture changes what a point colors."""
+        has_points = self.at is not None and bool(self.at.points.hints)
+        return self.view == "points" and self.brush != "moves" and has_points
+
+    def choose_brush(self, brush: Brush) -> None:
+        """Let a line over the picture move it, or change what the current point colors."""
+        self.brush = brush
+
+    def draw(self, line: object) -> None:
+        """Add the smallest regions under a line to what the current point colors, or take them.
+
+        Args:
+            line: (x, y) along it, in pixels of what is shown.
+
+        Raises:
+            ColorflowError: it is not on the photo, there is no point to change, or the regions are
+                not known yet.
+        """
+        photo, points = self.photo, points_of(line)
+        form = photo.shown_form
+        check_places(points, form.photo.width, form.photo.height)
+        found, current = photo.things.get(form.photo), photo.points.current
+        if found is None:
+            raise ColorflowError("The things in the photo are still being looked for; wait a bit.")
+        cells = cells_under(points, form, len(found.regions))
+        touched = np.isin(found.regions, found.regions[cells])
+        hint = None if current is None else photo.points.hints[current]
+        known = (*hint.adds, *hint.takes) if hint else ()
+        under = places_in(touched, form, photo, known)
+        photo.points.draw(self.brush, places_of(cells, form, photo), under)
 
     def hold_point(self, index: int) -> None:
         """Take a point up, to move it or to change its color."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from colorflow.batch.hints import PhotoHints, read_hints
-from colorflow.colorizer import Hint, Reach
+from colorflow.colorizer import MOST_PLACES, Hint, Place, Reach
 from colorflow.errors import ColorflowError
 
 REACHES: dict[str, Reach] = {
@@ -19,8 +21,19 @@ REACHES: dict[str, Reach] = {
 """How the page calls what a point colors."""
 _LARGER: dict[Reach, Reach] = {"thing": "larger", "larger": "thing"}
 _ONCE = ("larger", "alike")
+Brush = Literal["moves", "adds", "takes"]
+BRUSHES: dict[str, Brush] = {
+    "Moves the picture": "moves",
+    "Adds to the thing": "adds",
+    "Takes from the thing": "takes",
+}
+"""How the page calls what a line over the picture does where points are clicked."""
 MOST_POINTS = 100
 """Of one photo; nobody clicks more."""
+MOST_DRAWN = 10_000
+"""Places that all points of one photo add and take: in a file of hints, 0.4 MB."""
+_MOST_UNDONE = 100
+"""Changes of one photo's points that can be undone."""
 
 Hints = tuple[Hint, ...]
 Target = tuple[float, float, Hints]
@@ -40,7 +53,7 @@ class Points:
         current: index of the current one.
         held: whether it is held.
         new: row and column of a new point that has no color yet.
-        before: the points before each change.
+        before: the points before each of the last changes.
         next_reach: what a new point will color.
     """
 
@@ -100,10 +113,13 @@ class Points:
         """Let the current point, or the next one, color what `Hint` calls a reach.
 
         So do new ones from now on, but for "larger" and "alike", which are for one point: they
-        color so much that nobody should choose them by accident.
+        color so much that nobody should choose them by accident. Where a point colors no thing any
+        more, what lines have added to it and taken from it is forgotten.
         """
         if self.current is not None:
-            self._splice(self.current, replace(self.hints[self.current], reach=reach))
+            hint = self.hints[self.current]
+            adds, takes = (hint.adds, hint.takes) if reach in _LARGER else ((), ())
+            self._splice(self.current, replace(hint, reach=reach, adds=adds, takes=takes))
         if self.current is None or reach not in _ONCE:
             self.next_reach = reach
 
@@ -123,6 +139,40 @@ class Points:
             self._splice(self.current, replace(self.hints[self.current], a=a, b=b))
         else:
             raise ColorflowError("Click a point on the photo first, then choose its color.")
+
+    def draw(self, brush: Brush, places: Collection[Place], under: Collection[Place] = ()) -> None:
+        """Add regions to what the current point colors, or take them from it.
+
+        Args:
+            brush: whether it adds or takes.
+            places: along a line.
+            under: those that the point has already in regions that the line touches; the new ones
+                take their place.
+
+        Raises:
+            ColorflowError: no point with a color is current, or it colors no thing, or there are
+                too many places.
+        """
+        if brush == "moves":
+            raise ColorflowError("Choose whether a line adds to the thing or takes from it.")
+        if self.current is None or self.new is not None:
+            raise ColorflowError(
+                "Click a thing and choose its color first; a line then adds to it or takes from it."
+            )
+        hint = self.hints[self.current]
+        if hint.reach not in _LARGER:
+            raise ColorflowError(
+                "A line changes the color of a thing; choose that this point colors a thing."
+            )
+        adds, takes = (
+            (*(one for one in own if one not in under), *(places if brush == name else ()))
+            for name, own in (("adds", hint.adds), ("takes", hint.takes))
+        )
+        others = drawn((*self.hints[: self.current], *self.hints[self.current + 1 :]))
+        count = len(adds) + len(takes)
+        if count > MOST_PLACES or count + others > MOST_DRAWN:
+            raise ColorflowError("There are too many lines; undo some first, or draw shorter ones.")
+        self._splice(self.current, replace(hint, adds=adds, takes=takes))
 
     def hold(self, index: int) -> None:
         """Make a point the current one; the next click moves it.
@@ -147,15 +197,19 @@ class Points:
         self._change(hints, None)
 
     def undo(self) -> None:
-        """Undo the last change.
+        """Undo the last change; the current point stays so if it is where it was.
 
         Raises:
             ColorflowError: there was none.
         """
         if not self.before:
             raise ColorflowError("There is nothing to undo.")
-        self.hints = self.before.pop()
-        self.current, self.held, self.new = None, False, None
+        after, self.hints = self.hints, self.before.pop()
+        pairs = zip(after, self.hints, strict=False)
+        stays = [(one.row, one.column) == (other.row, other.column) for one, other in pairs]
+        if len(after) != len(self.hints) or not all(stays):
+            self.current = None
+        self.held, self.new = False, None
 
     def _splice(self, index: int, *new: Hint) -> None:
         """Put a point, which becomes the current one, or none in the place of another."""
@@ -163,12 +217,17 @@ class Points:
         self._change(hints, index if new else None)
 
     def _change(self, hints: Hints, current: int | None) -> None:
-        self.before.append(self.hints)
+        self.before = [*self.before[1 - _MOST_UNDONE :], self.hints]
         self.hints, self.current, self.held, self.new = hints, current, False, None
 
     def _check(self, index: int) -> None:
         if not 0 <= index < len(self.hints):
             raise ColorflowError("That point is gone.")
+
+
+def drawn(hints: Hints) -> int:
+    """How many places hints add and take."""
+    return sum(len(one.adds) + len(one.takes) for one in hints)
 
 
 def read_points(path: Path, photo: str, height: int, width: int) -> PhotoHints:
@@ -205,14 +264,20 @@ def check_points(hints: Hints, source: str, height: int, width: int) -> None:
         width: of the photo, in pixels.
 
     Raises:
-        ColorflowError: there are too many, or one is outside the photo.
+        ColorflowError: there are too many, or one is outside the photo, or adds or takes too much.
     """
     if len(hints) > MOST_POINTS:
         raise ColorflowError(
             f"{source}: has {len(hints)} hints; this page takes {MOST_POINTS} at most."
         )
+    if (count := drawn(hints)) > MOST_DRAWN:
+        raise ColorflowError(
+            f"{source}: the hints add and take {count} places; this page takes {MOST_DRAWN} at "
+            "most."
+        )
     for number, hint in enumerate(hints, 1):
-        if not (hint.row < height and hint.column < width):
+        places = ((hint.row, hint.column), *hint.adds, *hint.takes)
+        if not all(row < height and column < width for row, column in places):
             raise ColorflowError(
                 f"{source}: hint {number} lies outside the photo, which has {width} × {height} "
                 "pixels; is it for another one?"

@@ -20,7 +20,7 @@ from colorflow.photo import Kind
 from colorflow.ui.coloring import DeskPhoto
 from colorflow.ui.desk import Desk
 from colorflow.ui.files import FullSize, in_sight
-from colorflow.ui.hints import REACHES
+from colorflow.ui.hints import REACHES, Brush
 
 SAMPLE_PHOTOS = Path(__file__).with_name("sample_photos")
 EXAMPLES = {"portrait.jpg": "Portrait", "cat.jpg": "Cat", "coffee.jpg": "Coffee"}
@@ -42,6 +42,12 @@ _ABOUT_KIND = {
     Kind.TINTED: "a toned photo (sepia or the like), colored as if it were gray",
     Kind.COLORED: "its own colors are left out",
 }
+_ABOUT_BRUSHES: dict[Brush, str] = {
+    "moves": "Click a point whose color you know, then choose its color.",
+    "adds": "Draw a line over what else gets the color of the point.",
+    "takes": "Draw a line over what does not get the color of the point.",
+}
+"""What the picture is for where points are clicked."""
 _UNITS = 1000
 """Of the outlines of things, along a side of the picture."""
 _STILL = 'draggable="false"'
@@ -171,8 +177,9 @@ def _stage(desk: Desk, photo: DeskPhoto) -> str:
     said = f"{photo.name}: {form.photo.width} × {form.photo.height} pixels, {kind}."
     below = ""
     if desk.view == "points":
-        said = "Click a point whose color you know, then choose its color."
+        said = _ABOUT_BRUSHES[desk.brush]
         inside += _outlines(photo) + _marks(photo)
+        inside += _overlay(100, 100, "<polyline/>") if desk.draws else ""
         below = _palette(photo)
     asks = desk.view == "photo" and photo.may_be_cut and not photo.colorings
     above = _offer(photo) if asks else ""
@@ -205,7 +212,7 @@ def _picture(desk: Desk, said: str, inside: str, width: int, height: int, beside
         height: likewise.
         beside: what stays as it is.
     """
-    name = desk.at.folder.name if desk.at else ""
+    name, draws = desk.at.folder.name if desk.at else "", "data-draws" if desk.draws else ""
     buttons = "".join(
         f'<button type="button" data-zoom="{act}" aria-label="{label}">{text}</button>'
         for act, label, text in _ZOOMS
@@ -216,7 +223,7 @@ def _picture(desk: Desk, said: str, inside: str, width: int, height: int, beside
         '<button type="button" class="full" aria-label="Full screen">'
         '<svg viewBox="0 0 24 24" aria-hidden="true">'
         '<path d="M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5"/></svg></button></div></div>'
-        f'<div class="stage-frame"><div class="stage" data-view="{desk.view}" '
+        f'<div class="stage-frame"><div class="stage" data-view="{desk.view}" {draws} '
         f'style="--ratio:{width / height:.4f}" data-name="{name} {width} {height}" '
         f'data-width="{width}" data-height="{height}">'
         f'<div class="pane" tabindex="0" role="group" aria-label="{_ABOUT_PANE}">'
@@ -252,8 +259,8 @@ def _marks(photo: DeskPhoto) -> str:
 
 def _outlines(photo: DeskPhoto) -> str:
     """The outlines of things, of which page.css shows that under the pointer."""
-    shapes = ""
-    for outline in photo.outlines.get(photo.shown_form.photo, ()):
+    shapes, found = "", photo.things.get(photo.shown_form.photo)
+    for outline in found.outlines if found else ():
         lines = (" ".join(f"{x:.0f} {y:.0f}" for x, y in _UNITS * line) for line in outline.lines)
         path = "".join(f"M{line}Z" for line in lines)
         shapes += f'<path d="{path}"><title>{html.escape(outline.name)}</title></path>'
@@ -380,6 +387,7 @@ def _point(photo: DeskPhoto, index: int) -> str:
     color = _color_of(photo, hint)
     reach = next(name for name, reach in REACHES.items() if reach == hint.reach)
     said = "" if hint.reach == "thing" else f"; {reach.lower()}"
+    said += "; changed by lines" if hint.adds or hint.takes else ""
     is_current = index == points.current
     place = f"<small>{hint.column:.0f} across, {hint.row:.0f} down{said}</small>"
     inside = f"{_chip(color)}<span>{index + 1}. {color.name}</span>{place}"

@@ -1,8 +1,9 @@
 // For the large picture, `element`. Its view says what it is for: to compare the photo before and
-// after, to click points, to drag corners of a frame, or to draw strokes over places. Gradio's
-// slider has no keys, and its pictures take no strokes and cannot be seen closer. The sheet has the
-// picture and what lies on it; the pane is the window on it. Points go to the server as shares of
-// the picture's sides, corners and strokes in its pixels.
+// after, to click points, to drag corners of a frame, or to draw strokes over places; `data-draws`
+// says that strokes are drawn where points are clicked, too. Gradio's slider has no keys, and its
+// pictures take no strokes and cannot be seen closer. The sheet has the picture and what lies on it;
+// the pane is the window on it. Points go to the server as shares of the picture's sides, corners
+// and strokes in its pixels.
 const one = (selector) => element.querySelector(selector);
 const all = (selector) => [...element.querySelectorAll(selector)];
 const stage = () => one(".stage");
@@ -10,6 +11,7 @@ const sheet = () => one(".sheet");
 const hits = (event) =>
     stage()?.contains(event.target) && !event.target.closest("button:not(.corner), input");
 const view = () => stage()?.dataset.view;
+const draws = () => view() === "places" || stage()?.hasAttribute("data-draws");
 const CLICK = 4; // pixels of the screen up to which a pointer has not moved
 let at = "50";
 let corners = [];
@@ -136,10 +138,10 @@ const update = () => {
 element.addEventListener("pointerdown", (event) => {
     if (!stage()?.contains(event.target) || event.button) return;
     if (!fingers.size) isMoved = false;
+    one("polyline")?.removeAttribute("points");
     if (event.pointerType === "touch") fingers.set(event.pointerId, point(event));
     if (fingers.size > 1) {
         stroke = dragged = null;
-        one("polyline")?.removeAttribute("points");
         isMoved = true;
     } else if (event.target.matches(".corner")) {
         event.preventDefault(); // or it is no drag
@@ -147,7 +149,7 @@ element.addEventListener("pointerdown", (event) => {
         const index = all(".corner").indexOf(event.target);
         const [x, y] = pixel(event);
         dragged = { index, x: corners[index][0] - x, y: corners[index][1] - y };
-    } else if (hits(event) && view() === "places") stroke = [place(event)];
+    } else if (hits(event) && draws()) stroke = [place(event)];
     else if (hits(event) && zoom > 1 && !fingers.size) held = point(event); // fingers scroll it
     if (stroke || dragged) stage().setPointerCapture(event.pointerId);
 });
@@ -179,11 +181,14 @@ element.addEventListener("pointermove", (event) => {
     if (Math.hypot((to[0] - last[0]) * width, (to[1] - last[1]) * height) < CLICK) return;
     stroke.push(to);
     const points = stroke.map(([x, y]) => `${100 * x},${100 * y}`);
-    one("polyline").setAttribute("points", points.join(" "));
+    one("polyline")?.setAttribute("points", points.join(" "));
 });
 element.addEventListener("pointerup", (event) => {
     fingers.delete(event.pointerId);
-    if (stroke) trigger("select", { index: 0, value: "stroke", points: stroke.map(scaled) });
+    // where points are clicked, a stroke that has not moved is a click
+    isMoved ||= stroke?.length > 1;
+    if (stroke && (isMoved || view() === "places"))
+        trigger("select", { index: 0, value: "stroke", points: stroke.map(scaled) });
     held = stroke = null;
 });
 element.addEventListener("pointercancel", (event) => {

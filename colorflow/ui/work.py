@@ -352,13 +352,13 @@ class DeskWorker:
     def offer(self, desk: Desk) -> None:
         """Look for outlines, and for likely colors of the point that gets the next color."""
         photo, form, target = desk.photo, desk.photo.shown_form, desk.photo.points.target
-        is_outlined = form.photo in photo.outlines
+        is_outlined = form.photo in photo.things
         if is_outlined and (target is None or target in photo.likely):
             return
 
         def steps() -> Steps:
             if not is_outlined:
-                yield partial(photo.outlines.setdefault, form.photo, self.colorist.outlines(form))
+                yield partial(photo.things.setdefault, form.photo, self.colorist.things(form))
             if target and target not in photo.likely:
                 row, column, others = target
                 task = ColoringTask(photo, form, others)

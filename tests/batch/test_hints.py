@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from colorflow.batch import PhotoHints, read_hints
-from colorflow.batch.hints import LARGEST_FILE, Start
+from colorflow.batch.hints import LARGEST_FILE, Start, hints_of
+from colorflow.coloring import digest_of_hints
 from colorflow.colorizer import ColoringSpec, Hint, PrincipalSpec
 from colorflow.errors import BatchError
 
@@ -39,6 +41,35 @@ def test_the_coloring_that_hints_were_given_on_is_read_as_it_was_written(path: P
     }
     path.write_text(json.dumps({name: one.as_json() for name, one in given.items()}))
     assert read_hints(path) == given
+
+
+def test_what_hints_add_and_take_is_read_as_it_was_written(path: Path) -> None:
+    hints = (
+        Hint(1, 2, 3, 4, "larger", adds=((5, 6.5), (0, 0)), takes=((7, 8),)),
+        Hint(1, 2, 3, 4, takes=((7, 8),)),
+        Hint(1, 2, 3, 4),
+    )
+    written = PhotoHints(hints).as_json()
+    plain = {"row": 1, "column": 2, "a": 3, "b": 4, "reach": "thing"}
+    assert written[1] == {**plain, "takes": ((7, 8),)}
+    assert written[2] == plain, "as before there were such places"
+    path.write_text(json.dumps({"a.jpg": written}))
+    assert read_hints(path) == {"a.jpg": PhotoHints(hints)}
+    assert hints_of([{**plain, "adds": [], "takes": []}], "x") == (Hint(1, 2, 3, 4),)
+
+
+def test_the_digest_of_hints_without_places_is_what_it_was() -> None:
+    """Results that were made before state it; it is of JSON as they were then."""
+
+    def digest(text: str) -> str:
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    hints = [Hint(1, 2, 3, 4), Hint(5, 6, 7, 8, "alike")]
+    assert digest_of_hints(hints) == digest('[[1, 2, 3, 4], [5, 6, 7, 8, "alike"]]')
+    added = [Hint(1, 2, 3, 4, adds=((5, 6),))]
+    taken = [Hint(1, 2, 3, 4, takes=((5, 6),))]
+    digests = {digest_of_hints(one) for one in (hints[:1], added, taken)}
+    assert len(digests) == 3
 
 
 GOOD = {"row": 1, "column": 1, "a": 1, "b": 1}
@@ -97,6 +128,40 @@ def on(**other: object) -> str:
         (json.dumps({"a": [GOOD | {"reach": "far"}]}), "hint 1: reach: expected one of thing, lar"),
         (json.dumps({"a": [GOOD | {"reach": []}]}), "hint 1: reach: expected a text, got a list"),
         (json.dumps({"a": [GOOD | {"b": 200}]}), "hint 1: b: expected -108 to 108"),
+        (json.dumps({"a": [GOOD | {"adds": 3}]}), "hint 1: adds: expected a list, got 3"),
+        (json.dumps({"a": [GOOD | {"takes": None}]}), "hint 1: takes: expected a list, got null"),
+        (
+            json.dumps({"a": [GOOD | {"adds": [1, 2]}]}),
+            "hint 1: adds: expected [row, column] for each, got 1",
+        ),
+        (
+            json.dumps({"a": [GOOD | {"takes": [[1, 2, 3]]}]}),
+            "hint 1: takes: expected [row, column] for each, got a list of 3",
+        ),
+        (
+            json.dumps({"a": [GOOD | {"adds": [[1, "2"]]}]}),
+            'hint 1: adds: expected a number, got "2"',
+        ),
+        (
+            json.dumps({"a": [GOOD | {"adds": [[-1, 2]]}]}),
+            "hint 1: adds: expected pixels from 0, got (-1.0, 2.0)",
+        ),
+        (
+            json.dumps({"a": [GOOD | {"adds": [[float("nan"), 2]]}]}),
+            "hint 1: adds: expected pixels from 0, got (nan, 2.0)",
+        ),
+        (
+            '{"a": [{"row": 1, "column": 1, "a": 1, "b": 1, "adds": [[1' + "0" * 400 + ", 1]]}]}",
+            "hint 1: adds: ",
+        ),
+        (
+            json.dumps({"a": [GOOD | {"adds": [[1, 2]] * 1500, "takes": [[1, 2]] * 501}]}),
+            "hint 1: adds and takes: expected at most 2000 places, got 2001",
+        ),
+        (
+            json.dumps({"a": [GOOD | {"reach": "around", "takes": [[1, 2]]}]}),
+            "hint 1: adds and takes: go with the reaches thing and larger, got 'around'",
+        ),
         ('{"a": [{"row": 1' + "0" * 400 + ', "column": 1, "a": 1, "b": 1}]}', "hint 1: "),
     ],
 )

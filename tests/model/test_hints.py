@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from torch import Tensor
 
 from colorflow.model.condition import Condition
 from colorflow.model.config import HINT_PLANES
-from colorflow.model.hints import SRGB_REACH, Hint, hint_planes
+from colorflow.model.hints import MOST_PLACES, SRGB_REACH, Hint, hint_planes, thing_hints
 from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
 from tests.model.conftest import random_condition, small_config
@@ -61,6 +63,40 @@ def test_refuses_positions_and_colors_that_are_none(name: str, value: float) -> 
     expected = "a pixel from 0" if len(name) > 1 else "-108 to 108 CIELAB units"
     with pytest.raises(ValueError, match=f"^{name}: expected {expected}, got {value}"):
         dataclasses.replace(Hint(0, 0, 0, 0), **{name: value})
+
+
+@pytest.mark.parametrize("name", ["adds", "takes"])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"reach": "around"}, "adds and takes: go with the reaches thing and larger, got 'around'"),
+        ({"reach": "alike"}, "adds and takes: go with the reaches thing and larger, got 'alike'"),
+        ({"places": [(1, 2)]}, "expected a tuple of (row, column), got [(1, 2)]"),
+        ({"places": (1, 2)}, "expected a tuple of (row, column), got (1, 2)"),
+        ({"places": ((1, 2, 3),)}, "expected a tuple of (row, column), got ((1, 2, 3),)"),
+        ({"places": ((1, -1),)}, "expected pixels from 0, got (1, -1)"),
+        ({"places": ((math.nan, 1),)}, "expected pixels from 0, got (nan, 1)"),
+        ({"places": ((1, math.inf),)}, "expected pixels from 0, got (1, inf)"),
+        ({"places": ((1, 2),) * (MOST_PLACES + 1)}, f"at most {MOST_PLACES} places, got 2001"),
+    ],
+)
+def test_refuses_places_that_are_none(name: str, given: dict[str, Any], said: str) -> None:
+    changes = {name: given.get("places", ((1, 2),)), "reach": given.get("reach", "thing")}
+    with pytest.raises(ValueError, match=re.escape(said)):
+        dataclasses.replace(Hint(0, 0, 0, 0), **changes)
+
+
+def test_places_of_hints_have_the_cells_of_their_pixels() -> None:
+    """Of a photo of 384 rows and 96 columns, on a grid of 192: half a row, two columns."""
+    hint = Hint(3, 7, 1, 2, "larger", adds=((0, 0), (383.9, 95)), takes=((2, 1),))
+    (got,) = thing_hints([hint, Hint(0, 0, 0, 0, "around")], 384, 96, 192)
+    assert got[:5] == (1, 15, 1, 2, True)
+    assert (got.adds, got.takes) == (((0, 1), (191, 191)), ((1, 3),))
+    for place in ((384, 0), (0, 96)):
+        for name in ("adds", "takes"):
+            outside = dataclasses.replace(hint, **{name: ((1, 1), place)})
+            with pytest.raises(ValueError, match=r"hints: expected positions inside the photo"):
+                thing_hints([outside], 384, 96, 192)
 
 
 def test_every_color_of_srgb_is_within_reach() -> None:

@@ -42,7 +42,8 @@ def operator() -> SpatialOperator:
 
 
 NOTHING = np.zeros((2, 64, 64), np.float32)
-WHOLE = Thing("other", 1.0, 0.0, np.ones((THINGS_GRID, THINGS_GRID), bool))
+NUMBERS = np.zeros((THINGS_GRID, THINGS_GRID), np.int64)
+WHOLE = Thing("other", 1.0, 0.0, NUMBERS == 0, NUMBERS)
 OTHER = np.eye(len(CLASSES), dtype=np.float32)[-1][:, None, None] * np.ones((1, 192, 192))
 ANYTHING = Variations([WHOLE], OTHER)
 """Nobody knows where anything ends, and all is free."""

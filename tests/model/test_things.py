@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from colorflow.model.hints import ThingHint
 from colorflow.model.segmentation import CLASSES
-from colorflow.model.things import THINGS_GRID, Things
+from colorflow.model.things import THINGS_GRID, Thing, Things
 
 Array = NDArray[np.float32]
 NO_OUTLINES = np.zeros((THINGS_GRID, THINGS_GRID), np.float32)
@@ -136,3 +136,92 @@ def test_two_hints_on_what_seems_one_thing_part_it() -> None:
     got = found.colored(np.zeros((1, 2, 64, 64), np.float32), hints)[0, 0]
     assert got[:, :30].mean() > 30
     assert got[:, 34:].mean() < -30
+
+
+def filled(got: Array, rows: slice, columns: slice) -> float:
+    """Share of cells of a rectangle of the 64x64 grid that have the red of a hint."""
+    return float((got[0, rows, columns] > 39).mean())
+
+
+COAT, TROUSERS = (np.s_[21:32], np.s_[25:39]), (np.s_[35:47], np.s_[25:39])
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_a_hint_adds_gets_its_color_even_where_a_smaller_thing_has_another(
+    order: int,
+) -> None:
+    """A line down the trousers touches their regions; those that it misses stay as they are."""
+    line = tuple((row, column) for row in range(102, 143) for column in (75, 86, 96, 106, 116))
+    coat = ThingHint(80, 96, 40, -20, is_larger=False, adds=line)
+    trousers = ThingHint(120, 96, -40, 0, is_larger=False)
+    got = person().colored(np.zeros((1, 2, 64, 64), np.float32), [coat, trousers][::order])[0]
+    assert filled(got, *COAT) == 1
+    assert filled(got, *TROUSERS) > 0.9
+    assert got[0, 40, 32] == -40, "the cell of the other hint"
+    changed = np.abs(got).max(0) > 1e-3
+    changed[19:49, 23:41] = False
+    assert not changed.any()
+
+
+def test_a_hint_colors_no_region_that_it_takes_even_if_it_adds_that() -> None:
+    found, ab = person(), np.full((1, 2, 64, 64), 5, np.float32)
+    plain = ThingHint(80, 96, 40, -20, is_larger=False)
+    whole = found.colored(ab, [plain])[0]
+    (coat, *_) = found.at(80, 96)
+    place = next((row, 78) for row in range(64, 96) if not _same_region(coat, (row, 78), (80, 96)))
+    region = coat.regions == coat.regions[place]
+    inside = region.reshape(64, 3, 64, 3).all((1, 3))
+    outside = ~region.reshape(64, 3, 64, 3).any((1, 3))
+    assert inside.sum() >= 4
+    for adds in ((), (place,)):
+        got = found.colored(ab, [plain._replace(adds=adds, takes=(place,))])[0]
+        np.testing.assert_array_equal(got[:, inside], ab[0][:, inside])
+        np.testing.assert_array_equal(got[:, outside], whole[:, outside])
+
+
+def _same_region(thing: Thing, one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return bool(thing.regions[one] == thing.regions[other])
+
+
+def test_what_a_hint_takes_from_a_thing_in_a_larger_one_has_the_color_of_that() -> None:
+    found = person()
+    (coat, *_) = found.at(80, 96)
+    taken = coat.mask & (coat.regions != coat.regions[80, 96])
+    places = tuple((int(row), int(column)) for row, column in np.argwhere(taken))
+    hints = [
+        ThingHint(80, 96, 40, 0, is_larger=False, takes=places),
+        ThingHint(62, 74, -40, 0, is_larger=True),
+    ]
+    got = found.colored(np.zeros((1, 2, 64, 64), np.float32), hints)[0, 0]
+    inside = taken.reshape(64, 3, 64, 3).all((1, 3))
+    assert inside.sum() > 100
+    np.testing.assert_allclose(got[inside], -40, atol=1e-4)
+    assert got[26, 32] == 40, "the region of the hint itself"
+
+
+def test_hints_that_share_a_thing_keep_it_when_one_adds_to_it_and_takes_from_it() -> None:
+    found = person()
+    wall = (130, 20)
+    sharing = [ThingHint(64, 76, 40, 0, is_larger=False), ThingHint(95, 116, -40, 0, False)]
+    (coat, *_) = found.at(80, 96)
+    place = (64, 116)
+    assert not _same_region(coat, place, (95, 116))
+    zeros = np.zeros((1, 2, 64, 64), np.float32)
+    plain = found.colored(zeros, sharing)[0, 0]
+    changed = [sharing[0]._replace(adds=(wall,), takes=(place,)), sharing[1]]
+    got = found.colored(zeros, changed)[0, 0]
+    assert np.isfinite(got).all()
+    region = (coat.regions == coat.regions[place]).reshape(64, 3, 64, 3)
+    np.testing.assert_allclose(got[region.all((1, 3))], -40, atol=1e-4, err_msg="of the other one")
+    behind = (coat.regions == coat.regions[wall]).reshape(64, 3, 64, 3).all((1, 3))
+    np.testing.assert_allclose(got[behind], 40, atol=1e-4)
+    untouched = ~region.any((1, 3))
+    untouched[~coat.mask.reshape(64, 3, 64, 3).any((1, 3))] = False
+    np.testing.assert_allclose(got[untouched], plain[untouched], atol=1e-4)
+
+
+def test_a_hint_that_takes_its_own_region_leaves_no_dot() -> None:
+    ab = np.full((1, 2, 64, 64), 5, np.float32)
+    every = tuple((row, column) for row in range(THINGS_GRID) for column in range(THINGS_GRID))
+    got = person().colored(ab, [ThingHint(80, 96, 40, 0, is_larger=False, takes=every)])
+    np.testing.assert_array_equal(got, ab)

@@ -14,6 +14,7 @@ from colorflow.model.variations import LARGEST_TINT, MOST, MOST_CHROMA, VISIBLE,
 
 Array = NDArray[np.float32]
 NAMES = ("sky", "upper clothes", "lower clothes", "wall")
+NO_REGIONS = np.zeros((THINGS_GRID, THINGS_GRID), np.int64)
 BANDS = [np.s_[48 * i : 48 * i + 48] for i in range(4)]
 """Rows of the things' grid; a third as many on the grid of chroma."""
 
@@ -26,7 +27,7 @@ def bands(*clearness: float, skin: Any = None) -> Variations:
         mask = np.zeros((THINGS_GRID, THINGS_GRID), bool)
         mask[rows] = True
         classes[CLASSES.index(name), rows] = 1
-        things.append(Thing(name, 1.0, clear, mask))
+        things.append(Thing(name, 1.0, clear, mask, NO_REGIONS))
     if skin is not None:
         classes[(slice(None), *skin)] = 0
         classes[(CLASSES.index("skin"), *skin)] = 1

@@ -61,10 +61,12 @@ class FakeColorizer:
         return cls()
 
     def things(self, photo: Photo) -> list[Thing]:
-        """The left half of the photo, and the right one."""
+        """The left half of the photo, and the right one; each is made of squares of 32 cells."""
         left = np.zeros((192, 192), bool)
         left[:, :96] = True
-        return [Thing("sky", 0.9, 1.0, left), Thing("building", 0.8, 1.0, ~left)]
+        squares = np.arange(36).reshape(6, 6).repeat(32, 0).repeat(32, 1)
+        parts = {"sky": left, "building": ~left}
+        return [Thing(name, 0.9, 1.0, mask, squares) for name, mask in parts.items()]
 
     def colorize(
         self,

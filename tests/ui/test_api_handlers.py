@@ -85,6 +85,12 @@ WRONG = (
     ({"hints": [1]}, "hints: hint 1: expected row, column, a and b"),
     ({"hints": [HINT, {**HINT, "row": 128}]}, "hints: hint 2 lies outside the photo"),
     ({"hints": [{**HINT, "a": 500}]}, "hints: hint 1: a: expected"),
+    ({"hints": [{**HINT, "adds": [[1, 128]]}]}, "hints: hint 1 lies outside the photo"),
+    ({"hints": [{**HINT, "takes": [1]}]}, "hints: hint 1: takes: expected [row, column] for each"),
+    (
+        {"hints": [{**HINT, "takes": [[1, 1]] * 2000}] * 6},
+        "hints: the hints add and take 12000 places; this page takes 10000 at most",
+    ),
     ({"hints": [HINT] * 101}, "hints: has 101 hints; this page takes 100 at most"),
     ({"photo": None}, "photo: expected a file that was uploaded"),
     ({"photo": "photo.jpg"}, "photo: expected a file that was uploaded"),

@@ -8,6 +8,7 @@ import re
 import shutil
 import time
 import zipfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote
@@ -20,10 +21,11 @@ from PIL import Image
 from skimage import data
 from skimage.color import rgb2lab
 
+from colorflow.colorizer import Place
 from colorflow.errors import ColorflowError
 from colorflow.photo import read_provenance, read_statements
 from colorflow.ui import coloring
-from colorflow.ui.coloring import Options
+from colorflow.ui.coloring import DeskPhoto, Options
 from colorflow.ui.colorize import ColorizeTab, Desks, _place_of
 from colorflow.ui.desk import MOST_PHOTOS
 from colorflow.ui.limits import VISITORS, UploadSpace
@@ -831,6 +833,110 @@ def test_hints_are_saved_for_another_day_with_their_coloring(
     bad.write_text("{")
     with pytest.raises(ColorflowError, match=r"bad\.json: is not a JSON file"):
         single.worker.load_hints(single, bad)
+
+
+def squares(photo: DeskPhoto, places: Sequence[Place]) -> set[tuple[int, int]]:
+    """The squares of `FakeColorizer.things` on which places of the upload lie, as it is shown."""
+    form = photo.shown_form
+    return {
+        (int(6 * (row + 0.5) / form.photo.height), int(6 * (column + 0.5) / form.photo.width))
+        for row, column in photo.places_on(form, places).values()
+    }
+
+
+def test_a_line_adds_what_it_touches_and_the_newest_one_wins(
+    single: WorkedDesk, colorizer: FakeColorizer
+) -> None:
+    """Squares are 256 pixels wide; a line of two places has no gaps."""
+    photo = single.photo
+    single.act("look_for", "points")
+    single.act("choose_brush", "adds")
+    assert not single.draws, "there is no point"
+    with pytest.raises(ColorflowError, match="Click a thing and choose its color first"):
+        single.draw([(10, 10), (20, 20)])
+    single.put_point(100, 100)
+    with pytest.raises(ColorflowError, match="Click a thing and choose its color first"):
+        single.draw([(10, 10), (20, 20)])
+    single.act("color_point", (30.0, -20.0))
+    assert single.draws
+    plain, chosen = photo.points.hints, photo.chosen
+    single.act("draw", [(300, 100), (1500, 100)])
+    row = {(0, column) for column in range(1, 6)}
+    (hint,) = photo.points.hints
+    assert squares(photo, hint.adds) == row
+    assert 150 <= len(hint.adds) <= 151, "one for each cell of 8 pixels"
+    assert photo.chosen is not chosen
+    assert colorizer.hinted[-1] == (hint,)
+
+    single.act("choose_brush", "takes")
+    single.act("draw", [(1300, 30), (1340, 40)])
+    (hint,) = photo.points.hints
+    assert squares(photo, hint.adds) == row - {(0, 5)}, "far from the line, but in its region"
+    assert squares(photo, hint.takes) == {(0, 5)}
+    single.act("choose_brush", "adds")
+    single.act("draw", [(1500, 120), (1500, 150)])
+    (hint,) = photo.points.hints
+    assert (squares(photo, hint.adds), hint.takes) == (row, ())
+    for _ in range(3):
+        single.worker.change(single, lambda desk: desk.photo.points.undo())
+    assert photo.points.hints == plain
+    assert photo.chosen is chosen, "without any work"
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_lines_keep_to_what_they_were_drawn_over_when_it_is_cut_or_turned(
+    desk: WorkedDesk, colorizer: FakeColorizer, scan: Path, turns: int
+) -> None:
+    desk.put(scan)
+    photo = desk.photo
+    desk.cut_out(list(photo.corners))
+    desk.turn(turns)
+    desk.prepare()
+    desk.act("look_for", "points")
+    desk.click(0.5, 0.5)
+    desk.act("color_point", (20.0, 10.0))
+    desk.act("choose_brush", "adds")
+    size = photo.shown_form.photo
+    desk.act(
+        "draw", [(0.1 * size.width, 0.05 * size.height), (0.9 * size.width, 0.05 * size.height)]
+    )
+    (hint,) = photo.points.hints
+    assert squares(photo, hint.adds) == {(0, column) for column in range(6)}
+    (given,) = colorizer.hinted[-1]
+    assert all(row < 0.06 * size.height for row, _ in given.adds)
+    desk.cut_out()
+    desk.turn(-turns)
+    desk.prepare()
+    (given,) = photo.hints_on(photo.form, photo.points.hints)
+    assert given == hint
+
+
+def test_lines_that_cannot_be_are_told(single: WorkedDesk) -> None:
+    single.view, single.brush = "points", "takes"
+    single.put_point(100, 100)
+    single.color_point((30.0, -20.0))
+    with pytest.raises(ColorflowError, match="still being looked for"):
+        single.draw([(10, 10), (20, 20)])
+    single.do("offer")
+    for line in ([(10, 10), (2000, 20)], [(-1, 10), (20, 20)]):
+        with pytest.raises(ColorflowError, match="from 0 to 1536 across"):
+            single.draw(line)
+    for wrong in (None, "x", [1, 2], [(1, 2)] * 1001, [(1, float("nan"))]):
+        with pytest.raises(ColorflowError, match="Each place is two numbers"):
+            single.draw(wrong)
+    assert single.photo.points.hints[0].takes == ()
+    single.choose_brush("moves")
+    assert not single.draws
+
+
+def test_the_newest_page_has_the_brush_that_was_chosen(single: WorkedDesk) -> None:
+    single.choose_brush("takes")
+    assert single.edits()["brush"] == "takes"
+    single.page_has({"brush": "adds"})
+    single.choose_brush("adds")
+    assert "brush" not in single.edits()
+    single.begin_page()
+    assert single.edits()["brush"] == "adds"
 
 
 def test_a_print_that_is_turned_and_back_shows_its_damage_again(

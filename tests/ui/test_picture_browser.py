@@ -251,6 +251,87 @@ def test_what_a_point_would_color_is_outlined_under_the_pointer(
     expect(watcher.page.get_by_label("The larger thing")).to_be_checked()
 
 
+_COLOR_AT = """([x, y]) => {
+    const image = document.querySelector(".sheet > img");
+    const [canvas, width, height] = [document.createElement("canvas"), 600, 400];
+    [canvas.width, canvas.height] = [width, height];
+    const context = canvas.getContext("2d");
+    context.drawImage(image, 0, 0, width, height);
+    return [...context.getImageData(x * width, y * height, 1, 1).data].slice(0, 3);
+}"""
+"""Of the colored picture, whose sides are as those of `quarters`."""
+
+
+def color_at(watcher: Watcher, x: float, y: float) -> np.ndarray:
+    """sRGB, 0 to 255, at a place of the colored picture, in shares of its sides."""
+    ready = "[...document.querySelectorAll('.sheet > img')].every(one => one.naturalWidth)"
+    watcher.page.wait_for_function(ready)
+    return np.array(watcher.page.evaluate(_COLOR_AT, [x, y]))
+
+
+def draw_line(watcher: Watcher, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Draw over the picture, in shares of its sides, and wait for the answer."""
+    sheet = watcher.box(".sheet")
+    places = [
+        (sheet["x"] + x * sheet["width"], sheet["y"] + y * sheet["height"]) for x, y in (start, end)
+    ]
+    watcher.page.mouse.move(*places[0])
+    watcher.page.mouse.down()
+    watcher.page.mouse.move(*places[1], steps=4)
+    watcher.page.mouse.up()
+    watcher.settle()
+
+
+def test_a_line_adds_to_what_a_point_colors_and_takes_from_it(
+    watcher: Watcher, tmp_path: Path
+) -> None:
+    """Quarters of different tones are things; the line lies in one of them."""
+    quarters = np.array([[90, 140], [190, 240]], np.uint8).repeat(200, 0).repeat(300, 1)
+    Image.fromarray(quarters).save(tmp_path / "quarters.png")
+    watcher.put(tmp_path / "quarters.png")
+    watcher.open_tool("hints")
+    expect(watcher.one("#brush")).to_be_hidden()
+    watcher.click_share(0.2, 0.3)
+    watcher.settle()
+    watcher.one(".palette .swatch").last.click()
+    watcher.settle()
+    line = (0.7, 0.2), (0.9, 0.3)
+    plain, other = color_at(watcher, 0.8, 0.4), color_at(watcher, 0.8, 0.8)
+    draw_line(watcher, *line)
+    assert [act for act, _ in watcher.sent] == ["point"], "a line moves the picture at first"
+
+    watcher.one("#brush").get_by_text("Adds to the thing").click()
+    expect(watcher.one(".stage[data-draws]")).to_have_css("touch-action", "none")
+    watcher.sent.clear()
+    draw_line(watcher, *line)
+    assert [act for act, _ in watcher.sent] == ["stroke"], "and no click"
+    assert np.abs(color_at(watcher, 0.8, 0.4) - plain).max() > 20
+    np.testing.assert_allclose(color_at(watcher, 0.8, 0.8), other, atol=2)
+    watcher.expect_text("#points .points", "changed by lines")
+
+    watcher.one("#brush").get_by_text("Takes from the thing").click()
+    watcher.settle()
+    draw_line(watcher, (0.6, 0.4), (0.7, 0.4))
+    np.testing.assert_allclose(color_at(watcher, 0.8, 0.4), plain, atol=2)
+    watcher.one("#undo-point").click()
+    watcher.settle()
+    assert np.abs(color_at(watcher, 0.8, 0.4) - plain).max() > 20
+    watcher.one("#undo-point").click()
+    watcher.settle()
+    np.testing.assert_allclose(color_at(watcher, 0.8, 0.4), plain, atol=2)
+    expect(watcher.one("#points .points")).not_to_contain_text("changed by lines")
+
+    watcher.sent.clear()
+    watcher.click_share(0.8, 0.8)
+    watcher.settle()
+    assert [act for act, _ in watcher.sent] == ["point"], "a click is one with any brush"
+    draw_line(watcher, *line)
+    watcher.expect_text("#status", "Click a thing and choose its color first")
+    watcher.one("#brush").get_by_text("Moves the picture").click()
+    expect(watcher.one(".stage[data-draws]")).to_have_count(0)
+    watcher.settle()
+
+
 def test_clicks_land_on_their_pixel_when_zoomed(watcher: Watcher, large: Path) -> None:
     """Points, places and corners; and a press that moves the picture is no click."""
     watcher.put(large)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from colorflow.batch import PhotoHints
-from colorflow.colorizer import Hint
+from colorflow.colorizer import MOST_PLACES, Hint
 from colorflow.errors import ColorflowError
-from colorflow.ui.hints import MOST_POINTS, Points, read_points
+from colorflow.ui.hints import MOST_DRAWN, MOST_POINTS, Brush, Points, read_points
 
 # points
 
@@ -89,6 +89,84 @@ def test_a_point_reaches_as_far_as_is_said_and_so_do_those_after_it(points: Poin
     points.color(11, 12)
     reaches = [hint.reach for hint in points.hints]
     assert reaches == ["thing", "around", "around", "alike", "alike", "thing"]
+
+
+def test_lines_add_to_the_current_point_and_take_from_it_and_are_undone(points: Points) -> None:
+    first, second = points.hints
+    points.draw("adds", ((1, 2), (3, 4)))
+    added = replace(second, adds=((1, 2), (3, 4)))
+    assert points.hints == (first, added)
+    assert points.current == 1
+    points.draw("takes", ((5, 6),))
+    assert points.hints == (first, replace(added, takes=((5, 6),)))
+    points.undo()
+    assert (points.hints, points.current) == ((first, added), 1), "it gets the next line"
+    points.undo()
+    assert (points.hints, points.current) == ((first, second), 1)
+    points.undo()
+    assert (points.hints, points.current) == ((first,), None)
+
+
+@pytest.mark.parametrize(("before", "after"), [("adds", "takes"), ("takes", "adds")])
+def test_the_newest_line_wins_where_it_meets_older_ones(
+    points: Points, before: Brush, after: Brush
+) -> None:
+    points.draw(before, ((1, 2), (3, 4)))
+    points.draw(after, ((1, 3),), under=((1, 2),))
+    expected = {before: ((3, 4),), after: ((1, 3),)}
+    assert points.hints[1] == replace(Hint(200, 300, 3, 4), **expected)
+
+
+def test_what_lines_changed_stays_with_the_thing_and_the_larger_one(points: Points) -> None:
+    points.draw("adds", ((1, 2),))
+    points.color(7, 8)
+    points.spread("larger")
+    points.hold(1)
+    points.put(20, 30)
+    assert points.hints[1] == Hint(20, 30, 7, 8, "larger", adds=((1, 2),))
+    points.spread("around")
+    assert points.hints[1] == Hint(20, 30, 7, 8, "around"), "which is no thing"
+    points.undo()
+    assert points.hints[1].adds == ((1, 2),)
+
+
+def test_lines_without_a_thing_to_change_are_told(points: Points) -> None:
+    with pytest.raises(ColorflowError, match="Choose whether a line adds"):
+        points.draw("moves", ((1, 2),))
+    points.spread("around")
+    with pytest.raises(ColorflowError, match="choose that this point colors a thing"):
+        points.draw("adds", ((1, 2),))
+    points.put(0, 0)
+    hints = points.hints
+    for no_point in (points, Points()):
+        with pytest.raises(ColorflowError, match="Click a thing and choose its color first"):
+            no_point.draw("adds", ((1, 2),))
+    assert points.hints == hints
+
+
+def test_lines_end_where_there_are_too_many(points: Points) -> None:
+    many = tuple((row, 0.0) for row in range(MOST_PLACES))
+    points.draw("adds", many)
+    hints = points.hints
+    with pytest.raises(ColorflowError, match="too many lines"):
+        points.draw("takes", ((0, 1),))
+    points.draw("takes", ((0, 1),), under=many[:1])
+    assert len(points.hints[1].adds) == MOST_PLACES - 1
+    full = MOST_DRAWN // MOST_PLACES
+    points.replace((hints[0], *hints[1:] * full))
+    points.hold(0)
+    with pytest.raises(ColorflowError, match="too many lines"):
+        points.draw("takes", ((0, 1),))
+
+
+def test_only_so_many_changes_are_kept(points: Points) -> None:
+    for a in range(150):
+        points.color(a / 2, 0)
+    for _ in range(100):
+        points.undo()
+    assert points.hints[1].a == 24.5
+    with pytest.raises(ColorflowError, match="nothing to undo"):
+        points.undo()
 
 
 def test_what_cannot_be_is_told(points: Points) -> None:
