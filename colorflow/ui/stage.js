@@ -150,7 +150,7 @@ element.addEventListener("pointerdown", (event) => {
         const [x, y] = pixel(event);
         dragged = { index, x: corners[index][0] - x, y: corners[index][1] - y };
     } else if (hits(event) && draws()) stroke = [place(event)];
-    else if (hits(event) && zoom > 1 && !fingers.size) held = point(event); // fingers scroll it
+    else if (hits(event) && !fingers.size) held = point(event); // fingers scroll it
     if (stroke || dragged) stage().setPointerCapture(event.pointerId);
 });
 element.addEventListener("pointermove", (event) => {
