@@ -41,7 +41,6 @@ from colorflow.model.segmentation import CLASSES
 from colorflow.model.skin import Skin, ToneDistribution, tone_latents
 from colorflow.model.spatial import FEATURES_GRID, SpatialOperator, blurred, contrast_of
 from colorflow.model.things import Things
-from colorflow.model.variations import Variations
 from colorflow.model.weights import LoadedWeights
 
 CHUNK = 8
@@ -90,7 +89,6 @@ class PhotoModel:
         self._painted, self._thing_hints = painted, thing_hints
         self._make_references = make_references
         self._principal: dict[tuple[ColoringSpec, int], PrincipalColorings] = {}
-        self._assigned: dict[ColoringSpec, NDArray[np.float32]] = {}
         self._firsts: dict[ColoringSpec, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
 
     def _condition_at(self, side: int, *, mirrored: bool = False) -> Condition:
@@ -166,11 +164,6 @@ class PhotoModel:
     def things(self) -> Things:
         """The things in the photo; without a segmentation head, its lightness alone tells."""
         return Things(*self.classes, self._large.lightness[0, 0].cpu().numpy())
-
-    @cached_property
-    def variations(self) -> Variations:
-        """How the colors of things may differ from those of the first principal coloring."""
-        return Variations(self.things.all, self.classes[0])
 
     @cached_property
     @one_thread()
@@ -261,18 +254,10 @@ class PhotoModel:
     def _on_things(
         self, ab: NDArray[np.float32], spec: ColoringSpec, tone: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """One coloring (1, 2, 64, 64) assigned to things, with skin's color and the references'.
-
-        A principal coloring after the first is that with what varies, which is assigned already.
-        """
-        if spec.is_principal:
-            own = spec.sample_spec(spec.seed)
-            first, _ = self.principal(own, 1)
-            if own not in self._assigned:
-                self._assigned[own] = self._assigned_to_things(first, spec)
-            shown = self._assigned[own] + (ab - first)
-        else:
-            shown = self._assigned_to_things(ab, spec)
+        """One coloring (1, 2, 64, 64) assigned to things, with skin's color and the references'."""
+        has_details = spec.seeds[-1] is None and self._is_predicted(spec)
+        seen = ab if has_details else ab + self.small_scale
+        shown = self.operator(seen, contrast_of(ab))
         if spec.skin and self.skin is not None:
             shown = self.skin.painted(shown, tone)
         if spec.strength:
@@ -280,13 +265,6 @@ class PhotoModel:
                 raise ValueError("reference: expected the photos that the spec's colors come from")
             shown = self.likeness.painted(shown, spec.strength)
         return shown
-
-    def _assigned_to_things(
-        self, ab: NDArray[np.float32], spec: ColoringSpec
-    ) -> NDArray[np.float32]:
-        has_details = spec.seeds[-1] is None and self._is_predicted(spec)
-        seen = ab if has_details else ab + self.small_scale
-        return self.operator(seen, contrast_of(ab))
 
     @one_thread()
     @torch.inference_mode()
@@ -434,10 +412,7 @@ class PhotoModel:
         more = self._samples(first, samples.shape[0] * samples.shape[1], POOL)
         # A different answer to the mirrored photo is no mode.
         own = [half - half.mean(0) for half in np.concatenate([samples, more], axis=1)]
-        seen = self._on_things(mean[None], first.principal_spec(0, k), np.zeros((1, 2), np.float32))
-        deviations, shares = modes_of(
-            np.concatenate(own), seen[0], self.operator, self.variations, k - 1
-        )
+        deviations, shares = modes_of(np.concatenate(own), self.operator, k - 1)
         modes = (mean + deviations).clip(-SRGB_REACH, SRGB_REACH)
         return np.stack([mean, *modes]), (1.0, *map(float, shares))
 

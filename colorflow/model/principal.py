@@ -7,10 +7,10 @@ than what it is the mean of, so a gain restores the contrast of its colors. It l
 mean of the whole photo, as it is: raised too, it looks like a sepia print.
 
 The others differ from the first in things that are open: a coat, a wall, the ground. Each sample's
-deviation from the mean is assigned to things by the spatial operator and by where they end
-(`colorflow.model.variations`), and its tint and its large scale, which are casts, count in part.
-The deviations are clustered, and a mode is the mean of those few that are nearest to the middle of
-a cluster: the mean of all of them would be pale, and a single one may be spoiled.
+deviation from the mean is assigned to things by the spatial operator, and its tint and its large
+scale, which are casts, count in part. The deviations are clustered, and a mode is the mean of those
+few that are nearest to the middle of a cluster: the mean of all of them would be pale, and a single
+one may be spoiled.
 
 Reference: Flury 1990 (principal points); Arthur & Vassilvitskii 2007 (k-means++).
 
@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 from colorflow.color.grid import block_means
 from colorflow.model.config import FINEST_GRID
 from colorflow.model.spatial import SpatialOperator, blurred, contrast_of, resized
-from colorflow.model.variations import Variations
 
 Array = NDArray[np.float32]
 
@@ -56,6 +55,9 @@ MODE_GAIN = 1.6
 """Factor of the deviation of a mode: a mean of a few samples is nearer to the mean of all."""
 NEAREST = 4
 """Samples of a mode."""
+LARGEST_TINT = 2.5
+"""Most that the mean color of the whole photo moves, in CIELAB units."""
+
 _CLUSTER_GRID = 16
 _ATTEMPTS, _ROUNDS, _SHIFT = 5, 50, 1e-4
 _ALIKE = 0.01
@@ -78,15 +80,13 @@ def with_gain(mean: Array, gain: float) -> Array:
 
 
 def modes_of(
-    samples: Array, first: Array, operator: SpatialOperator, variations: Variations, k: int
+    samples: Array, operator: SpatialOperator, k: int
 ) -> tuple[Array, NDArray[np.float64]]:
     """How the modes of a photo's samples differ from the first principal coloring.
 
     Args:
         samples: (n, 2, g, g) chroma, CIELAB units, or deviations from what they have in common.
-        first: (2, 64, 64), the first principal coloring as people see it.
         operator: of the photo.
-        variations: what may vary in it.
         k: how many, at most n.
 
     Returns:
@@ -99,8 +99,8 @@ def modes_of(
         return np.zeros((k, 2, FINEST_GRID, FINEST_GRID), np.float32), np.full(k, 1 / k)
     tints = deviations.mean((-2, -1), keepdims=True)
     things = operator.assigned(resized(deviations - tints, FINEST_GRID, cv2.INTER_CUBIC))
-    held = variations.held(_in_part(things, tints))
-    points = block_means(held, _CLUSTER_GRID).reshape(len(held), -1)
+    seen = _in_part(block_means(things, _CLUSTER_GRID), tints)
+    points = seen.reshape(len(seen), -1)
     count = max(k, 2)
     mode_of, middles = _clusters(points, count)
     counts = np.bincount(mode_of, minlength=count)
@@ -108,7 +108,8 @@ def modes_of(
     modes = []
     for middle in middles[chosen]:
         nearest = np.argsort(np.linalg.norm(points - middle, axis=1), kind="stable")[:NEAREST]
-        modes.append(variations.visible(MODE_GAIN * held[nearest].mean(0), first))
+        mode = _in_part(things[nearest].mean(0), tints[nearest].mean(0))
+        modes.append(_with_little_tint(MODE_GAIN * mode))
     return np.stack(modes), counts[chosen] / counts.sum()
 
 
@@ -116,6 +117,13 @@ def _in_part(things: Array, tints: Array) -> Array:
     """Deviations (..., g, g) that have no tint, with their large scale and their tint in part."""
     large = blurred(things, MODE_SCALE * things.shape[-1] / FINEST_GRID)
     return things - (1 - LARGE_SHARE) * large + TINT_SHARE * tints
+
+
+def _with_little_tint(mode: Array) -> Array:
+    """A deviation (2, 64, 64) whose mean is at most `LARGEST_TINT`."""
+    tint = mode.mean((-2, -1), keepdims=True)
+    keep = min(1.0, LARGEST_TINT / max(float(np.linalg.norm(tint)), 1e-6))
+    return np.asarray(mode - (1 - keep) * tint, np.float32)
 
 
 def _clusters(points: Array, count: int) -> tuple[NDArray[np.int64], Array]:

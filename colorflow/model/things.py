@@ -60,7 +60,6 @@ class Thing:
     Attributes:
         name: of its likeliest class, see `colorflow.model.segmentation`.
         probability: of that class, in [0, 1].
-        clearness: probability that it ends where its outline is, in [0, 1]; 0 of the whole photo.
         mask: (192, 192), whether each cell of the photo belongs to it.
         regions: (192, 192), of each cell, the number of its smallest region. All things of a photo
             have the same regions, which hints may add to a thing or take from it.
@@ -68,7 +67,6 @@ class Thing:
 
     name: str
     probability: float
-    clearness: float
     mask: NDArray[np.bool_]
     regions: NDArray[np.int64]
 
@@ -76,13 +74,6 @@ class Thing:
     def area(self) -> float:
         """Share of the photo."""
         return float(self.mask.mean())
-
-    @property
-    def middle(self) -> tuple[int, int]:
-        """Row and column of the cell that is farthest from its outline."""
-        away = cv2.distanceTransform(np.pad(self.mask, 1).astype(np.uint8), cv2.DIST_L2, 5)
-        row, column = np.unravel_index(int(away.argmax()), away.shape)
-        return int(row) - 1, int(column) - 1
 
     @property
     def outlines(self) -> list[NDArray[np.float64]]:
@@ -189,8 +180,8 @@ class Things:
     def _thing(self, node: int) -> Thing:
         likely = self._tree.sums[node, : len(CLASSES)] / self._tree.areas[node]
         best = int(likely.argmax())
-        clear, mask = self._tree.clearness(node), self._tree.leaves_of(node)[self._regions]
-        return Thing(CLASSES[best], float(likely[best]), clear, mask, self._regions)
+        mask = self._tree.leaves_of(node)[self._regions]
+        return Thing(CLASSES[best], float(likely[best]), mask, self._regions)
 
 
 class RegionTree:
@@ -248,11 +239,6 @@ class RegionTree:
             elif self.areas[node] > LARGER * self.areas[chain[-1]]:
                 chain.append(node)
         return chain
-
-    def clearness(self, node: int) -> float:
-        """Probability that what a region was joined with is another thing; 0 for the whole."""
-        parent = self._parents[node]
-        return 0.0 if parent < 0 else float(1 / (1 + np.exp(-self._odds[parent])))
 
     def without(self, leaf: int, leaves: Sequence[int]) -> int | None:
         """The largest region of a leaf without others of `leaves`; None if it is there twice."""

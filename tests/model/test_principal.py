@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 
 from colorflow.model.principal import (
     LARGEST_GAIN,
+    LARGEST_TINT,
     VIVIDNESS,
     modes_of,
     vivid_mean,
 )
-from colorflow.model.segmentation import CLASSES
 from colorflow.model.spatial import SpatialOperator, contrast_of
-from colorflow.model.things import THINGS_GRID, Thing
-from colorflow.model.variations import LARGEST_TINT, Variations
 
 Array = NDArray[np.float32]
 
@@ -39,14 +37,6 @@ def operator() -> SpatialOperator:
     lightness = (10 + 5 * order[THINGS]).astype(np.float32).repeat(8, 0).repeat(8, 1)
     features = normal(16, 30, seed=1)[THINGS].repeat(2, 0).repeat(2, 1)
     return SpatialOperator(lightness, np.moveaxis(features, 2, 0).copy())
-
-
-NOTHING = np.zeros((2, 64, 64), np.float32)
-NUMBERS = np.zeros((THINGS_GRID, THINGS_GRID), np.int64)
-WHOLE = Thing("other", 1.0, 0.0, NUMBERS == 0, NUMBERS)
-OTHER = np.eye(len(CLASSES), dtype=np.float32)[-1][:, None, None] * np.ones((1, 192, 192))
-ANYTHING = Variations([WHOLE], OTHER)
-"""Nobody knows where anything ends, and all is free."""
 
 
 def thing(number: int, a: float, b: float) -> Array:
@@ -83,7 +73,7 @@ def test_modes_are_things_in_the_order_of_their_shares(
     samples = np.stack([kinds[i] for i in of])
     samples += rng.normal(0, 3, (len(of), 2, 1, 1)).astype(np.float32)  # a cast
     samples += normal(*samples.shape, seed=3)
-    modes, shares = modes_of(samples, NOTHING, operator, ANYTHING, len(counts))
+    modes, shares = modes_of(samples, operator, len(counts))
     np.testing.assert_allclose(shares, sorted(np.array(counts) / len(of), reverse=True))
     assert modes.shape == (len(counts), 2, 64, 64)
     cells = THINGS.repeat(8, 0).repeat(8, 1)
@@ -102,8 +92,7 @@ def test_modes_are_things_in_the_order_of_their_shares(
 def test_a_mode_is_hardly_a_cast(operator: SpatialOperator, size: float) -> None:
     """Samples that differ by a cast alone make modes that are a slight one, alike everywhere."""
     casts = normal(20, 2, 1, 1, seed=2) * size * np.ones((1, 1, 8, 8), np.float32)
-    samples = casts + 15 * normal(1, 2, 8, 8, seed=3)
-    modes, _ = modes_of(samples, NOTHING, operator, ANYTHING, 3)
+    modes, _ = modes_of(casts + 15 * normal(1, 2, 8, 8, seed=3), operator, 3)
     tints = modes.mean((2, 3))
     assert 0.01 * size < np.linalg.norm(tints, axis=1).max() <= LARGEST_TINT + 1e-4
     assert np.abs(modes - tints[..., None, None]).max() < 0.1
@@ -111,8 +100,7 @@ def test_a_mode_is_hardly_a_cast(operator: SpatialOperator, size: float) -> None
 
 @pytest.mark.parametrize("k", [1, 3, 15])
 def test_equal_samples_have_no_modes(operator: SpatialOperator, k: int) -> None:
-    samples = 20 * normal(1, 2, 8, 8, seed=1).repeat(20, 0)
-    modes, shares = modes_of(samples, NOTHING, operator, ANYTHING, k)
+    modes, shares = modes_of(20 * normal(1, 2, 8, 8, seed=1).repeat(20, 0), operator, k)
     np.testing.assert_array_equal(modes, np.zeros((k, 2, 64, 64)))
     assert shares.sum() == pytest.approx(1)
 
@@ -123,14 +111,14 @@ def test_modes_repeat_in_every_thread_and_after_other_random_numbers(
     """Of samples without modes, where the result hangs on k-means' own random start."""
     samples = 10 * normal(64, 2, 8, 8, seed=0)
     given = samples.copy()
-    want, shares = modes_of(samples, NOTHING, operator, ANYTHING, 6)
+    want, shares = modes_of(samples, operator, 6)
 
     def again(seed: int) -> tuple[Array, NDArray[np.float64]]:
         cv2.setRNGSeed(seed)
         cv2.randu(np.zeros(seed, np.float32), 0, 1)
         torch.manual_seed(seed)
         np.random.seed(seed)
-        return modes_of(samples, NOTHING, operator, ANYTHING, 6)
+        return modes_of(samples, operator, 6)
 
     with ThreadPoolExecutor(4) as threads:
         results = [again(5), *threads.map(again, range(1, 9))]

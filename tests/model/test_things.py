@@ -70,11 +70,6 @@ def test_a_photo_of_one_tone_is_one_thing() -> None:
     even = np.full((len(CLASSES), *size), 1 / len(CLASSES), np.float32)
     (thing,) = Things(even, NO_OUTLINES, np.full(size, 50, np.float32)).all
     assert thing.mask.all()
-    assert thing.clearness == 0
-
-
-def test_it_is_clear_where_what_differs_ends() -> None:
-    assert all(thing.clearness > 0.5 for thing in person().all)
 
 
 def test_a_hint_gives_its_thing_its_color_and_changes_nothing_else() -> None:

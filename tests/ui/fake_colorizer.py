@@ -66,7 +66,7 @@ class FakeColorizer:
         left[:, :96] = True
         squares = np.arange(36).reshape(6, 6).repeat(32, 0).repeat(32, 1)
         parts = {"sky": left, "building": ~left}
-        return [Thing(name, 0.9, 1.0, mask, squares) for name, mask in parts.items()]
+        return [Thing(name, 0.9, mask, squares) for name, mask in parts.items()]
 
     def colorize(
         self,
