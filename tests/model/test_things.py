@@ -65,6 +65,17 @@ def test_outlines_go_around_the_cells_of_a_thing() -> None:
     assert len(hole.outlines) == 2, "the wall, and what stands before it"
 
 
+def test_nothing_is_surer_of_one_thing_than_its_parts_are() -> None:
+    """Or a thing would go on beyond a border, where a larger region seems to be one again."""
+    rng = np.random.default_rng(0)
+    patches = rng.random((len(CLASSES), 24, 24)).repeat(8, 1).repeat(8, 2).astype(np.float32) ** 4
+    lightness = rng.uniform(20, 80, (24, 24)).repeat(8, 0).repeat(8, 1).astype(np.float32)
+    tree = Things(patches / patches.sum(0), NO_OUTLINES, lightness)._tree
+    parents = tree._parents[:-1]
+    assert (parents >= 0).all()
+    assert (tree._odds[parents] >= tree._odds[:-1]).all()
+
+
 def test_a_photo_of_one_tone_is_one_thing() -> None:
     size = (THINGS_GRID, THINGS_GRID)
     even = np.full((len(CLASSES), *size), 1 / len(CLASSES), np.float32)
