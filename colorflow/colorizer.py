@@ -5,8 +5,8 @@
     sample      seeds -> latents -> ab (n, 2, 64, 64)         `PhotoModel.sample`, `decode`
     principal   mean of all, clusters of 64 samples -> (n, 2, 64, 64)  `PhotoModel.principal`
     paint       ab assigned to things, skin in its own color   `PhotoModel.paint`
-    render      ab on the photo's own L* -> (H, W, 3) sRGB    `Coloring.render`
-    write       write_image("color.png", pixels, photo)       `Coloring.save`
+    render      ab on the photo's own L* -> (H, W, 3) sRGB    `Result.render`
+    write       write_image("color.png", pixels, photo)       `Result.save`
 
 `Colorizer.colorize` goes this way from pictures to colorings, which render and write themselves
 when they are asked to; `colorflow.batch` goes it from files to files. Reading and writing are the
@@ -24,13 +24,6 @@ from pathlib import Path
 
 import torch
 
-from colorflow.coloring import Coloring as Coloring
-from colorflow.coloring import ColoringSpec as ColoringSpec
-from colorflow.coloring import LevelOutput as LevelOutput
-from colorflow.coloring import PrincipalSpec as PrincipalSpec
-from colorflow.coloring import Uncertainty as Uncertainty
-from colorflow.coloring import bits_per_dim as bits_per_dim
-from colorflow.coloring import check_seed
 from colorflow.device import device_of, one_thread
 from colorflow.errors import PhotoError
 from colorflow.exploration import Exploration
@@ -40,19 +33,18 @@ from colorflow.limits import (
     MOST_PRINCIPAL,
     REFERENCE_STRENGTH,
     STYLE_STRENGTH,
+    check_seed,
     check_whole,
 )
-from colorflow.model.hints import MOST_PLACES as MOST_PLACES
-from colorflow.model.hints import Hint as Hint
-from colorflow.model.hints import Place as Place
-from colorflow.model.hints import Reach as Reach
 from colorflow.model.level import COARSE_LEVELS
 from colorflow.model.things import Thing as Thing
 from colorflow.model.weights import LoadedWeights, load_weights
 from colorflow.open_photo import Opener, pictures_of
-from colorflow.photo import Kind
+from colorflow.photo import Kind, Photo
 from colorflow.photo import Picture as Picture
 from colorflow.photo_model import PhotoModel as PhotoModel
+from colorflow.recipe import ColoringSpec, Colors, Hint
+from colorflow.result import Result
 
 
 class Colorizer(Exploration):
@@ -148,7 +140,7 @@ class Colorizer(Exploration):
         style_strength: float = STYLE_STRENGTH,
         skin: bool = True,
         isolated: bool = False,
-    ) -> list[Coloring]:
+    ) -> list[Result]:
         """Colors a picture.
 
         Args:
@@ -156,7 +148,7 @@ class Colorizer(Exploration):
             n: number of colorings; at most 16 principal colorings.
             temperature: see the class.
             seed: seed of the first sample; principal colorings are those of the 64 samples from it
-                on. None draws one, which `Coloring.seed` tells.
+                on. None draws one, which `Result.seed` tells.
             samples: make independent samples instead of principal colorings.
             force: also color a photo that already has colors; only its lightness is used then.
             hints: see the class.
@@ -205,7 +197,7 @@ class Colorizer(Exploration):
         seed: int = 0,
         *,
         skin: bool = True,
-    ) -> Iterator[Coloring]:
+    ) -> Iterator[Result]:
         """Makes principal colorings, the first one at once, before the samples of the others.
 
         Args:
@@ -226,6 +218,36 @@ class Colorizer(Exploration):
         yield from opened.principal(first, n, shown=1)
         if n > 1:
             yield from opened.principal(first, n)[1:]
+
+    @one_thread()
+    def colored(
+        self,
+        photo: Photo,
+        digest: str | None,
+        colors: Sequence[Colors],
+        references: Sequence[tuple[Photo, str | None]] = (),
+    ) -> list[Result]:
+        """Colors a photo as recipes say, as a part of `colorflow.run`.
+
+        Args:
+            photo: the photo.
+            digest: of its file, or None.
+            colors: with the same hints and references.
+            references: those, with their digests.
+        """
+        if len({(each.hints, each.references) for each in colors}) > 1:
+            raise ValueError("colors: expected the same hints and references")
+        hints = colors[0].hints
+        if isinstance(hints, str) or any(each.style for each in colors):
+            raise ValueError("colors: expected hints, not their digest, and no style")
+        opened = self._opener.opened(photo, digest, hints, references)
+        made = opened.made([each.spec for each in colors])
+        return [
+            result
+            if (each.saturation, each.pale) == (1, 1)
+            else result.saturated(each.saturation, each.pale)
+            for result, each in zip(made, colors, strict=True)
+        ]
 
     @one_thread()
     def things(self, picture: Picture) -> list[Thing]:

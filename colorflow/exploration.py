@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.color.grid import to_grid
-from colorflow.coloring import Coloring, ColoringSpec, LevelOutput, Uncertainty, check_seed
-from colorflow.limits import check_whole
+from colorflow.limits import check_seed, check_whole
 from colorflow.model.config import FINEST_GRID
-from colorflow.model.hints import Hint
 from colorflow.model.intervals import NOMINAL_LEVELS, central_interval, check_sample_count
 from colorflow.model.level import slerp
 from colorflow.model.likeness import overview
@@ -23,6 +21,8 @@ from colorflow.model.weights import LoadedWeights
 from colorflow.open_photo import Opener
 from colorflow.photo import Picture, read_picture
 from colorflow.photo_model import PhotoModel
+from colorflow.recipe import ColoringSpec, Hint
+from colorflow.result import LevelOutput, Result, Uncertainty
 
 
 class Exploration:
@@ -40,23 +40,23 @@ class Exploration:
     def reproduce(
         self,
         picture: Picture,
-        specs: Sequence[ColoringSpec | Coloring],
+        specs: Sequence[ColoringSpec | Result],
         *,
         hints: Sequence[Hint] = (),
         reference: Picture | Sequence[Picture] = (),
         style: Picture | None = None,
-    ) -> list[Coloring]:
+    ) -> list[Result]:
         """Makes the colorings of given specs; other arguments: see `Colorizer`."""
         if not specs:
             raise ValueError("specs: expected at least one, got none")
         known = [self._spec_of(one) for one in specs]
         opened = self._opener.open(picture, hints, reference, style)
-        return opened.colorings(known, opened.canvas.chroma(known))
+        return opened.made(known)
 
     def resample(
         self,
         picture: Picture,
-        coloring: int | ColoringSpec | Coloring,
+        coloring: int | ColoringSpec | Result,
         levels: Collection[int],
         seed: int,
         n: int = 1,
@@ -64,7 +64,7 @@ class Exploration:
         hints: Sequence[Hint] = (),
         reference: Picture | Sequence[Picture] = (),
         style: Picture | None = None,
-    ) -> list[Coloring]:
+    ) -> list[Result]:
         """Samples some levels of a coloring anew and keeps the others.
 
         With new fine levels, such as (16, 32, 64), the colors of objects stay and the details
@@ -95,8 +95,8 @@ class Exploration:
     def interpolate(
         self,
         picture: Picture,
-        start: int | ColoringSpec | Coloring,
-        end: int | ColoringSpec | Coloring,
+        start: int | ColoringSpec | Result,
+        end: int | ColoringSpec | Result,
         steps: int,
         *,
         hints: Sequence[Hint] = (),
@@ -140,13 +140,13 @@ class Exploration:
     def decode_by_level(
         self,
         picture: Picture,
-        coloring: int | ColoringSpec | Coloring,
+        coloring: int | ColoringSpec | Result,
         *,
         hints: Sequence[Hint] = (),
     ) -> list[LevelOutput]:
         """Shows a coloring without a style after each level, coarse to fine.
 
-        The last chroma is `Coloring.model_ab` of `reproduce`, before it is assigned to things: to
+        The last chroma is `Result.model_ab` of `reproduce`, before it is assigned to things: to
         the bit for a sample alone, and nearly for a principal coloring.
 
         Args:
@@ -287,8 +287,8 @@ class Exploration:
         """The distribution of a photo's colorings; arguments: see the class."""
         return self._opener.open(picture, hints, reference, style).model
 
-    def _spec_of(self, coloring: int | ColoringSpec | Coloring) -> ColoringSpec:
-        if isinstance(coloring, Coloring):
+    def _spec_of(self, coloring: int | ColoringSpec | Result) -> ColoringSpec:
+        if isinstance(coloring, Result):
             return coloring.spec
         if isinstance(coloring, ColoringSpec):
             return coloring

@@ -55,3 +55,8 @@ def check_whole(name: str, value: int, least: int, most: float = math.inf) -> No
     if not (is_whole and least <= value <= most):
         among = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
         raise ValueError(f"{name}: expected a whole number {among}, got {value!r}")
+
+
+def check_seed(seed: int) -> None:
+    """Raises `ValueError` if a seed that is asked for is no whole number, or out of range."""
+    check_whole("seed", seed, 0, LARGEST_SEED)

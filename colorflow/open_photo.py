@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from io import BytesIO
 from typing import cast
 
 import numpy as np
@@ -15,16 +16,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from colorflow.color.grid import square_lightness, to_grid
-from colorflow.coloring import Coloring, ColoringSpec, digest_of_hints, provenance_of
 from colorflow.device import one_thread
 from colorflow.errors import PhotoError, WeightsError
+from colorflow.files import digest_of_open
 from colorflow.model.condition import LIGHTNESS_SIZE, Condition, Conditioner
-from colorflow.model.hints import Hint, Reach, hint_planes, thing_hints
+from colorflow.model.hints import hint_planes, thing_hints
 from colorflow.model.likeness import Described
 from colorflow.model.things import THINGS_GRID
 from colorflow.model.weights import LoadedWeights
-from colorflow.photo import Kind, Photo, Picture, Provenance, read_picture
+from colorflow.photo import Kind, Photo, Picture, read_picture
 from colorflow.photo_model import CHUNK, Latents, PhotoModel
+from colorflow.recipe import ColoringSpec, Colors, Hint, Reach, Recipe, Weights
+from colorflow.result import Result
 
 MOST_DESCRIBED = 16
 """References whose descriptions are kept, 1 MB each: those of an album serve all of its photos."""
@@ -39,22 +42,31 @@ class OpenPhoto:
         model: the distribution, given hints, references and style.
         canvas: the same without the hints for things, which color its pictures where their things
             are, and change them nowhere else.
-        provenance: from a spec and a share to what a file says about the coloring.
+        colors: from a spec to what a recipe says.
+        weights: of the model.
+        digest: of the photo's file.
     """
 
     photo: Photo
     model: PhotoModel
     canvas: PhotoModel
-    provenance: Callable[[ColoringSpec, float | None], Provenance]
+    colors: Callable[[ColoringSpec], Colors]
+    weights: Weights
+    digest: str | None
 
-    def sampled(self, first: ColoringSpec, n: int) -> list[Coloring]:
+    def made(self, specs: Sequence[ColoringSpec]) -> list[Result]:
+        """The colorings of specs."""
+        shares = [self.canvas.share(spec) for spec in specs]
+        return self.colorings(specs, self.canvas.chroma(specs), shares)
+
+    def sampled(self, first: ColoringSpec, n: int) -> list[Result]:
         """The n samples from the seed of a spec on."""
         specs = [first.sample_spec(seed) for seed in range(first.seed, first.seed + n)]
         return self.colorings(
             specs, self.canvas.decode([self.canvas.sample(spec) for spec in specs])
         )
 
-    def principal(self, first: ColoringSpec, n: int, shown: int | None = None) -> list[Coloring]:
+    def principal(self, first: ColoringSpec, n: int, shown: int | None = None) -> list[Result]:
         """The first principal colorings of n, all by default."""
         count = n if shown is None else shown
         ab, shares = self.canvas.principal(first, 1 if count == 1 else n)
@@ -66,7 +78,7 @@ class OpenPhoto:
         specs: Sequence[ColoringSpec],
         ab: NDArray[np.float32],
         shares: Sequence[float | None] = (),
-    ) -> list[Coloring]:
+    ) -> list[Result]:
         """Colorings of the chroma `ab` of the canvas, (n, 2, 64, 64).
 
         Of those that are made together, `CHUNK` get their likelihood together, in half of the time.
@@ -89,17 +101,18 @@ class OpenPhoto:
 
         shown = self.canvas.paint(ab, specs)
         return [
-            Coloring(
+            Result(
                 self.photo,
-                spec,
-                own,
-                chroma=partial(chroma, index),
+                Recipe(colors=self.colors(spec)),
+                weights=self.weights,
+                digest=self.digest,
+                grid=painted,
                 share=share,
-                provenance=self.provenance(spec, share),
+                chroma=partial(chroma, index),
                 density=partial(density, index),
                 reference_shares=self.model.reference_shares(spec),
             )
-            for index, (spec, own, share) in enumerate(
+            for index, (spec, painted, share) in enumerate(
                 zip(specs, shown, shares or [None] * len(specs), strict=True)
             )
         ]
@@ -140,8 +153,8 @@ class Opener:
         isolated: bool = False,
     ) -> OpenPhoto:
         """Reads pictures, and gives the distribution of the first one's colorings."""
-        references = [read_picture(one, isolated=isolated) for one in pictures_of(reference)]
-        other = None if style is None else read_picture(style, isolated=isolated)[0]
+        references = [read_picture(other, isolated=isolated) for other in pictures_of(reference)]
+        other = None if style is None else read_picture(style, isolated=isolated)
         photo, digest = read_picture(picture, isolated=isolated)
         return self.opened(photo, digest, hints, references, other)
 
@@ -152,22 +165,22 @@ class Opener:
         digest: str | None,
         hints: Sequence[Hint],
         references: Sequence[tuple[Photo, str | None]] = (),
-        style: Photo | None = None,
+        style: tuple[Photo, str | None] | None = None,
     ) -> OpenPhoto:
         """The distribution of the colorings of a photo, whose file has this digest.
 
-        The references have digests of their files, too.
+        References and style have digests of their files, too; those from memory, of their pixels.
         """
         if references and not self.takes_references:
             raise WeightsError("these weights take no references; use weights with a likeness head")
         others = [_with_colors(other) for other, _ in references]
-        digests = tuple(own for _, own in references if own)
+        digests = tuple(own or _digest_of_pixels(other) for other, own in references)
         size = photo.pixels.shape[:2]
         planes = self._hint_planes(hints, size, ("thing", "larger", "alike"))
         reaches: list[Reach] = ["around", "alike"]
         painted = {reach: self._hint_planes(hints, size, (reach,)) for reach in reaches}
         on_things = thing_hints(hints, size[0], size[1], THINGS_GRID)
-        latents = None if style is None else self._latents_of(style)
+        latents = None if style is None else self._latents_of(style[0])
 
         @cache
         def lightness(side: int) -> Tensor:
@@ -192,18 +205,24 @@ class Opener:
                 (lambda: [self._described_of(other) for other in others]) if others else None,
             )
 
+        def colors(spec: ColoringSpec) -> Colors:
+            return Colors(
+                spec=spec,
+                hints=tuple(hints),
+                references=digests if spec.strength else (),
+                style=(style[1] or _digest_of_pixels(style[0]))
+                if style and any(spec.style_strengths)
+                else None,
+            )
+
         whole = model(planes)
         return OpenPhoto(
             photo=photo,
             model=whole,
             canvas=model(painted["alike"]) if on_things else whole,
-            provenance=partial(
-                provenance_of,
-                weights=self._weights.digest,
-                photo=digest,
-                hints=digest_of_hints(hints),
-                references=digests if len(digests) == len(others) else (),
-            ),
+            colors=colors,
+            weights=Weights(colors=self._weights.digest),
+            digest=digest,
         )
 
     def _hint_planes(
@@ -239,6 +258,10 @@ def pictures_of(reference: Picture | Sequence[Picture]) -> list[Picture]:
     if isinstance(reference, (list, tuple)):
         return list(reference)
     return [cast(Picture, reference)]
+
+
+def _digest_of_pixels(photo: Photo) -> str:
+    return digest_of_open(BytesIO(photo.pixels.tobytes()))
 
 
 def _with_colors(photo: Photo) -> Photo:

@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorflow.coloring import ColoringSpec
+from colorflow.color.cie import SRGB_REACH
 from colorflow.device import one_thread
 from colorflow.model.condition import LIGHTNESS_SIZE, Condition
-from colorflow.model.config import FINEST_GRID, SRGB_REACH
+from colorflow.model.config import FINEST_GRID
 from colorflow.model.heads import HEADS_SIZE
-from colorflow.model.hints import Reach, ThingHint
+from colorflow.model.hints import ThingHint
 from colorflow.model.level import MEAN_CHANNELS, sample_latents, signs_of_photo, slerp
 from colorflow.model.likeness import LIKENESS_SIZE, Described, Likeness, describe
 from colorflow.model.principal import (
@@ -42,6 +42,7 @@ from colorflow.model.skin import Skin, ToneDistribution, tone_latents
 from colorflow.model.spatial import FEATURES_GRID, SpatialOperator, blurred, contrast_of
 from colorflow.model.things import Things
 from colorflow.model.weights import LoadedWeights
+from colorflow.recipe import ColoringSpec, Reach
 
 CHUNK = 8
 """Colorings that pass the flow at once."""
@@ -463,6 +464,13 @@ class PhotoModel:
         ab = self.pyramid.decode(stacked, condition, self.gain).cpu().numpy()
         plain, *mirrored = np.split(ab, len(condition))
         return np.stack([plain, *(one[..., ::-1] for one in mirrored)])
+
+    def share(self, spec: ColoringSpec) -> float | None:
+        """Share of the samples that a principal coloring stands for; None for others."""
+        which = spec.principal
+        if which is None or not spec.is_principal:
+            return None
+        return self.principal(spec.sample_spec(which.seed), which.of)[1][which.number]
 
     def _principal_coloring(self, spec: ColoringSpec) -> NDArray[np.float32]:
         """The principal coloring that supplies levels of a spec: (2, 64, 64)."""

@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 from colorflow.batch.plan import Plan
 from colorflow.batch.task import MOST_REFERENCES, PhotoOutcome, PhotoTask, Reference
 from colorflow.files import digest_of_open
-from colorflow.photo import LETTERS, Principal, Statements, read_provenance
+from colorflow.photo import read_statements
+from colorflow.recipe import text_of
 
 MOST_MEDOIDS = 8
 """References without hints; the square root of the number of photos, if that is less."""
@@ -143,12 +144,8 @@ def _made(outcome: PhotoOutcome) -> list[Reference]:
     if outcome.status not in ("done", "skipped") or not outcome.colorings:
         return []
     path = outcome.colorings[0].path
-    said = read_provenance(path, isolated=True)
-    assert said
-    if which := said.principal:
-        of = 1 if which.letter == LETTERS[0] else which.of  # the mean is the same among any number
-        said = replace(said, principal=Principal(which.letter, of))
-    return [Reference(path, digest_of_open(BytesIO(Statements(said).text.encode())))]
+    (*_, statement) = read_statements(path, isolated=True)
+    return [Reference(path, digest_of_open(BytesIO(text_of([statement]).encode())))]
 
 
 def _key(of: PhotoTask | PhotoOutcome) -> object:

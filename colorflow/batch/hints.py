@@ -17,16 +17,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from colorflow.color.cie import check_saturation
-from colorflow.coloring import ColoringSpec, PrincipalSpec
 from colorflow.errors import BatchError
+from colorflow.recipe import ColoringSpec, Hint, Place, PrincipalSpec
 
-if TYPE_CHECKING:
-    from colorflow.colorizer import Hint, Place
-
-    Hints = tuple[Hint, ...]
+Hints = tuple[Hint, ...]
 
 LARGEST_FILE = 2**20
 """Bytes of a file of hints, some 15,000 hints; in memory it takes forty times as many."""
@@ -147,8 +144,6 @@ def hints_of(given: Any, source: str) -> Hints:
     Raises:
         BatchError: if it is not a list of hints.
     """
-    from colorflow.colorizer import Hint
-
     if not isinstance(given, list):
         raise BatchError(f"{source}: expected a list of hints, got {_kind(given)}")
     hints = []

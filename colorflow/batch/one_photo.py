@@ -1,47 +1,44 @@
 """One photo of a batch, from file to files: what there is already, what is made, what is told.
 
-Existing results stay if they were made as they would be made now. A result says in itself how it
-was made: from which photo, with which hints, weights, seed and temperature, which principal
-coloring it is, and how it was enlarged. All of that has to agree. The first principal coloring is
-the same however many there are; the others depend on their number. What restores an album lets a
-result of the same scan stay that was made in another way, and says so.
+Existing results stay if they were made as they would be made now: a result says in its file by
+which recipe it was made, from which photo and with which weights, and all of that has to agree.
+Where a print is found in its scan is not compared, as it depends on the photo alone. What restores
+an album lets a result of the same scan stay that was made in another way, and says so.
 """
 
 from __future__ import annotations
 
 import errno
+import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import astuple, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-from colorflow.batch.models import Models, prepare, results_of
-from colorflow.batch.settings import BatchSettings, Digests
-from colorflow.batch.task import ColoredFile, PhotoOutcome, PhotoTask
+from colorflow.batch.models import reference_photo
+from colorflow.batch.settings import BatchSettings
+from colorflow.batch.task import ColoredFile, PhotoOutcome, PhotoTask, Reference
 from colorflow.errors import ColorflowError, PhotoError, PhotoTooLargeError, WritePhotoError
 from colorflow.files import check_replaceable, digest_of
 from colorflow.photo import (
     COLORING,
-    LETTERS,
     RESTORED,
-    Enlargement,
     Kind,
     Photo,
-    Preparation,
-    Principal,
-    Provenance,
-    Statements,
     check_format,
     is_gray,
     is_own_picture,
     read_picture,
     read_statements,
-    write_image,
 )
-from colorflow.scan import cut_out, find_frames, is_doubtful, overlaps
+from colorflow.recipe import ColoringSpec, Recipe, Statement, Weights
+from colorflow.result import Result
+from colorflow.run import Models, cropped, run_all
+from colorflow.scan import Frame, find_frames, is_doubtful, overlaps
 
 _NOTHING_MORE_FITS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors of the output folder that every further photo would meet, too."""
@@ -49,33 +46,27 @@ _ROOM = 1_900_000_000
 """Bytes for a photo and its coloring, so that a worker and its reader stay under 2.5 GB."""
 _SIXTEEN_BITS = (".png", ".tif", ".tiff")
 """Suffixes of formats that keep 16 bits, and are encoded strip by strip."""
-_COMPARED = (
-    *("photo", "cut", "repaired", "model", "temperature", "seed", "hints", "skin", "saturation"),
-    *("pale", "references", "strength", "style", "scale", "restored", "number", "sensitivity"),
-    "unfaded",
-)
-"""Fields of what a result says of itself; the first one that differs is told."""
-_CALLED = {
-    "cut": "crop",
-    "repaired": "repair",
-    "model": "weights",
-    "restored": "restore",
-    "number": "print",
-    "unfaded": "fading",
-}
-"""As people know them."""
+_LEAST_SHARE = 1 / 32**2
+"""Of a photo that a reference tells: one of the cells that are compared."""
+
+Tell = Callable[[str], None]
+"""Takes what is done to the photo in hand, such as "enlarging, 30 %"."""
 
 
-def work_on(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoOutcome:
+def work_on(
+    models: Models, task: PhotoTask, settings: BatchSettings, tell: Tell = lambda step: None
+) -> PhotoOutcome:
     """Works on one photo and writes its results; errors are in the outcome.
 
     Args:
         models: those that the settings use.
         task: the photo.
         settings: the settings of the batch.
+        tell: gets what is done.
     """
     began = time.perf_counter()
-    outcome = _reported(task, lambda _: _outcome(models, task, settings))
+    worker = _PhotoWorker(models, settings, tell)
+    outcome = _reported(task, lambda _: worker.outcome(task))
     return replace(outcome, seconds=time.perf_counter() - began)
 
 
@@ -115,118 +106,292 @@ def _reported(task: PhotoTask, work: Callable[[list[ColoredFile]], PhotoOutcome]
         return failed(f"the work on it failed ({type(error).__name__}: {detail})")
 
 
-def _outcome(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoOutcome:
+class _Scan(NamedTuple):
+    """A photo that was read: the digest of its file, and how many prints were looked for in it."""
+
+    photo: Photo
+    digest: str
+    prints: int | None
+
+
+class _PhotoWorker:
     """Works on a photo, or on each print that is cut out of it."""
-    if outcome := _finished(models, task, settings):
-        return outcome
-    models.tell("reading")
-    photo, digest = read_picture(task.path, isolated=True, page=task.page)
-    assert digest  # it is a file
-    if is_own_picture(photo, settings.kind):
-        reason = "is a picture that colorflow made; it is not taken as a photo"
-        return task.outcome("skipped", reason)
-    frames, remarks = settings.frames_of(photo, task.path)
-    tasks = [replace(task, prints=0 if settings.crop else None)]
-    if frames:
-        corners = (tuple(round(x, 1) for point in one.corners for x in point) for one in frames)
-        tasks = [
-            replace(task, number=number, frame=where, prints=len(frames))
-            for number, where in enumerate(corners, 1)
-        ]
 
-    def of_print(one: PhotoTask, complete: list[ColoredFile]) -> PhotoOutcome:
-        cut = cut_out(photo, frames[one.number - 1]) if frames else photo
-        return _made_of(models, cut, digest, one, settings, complete)
+    def __init__(self, models: Models, settings: BatchSettings, tell: Tell) -> None:
+        self.models, self.settings, self.tell = models, settings, tell
+        self.levels = len(models.colorizer.levels) if models.colorizer else 0
 
-    outcome = _of_all([_reported(one, partial(of_print, one)) for one in tasks])
-    remarks = (*photo.remarks, *remarks, *outcome.remarks)
-    for first, second in overlaps(frames):
-        both = f"prints {first + 1} and {second + 1}"
-        remarks += (f"the frames of {both} overlap; what lies in both is in both results",)
-    # What restores cuts prints out unless it is told otherwise.
-    may_be_cut = not (settings.crop or settings.kind is RESTORED or task.is_look)
-    if outcome.status == "done" and may_be_cut and _has_border(photo):
-        remarks += ("looks like a scan with a border; --crop auto cuts it off",)
-    return replace(outcome, width=photo.width, height=photo.height, remarks=remarks)
+    def outcome(self, task: PhotoTask) -> PhotoOutcome:
+        """Of a photo, whose results may be there already."""
+        settings = self.settings
+        if outcome := self._finished(task):
+            return outcome
+        self.tell("reading")
+        photo, digest = read_picture(task.path, isolated=True, page=task.page)
+        assert digest  # it is a file
+        if is_own_picture(photo, settings.kind):
+            reason = "is a picture that colorflow made; it is not taken as a photo"
+            return task.outcome("skipped", reason)
+        frames, remarks = settings.frames_of(photo, task.path)
+        scan = _Scan(photo, digest, len(frames) if settings.crop else None)
+
+        def of_print(number: int, frame: Frame | None) -> PhotoOutcome:
+            part = replace(task, number=number)
+            return _reported(part, partial(self._made_of, scan, part, frame))
+
+        places: list[Frame | None] = [*frames] or [None]
+        outcome = _of_all([of_print(number, frame) for number, frame in enumerate(places, 1)])
+        remarks = (*photo.remarks, *remarks, *outcome.remarks)
+        for first, second in overlaps(frames):
+            both = f"prints {first + 1} and {second + 1}"
+            remarks += (f"the frames of {both} overlap; what lies in both is in both results",)
+        # What restores cuts prints out unless it is told otherwise.
+        may_be_cut = not (settings.crop or settings.kind is RESTORED or task.is_look)
+        if outcome.status == "done" and may_be_cut and _has_border(photo):
+            remarks += ("looks like a scan with a border; --crop auto cuts it off",)
+        return replace(outcome, width=photo.width, height=photo.height, remarks=remarks)
+
+    def _made_of(
+        self, scan: _Scan, task: PhotoTask, frame: Frame | None, complete: list[ColoredFile]
+    ) -> PhotoOutcome:
+        """Makes what is missing of a print.
+
+        Args:
+            scan: the photo.
+            task: says which print.
+            frame: where it is; None for the scan as a whole.
+            complete: takes the results that exist, or are written.
+        """
+        settings, models = self.settings, self.models
+        recipes = settings.recipes(task, self.levels, frame.numbers if frame else None)
+        photo = cropped(scan.photo, next(iter(recipes.values())).crop)
+        has_colors = photo.kind is Kind.COLORED and not task.treat_as_gray
+        if has_colors and settings.kind is COLORING:
+            how = "--treat-as-gray with its name colors it from its lightness"
+            return task.outcome("already-colored", f"already has colors; {how}")
+        if task.is_look:
+            assert models.colorizer
+            return task.outcome("done", looks=models.colorizer.looks(photo))
+        existing, others = self._existing(task, recipes, scan.digest)
+        complete += [task.coloring(label, each) for label, each in existing.items()]
+        if len(existing) == len(recipes):
+            return task.skipped(existing, others)
+        missing = [label for label in recipes if label not in existing]
+        # Before the work, which takes long for large results.
+        width, height = settings.scale * photo.width, settings.scale * photo.height
+        check_format(task.target(missing[0]), width, height)
+        if settings.coloring:
+            _check_room(task, photo, task.target(missing[0]).suffix)
+        make_folder(task.folder)
+        colorings, gray, result = list[ColoredFile](), list[str](), None
+        labels = iter(recipes)
+        for result in self._results_of(scan, photo, task, recipes, existing):
+            label = next(labels)
+            bits = self._likelihood(result)
+            if label in existing:
+                colorings.append(task.coloring(label, existing[label]))
+            else:
+                self.tell(f"making {task.name(label)}")
+                target, quality = task.target(label), settings.quality
+                pixels = result.save(target, quality=quality, kind=settings.kind)
+                if result.grid is not None and is_gray(pixels):
+                    gray.append(task.name(label))
+                del pixels  # of a large photo, two at once fill the memory
+                colorings.append(task.coloring(label, result.statement))
+                complete.append(colorings[-1])
+            colorings[-1] = replace(colorings[-1], bits_per_dim=bits)
+        assert result
+        remarks = self._remarks(task, result)
+        if gray:
+            names = ", ".join(gray)
+            remarks.append(f"nearly gray, since black and white show no color: {names}")
+        told_by = self._told_by(task, result)
+        return task.outcome(
+            "done", colorings=tuple(colorings), remarks=tuple(remarks), told_by=told_by
+        )
+
+    def _results_of(
+        self,
+        scan: _Scan,
+        photo: Photo,
+        task: PhotoTask,
+        recipes: Mapping[str, Recipe],
+        existing: Collection[str],
+    ) -> Iterator[Result]:
+        """The results, in the order of the recipes; tells what is done meanwhile.
+
+        Raises:
+            PhotoError: if the hints do not fit the photo, or the weights.
+        """
+        start, colorizer = task.start, self.models.colorizer
+        if start and colorizer and start.weights != colorizer.digest:
+            raise PhotoError(
+                str(task.path),
+                f"its hints were given on a coloring of other weights ({start.weights}); choose "
+                'these weights, or leave "coloring" out of the file of hints',
+            )
+        references = {each.digest: reference_photo(each) for each in self._references_of(task)}
+        try:
+            for step in run_all(
+                scan.photo,
+                list(recipes.values()),
+                self.models,
+                digest=scan.digest,
+                references=references,
+                prints=scan.prints,
+                cut=photo,
+                kept=[recipes[label] for label in existing],
+            ):
+                if isinstance(step, Result):
+                    yield step
+                else:
+                    self.tell(str(step))
+        except ValueError as error:  # settings were checked before, so it is of the file of hints
+            if not (task.hints or start):
+                raise
+            raise PhotoError(str(task.path), str(error)) from error
+
+    def _references_of(self, task: PhotoTask) -> Sequence[Reference]:
+        if task.start or not self.settings.coloring:
+            return ()
+        return task.references or self.settings.coloring.references
+
+    def _told_by(self, task: PhotoTask, result: Result) -> frozenset[Path] | None:
+        """Which references gave colors to a photo."""
+        if not result.reference_shares:
+            return None
+        shown = [each for each in self._references_of(task) if reference_photo(each)]
+        shares = zip(shown, result.reference_shares, strict=True)
+        return frozenset(each.path for each, share in shares if share >= _LEAST_SHARE)
+
+    def _likelihood(self, result: Result) -> float | None:
+        """Bits per dimension, if they are asked for; None at the edge of the model's range."""
+        coloring = self.settings.coloring
+        if not (coloring and coloring.likelihood and result.grid is not None):
+            return None
+        return result.bits_per_dim if math.isfinite(result.bits_per_dim) else None
+
+    def _remarks(self, task: PhotoTask, result: Result) -> list[str]:
+        """What the user should know about the results of a photo or a print."""
+        settings, coloring = self.settings, self.settings.coloring
+        is_restored = settings.kind is RESTORED
+        remarks = {
+            # Of an album, most prints are sound, and its sheet says so.
+            "no damage found": result.repaired == 0 and not is_restored,
+            "has colors, and was treated as gray": (
+                coloring and task.treat_as_gray and result.photo.kind is Kind.COLORED
+            ),
+            "its hints keep the coloring they were given on; no reference was used": (
+                task.start and coloring and coloring.references
+            ),
+            "has colors, which stay; --treat-as-gray with its name colors it": result.has_colors,
+        }
+        told = [remark for remark, is_true in remarks.items() if is_true]
+        if is_restored and task.number == max(1, result.prints or 0):
+            # A print that was cut out before and is not any more.
+            further = replace(task, number=task.number + 1).target(settings.labels[0])
+            with suppress(PhotoError):
+                if any(
+                    before.photo == result.digest
+                    for before in read_statements(further, isolated=True)[-1:]
+                ):
+                    told.append(
+                        f"{further.name} shows what is not cut out any more; remove it by hand"
+                    )
+        return told
+
+    def _finished(self, task: PhotoTask) -> PhotoOutcome | None:
+        """The outcome of a photo whose results all exist, before it is read; otherwise None.
+
+        The results of its first print say how many there are.
+
+        Raises:
+            WritePhotoError: as `_existing`, unless other prints may still be worked on.
+        """
+        settings = self.settings
+        first = task.target(task.labels(settings.labels)[0])
+        if task.is_look or not os.path.lexists(first):
+            return None
+        prints, outcomes = 1, list[PhotoOutcome]()
+        try:
+            digest = digest_of(task.path)
+            while len(outcomes) < prints:
+                part = replace(task, number=len(outcomes) + 1)
+                recipes = settings.recipes(part, self.levels)
+                existing, others = self._existing(part, recipes, digest)
+                if len(existing) < len(recipes):
+                    return None
+                prints = max(each.prints or 1 for each in existing.values())
+                outcomes.append(part.skipped(existing, others))
+        except OSError:  # it fails by name when it is read
+            return None
+        except WritePhotoError:
+            if settings.crop:
+                return None
+            raise
+        return _of_all(outcomes)
+
+    def _existing(
+        self, task: PhotoTask, recipes: Mapping[str, Recipe], digest: str
+    ) -> tuple[dict[str, Statement], tuple[str, ...]]:
+        """Which results exist already.
+
+        Args:
+            task: says the names of the results.
+            recipes: of each result, by label.
+            digest: of the photo's file.
+
+        Returns:
+            What each existing result that stays says; and which of them was made in another way.
+
+        Raises:
+            WritePhotoError: if a result was made in another way and must not be replaced, or
+                another file is in the way of one.
+        """
+        settings, existing, others = self.settings, dict[str, Statement](), tuple[str, ...]()
+        for label, recipe in recipes.items():
+            target = task.target(label)
+            try:
+                check_replaceable(target, settings.kind)
+                exists = os.path.exists(target) and os.path.getsize(target) > 0
+            except OSError as error:
+                reason = f"the file cannot be written ({error.strerror})"
+                raise WritePhotoError(target, reason) from error
+            if not exists or settings.overwrite:
+                continue
+            (*_, before) = (None, *read_statements(target, isolated=True))
+            difference = self._difference(before, recipe, digest)
+            if before and not difference:
+                existing[label] = before
+                continue
+            reason = f"is there already, but {difference}; --overwrite makes it anew"
+            if not (before and before.photo == digest and settings.kind is RESTORED):
+                raise WritePhotoError(target, reason)
+            others += (f"{target.name} {reason}, and so does naming this scan alone",)
+            existing[label] = before
+        return existing, others
+
+    def _difference(self, before: Statement | None, recipe: Recipe, digest: str) -> str | None:
+        """How a result was made, if not by a recipe from the photo with this digest."""
+        if before is None or before.photo is None:
+            return "does not say which photo it was made from"
+        made, wanted = before.recipe, recipe.stated
+        if wanted.colors and not made.colors:
+            return "was not colored"
+        if wanted.enlargement and not made.enlargement:
+            return "was not enlarged"
+        weights = self.models.weights.used_by(wanted, has_colors=before.has_colors)
+        now = _facts(wanted, digest, weights, is_cut=self.settings.crop)
+        earlier = _facts(made, before.photo, before.weights, is_cut=before.prints is not None)
+        for name, value in earlier.items():
+            if value != now[name]:
+                return _told_difference(name, value)
+        return None
 
 
 def _has_border(photo: Photo) -> bool:
     frames = find_frames(photo)
     return bool(frames) and not is_doubtful(photo, frames)
-
-
-def _made_of(
-    models: Models,
-    photo: Photo,
-    digest: str,
-    task: PhotoTask,
-    settings: BatchSettings,
-    complete: list[ColoredFile],
-) -> PhotoOutcome:
-    """Makes what is missing.
-
-    Args:
-        models: those that the settings use.
-        photo: the photo, or a print that was cut out of it.
-        digest: of the content that the photo was read from.
-        task: says which print.
-        settings: of the batch.
-        complete: takes the results that exist, or are written.
-    """
-    has_colors = photo.kind is Kind.COLORED and not task.treat_as_gray
-    if has_colors and settings.kind is COLORING:
-        how = "--treat-as-gray with its name colors it from its lightness"
-        return task.outcome("already-colored", f"already has colors; {how}")
-    if task.is_look:
-        assert models.colorizer
-        return task.outcome("done", looks=models.colorizer.looks(photo))
-    task = replace(task, keeps_colors=has_colors and settings.kind is RESTORED)
-    expected, existing, others = _compared(task, digest, settings, models.digests)
-    complete += [task.coloring(label, one) for label, one in existing.items()]
-    if len(existing) == len(expected):
-        return task.skipped(existing, others)
-    missing = [label for label in expected if label not in existing]
-    # Before the work, which takes long for large results.
-    width, height = settings.scale * photo.width, settings.scale * photo.height
-    check_format(task.target(missing[0]), width, height)
-    if settings.coloring:
-        _check_room(task, photo, task.target(missing[0]).suffix)
-    make_folder(task.folder)
-    said = next(iter(expected.values())).prepared
-    if said:
-        photo, said = prepare(models, photo, settings, replace(said, prints=task.prints))
-        expected = {label: replace(one, prepared=said) for label, one in expected.items()}
-    results = results_of(models, photo, task, settings, expected)
-    gray = []
-    for label in missing:
-        models.tell(f"making {task.name(label)}")
-        stated = results.statements[label]
-        pixels, like = results.paint(label)
-        if stated.colors and is_gray(pixels):
-            gray.append(task.name(label))
-        write_image(
-            task.target(label),
-            pixels,
-            like,
-            provenance=stated.colors,
-            enlargement=stated.detail,
-            preparation=stated.prepared,
-            kind=settings.kind,
-            quality=settings.quality,
-        )
-        del pixels  # of a large photo, two at once fill the memory
-        complete.append(task.coloring(label, stated))
-    colorings = [
-        replace(task.coloring(label, one), bits_per_dim=results.bits_per_dim.get(label))
-        for label, one in results.statements.items()
-    ]
-    remarks = _remarks(photo, task, settings, said, digest)
-    if gray:
-        names = ", ".join(gray)
-        remarks.append(f"nearly gray, since black and white show no color: {names}")
-    return task.outcome(
-        "done", colorings=tuple(colorings), remarks=tuple(remarks), told_by=results.told_by
-    )
 
 
 def _check_room(task: PhotoTask, photo: Photo, suffix: str) -> None:
@@ -255,121 +420,6 @@ def _check_room(task: PhotoTask, photo: Photo, suffix: str) -> None:
         raise PhotoTooLargeError(str(task.path), f"{reason}; make it smaller{fewer}")
 
 
-def _remarks(
-    photo: Photo, task: PhotoTask, settings: BatchSettings, said: Preparation | None, digest: str
-) -> list[str]:
-    """What the user should know about the results of a photo or a print.
-
-    Args:
-        photo: prepared.
-        task: the photo.
-        settings: of the batch.
-        said: what its results say of its preparation.
-        digest: of its file.
-    """
-    is_restored = settings.kind is RESTORED
-    coloring = settings.coloring
-    remarks = {
-        # Of an album, most prints are sound, and its sheet says so.
-        "no damage found": said and said.share == 0 and not is_restored,
-        "has colors, and was treated as gray": (
-            coloring and task.treat_as_gray and photo.kind is Kind.COLORED
-        ),
-        "its hints keep the coloring they were given on; no reference was used": (
-            task.start and coloring and coloring.references
-        ),
-        "has colors, which stay; --treat-as-gray with its name colors it": (
-            coloring and task.keeps_colors
-        ),
-    }
-    told = [remark for remark, is_true in remarks.items() if is_true]
-    if is_restored and task.number == max(1, task.prints or 0):
-        # A print that was cut out before and is not any more.
-        further = replace(task, number=task.number + 1).target(settings.labels[0])
-        with suppress(PhotoError):
-            before = read_statements(further, isolated=True).prepared
-            if before and before.photo == digest:
-                told.append(f"{further.name} shows what is not cut out any more; remove it by hand")
-    return told
-
-
-def _finished(models: Models, task: PhotoTask, settings: BatchSettings) -> PhotoOutcome | None:
-    """The outcome of a photo whose results all exist, before it is read; otherwise None.
-
-    The results of its first print say how many there are.
-
-    Raises:
-        WritePhotoError: as `_compared`, unless other prints may still be worked on.
-    """
-    first = task.target(task.labels(settings.labels)[0])
-    if task.is_look or not os.path.lexists(first):
-        return None
-    prints, outcomes = 1, list[PhotoOutcome]()
-    try:
-        digest = digest_of(task.path)
-        while len(outcomes) < prints:
-            one = replace(task, number=len(outcomes) + 1)
-            expected, existing, others = _compared(one, digest, settings, models.digests)
-            if len(existing) < len(expected):
-                return None
-            counts = [said.prepared.prints or 1 for said in existing.values() if said.prepared]
-            prints = max(counts, default=1)
-            outcomes.append(one.skipped(existing, others))
-    except OSError:  # it fails by name when it is read
-        return None
-    except WritePhotoError:
-        if settings.crop:
-            return None
-        raise
-    return _of_all(outcomes)
-
-
-def _compared(
-    task: PhotoTask, digest: str, settings: BatchSettings, weights: Digests
-) -> tuple[dict[str, Statements], dict[str, Statements], tuple[str, ...]]:
-    """Compares the results that exist with what is to be made.
-
-    Args:
-        task: says the names of the results, and which hints the photo has.
-        digest: of the photo's file.
-        settings: of the batch; no result stays if they overwrite.
-        weights: digests of the models.
-
-    Returns:
-        What each result will say of itself, by label, but for shares, which are known only after
-        sampling; what each existing result that stays says; and which of them was made in another
-        way.
-
-    Raises:
-        WritePhotoError: if a result was made in another way and must not be replaced, or another
-            file is in the way of one.
-    """
-    expected = settings.statements(digest, task, weights)
-    existing: dict[str, Statements] = {}
-    others: tuple[str, ...] = ()
-    for label, wanted in expected.items():
-        target = task.target(label)
-        try:
-            check_replaceable(target, settings.kind)
-            exists = os.path.exists(target) and os.path.getsize(target) > 0
-        except OSError as error:
-            reason = f"the file cannot be written ({error.strerror})"
-            raise WritePhotoError(target, reason) from error
-        if not exists or settings.overwrite:
-            continue
-        found = read_statements(target, isolated=True)
-        before = found.prepared if settings.kind is RESTORED else None
-        if before and before.has_colors and not task.treat_as_gray:
-            wanted = replace(wanted, colors=None)
-        if difference := _difference(found, wanted, digest):
-            said = f"is there already, but {difference}; --overwrite makes it anew"
-            if not (before and before.photo == digest):
-                raise WritePhotoError(target, said)
-            others += (f"{target.name} {said}, and so does naming this scan alone",)
-        existing[label] = found if wanted.prepared else replace(found, prepared=None)
-    return expected, existing, others
-
-
 def _of_all(outcomes: Sequence[PhotoOutcome]) -> PhotoOutcome:
     """The outcome of a scan from those of its prints, of which each that can be is worked on."""
     if len(outcomes) == 1:
@@ -393,52 +443,46 @@ def _of_all(outcomes: Sequence[PhotoOutcome]) -> PhotoOutcome:
     )
 
 
-def _difference(found: Statements, expected: Statements, photo: str) -> str | None:
-    """How a result was made, if not as expected from the photo with this digest."""
-    parts = (
-        ("colored", found.colors, expected.colors),
-        ("enlarged", found.detail, expected.detail),
-    )
-    for done, said, wanted in parts:
-        if wanted and said is None:
-            return f"was not {done}"
-        if wanted and (difference := _of_one(said, wanted)):
-            return difference
-        # A coloring of a photo that was enlarged before says so, too, but names another photo.
-        if said and not wanted and said.photo == photo:
-            times = f" {said.scale} times" if isinstance(said, Enlargement) else ""
-            return f"was {done}{times}"
-    if not (expected.colors or expected.detail):
-        assert expected.prepared
-        return _of_one(found.prepared, expected.prepared)
-    unprepared = Preparation(photo=photo)
-    # What was done before with the file that the photo comes from names another photo, too.
-    own = found.prepared if found.prepared and found.prepared.photo == photo else unprepared
-    return _of_one(own, expected.prepared or unprepared)
+def _facts(recipe: Recipe, photo: str, weights: Weights, *, is_cut: bool) -> dict[str, object]:
+    """What a result was made by, in the order in which differences are told, by people's names."""
+    colors, detail, repair = recipe.colors, recipe.enlargement, recipe.repair
+    spec = colors.spec if colors else None
+    return {
+        "photo": photo,
+        "crop": is_cut,
+        "repair": repair is not None,
+        "weights": tuple(digest for digest in astuple(weights) if digest),
+        "temperature": spec and spec.temperature,
+        "seed": spec and spec.seed,
+        "hints": colors and colors.hints,
+        "skin": spec and spec.skin,
+        "saturation": colors and colors.saturation,
+        "pale": colors and colors.pale,
+        "references": colors and colors.references,
+        "strength": spec and spec.strength,
+        "style": colors and colors.style,
+        "own colors": colors and colors.keeps,
+        "coloring": spec and replace(spec, temperature=1, skin=True, strength=0),
+        "enlargement": detail and detail.scale,
+        "restore": detail and detail.restored,
+        "detail's temperature": detail and detail.temperature,
+        "detail's seed": detail and detail.seed,
+        "print": recipe.crop.number if recipe.crop else 1,
+        "sensitivity": repair and repair.sensitivity,
+        "repair's sample": repair and (repair.temperature, repair.seed),
+        "fading": recipe.unfaded,
+    }
 
 
-def _of_one(
-    found: Provenance | Enlargement | Preparation | None,
-    expected: Provenance | Enlargement | Preparation,
-) -> str | None:
-    """The first difference in what colors or detail were generated from, or a print prepared."""
-    if found is None or found.photo is None:
-        return "does not say which photo it was made from"
-    for name in _COMPARED:
-        value = getattr(found, name, None)
-        if value != getattr(expected, name, None):
-            is_told = isinstance(value, str | int | float) and not isinstance(value, bool)
-            own = f" ({value})" if is_told else ""
-            return f"differs in its {_CALLED.get(name, name)}{own}"
-    if isinstance(found, Provenance) and isinstance(expected, Provenance):
-        which, wanted = _which(found.principal), _which(expected.principal)
-        return None if which == wanted else f"is {which}"
-    return None
-
-
-def _which(principal: Principal | None) -> str:
-    """Which coloring it is; the mean is the same however many there are."""
-    if principal is None:
-        return "a sample"
-    of = "" if principal.letter == LETTERS[0] else f" of {principal.of}"
-    return f"principal coloring {principal.letter}{of}"
+def _told_difference(name: str, value: object) -> str:
+    if isinstance(value, ColoringSpec):
+        which = value.principal
+        if which is None:
+            return "is a sample"
+        of = "" if which.number == 0 else f" of {which.of}"
+        return f"is principal coloring {which.letter}{of}"
+    if name == "enlargement" and value:
+        return f"was enlarged {value} times"
+    is_told = isinstance(value, str | int | float) and not isinstance(value, bool)
+    told = ", ".join(value) if name == "weights" and isinstance(value, tuple) else value
+    return f"differs in its {name}{f' ({told})' if is_told or name == 'weights' else ''}"

@@ -21,7 +21,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
 from queue import SimpleQueue
@@ -196,7 +195,7 @@ def _answer_all(received: SimpleQueue[Any], answers: io.FileIO) -> None:
     config: WorkerConfig = received.get()
     gc.disable()  # what is loaded stays; looking through it on the way takes a tenth of the time
     try:
-        models = replace(load_models(config), tell=answer)
+        models = load_models(config)
     except ColorflowError as error:
         answer(error)
         return
@@ -205,4 +204,4 @@ def _answer_all(received: SimpleQueue[Any], answers: io.FileIO) -> None:
         gc.enable()
     answer(None)
     while True:
-        answer(work_on(models, received.get(), config.settings))
+        answer(work_on(models, received.get(), config.settings, answer))

@@ -19,12 +19,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from colorflow.batch.models import Models, WorkerConfig, load_models
+from colorflow.batch.models import WorkerConfig, load_models
 from colorflow.batch.one_photo import work_on
 from colorflow.batch.plan import Plan
 from colorflow.batch.pool import StillNeeded, WorkerEndedError, clean, run_plan
 from colorflow.batch.task import PhotoOutcome, PhotoTask
 from colorflow.errors import BatchError, ColorflowError
+from colorflow.run import Models
 from colorflow.version import __version__
 
 TRIES = 3

@@ -17,10 +17,11 @@ import numpy as np
 
 from colorflow import __version__
 from colorflow.batch.plan import Plan
-from colorflow.batch.task import ColoredFile, PhotoOutcome, numbers_text
+from colorflow.batch.task import ColoredFile, PhotoOutcome
 from colorflow.errors import WritePhotoError
 from colorflow.files import FileKind, is_stream, text_kind
 from colorflow.photo.encode import write_file
+from colorflow.scan import numbers_text
 
 _OPENING = '{\n "made_by": "colorflow '
 _OF_PHOTO = ("photo", "status", "reason", "width", "height", "seconds", "remarks")

@@ -2,21 +2,18 @@
 
 Photos are colored, and enlarged in one go if asked for; or they are enlarged alone, or repaired
 alone; or scans are restored, which is all of it. Whatever is done to them, prints may be cut out of
-their scan and repaired before. A result says in itself how it was made, and the settings know what
-it will say before anything is computed; `models.py` carries that out.
+their scan and repaired before. The settings say the recipe of each result, `colorflow.run` carries
+it out, and the result's file says it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-
-from colorflow.batch.task import PhotoTask, Reference, numbers_text, share_text
-from colorflow.coloring import check_seed, digest_of_hints, provenance_of
+from colorflow.batch.task import PhotoTask, Reference, share_text
 from colorflow.enlarge.draws import MEAN, Draw, draws
 from colorflow.errors import PhotoError
 from colorflow.files import FileKind
@@ -29,30 +26,15 @@ from colorflow.limits import (
     SCALES,
     SENSITIVITIES,
     check_range,
+    check_seed,
 )
-from colorflow.photo import (
-    COLORING,
-    ENLARGED,
-    LETTERS,
-    REPAIRED,
-    RESTORED,
-    Enlargement,
-    Photo,
-    Preparation,
-    Principal,
-    Provenance,
-    Statements,
-)
-from colorflow.scan import Frame, find_frames, is_doubtful
+from colorflow.photo import COLORING, ENLARGED, REPAIRED, RESTORED, Photo
+from colorflow.recipe import LETTERS, ColoringSpec, Colors, Crop, Enlargement, Recipe, Repair
+from colorflow.scan import Frame, find_frames, frame_in, frame_of, is_doubtful, numbers_text
 
 COLORS, DETAIL, REPAIR = "colors", "detail", "repair"
 """Models that a batch may use, by what they add to a photo."""
 REPAIRED_LABEL, RESTORED_LABEL = "repaired", "restored"
-_BEYOND = 0.05
-"""How far a frame may reach beyond its scan, as a share of the longer side."""
-
-Digests = Mapping[str, str]
-"""Those of the weights of the models that a batch uses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,63 +108,50 @@ class _Settings:
         if not is_doubtful(photo, frames):
             return frames, ()
         share = frames[0].area / (photo.width * photo.height)
-        numbers = numbers_text(np.ravel(frames[0].corners).tolist())
+        numbers = numbers_text(frames[0].numbers)
         return (), (
             f"only {share_text(share)} of it looks like a print, maybe a part of the picture, and "
             f"nothing was cut out; colorflow restore --frame {numbers} cuts that out",
         )
 
-    def statements(self, photo: str, task: PhotoTask, weights: Digests) -> dict[str, Statements]:
-        """What each result will say of itself, by label; shares are known only after the work.
+    def recipes(
+        self, task: PhotoTask, levels: int, frame: tuple[float, ...] | None = None
+    ) -> dict[str, Recipe]:
+        """What is done for each result of a photo, by label.
 
         Args:
-            photo: digest of the photo's file.
-            task: says which print of the scan it is, and where; with its hints.
-            weights: of the models.
+            task: says which print of the scan it is; with its hints and references.
+            levels: of the model of colors.
+            frame: where the print is in the scan; None for all of it.
         """
         labels = task.labels(self.labels)
+        is_cut = self.crop or self.kind is RESTORED
+        begun = Recipe(
+            crop=Crop(number=task.number, frame=frame) if is_cut else None,
+            repair=Repair(sensitivity=self.sensitivity) if self.repair else None,
+            unfaded=self.fading,
+        )
         nothing = [None] * len(labels)
-        colors = self._colors(photo, task, weights) or nothing
-        details = self._details(len(labels), photo, weights) or nothing
-        prepared = None
-        if self.crop or self.repair or self.fading or self.kind is RESTORED:
-            prepared = Preparation(
-                prints=task.number if self.crop else None,
-                number=task.number,
-                has_colors=task.keeps_colors,
-                frame=task.frame,
-                unfaded=self.fading,
-                model=weights[REPAIR] if self.repair else None,
-                sensitivity=self.sensitivity,
-                photo=photo,
-            )
+        colors = self.coloring.colors(task, levels) if self.coloring else nothing
+        details = self._details(len(labels)) if self.scale > 1 else nothing
         return {
-            label: Statements(one, detail, prepared)
-            for label, one, detail in zip(labels, colors, details, strict=True)
+            label: replace(begun, colors=color, enlargement=detail)
+            for label, color, detail in zip(labels, colors, details, strict=True)
         }
-
-    def _colors(self, photo: str, task: PhotoTask, weights: Digests) -> Sequence[Provenance]:
-        """What the results say of their colors; nothing if none are generated."""
-        if task.keeps_colors or not self.coloring:
-            return ()
-        return self.coloring.colors(photo, task, weights[COLORS])
 
     def _draws(self, count: int) -> Sequence[Draw]:
         """What is drawn of the detail of each result."""
         return [MEAN] * count
 
-    def _details(self, count: int, photo: str, weights: Digests) -> Sequence[Enlargement]:
-        """What the results say of their detail; nothing if none is generated."""
+    def _details(self, count: int) -> Sequence[Enlargement]:
         return [
             Enlargement(
                 scale=self.scale,
-                seed=draw.seed,
-                temperature=draw.temperature,
-                model=weights[DETAIL],
-                photo=photo,
                 restored=self.restore,
+                temperature=draw.temperature,
+                seed=draw.seed,
             )
-            for draw in (self._draws(count) if self.scale > 1 else ())
+            for draw in self._draws(count)
         ]
 
 
@@ -237,25 +206,28 @@ class Settings(_Settings):
             return [f"s{seed}" for seed in range(self.seed, self.seed + self.n)]
         return list(LETTERS[: self.n])
 
-    def colors(self, photo: str, task: PhotoTask, model: str) -> Sequence[Provenance]:
-        """What each result will say of its colors.
+    def colors(self, task: PhotoTask, levels: int) -> Sequence[Colors]:
+        """The colors of each result.
 
         Args:
-            photo: digest of the photo's file.
-            task: with its hints.
-            model: digest of the weights.
+            task: with its hints and references.
+            levels: of the model.
         """
-        start = task.start
-        hints = digest_of_hints(task.hints, start.spec if start else None)
-        if start:
-            said = provenance_of(start.spec, None, model, hints=hints)
-            return [replace(said, photo=photo, saturation=start.saturation, pale=start.pale)]
-        first = Provenance(self.seed, self.temperature, model, photo, hints, skin=self.skin)
-        if digests := tuple(one.digest for one in task.references or self.references):
-            first = replace(first, references=digests, strength=self.strength)
+        if start := task.start:
+            given = Colors(spec=start.spec, hints=task.hints)
+            return [replace(given, saturation=start.saturation, pale=start.pale)]
+        references = tuple(each.digest for each in task.references or self.references)
+        first = ColoringSpec(
+            seeds=(self.seed,) * levels,
+            temperature=self.temperature,
+            skin=self.skin,
+            strength=self.strength if references else 0.0,
+        )
         if self.samples:
-            return [replace(first, seed=self.seed + i) for i in range(self.n)]
-        return [replace(first, principal=Principal(a, self.n)) for a in LETTERS[: self.n]]
+            specs = [first.sample_spec(self.seed + i) for i in range(self.n)]
+        else:
+            specs = [first.principal_spec(i, self.n) for i in range(self.n)]
+        return [Colors(spec=spec, hints=task.hints, references=references) for spec in specs]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,7 +287,7 @@ class RestoreSettings(_Settings):
     Attributes:
         color: color gray prints.
         frame: where the prints are in the one scan, instead of where they are found; each as in
-            `Preparation.frame`.
+            `colorflow.recipe.Crop`.
     """
 
     command = "restore"
@@ -334,7 +306,7 @@ class RestoreSettings(_Settings):
         if self.frame and not self.crop:
             raise ValueError("frame: expected crop, too")
         for one in self.frame:
-            _frame_of(one)
+            frame_of(one)
 
     @property
     def labels(self) -> list[str]:
@@ -345,6 +317,18 @@ class RestoreSettings(_Settings):
     def coloring(self) -> Settings | None:
         """The usual coloring."""
         return Settings() if self.color else None
+
+    def recipes(
+        self, task: PhotoTask, levels: int, frame: tuple[float, ...] | None = None
+    ) -> dict[str, Recipe]:
+        """As usual; a print that has colors keeps them, unless its task says otherwise."""
+        usual = _Settings.recipes(self, task, levels, frame)
+        if not self.color or task.treat_as_gray:
+            return usual
+        return {
+            label: replace(recipe, colors=recipe.colors and replace(recipe.colors, keeps=True))
+            for label, recipe in usual.items()
+        }
 
     def frames_of(self, photo: Photo, source: Path) -> tuple[Sequence[Frame], tuple[str, ...]]:
         """Where prints are in a scan, and remarks: where they are found, unless that is given.
@@ -361,34 +345,3 @@ class RestoreSettings(_Settings):
 
 
 BatchSettings = Settings | EnlargeSettings | RepairSettings | RestoreSettings
-
-
-def frame_in(photo: Photo, numbers: Sequence[float]) -> Frame:
-    """A frame from what a person or a file says.
-
-    Args:
-        photo: the scan.
-        numbers: x and y of the corners.
-
-    Raises:
-        ValueError: if they are not those of a frame, or not in the scan.
-    """
-    frame = _frame_of(numbers)
-    beyond = _BEYOND * max(photo.width, photo.height)
-    corners, size = np.array(frame.corners), (photo.width, photo.height)
-    if (corners < -beyond).any() or (corners - size > beyond).any():
-        raise ValueError(
-            f"the frame {numbers_text(numbers)} is not in the scan, which has "
-            f"{photo.width} x {photo.height} pixels"
-        )
-    return frame
-
-
-def _frame_of(numbers: Sequence[float]) -> Frame:
-    try:
-        return Frame(tuple((float(x), float(y)) for x, y in np.reshape(numbers, (4, 2))))
-    except ValueError as error:
-        raise ValueError(
-            "frame: expected x,y,x,y,x,y,x,y, the corners of a convex quadrilateral, clockwise "
-            f"from the upper left, got {numbers_text(numbers)}"
-        ) from error

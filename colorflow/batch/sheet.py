@@ -24,23 +24,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorflow.batch.settings import REPAIRED_LABEL, RESTORED_LABEL, frame_in
+from colorflow.batch.settings import REPAIRED_LABEL, RESTORED_LABEL
 from colorflow.batch.task import ColoredFile, PhotoOutcome, share_text
-from colorflow.color.grid import resized, size_within
+from colorflow.color.grid import resized
 from colorflow.enlarge.draws import MEAN
 from colorflow.errors import PhotoError, WritePhotoError, printable
 from colorflow.files import STATEMENT, FileKind, text_kind
 from colorflow.photo import (
     COLORING,
     ENLARGED,
-    LETTERS,
     REPAIRED,
     RESTORED,
     Photo,
     read_photo,
 )
 from colorflow.photo.encode import write_file
-from colorflow.scan import Frame, cut_out
+from colorflow.recipe import LETTERS
+from colorflow.scan import Frame, cut_out, frame_in
 
 MOST_BYTES = 24_000_000
 """Bytes of all pictures, which a phone should open."""
@@ -337,18 +337,6 @@ def _link_to(file: Path, folder: Path) -> str:
     except ValueError:  # another drive of Windows
         return file.absolute().as_uri()
     return quote(relative.as_posix(), errors="surrogateescape")
-
-
-def packed(mask: NDArray[np.bool_]) -> str:
-    """The cells in which anything was repaired, as text: height, width, and packed bits.
-
-    Args:
-        mask: (H, W), where a print was repaired.
-    """
-    height, width = size_within(mask.shape[0], mask.shape[1], _CELLS, _CELLS)
-    shares = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
-    bits = np.packbits(np.asarray(shares) > 0).tobytes()
-    return f"{height}x{width}:{base64.b64encode(zlib.compress(bits, 9)).decode()}"
 
 
 def marked(rgb: NDArray[np.uint8], marks: str) -> NDArray[np.uint8]:

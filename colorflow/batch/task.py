@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from colorflow.photo import Statements
+from colorflow.recipe import Statement
 
 if TYPE_CHECKING:
     from colorflow.batch.hints import Hints, Start
@@ -68,9 +68,6 @@ class PhotoTask:
         page: of a TIFF file with several, counted from 1; None for other files.
         number: which print of the scan; each but the first has ``_print2`` and so on behind the
             photo's name.
-        prints: how many were found in the scan; None if nobody looked for them.
-        frame: where the print is in the scan, as in `Preparation.frame`.
-        keeps_colors: whether the print has colors of its own, and is not to be colored.
         references: colorings of this run whose colors it takes.
         is_look: whether to say only what the photo looks like.
     """
@@ -84,9 +81,6 @@ class PhotoTask:
     treat_as_gray: bool = False
     page: int | None = None
     number: int = 1
-    prints: int | None = None
-    frame: tuple[float, ...] | None = None
-    keeps_colors: bool = False
     references: tuple[Reference, ...] = ()
     is_look: bool = False
 
@@ -109,20 +103,18 @@ class PhotoTask:
         """The file for the result with this label."""
         return self.folder / self.name(label)
 
-    def coloring(self, label: str, stated: Statements) -> ColoredFile:
+    def coloring(self, label: str, statement: Statement) -> ColoredFile:
         """The result with this label, once it exists."""
-        principal = stated.colors.principal if stated.colors else None
-        prepared = stated.prepared
-        several = prepared is not None and (prepared.prints or 0) > 1
+        crop = statement.recipe.crop
         return ColoredFile(
             path=self.target(label),
             label=label,
-            seed=stated.seed,
-            share=principal.share if principal else None,
-            print_number=self.number if several else None,
-            repaired=prepared.share if prepared else None,
-            frame=prepared.frame if prepared else None,
-            marks=prepared.marks if prepared else None,
+            seed=statement.recipe.seed,
+            share=statement.share,
+            print_number=self.number if (statement.prints or 0) > 1 else None,
+            repaired=statement.repaired,
+            frame=crop.frame if crop else None,
+            marks=statement.marks,
         )
 
     def outcome(self, status: Status, reason: str | None = None, **more: Any) -> PhotoOutcome:
@@ -133,7 +125,7 @@ class PhotoTask:
         """The outcome if nothing can be made."""
         return self.outcome("failed", reason)
 
-    def skipped(self, existing: Mapping[str, Statements], remarks: tuple[str, ...]) -> PhotoOutcome:
+    def skipped(self, existing: Mapping[str, Statement], remarks: tuple[str, ...]) -> PhotoOutcome:
         """The outcome if all results exist, with what the user should know about them."""
         made = tuple(self.coloring(label, one) for label, one in existing.items())
         reason = "its results are there already"
@@ -149,12 +141,12 @@ class ColoredFile:
         label: distinguishes it from the photo's other colorings, see `BatchSettings.labels`.
         seed: of the sample, or of the first sample that a principal coloring represents.
         share: of the samples that a principal coloring is the mean of; None for a sample.
-        bits_per_dim: its likelihood, from `Coloring.bits_per_dim`; None if it was not requested,
+        bits_per_dim: its likelihood, from `Result.bits_per_dim`; None if it was not requested,
             or if the colors lie on the edge of the model's range.
         print_number: which of several prints in a scan; None if there are not several.
         repaired: share of the pixels that were repaired; None if nobody looked for damage.
-        frame: where the print is in its scan, as in `Preparation.frame`.
-        marks: where it was repaired, see `sheet.packed`; None if nowhere.
+        frame: where the print is in its scan, as in `colorflow.recipe.Crop`.
+        marks: where it was repaired, see `colorflow.result.packed`; None if nowhere.
     """
 
     path: Path
@@ -208,11 +200,6 @@ class PhotoOutcome:
 def share_text(share: float) -> str:
     """Share of the pixels as people read it, such as ``1.2 %``."""
     return f"{100 * share:.2g} %" if share >= 0.0001 else "under 0.01 %"
-
-
-def numbers_text(numbers: Sequence[float]) -> str:
-    """Numbers of a frame as the command takes them, to a tenth of a pixel."""
-    return ",".join(f"{round(one, 1):g}" for one in numbers)
 
 
 def left_out_text(files: Sequence[object]) -> str:

@@ -36,6 +36,9 @@ RELATIVE_XYZ_TO_RGB = np.linalg.inv(RGB_TO_RELATIVE_XYZ)
 
 DELTA = 6 / 29  # CIE 15:2004: below DELTA**3 the cube root is replaced by a line
 
+SRGB_REACH = 108.0
+"""No color of sRGB has |a| or |b| above this (CIELAB units; b of pure blue is -107.9)."""
+
 KNEE = 15.0  # chroma at which `pale` has a quarter of its effect, CIELAB units: that of skin
 
 

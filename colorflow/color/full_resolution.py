@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 from colorflow.color import cie
 from colorflow.color.compiling import compiled_loops
 from colorflow.color.gamut import rgb_in_gamut
-from colorflow.color.grid import Rows, check_pixels
+from colorflow.color.grid import Rows, check_pixels, tiles_of
 from colorflow.color.upsample import GuidedUpsampler, finer
 from colorflow.device import one_blas_thread
 
+_SQUARE, _MARGIN = 256, 16
+"""Pixels of the photo: side of a square that is painted at once, and what is seen around it."""
 _STRIP_PIXELS = 1 << 16  # of float planes that fit the cache
 # Steps of linear light: of the bits of the result, each at most a twentieth of an sRGB step (at
 # black) for 8, a fifth for 16.
@@ -140,6 +142,46 @@ def render_upsampled(
 
     _for_each_strip(paint, height, width)
     return pixels
+
+
+def render_own(
+    pixels: NDArray[np.uint8], lightness: NDArray[np.float32], *, bits: Literal[8, 16] = 8
+) -> NDArray[Any]:
+    """Puts the chroma of a photo on its enlarged lightness, square by square.
+
+    Args:
+        pixels: (H, W) gray or (H, W, 3) sRGB.
+        lightness: (sH, sW) L* in [0, 100].
+        bits: of each channel of the result.
+
+    Returns:
+        (sH, sW) for a gray photo, (sH, sW, 3) sRGB otherwise: uint8 or uint16.
+    """
+    scale = lightness.shape[0] // pixels.shape[0]
+    is_gray = pixels.ndim == 2
+    depth = np.uint8 if bits == 8 else np.uint16
+    painted = np.empty(lightness.shape if is_gray else (*lightness.shape, 3), depth)
+    for tile in tiles_of(pixels.shape[:2], _SQUARE):
+        # Chroma depends on what is around a square, which is cut off at the end.
+        seen = tuple(slice(max(0, side.start - _MARGIN), side.stop + _MARGIN) for side in tile)
+        if is_gray:
+            ab = np.zeros((2, 1, 1), np.float32)
+        else:
+            lab = cie.rgb_to_lab(pixels[seen] / 255)
+            ab = np.moveaxis(lab[..., 1:], -1, 0).astype(np.float32)
+        larger = np.ascontiguousarray(lightness[tuple(_times(scale, side) for side in seen)])
+        square = render_upsampled(GuidedUpsampler(ab, larger), larger, bits=bits)
+        inner = tuple(
+            slice(scale * (side.start - around.start), scale * (side.stop - around.start))
+            for side, around in zip(tile, seen, strict=True)
+        )
+        middle = square[inner]
+        painted[tuple(_times(scale, side) for side in tile)] = middle[..., 0] if is_gray else middle
+    return painted
+
+
+def _times(scale: int, pixels: slice) -> slice:
+    return slice(scale * pixels.start, scale * pixels.stop)
 
 
 def _looked_up(values: NDArray[Any], table: NDArray[Any]) -> NDArray[Any]:

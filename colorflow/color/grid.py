@@ -9,6 +9,7 @@ interpolation takes the place of the average.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, Protocol
 
@@ -164,3 +165,11 @@ def _resize(
     shrinks = height <= old_height and width <= old_width
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, (width, height), interpolation=interpolation), np.float32)
+
+
+def tiles_of(shape: tuple[int, ...], side: int) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of each tile of a picture of a shape (H, W); the last ones are smaller."""
+    height, width = shape
+    for top in range(0, height, side):
+        for left in range(0, width, side):
+            yield slice(top, min(top + side, height)), slice(left, min(left + side, width))

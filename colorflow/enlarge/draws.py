@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from colorflow.coloring import check_seed
-from colorflow.limits import DETAIL_TEMPERATURE
+from colorflow.limits import DETAIL_TEMPERATURE, check_seed
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from colorflow.color.grid import tiles_of
 from colorflow.enlarge.model import DetailModel, in_range
 
 TILE = 512
@@ -83,14 +84,6 @@ class Doubling:
         high = self.model.decode(latents.to(device), low, self.temperature)
         inside = in_range(high)[0, 0, 2 * margin : -2 * margin, 2 * margin : -2 * margin]
         return inside.cpu().numpy()
-
-
-def tiles_of(shape: tuple[int, ...], side: int) -> Iterator[tuple[slice, slice]]:
-    """Rows and columns of each tile of a picture of a shape (H, W); the last ones are smaller."""
-    height, width = shape
-    for top in range(0, height, side):
-        for left in range(0, width, side):
-            yield slice(top, min(top + side, height)), slice(left, min(left + side, width))
 
 
 def result_of(steps: Generator[float, None, Result]) -> Result:

@@ -17,7 +17,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from colorflow.coloring import ColoringSpec
 from colorflow.colorizer import Colorizer
 from colorflow.errors import WeightsError
 from colorflow.evaluation.baselines import BASELINES, ConditionalDensity, load_baseline
@@ -30,6 +29,7 @@ from colorflow.model.level import MEAN_CHANNELS
 from colorflow.model.skin import tone_latents
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo_model import Latents, PhotoModel
+from colorflow.recipe import ColoringSpec
 from colorflow.training.pixels import TrainingColors
 
 MANY = 64

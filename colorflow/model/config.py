@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from colorflow.color.cie import SRGB_REACH
 from colorflow.limits import check_range
 from colorflow.model.condition import FEATURE_CHANNELS, LATE_BLOCKS_INPUT, LATE_BLOCKS_OUTPUTS
 
@@ -17,8 +18,6 @@ HEADS = ("mean_head", "skin_head", "segmentation_head", "likeness_head")
 """Names of a model's heads, and of their fields in `PyramidConfig`."""
 HINT_PLANES = 3
 """Extra planes of a model that takes color hints: mask, a, b."""
-SRGB_REACH = 108.0
-"""No color of sRGB has |a| or |b| above this (CIELAB units; b of pure blue is -107.9)."""
 _RANGES = {
     "grid": (1, FINEST_GRID),
     "width": (1, 1024),

@@ -15,86 +15,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from colorflow.model.condition import PLANES_GRID
-from colorflow.model.config import HINT_PLANES, SRGB_REACH
-
-Reach = Literal["thing", "larger", "around", "alike"]
-"""What a hint colors: the thing that it lies on; the next larger one, such as a person for a coat;
-its surroundings alone; or everything like the thing, wherever that is in the photo, and what the
-model infers."""
-_ON_THINGS: tuple[Reach, ...] = ("thing", "larger")
-"""Those that color a thing, which places may be added to or taken from."""
-Place = tuple[float, float]
-"""Row and column of a pixel of the upright photo at full resolution, from 0."""
-MOST_PLACES = 2000
-"""That one hint adds and takes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hint:
-    """The color of one point of a photo.
-
-    Args:
-        row: of a pixel of the upright photo at full resolution, from 0 at the top.
-        column: from 0 on the left.
-        a: CIELAB units.
-        b: CIELAB units.
-        reach: one of `Reach`.
-        adds: places on the smallest regions of the photo that the hint colors besides its thing;
-            at most `MOST_PLACES` with those that it takes.
-        takes: places on those that it does not color, whatever it adds.
-
-    Raises:
-        ValueError: if a number is not finite, a position is below 0, sRGB has no such color, there
-            is no such reach, or places are too many, or do not go with the reach.
-    """
-
-    row: float
-    column: float
-    a: float
-    b: float
-    reach: Reach = "thing"
-    adds: tuple[Place, ...] = ()
-    takes: tuple[Place, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.reach not in get_args(Reach):
-            known = ", ".join(get_args(Reach))
-            raise ValueError(f"reach: expected one of {known}, got {self.reach!r}")
-        for name in ("row", "column"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name}: expected a pixel from 0, got {getattr(self, name)}")
-        for name in ("a", "b"):
-            if not abs(getattr(self, name)) <= SRGB_REACH:
-                raise ValueError(
-                    f"{name}: expected -{SRGB_REACH:g} to {SRGB_REACH:g} CIELAB units, "
-                    f"got {getattr(self, name)}"
-                )
-        if self.adds or self.takes:
-            self._check_places()
-
-    def _check_places(self) -> None:
-        if self.reach not in _ON_THINGS:
-            known = " and ".join(_ON_THINGS)
-            raise ValueError(f"adds and takes: go with the reaches {known}, got {self.reach!r}")
-        for name in ("adds", "takes"):
-            places = getattr(self, name)
-            is_given = isinstance(places, tuple) and all(
-                isinstance(place, tuple) and len(place) == 2 for place in places
-            )
-            if not is_given:
-                raise ValueError(f"{name}: expected a tuple of (row, column), got {places!r:.80}")
-            for place in places:
-                if not all(0 <= position < math.inf for position in place):
-                    raise ValueError(f"{name}: expected pixels from 0, got {place}")
-        if (count := len(self.adds) + len(self.takes)) > MOST_PLACES:
-            raise ValueError(f"adds and takes: expected at most {MOST_PLACES} places, got {count}")
+from colorflow.model.config import HINT_PLANES
+from colorflow.recipe import ON_THINGS, Hint
 
 
 def hint_planes(hints: Iterable[Hint], height: int, width: int) -> Tensor:
@@ -145,7 +73,7 @@ def thing_hints(hints: Iterable[Hint], height: int, width: int, grid: int) -> li
             tuple(_cell_at(*place, *size) for place in hint.takes),
         )
         for hint in hints
-        if hint.reach in _ON_THINGS
+        if hint.reach in ON_THINGS
     ]
 
 

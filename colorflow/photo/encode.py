@@ -43,17 +43,9 @@ from colorflow.photo.metadata import (
     with_statement,
 )
 from colorflow.photo.photo import Photo
-from colorflow.photo.provenance import (
-    COLORING,
-    ENLARGED,
-    REPAIRED,
-    Enlargement,
-    Preparation,
-    Provenance,
-    Statements,
-    statements_in,
-)
 from colorflow.photo.sixteen_bits import to_8_bits
+from colorflow.photo.statement import kind_of_made
+from colorflow.recipe import Recipe, Statement, statements_in, text_of
 
 PNG_COMPRESS_LEVEL = 1
 """Takes a quarter of the default level's time; the files are a few per cent larger."""
@@ -106,9 +98,7 @@ def write_image(
     pixels: np.ndarray,
     photo: Photo,
     *,
-    provenance: Provenance | None = None,
-    enlargement: Enlargement | None = None,
-    preparation: Preparation | None = None,
+    statement: Statement | None = None,
     kind: FileKind | None = None,
     quality: int = QUALITY,
 ) -> None:
@@ -127,11 +117,9 @@ def write_image(
         path: the file to write; its folder exists.
         pixels: (H, W) gray or (H, W, 3) sRGB, uint8 or uint16, of the photo's size.
         photo: the photo that it was made from; of an enlarged picture, `Photo.enlarged`.
-        provenance: what the colors were generated from; the file states it.
-        enlargement: what the detail was generated from; the file states it.
-        preparation: what was done with the scan of a print; the file states it.
-        kind: of a file that may be replaced; by default what is stated here. Without all of these,
-            any file of that name is replaced; this is for folders that colorflow owns.
+        statement: how the picture was made; the file states it, behind what the photo's file said.
+        kind: of a file that may be replaced; by default what is stated here. Without both, any file
+            of that name is replaced; this is for folders that colorflow owns.
         quality: of JPEG and WebP files, in [1, 100].
 
     Raises:
@@ -149,18 +137,18 @@ def write_image(
     name = check_format(target, photo.width, photo.height)
     if pixels.dtype == np.uint16 and name not in _FORMATS_OF_16_BITS:
         pixels = to_8_bits(pixels)
-    metadata, before = photo.metadata, statements_in(photo.metadata.stated)
-    said = Statements(
-        provenance or before.colors, enlargement or before.detail, preparation or before.prepared
-    )
-    source_type = DIGITAL_SOURCE_TYPE if said.generated else CORRECTED_SOURCE_TYPE
-    own = (COLORING, provenance), (ENLARGED, enlargement), (REPAIRED, preparation)
-    made = next((of_kind for of_kind, one in own if one), None)
-    with writing(target, kind or made) as file:
+    metadata = photo.metadata
+    if statement:
+        statements = statements_in(metadata.stated)
+        if statement.recipe != Recipe():
+            statements = (*statements, statement)
+        is_generated = any(each.generated for each in statements)
+        source_type = DIGITAL_SOURCE_TYPE if is_generated else CORRECTED_SOURCE_TYPE
+        metadata = with_statement(metadata, text_of(statements), source_type)
+        kind = kind or kind_of_made(statement)
+    with writing(target, kind) as file:
         try:
             with silent_codecs():
-                if made:
-                    metadata = with_statement(metadata, said.text, source_type)
                 _ENCODERS[name](file, pixels, photo.alpha, metadata, quality)
         except (*DAMAGE, SystemError, MemoryError) as error:
             if getattr(error, "errno", None) is not None:  # of the disk

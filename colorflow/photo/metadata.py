@@ -54,7 +54,7 @@ JPEG_SEGMENT_BYTES = 65533
 """Limit of EXIF and of a comment in JPEG; what would exceed it is not added."""
 _SOFTWARE = f"colorflow {__version__}"
 _STATED = re.compile(rf"{STATEMENT}[^\n<\0]{{0,8000}}")
-"""A statement of `provenance`."""
+"""A statement of `colorflow.recipe`."""
 _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/">
  <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,39 +25,22 @@ from numpy.typing import NDArray
 from colorflow.color import cie
 from colorflow.color.full_resolution import lightness_of
 from colorflow.color.gamut import rgb_in_gamut
-from colorflow.coloring import check_seed
+from colorflow.color.grid import tiles_of
 from colorflow.device import device_of
-from colorflow.enlarge.tiles import result_of, tiles_of
+from colorflow.enlarge.tiles import result_of
 from colorflow.files import REPAIR_WEIGHTS, default_weights
-from colorflow.limits import LARGEST_DETAIL_TEMPERATURE, check_range
 from colorflow.photo import Photo, Picture, read_picture
+from colorflow.recipe import Recipe, Repair, Weights
 from colorflow.repair.fill import RADIUS, REACH, Grain, first_guess
 from colorflow.repair.model import RepairWeights, load_repair_weights
 from colorflow.repair.places import mask_of
 from colorflow.repair.strips import BORDER, Seen, boxes_of, narrowed
+from colorflow.result import Result
 
 _LEAST_SIDE = 400
 """Pixels of the longer side of a picture, as small as which damage is looked for."""
 _GRAIN_TILE = 512
 """Pixels: sides of the squares whose grain is made at once."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Repaired:
-    """A repaired photo.
-
-    Attributes:
-        photo: the result, of the photo's size and depth, with its metadata.
-        mask: (H, W) bool, where it has been changed.
-    """
-
-    photo: Photo
-    mask: NDArray[np.bool_]
-
-    @property
-    def share(self) -> float:
-        """Of the pixels, how many have been changed, 0 to 1."""
-        return float(self.mask.mean())
 
 
 class Repairer:
@@ -92,17 +74,17 @@ class Repairer:
 
     def repair(
         self,
-        image: Picture,
+        picture: Picture,
         sensitivity: int = 0,
         temperature: float = 0.0,
         seed: int = 0,
         *,
         mask: NDArray[np.bool_] | None = None,
-    ) -> Repaired:
-        """Fills the damage of one picture.
+    ) -> Result:
+        """Fills the damage of one picture; `Result.mask` says where.
 
         Args:
-            image: a picture as `Colorizer` takes it; files are read in this process, see there.
+            picture: as `Colorizer` takes it; files are read in this process, see there.
             sensitivity: -2 for what is surely damage, to 2 for all that may be.
             temperature: factor on what a sample adds to the mean; 0 is the mean, with the grain of
                 the picture.
@@ -113,34 +95,41 @@ class Repairer:
             PhotoError: if the picture cannot be read.
             ValueError: if an argument is out of range.
         """
-        photo = read_picture(image)[0]
-        return result_of(self.steps(photo, sensitivity, temperature, seed, mask=mask))
+        photo, digest = read_picture(picture)
+        wanted = Repair(sensitivity=sensitivity, temperature=temperature, seed=seed)
+        repaired, mask = result_of(self.steps(photo, wanted, mask=mask))
+        weights = Weights(repair=self.digest)
+        return Result(repaired, Recipe(repair=wanted), weights=weights, digest=digest, mask=mask)
 
     def steps(
-        self,
-        photo: Photo,
-        sensitivity: int = 0,
-        temperature: float = 0.0,
-        seed: int = 0,
-        *,
-        mask: NDArray[np.bool_] | None = None,
-    ) -> Generator[float, None, Repaired]:
-        """The same in steps, for progress and cancellation: yields the share that is done."""
-        check_range("temperature", temperature, 0, LARGEST_DETAIL_TEMPERATURE)
-        check_seed(seed)
+        self, photo: Photo, wanted: Repair, *, mask: NDArray[np.bool_] | None = None
+    ) -> Generator[float, None, tuple[Photo, NDArray[np.bool_]]]:
+        """A photo without its damage, in steps, for progress and cancellation.
+
+        Args:
+            photo: the photo.
+            wanted: how.
+            mask: as of `repair`.
+
+        Yields:
+            The share that is done.
+
+        Returns:
+            The photo, of its size and depth, with its metadata; and (H, W), where it was changed.
+        """
         lightness = lightness_of(photo.full_depth)
         if mask is None:
-            mask = mask_of((yield from self._finding(lightness)), sensitivity)
+            mask = mask_of((yield from self._finding(lightness)), wanted.sensitivity)
         elif mask.shape != lightness.shape or mask.dtype != bool:
             raise ValueError(f"mask: expected bool of shape {lightness.shape}")
         lightness = first_guess(lightness, mask)
         result = lightness.copy()
-        for share in self._filling(lightness, mask, result, temperature, seed):
+        for share in self._filling(lightness, mask, result, wanted.temperature, wanted.seed):
             yield 0.8 + 0.15 * share
-        if mask.any() and not temperature:  # a sample has a grain of its own
-            for share in _add_grain(result, mask, seed):
+        if mask.any() and not wanted.temperature:  # a sample has a grain of its own
+            for share in _add_grain(result, mask, wanted.seed):
                 yield 0.95 + 0.05 * share
-        return Repaired(photo=paint(photo, np.clip(result, 0, 100), mask), mask=mask)
+        return paint(photo, np.clip(result, 0, 100), mask), mask
 
     def find(self, photo: Photo) -> NDArray[np.float16]:
         """Log odds that pixels are damage, (H, W); `mask_of` says from which on they are."""

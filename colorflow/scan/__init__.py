@@ -10,13 +10,16 @@ the first pixel to W or H at that of the last.
 """
 
 from colorflow.scan.find import find_frames, is_doubtful, looks_like_bed
-from colorflow.scan.frame import Frame, cut_out, overlaps
+from colorflow.scan.frame import Frame, cut_out, frame_in, frame_of, numbers_text, overlaps
 
 __all__ = [
     "Frame",
     "cut_out",
     "find_frames",
+    "frame_in",
+    "frame_of",
     "is_doubtful",
     "looks_like_bed",
+    "numbers_text",
     "overlaps",
 ]

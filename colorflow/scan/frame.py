@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from colorflow.photo import Photo
 
+_BEYOND = 0.05
+"""How far a frame may reach beyond its scan, as a share of the longer side."""
 _OVERLAP = 0.01
 """Of the smaller one of two frames, what may lie in the other one without a word."""
 
@@ -35,6 +37,11 @@ class Frame:
             raise ValueError("corners: expected those of a convex quadrilateral, clockwise")
 
     @property
+    def numbers(self) -> tuple[float, ...]:
+        """x and y of the corners, as `frame_of` takes them."""
+        return tuple(float(x) for corner in self.corners for x in corner)
+
+    @property
     def area(self) -> float:
         """In pixels."""
         return cv2.contourArea(np.array(self.corners, np.float32))
@@ -43,6 +50,43 @@ class Frame:
     def size(self) -> tuple[int, int]:
         """Width and height of the print: the longer ones of opposite sides."""
         return size_of(np.array(self.corners))
+
+
+def frame_of(numbers: Sequence[float]) -> Frame:
+    """A frame from x and y of its corners, clockwise from the upper left.
+
+    Raises:
+        ValueError: if they are not those of a frame.
+    """
+    try:
+        return Frame(tuple((float(x), float(y)) for x, y in np.reshape(numbers, (4, 2))))
+    except ValueError as error:
+        raise ValueError(
+            "frame: expected x,y,x,y,x,y,x,y, the corners of a convex quadrilateral, clockwise "
+            f"from the upper left, got {numbers_text(numbers)}"
+        ) from error
+
+
+def frame_in(photo: Photo, numbers: Sequence[float]) -> Frame:
+    """The same in a scan.
+
+    Raises:
+        ValueError: if they are not those of a frame, or not in the scan.
+    """
+    frame = frame_of(numbers)
+    beyond = _BEYOND * max(photo.width, photo.height)
+    corners, size = np.array(frame.corners), (photo.width, photo.height)
+    if (corners < -beyond).any() or (corners - size > beyond).any():
+        raise ValueError(
+            f"the frame {numbers_text(numbers)} is not in the scan, which has "
+            f"{photo.width} x {photo.height} pixels"
+        )
+    return frame
+
+
+def numbers_text(numbers: Sequence[float]) -> str:
+    """Numbers of a frame as the command takes them, to a tenth of a pixel."""
+    return ",".join(f"{round(number, 1):g}" for number in numbers)
 
 
 def cut_out(photo: Photo, frame: Frame, turns: int = 0) -> Photo:

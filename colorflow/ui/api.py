@@ -121,7 +121,7 @@ class Api:
         folder, paths = self._new_folder(request), []
         for one in made:
             paths.append(folder / f"{path.stem}_{name_of(one.spec)}{suffix}")
-            list(self._worker.files.write(path, paths[-1], (one.ab, one.provenance)))
+            list(self._worker.files.write(path, paths[-1], (one.ab, one.statement)))
         return [_file(one) for one in paths], {
             "seeds": [one.seed for one in made],
             "shares": [one.share for one in made],

@@ -19,9 +19,11 @@ from colorflow.batch.task import stem_of
 from colorflow.color.cie import saturated
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.swatches import Swatch, likely, material_swatches
-from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Hint, Place
+from colorflow.colorizer import Colorizer
 from colorflow.errors import ColorflowError
-from colorflow.photo import LETTERS, Kind, Photo, Preparation, Provenance, read_photo
+from colorflow.photo import Kind, Photo, read_photo
+from colorflow.recipe import LETTERS, ColoringSpec, Crop, Hint, Place, Recipe, Statement
+from colorflow.result import Result
 from colorflow.ui.hints import Hints, Points, Target
 from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.photos import (
@@ -116,7 +118,7 @@ class PhotoColoring:
         task: what was colored.
         spec: of the coloring.
         ab: its colors as the model made them, CIELAB (2, h, w), on a small grid.
-        provenance: what its files say.
+        statement: what its files say.
         preview: a small picture, in a folder of its own.
         caption: what the gallery says.
         stem: name of its file in full size, without the suffix.
@@ -125,7 +127,7 @@ class PhotoColoring:
     task: ColoringTask
     spec: ColoringSpec
     ab: NDArray[np.float32]
-    provenance: Provenance
+    statement: Statement
     preview: Path
     caption: str
     stem: str
@@ -251,9 +253,10 @@ class DeskPhoto:
         return self.upload.folder
 
     @property
-    def said(self) -> Preparation:
+    def statement(self) -> Statement:
         """What files say of the cut."""
-        return Preparation(prints=max(self.number, len(self.prints)), number=self.number)
+        crop = Crop(number=self.number, frame=tuple(x for corner in self.corners for x in corner))
+        return Statement(recipe=Recipe(crop=crop), prints=max(self.number, len(self.prints)))
 
     @property
     def has_colors(self) -> bool:
@@ -392,7 +395,7 @@ class Colorist:
         """Colorings: samples come one by one; of others, the first one comes at once."""
         n, temperature, skin = options.n, options.temperature, options.skin
 
-        def made(read: Photo) -> Iterator[Coloring]:
+        def made(read: Photo) -> Iterator[Result]:
             given = {"skin": skin, "strength": options.strength, "force": True, **task.conditions()}
             colorize = self.colorizer.colorize
             if options.samples:
@@ -420,7 +423,7 @@ class Colorist:
         return self._previewed(task, lambda read: reproduce(read, [spec], **task.conditions()))
 
     def _previewed(
-        self, task: ColoringTask, make: Callable[[Photo], Iterable[Coloring]]
+        self, task: ColoringTask, make: Callable[[Photo], Iterable[Result]]
     ) -> Iterator[PhotoColoring]:
         """Colorings with their previews, each in a folder of its own.
 
@@ -446,7 +449,7 @@ class Colorist:
                     task=task,
                     spec=made.spec,
                     ab=made.ab,
-                    provenance=made.provenance,
+                    statement=made.statement,
                     preview=write_colored(path, made.ab, small),
                     caption=caption,
                     stem=stem,

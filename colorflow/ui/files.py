@@ -9,19 +9,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.batch.archive import pack
 from colorflow.batch.sheet import ContactSheet, SheetPicture, in_gray, thumbnail
-from colorflow.color.cie import saturated
-from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.enlarge.draws import MEAN
-from colorflow.enlarge.enlarger import MAX_RESULT_PIXELS, Enlarger, paint
+from colorflow.enlarge.enlarger import MAX_RESULT_PIXELS, Enlarger
 from colorflow.errors import ColorflowError
-from colorflow.photo import Enlargement, count_pixels, read_photo, read_statements, write_image
+from colorflow.photo import count_pixels, read_photo
+from colorflow.recipe import Enlargement, Recipe, Statement, Weights
+from colorflow.result import Result
 from colorflow.ui.coloring import DeskPhoto, PhotoColoring
 from colorflow.ui.desk import Desk, Problem
 from colorflow.ui.limits import MemoryBudget
@@ -139,25 +138,27 @@ class FileWriter:
 
     def make(self, file: FullSize) -> Iterator[float]:
         """Write a file, unless it is there: gives what share is done."""
-        path, one, colors = file.path, file.coloring, None
+        path, colors = file.path, None
         if path.exists():
             return
         with disk_errors_told():
             path.parent.mkdir(exist_ok=True)
-        if one:
-            said = replace(one.provenance, saturation=file.saturation)
-            colors = saturated(one.ab, file.saturation), said
+        if file.coloring:
+            colors = file.coloring.ab, file.coloring.statement
         source = file.form.photo.path
-        yield from self.write(source, path, colors, file.scale, restore=file.restore)
+        yield from self.write(
+            source, path, colors, file.scale, restore=file.restore, saturation=file.saturation
+        )
 
     def write(
         self,
         source: Path,
         path: Path,
-        colors: tuple[NDArray[np.float32], Any] | None,
+        colors: tuple[NDArray[np.float32], Statement] | None,
         scale: int = 1,
         *,
         restore: bool = False,
+        saturation: float = 1.0,
     ) -> Iterator[float]:
         """Write a photo in full size or larger: gives what share is done.
 
@@ -168,36 +169,32 @@ class FileWriter:
                 of the photo.
             scale: 1, 2 or 4.
             restore: whether blur, noise and compression are taken out; for a larger size.
+            saturation: of the colors, as of `colorflow.color.cie.saturated`.
 
         Raises:
             ColorflowError: the photo cannot be read, or the file not written.
         """
-        stated: Any = None
         size = count_pixels(source, max_pixels=self._budget.pixels, isolated=True)
+        recipe, weights, lightness = Recipe(), Weights(), None
         with opened(source, self._budget, scale**2 * size, for_long=scale > 1) as photo:
+            result = Result(photo, recipe)
+            if colors:
+                grid, said = colors
+                recipe, weights = said.recipe, said.weights
+                result = replace(
+                    result, recipe=recipe, digest=said.photo, grid=grid, share=said.share
+                )
+                result = result.saturated(saturation)
             if scale > 1:
                 assert self.enlarger
-                lightness: Any = yield from self.enlarger.steps(
-                    photo, scale, MEAN.temperature, MEAN.seed, restore=restore
-                )
-                stated = Enlargement(
-                    scale=scale,
-                    seed=MEAN.seed,
-                    temperature=MEAN.temperature,
-                    model=self.enlarger.digest,
-                    restored=restore,
-                )
-            else:
-                lightness = LightnessRows(photo.full_depth)
+                wanted = Enlargement(scale=scale, restored=restore)
+                lightness = yield from self.enlarger.steps(photo, wanted)
+                recipe = replace(result.recipe, enlargement=wanted)
+                weights = replace(weights, detail=self.enlarger.digest)
+                result = replace(result, recipe=recipe, lightness=lightness)
             yield 1.0  # who cancels during the last step gets no file
-            if colors:
-                pixels, provenance = render(lightness, colors[0], bits=photo.bits), colors[1]
-            else:
-                pixels = paint(photo, lightness, bits=photo.bits) if scale > 1 else photo.full_depth
-                provenance = read_statements(source, isolated=True).colors
-            like = photo.enlarged(pixels) if scale > 1 else photo
             self._budget.disk.check()
-            write_image(path, pixels, like, provenance=provenance, enlargement=stated)
+            replace(result, weights=weights).save(path)
 
     def check_size(self, pixels: int, scale: int) -> None:
         """Refuse what would be too large.

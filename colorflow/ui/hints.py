@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from colorflow.batch.hints import PhotoHints, read_hints
-from colorflow.colorizer import MOST_PLACES, Hint, Place, Reach
 from colorflow.errors import ColorflowError
+from colorflow.recipe import MOST_PLACES, Hint, Place, Reach
 
 REACHES: dict[str, Reach] = {
     "This thing": "thing",

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from colorflow.colorizer import Place
+from colorflow.recipe import Place
 from colorflow.ui.coloring import DeskPhoto
 from colorflow.ui.prepare import Corners, Form, moved
 

@@ -18,7 +18,8 @@ from PIL import Image
 from colorflow.batch.archive import Unpacked, archive_kind, unpack
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import ColorflowError, PhotoError
-from colorflow.photo import Kind, Photo, Preparation, count_pixels, read_photo, write_image
+from colorflow.photo import Kind, Photo, count_pixels, read_photo, write_image
+from colorflow.recipe import Statement
 from colorflow.ui.limits import MemoryBudget, UploadSpace
 
 PREVIEW_SIDE = 1024
@@ -144,7 +145,7 @@ def again(photo: PhotoFile, name: str, parent: Path) -> PhotoFile:
 
 
 def made_photo(
-    photo: Photo, of: PhotoFile, budget: MemoryBudget, said: Preparation | None
+    photo: Photo, of: PhotoFile, budget: MemoryBudget, statement: Statement | None
 ) -> PhotoFile:
     """Write what was made of an upload, without loss, and its previews into a folder in its own.
 
@@ -152,7 +153,7 @@ def made_photo(
         photo: the pixels, for which the caller holds the budget.
         of: the upload; colorings are written as those of the upload would be.
         budget: its disk must have room.
-        said: what was done; the file and its colorings state it.
+        statement: what was done; the file and its colorings state it.
 
     Raises:
         ColorflowError: it cannot be written.
@@ -160,7 +161,7 @@ def made_photo(
     folder = new_folder(of.folder, "made-")
     path = folder / f"{of.path.stem}.png"
     budget.disk.check()
-    write_image(path, photo.full_depth, photo, preparation=said)
+    write_image(path, photo.full_depth, photo, statement=statement)
     return _described(photo, path, folder, of.suffix)
 
 

@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.errors import ColorflowError
-from colorflow.photo import Photo, Preparation, read_photo
+from colorflow.photo import Photo, read_photo
+from colorflow.recipe import Crop, Recipe, Repair, Statement, Weights
 from colorflow.repair.fading import unfaded
 from colorflow.repair.places import mask_of, touched
 from colorflow.repair.repairer import Repairer
@@ -257,12 +258,12 @@ def mark_of(base: PhotoFile, points: Corners, radius: float) -> Mark:
     return Mark(points, radius * side, bool(under > _MOSTLY * np.count_nonzero(line)))
 
 
-def cut(upload: PhotoFile, plan: PrintPlan, said: Preparation, budget: MemoryBudget) -> Form:
+def cut(upload: PhotoFile, plan: PrintPlan, of_print: Statement, budget: MemoryBudget) -> Form:
     """Cut out and turn what is planned; takes and raises what `make` does."""
     frame = Frame(plan.frame or whole(upload.width, upload.height))
     with opened(upload.path, budget, math.prod(frame.size)) as photo:
-        stated = said if plan.frame else None
-        base = made_photo(cut_out(photo, frame, plan.turns), upload, budget, stated)
+        statement = _stated(plan, of_print)
+        base = made_photo(cut_out(photo, frame, plan.turns), upload, budget, statement)
     return Form(photo=base, base=base, plan=plan.shape)
 
 
@@ -270,7 +271,7 @@ def make(
     upload: PhotoFile,
     plan: PrintPlan,
     known: Mapping[PrintPlan, Form],
-    said: Preparation,
+    of_print: Statement,
     repairer: Repairer | None,
     budget: MemoryBudget,
 ) -> Iterator[float | Path | Form]:
@@ -283,7 +284,7 @@ def make(
         upload: the photo.
         plan: a plain one.
         known: forms that were made of the upload before, with that of no plan.
-        said: what files say of the cut, if anything is cut out.
+        of_print: what files say of the cut, if anything is cut out.
         repairer: finds and fills damage; may be None if that is not planned.
         budget: memory and disk.
 
@@ -291,11 +292,11 @@ def make(
         ColorflowError: something cannot be read or written.
     """
     yield 0.0
-    form = known.get(plan.shape) or cut(upload, plan, said, budget)
+    form = known.get(plan.shape) or cut(upload, plan, of_print, budget)
     yield form
     if plan == plan.shape:
         return
-    stated = replace(said if plan.frame else Preparation(), unfaded=plan.fades)
+    statement = _stated(plan, of_print)
     base, share = form.base, 0.0
     wanted = plan
     if plan.repairs and repairer:
@@ -307,17 +308,31 @@ def make(
         return
     with opened(base.path, budget) as photo:
         if plan.repairs and repairer:
-            done = yield from repairer.steps(photo, mask=mask > 0)
-            photo, share = done.photo, done.share
-            stated = replace(
-                stated, model=repairer.digest, sensitivity=plan.sensitivity, share=share
+            wanted_repair = Repair(sensitivity=plan.sensitivity)
+            photo, filled = yield from repairer.steps(photo, wanted_repair, mask=mask > 0)
+            share = float(filled.mean())
+            statement = replace(
+                statement,
+                recipe=replace(statement.recipe, repair=wanted_repair),
+                weights=Weights(repair=repairer.digest),
+                repaired=share,
             )
         if plan.fades:
             photo = unfaded(photo)
-        result = made_photo(photo, upload, budget, stated)
+        result = made_photo(photo, upload, budget, statement)
     made = Form(photo=result, base=base, plan=plan, repaired=share)
     yield made
     yield replace(made, plan=wanted)
+
+
+def _stated(plan: PrintPlan, of_print: Statement) -> Statement:
+    """What files say of a plan, but for its repair."""
+    crop = of_print.recipe.crop if plan.frame else None
+    if crop or plan.turns:
+        corners = tuple(x for corner in plan.frame for x in corner) if plan.frame else None
+        crop = replace(crop or Crop(), frame=corners, turns=plan.turns)
+    statement = of_print if plan.frame else replace(of_print, prints=None)
+    return replace(statement, recipe=Recipe(crop=crop, unfaded=plan.fades))
 
 
 def _find(

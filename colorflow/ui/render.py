@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 from colorflow.batch.task import share_text
 from colorflow.color.swatches import MATERIALS, Swatch
-from colorflow.colorizer import Hint
 from colorflow.photo import Kind
+from colorflow.recipe import Hint
 from colorflow.ui.coloring import DeskPhoto
 from colorflow.ui.desk import Desk
 from colorflow.ui.files import FullSize, in_sight

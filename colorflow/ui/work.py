@@ -16,11 +16,12 @@ from pathlib import Path, PurePath
 
 from colorflow.batch.hints import PhotoHints, Start
 from colorflow.batch.task import left_out_text
-from colorflow.colorizer import ColoringSpec, Colorizer, PrincipalSpec
+from colorflow.colorizer import Colorizer
 from colorflow.enlarge.enlarger import Enlarger
 from colorflow.errors import ColorflowError, PhotoError
 from colorflow.photo import Kind
 from colorflow.photo.find import is_photo
+from colorflow.recipe import ColoringSpec, PrincipalSpec
 from colorflow.repair.repairer import Repairer
 from colorflow.ui.coloring import (
     ColoringTask,
@@ -222,7 +223,7 @@ class DeskWorker:
         photos = [single, *(single.of_print(one) for one in range(2, len(prints) + 1))]
         for photo in photos:
             photo.plan = PrintPlan(frame=photo.corners)
-            photo.form = cut(photo.upload, photo.plan, photo.said, budget)
+            photo.form = cut(photo.upload, photo.plan, photo.statement, budget)
             photo.forms[photo.plan] = photo.form
         return photos
 
@@ -280,7 +281,7 @@ class DeskWorker:
             if waits:
                 yield 0.0
                 continue
-            made = make(photo.upload, plan, forms, photo.said, self.repairer, self.budget)
+            made = make(photo.upload, plan, forms, photo.statement, self.repairer, self.budget)
             take = partial(_take_made, desk, photo, plan)
             try:
                 for step in made:
