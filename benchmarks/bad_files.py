@@ -42,7 +42,7 @@ from benchmarks.damaged_files import corpus, damaged
 from benchmarks.hostile_kinds import kinds
 from benchmarks.measuring import print_machine, print_table, watched
 from colorflow.errors import PhotoError, PhotoTooLargeError
-from colorflow.photo import read_photo, read_provenance, start_reader
+from colorflow.photo import read_photo, read_statements, start_reader
 
 _LONGEST_REASON = 60
 MAX_PIXELS = 16_000_000
@@ -58,7 +58,7 @@ def outcome_of(path: Path) -> tuple[str, str]:
     try:
         photo = read_photo(path, max_pixels=MAX_PIXELS, isolated=True)
         assert photo.kind, "it has a kind"
-        read_provenance(path, isolated=True)
+        read_statements(path, isolated=True)
     except PhotoError as error:
         if not str(error).startswith(f"{path}: ") or "\n" in str(error):
             return FIND, f"the message does not name the file, or is of several lines: {error!r}"

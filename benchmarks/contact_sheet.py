@@ -20,8 +20,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from colorflow.color.full_resolution import lightness_of, render
 from colorflow.color.grid import resized
-from colorflow.colorizer import Coloring, Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.photo import LETTERS, Photo, photo_from_image, write_image
+from colorflow.result import Result
 
 GAP = 4
 _COLORINGS = 4
@@ -93,7 +94,7 @@ def _padded(pixels: np.ndarray, right: int, below: int = 0) -> np.ndarray:
     return np.pad(pixels, ((0, below), (0, right), (0, 0)), constant_values=255)
 
 
-def _caption(coloring: Coloring, index: int) -> str:
+def _caption(coloring: Result, index: int) -> str:
     letter = LETTERS[index].upper()
     return f"{letter}: average" if index == 0 else f"{letter}: {100 * coloring.share:.0f} %"
 

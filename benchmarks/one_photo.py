@@ -185,12 +185,14 @@ def _codecs(source: Path, colors: Image.Image, target: Path) -> Iterator[str]:
 
 def _coloring(options: argparse.Namespace) -> Work:
     from colorflow.color.full_resolution import LightnessRows, render
-    from colorflow.colorizer import ColoringSpec, Colorizer
-    from colorflow.photo import Principal, Provenance, read_photo, write_image
+    from colorflow.colorizer import Colorizer
+    from colorflow.photo import read_photo, write_image
+    from colorflow.recipe import ColoringSpec, Colors, Recipe, Statement, Weights
 
     colorizer, k = Colorizer.load(options.weights), options.colorings
     first = ColoringSpec(seeds=(SEED,) * len(colorizer.levels))
-    made = Provenance(SEED, 1.0, colorizer.digest, principal=Principal("a", 1, 1.0))
+    recipe = Recipe(colors=Colors(spec=first.principal_spec(0, 1)))
+    made = Statement(recipe=recipe, weights=Weights(colors=colorizer.digest), share=1.0)
 
     def work(source: Path, target: Path) -> Iterator[str]:
         photo = read_photo(source)
@@ -205,35 +207,40 @@ def _coloring(options: argparse.Namespace) -> Work:
         lightness = LightnessRows(photo.pixels)
         pixels, *_ = [render(lightness, chroma) for chroma in shown]
         yield "upsample, gamut, Lab"
-        write_image(target, pixels, photo, provenance=made)
+        write_image(target, pixels, photo, statement=made)
         yield "write"
 
     return work
 
 
 def _enlarging(options: argparse.Namespace) -> Work:
-    from colorflow.enlarge.enlarger import Enlarger, paint
-    from colorflow.photo import Enlargement, read_photo, write_image
+    from colorflow.enlarge.enlarger import Enlarger
+    from colorflow.enlarge.tiles import result_of
+    from colorflow.photo import read_photo
+    from colorflow.recipe import Enlargement, Recipe, Weights
+    from colorflow.result import Result
 
     enlarger = Enlarger.load(options.weights)
     scale, temperature = options.scale, options.temperature
-    made = Enlargement(scale=scale, seed=SEED, temperature=temperature, model=enlarger.digest)
+    wanted = Enlargement(scale=scale, seed=SEED, temperature=temperature)
 
     def work(source: Path, target: Path) -> Iterator[str]:
         photo = read_photo(source)
         yield "read"
-        lightness = enlarger.lightness(photo, scale, temperature, SEED)
+        lightness = result_of(enlarger.steps(photo, wanted))
         yield "lightness"
-        large = photo.enlarged(paint(photo, lightness))
+        weights = Weights(detail=enlarger.digest)
+        result = Result(photo, Recipe(enlargement=wanted), weights=weights, lightness=lightness)
+        result.render()
         yield "paint"
-        write_image(target, large.pixels, large, enlargement=made)
-        yield "write"
+        result.save(target)
+        yield "paint again, write"
 
     return work
 
 
 def _repairing(options: argparse.Namespace) -> Work:
-    from colorflow.photo import Preparation, read_photo, write_image
+    from colorflow.photo import read_photo
     from colorflow.repair.places import mask_of
     from colorflow.repair.repairer import Repairer
     from colorflow.scan import find_frames
@@ -252,8 +259,7 @@ def _repairing(options: argparse.Namespace) -> Work:
         yield "choose what to fill"
         done = repairer.repair(photo, mask=cracks)
         yield "fill"
-        made = Preparation(model=repairer.digest, share=done.share)
-        write_image(target, done.photo.pixels, done.photo, preparation=made)
+        done.save(target)
         yield "write"
 
     return work

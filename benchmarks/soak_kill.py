@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.measuring import SEED, gray_photo, save_gray
-from colorflow.photo import read_photo, read_provenance
+from colorflow.photo import read_photo, read_statements
 
 _MOST_SECONDS = 600
 """Longest wait for a result of a batch."""
@@ -70,7 +70,7 @@ def soak(
         _kill(process, with_workers=kill % 2 == 0)
         for path in _results(out):
             assert read_photo(path).width == size[0], path
-            assert read_provenance(path) is not None, path
+            assert read_statements(path), path
     left = sum(1 for path in out.iterdir() if path.name.startswith("."))
     for result in (out, folder / "undisturbed"):
         assert _start(folder / "in", result, weights).wait() == 0

@@ -17,12 +17,37 @@ from colorflow.version import __version__
 if TYPE_CHECKING:
     from colorflow.colorizer import Colorizer
     from colorflow.enlarge.enlarger import Enlarger
+    from colorflow.photo import Photo
+    from colorflow.recipe import ColoringSpec, Hint, Recipe
     from colorflow.repair.repairer import Repairer
+    from colorflow.restorer import Restorer
+    from colorflow.result import Result
 
-__all__ = ["Colorizer", "Enlarger", "Repairer", "__version__"]
+__all__ = [
+    "ColoringSpec",
+    "Colorizer",
+    "Enlarger",
+    "Hint",
+    "Photo",
+    "Recipe",
+    "Repairer",
+    "Restorer",
+    "Result",
+    "__version__",
+]
 
 
-_MODULES = {"Colorizer": "colorizer", "Enlarger": "enlarge.enlarger", "Repairer": "repair.repairer"}
+_MODULES = {
+    "Colorizer": "colorizer",
+    "ColoringSpec": "recipe",
+    "Enlarger": "enlarge.enlarger",
+    "Hint": "recipe",
+    "Photo": "photo",
+    "Recipe": "recipe",
+    "Repairer": "repair.repairer",
+    "Restorer": "restorer",
+    "Result": "result",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -203,6 +203,11 @@ class ColoringSpec:
                 f"got {len(self.style_strengths)}"
             )
 
+    def __str__(self) -> str:
+        which = self.principal
+        kind = f"principal coloring {which.letter} of {which.of}" if which else "sample"
+        return f"{kind}, seed {self.seed}"
+
     @property
     def seed(self) -> int:
         """Seed of the coarsest level, or of the samples of the principal coloring."""
@@ -374,6 +379,18 @@ class Recipe:
     """Whether the tones of a faded print are brought back."""
     colors: Colors | None = None
     enlargement: Enlargement | None = None
+
+    def __str__(self) -> str:
+        """What is done, in words."""
+        colors, detail = self.colors, self.enlargement
+        steps = {
+            "cut out": self.crop and self.crop.frame,
+            "repaired": self.repair,
+            "tones brought back": self.unfaded,
+            str(colors and colors.spec): colors,
+            f"enlarged {detail and detail.scale} times": detail,
+        }
+        return ", ".join(step for step, is_done in steps.items() if is_done) or "as it is"
 
     @property
     def prepared(self) -> Recipe:

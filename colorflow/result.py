@@ -76,7 +76,7 @@ class Result:
         return {**vars(self), "chroma": chroma, "density": density}
 
     def __repr__(self) -> str:
-        return f"<Result of {self.photo.source}: {self.recipe.json}>"
+        return f"<Result of {self.photo.source}: {self.recipe}>"
 
     @property
     def spec(self) -> ColoringSpec:

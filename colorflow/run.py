@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 Made = TypeVar("Made")
 
 
-class Progress(NamedTuple):
+class Step(NamedTuple):
     """What is done to a photo."""
 
-    step: str
+    name: str
     """Such as "repairing"."""
     share: float | None = None
     """Of the step, how much is done, 0 to 1; None for a step that tells nothing."""
 
     def __str__(self) -> str:
-        return self.step if self.share is None else f"{self.step}, {100 * self.share:.0f} %"
+        return self.name if self.share is None else f"{self.name}, {100 * self.share:.0f} %"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def run(
     *,
     digest: str | None = None,
     references: Mapping[str, Photo] | None = None,
-) -> Generator[Progress, None, Result]:
+) -> Generator[Step, None, Result]:
     """Carries out a recipe, step by step; whoever wants no more closes the generator.
 
     Args:
@@ -109,7 +109,7 @@ def run_all(
     prints: int | None = None,
     cut: Photo | None = None,
     kept: Collection[Recipe] = (),
-) -> Iterator[Progress | Result]:
+) -> Iterator[Step | Result]:
     """Carries out recipes that begin alike, as `run`: what they have in common is done once.
 
     Args:
@@ -148,7 +148,7 @@ def run_all(
     made = [Result(photo, recipe) for recipe in recipes]
     if colors and not has_colors:
         assert models.colorizer
-        yield Progress("coloring")
+        yield Step("coloring")
         pictures = _references(references or {}, colors[0])
         if not pictures:
             colors = [_without_references(each) for each in colors]
@@ -195,7 +195,7 @@ def _check_models(recipes: Sequence[Recipe], models: Models) -> None:
     }
     for name, is_needed in needed.items():
         if is_needed and getattr(models, name) is None:
-            raise ValueError(f"models: expected a {name}, which the recipe needs")
+            raise ValueError(f"models: expected the {name} that the recipe needs")
 
 
 def _references(
@@ -215,11 +215,11 @@ def _without_references(colors: Colors) -> Colors:
     return replace(colors, references=(), spec=replace(colors.spec, strength=0.0))
 
 
-def _followed(step: str, shares: Generator[float, None, Made]) -> Generator[Progress, None, Made]:
+def _followed(step: str, shares: Generator[float, None, Made]) -> Generator[Step, None, Made]:
     """What a step returns in the end; yields after each part of it what share is done."""
     while True:
         try:
-            yield Progress(step, next(shares))
+            yield Step(step, next(shares))
         except StopIteration as end:
             made: Made = end.value
             return made

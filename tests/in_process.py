@@ -8,9 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from colorflow.batch import PhotoOutcome, Plan
-from colorflow.batch.models import Models, check_models
+from colorflow.batch.models import check_models
 from colorflow.batch.one_photo import work_on
 from colorflow.batch.pool import run_plan
+from colorflow.run import Models
 
 
 def run_in_process(

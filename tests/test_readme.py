@@ -14,7 +14,8 @@ import skimage.data
 from PIL import Image
 
 from colorflow import Colorizer, Enlarger, Repairer
-from colorflow.coloring import Coloring
+from colorflow.restorer import Restorer
+from colorflow.result import Result
 
 ROOT = Path(__file__).parent.parent
 
@@ -83,7 +84,7 @@ def test_examples_of_the_python_interface_print_what_is_said(
     assert len(blocks) > 10
 
 
-@pytest.mark.parametrize("kind", [Coloring, Colorizer, Enlarger, Repairer])
+@pytest.mark.parametrize("kind", [Result, Colorizer, Enlarger, Repairer, Restorer])
 def test_the_python_page_has_every_method(kind: type) -> None:
     text = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
     public = [name for base in kind.__mro__[:-1] for name in vars(base) if name[0] != "_"]

@@ -380,6 +380,10 @@ class _PhotoWorker:
             return "was not colored"
         if wanted.enlargement and not made.enlargement:
             return "was not enlarged"
+        if made.colors and not wanted.colors:
+            return "was colored"
+        if made.enlargement and not wanted.enlargement:
+            return f"was enlarged {made.enlargement.scale} times"
         weights = self.models.weights.used_by(wanted, has_colors=before.has_colors)
         now = _facts(wanted, digest, weights, is_cut=self.settings.crop)
         earlier = _facts(made, before.photo, before.weights, is_cut=before.prints is not None)
@@ -463,7 +467,7 @@ def _facts(recipe: Recipe, photo: str, weights: Weights, *, is_cut: bool) -> dic
         "style": colors and colors.style,
         "own colors": colors and colors.keeps,
         "coloring": spec and replace(spec, temperature=1, skin=True, strength=0),
-        "enlargement": detail and detail.scale,
+        "scale": detail and detail.scale,
         "restore": detail and detail.restored,
         "detail's temperature": detail and detail.temperature,
         "detail's seed": detail and detail.seed,
@@ -481,8 +485,6 @@ def _told_difference(name: str, value: object) -> str:
             return "is a sample"
         of = "" if which.number == 0 else f" of {which.of}"
         return f"is principal coloring {which.letter}{of}"
-    if name == "enlargement" and value:
-        return f"was enlarged {value} times"
     is_told = isinstance(value, str | int | float) and not isinstance(value, bool)
     told = ", ".join(value) if name == "weights" and isinstance(value, tuple) else value
     return f"differs in its {name}{f' ({told})' if is_told or name == 'weights' else ''}"

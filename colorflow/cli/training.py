@@ -20,7 +20,7 @@ from colorflow.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from colorflow.training.parts import Recipe
+    from colorflow.training.parts import TrainingPart
 
 PARTS = (
     *("mean", "likeness", "skin", "segmentation", "teacher"),
@@ -31,7 +31,7 @@ PARTS = (
 _say = partial(print, flush=True)
 
 
-def recipes() -> dict[str, Recipe]:
+def recipes() -> dict[str, TrainingPart]:
     """The recipes of weights whose parts learn by themselves, by their names."""
     from colorflow.enlarge.train import ENLARGE
     from colorflow.repair.train import REPAIR

@@ -25,7 +25,7 @@ from colorflow.enlarge.weights import (
     save_enlarge_weights,
 )
 from colorflow.training.objective import Objective
-from colorflow.training.parts import Lesson, Recipe
+from colorflow.training.parts import Lesson, TrainingPart
 from colorflow.training.run_folder import has_state
 
 MEAN = "-mean"
@@ -146,7 +146,7 @@ def _start(module: MeanDoubling | DetailModel, trained: DetailModel) -> bool:
     return is_whole
 
 
-ENLARGE = Recipe(
+ENLARGE = TrainingPart(
     name="enlarge",
     settings={"enlarge": asdict(StepConfig())},
     format=FORMAT,

@@ -97,9 +97,14 @@ class Repairer:
         """
         photo, digest = read_picture(picture)
         wanted = Repair(sensitivity=sensitivity, temperature=temperature, seed=seed)
-        repaired, mask = result_of(self.steps(photo, wanted, mask=mask))
-        weights = Weights(repair=self.digest)
-        return Result(repaired, Recipe(repair=wanted), weights=weights, digest=digest, mask=mask)
+        repaired, filled = result_of(self.steps(photo, wanted, mask=mask))
+        return Result(
+            repaired,
+            Recipe(repair=wanted),
+            weights=Weights(repair=self.digest),
+            digest=digest if mask is None else None,  # the recipe does not say the mask
+            mask=filled,
+        )
 
     def steps(
         self, photo: Photo, wanted: Repair, *, mask: NDArray[np.bool_] | None = None

@@ -26,7 +26,7 @@ from colorflow.repair.model import (
 from colorflow.repair.network import Finder, MeanFill, UNetConfig
 from colorflow.repair.prints import WornPrints
 from colorflow.training.objective import ModuleT, Objective
-from colorflow.training.parts import Lesson, Recipe
+from colorflow.training.parts import Lesson, TrainingPart
 from colorflow.training.run_folder import has_state
 
 FINDER, MEAN, FILL = "finder", "mean", "fill"
@@ -130,7 +130,7 @@ def _write(
     return training
 
 
-REPAIR = Recipe(
+REPAIR = TrainingPart(
     name="repair",
     settings={"repair": {FINDER: FINDER_SHAPE.to_dict(), FILL: FILL_SHAPE.to_dict()}},
     format=FORMAT,

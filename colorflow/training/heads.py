@@ -35,7 +35,7 @@ from colorflow.model.spatial import contrast_of
 from colorflow.model.weights import FORMAT, LoadedWeights, load_weights, save_with_head
 from colorflow.training.large_pack import LargePack, Pair, PairPack
 from colorflow.training.objective import Objective, TrainingData
-from colorflow.training.parts import Lesson, Recipe
+from colorflow.training.parts import Lesson, TrainingPart
 from colorflow.training.targets import EVALUATED_PHOTO_SIDE
 
 FROZEN_MAPS = tuple(sorted(set(FEATURE_CHANNELS) - set(LATE_BLOCKS_OUTPUTS)))
@@ -58,7 +58,7 @@ def head_recipe(
     batch: int,
     dev_photos: int = 1000,
     finish: Callable[[nn.Module, ChromaPyramid, Path | None], dict[str, Any]] | None = None,
-) -> Recipe:
+) -> TrainingPart:
     """How weights with a new head come about.
 
     A head that the model has is trained on. The file is that of the model, all else as it was.
@@ -94,7 +94,7 @@ def head_recipe(
         save_with_head(weights, loaded, attribute, head, training)
         return {attribute: training}
 
-    recipe = Recipe(
+    recipe = TrainingPart(
         name=name,
         settings={name: name},
         format=FORMAT,

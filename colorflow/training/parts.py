@@ -1,7 +1,7 @@
 """Parts that learn by themselves: heads of the model of colors, doublings, and what repair does.
 
 `colorflow train --part` trains one, `colorflow export` writes the weights file that it belongs to.
-A `Recipe` says what the parts of a file learn from, and how the file is written.
+A `TrainingPart` says what the parts of a file learn from, and how the file is written.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Lesson(Generic[ConditionT]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class TrainingPart:
     """How weights come about whose parts learn by themselves.
 
     Attributes:
@@ -98,7 +98,7 @@ class Recipe:
 
 
 def train_part(
-    recipe: Recipe,
+    recipe: TrainingPart,
     name: str,
     pack_folder: Path,
     run_folder: Path,
@@ -139,7 +139,7 @@ def train_part(
 
 
 def export_part(
-    recipes: Iterable[Recipe],
+    recipes: Iterable[TrainingPart],
     run_folder: Path,
     weights: Path,
     *,

@@ -23,7 +23,7 @@ from colorflow.model.weights import write_tensors
 from colorflow.training.heads import FROZEN_MAPS, head_recipe
 from colorflow.training.large_pack import LabeledPack
 from colorflow.training.objective import Objective
-from colorflow.training.parts import Lesson, Recipe
+from colorflow.training.parts import Lesson, TrainingPart
 
 TEACHER_FORMAT = "colorflow-teacher-3"
 WEIGHTS = {"skin": 2.0, "hair": 2.0, "hat": 3.0, "accessory": 1.2}
@@ -146,7 +146,7 @@ SEGMENTATION = head_recipe(
     batch=12,
     dev_photos=300,
 )
-TEACHER = Recipe(
+TEACHER = TrainingPart(
     name="teacher",
     settings={"teacher": "segmentation"},
     format=TEACHER_FORMAT,

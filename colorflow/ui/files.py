@@ -175,22 +175,21 @@ class FileWriter:
             ColorflowError: the photo cannot be read, or the file not written.
         """
         size = count_pixels(source, max_pixels=self._budget.pixels, isolated=True)
-        recipe, weights, lightness = Recipe(), Weights(), None
+        weights = Weights()
         with opened(source, self._budget, scale**2 * size, for_long=scale > 1) as photo:
-            result = Result(photo, recipe)
+            result = Result(photo, Recipe())
             if colors:
-                grid, said = colors
-                recipe, weights = said.recipe, said.weights
-                result = replace(
-                    result, recipe=recipe, digest=said.photo, grid=grid, share=said.share
-                )
-                result = result.saturated(saturation)
+                grid, made = colors
+                weights = made.weights
+                result = Result(
+                    photo, made.recipe, digest=made.photo, grid=grid, share=made.share
+                ).saturated(saturation)
             if scale > 1:
                 assert self.enlarger
                 wanted = Enlargement(scale=scale, restored=restore)
                 lightness = yield from self.enlarger.steps(photo, wanted)
-                recipe = replace(result.recipe, enlargement=wanted)
                 weights = replace(weights, detail=self.enlarger.digest)
+                recipe = replace(result.recipe, enlargement=wanted)
                 result = replace(result, recipe=recipe, lightness=lightness)
             yield 1.0  # who cancels during the last step gets no file
             self._budget.disk.check()

@@ -262,7 +262,7 @@ def cut(upload: PhotoFile, plan: PrintPlan, of_print: Statement, budget: MemoryB
     """Cut out and turn what is planned; takes and raises what `make` does."""
     frame = Frame(plan.frame or whole(upload.width, upload.height))
     with opened(upload.path, budget, math.prod(frame.size)) as photo:
-        statement = _stated(plan, of_print)
+        statement = _cut_stated(plan, of_print)
         base = made_photo(cut_out(photo, frame, plan.turns), upload, budget, statement)
     return Form(photo=base, base=base, plan=plan.shape)
 
@@ -296,8 +296,7 @@ def make(
     yield form
     if plan == plan.shape:
         return
-    statement = _stated(plan, of_print)
-    base, share = form.base, 0.0
+    statement, base, share = Statement(recipe=Recipe(unfaded=plan.fades)), form.base, 0.0
     wanted = plan
     if plan.repairs and repairer:
         mask = yield from _find(base, plan, repairer, budget)
@@ -325,14 +324,13 @@ def make(
     yield replace(made, plan=wanted)
 
 
-def _stated(plan: PrintPlan, of_print: Statement) -> Statement:
-    """What files say of a plan, but for its repair."""
-    crop = of_print.recipe.crop if plan.frame else None
-    if crop or plan.turns:
-        corners = tuple(x for corner in plan.frame for x in corner) if plan.frame else None
-        crop = replace(crop or Crop(), frame=corners, turns=plan.turns)
-    statement = of_print if plan.frame else replace(of_print, prints=None)
-    return replace(statement, recipe=Recipe(crop=crop, unfaded=plan.fades))
+def _cut_stated(plan: PrintPlan, of_print: Statement) -> Statement:
+    """What files say of what is cut out and turned."""
+    if not plan.frame:
+        return Statement(recipe=Recipe(crop=Crop(turns=plan.turns) if plan.turns else None))
+    corners = tuple(x for corner in plan.frame for x in corner)
+    crop = replace(of_print.recipe.crop or Crop(), frame=corners, turns=plan.turns)
+    return replace(of_print, recipe=Recipe(crop=crop))
 
 
 def _find(

@@ -19,11 +19,13 @@ from colorflow.batch.alike import MOST_MEDOIDS, medoids, stages_of
 from colorflow.batch.settings import COLORS
 from colorflow.batch.task import MOST_REFERENCES, PhotoTask
 from colorflow.cli import main
-from colorflow.colorizer import Colorizer, Hint
-from colorflow.photo import Kind, Provenance, read_photo, read_provenance
+from colorflow.colorizer import Colorizer
+from colorflow.photo import Kind, read_photo
+from colorflow.recipe import Colors, Hint
 from tests.batch.results import Save, difference
 from tests.in_process import run_in_process
 from tests.small_weights import save_small_weights
+from tests.statements import colors_of
 from tests.test_scan import bed, laid, print_of
 
 Printed = pytest.CaptureFixture[str]
@@ -50,9 +52,8 @@ def photos(tmp_path: Path, save_photo: Save) -> Path:
     return tmp_path / "photos"
 
 
-def said_in(folder: Path) -> dict[str, Provenance]:
-    found = {path.name: read_provenance(path) for path in sorted(folder.glob("*_a.png"))}
-    return {name: said for name, said in found.items() if said}
+def said_in(folder: Path) -> dict[str, Colors]:
+    return {path.name: colors_of(path) for path in sorted(folder.glob("*_a.png"))}
 
 
 def references(folder: Path) -> dict[str, tuple[str, ...]]:
@@ -216,7 +217,7 @@ def test_the_command(photos: Path, tmp_path: Path, in_process: None, capsys: Pri
             assert f"6 {status} in " in capsys.readouterr().out
     told = said_in(tmp_path / "out")
     assert said_in(tmp_path / "unpacked") == told
-    assert sorted(str(said.strength) for said in told.values()) == ["0.8"] * 4 + ["None"] * 2
+    assert sorted(str(said.spec.strength) for said in told.values()) == ["0.0"] * 2 + ["0.8"] * 4
 
 
 def test_a_print_is_judged_and_not_the_scan_that_it_is_cut_out_of(

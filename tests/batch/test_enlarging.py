@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -29,12 +30,15 @@ from colorflow.batch.settings import BatchSettings
 from colorflow.color.full_resolution import lightness_of
 from colorflow.colorizer import Colorizer
 from colorflow.enlarge.enlarger import Enlarger
+from colorflow.enlarge.tiles import result_of
 from colorflow.enlarge.weights import FIRST, LAST, load_enlarge_weights, save_enlarge_weights
 from colorflow.errors import WeightsError
 from colorflow.files import digest_of
-from colorflow.photo import ENLARGED, Enlargement, read_photo, read_provenance, read_statements
+from colorflow.photo import ENLARGED, read_photo, read_statements
+from colorflow.recipe import Enlargement, Recipe, Statement, Weights
 from tests.in_process import run_in_process
 from tests.small_weights import save_small_weights
+from tests.statements import statement_of
 
 COLOR = data.astronaut()[30:70, 200:250]
 
@@ -85,13 +89,9 @@ def test_results_are_larger_and_say_how_they_were_made(
     photo, large = read_photo(album / "b.png"), read_photo(out / "b_x4_s4.png")
     assert large.pixels.shape == (4 * photo.height, 4 * photo.width)
     assert np.abs(reduced(large.pixels, 4) - lightness_of(photo.pixels)).max() < 0.4
-    said = read_statements(out / "b_x4_s4.png")
-    assert said.colors is None
-    assert said.detail == Enlargement(
-        scale=4,
-        seed=4,
-        temperature=0.5,
-        model=enlarger.digest,
+    assert statement_of(out / "b_x4_s4.png") == Statement(
+        recipe=Recipe(enlargement=Enlargement(scale=4, seed=4, temperature=0.5)),
+        weights=Weights(detail=enlarger.digest),
         photo=digest_of(album / "b.png"),
     )
     again = enlarge(album, recursive=True, scale=4, n=2, seed=3, temperature=0.5)
@@ -136,7 +136,7 @@ def test_what_the_format_cannot_hold_is_refused_before_the_work(
     def work(*_: object, **__: object) -> None:
         raise AssertionError("the work has begun")
 
-    monkeypatch.setattr(Enlarger, "lightness", work)
+    monkeypatch.setattr(Enlarger, "steps", work)
     Image.new("L", (8200, 10)).save(tmp_path / "wide.webp")
     outcome = enlarge(tmp_path / "wide.webp", ext="webp")["wide.webp"]
     assert outcome.status == "failed"
@@ -152,9 +152,9 @@ def test_colorings_are_enlarged_and_enlarged_photos_are_not(
     list(run_in_process(plan, colorizer))
     (outcome,) = enlarge(album / "b_a.png").values()
     assert outcome.status == "done"
-    said = read_statements(tmp_path / "out" / "b_a_x2_mean.png")
-    assert said.colors == read_provenance(album / "b_a.png")
-    assert said.detail
+    colored, enlarged = read_statements(tmp_path / "out" / "b_a_x2_mean.png")
+    assert colored == statement_of(album / "b_a.png")
+    assert enlarged.recipe == Recipe(enlargement=Enlargement(scale=2))
     made = (tmp_path / "out" / "b_a_x2_mean.png").rename(tmp_path / "made.png")
     again = enlarge(made, scale=4)["made.png"]
     assert again.status == "skipped"
@@ -163,9 +163,9 @@ def test_colorings_are_enlarged_and_enlarged_photos_are_not(
     plan = make_plan([gray], tmp_path / "colored", Settings())
     (outcome,) = run_in_process(plan, colorizer)
     assert outcome.status == "done", "an enlarged photo may be colored"
-    both = read_statements(outcome.colorings[0].path)
-    assert both.colors
-    assert both.detail == read_statements(gray).detail
+    enlarged, colored = read_statements(outcome.colorings[0].path)
+    assert enlarged == statement_of(gray)
+    assert colored.recipe.colors
     (outcome,) = run_in_process(plan, colorizer)
     assert outcome.status == "skipped", "what the photo says of itself is not taken for --scale"
 
@@ -186,14 +186,14 @@ def test_colors_and_size_in_one_go(
     plain, twice = (tmp_path / folder / "b_b.png" for folder in ("small", "large"))
     photo, before = read_photo(twice), read_photo(plain)
     assert (photo.width, photo.height) == (2 * before.width, 2 * before.height)
-    want = enlarger.lightness(read_photo(album / "b.png"), 2, 0.0, 5)
+    steps = enlarger.steps(read_photo(album / "b.png"), Enlargement(scale=2, seed=5))
+    want = result_of(steps)
     assert np.abs(lightness_of(photo.pixels) - want).max() < 1
     halved = photo.pixels.reshape(before.height, 2, before.width, 2, 3).mean((1, 3))
     assert np.abs(halved - before.pixels).mean() < 3, "the same colors"
-    said, plainly = read_statements(twice), read_statements(plain)
-    assert said.colors == plainly.colors
-    assert said.detail
-    assert (said.detail.scale, said.detail.seed, said.detail.temperature) == (2, 0, 0.0)
+    assert statement_of(twice).recipe == replace(
+        statement_of(plain).recipe, enlargement=Enlargement(scale=2)
+    )
     assert colored(2, "large").status == "skipped"
     assert "was enlarged 2 times" in str(colored(1, "large").reason)
     assert "differs in its scale (2)" in str(colored(4, "large").reason)

@@ -16,10 +16,11 @@ from colorflow.batch import (
     Settings,
     make_plan,
 )
-from colorflow.colorizer import Colorizer, Hint
+from colorflow.colorizer import Colorizer
 from colorflow.files import digest_of
 from colorflow.model.config import HINT_PLANES
-from colorflow.photo import Provenance, read_photo, write_image
+from colorflow.photo import read_photo, write_image
+from colorflow.recipe import ColoringSpec, Colors, Hint, Recipe, Statement, Weights
 from tests.batch.results import Run, Save, difference, names
 from tests.in_process import run_in_process
 from tests.small_weights import GAIN, save_small_weights
@@ -137,12 +138,14 @@ def test_results_that_do_not_say_their_photo_are_not_trusted(
     photo = read_photo(album / "b.png")
     pixels = np.repeat(photo.pixels[..., None], 3, axis=2)
     out.mkdir()
-    earlier = Provenance(0, 1.0, colorizer.digest, skin=True)
-    more = replace(earlier, photo=digest_of(album / "b.png"), saturation=1.5)
+    spec = ColoringSpec(seeds=(0,)).principal_spec(0, 1)
+    colors = Colors(spec=replace(spec, seeds=(None,) * len(colorizer.levels)), saturation=1.5)
+    earlier = Statement(recipe=Recipe(colors=colors), weights=Weights(colors=colorizer.digest))
+    more = replace(earlier, photo=digest_of(album / "b.png"))
     for said, words in (
         (earlier, "does not say which photo"),
         (more, "its saturation (1.5)"),
     ):
-        write_image(out / "b_a.png", pixels, photo, provenance=said)
+        write_image(out / "b_a.png", pixels, photo, statement=said)
         assert words in str(color_all(album / "b.png")["b.png"].reason)
     assert color_all(album / "b.png", overwrite=True)["b.png"].status == "done"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -11,9 +10,8 @@ import pytest
 
 from colorflow.batch import PhotoHints, read_hints
 from colorflow.batch.hints import LARGEST_FILE, Start, hints_of
-from colorflow.coloring import digest_of_hints
-from colorflow.colorizer import ColoringSpec, Hint, PrincipalSpec
 from colorflow.errors import BatchError
+from colorflow.recipe import ColoringSpec, Hint, PrincipalSpec, digest_of_hints
 
 
 @pytest.fixture
@@ -58,18 +56,13 @@ def test_what_hints_add_and_take_is_read_as_it_was_written(path: Path) -> None:
     assert hints_of([{**plain, "adds": [], "takes": []}], "x") == (Hint(1, 2, 3, 4),)
 
 
-def test_the_digest_of_hints_without_places_is_what_it_was() -> None:
-    """Results that were made before state it; it is of JSON as they were then."""
-
-    def digest(text: str) -> str:
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    hints = [Hint(1, 2, 3, 4), Hint(5, 6, 7, 8, "alike")]
-    assert digest_of_hints(hints) == digest('[[1, 2, 3, 4], [5, 6, 7, 8, "alike"]]')
-    added = [Hint(1, 2, 3, 4, adds=((5, 6),))]
-    taken = [Hint(1, 2, 3, 4, takes=((5, 6),))]
-    digests = {digest_of_hints(one) for one in (hints[:1], added, taken)}
-    assert len(digests) == 3
+def test_the_digest_of_hints_tells_them_apart() -> None:
+    hints = Hint(1, 2, 3, 4), Hint(5, 6, 7, 8, "alike")
+    added = (Hint(1, 2, 3, 4, adds=((5, 6),)),)
+    taken = (Hint(1, 2, 3, 4, takes=((5, 6),)),)
+    digests = {digest_of_hints(given) for given in (hints, hints[:1], hints[::-1], added, taken)}
+    assert len(digests) == 5
+    assert digest_of_hints((Hint(1.0, 2.0, 3.0, 4.0),)) == digest_of_hints(hints[:1])
 
 
 GOOD = {"row": 1, "column": 1, "a": 1, "b": 1}

@@ -17,10 +17,12 @@ from colorflow.color.full_resolution import lightness_of
 from colorflow.colorizer import Colorizer
 from colorflow.errors import WritePhotoError
 from colorflow.files import digest_of, temporary_name, whole_file
-from colorflow.photo import Photo, Provenance, decode, read_photo, read_provenance
+from colorflow.photo import Photo, decode, read_photo
 from colorflow.photo.decode import read_open
+from colorflow.recipe import ColoringSpec, Colors, Recipe, Statement, Weights
 from tests.batch.results import Run, difference, names
 from tests.in_process import run_in_process
+from tests.statements import statement_of
 
 _TYPES = (np.uint8, np.uint16)
 
@@ -55,8 +57,12 @@ def test_each_input_has_a_record(
     assert difference(read_photo(out / "b_s8.png").pixels, want.render()) <= 1
     for name, seed in (("b_s8.png", 8), ("inner/c_s7.jpg", 7)):
         photo = album / (name.rpartition("_")[0] + Path(name).suffix)
-        want = Provenance(seed, 1.0, colorizer.digest, photo=digest_of(photo), skin=True)
-        assert read_provenance(out / name) == want
+        spec = ColoringSpec(seeds=(seed,) * len(colorizer.levels))
+        assert statement_of(out / name) == Statement(
+            recipe=Recipe(colors=Colors(spec=spec)),
+            weights=Weights(colors=colorizer.digest),
+            photo=digest_of(photo),
+        )
 
 
 @pytest.mark.parametrize("how", ["renamed", "overwritten"])
@@ -83,9 +89,7 @@ def test_a_photo_that_is_replaced_while_it_is_read(
         assert names(out) == []
         return
     assert outcome.status == "done"
-    said = read_provenance(out / "b_a.png")
-    assert said is not None
-    assert said.photo == before != digest_of(photo)
+    assert statement_of(out / "b_a.png").photo == before != digest_of(photo)
     again = color_all(photo)["b.png"]
     assert (again.status, "differs in its photo" in str(again.reason)) == ("failed", True)
 
@@ -144,31 +148,30 @@ def test_what_is_treated_as_gray_is_colored_from_its_lightness(
     made = outcome.colorings[0].path
     got = lightness_of(read_photo(made).pixels)
     assert np.abs(got - lightness_of(skimage.data.astronaut())).max() <= 0.5
-    said = read_provenance(made)
-    assert said is not None
-    assert (said.photo, said.model) == (digest_of(scan), colorizer.digest)
+    said = statement_of(made)
+    assert (said.photo, said.weights.colors) == (digest_of(scan), colorizer.digest)
 
     again = color_all(scan.parent, treat_as_gray=["*"])
     assert {name: one.status for name, one in again.items()} == {
         "holiday.png": "done",
         "scan.png": "skipped",
     }, "a batch goes on with what it left alone"
-    assert read_provenance(made) == said
+    assert statement_of(made) == said
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("no\nmemory"), KeyError("x")])
 def test_whatever_one_photo_does_the_others_go_on(
     album: Path, out: Path, colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    colorize = colorizer.colorize
+    colored = colorizer.colored
     calls = iter([error, None])
 
     def fail_once(*args: object, **options: object) -> object:
         if failure := next(calls):
             raise failure
-        return colorize(*args, **options)  # type: ignore[arg-type]
+        return colored(*args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(colorizer, "colorize", fail_once)
+    monkeypatch.setattr(colorizer, "colored", fail_once)
     first, second = run_in_process(make_plan([album], out, Settings()), colorizer)
     assert (first.status, second.status) == ("failed", "done")
     assert "memory" in str(first.reason) or "KeyError: 'x'" in str(first.reason)

@@ -12,8 +12,9 @@ import skimage.data
 from PIL import Image
 
 from colorflow.cli import main
-from colorflow.photo import read_photo, read_statements
+from colorflow.photo import read_photo
 from tests.small_weights import save_small_repair_weights
+from tests.statements import statement_of
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_enlarging(album: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert (said["made_by"], said["settings"]["scale"]) == ("colorflow enlarge", 4)
     for way, name in (([], "a_x2_mean.jpg"), (["--restore"], "a_x2_restored_mean.jpg")):
         assert main([*command, *way]) == 0
-        detail = read_statements(out / name).detail
+        detail = statement_of(out / name).recipe.enlargement
         assert detail
         assert detail.restored == bool(way)
 

@@ -14,7 +14,7 @@ from PIL import Image
 from colorflow.batch import Settings, make_plan
 from colorflow.batch.hints import PhotoHints
 from colorflow.cli import main
-from colorflow.colorizer import Hint
+from colorflow.recipe import Hint
 from tests.batch.conftest import gray_pixels
 from tests.batch.results import names
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from colorflow.batch import PhotoHints, Plan, Settings, make_plan
-from colorflow.colorizer import Hint
 from colorflow.errors import BatchError
 from colorflow.files import digest_of
-from colorflow.photo import Principal, Provenance, read_photo, write_image
+from colorflow.photo import read_photo, write_image
+from colorflow.recipe import ColoringSpec, Colors, Hint, Recipe, Statement, Weights
 
 Save = Callable[..., Path]
 
-MEAN = Principal("a", 1, 1.0)
+MEAN = ColoringSpec(seeds=(0,)).principal_spec(0, 1)
 
 
 def planned(*inputs: Path, output: Path, n: int = 1, **options: object) -> Plan:
@@ -35,18 +35,18 @@ def settled(plan: Plan) -> list[tuple[str, str]]:
 def save_result(
     path: Path,
     source: Path,
-    seed: int = 0,
-    temperature: float = 1.0,
-    principal: Principal | None = MEAN,
+    spec: ColoringSpec = MEAN,
 ) -> None:
     """Writes what a run with the weights ``abc`` writes for a photo."""
     photo = read_photo(source)
     pixels = np.repeat(photo.pixels[..., None], 3, axis=2)
     photo_digest = digest_of(source)
-    provenance = Provenance(
-        seed, temperature, "abc", photo=photo_digest, principal=principal, skin=True
+    statement = Statement(
+        recipe=Recipe(colors=Colors(spec=spec)),
+        weights=Weights(colors="abc"),
+        photo=photo_digest,
     )
-    write_image(path, pixels, photo, provenance=provenance)
+    write_image(path, pixels, photo, statement=statement)
 
 
 def test_the_eleventh_zip_is_not_the_second_one() -> None:
@@ -86,7 +86,7 @@ def test_own_results_beside_photos_are_no_photos(save_photo: Save, tmp_path: Pat
     for name in ("photo.png", "photo_s7.png"):
         save_photo(folder / name)
     save_result(folder / "photo_a.png", folder / "photo.png")
-    save_result(folder / "photo_s5.png", folder / "photo.png", seed=5, principal=None)
+    save_result(folder / "photo_s5.png", folder / "photo.png", ColoringSpec(seeds=(5,)))
     plan = planned(folder, output=folder)
     assert targets(plan) == ["photo_a.png", "photo_s7_a.png"]
     assert [note.path.name for note in plan.notes] == ["photo_a.png", "photo_s5.png"]

@@ -16,12 +16,14 @@ from colorflow.batch.hints import Start
 from colorflow.batch.models import reference_photo
 from colorflow.batch.task import Reference
 from colorflow.cli import main
-from colorflow.colorizer import ColoringSpec, Colorizer
+from colorflow.colorizer import Colorizer
 from colorflow.files import digest_of
-from colorflow.photo import read_photo, read_provenance
+from colorflow.photo import read_photo
 from colorflow.photo_model import PhotoModel
+from colorflow.recipe import ColoringSpec
 from tests.batch.results import Run
 from tests.cli.fake_run import usage_error
+from tests.statements import colors_of
 
 Save = Callable[..., Path]
 Printed = pytest.CaptureFixture[str]
@@ -59,10 +61,9 @@ def test_it_carries_over_what_python_and_the_page_do(
     made = read_photo(tmp_path / "b_a.png").pixels
     np.testing.assert_allclose(made, expected.render(), atol=1)
     assert np.abs(made.astype(int) - without.render()).max() > 5
-    stated = read_provenance(tmp_path / "b_a.png")
-    assert stated is not None
+    stated = colors_of(tmp_path / "b_a.png")
     digest = digest_of(in_color)
-    assert (stated.references, stated.strength) == ((digest,), 0.9)
+    assert (stated.references, stated.spec.strength) == ((digest,), 0.9)
     assert f'"{digest}"' in (tmp_path / "r.json").read_text()
     # It continues, and knows other photos, another strength, and none.
     capsys.readouterr()

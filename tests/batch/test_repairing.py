@@ -27,10 +27,12 @@ from colorflow.batch.sheet import marked
 from colorflow.colorizer import Colorizer
 from colorflow.enlarge.enlarger import Enlarger
 from colorflow.files import digest_of
-from colorflow.photo import Kind, Preparation, read_photo, read_statements
+from colorflow.photo import Kind, read_photo, read_statements
+from colorflow.recipe import Enlargement, Recipe, Repair, Statement, Weights
 from colorflow.repair.repairer import Repairer
 from tests.batch.results import names
 from tests.in_process import run_in_process
+from tests.statements import statement_of
 
 HEIGHT, WIDTH = 60, 80
 
@@ -108,15 +110,15 @@ def test_damage_is_filled_and_all_else_stays(tmp_path: Path, out: Path, work: Wo
         assert image.getexif()[Base.Artist] == "Ada"
         assert round(image.info["dpi"][0]) == 300
         assert "compositeWithTrainedAlgorithmicMedia" in str(image.info["xmp"])
-    said = read_statements(out / "a_repaired.png").prepared
-    assert said
-    assert said.share == pytest.approx(near.mean())
+    said = statement_of(out / "a_repaired.png")
+    assert said.repaired == pytest.approx(near.mean())
     assert said.marks
     red = marked(np.zeros_like(worn), said.marks)[..., 0] > 0
     np.testing.assert_array_equal(red, near)
-    said = replace(said, marks=None)
-    assert said == Preparation(model="5" * 16, photo=digest_of(photo), share=said.share)
-    assert outcome.colorings[0].repaired == said.share
+    assert replace(said, marks=None, repaired=None) == Statement(
+        recipe=Recipe(repair=Repair()), weights=Weights(repair="5" * 16), photo=digest_of(photo)
+    )
+    assert outcome.colorings[0].repaired == said.repaired
     (again,) = work(RepairSettings(), photo).values()
     assert (again.status, again.colorings) == ("skipped", outcome.colorings)
     (made_otherwise,) = work(RepairSettings(sensitivity=1), photo).values()
@@ -147,27 +149,28 @@ def test_a_repaired_photo_is_colored_and_enlarged_in_one_go(
     want = colorizer.colorize(repairer.repair(photo).photo, n=1)[0]
     made = read_photo(out / "a_a.png").pixels
     assert np.abs(made.astype(int) - want.render()).max() <= 1
-    said = read_statements(out / "a_a.png")
-    assert said.colors
-    assert said.prepared
-    assert said.prepared.repaired
+    said = statement_of(out / "a_a.png")
+    assert said.recipe.colors
+    assert said.recipe.repair
+    assert said.repaired
     assert work(Settings(repair=True), photo)["a.png"].status == "skipped"
     (plain,) = work(Settings(), photo).values()
     assert "differs in its repair" in str(plain.reason)
     work(EnlargeSettings(repair=True), photo)
     large = read_photo(out / "a_x2_mean.png").pixels
     assert large.max() < 230, "no crack"
-    assert (large.shape[0], read_statements(out / "a_x2_mean.png").prepared) == (
-        2 * HEIGHT,
-        said.prepared,
-    )
+    assert large.shape[0] == 2 * HEIGHT
+    enlarged = statement_of(out / "a_x2_mean.png")
+    assert enlarged.recipe == Recipe(repair=Repair(), enlargement=Enlargement(scale=2))
+    assert (enlarged.repaired, enlarged.marks) == (said.repaired, said.marks)
     (tmp_path / "then").mkdir()
     work(RepairSettings(), photo)
     later = (out / "a_repaired.png").rename(tmp_path / "then" / "c.png")
     assert work(Settings(), later)["c.png"].status == "done", "what is said of it is not its own"
     assert work(Settings(), later)["c.png"].status == "skipped"
-    both = read_statements(out / "c_a.png")
-    assert both.prepared == read_statements(later).prepared
+    repaired, colored = read_statements(out / "c_a.png")
+    assert repaired == statement_of(later)
+    assert colored.recipe.colors
 
 
 def test_tones_come_back_and_the_photo_says_so(tmp_path: Path, out: Path, work: Work) -> None:
@@ -177,9 +180,7 @@ def test_tones_come_back_and_the_photo_says_so(tmp_path: Path, out: Path, work: 
     assert outcome.status == "done"
     made = read_photo(out / "a_repaired.png").pixels
     assert np.ptp(made.astype(int)) > 1.5 * np.ptp(faded.astype(int))
-    said = read_statements(out / "a_repaired.png").prepared
-    assert said
-    assert said.unfaded
+    assert statement_of(out / "a_repaired.png").recipe.unfaded
     (plain,) = work(RepairSettings(), photo).values()
     assert "differs in its fading" in str(plain.reason)
 
@@ -201,9 +202,9 @@ def test_prints_of_one_scan_become_results(tmp_path: Path, out: Path, work: Work
         same = cv2.resize(lightness, (160, 120))[10:-10, 10:-10].astype(int)
         assert np.abs(same - paper(top)[10:-10, 10:-10]).mean() < 8
         assert made.metadata.dpi == pytest.approx((300, 300), abs=0.1)
-        said = read_statements(out / name).prepared
-        assert said
-        assert (said.number, said.prints, said.repaired) == (number, 3, False)
+        said = statement_of(out / name)
+        assert said.recipe.crop
+        assert (said.recipe.crop.number, said.prints, said.repaired) == (number, 3, None)
     (again,) = work(settings, scan).values()
     assert (again.status, len(again.colorings)) == ("skipped", 6)
     (out / "scan_print2_b.png").unlink()
@@ -251,9 +252,9 @@ def test_what_is_done_to_a_photo_is_told(
     settings = Settings(scale=2, repair=True)
     (task,) = make_plan([save_photo(out.parent / "a.png")], out, settings).tasks
     steps: list[str] = []
-    models = Models(colorizer, enlarger, repairer, tell=steps.append)
-    assert work_on(models, task, settings).status == "done"
-    first, *repairing, coloring, making, enlarging = steps
+    models = Models(colorizer, enlarger, repairer)
+    assert work_on(models, task, settings, steps.append).status == "done"
+    first, *repairing, coloring, enlarging, making = steps
     assert (first, coloring, making) == ("reading", "coloring", "making a_a.png")
     assert all(step.startswith("repairing, ") for step in repairing)
     assert enlarging == "enlarging, 100 %"

@@ -13,12 +13,15 @@ import pytest
 from PIL import Image
 from PIL.ExifTags import Base
 
-from colorflow.batch.sheet import marked, packed
+from colorflow.batch.sheet import marked
 from colorflow.cli import main
 from colorflow.files import digest_of
-from colorflow.photo import Kind, read_photo, read_statements
+from colorflow.photo import Kind, read_photo
+from colorflow.recipe import Repair
+from colorflow.result import packed
 from tests.batch.results import names
 from tests.batch.test_sheet import Page
+from tests.statements import statement_of
 from tests.test_scan import bed, laid, landscape, print_of
 
 FIRST, SECOND = (210, 160), (590, 165)
@@ -100,13 +103,12 @@ def test_an_album_is_restored_and_a_sheet_shows_it(
     assert names(out) == sorted(made)
     assert read_photo(scans / "wood.png").kind is Kind.TINTED, "as a whole"
     for name, size in zip(made, (*2 * ((300, 220),), *2 * ((220, 300),)), strict=True):
-        result, said = read_photo(out / name), read_statements(out / name)
+        result, said = read_photo(out / name), statement_of(out / name)
         assert (result.width, result.height) == pytest.approx(size, abs=5)
         is_in_color = name == made[3]
-        assert (said.colors is None) == is_in_color, "a sepia print on wood is gray"
-        assert said.prepared
-        assert said.prepared.has_colors == is_in_color
-        assert (said.prepared.repaired, said.prepared.unfaded) == (True, True)
+        assert said.has_colors == is_in_color, "a sepia print on wood is gray"
+        assert ("colors" in said.generated) == (not is_in_color)
+        assert (said.recipe.repair, said.recipe.unfaded) == (Repair(), True)
         lightness = cv2.cvtColor(result.pixels, cv2.COLOR_RGB2GRAY)
         assert np.percentile(lightness, 1) < 40, "its tones are back"
 
@@ -162,10 +164,9 @@ def test_one_scan_is_restored_again_without_a_step(
     assert restore(scans) == 0
     left = (out / "wood_restored.png").stat().st_mtime_ns
     assert restore(scans / "bed.png", "--no-repair", "--no-color") == 0
-    said = read_statements(out / "bed_restored.png")
-    assert said.colors is None
-    assert said.prepared
-    assert (said.prepared.repaired, said.prepared.unfaded, said.prepared.prints) == (False, True, 2)
+    said = statement_of(out / "bed_restored.png")
+    recipe = said.recipe
+    assert (recipe.colors, recipe.repair, recipe.unfaded, said.prints) == (None, None, True, 2)
     again = (out / "bed_restored.png").stat().st_mtime_ns
     capsys.readouterr()
     assert restore(scans) == 0
@@ -175,7 +176,7 @@ def test_one_scan_is_restored_again_without_a_step(
     assert (out / "bed_restored.png").stat().st_mtime_ns == again
     assert (out / "wood_restored.png").stat().st_mtime_ns == left
     assert restore(scans, "--overwrite") == 0
-    assert read_statements(out / "bed_restored.png").colors
+    assert statement_of(out / "bed_restored.png").recipe.colors
     with Image.open(scans / "bed.png") as scan:
         scan.transpose(Image.Transpose.ROTATE_180).save(scans / "bed.png")
     assert restore(scans) == 1, "its results are of what the scan was"
@@ -209,7 +210,7 @@ def test_a_print_that_fails_is_named_and_the_others_are_restored(
         assert restore(scans / "bed.png", "--overwrite") == 1
         told = capsys.readouterr().err
         assert f"print 1: {out / 'bed_restored.png'}: the file cannot be written" in told
-        assert read_statements(out / "bed_print2_restored.png").colors
+        assert statement_of(out / "bed_print2_restored.png").recipe.colors
     assert (out / "bed_restored.png").read_bytes() == b"not ours"
 
 
@@ -262,11 +263,10 @@ def test_a_photo_in_color_keeps_its_colors_unless_it_is_treated_as_gray(
     more += ["--treat-as-gray", "a.png"] if treated else []
     assert restore(folder, *more) == 0
     assert ("has colors, which stay" in capsys.readouterr().err) != treated
-    said = read_statements(out / "a_restored.png")
-    assert said.detail
-    assert said.prepared
-    assert said.prepared.photo == digest_of(source)
-    assert (said.colors is None, said.prepared.has_colors) == (not treated, not treated)
+    said = statement_of(out / "a_restored.png")
+    assert said.recipe.enlargement
+    assert said.photo == digest_of(source)
+    assert said.has_colors == (not treated)
     result = read_photo(out / "a_restored.png").pixels
     assert result.shape == (120, 160, 3)
     assert result[60, 41].max() < 220, "the crack is filled"

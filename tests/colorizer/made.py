@@ -15,37 +15,39 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d
 
 from colorflow.color.grid import square_lightness
-from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Hint, Picture
+from colorflow.colorizer import Colorizer
 from colorflow.model.condition import Condition, Conditioner
 from colorflow.model.hints import hint_planes
 from colorflow.model.weights import load_weights
-from colorflow.photo import Photo
+from colorflow.photo import Photo, Picture
+from colorflow.recipe import ColoringSpec, Hint
+from colorflow.result import Result
 from tests.small_weights import GAIN
 
 
-def chroma(colorings: Sequence[Coloring]) -> NDArray[np.float32]:
+def chroma(colorings: Sequence[Result]) -> NDArray[np.float32]:
     """(n, 2, 64, 64)."""
     return np.stack([one.ab for one in colorings])
 
 
-def model_chroma(colorings: Sequence[Coloring]) -> NDArray[np.float32]:
+def model_chroma(colorings: Sequence[Result]) -> NDArray[np.float32]:
     """The same as the model gave it, (n, 2, 64, 64)."""
     return np.stack([one.model_ab for one in colorings])
 
 
-def pixels(colorings: Sequence[Coloring]) -> list[NDArray[np.uint8]]:
+def pixels(colorings: Sequence[Result]) -> list[NDArray[np.uint8]]:
     return [one.render() for one in colorings]
 
 
-def specs(colorings: Sequence[Coloring]) -> list[ColoringSpec]:
+def specs(colorings: Sequence[Result]) -> list[ColoringSpec]:
     return [one.spec for one in colorings]
 
 
-def seeds(colorings: Sequence[Coloring]) -> list[int]:
+def seeds(colorings: Sequence[Result]) -> list[int]:
     return [one.seed for one in colorings]
 
 
-def shares(colorings: Sequence[Coloring]) -> list[float | None]:
+def shares(colorings: Sequence[Result]) -> list[float | None]:
     return [one.share for one in colorings]
 
 
@@ -56,7 +58,7 @@ def sampled(
     temperature: float = 1.0,
     seed: int | None = 0,
     **options: Any,
-) -> list[Coloring]:
+) -> list[Result]:
     """Samples, whatever colors the picture has."""
     given = {"samples": True, "force": True, **options}
     return colorizer.colorize(picture, n, temperature, seed, **given)

@@ -12,13 +12,15 @@ import skimage.data
 import torch
 
 from colorflow.color.grid import square_lightness
-from colorflow.colorizer import Colorizer, Hint
+from colorflow.colorizer import Colorizer
 from colorflow.model.condition import Conditioner
 from colorflow.model.level import signs_of_photo
 from colorflow.model.weights import load_weights
-from colorflow.photo import Photo, photo_from_image, read_provenance
+from colorflow.photo import Photo, photo_from_image
+from colorflow.recipe import Hint
 from tests.colorizer.made import chroma, model_chroma, pixels, sampled
 from tests.small_weights import GAIN, TEMPERATURES
+from tests.statements import colors_of
 
 
 def gray_photo(height: int = 90, width: int = 130) -> np.ndarray:
@@ -63,8 +65,9 @@ def test_saturation_changes_chroma_alone_and_is_stated(
     assert np.array_equal(strong.model_ab, plain.model_ab)
     assert strong.log_prob == plain.log_prob
     strong.save(tmp_path / "strong.png")
-    provenance = read_provenance(tmp_path / "strong.png")
-    assert provenance == replace(plain.provenance, saturation=0.5, pale=0.9)
+    colors = plain.recipe.colors
+    assert colors
+    assert colors_of(tmp_path / "strong.png") == replace(colors, saturation=0.5, pale=0.9)
     half = plain.saturated(0.5).render()
     lab, want = skimage.color.rgb2lab(half), skimage.color.rgb2lab(plain.render())
     assert np.abs(lab - want)[..., 0].max() < 1

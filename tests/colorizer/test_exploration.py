@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from colorflow.colorizer import ColoringSpec, Colorizer, Hint
+from colorflow.colorizer import Colorizer
 from colorflow.photo import Photo
+from colorflow.recipe import ColoringSpec, Hint
 from tests.colorizer.made import ByHand, chroma, model_chroma, sample_spec, seeds, specs
 
 HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))

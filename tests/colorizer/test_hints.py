@@ -12,8 +12,9 @@ import pytest
 import skimage.data
 from numpy.typing import NDArray
 
-from colorflow.colorizer import ColoringSpec, Colorizer, Hint
+from colorflow.colorizer import Colorizer
 from colorflow.photo import Photo, photo_from_image, read_photo
+from colorflow.recipe import ColoringSpec, Hint
 
 SAMPLE = ColoringSpec(seeds=(0,) * 5)
 BORDER = np.ones((5, 5), np.uint8)

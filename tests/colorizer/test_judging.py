@@ -13,9 +13,11 @@ import torch
 from colorflow.color.full_resolution import lightness_of
 from colorflow.color.grid import to_grid
 from colorflow.color.upsample import upsample_ab
-from colorflow.colorizer import Colorizer, Hint, PhotoModel, Uncertainty
+from colorflow.colorizer import Colorizer, PhotoModel
 from colorflow.model.level import signs_of_photo
 from colorflow.photo import Photo
+from colorflow.recipe import Hint
+from colorflow.result import Uncertainty
 from tests.colorizer.made import ByHand, model_chroma, sampled
 from tests.small_weights import FACTORS, save_small_weights
 

@@ -18,13 +18,15 @@ from PIL import Image
 from colorflow.batch import PhotoHints, Settings, make_plan
 from colorflow.color.full_resolution import lightness_of
 from colorflow.color.grid import to_grid
-from colorflow.colorizer import Colorizer, Hint
+from colorflow.colorizer import Colorizer
 from colorflow.device import best_device
 from colorflow.errors import DeviceError, PhotoError, UnreadablePhotoError, WritePhotoError
 from colorflow.limits import LARGEST_SEED
-from colorflow.photo import Photo, Principal, photo_from_image, read_photo, read_provenance
+from colorflow.photo import Photo, photo_from_image, read_photo
+from colorflow.recipe import Hint
 from tests.colorizer.made import chroma, sample_spec, sampled, seeds
 from tests.in_process import run_in_process
+from tests.statements import statement_of
 
 HINTS = (Hint(20, 30, 40, -20),)
 
@@ -174,9 +176,8 @@ def test_a_saved_coloring_is_the_commands_file(
         one.save(tmp_path / file.name)
         assert (tmp_path / file.name).read_bytes() == file.read_bytes()
         one.save(file)  # a coloring may be replaced
-    said = read_provenance(files[1])
-    assert said
-    assert said.principal == Principal("b", 3, made[1].share)
+    said = statement_of(files[1])
+    assert (said.share, said.recipe) == (made[1].share, made[1].recipe.stated)
     (again,) = run_in_process(plan, colorizer)
     assert (again.status, again.reason) == ("skipped", outcome.reason or again.reason)
 
@@ -190,24 +191,25 @@ def test_samples_saved_from_other_forms_say_their_photo(
     for form in (path, path.read_bytes(), file, np.asarray(Image.open(path))):
         (one,) = sampled(colorizer, form, 1, seed=7)
         one.save(tmp_path / "x.jpg")
-        found = read_provenance(tmp_path / "x.jpg")
-        assert found
-        assert (found.seed, found.model) == (7, colorizer.digest)
+        found = statement_of(tmp_path / "x.jpg")
+        assert (found.recipe.seed, found.weights.colors) == (7, colorizer.digest)
         said.append(found.photo)
     assert said[0]
     assert said == [said[0]] * 3 + [None]
 
 
-def test_what_a_statement_does_not_determine_is_not_taken_for_the_commands(
+def test_statements_tell_what_the_command_does_not_make(
     colorizer: Colorizer, path: Path, cup: Photo
 ) -> None:
     (toward,) = colorizer.colorize(path, 1, style=cup)
     (alike,) = colorizer.colorize(path, 1, reference=cup)
     (varied,) = colorizer.resample(path, 3, (64,), 5)
     (plain,) = colorizer.resample(path, colorizer.colorize(path, 1)[0], colorizer.levels, 5)
-    assert toward.provenance.photo is alike.provenance.photo is None
-    assert varied.provenance.photo is None
-    assert plain.provenance == sampled(colorizer, path, 1, seed=5)[0].provenance
+    (usual,) = colorizer.colorize(path, 1)
+    (sample,) = sampled(colorizer, path, 1, seed=3)
+    recipes = [one.recipe for one in (toward, alike, varied, usual, sample)]
+    assert len(set(recipes)) == len(recipes)
+    assert plain.spec.sample_spec(5) == sampled(colorizer, path, 1, seed=5)[0].spec
 
 
 def test_16_bits_and_transparency_are_saved(colorizer: Colorizer, tmp_path: Path) -> None:
@@ -239,21 +241,21 @@ def test_saving_replaces_no_other_file(colorizer: Colorizer, path: Path, tmp_pat
 def test_a_coloring_says_what_it_is(colorizer: Colorizer, path: Path) -> None:
     _, second = colorizer.colorize(path, 2, seed=3)
     (sample,) = sampled(colorizer, path, 1, seed=3)
-    assert repr(second) == f"<Coloring of {path}: principal coloring b of 2, seed 3>"
-    assert repr(sample) == f"<Coloring of {path}: sample, seed 3>"
+    assert repr(second) == f"<Result of {path}: principal coloring b of 2, seed 3>"
+    assert repr(sample) == f"<Result of {path}: sample, seed 3>"
 
 
 def test_a_coloring_survives_pickling(colorizer: Colorizer, path: Path) -> None:
     (made,) = colorizer.colorize(path, 1)
     got = pickle.loads(pickle.dumps(made.saturated(1.5)))
     assert got.log_prob == got.saturated(0.5).log_prob == made.log_prob
-    assert (got.spec, got.provenance) == (made.spec, made.saturated(1.5).provenance)
+    assert (got.spec, got.statement) == (made.spec, made.saturated(1.5).statement)
     assert np.array_equal(got.saturated().render(), made.render())
 
 
 def test_a_seed_may_be_a_number_of_numpy(colorizer: Colorizer, path: Path) -> None:
     (own,), (other,) = (colorizer.colorize(path, 1, seed=seed) for seed in (3, np.int64(3)))
-    assert other.provenance == own.provenance
+    assert other.statement == own.statement
     assert np.array_equal(other.ab, own.ab)
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from colorflow.color.full_resolution import lightness_of, render
-from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Hint, PrincipalSpec
+from colorflow.colorizer import Colorizer
 from colorflow.model.condition import Condition
 from colorflow.model.hints import thing_hints
 from colorflow.model.level import sample_latents, signs_of_photo
@@ -23,6 +23,8 @@ from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.spatial import SpatialOperator, contrast_of
 from colorflow.model.things import THINGS_GRID
 from colorflow.photo import Photo, photo_from_image
+from colorflow.recipe import ColoringSpec, Hint, PrincipalSpec
+from colorflow.result import Result
 from tests.colorizer.made import ByHand, chroma, pixels, sample_spec, seeds, shares, specs
 from tests.small_weights import GAIN, HEAD_GAIN, TEMPERATURES
 
@@ -31,13 +33,13 @@ ALIKE = tuple(replace(hint, reach="alike") for hint in HINTS)
 
 
 @pytest.fixture(scope="module")
-def principal(colorizer: Colorizer, photo: Photo) -> list[Coloring]:
+def principal(colorizer: Colorizer, photo: Photo) -> list[Result]:
     """Three, from seed 4 on."""
     return colorizer.colorize(photo, n=3, seed=4, force=True)
 
 
 def test_principal_colorings_are_the_default_answer(
-    colorizer: Colorizer, photo: Photo, principal: list[Coloring]
+    colorizer: Colorizer, photo: Photo, principal: list[Result]
 ) -> None:
     three = [PrincipalSpec(number=number, of=3, seed=4) for number in range(3)]
     assert specs(principal) == [ColoringSpec(seeds=(None,) * 5, principal=one) for one in three]
@@ -53,7 +55,7 @@ def test_principal_colorings_are_the_default_answer(
 
 
 def test_shares_of_principal_colorings_and_of_samples(
-    colorizer: Colorizer, photo: Photo, principal: list[Coloring]
+    colorizer: Colorizer, photo: Photo, principal: list[Result]
 ) -> None:
     assert all(isinstance(share, float) for share in shares(principal))
     for predictions in (principal, colorizer.colorize(photo, 6, force=True)):
@@ -126,7 +128,7 @@ def test_the_first_principal_coloring_step_by_step(
     np.testing.assert_allclose(got.model_ab, model_ab, atol=0.05)
     np.testing.assert_allclose(got.ab, want[0], atol=0.1)
     assert got.spec == spec
-    assert got.provenance.skin == (not way)
+    assert got.spec.skin == (not way)
 
 
 def test_the_first_coloring_comes_before_the_others(colorizer: Colorizer, photo: Photo) -> None:
@@ -208,7 +210,7 @@ def test_size_and_file_do_not_change_the_first_principal_coloring() -> None:
 
 
 def test_specs_give_principal_colorings_again_to_the_bit(
-    colorizer: Colorizer, photo: Photo, principal: list[Coloring]
+    colorizer: Colorizer, photo: Photo, principal: list[Result]
 ) -> None:
     """Alone, in another order, and among samples."""
     for spec, ab in zip(specs(principal), chroma(principal), strict=True):
@@ -227,7 +229,7 @@ def test_specs_give_principal_colorings_again_to_the_bit(
 def test_resampling_a_principal_coloring_changes_the_latents_of_these_levels_alone(
     colorizer: Colorizer,
     photo: Photo,
-    principal: list[Coloring],
+    principal: list[Result],
     by_hand: ByHand,
     names: tuple[int, ...],
 ) -> None:

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorflow.color.grid import to_grid
-from colorflow.colorizer import ColoringSpec, Colorizer, Hint
+from colorflow.colorizer import Colorizer
 from colorflow.files import digest_of
 from colorflow.model.hints import cell_of
-from colorflow.photo import Photo, photo_from_image, read_provenance
+from colorflow.photo import Photo, photo_from_image
+from colorflow.recipe import ColoringSpec, Hint
 from tests.colorizer.made import ByHand, chroma, model_chroma, sampled, specs
 from tests.small_weights import GAIN
+from tests.statements import colors_of, statement_of
 
 Array = NDArray[np.float32]
 HINTS = (Hint(20, 30, 40, -20), Hint(80, 100, -30, 30))
@@ -128,15 +130,17 @@ def test_files_state_the_references(
     *references, photo = paths
     (made,) = sampled(colorizer, photo, 1, reference=references, strength=0.5)
     made.save(tmp_path / "made.png")
-    said = read_provenance(tmp_path / "made.png")
-    assert said == made.provenance
-    assert said is not None
-    assert said.references == tuple(map(digest_of, references))
-    assert (said.strength, said.photo) == (0.5, digest_of(photo))
-    (unsaid,) = sampled(colorizer, photo, 1, reference=[references[0], cup])
-    assert (unsaid.provenance.references, unsaid.provenance.photo) == ((), None)
+    said = statement_of(tmp_path / "made.png")
+    assert (said, said.photo) == (made.statement, digest_of(photo))
+    assert colors_of(tmp_path / "made.png").references == tuple(map(digest_of, references))
+    assert made.spec.strength == 0.5
+    (of_pixels,) = sampled(colorizer, photo, 1, reference=[references[0], cup])
+    colors = of_pixels.recipe.colors
+    assert colors
+    assert colors.references[0] == digest_of(references[0])
+    assert colors.references[1] not in map(digest_of, references), "it is of its pixels"
     (unused,) = sampled(colorizer, photo, 1, reference=references, strength=0)
-    assert unused.provenance == sampled(colorizer, photo, 1)[0].provenance
+    assert unused.statement == sampled(colorizer, photo, 1)[0].statement
 
 
 ALL = (1.0,) * 5

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from colorflow.colorizer import ColoringSpec, Colorizer, Hint, PrincipalSpec
+from colorflow.colorizer import Colorizer
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.photo import Photo
+from colorflow.recipe import ColoringSpec, Hint, PrincipalSpec
 from tests.colorizer.made import sample_spec
 
 NAN, INF = float("nan"), float("inf")

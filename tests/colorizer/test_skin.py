@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from colorflow.colorizer import Coloring, ColoringSpec, Colorizer, Hint
-from colorflow.photo import Photo, read_provenance
+from colorflow.colorizer import Colorizer
+from colorflow.photo import Photo
+from colorflow.recipe import ColoringSpec, Hint
+from colorflow.result import Result
 from tests.colorizer.made import ByHand, chroma, sample_spec, specs
+from tests.statements import colors_of, statement_of
 
 AROUND = (Hint(20, 30, 40, -20, "around"), Hint(80, 100, -30, 30, "around"))
 Chroma = NDArray[np.float32]
@@ -42,7 +45,7 @@ def tones(by_hand: ByHand, photo: Photo) -> Tones:
     return of
 
 
-def plain(colorizer: Colorizer, photo: Photo, colorings: Sequence[Coloring]) -> list[Coloring]:
+def plain(colorizer: Colorizer, photo: Photo, colorings: Sequence[Result]) -> list[Result]:
     """The same without the color of skin."""
     return colorizer.reproduce(photo, [replace(one, skin=False) for one in specs(colorings)])
 
@@ -150,10 +153,8 @@ def test_results_say_whether_skin_has_its_own_color(
         made = [shown, *colorizer.reproduce(photo, [replace(shown.spec, skin=False)])]
         for one, is_said in zip(made, (True, False), strict=True):
             one.save(tmp_path / "made.png")
-            provenance = read_provenance(tmp_path / "made.png")
-            assert provenance == one.provenance
-            assert provenance is not None
-            assert provenance.skin == is_said
+            assert statement_of(tmp_path / "made.png") == one.statement
+            assert colors_of(tmp_path / "made.png").spec.skin == is_said
 
 
 def _tones_of(

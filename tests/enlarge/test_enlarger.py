@@ -12,8 +12,9 @@ from PIL import Image
 from skimage import color, data
 from torch.nn import functional
 
-from colorflow.color.full_resolution import lightness_of
-from colorflow.enlarge.enlarger import Enlarger, paint
+from colorflow.color.full_resolution import lightness_of, render_own
+from colorflow.enlarge.enlarger import Enlarger
+from colorflow.enlarge.tiles import result_of
 from colorflow.enlarge.weights import (
     FIRST,
     LAST,
@@ -24,6 +25,7 @@ from colorflow.enlarge.weights import (
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.files import digest_of
 from colorflow.photo import photo_from_image
+from colorflow.recipe import Enlargement
 from tests.enlarge.conftest import ModelOf
 from tests.small_weights import save_small_weights
 
@@ -63,16 +65,16 @@ def test_the_reduced_result_is_the_photo(
     enlarger: Enlarger, pixels: np.ndarray, scale: int
 ) -> None:
     for result in enlarger.enlarge(pixels, scale, n=2):
-        assert result.size == (scale * pixels.shape[1], scale * pixels.shape[0])
-        assert result.mode == ("L" if pixels.ndim == 2 else "RGB")
-        error = np.abs(reduced(np.asarray(result), scale) - lightness_of(pixels))
+        assert result.image.size == (scale * pixels.shape[1], scale * pixels.shape[0])
+        assert result.image.mode == ("L" if pixels.ndim == 2 else "RGB")
+        error = np.abs(reduced(result.array, scale) - lightness_of(pixels))
         assert error.max() < 0.4, "one gray level"
-        assert np.asarray(result).std() > 10
+        assert result.array.std() > 10
 
 
 def test_a_color_photo_keeps_its_colors(enlarger: Enlarger) -> None:
     (result,) = enlarger.enlarge(COLOR, temperature=0)
-    pixels = np.asarray(result)
+    pixels = result.array
     blocks = pixels.reshape(37, 2, 50, 2, 3).mean((1, 3)) / 255
     difference = color.rgb2lab(blocks)[..., 1:] - color.rgb2lab(COLOR)[..., 1:]
     assert np.sqrt((difference**2).mean()) < 6
@@ -81,30 +83,30 @@ def test_a_color_photo_keeps_its_colors(enlarger: Enlarger) -> None:
 def test_samples_depend_on_their_seed_alone(enlarger: Enlarger) -> None:
     first, second = enlarger.enlarge(GRAY, n=2, temperature=1, seed=3)
     (again,) = enlarger.enlarge(GRAY, temperature=1, seed=4)
-    assert np.array_equal(np.asarray(second), np.asarray(again))
-    assert not np.array_equal(np.asarray(first), np.asarray(second))
+    assert np.array_equal(second.array, again.array)
+    assert not np.array_equal(first.array, second.array)
 
 
 def test_restoring_need_not_keep_the_photo(enlarger: Enlarger) -> None:
     (result,) = enlarger.enlarge(GRAY, temperature=1, restore=True)
-    assert np.abs(reduced(np.asarray(result), 2) - lightness_of(GRAY)).max() > 1
+    assert np.abs(reduced(result.array, 2) - lightness_of(GRAY)).max() > 1
 
 
 def test_transparency_and_16_bits(enlarger: Enlarger) -> None:
     picture = Image.fromarray(COLOR)
     picture.putalpha(Image.linear_gradient("L").resize(picture.size))
     (result,) = enlarger.enlarge(picture)
-    assert result.mode == "RGBA"
-    assert np.ptp(np.asarray(result.getchannel("A"))) > 200
+    assert result.image.mode == "RGBA"
+    assert np.ptp(np.asarray(result.image.getchannel("A"))) > 200
     deep = GRAY.astype(np.uint16) * 257
     (result,) = enlarger.enlarge(deep, temperature=0)
     (plain,) = enlarger.enlarge(GRAY, temperature=0)
-    assert np.abs(np.asarray(result).astype(int) - np.asarray(plain)).max() <= 1
+    assert np.abs(result.array.astype(int) // 257 - plain.array).max() <= 1
 
 
 def test_progress_rises_to_1(enlarger: Enlarger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("colorflow.enlarge.enlarger.TILE", 16)
-    shares = list(enlarger.steps(photo_from_image(GRAY), 4, 0.8, 0))
+    shares = list(enlarger.steps(photo_from_image(GRAY), Enlargement(scale=4, temperature=0.8)))
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1)
     assert len(shares) > 10
@@ -114,12 +116,12 @@ def test_squares_that_are_painted_at_once_leave_no_seams(
     enlarger: Enlarger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photo = photo_from_image(data.astronaut()[:90, 180:290])
-    lightness = enlarger.lightness(photo, 2, 0.8, 0)
+    lightness = result_of(enlarger.steps(photo, Enlargement(scale=2, temperature=0.8)))
     for bits in (8, 16):
-        whole = paint(photo, lightness, bits=bits)  # type: ignore[arg-type]
+        whole = render_own(photo.pixels, lightness, bits=bits)  # type: ignore[arg-type]
         with monkeypatch.context() as patch:
-            patch.setattr("colorflow.enlarge.enlarger._SQUARE", 32)
-            squares = paint(photo, lightness, bits=bits)  # type: ignore[arg-type]
+            patch.setattr("colorflow.color.full_resolution._SQUARE", 32)
+            squares = render_own(photo.pixels, lightness, bits=bits)  # type: ignore[arg-type]
         assert np.abs(whole.astype(int) - squares).max() <= 1
         assert whole.dtype == squares.dtype == np.dtype(f"uint{bits}")
 
@@ -141,7 +143,7 @@ def test_a_likely_sample_is_likelier_than_noise(enlarger: Enlarger) -> None:
     for scale in (2, 4):
         (likely,) = enlarger.enlarge(photo, scale, temperature=0)
         noise = np.random.default_rng(0).integers(0, 255, (32 * scale,) * 2, np.uint8)
-        assert enlarger.log_prob(likely, scale) > enlarger.log_prob(noise, scale)
+        assert enlarger.log_prob(likely.image, scale) > enlarger.log_prob(noise, scale)
 
 
 def test_pictures_without_a_density(enlarger: Enlarger, monkeypatch: pytest.MonkeyPatch) -> None:

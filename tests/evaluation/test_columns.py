@@ -11,7 +11,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from colorflow.coloring import ColoringSpec, PrincipalSpec
 from colorflow.errors import WeightsError
 from colorflow.evaluation.baselines import BASELINES, ConditionalDensity, load_baseline
 from colorflow.evaluation.columns import Column, baseline_columns, columns_of, training_colors_of
@@ -19,6 +18,7 @@ from colorflow.model.condition import CONDITION_GRID, Condition
 from colorflow.model.heads import HEADS_SIZE
 from colorflow.model.weights import LoadedWeights, load_weights
 from colorflow.photo_model import PhotoModel
+from colorflow.recipe import ColoringSpec
 from tests.evaluation.conftest import generator, random_condition
 from tests.evaluation.small_baselines import save_baseline
 from tests.small_weights import GAIN, TEMPERATURES
@@ -115,8 +115,7 @@ def test_principal_colorings_are_those_that_users_get(
     ab, shares = principal(Seen(condition), 5)  # type: ignore[arg-type]
     model = model_of(loaded, condition)
     want, want_shares = model.principal(ColoringSpec(seeds=(0,) * 5), 5)
-    mean = PrincipalSpec(number=0, of=5, seed=0)
-    specs = [ColoringSpec(seeds=(None,) * 5, principal=replace(mean, number=i)) for i in range(5)]
+    specs = [ColoringSpec(seeds=(0,) * 5).principal_spec(i, 5) for i in range(5)]
     np.testing.assert_array_equal(ab, model.paint(want, specs))
     assert tuple(shares) == want_shares
 

@@ -362,7 +362,7 @@ _READ_OWN_FILES = {f"colorflow/ui/{name}.py" for name in ("coloring", "files", "
 
 def test_everybody_else_reads_in_a_child() -> None:
     trusting = set()
-    names = {"read_photo", "count_pixels", "read_statements", "read_provenance"}
+    names = {"read_photo", "count_pixels", "read_statements"}
     folders = ("batch", "cli", "evaluation", "quiz", "ui", "training", "enlarge")
     paths = [path for name in folders for path in (ROOT / "colorflow" / name).rglob("*.py")]
     for path in [*paths, *(ROOT / "data_prep").rglob("*.py")]:

@@ -42,7 +42,7 @@ def test_only_what_the_mask_says_changes(repairer: Repairer, bits: int, *, color
     assert (result.full_depth != photo.full_depth)[mask].mean() > 0.5
     assert result.metadata == photo.metadata
     assert (result.alpha is None) == (photo.alpha is None)
-    assert repaired.share == mask.mean()
+    assert repaired.repaired == mask.mean()
 
 
 def test_the_result_has_the_lightness_that_was_filled_in(repairer: Repairer) -> None:

@@ -24,7 +24,7 @@ from colorflow.repair.repairer import Repairer
 from colorflow.repair.train import FILL, FINDER, MEAN, PARTS, REPAIR
 from colorflow.training import parts, schedule
 from colorflow.training import trainer as trainer_module
-from colorflow.training.parts import Recipe, export_part, train_part
+from colorflow.training.parts import TrainingPart, export_part, train_part
 from colorflow.training.schedule import Budget
 from colorflow.training.trainer import TrainConfig, Trainer
 from data_prep.kinds import print_squares_of
@@ -110,7 +110,7 @@ def test_what_fills_has_something_to_fill_in_every_row(
     pack: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And a finder sees undamaged rows, too."""
-    monkeypatch.setattr(Recipe, "load", lambda *_: {})
+    monkeypatch.setattr(TrainingPart, "load", lambda *_: {})
     rows_of = REPAIR.lesson(name, pack, tmp_path, None).pack
     rows = np.concatenate([rows_of.rows("train")[::20], rows_of.rows("dev")])
     _, planes = rows_of.batch(rows, ())

@@ -18,7 +18,7 @@ from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.segmentation import EVERY
 from colorflow.model.weights import load_weights
 from colorflow.training.large_pack import LabeledPack
-from colorflow.training.parts import Recipe, export_part, train_part
+from colorflow.training.parts import TrainingPart, export_part, train_part
 from colorflow.training.schedule import Budget
 from colorflow.training.skin import (
     RARITY,
@@ -32,7 +32,7 @@ from tests.training.made_up_pixels import TRAIN
 NOISE = torch.Generator()
 
 
-def trained(recipe: Recipe, pack: Path, run: Path, start: Path | None = None) -> None:
+def trained(recipe: TrainingPart, pack: Path, run: Path, start: Path | None = None) -> None:
     """Two steps."""
     config, budget = small_training(batch=4, dev_photos=2), Budget(steps=2)
     train_part(recipe, recipe.name, pack, run, start=start, config=config, budget=budget, say=str)

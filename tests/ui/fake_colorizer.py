@@ -20,15 +20,16 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from colorflow.coloring import Coloring, ColoringSpec, provenance_of
-from colorflow.colorizer import Hint, Thing
 from colorflow.enlarge.enlarger import Enlarger
 from colorflow.enlarge.weights import load_enlarge_weights
+from colorflow.model.things import Thing
 from colorflow.photo import Photo
+from colorflow.recipe import ColoringSpec, Colors, Hint, Recipe, Weights
 from colorflow.repair.model import FillConfig, FillModel, RepairWeights
 from colorflow.repair.network import UNetConfig
 from colorflow.repair.repairer import Repairer
 from colorflow.repair.strips import Strips
+from colorflow.result import Result
 from tests.small_weights import save_small_enlarge_weights
 
 AB = ((40, 20), (-35, 30), (10, -40), (45, -30), (-5, 50))
@@ -81,7 +82,7 @@ class FakeColorizer:
         reference: Sequence[Photo] = (),
         strength: float = 0.0,
         skin: bool = True,
-    ) -> list[Coloring]:
+    ) -> list[Result]:
         assert force, "visitors color what they like"
         if photo.width == HELD_WIDTH:
             _wait_while_held()
@@ -95,15 +96,15 @@ class FakeColorizer:
         specs = [
             plain.sample_spec(seed + i) if samples else plain.principal_spec(i, n) for i in range(n)
         ]
-        made = self._made(photo, specs, shares, hints)
+        made = self._made(photo, specs, shares, hints, len(reference))
         for one in made:
             for other in reference:
-                one.ab += strength * (_mean_chroma(other) - one.ab)
+                one.grid = one.ab + strength * (_mean_chroma(other) - one.ab)
         return made
 
     def colorize_progressively(
         self, photo: Photo, n: int, temperature: float, seed: int = 0, *, skin: bool = True
-    ) -> Iterator[Coloring]:
+    ) -> Iterator[Result]:
         """As `colorize`, one after the other."""
         yield from self.colorize(photo, n, temperature, seed, force=True, skin=skin)
 
@@ -117,9 +118,14 @@ class FakeColorizer:
         *,
         hints: Sequence[Hint] = (),
         reference: Sequence[Photo] = (),
-    ) -> list[Coloring]:
+    ) -> list[Result]:
         indices = [LEVELS.index(level) for level in levels]
-        return self._made(photo, [spec.resampled(indices, seed + i) for i in range(n)], hints=hints)
+        return self._made(
+            photo,
+            [spec.resampled(indices, seed + i) for i in range(n)],
+            hints=hints,
+            references=len(reference),
+        )
 
     def reproduce(
         self,
@@ -128,8 +134,8 @@ class FakeColorizer:
         *,
         hints: Sequence[Hint] = (),
         reference: Sequence[Photo] = (),
-    ) -> list[Coloring]:
-        return self._made(photo, specs, hints=hints)
+    ) -> list[Result]:
+        return self._made(photo, specs, hints=hints, references=len(reference))
 
     def likeness(self, photo: Photo, reference: Sequence[Photo]) -> np.ndarray:
         """The left half is alike."""
@@ -170,7 +176,8 @@ class FakeColorizer:
         specs: Sequence[ColoringSpec],
         shares: Sequence[float | None] = (),
         hints: Sequence[Hint] = (),
-    ) -> list[Coloring]:
+        references: int = 0,
+    ) -> list[Result]:
         if self.error:
             raise self.error
         colors = [one.seed + (one.principal.number if one.principal else 0) for one in specs]
@@ -181,14 +188,15 @@ class FakeColorizer:
         if hints:
             ab[:] = hints[0].a, hints[0].b
         self.hinted.append(tuple(hints))
+        digests = ("0" * 16,) * references
         return [
-            Coloring(
+            Result(
                 photo,
-                spec,
-                own[:, None, None].copy(),
+                Recipe(colors=Colors(spec=spec, hints=tuple(hints), references=digests)),
+                weights=Weights(colors=self.digest),
+                grid=own[:, None, None].copy(),
                 chroma=own[:, None, None].copy,
                 share=share,
-                provenance=provenance_of(spec, share, self.digest),
                 density=lambda own=own: -100 * float(np.abs(own).mean()),
             )
             for spec, own, share in zip(specs, ab, shares or [None] * len(specs), strict=True)

@@ -19,9 +19,10 @@ from PIL import Image
 from skimage import data
 from skimage.color import rgb2lab
 
-from colorflow.photo import read_photo, read_provenance
+from colorflow.photo import read_photo
 from tests.quiz.album import save_album
 from tests.small_weights import save_small_weights
+from tests.statements import colors_of
 from tests.ui.bad_inputs import BAD_INPUTS, OPTIONS
 from tests.ui.page_process import PATIENCE, ROOT, WAITING, Page, running_page
 
@@ -104,9 +105,7 @@ def test_the_examples_in_python_run(server: Page, folder: Path, tmp_path: Path) 
     for number in (0, 1):
         path = tmp_path / f"colored-{number}.jpg"
         assert read_photo(path).pixels.shape == (512, 512, 3)
-        provenance = read_provenance(path)
-        assert provenance is not None
-        assert provenance.seed == 8
+        assert colors_of(path).spec.seed == 8
     digits = r"\d\.\d\d bits per dimension, model [0-9a-f]{16}"
     assert re.fullmatch(rf"colored-0\.jpg: 100%, {digits}", said[1])
     assert read_photo(tmp_path / "larger.jpg").pixels.shape == (1024, 1024, 3)

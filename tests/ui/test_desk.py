@@ -21,9 +21,9 @@ from PIL import Image
 from skimage import data
 from skimage.color import rgb2lab
 
-from colorflow.colorizer import Place
 from colorflow.errors import ColorflowError
-from colorflow.photo import read_provenance, read_statements
+from colorflow.photo import read_statements
+from colorflow.recipe import Place
 from colorflow.ui import coloring
 from colorflow.ui.coloring import DeskPhoto, Options
 from colorflow.ui.colorize import ColorizeTab, Desks, _place_of
@@ -32,6 +32,7 @@ from colorflow.ui.limits import VISITORS, UploadSpace
 from colorflow.ui.render import render
 from colorflow.ui.server import sweep
 from colorflow.ui.work import DeskWorker, run
+from tests.statements import colors_of, statement_of
 from tests.test_scan import laid, landscape
 from tests.ui.cracked_print import (
     CRACK,
@@ -373,9 +374,8 @@ def test_saturation_of_what_is_shown_and_saved(single: WorkedDesk, saturation: f
     assert shown.name in render(single)["stage"]
     for one in (shown, path):
         np.testing.assert_allclose(chroma_of(one), expected, atol=2)
-    stated = read_provenance(path)
-    assert stated
-    assert (stated.saturation, stated.seed) == (saturation, 0)
+    stated = colors_of(path)
+    assert (stated.saturation, stated.spec.seed) == (saturation, 0)
     single.saturate(1.0)
     assert single.photo.gallery[1].preview.as_posix() in unquote(render(single)["stage"])
 
@@ -410,9 +410,9 @@ def test_larger_sizes_of_photos_that_are_colored_or_not(
     name = "small_a_x2_mean.jpg" if is_colored else "small_x2_mean.jpg"
     assert path.name == name
     assert pixels(path).shape[:2] == (128, 128)
-    stated = read_statements(path)
-    assert stated.detail
-    assert (stated.detail.scale, stated.colors is not None) == (2, is_colored)
+    recipe = statement_of(path).recipe
+    assert recipe.enlargement
+    assert (recipe.enlargement.scale, recipe.colors is not None) == (2, is_colored)
 
 
 # the print
@@ -444,11 +444,11 @@ def test_each_print_of_a_scan_is_a_photo_of_its_own(desk: WorkedDesk, tmp_path: 
     desk.do("color_all", Options(n=1))
     names = desk.zip(tmp_path)
     assert names == ["colored/bed_a.png", "colored/bed_print2_hints.png"]
-    said = [read_statements(tmp_path / one).prepared for one in names]
-    assert [(one.number, one.prints, one.repaired) for one in said if one] == [
-        (1, 3, False),
-        (2, 3, True),
-    ]
+    prepared = [read_statements(tmp_path / name)[0] for name in names]
+    cuts = [one.recipe.crop.number for one in prepared if one.recipe.crop]
+    assert (cuts, [one.prints for one in prepared]) == ([1, 2], [3, 3])
+    repairs = [read_statements(tmp_path / name)[1].recipe.repair for name in names]
+    assert [repair is not None for repair in repairs] == [False, True]
     desk.remove(0)
     assert (desk.photos, second.gallery) == ([second], second.colorings)
     desk.look_at(0)
@@ -488,9 +488,9 @@ def test_another_frame_of_a_scan_is_a_photo_of_its_own(
     desk.color(n=1)
     path = desk.finish(1, "PNG")
     assert path.name == "heap_print2_a.png"
-    said = read_statements(path).prepared
-    assert said
-    assert (said.number, said.prints) == (2, 2)
+    said = read_statements(path)[0]
+    assert said.recipe.crop
+    assert (said.recipe.crop.number, said.prints) == (2, 2)
     desk.remove(0)
     assert desk.finish(1, "PNG").exists(), "its files are its own"
     desk.act("add_frame", list(second.corners))
@@ -598,8 +598,8 @@ def test_a_repair_drops_no_coloring(desk: WorkedDesk, cracked: Path, tmp_path: P
     assert photo.is_unsaved, "that file has no coloring"
     assert desk.zip(tmp_path) == ["colored/print_a.png"]
     assert not photo.is_unsaved
-    said = read_statements(tmp_path / "colored/print_a.png")
-    assert said.prepared, "a coloring of what is to be colored now comes first"
+    repaired_first, _ = read_statements(tmp_path / "colored/print_a.png")
+    assert repaired_first.recipe.repair, "a coloring of what is to be colored now comes first"
     desk.act("replan", repairs=False)
     assert (photo.chosen, render(desk)["stage"]) == (chosen, shown), "as if nothing had been"
     assert photo.gallery == [*before, repaired]

@@ -10,8 +10,9 @@ import pytest
 
 from colorflow.batch import Settings, make_plan, read_hints
 from colorflow.color.swatches import MATERIALS, material_swatches
-from colorflow.colorizer import Colorizer, Hint
+from colorflow.colorizer import Colorizer
 from colorflow.photo import read_photo
+from colorflow.recipe import Hint
 from colorflow.ui.coloring import Options
 from colorflow.ui.desk import Desk
 from colorflow.ui.limits import UploadSpace

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from colorflow.batch import PhotoHints
-from colorflow.colorizer import MOST_PLACES, Hint
 from colorflow.errors import ColorflowError
+from colorflow.recipe import MOST_PLACES, Hint
 from colorflow.ui.hints import MOST_DRAWN, MOST_POINTS, Brush, Points, read_points
 
 # points

@@ -160,11 +160,11 @@ def test_a_print_on_a_bed_is_taken_home_in_color(
     path = visitor.saved("#download", tmp_path)
     with Image.open(path) as image:
         assert image.width == pytest.approx(2 * 298, abs=12)
-    stated = read_statements(path)
-    assert stated.colors
-    assert stated.detail
-    assert stated.prepared
-    assert (stated.colors.saturation, stated.detail.scale) == (0.5, 2)
+    prepared, made = read_statements(path)
+    assert prepared.recipe.repair
+    assert made.recipe.colors
+    assert made.recipe.enlargement
+    assert (made.recipe.colors.saturation, made.recipe.enlargement.scale) == (0.5, 2)
     visitor.examine("finished")
     visitor.close()
 
