@@ -584,3 +584,7 @@ def _check_digests(*digests: str | None) -> None:
     for digest in digests:
         if digest is not None and not _DIGEST.fullmatch(digest):
             raise ValueError(f"digest: expected 16 hexadecimal digits, got {digest!r}")
+
+
+NOTHING_DONE = Statement(recipe=Recipe())
+"""Of a picture that is as it came."""

@@ -47,6 +47,8 @@ class Result:
         reference_shares: of the photo, to which each reference gives its color; empty without any.
         lightness: (sH, sW) L* in [0, 100] of the enlarged photo; None if it was not enlarged.
         mask: (H, W), where it was repaired; None if nobody looked for damage.
+        repaired: share of the pixels that were repaired, 0 to 1; None if nobody looked.
+        marks: the mask in a few cells, see `packed`; None if nothing was repaired.
         prints: that were found in the scan; None where nobody looked for them.
         has_colors: whether the colors that the photo has were kept instead of those wanted.
         plain: the same before `saturated`; None for one that was not changed.
@@ -64,6 +66,8 @@ class Result:
     reference_shares: tuple[float, ...] = ()
     lightness: NDArray[np.float32] | None = None
     mask: NDArray[np.bool_] | None = None
+    repaired: float | None = None
+    marks: str | None = None
     prints: int | None = None
     has_colors: bool = False
     plain: Result | None = None
@@ -152,11 +156,6 @@ class Result:
         return bits_per_dim(self.log_prob)
 
     @property
-    def repaired(self) -> float | None:
-        """Share of the pixels that were repaired, 0 to 1; None if nobody looked for damage."""
-        return None if self.mask is None else float(self.mask.mean())
-
-    @property
     def statement(self) -> Statement:
         """What a saved file says."""
         return Statement(
@@ -166,7 +165,7 @@ class Result:
             share=self.share,
             prints=self.prints,
             repaired=self.repaired,
-            marks=packed(self.mask) if self.mask is not None and self.mask.any() else None,
+            marks=self.marks,
             has_colors=self.has_colors,
         )
 
@@ -293,6 +292,11 @@ class Uncertainty:
         """
         a, b = upsample_ab(self.half_width, lightness)
         return np.hypot(a.clip(min=0), b.clip(min=0))
+
+
+def damage_of(mask: NDArray[np.bool_]) -> tuple[float, str | None]:
+    """What results and files say of a mask (H, W): the share of the pixels, and the mask packed."""
+    return float(mask.mean()), packed(mask) if mask.any() else None
 
 
 def packed(mask: NDArray[np.bool_]) -> str:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from colorflow.photo import Kind, Photo
 from colorflow.recipe import Colors, Crop, Enlargement, Recipe, Weights
-from colorflow.result import Result
+from colorflow.result import Result, damage_of
 from colorflow.scan import cut_out, frame_in
 
 if TYPE_CHECKING:
@@ -134,11 +134,12 @@ def run_all(
         raise ValueError("recipes: expected the same crop, repair and tones")
     _check_models(recipes, models)
     cut = cut or cropped(photo, first.crop)
-    photo, mask = cut, None
+    photo, mask, repaired, marks = cut, None, None, None
     if first.repair:
         assert models.repairer
         repair = models.repairer.steps(photo, first.repair)
         photo, mask = yield from _followed("repairing", repair)
+        repaired, marks = damage_of(mask)
     if first.unfaded:
         from colorflow.repair.fading import unfaded
 
@@ -170,6 +171,8 @@ def run_all(
             digest=digest,
             lightness=lightness,
             mask=mask,
+            repaired=repaired,
+            marks=marks,
             prints=prints,
             has_colors=has_colors,
         )

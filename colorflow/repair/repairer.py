@@ -35,7 +35,7 @@ from colorflow.repair.fill import RADIUS, REACH, Grain, first_guess
 from colorflow.repair.model import RepairWeights, load_repair_weights
 from colorflow.repair.places import mask_of
 from colorflow.repair.strips import BORDER, Seen, boxes_of, narrowed
-from colorflow.result import Result
+from colorflow.result import Result, damage_of
 
 _LEAST_SIDE = 400
 """Pixels of the longer side of a picture, as small as which damage is looked for."""
@@ -98,12 +98,15 @@ class Repairer:
         photo, digest = read_picture(picture)
         wanted = Repair(sensitivity=sensitivity, temperature=temperature, seed=seed)
         repaired, filled = result_of(self.steps(photo, wanted, mask=mask))
+        share, marks = damage_of(filled)
         return Result(
             repaired,
             Recipe(repair=wanted),
             weights=Weights(repair=self.digest),
             digest=digest if mask is None else None,  # the recipe does not say the mask
             mask=filled,
+            repaired=share,
+            marks=marks,
         )
 
     def steps(

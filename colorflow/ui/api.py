@@ -19,8 +19,12 @@ from gradio.events import api
 from colorflow.batch.hints import hints_of
 from colorflow.enlarge.draws import MEAN
 from colorflow.errors import BatchError, ColorflowError
+from colorflow.files import digest_of
 from colorflow.limits import LARGEST_SEED, SCALES
-from colorflow.photo import Photo
+from colorflow.photo import Photo, count_pixels
+from colorflow.recipe import ColoringSpec, Colors, Enlargement, Recipe
+from colorflow.result import Result
+from colorflow.run import run_all
 from colorflow.ui.coloring import name_of
 from colorflow.ui.hints import Hints, check_points
 from colorflow.ui.limits import (
@@ -111,17 +115,23 @@ class Api:
         temperature = _number("temperature", temperature, 0, MOST_VIVID)
         seed = _whole("seed", seed, 0, LARGEST_SEED)
         _check_choice("samples", samples, (True, False))
-        path, colorizer = self._uploaded(request, photo), self._worker.colorizer
+        path, models = self._uploaded(request, photo), self._worker.models
+        colorizer, paths = self._worker.colorizer, list[Path]()
+        first = ColoringSpec(seeds=(seed,) * len(colorizer.levels), temperature=temperature)
+        specs = [
+            first.sample_spec(seed + i) if samples else first.principal_spec(i, n) for i in range(n)
+        ]
         with opened(path, self._worker.budget) as read:
-            suffix = _suffix(format, read)
-            made = colorizer.colorize(
-                read, n, temperature, seed, samples=samples, force=True, hints=_points(hints, read)
-            )
+            suffix, points = _suffix(format, read), _points(hints, read)
+            recipes = [Recipe(colors=Colors(spec=spec, hints=points)) for spec in specs]
+            steps = run_all(read, recipes, models, digest=digest_of(path))
+            made = [one for one in steps if isinstance(one, Result)]
             likelihoods = [one.bits_per_dim for one in made]
-        folder, paths = self._new_folder(request), []
-        for one in made:
-            paths.append(folder / f"{path.stem}_{name_of(one.spec)}{suffix}")
-            list(self._worker.files.write(path, paths[-1], (one.ab, one.statement)))
+            folder = self._new_folder(request)
+            for one in made:
+                self._worker.budget.disk.check()
+                paths.append(folder / f"{path.stem}_{name_of(one.spec)}{suffix}")
+                one.save(paths[-1])
         return [_file(one) for one in paths], {
             "seeds": [one.seed for one in made],
             "shares": [one.share for one in made],
@@ -157,12 +167,17 @@ class Api:
         if restore and not files.enlarger.can_restore:
             raise ColorflowError("This page cannot restore: its weights do not do that.")
         path = self._uploaded(request, photo)
-        with opened(path, budget) as read:
-            files.check_size(read.width * read.height, scale)
+        recipe = Recipe(enlargement=Enlargement(scale=scale, restored=restore))
+        size = count_pixels(path, max_pixels=budget.pixels, isolated=True)
+        files.check_size(size, scale)
+        with opened(path, budget, scale**2 * size, for_long=True) as read:
             suffix = _suffix(format, read)
-        folder = self._new_folder(request)
-        file = folder / f"{path.stem}_{MEAN.label_of(scale, restored=restore)}{suffix}"
-        list(files.write(path, file, None, scale, restore=restore))
+            (*_, made) = run_all(read, [recipe], self._worker.models, digest=digest_of(path))
+            assert isinstance(made, Result)
+            budget.disk.check()
+            folder = self._new_folder(request)
+            file = folder / f"{path.stem}_{MEAN.label_of(scale, restored=restore)}{suffix}"
+            made.save(file)
         return _file(file)
 
     def _new_folder(self, request: gr.Request) -> Path:

@@ -22,7 +22,16 @@ from colorflow.color.swatches import Swatch, likely, material_swatches
 from colorflow.colorizer import Colorizer
 from colorflow.errors import ColorflowError
 from colorflow.photo import Kind, Photo, read_photo
-from colorflow.recipe import LETTERS, ColoringSpec, Crop, Hint, Place, Recipe, Statement
+from colorflow.recipe import (
+    LETTERS,
+    NOTHING_DONE,
+    ColoringSpec,
+    Crop,
+    Hint,
+    Place,
+    Recipe,
+    Statement,
+)
 from colorflow.result import Result
 from colorflow.ui.hints import Hints, Points, Target
 from colorflow.ui.limits import MemoryBudget
@@ -118,7 +127,7 @@ class PhotoColoring:
         task: what was colored.
         spec: of the coloring.
         ab: its colors as the model made them, CIELAB (2, h, w), on a small grid.
-        statement: what its files say.
+        statement: what its files say of its colors.
         preview: a small picture, in a folder of its own.
         caption: what the gallery says.
         stem: name of its file in full size, without the suffix.
@@ -228,7 +237,8 @@ class DeskPhoto:
         else:
             around = within if self.may_be_cut or self.number > 1 else whole
             self.corners = around(self.upload.width, self.upload.height)
-        self.form = Form(photo=self.upload, base=self.upload)
+        untouched = replace(NOTHING_DONE, photo=self.upload.digest)
+        self.form = Form(photo=self.upload, base=self.upload, statement=untouched)
         self.forms = {self.form.plan: self.form}
 
     def of_print(self, number: int) -> DeskPhoto:
@@ -256,7 +266,8 @@ class DeskPhoto:
     def statement(self) -> Statement:
         """What files say of the cut."""
         crop = Crop(number=self.number, frame=tuple(x for corner in self.corners for x in corner))
-        return Statement(recipe=Recipe(crop=crop), prints=max(self.number, len(self.prints)))
+        prints = max(self.number, len(self.prints))
+        return Statement(recipe=Recipe(crop=crop), photo=self.upload.digest, prints=prints)
 
     @property
     def has_colors(self) -> bool:

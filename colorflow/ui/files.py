@@ -5,21 +5,18 @@ The zip has the folders of the album, with the colorings in full size and a cont
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-import numpy as np
-from numpy.typing import NDArray
 
 from colorflow.batch.archive import pack
 from colorflow.batch.sheet import ContactSheet, SheetPicture, in_gray, thumbnail
 from colorflow.enlarge.draws import MEAN
 from colorflow.enlarge.enlarger import MAX_RESULT_PIXELS, Enlarger
 from colorflow.errors import ColorflowError
-from colorflow.photo import count_pixels, read_photo
-from colorflow.recipe import Enlargement, Recipe, Statement, Weights
+from colorflow.photo import Photo, count_pixels, read_photo
+from colorflow.recipe import Enlargement
 from colorflow.result import Result
 from colorflow.ui.coloring import DeskPhoto, PhotoColoring
 from colorflow.ui.desk import Desk, Problem
@@ -61,6 +58,33 @@ class FullSize:
     format: str
     scale: int = 1
     restore: bool = False
+
+    def result_on(self, photo: Photo) -> Result:
+        """What was made of the upload: cut out and repaired before, and colored.
+
+        Args:
+            photo: the form, read.
+        """
+        before = self.form.statement
+        result = Result(
+            photo,
+            before.recipe,
+            weights=before.weights,
+            digest=before.photo,
+            prints=before.prints,
+            repaired=before.repaired,
+            marks=before.marks,
+        )
+        if self.coloring is None:
+            return result
+        made = self.coloring.statement
+        return replace(
+            result,
+            recipe=replace(before.recipe, colors=made.recipe.colors),
+            weights=replace(before.weights, colors=made.weights.colors),
+            grid=self.coloring.ab,
+            share=made.share,
+        ).saturated(self.saturation)
 
     @property
     def path(self) -> Path:
@@ -137,63 +161,37 @@ class FileWriter:
         self.enlarger, self._budget = enlarger, budget
 
     def make(self, file: FullSize) -> Iterator[float]:
-        """Write a file, unless it is there: gives what share is done."""
-        path, colors = file.path, None
-        if path.exists():
-            return
-        with disk_errors_told():
-            path.parent.mkdir(exist_ok=True)
-        if file.coloring:
-            colors = file.coloring.ab, file.coloring.statement
-        source = file.form.photo.path
-        yield from self.write(
-            source, path, colors, file.scale, restore=file.restore, saturation=file.saturation
-        )
-
-    def write(
-        self,
-        source: Path,
-        path: Path,
-        colors: tuple[NDArray[np.float32], Statement] | None,
-        scale: int = 1,
-        *,
-        restore: bool = False,
-        saturation: float = 1.0,
-    ) -> Iterator[float]:
-        """Write a photo in full size or larger: gives what share is done.
-
-        Args:
-            source: the photo's file.
-            path: of the new file.
-            colors: CIELAB (2, h, w) on a small grid, and what the file says of them; None for those
-                of the photo.
-            scale: 1, 2 or 4.
-            restore: whether blur, noise and compression are taken out; for a larger size.
-            saturation: of the colors, as of `colorflow.color.cie.saturated`.
+        """Write a file, unless it is there: gives what share is done.
 
         Raises:
             ColorflowError: the photo cannot be read, or the file not written.
         """
+        path, source, scale = file.path, file.form.photo.path, file.scale
+        if path.exists():
+            return
+        with disk_errors_told():
+            path.parent.mkdir(exist_ok=True)
         size = count_pixels(source, max_pixels=self._budget.pixels, isolated=True)
-        weights = Weights()
         with opened(source, self._budget, scale**2 * size, for_long=scale > 1) as photo:
-            result = Result(photo, Recipe())
-            if colors:
-                grid, made = colors
-                weights = made.weights
-                result = Result(
-                    photo, made.recipe, digest=made.photo, grid=grid, share=made.share
-                ).saturated(saturation)
-            if scale > 1:
-                assert self.enlarger
-                wanted = Enlargement(scale=scale, restored=restore)
-                lightness = yield from self.enlarger.steps(photo, wanted)
-                weights = replace(weights, detail=self.enlarger.digest)
-                recipe = replace(result.recipe, enlargement=wanted)
-                result = replace(result, recipe=recipe, lightness=lightness)
+            result = yield from self._enlarged(file.result_on(photo), scale, restore=file.restore)
             yield 1.0  # who cancels during the last step gets no file
             self._budget.disk.check()
-            replace(result, weights=weights).save(path)
+            result.save(path)
+
+    def _enlarged(
+        self, result: Result, scale: int, *, restore: bool
+    ) -> Generator[float, None, Result]:
+        if scale == 1:
+            return result
+        assert self.enlarger
+        wanted = Enlargement(scale=scale, restored=restore)
+        lightness = yield from self.enlarger.steps(result.photo, wanted)
+        return replace(
+            result,
+            recipe=replace(result.recipe, enlargement=wanted),
+            weights=replace(result.weights, detail=self.enlarger.digest),
+            lightness=lightness,
+        )
 
     def check_size(self, pixels: int, scale: int) -> None:
         """Refuse what would be too large.

@@ -18,8 +18,9 @@ from PIL import Image
 from colorflow.batch.archive import Unpacked, archive_kind, unpack
 from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.errors import ColorflowError, PhotoError
+from colorflow.files import digest_of
 from colorflow.photo import Kind, Photo, count_pixels, read_photo, write_image
-from colorflow.recipe import Statement
+from colorflow.recipe import NOTHING_DONE
 from colorflow.ui.limits import MemoryBudget, UploadSpace
 
 PREVIEW_SIDE = 1024
@@ -49,6 +50,7 @@ class PhotoFile:
         thumbnail: of at most `THUMBNAIL_SIDE`.
         gray: a preview of the lightness alone; `preview` unless the photo has colors.
         suffix: of its colorings in full size: .jpg for a JPEG, otherwise .png.
+        digest: of the upload that it is made of, see `colorflow.files.digest_of`.
     """
 
     path: Path
@@ -59,6 +61,7 @@ class PhotoFile:
     thumbnail: Path
     gray: Path
     suffix: str
+    digest: str
 
     @property
     def pixels(self) -> int:
@@ -125,7 +128,8 @@ def open_photo(upload: Path, name: str, parent: Path, budget: MemoryBudget) -> P
         path = new_folder(folder, "upload-") / name
         link_or_copy(upload, path)
         suffix = ".jpg" if photo.metadata.format == "JPEG" else ".png"
-        return _described(photo, path, folder, suffix)
+        with disk_errors_told():
+            return _described(photo, path, folder, suffix, digest_of(path))
 
 
 def again(photo: PhotoFile, name: str, parent: Path) -> PhotoFile:
@@ -144,16 +148,13 @@ def again(photo: PhotoFile, name: str, parent: Path) -> PhotoFile:
     return replace(photo, path=path, preview=preview, thumbnail=thumbnail, gray=gray)
 
 
-def made_photo(
-    photo: Photo, of: PhotoFile, budget: MemoryBudget, statement: Statement | None
-) -> PhotoFile:
+def made_photo(photo: Photo, of: PhotoFile, budget: MemoryBudget) -> PhotoFile:
     """Write what was made of an upload, without loss, and its previews into a folder in its own.
 
     Args:
         photo: the pixels, for which the caller holds the budget.
         of: the upload; colorings are written as those of the upload would be.
         budget: its disk must have room.
-        statement: what was done; the file and its colorings state it.
 
     Raises:
         ColorflowError: it cannot be written.
@@ -161,11 +162,12 @@ def made_photo(
     folder = new_folder(of.folder, "made-")
     path = folder / f"{of.path.stem}.png"
     budget.disk.check()
-    write_image(path, photo.full_depth, photo, statement=statement)
-    return _described(photo, path, folder, of.suffix)
+    # What the upload's file says is said again.
+    write_image(path, photo.full_depth, photo, statement=NOTHING_DONE)
+    return _described(photo, path, folder, of.suffix, of.digest)
 
 
-def _described(photo: Photo, path: Path, folder: Path, suffix: str) -> PhotoFile:
+def _described(photo: Photo, path: Path, folder: Path, suffix: str, digest: str) -> PhotoFile:
     small = reduced(photo)
     tiny = reduced(small, THUMBNAIL_SIDE)
     preview = write_preview(folder / "preview.png", as_rgb(small.pixels), small)
@@ -179,6 +181,7 @@ def _described(photo: Photo, path: Path, folder: Path, suffix: str) -> PhotoFile
         thumbnail=write_preview(folder / "thumbnail.png", as_rgb(tiny.pixels), tiny),
         gray=write_colored(folder / "gray", NO_CHROMA, small) if has_colors else preview,
         suffix=suffix,
+        digest=digest,
     )
 
 

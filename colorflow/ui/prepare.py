@@ -24,10 +24,11 @@ from numpy.typing import NDArray
 
 from colorflow.errors import ColorflowError
 from colorflow.photo import Photo, read_photo
-from colorflow.recipe import Crop, Recipe, Repair, Statement, Weights
+from colorflow.recipe import NOTHING_DONE, Crop, Recipe, Repair, Statement, Weights
 from colorflow.repair.fading import unfaded
 from colorflow.repair.places import mask_of, touched
 from colorflow.repair.repairer import Repairer
+from colorflow.result import damage_of
 from colorflow.scan import Frame, cut_out, find_frames, is_doubtful, looks_like_bed
 from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.photos import (
@@ -117,13 +118,13 @@ class Form:
         photo: the result.
         base: the same before it was repaired: cut out and turned.
         plan: a plain one.
-        repaired: how much of it is, 0 to 1.
+        statement: what its files say.
     """
 
     photo: PhotoFile
     base: PhotoFile
     plan: PrintPlan = PrintPlan()
-    repaired: float = 0.0
+    statement: Statement = NOTHING_DONE
 
 
 def find_prints(upload: PhotoFile) -> tuple[tuple[Corners, ...], bool]:
@@ -262,9 +263,8 @@ def cut(upload: PhotoFile, plan: PrintPlan, of_print: Statement, budget: MemoryB
     """Cut out and turn what is planned; takes and raises what `make` does."""
     frame = Frame(plan.frame or whole(upload.width, upload.height))
     with opened(upload.path, budget, math.prod(frame.size)) as photo:
-        statement = _cut_stated(plan, of_print)
-        base = made_photo(cut_out(photo, frame, plan.turns), upload, budget, statement)
-    return Form(photo=base, base=base, plan=plan.shape)
+        base = made_photo(cut_out(photo, frame, plan.turns), upload, budget)
+    return Form(photo=base, base=base, plan=plan.shape, statement=_cut_stated(plan, of_print))
 
 
 def make(
@@ -296,30 +296,23 @@ def make(
     yield form
     if plan == plan.shape:
         return
-    statement, base, share = Statement(recipe=Recipe(unfaded=plan.fades)), form.base, 0.0
-    wanted = plan
+    base, wanted = form.base, plan
+    statement = replace(form.statement, recipe=replace(form.statement.recipe, unfaded=plan.fades))
     if plan.repairs and repairer:
         mask = yield from _find(base, plan, repairer, budget)
+        statement = _repaired_stated(statement, plan, repairer, mask)
         if not mask.any():
             plan = replace(plan, repairs=False).plain
     if plan in known or plan == plan.shape:
-        yield replace(known.get(plan, form), plan=wanted)
+        yield replace(known.get(plan, form), plan=wanted, statement=statement)
         return
     with opened(base.path, budget) as photo:
         if plan.repairs and repairer:
-            wanted_repair = Repair(sensitivity=plan.sensitivity)
-            photo, filled = yield from repairer.steps(photo, wanted_repair, mask=mask > 0)
-            share = float(filled.mean())
-            statement = replace(
-                statement,
-                recipe=replace(statement.recipe, repair=wanted_repair),
-                weights=Weights(repair=repairer.digest),
-                repaired=share,
-            )
+            photo, _ = yield from repairer.steps(photo, Repair(), mask=mask > 0)
         if plan.fades:
             photo = unfaded(photo)
-        result = made_photo(photo, upload, budget, statement)
-    made = Form(photo=result, base=base, plan=plan, repaired=share)
+        result = made_photo(photo, upload, budget)
+    made = Form(photo=result, base=base, plan=plan, statement=statement)
     yield made
     yield replace(made, plan=wanted)
 
@@ -327,10 +320,26 @@ def make(
 def _cut_stated(plan: PrintPlan, of_print: Statement) -> Statement:
     """What files say of what is cut out and turned."""
     if not plan.frame:
-        return Statement(recipe=Recipe(crop=Crop(turns=plan.turns) if plan.turns else None))
+        crop = Crop(turns=plan.turns) if plan.turns else None
+        return Statement(recipe=Recipe(crop=crop), photo=of_print.photo)
     corners = tuple(x for corner in plan.frame for x in corner)
     crop = replace(of_print.recipe.crop or Crop(), frame=corners, turns=plan.turns)
     return replace(of_print, recipe=Recipe(crop=crop))
+
+
+def _repaired_stated(
+    statement: Statement, plan: PrintPlan, repairer: Repairer, mask: NDArray[np.uint8]
+) -> Statement:
+    """What files say of a repair; the digest of the photo is left out if marks changed it."""
+    share, marks = damage_of(mask > 0)
+    return replace(
+        statement,
+        recipe=replace(statement.recipe, repair=Repair(sensitivity=plan.sensitivity)),
+        weights=Weights(repair=repairer.digest),
+        photo=None if plan.marks else statement.photo,
+        repaired=share,
+        marks=marks,
+    )
 
 
 def _find(

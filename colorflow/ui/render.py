@@ -345,8 +345,8 @@ def _prepare(desk: Desk, photo: DeskPhoto) -> str:
             "No damage was found, and nothing is changed; choose Most, or click the places that "
             "you see."
         )
-        if photo.form.repaired:
-            said = line(f"{share_text(photo.form.repaired)} of the photo is repaired.")
+        if repaired := photo.form.statement.repaired:
+            said = line(f"{share_text(repaired)} of the photo is repaired.")
     if photo.gallery and not photo.is_colored:
         said += line("Your colorings are of the print as it was before; press Color for new ones.")
     return _group("The print", "acts", buttons) + said

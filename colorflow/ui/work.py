@@ -23,6 +23,7 @@ from colorflow.photo import Kind
 from colorflow.photo.find import is_photo
 from colorflow.recipe import ColoringSpec, PrincipalSpec
 from colorflow.repair.repairer import Repairer
+from colorflow.run import Models
 from colorflow.ui.coloring import (
     ColoringTask,
     Colorist,
@@ -117,6 +118,7 @@ class DeskWorker:
         space: UploadSpace,
     ) -> None:
         self.colorizer, self.repairer = colorizer, repairer
+        self.models = Models(colorizer, enlarger, repairer)
         self.space, self.budget = space, space.budget
         self.colorist = Colorist(colorizer, space.budget)
         self.files = FileWriter(enlarger, space.budget)

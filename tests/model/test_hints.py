@@ -14,11 +14,13 @@ import skimage.color
 import torch
 from torch import Tensor
 
+from colorflow.color.cie import SRGB_REACH
 from colorflow.model.condition import Condition
 from colorflow.model.config import HINT_PLANES
-from colorflow.model.hints import MOST_PLACES, SRGB_REACH, Hint, hint_planes, thing_hints
+from colorflow.model.hints import hint_planes, thing_hints
 from colorflow.model.level import Level
 from colorflow.model.pyramid import ChromaPyramid
+from colorflow.recipe import MOST_PLACES, Hint
 from tests.model.conftest import random_condition, small_config
 
 LEVELS = 5

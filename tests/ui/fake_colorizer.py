@@ -102,6 +102,22 @@ class FakeColorizer:
                 one.grid = one.ab + strength * (_mean_chroma(other) - one.ab)
         return made
 
+    def colored(
+        self,
+        photo: Photo,
+        digest: str | None,
+        colors: Sequence[Colors],
+        references: Sequence[tuple[Photo, str | None]] = (),
+    ) -> list[Result]:
+        """As `colorize`, by recipes."""
+        (hints,) = {each.hints for each in colors}
+        assert not isinstance(hints, str)
+        shares = tuple(
+            each.spec.principal and fake_shares(len(colors))[each.spec.principal.number]
+            for each in colors
+        )
+        return self._made(photo, [each.spec for each in colors], shares, hints, len(references))
+
     def colorize_progressively(
         self, photo: Photo, n: int, temperature: float, seed: int = 0, *, skin: bool = True
     ) -> Iterator[Result]:

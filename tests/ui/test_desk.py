@@ -22,7 +22,6 @@ from skimage import data
 from skimage.color import rgb2lab
 
 from colorflow.errors import ColorflowError
-from colorflow.photo import read_statements
 from colorflow.recipe import Place
 from colorflow.ui import coloring
 from colorflow.ui.coloring import DeskPhoto, Options
@@ -444,11 +443,10 @@ def test_each_print_of_a_scan_is_a_photo_of_its_own(desk: WorkedDesk, tmp_path: 
     desk.do("color_all", Options(n=1))
     names = desk.zip(tmp_path)
     assert names == ["colored/bed_a.png", "colored/bed_print2_hints.png"]
-    prepared = [read_statements(tmp_path / name)[0] for name in names]
+    prepared = [statement_of(tmp_path / name) for name in names]
     cuts = [one.recipe.crop.number for one in prepared if one.recipe.crop]
     assert (cuts, [one.prints for one in prepared]) == ([1, 2], [3, 3])
-    repairs = [read_statements(tmp_path / name)[1].recipe.repair for name in names]
-    assert [repair is not None for repair in repairs] == [False, True]
+    assert [one.recipe.repair is not None for one in prepared] == [False, True]
     desk.remove(0)
     assert (desk.photos, second.gallery) == ([second], second.colorings)
     desk.look_at(0)
@@ -488,7 +486,7 @@ def test_another_frame_of_a_scan_is_a_photo_of_its_own(
     desk.color(n=1)
     path = desk.finish(1, "PNG")
     assert path.name == "heap_print2_a.png"
-    said = read_statements(path)[0]
+    said = statement_of(path)
     assert said.recipe.crop
     assert (said.recipe.crop.number, said.prints) == (2, 2)
     desk.remove(0)
@@ -598,8 +596,9 @@ def test_a_repair_drops_no_coloring(desk: WorkedDesk, cracked: Path, tmp_path: P
     assert photo.is_unsaved, "that file has no coloring"
     assert desk.zip(tmp_path) == ["colored/print_a.png"]
     assert not photo.is_unsaved
-    repaired_first, _ = read_statements(tmp_path / "colored/print_a.png")
-    assert repaired_first.recipe.repair, "a coloring of what is to be colored now comes first"
+    assert statement_of(tmp_path / "colored/print_a.png").recipe.repair, (
+        "a coloring of what is to be colored now comes first"
+    )
     desk.act("replan", repairs=False)
     assert (photo.chosen, render(desk)["stage"]) == (chosen, shown), "as if nothing had been"
     assert photo.gallery == [*before, repaired]

@@ -160,8 +160,8 @@ def test_a_print_on_a_bed_is_taken_home_in_color(
     path = visitor.saved("#download", tmp_path)
     with Image.open(path) as image:
         assert image.width == pytest.approx(2 * 298, abs=12)
-    prepared, made = read_statements(path)
-    assert prepared.recipe.repair
+    (made,) = read_statements(path)
+    assert made.recipe.repair
     assert made.recipe.colors
     assert made.recipe.enlargement
     assert (made.recipe.colors.saturation, made.recipe.enlargement.scale) == (0.5, 2)
