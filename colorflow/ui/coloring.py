@@ -263,6 +263,11 @@ class DeskPhoto:
         return self.upload.folder
 
     @property
+    def found(self) -> Corners | None:
+        """Where a print was found for sure."""
+        return self.corners if self.prints and not self.may_be_cut else None
+
+    @property
     def statement(self) -> Statement:
         """What files say of the cut."""
         crop = Crop(number=self.number, frame=tuple(x for corner in self.corners for x in corner))

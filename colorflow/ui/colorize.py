@@ -26,6 +26,7 @@ from colorflow.ui.limits import (
 )
 from colorflow.ui.owners import visitor_of
 from colorflow.ui.photos import FAILURES, new_folder, sentence
+from colorflow.ui.prepare import RestoreSteps
 from colorflow.ui.render import EXAMPLES, SAMPLE_PHOTOS, STATUS, Updates, line, render, scripted
 from colorflow.ui.work import DeskWorker, run
 
@@ -216,6 +217,7 @@ class ColorizeTab:
         self._part("status")
         with gr.Column(elem_id="work"):
             for name, label, build, options in (
+                ("restore-tool", "Restore", self._build_restore, {}),
                 ("prepare", "Prepare the print", self._build_prepare, {"open": False}),
                 ("color", "Color", self._build_color, {}),
                 ("hints", "Hints", self._build_hints, {"open": False, "visible": has_hints}),
@@ -224,6 +226,21 @@ class ColorizeTab:
             ):
                 with self._add(gr.Accordion, name, label=label, **options):
                     build()
+
+    def _build_restore(self) -> None:
+        with gr.Row():
+            self._button("restore-go", "Restore", variant="primary")
+            self._button("restore-all", "Restore all")
+        can_repair = self.worker.repairer is not None
+        for name, label, about, is_there in (
+            ("crop", "Cut the print out", "Of what lies around it, if a print is found.", True),
+            ("repair", "Repair damage", "Cracks, scratches, spots.", can_repair),
+            ("fading", "Bring tones back", "If the print is pale.", True),
+            ("colors", "Color", "If it has no colors.", True),
+        ):
+            about = about if is_there else _NO_REPAIR
+            self._tick(f"restore-{name}", label, about, value=is_there, interactive=is_there)
+        self._part("restored")
 
     def _build_prepare(self) -> None:
         self._part("prepare-views")
@@ -345,6 +362,11 @@ class ColorizeTab:
         for name, view in (("prepare", "frame"), ("hints", "points")):
             on(control[name].expand, lambda desk, view=view: desk.look_for(view), [], WORK)
             on(control[name].collapse, lambda desk: desk.look_for("photo"))
+
+        steps = [f"restore-{name}" for name in ("crop", "repair", "fading", "colors")]
+        for name, restore in (("restore-go", work.restore), ("restore-all", work.restore_all)):
+            act = lambda desk, *given, wish=restore: wish(desk, RestoreSteps(*given))  # noqa: E731
+            on(control[name].click, act, steps, WORK, ALBUM)
 
         options = ["n", "temperature", "view", "skin", "strength"]
 

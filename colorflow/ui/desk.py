@@ -60,6 +60,7 @@ from colorflow.ui.prepare import (
     Corners,
     Form,
     PrintPlan,
+    RestoreSteps,
     check_places,
     checked_corners,
     mark_of,
@@ -385,6 +386,16 @@ class Desk:
             self.view = "points" if self.view == "points" else "photo"
         photo.plan = plan
         self.look_for("places" if changes.get("repairs") else self.view)
+
+    def restore(self, photo: DeskPhoto, steps: RestoreSteps) -> None:
+        """Let a photo become what it is when it is restored, and show that."""
+        plan = photo.plan.restoring(steps, photo.found)
+        if plan.shape != photo.plan.shape:
+            photo.places = None
+        photo.is_unmarked = plan.repairs and photo.places is None
+        photo.plan = plan
+        if photo is self.at and self.view != "points":
+            self.view = "photo"
 
     def mark(self, points: object, radius: float) -> None:
         """Add a place that is repaired, or take the one away that a click means.

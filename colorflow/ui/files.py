@@ -118,7 +118,7 @@ def in_sight(desk: Desk) -> list[tuple[Path, FullSize]]:
     after = chosen.painted(saturation), FullSize(form, chosen, saturation, "JPEG")
     if photo.has_colors and desk.compares_gray:
         return [after, (form.photo.gray, FullSize(form, chosen, 0, "JPEG"))]
-    return [after, plain(form.photo)]
+    return [after, plain(form.base)]
 
 
 @dataclass(frozen=True, slots=True)

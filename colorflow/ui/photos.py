@@ -21,6 +21,7 @@ from colorflow.errors import ColorflowError, PhotoError
 from colorflow.files import digest_of
 from colorflow.photo import Kind, Photo, count_pixels, read_photo, write_image
 from colorflow.recipe import NOTHING_DONE
+from colorflow.scan import Frame, find_frames, is_doubtful, looks_like_bed
 from colorflow.ui.limits import MemoryBudget, UploadSpace
 
 PREVIEW_SIDE = 1024
@@ -111,14 +112,20 @@ def opened(
             yield photo
 
 
-def open_photo(upload: Path, name: str, parent: Path, budget: MemoryBudget) -> PhotoFile:
-    """Read an upload, and write its previews into a new folder.
+def open_photo(
+    upload: Path, name: str, parent: Path, budget: MemoryBudget
+) -> tuple[PhotoFile, list[Frame], bool]:
+    """Read an upload, write its previews into a new folder, and look for prints in it.
 
     Args:
         upload: the file; the folder gets a link to it, which stays when Gradio deletes uploads.
         name: of the link.
         parent: where the folder is made.
         budget: is reserved while the photo is read.
+
+    Returns:
+        The file, the prints in it as `colorflow restore` finds them, and whether a person is to
+        say where a print is: none is found on what looks like a bed, or one that may be no print.
 
     Raises:
         ColorflowError: the upload cannot be read, a preview not written, or there is no room.
@@ -129,7 +136,9 @@ def open_photo(upload: Path, name: str, parent: Path, budget: MemoryBudget) -> P
         link_or_copy(upload, path)
         suffix = ".jpg" if photo.metadata.format == "JPEG" else ".png"
         with disk_errors_told():
-            return _described(photo, path, folder, suffix, digest_of(path))
+            file = _described(photo, path, folder, suffix, digest_of(path))
+        frames = find_frames(photo)
+        return file, frames, is_doubtful(photo, frames) if frames else looks_like_bed(photo)
 
 
 def again(photo: PhotoFile, name: str, parent: Path) -> PhotoFile:

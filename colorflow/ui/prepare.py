@@ -16,20 +16,20 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from colorflow.errors import ColorflowError
-from colorflow.photo import Photo, read_photo
+from colorflow.photo import Photo
 from colorflow.recipe import NOTHING_DONE, Crop, Recipe, Repair, Statement, Weights
 from colorflow.repair.fading import unfaded
 from colorflow.repair.places import mask_of, touched
 from colorflow.repair.repairer import Repairer
 from colorflow.result import damage_of
-from colorflow.scan import Frame, cut_out, find_frames, is_doubtful, looks_like_bed
+from colorflow.scan import Frame, cut_out
 from colorflow.ui.limits import MemoryBudget
 from colorflow.ui.photos import (
     PhotoFile,
@@ -79,6 +79,15 @@ class Mark:
     takes_back: bool = False
 
 
+class RestoreSteps(NamedTuple):
+    """What is done to a photo that is restored, each only if the photo needs it."""
+
+    crop: bool = True
+    repair: bool = True
+    fading: bool = True
+    color: bool = True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrintPlan:
     """What a photo is to be before it is colored; by default what was uploaded.
@@ -98,6 +107,19 @@ class PrintPlan:
     fades: bool = False
     sensitivity: int = _SENSITIVITY
     marks: tuple[Mark, ...] = ()
+
+    def restoring(self, steps: RestoreSteps, found: Corners | None) -> PrintPlan:
+        """What a photo is to be that is restored: what somebody has cut out or marked stays.
+
+        Args:
+            steps: what is done.
+            found: where a print was found for sure; None if nowhere.
+        """
+        frame = (self.frame or found) if steps.crop else None
+        plan = replace(self, frame=frame, repairs=steps.repair, fades=steps.fading)
+        if plan.marks and plan.shape == self.shape:
+            return plan
+        return replace(plan, marks=(), sensitivity=0)
 
     @property
     def shape(self) -> PrintPlan:
@@ -127,21 +149,11 @@ class Form:
     statement: Statement = NOTHING_DONE
 
 
-def find_prints(upload: PhotoFile) -> tuple[tuple[Corners, ...], bool]:
-    """The prints in a scan, and whether a person is to say where a print is.
-
-    That is so where none is found on what looks like a bed, or one that may be no print.
-
-    Raises:
-        ColorflowError: its preview cannot be read any more.
-    """
-    small = read_photo(upload.preview)
-    frames = find_frames(small)
-    scale = np.array((upload.width / small.width, upload.height / small.height))
+def corners_in(frames: Sequence[Frame], upload: PhotoFile) -> tuple[Corners, ...]:
+    """The corners of the prints of a scan, as far as they are in it."""
     size = upload.width, upload.height
-    found = ((np.array(frame.corners) * scale).clip(0, size) for frame in frames)
-    prints = tuple(tuple((float(x), float(y)) for x, y in corners) for corners in found)
-    return prints, is_doubtful(small, frames) if frames else looks_like_bed(small)
+    clipped = (np.array(frame.corners).clip(0, size) for frame in frames)
+    return tuple(tuple((float(x), float(y)) for x, y in corners) for corners in clipped)
 
 
 def whole(width: float, height: float) -> Corners:

@@ -95,6 +95,7 @@ def render(desk: Desk) -> dict[str, str]:
         "strip": _strip(desk),
         "stage": _stage(desk, photo) if photo else f"{_WELCOME}{_examples()}",
         "gallery": _gallery(photo) if photo else "",
+        "restored": _restored(photo) if photo else "",
         "prepare-views": _prepare(desk, photo) if photo else "",
         "points": _points(photo) if photo else "",
         "unsure": _map(photo, "unsure") if photo else "",
@@ -329,6 +330,26 @@ def _gallery(photo: DeskPhoto) -> str:
         inside = f"{_image(picture, '', 'loading=lazy')}<span>{html.escape(said + before)}</span>"
         buttons.append(_button("choose", inside, index, aria_pressed=one is photo.chosen))
     return _group("Its colorings", "gallery", buttons if photo.gallery else [])
+
+
+def _restored(photo: DeskPhoto) -> str:
+    """What was found in the photo, as far as that is known, and done."""
+    form, found = photo.form, []
+    if form.plan.frame:
+        found.append("cut out")
+    elif not photo.found:
+        found.append("a print may be here; mark its corners" if photo.may_be_cut else "no frame")
+    repaired = form.statement.repaired
+    if repaired is not None:
+        found.append(f"{share_text(repaired)} of it repaired" if repaired else "no damage")
+    if form.plan.fades:
+        found.append("tones brought back, where they had faded")
+    if photo.is_left_alone:
+        found.append("it has colors, which stay")
+    elif photo.is_colored:
+        found.append("colored")
+    text = ", ".join(found)
+    return line(f"{text[:1].upper()}{text[1:]}.") if found else ""
 
 
 def _prepare(desk: Desk, photo: DeskPhoto) -> str:

@@ -52,7 +52,7 @@ from colorflow.ui.photos import (
     unpack_photos,
     write_preview,
 )
-from colorflow.ui.prepare import Form, PrintPlan, cut, find_prints, make
+from colorflow.ui.prepare import Form, PrintPlan, RestoreSteps, corners_in, cut, make
 
 _PRINCIPAL = 4
 """Principal colorings whose mean is the first picture of a photo that is colored by points."""
@@ -214,8 +214,8 @@ class DeskWorker:
     def _opened(self, file: Origin, folder: Path) -> list[DeskPhoto]:
         """A photo; of a scan with several prints each of them, cut out, with files of its own."""
         path, budget = file.path, self.budget
-        upload = open_photo(path, path.name, folder, budget)
-        prints, may_be_cut = find_prints(upload)
+        upload, frames, may_be_cut = open_photo(path, path.name, folder, budget)
+        prints = corners_in(frames, upload)
         single = DeskPhoto(
             name=file.name, origin=file, upload=upload, prints=prints, may_be_cut=may_be_cut
         )
@@ -295,6 +295,42 @@ class DeskWorker:
             finally:
                 with desk.lock:
                     photo.is_in_work = False
+
+    def restore(self, desk: Desk, steps: RestoreSteps) -> None:
+        """Do to the photo all that it needs: as `colorflow restore`, but for the points it has."""
+        photo = desk.photo
+        desk.restore(photo, steps)
+
+        def restoring() -> Steps:
+            yield from self._restoring(desk, photo, steps)
+            yield partial(desk.say, f"{photo.name} is restored; compare it with what it was.")
+
+        desk.want("color", "Restoring ...", restoring(), photo)
+
+    def restore_all(self, desk: Desk, steps: RestoreSteps) -> None:
+        """Restore all photos as they come; what fails is told, and the next one follows."""
+        if "open" not in desk.wishes:
+            self.open(desk, ())  # what is left of an upload, if its wish was broken off
+
+        def restored(photo: DeskPhoto) -> Steps:
+            with desk.lock:
+                desk.restore(photo, steps)
+            yield from self._restoring(desk, photo, steps)
+
+        tried: list[DeskPhoto] = []
+        every = self._one_by_one(
+            desk, lambda: [one for one in desk.photos if one not in tried], restored, tried
+        )
+        desk.want("album", "Restoring the album ...", every)
+
+    def _restoring(self, desk: Desk, photo: DeskPhoto, steps: RestoreSteps) -> Steps:
+        yield from self._making(desk, photo)
+        with desk.lock:
+            if not steps.color or photo.is_left_alone:
+                return
+            several = self.colorist.several(photo.task, Options(n=1))
+        for made in several:
+            yield partial(desk.take_coloring, photo, made, choose=True)
 
     # colorings
 
@@ -438,36 +474,56 @@ class DeskWorker:
         again = reference is not None
         tried = [desk.photo] if again else []
 
-        def steps() -> Steps:
-            done, is_open = 0, True
-            while is_open:
-                with desk.lock:
-                    left = [one for one in desk.photos if _lacks_colors(one, again=again)]
-                    photo = next((one for one in left if one not in tried), None)
-                    is_open = photo is not None or "open" in desk.wishes
-                    if photo is None and is_open:
-                        desk.lock.wait(_SHOW_SECONDS)
-                if photo:
-                    tried.append(photo)
-                    try:
-                        yield from self._making(desk, photo)
-                        if not _lacks_colors(photo, again=again):
-                            continue
-                        with desk.lock:
-                            task = photo.task
-                        if reference:
-                            task = replace(task, hints=(), references=(reference,))
-                        for number, made in enumerate(self.colorist.several(task, options)):
-                            yield partial(desk.take_coloring, photo, made, choose=number == 0)
-                        done += photo in desk.photos
-                    except FAILURES as error:
-                        problem = Problem(photo.name, sentence(error))
-                        if photo in desk.photos:
-                            yield partial(desk.problems.append, problem)
-                yield done / max(1, len(desk.photos))
-            yield partial(desk.say, f"{done} photos are colored.")
+        def left() -> list[DeskPhoto]:
+            lacking = [one for one in desk.photos if _lacks_colors(one, again=again)]
+            return [one for one in lacking if one not in tried]
 
-        desk.want("album", "Coloring the album ...", steps())
+        def colored(photo: DeskPhoto) -> Steps:
+            yield from self._making(desk, photo)
+            if not _lacks_colors(photo, again=again):
+                return
+            with desk.lock:
+                task = photo.task
+            if reference:
+                task = replace(task, hints=(), references=(reference,))
+            for number, made in enumerate(self.colorist.several(task, options)):
+                yield partial(desk.take_coloring, photo, made, choose=number == 0)
+
+        desk.want("album", "Coloring the album ...", self._one_by_one(desk, left, colored, tried))
+
+    def _one_by_one(
+        self,
+        desk: Desk,
+        left: Callable[[], list[DeskPhoto]],
+        work: Callable[[DeskPhoto], Steps],
+        tried: list[DeskPhoto],
+    ) -> Steps:
+        """Work on photos of the album as they come; what fails is told, and the next one follows.
+
+        Args:
+            desk: the desk.
+            left: the photos that are still to be worked on, under the lock.
+            work: on one of them.
+            tried: takes those that are worked on.
+        """
+        done, is_open = 0, True
+        while is_open:
+            with desk.lock:
+                photo = next(iter(left()), None)
+                is_open = photo is not None or "open" in desk.wishes
+                if photo is None and is_open:
+                    desk.lock.wait(_SHOW_SECONDS)
+            if photo:
+                tried.append(photo)
+                try:
+                    yield from work(photo)
+                    done += photo in desk.photos and bool(photo.colorings)
+                except FAILURES as error:
+                    problem = Problem(photo.name, sentence(error))
+                    if photo in desk.photos:
+                        yield partial(desk.problems.append, problem)
+            yield done / max(1, len(desk.photos))
+        yield partial(desk.say, f"{done} photos are colored.")
 
     # files
 
