@@ -197,7 +197,7 @@ def _coloring(options: argparse.Namespace) -> Work:
     def work(source: Path, target: Path) -> Iterator[str]:
         photo = read_photo(source)
         yield "read"
-        model = colorizer.model_of(photo)
+        model = colorizer.open(photo).model
         ab, _ = model.principal(first, k)
         yield "features, mean head" if k == 1 else "features, mean head, samples"
         assert model.skin

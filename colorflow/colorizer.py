@@ -26,7 +26,6 @@ import torch
 
 from colorflow.device import device_of, one_thread
 from colorflow.errors import PhotoError
-from colorflow.exploration import Exploration
 from colorflow.files import default_weights as default_weights
 from colorflow.limits import (
     LARGEST_SEED,
@@ -39,7 +38,7 @@ from colorflow.limits import (
 from colorflow.model.level import COARSE_LEVELS
 from colorflow.model.things import Thing as Thing
 from colorflow.model.weights import LoadedWeights, load_weights
-from colorflow.open_photo import Opener, pictures_of
+from colorflow.open_photo import Opener, OpenPhoto, pictures_of
 from colorflow.photo import Kind, Photo
 from colorflow.photo import Picture as Picture
 from colorflow.photo_model import PhotoModel as PhotoModel
@@ -47,7 +46,7 @@ from colorflow.recipe import ColoringSpec, Colors, Hint
 from colorflow.result import Result
 
 
-class Colorizer(Exploration):
+class Colorizer:
     """Colors photos with trained weights.
 
     The default answer is a photo's principal colorings: the mean of them all, and what the
@@ -122,6 +121,31 @@ class Colorizer(Exploration):
     def takes_references(self) -> bool:
         """Whether the weights take references, other than for their style."""
         return self._opener.takes_references
+
+    def open(
+        self,
+        picture: Picture,
+        *,
+        hints: Sequence[Hint] = (),
+        reference: Picture | Sequence[Picture] = (),
+        style: Picture | None = None,
+        isolated: bool = False,
+    ) -> OpenPhoto:
+        """Opens a picture, to vary its colorings, and to judge them.
+
+        Args:
+            picture: see the class.
+            hints: see the class.
+            reference: see the class.
+            style: see the class.
+            isolated: as of `colorize`.
+
+        Raises:
+            PhotoError: if a picture cannot be read, or a reference or style is gray.
+            WeightsError: if there are hints or references and the weights take none.
+            ValueError: if a hint lies outside the picture.
+        """
+        return self._opener.open(picture, hints, reference, style, isolated=isolated)
 
     @one_thread()
     def colorize(

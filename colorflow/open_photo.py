@@ -1,33 +1,43 @@
-"""A photo that was opened for coloring: what the model sees of it, and its colorings."""
+"""A photo that was opened for coloring: what the model sees of it, and its colorings.
+
+What `Colorizer.open` returns can color the photo, vary colorings, go from one to another, take them
+apart, and judge them.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from io import BytesIO
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from colorflow.color.full_resolution import LightnessRows, render
 from colorflow.color.grid import square_lightness, to_grid
 from colorflow.device import one_thread
 from colorflow.errors import PhotoError, WeightsError
 from colorflow.files import digest_of_open
+from colorflow.limits import check_seed, check_whole
 from colorflow.model.condition import LIGHTNESS_SIZE, Condition, Conditioner
+from colorflow.model.config import FINEST_GRID
 from colorflow.model.hints import hint_planes, thing_hints
-from colorflow.model.likeness import Described
+from colorflow.model.intervals import NOMINAL_LEVELS, central_interval, check_sample_count
+from colorflow.model.level import slerp
+from colorflow.model.likeness import Described, overview
+from colorflow.model.skin import tone_latents
 from colorflow.model.things import THINGS_GRID
 from colorflow.model.weights import LoadedWeights
 from colorflow.photo import Kind, Photo, Picture, read_picture
 from colorflow.photo_model import CHUNK, Latents, PhotoModel
 from colorflow.recipe import ColoringSpec, Colors, Hint, Reach, Recipe, Weights
-from colorflow.result import Result
+from colorflow.result import LevelOutput, Result, Uncertainty
 
 MOST_DESCRIBED = 16
 """References whose descriptions are kept, 1 MB each: those of an album serve all of its photos."""
@@ -43,7 +53,7 @@ class OpenPhoto:
         canvas: the same without the hints for things, which color its pictures where their things
             are, and change them nowhere else.
         colors: from a spec to what a recipe says.
-        weights: of the model.
+        loaded: the model's weights.
         digest: of the photo's file.
     """
 
@@ -51,7 +61,7 @@ class OpenPhoto:
     model: PhotoModel
     canvas: PhotoModel
     colors: Callable[[ColoringSpec], Colors]
-    weights: Weights
+    loaded: LoadedWeights
     digest: str | None
 
     def made(self, specs: Sequence[ColoringSpec]) -> list[Result]:
@@ -104,7 +114,7 @@ class OpenPhoto:
             Result(
                 self.photo,
                 Recipe(colors=self.colors(spec)),
-                weights=self.weights,
+                weights=Weights(colors=self.loaded.digest),
                 digest=self.digest,
                 grid=painted,
                 share=share,
@@ -116,6 +126,206 @@ class OpenPhoto:
                 zip(specs, shown, shares or [None] * len(specs), strict=True)
             )
         ]
+
+    def reproduce(self, specs: Sequence[ColoringSpec | Result]) -> list[Result]:
+        """Makes colorings again, from their specs."""
+        if not specs:
+            raise ValueError("specs: expected at least one, got none")
+        return self.made([self._spec_of(coloring) for coloring in specs])
+
+    def resample(
+        self,
+        coloring: int | ColoringSpec | Result,
+        levels: Collection[int],
+        seed: int,
+        n: int = 1,
+    ) -> list[Result]:
+        """Samples some levels of a coloring anew and keeps the others.
+
+        With new fine levels, such as (16, 32, 64), the colors of objects stay and the details
+        change. With new coarse levels the colors change and the details keep their latents.
+
+        Args:
+            coloring: made before, its spec, or the seed of a plain sample.
+            levels: some of the names in `Colorizer.levels`.
+            seed: coloring i has `seed + i` in these levels.
+            n: number of colorings.
+        """
+        names = self.loaded.pyramid.config.chroma_grids
+        some = isinstance(levels, Collection) and len(levels) > 0
+        if not (some and all(level in names for level in levels)):
+            raise ValueError(
+                f"levels: expected some of {', '.join(map(str, names))}, got {levels!r}"
+            )
+        check_whole("n", n, 1)
+        check_seed(seed)
+        spec, indices = self._spec_of(coloring), [names.index(name) for name in levels]
+        specs = [spec.resampled(indices, s) for s in range(seed, seed + n)]
+        return self.made(specs)
+
+    def interpolate(
+        self,
+        start: int | ColoringSpec | Result,
+        end: int | ColoringSpec | Result,
+        steps: int,
+    ) -> NDArray[np.float32]:
+        """Interpolates between two colorings, in every level on the arc between their latents.
+
+        Args:
+            start: a coloring, made before, its spec, or the seed of a plain sample.
+            end: a coloring, made before, its spec, or the seed of a plain sample.
+            steps: number of colorings, both ends included; at least 2.
+
+        Returns:
+            (steps, 2, 64, 64) CIELAB units, for `render`. The ends are, to the bit, what
+            `reproduce` gives for each of the two specs alone. Those in between are painted like
+            the start.
+        """
+        check_whole("steps", steps, 2)
+        ends = [self._spec_of(start), self._spec_of(end)]
+        model = self.canvas
+        first, last = (model.latents(spec) for spec in ends)
+        between = [
+            [slerp(a, b, step / (steps - 1)) for a, b in zip(first, last, strict=True)]
+            for step in range(1, steps - 1)
+        ]
+        # Each end alone: the last bits depend on how many colorings are decoded at once.
+        outer = [model.paint(model.chroma([spec]), [spec]) for spec in ends]
+        inner = []
+        if between:
+            way = np.linspace(0, 1, steps, dtype=np.float32)[1:-1, None]
+            start_tone, end_tone = model.tones(ends)
+            tones = (1 - way) * start_tone + way * end_tone
+            inner = [model.paint(model.decode(between), [ends[0]] * len(between), tones)]
+        return np.concatenate([outer[0], *inner, outer[1]])
+
+    def decode_by_level(
+        self,
+        coloring: int | ColoringSpec | Result,
+    ) -> list[LevelOutput]:
+        """Shows a coloring without a style after each level, coarse to fine.
+
+        The last chroma is `Result.model_ab` of `reproduce`, before it is assigned to things: to
+        the bit for a sample alone, and nearly for a principal coloring.
+
+        Args:
+            coloring: made before, its spec, or the seed of a plain sample.
+        """
+        model = self.model
+        latents = model.latents(self._spec_of(coloring))
+        return [
+            LevelOutput(latents=z.numpy(), ab=model.decode([latents[: index + 1]])[0])
+            for index, z in enumerate(latents)
+        ]
+
+    def uncertainty(
+        self,
+        n: int = 64,
+        seed: int = 0,
+        *,
+        level: float = NOMINAL_LEVELS[-1],
+    ) -> Uncertainty:
+        """Estimates central intervals of the colors in every cell.
+
+        The samples have std 1, which is the model itself: the shipped temperatures are a matter of
+        taste and would make it look too certain. The intervals are stretched by the factor in the
+        weights that made their coverage nominal on photos outside the training set. On skin they
+        are those of its own colors.
+
+        Args:
+            n: number of samples; 64 in the calibration, at least 19 for the interval of 0.9.
+            seed: sample i depends on `seed + i` only.
+            level: nominal coverage, 0.5 or 0.9.
+        """
+        if level not in NOMINAL_LEVELS:
+            known = " or ".join(f"{share:g}" for share in NOMINAL_LEVELS)
+            raise ValueError(f"level: expected {known}, got {level}")
+        check_sample_count(n, level)
+        check_seed(seed)
+        model, std1 = self.model, [1.0] * len(self.loaded.pyramid.config.chroma_grids)
+        latents = [model.sample(self._spec_of(s), std1) for s in range(seed, seed + n)]
+        ab = model.decode(latents, gain=1.0)
+        ab = model.with_skin(ab, tone_latents([one[0] for one in latents]))
+        middle, half_width = central_interval(torch.from_numpy(ab), level)
+        factors = self.loaded.interval_factors
+        return Uncertainty(
+            level=level,
+            middle=middle.numpy(),
+            half_width=(factors.get(level, 1.0) * half_width).numpy(),
+            calibrated=level in factors,
+        )
+
+    def skin(self) -> NDArray[np.float32]:
+        """How far each cell gets the color of skin, (64, 64) from 0 to 1.
+
+        All zero where the weights have no head for skin.
+        """
+        found = self.model.skin
+        return np.zeros((FINEST_GRID, FINEST_GRID), np.float32) if found is None else found.weight
+
+    def likeness(self) -> NDArray[np.float32]:
+        """How far the references give each cell its color, (64, 64) from 0 to 1.
+
+        Raises:
+            ValueError: if it was opened without references.
+        """
+        found = self.model.likeness
+        if found is None:
+            raise ValueError("reference: expected at least one photo, got none")
+        return found.weight
+
+    def looks(self) -> NDArray[np.float32]:
+        """What a photo looks like as a whole: a vector to compare it with others by."""
+        return overview(self.model.condition)
+
+    def log_prob(
+        self,
+        ab: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float64]:
+        """Exact log density of colors under the model, given the photo's lightness and the hints.
+
+        Reported bits per dimension are of chroma with noise of std 1 on every pixel; this is the
+        density of the chroma without noise.
+
+        Args:
+            ab: (n, 2, 64, 64) CIELAB units, within +-128; None for the photo's own colors, which
+                are zero everywhere in a gray photo.
+
+        Returns:
+            (n,) nats, density per CIELAB unit of each of 8192 numbers.
+        """
+        if ab is None:
+            ab = to_grid(self.photo.pixels)[None]
+        _check_shape("ab", ab)
+        limit = self.loaded.pyramid.config.chroma_limit
+        if not (np.abs(ab) < limit).all():
+            raise ValueError(f"ab: expected values within +-{limit:g}, got some outside")
+        return self.model.log_prob(ab)
+
+    def render(
+        self, chroma: NDArray[np.float32], *, bits: Literal[8, 16] = 8
+    ) -> Iterator[NDArray[np.uint8] | NDArray[np.uint16]]:
+        """Renders chroma on the photo's own lightness at full resolution, one coloring at a time.
+
+        Args:
+            chroma: (n, 2, 64, 64) CIELAB units, such as what `interpolate` returns.
+            bits: bits of each channel; 16 is more precise than 8 only for a photo of 16 bits.
+
+        Yields:
+            n arrays (H, W, 3) of sRGB, uint8 or uint16.
+        """
+        _check_shape("chroma", chroma)
+        pixels = self.photo.pixels if bits == 8 else self.photo.full_depth
+        lightness = LightnessRows(pixels)
+        for ab in chroma:  # (2, 64, 64) -> (H, W, 3)
+            yield render(lightness, ab, bits=bits)
+
+    def _spec_of(self, coloring: int | ColoringSpec | Result) -> ColoringSpec:
+        if isinstance(coloring, Result):
+            return coloring.spec
+        if isinstance(coloring, ColoringSpec):
+            return coloring
+        return ColoringSpec(seeds=(coloring,) * len(self.loaded.pyramid.config.chroma_grids))
 
 
 class Opener:
@@ -221,7 +431,7 @@ class Opener:
             model=whole,
             canvas=model(painted["alike"]) if on_things else whole,
             colors=colors,
-            weights=Weights(colors=self._weights.digest),
+            loaded=self._weights,
             digest=digest,
         )
 
@@ -274,3 +484,11 @@ def _with_colors(photo: Photo) -> Photo:
         reason = "has no colors that could be carried over; choose a color photo"
         raise PhotoError(photo.source, reason)
     return photo
+
+
+def _check_shape(name: str, ab: NDArray[np.float32]) -> None:
+    """Raises `ValueError` unless an argument is the chroma of at least one coloring."""
+    shape = np.shape(ab)
+    if len(shape) != 4 or shape[1:] != (2, FINEST_GRID, FINEST_GRID) or shape[0] == 0:
+        expected = f"(n, 2, {FINEST_GRID}, {FINEST_GRID})"
+        raise ValueError(f"{name}: expected shape {expected}, got {shape}")

@@ -38,7 +38,6 @@ LAYERS = (
     "training",
     "photo_model",
     "open_photo",
-    "exploration",
     "colorizer",
     "enlarge",
     "repair",

@@ -137,11 +137,11 @@ def test_a_coloring_is_computed_with_one_thread(
     (coloring,) = colorizer.colorize(photo, 1, force=True)
     for use in (
         lambda: coloring.log_prob,
-        lambda: colorizer.interpolate(photo, 0, coloring, 3),
-        lambda: colorizer.reproduce(photo, [coloring]),
-        lambda: colorizer.uncertainty(photo, 19),
+        lambda: colorizer.open(photo).interpolate(0, coloring, 3),
+        lambda: colorizer.open(photo).reproduce([coloring]),
+        lambda: colorizer.open(photo).uncertainty(19),
         lambda: list(colorizer.colorize_progressively(photo)),
-        lambda: colorizer.log_prob(photo),
+        lambda: colorizer.open(photo).log_prob(),
     ):
         use()
     assert seen == {(1, 1)}

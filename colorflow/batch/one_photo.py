@@ -171,7 +171,7 @@ class _PhotoWorker:
             return task.outcome("already-colored", f"already has colors; {how}")
         if task.is_look:
             assert models.colorizer
-            return task.outcome("done", looks=models.colorizer.looks(photo))
+            return task.outcome("done", looks=models.colorizer.open(photo).looks())
         existing, others = self._existing(task, recipes, scan.digest)
         complete += [task.coloring(label, each) for label, each in existing.items()]
         if len(existing) == len(recipes):

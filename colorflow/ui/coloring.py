@@ -428,15 +428,17 @@ class Colorist:
     def varied(self, task: ColoringTask, spec: ColoringSpec, n: int) -> Iterator[PhotoColoring]:
         """Colorings with the colors of one and n other details."""
         fine = [level for level in self.colorizer.levels if level > _COARSE_GRID]
-        seed, resample = _next_seed(task.photo), self.colorizer.resample
+        seed, open_ = _next_seed(task.photo), self.colorizer.open
         return self._previewed(
-            task, lambda read: resample(read, spec, fine, seed, n, **task.conditions())
+            task, lambda read: open_(read, **task.conditions()).resample(spec, fine, seed, n)
         )
 
     def again(self, task: ColoringTask, spec: ColoringSpec) -> Iterator[PhotoColoring]:
         """One coloring once more, with what is known now."""
-        reproduce = self.colorizer.reproduce
-        return self._previewed(task, lambda read: reproduce(read, [spec], **task.conditions()))
+        open_ = self.colorizer.open
+        return self._previewed(
+            task, lambda read: open_(read, **task.conditions()).reproduce([spec])
+        )
 
     def _previewed(
         self, task: ColoringTask, make: Callable[[Photo], Iterable[Result]]
@@ -502,9 +504,11 @@ class Colorist:
             small = reduced(read)
             lightness = lightness_of(small.pixels)
             if name == "reference":
-                shares = self.colorizer.likeness(read, task.conditions()["reference"])
+                shares = self.colorizer.open(
+                    read, reference=task.conditions()["reference"]
+                ).likeness()
             else:
-                unsure = self.colorizer.uncertainty(read).at_full_size(lightness)
+                unsure = self.colorizer.open(read).uncertainty().at_full_size(lightness)
                 shares = unsure / np.float32(_MOST_UNSURE)
         return write_preview(path, _glowing(lightness, shares), small)
 

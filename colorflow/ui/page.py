@@ -156,14 +156,14 @@ class HowTab:
 
     def _levels(self, photo: Photo, seed: int) -> str:
         frames = [(NO_CHROMA, "Nothing is decided yet: there is the gray photo.", "")]
-        outputs = self._colorizer.decode_by_level(photo, seed)
+        outputs = self._colorizer.open(photo).decode_by_level(seed)
         for side, output in zip(self._colorizer.levels, outputs, strict=True):
             noise = _image(noise_picture(output.latents), "how-small", "Noise of this level")
             frames.append((output.ab, _LEVEL.format(side), noise))
         return _player(photo, frames, "From noise to picture", "Step")
 
     def _walk(self, photo: Photo, seed: int) -> str:
-        way = enumerate(self._colorizer.interpolate(photo, seed, seed + 1, STEPS))
+        way = enumerate(self._colorizer.open(photo).interpolate(seed, seed + 1, STEPS))
         text = "{:.0%} of the way from seed {} to seed {}."
         frames = [(ab, text.format(i / (STEPS - 1), seed, seed + 1), "") for i, ab in way]
         return _player(photo, frames, "From one coloring to another", "Way")

@@ -157,7 +157,7 @@ def test_the_share_of_a_photo_that_each_reference_tells(
     photo = album / "b.png"
     (made,) = colorizer.colorize(photo, 1, reference=[coffee, in_color])
     assert len(made.reference_shares) == 2
-    weight = colorizer.likeness(photo, [coffee, in_color])
+    weight = colorizer.open(photo, reference=[coffee, in_color]).likeness()
     assert sum(made.reference_shares) == pytest.approx(weight.mean(), abs=0.05)
     assert colorizer.colorize(photo, 1, reference=coffee, strength=0)[0].reference_shares == ()
     assert colorizer.colorize(photo, 1)[0].reference_shares == ()

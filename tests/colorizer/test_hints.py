@@ -43,7 +43,7 @@ def photos() -> Iterator[Photo]:
 
 
 def chroma(colorizer: Colorizer, photo: Photo, *hints: Hint) -> NDArray[np.float32]:
-    return colorizer.reproduce(photo, [SAMPLE], hints=hints)[0].ab
+    return colorizer.open(photo, hints=hints).reproduce([SAMPLE])[0].ab
 
 
 @pytest.mark.slow

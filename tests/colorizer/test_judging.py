@@ -68,7 +68,7 @@ def test_weights_that_are_not_calibrated_say_so(
 ) -> None:
     plain = plain_colorizer
     half = Colorizer.load(save_small_weights(tmp_path / "half.safetensors", 0, {0.5: 2.0}))
-    own, given = (colorizer.uncertainty(photo, 3, level=0.5) for colorizer in (plain, half))
+    own, given = (colorizer.open(photo).uncertainty(3, level=0.5) for colorizer in (plain, half))
     assert (own.calibrated, given.calibrated) == (False, True)
     np.testing.assert_array_equal(given.half_width, 2 * own.half_width)
     np.testing.assert_array_equal(given.middle, own.middle)
@@ -77,7 +77,7 @@ def test_weights_that_are_not_calibrated_say_so(
 
 def test_uncertainty_repeats_and_knows_hints(colorizer: Colorizer, photo: Photo) -> None:
     first, again, hinted, other = (
-        colorizer.uncertainty(photo, 9, level=0.5, **given)
+        colorizer.open(photo).uncertainty(9, level=0.5, **given)
         for given in ({}, {}, {"hints": HINTS}, {"seed": 1})
     )
     np.testing.assert_array_equal(first.half_width, again.half_width)
@@ -110,10 +110,10 @@ def test_log_prob_is_that_of_the_model(
     ab = torch.from_numpy(to_grid(photo.pixels))[None]
     with torch.no_grad():
         want = by_hand.pyramid.log_prob(ab, by_hand.condition(photo, hints)).numpy()
-    own = colorizer.log_prob(photo, hints=hints)
+    own = colorizer.open(photo, hints=hints).log_prob()
     assert own.shape == (1,)
     np.testing.assert_allclose(own, want, rtol=1e-6)
-    np.testing.assert_array_equal(colorizer.log_prob(photo, ab.numpy(), hints=hints), own)
+    np.testing.assert_array_equal(colorizer.open(photo, hints=hints).log_prob(ab.numpy()), own)
 
 
 def test_a_coloring_knows_its_likelihood_given_its_hints(
@@ -123,7 +123,7 @@ def test_a_coloring_knows_its_likelihood_given_its_hints(
     orders = []
     for hints in ((), HINTS):
         made = sampled(colorizer, photo, 11, 1.2, 3, hints=hints)
-        want = colorizer.log_prob(photo, model_chroma(made), hints=hints)
+        want = colorizer.open(photo, hints=hints).log_prob(model_chroma(made))
         np.testing.assert_allclose([one.log_prob for one in made[::-1]], want[::-1], rtol=1e-6)
         assert made[9].bits_per_dim == pytest.approx(-want[9] / (8192 * math.log(2)))
         orders.append(np.argsort(want).tolist())

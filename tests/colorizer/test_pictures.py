@@ -71,18 +71,20 @@ def forms_of(path: Path) -> list[Any]:
 
 USES: dict[str, Callable[[Colorizer, Any], NDArray[Any]]] = {
     "colorize": lambda colorizer, one: chroma(sampled(colorizer, one, 2)),
-    "reproduce": lambda colorizer, one: chroma(colorizer.reproduce(one, [sample_spec(3)])),
-    "resample": lambda colorizer, one: chroma(colorizer.resample(one, 3, (64,), 5)),
-    "interpolate": lambda colorizer, one: colorizer.interpolate(one, 1, 2, 3),
-    "decode_by_level": lambda colorizer, one: colorizer.decode_by_level(one, 1)[-1].ab,
-    "uncertainty": lambda colorizer, one: colorizer.uncertainty(one, 5, level=0.5).map,
-    "likeness": lambda colorizer, one: colorizer.likeness(one, skimage.data.coffee()),
-    "log_prob": lambda colorizer, one: colorizer.log_prob(one),
+    "reproduce": lambda colorizer, one: chroma(colorizer.open(one).reproduce([sample_spec(3)])),
+    "resample": lambda colorizer, one: chroma(colorizer.open(one).resample(3, (64,), 5)),
+    "interpolate": lambda colorizer, one: colorizer.open(one).interpolate(1, 2, 3),
+    "decode_by_level": lambda colorizer, one: colorizer.open(one).decode_by_level(1)[-1].ab,
+    "uncertainty": lambda colorizer, one: colorizer.open(one).uncertainty(5, level=0.5).map,
+    "likeness": lambda colorizer, one: colorizer.open(
+        one, reference=skimage.data.coffee()
+    ).likeness(),
+    "log_prob": lambda colorizer, one: colorizer.open(one).log_prob(),
     "render": lambda colorizer, one: next(
-        colorizer.render(one, np.zeros((1, 2, 64, 64), np.float32))
+        colorizer.open(one).render(np.zeros((1, 2, 64, 64), np.float32))
     ),
     "model_of": lambda colorizer, one: np.concatenate(
-        [z.ravel() for z in colorizer.model_of(one).encode(np.zeros((1, 2, 64, 64), "f4"))[0]]
+        [z.ravel() for z in colorizer.open(one).model.encode(np.zeros((1, 2, 64, 64), "f4"))[0]]
     ),
 }
 
@@ -99,12 +101,12 @@ def test_everything_takes_pictures_in_every_form(
 
 def test_a_coloring_that_was_made_may_be_varied(colorizer: Colorizer, path: Path) -> None:
     first, second = colorizer.colorize(path, 2)
-    walk = colorizer.interpolate(path, first, second, 2)
+    walk = colorizer.open(path).interpolate(first, second, 2)
     np.testing.assert_array_equal(walk, chroma([first, second]))
-    (anew,) = colorizer.resample(path, second, (64,), 5)
+    (anew,) = colorizer.open(path).resample(second, (64,), 5)
     assert anew.spec == second.spec.resampled([4], 5)
     np.testing.assert_allclose(
-        colorizer.decode_by_level(path, first)[-1].ab, first.model_ab, atol=0.02
+        colorizer.open(path).decode_by_level(first)[-1].ab, first.model_ab, atol=0.02
     )
 
 
@@ -122,7 +124,7 @@ def test_what_is_no_picture_is_refused(colorizer: Colorizer, thing: Any, message
     with pytest.raises(ValueError, match=message):
         colorizer.colorize(thing)
     with pytest.raises(ValueError, match=message):
-        colorizer.log_prob(thing)
+        colorizer.open(thing).log_prob()
 
 
 def test_files_that_cannot_be_read_are_named(colorizer: Colorizer, path: Path) -> None:
@@ -203,8 +205,8 @@ def test_statements_tell_what_the_command_does_not_make(
 ) -> None:
     (toward,) = colorizer.colorize(path, 1, style=cup)
     (alike,) = colorizer.colorize(path, 1, reference=cup)
-    (varied,) = colorizer.resample(path, 3, (64,), 5)
-    (plain,) = colorizer.resample(path, colorizer.colorize(path, 1)[0], colorizer.levels, 5)
+    (varied,) = colorizer.open(path).resample(3, (64,), 5)
+    (plain,) = colorizer.open(path).resample(colorizer.colorize(path, 1)[0], colorizer.levels, 5)
     (usual,) = colorizer.colorize(path, 1)
     (sample,) = sampled(colorizer, path, 1, seed=3)
     recipes = [one.recipe for one in (toward, alike, varied, usual, sample)]

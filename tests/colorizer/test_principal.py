@@ -124,7 +124,7 @@ def test_the_first_principal_coloring_step_by_step(
             want = by_hand.pyramid.pull_to_hints(torch.from_numpy(filled), condition).numpy()
     one = PrincipalSpec(number=0, of=1, seed=9)
     spec = ColoringSpec(seeds=(None,) * 5, principal=one, temperature=0.9, **way)
-    (got,) = colorizer.reproduce(photo, [spec], hints=hints)
+    (got,) = colorizer.open(photo, hints=hints).reproduce([spec])
     np.testing.assert_allclose(got.model_ab, model_ab, atol=0.05)
     np.testing.assert_allclose(got.ab, want[0], atol=0.1)
     assert got.spec == spec
@@ -214,11 +214,11 @@ def test_specs_give_principal_colorings_again_to_the_bit(
 ) -> None:
     """Alone, in another order, and among samples."""
     for spec, ab in zip(specs(principal), chroma(principal), strict=True):
-        again = colorizer.reproduce(photo, [spec])
+        again = colorizer.open(photo).reproduce([spec])
         assert specs(again) == [spec]
         np.testing.assert_array_equal(again[0].ab, ab)
     mixed = [principal[2], sample_spec(4), principal[0].spec]  # colorings say their own
-    got = chroma(colorizer.reproduce(photo, mixed))
+    got = chroma(colorizer.open(photo).reproduce(mixed))
     np.testing.assert_array_equal(got[[0, 2]], chroma(principal)[[2, 0]])
     np.testing.assert_array_equal(
         got[1], colorizer.colorize(photo, 1, seed=4, samples=True, force=True)[0].ab
@@ -233,7 +233,7 @@ def test_resampling_a_principal_coloring_changes_the_latents_of_these_levels_alo
     by_hand: ByHand,
     names: tuple[int, ...],
 ) -> None:
-    predictions = colorizer.resample(photo, principal[1].spec, names, 50, n=2)
+    predictions = colorizer.open(photo).resample(principal[1].spec, names, 50, n=2)
     own_seeds = [tuple(s if name in names else None for name in colorizer.levels) for s in (50, 51)]
     assert specs(predictions) == [replace(principal[1].spec, seeds=own) for own in own_seeds]
     assert not any(spec.is_principal for spec in specs(predictions))
@@ -250,7 +250,8 @@ def test_principal_colorings_follow_hints(colorizer: Colorizer, photo: Photo) ->
     plain = chroma(colorizer.colorize(photo, 3, seed=4, force=True))
     predictions = colorizer.colorize(photo, 3, seed=4, hints=HINTS, force=True)
     np.testing.assert_array_equal(
-        chroma(colorizer.reproduce(photo, specs(predictions), hints=HINTS)), chroma(predictions)
+        chroma(colorizer.open(photo, hints=HINTS).reproduce(specs(predictions))),
+        chroma(predictions),
     )
     for hint in HINTS:
         row, column = int(64 * (hint.row + 0.5) / 90), int(64 * (hint.column + 0.5) / 130)
@@ -270,10 +271,10 @@ def test_principal_colorings_go_towards_a_style(
     np.testing.assert_array_equal(chroma(none), plain)
     predictions = colorizer.colorize(photo, 2, seed=4, style=cup, style_strength=0.8, force=True)
     assert np.abs(chroma(predictions) - plain).mean((1, 2, 3)).min() > 1
-    again = colorizer.reproduce(photo, specs(predictions), style=cup)
+    again = colorizer.open(photo, style=cup).reproduce(specs(predictions))
     np.testing.assert_array_equal(chroma(again), chroma(predictions))
     with pytest.raises(ValueError, match=r"^style: expected the photo"):
-        colorizer.reproduce(photo, specs(predictions))
+        colorizer.open(photo).reproduce(specs(predictions))
     full = chroma(colorizer.colorize(photo, 1, seed=4, style=cup, style_strength=1, force=True))
     other = chroma(colorizer.colorize(photo, 1, seed=400, style=cup, style_strength=1, force=True))
     first = chroma(colorizer.colorize(photo, 1, seed=4, force=True))

@@ -51,9 +51,9 @@ def test_only_what_is_seen_changes_and_only_where_something_is_alike(
     colorizer: Colorizer, photo: Photo, scene: Photo, *, samples: bool
 ) -> None:
     plain = colorizer.colorize(photo, 2, seed=3, samples=samples, force=True)
-    found = colorizer.model_of(photo, reference=scene).likeness
+    found = colorizer.open(photo, reference=scene).model.likeness
     assert found is not None
-    np.testing.assert_array_equal(colorizer.likeness(photo, scene), found.weight)
+    np.testing.assert_array_equal(colorizer.open(photo, reference=scene).likeness(), found.weight)
     assert found.weight.any()
     assert not found.weight.all()
     for strength in (0.0, 0.6, 1.0):
@@ -92,11 +92,14 @@ def test_what_nothing_looks_like_changes_nothing(scene: Photo) -> None:
     shipped = Colorizer.load()
     astronaut = photo_from_image(skimage.data.astronaut())
     wall = np.full((90, 130, 3), (60, 90, 200), np.uint8)
-    assert not shipped.likeness(scene, wall).any()
+    assert not shipped.open(scene, reference=wall).likeness().any()
     plain, given = sampled(shipped, scene, 1), sampled(shipped, scene, 1, reference=wall)
     np.testing.assert_array_equal(chroma(given), chroma(plain))
-    assert shipped.likeness(scene, astronaut).mean() < 0.1
-    assert shipped.likeness(scene, np.ascontiguousarray(scene.pixels[:, ::-1])).mean() > 0.9
+    assert shipped.open(scene, reference=astronaut).likeness().mean() < 0.1
+    assert (
+        shipped.open(scene, reference=np.ascontiguousarray(scene.pixels[:, ::-1])).likeness().mean()
+        > 0.9
+    )
 
 
 def test_hints_win(colorizer: Colorizer, photo: Photo) -> None:
@@ -112,11 +115,11 @@ def test_the_same_references_give_the_same_pictures(
     references = [scene, cup]
     made = colorizer.colorize(photo, 2, reference=references, strength=0.8, force=True)
     assert [one.strength for one in specs(made)] == [0.8, 0.8]
-    again = colorizer.reproduce(photo, made, reference=references)
+    again = colorizer.open(photo, reference=references).reproduce(made)
     np.testing.assert_array_equal(chroma(again), chroma(made))
-    plain = colorizer.reproduce(photo, [one.spec for one in made], reference=references[:1])
+    plain = colorizer.open(photo, reference=references[:1]).reproduce([one.spec for one in made])
     assert np.abs(chroma(plain) - chroma(made)).max() > 1
-    (fine,) = colorizer.resample(photo, made[0], colorizer.levels, 5, reference=references)
+    (fine,) = colorizer.open(photo, reference=references).resample(made[0], colorizer.levels, 5)
     (sample,) = sampled(colorizer, photo, 1, seed=5, reference=references, strength=0.8)
     np.testing.assert_array_equal(fine.ab, sample.ab)
 
@@ -158,7 +161,7 @@ def test_strength_1_in_all_levels_gives_a_photo_its_own_colors(
     colorizer: Colorizer, cup: Photo, temperature: float
 ) -> None:
     spec = ColoringSpec(seeds=(7,) * 5, temperature=temperature, style_strengths=ALL)
-    predictions = colorizer.reproduce(cup, [spec], style=cup)
+    predictions = colorizer.open(cup, style=cup).reproduce([spec])
     assert np.abs(predictions[0].model_ab - to_grid(cup.pixels)).max() <= 1e-2
 
 
@@ -187,7 +190,7 @@ def test_hints_are_of_the_photo_and_not_of_its_reference(
     by_hand: ByHand,
 ) -> None:
     spec = ColoringSpec(seeds=(7,) * 5, style_strengths=ALL)
-    given = model_chroma(colorizer.reproduce(cup, [spec], style=cup, hints=HINTS))
+    given = model_chroma(colorizer.open(cup, style=cup, hints=HINTS).reproduce([spec]))
     with torch.no_grad():
         ab = torch.from_numpy(to_grid(cup.pixels))[None]
         latents = by_hand.pyramid.encode(ab, by_hand.condition(cup), GAIN)

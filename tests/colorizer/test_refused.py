@@ -30,27 +30,27 @@ def progressively(**given: Any) -> Use:
 
 
 def interpolate(start: Any = 3, steps: Any = 2) -> Use:
-    return lambda colorizer, photo: colorizer.interpolate(photo, start, 8, steps)
+    return lambda colorizer, photo: colorizer.open(photo).interpolate(start, 8, steps)
 
 
 def render(chroma: Any = OUTSIDE, **given: Any) -> Use:
-    return lambda colorizer, photo: list(colorizer.render(photo, chroma, **given))
+    return lambda colorizer, photo: list(colorizer.open(photo).render(chroma, **given))
 
 
 def resample(levels: Any = (4,), seed: Any = 1, n: Any = 1) -> Use:
-    return lambda colorizer, photo: colorizer.resample(photo, 3, levels, seed, n)
+    return lambda colorizer, photo: colorizer.open(photo).resample(3, levels, seed, n)
 
 
 def uncertainty(**given: Any) -> Use:
-    return lambda colorizer, photo: colorizer.uncertainty(photo, **given)
+    return lambda colorizer, photo: colorizer.open(photo).uncertainty(**given)
 
 
 def reproduce(*specs: ColoringSpec) -> Use:
-    return lambda colorizer, photo: colorizer.reproduce(photo, specs)
+    return lambda colorizer, photo: colorizer.open(photo).reproduce(specs)
 
 
 def log_prob(ab: np.ndarray) -> Use:
-    return lambda colorizer, photo: colorizer.log_prob(photo, ab)
+    return lambda colorizer, photo: colorizer.open(photo).log_prob(ab)
 
 
 def spec(**given: Any) -> Use:
@@ -89,7 +89,10 @@ REFUSED: list[tuple[Use, str]] = [
     *((render(chroma=np.zeros(x)), rf"chroma: expected shape \(n, 2, 64, 64\), got \({x[0]}, ")
       for x in ((2, 64, 64), (0, 2, 64, 64))),
     *((render(bits=x), f"bits: expected 8 or 16, got {x!r}") for x in (12, "8", True)),
-    (lambda colorizer, photo: colorizer.likeness(photo, []), "reference: expected at least one"),
+    (
+        lambda colorizer, photo: colorizer.open(photo, reference=[]).likeness(),
+        "reference: expected at least one",
+    ),
     (uncertainty(n=18), "n: expected at least 19 for an interval of 0.9, got 18"),
     (uncertainty(n=2, level=0.5), "n: expected at least 3 for an interval of 0.5, got 2"),
     *((uncertainty(level=x), f"level: expected 0.5 or 0.9, got {x}") for x in (0.8, 90)),
@@ -125,10 +128,10 @@ def test_arguments_out_of_range(colorizer: Colorizer, photo: Photo, use: Use, me
     "use",
     [
         lambda one, photo, gray: one.colorize(photo, reference=gray, strength=0),
-        lambda one, photo, gray: one.interpolate(photo, 1, 2, 3, reference=gray),
-        lambda one, photo, gray: one.likeness(photo, [photo, gray]),
+        lambda one, photo, gray: one.open(photo, reference=gray),
+        lambda one, photo, gray: one.open(photo, reference=[photo, gray]),
         lambda one, photo, gray: one.colorize(photo, style=gray, style_strength=0, force=True),
-        lambda one, photo, gray: one.interpolate(photo, 1, 2, 3, style=gray),
+        lambda one, photo, gray: one.open(photo, style=gray),
     ],
 )
 def test_a_gray_reference_or_style(
@@ -144,11 +147,8 @@ def test_weights_without_hints_refuse_them_everywhere(
 ) -> None:
     plain = plain_colorizer
     uses: tuple[Callable[[], object], ...] = (
-        lambda: plain.reproduce(photo, [sample_spec()], hints=HINTS),
-        lambda: plain.resample(photo, 1, (4,), 2, hints=HINTS),
-        lambda: plain.interpolate(photo, 1, 2, 3, hints=HINTS),
-        lambda: plain.uncertainty(photo, 19, hints=HINTS),
-        lambda: plain.log_prob(photo, hints=HINTS),
+        lambda: plain.open(photo, hints=HINTS),
+        lambda: plain.colorize(photo, hints=HINTS, force=True),
     )
     for use in uses:
         with pytest.raises(WeightsError, match="these weights take no color hints"):

@@ -47,7 +47,7 @@ def tones(by_hand: ByHand, photo: Photo) -> Tones:
 
 def plain(colorizer: Colorizer, photo: Photo, colorings: Sequence[Result]) -> list[Result]:
     """The same without the color of skin."""
-    return colorizer.reproduce(photo, [replace(one, skin=False) for one in specs(colorings)])
+    return colorizer.open(photo).reproduce([replace(one, skin=False) for one in specs(colorings)])
 
 
 @pytest.mark.parametrize("samples", [False, True])
@@ -58,13 +58,15 @@ def test_without_skin_it_is_the_picture_of_weights_that_find_none(
     want = skinless.colorize(photo, 2, **options)  # type: ignore[arg-type]
     got = colorizer.colorize(photo, 2, skin=False, **options)  # type: ignore[arg-type]
     np.testing.assert_array_equal(chroma(got), chroma(want))
-    again = colorizer.reproduce(photo, specs(got), hints=AROUND)
+    again = colorizer.open(photo, hints=AROUND).reproduce(specs(got))
     np.testing.assert_array_equal(chroma(again), chroma(got))
     assert not any(spec.skin for spec in specs(again))
     with_skin = colorizer.colorize(photo, 2, **options)  # type: ignore[arg-type]
     changed = np.abs(chroma(with_skin) - chroma(got)).max((0, 1))
     assert changed.max() > 5
-    assert (changed[colorizer.skin(photo) == 0] < 1).mean() > 0.6, "hints act around themselves"
+    assert (changed[colorizer.open(photo).skin() == 0] < 1).mean() > 0.6, (
+        "hints act around themselves"
+    )
 
 
 def test_where_skin_is(
@@ -74,14 +76,14 @@ def test_where_skin_is(
     by_hand: ByHand,
 ) -> None:
     want, _ = by_hand.skin(photo)
-    found = colorizer.skin(photo)
+    found = colorizer.open(photo).skin()
     assert found.shape == (64, 64)
     np.testing.assert_allclose(found, want, atol=1e-4)
     assert (want.min(), want.max()) == (0, pytest.approx(0.95))
     (shown,) = colorizer.colorize(photo, 1, force=True)
     (without,) = colorizer.colorize(photo, 1, force=True, skin=False)
     np.testing.assert_array_equal(shown.ab[:, found == 0], without.ab[:, found == 0])
-    assert not skinless.skin(photo).any()
+    assert not skinless.open(photo).skin().any()
 
 
 def test_samples_have_tones_of_their_own_and_principal_colorings_the_mean(
@@ -93,7 +95,7 @@ def test_samples_have_tones_of_their_own_and_principal_colorings_the_mean(
     np.testing.assert_allclose(found, 0, atol=1e-3)
     made = colorizer.colorize(photo, 3, 0.7, seed=4, samples=True, force=True)
     found = tones(chroma(made), chroma(plain(colorizer, photo, made)))
-    model = colorizer.model_of(photo)
+    model = colorizer.open(photo).model
     sums = [model.latents(spec)[0].sum((1, 2)).numpy() for spec in specs(made)]
     np.testing.assert_allclose(found, np.stack(sums) / 4, atol=1e-3)
     pairs = ((0, 1), (0, 2), (1, 2))
@@ -118,9 +120,9 @@ def test_the_coarsest_level_alone_decides_the_tone(
 def test_tones_change_evenly_on_a_walk(colorizer: Colorizer, photo: Photo, tones: Tones) -> None:
     (mean,) = specs(colorizer.colorize(photo, 1, seed=4, force=True))
     for start, end in ((sample_spec(3), sample_spec(8)), (mean, sample_spec(8))):
-        walk = colorizer.interpolate(photo, start, end, 5)
+        walk = colorizer.open(photo).interpolate(start, end, 5)
         ends = [replace(one, skin=False) for one in (start, end)]
-        found = tones(list(walk), list(colorizer.interpolate(photo, *ends, 5)))
+        found = tones(list(walk), list(colorizer.open(photo).interpolate(*ends, 5)))
         way = np.linspace(0, 1, 5)[:, None]
         np.testing.assert_allclose(found, (1 - way) * found[0] + way * found[-1], atol=2e-3)
         assert np.abs(found[0] - found[-1]).max() > 0.2
@@ -128,7 +130,7 @@ def test_tones_change_evenly_on_a_walk(colorizer: Colorizer, photo: Photo, tones
 
 def test_a_hint_on_skin_wins(colorizer: Colorizer, photo: Photo) -> None:
     """Where it is, and all over what it is assigned to."""
-    skin = colorizer.skin(photo)
+    skin = colorizer.open(photo).skin()
     row, column = np.argwhere(skin > 0.94)[10]
     color = (-50, -40)
     hint = Hint(
@@ -150,7 +152,7 @@ def test_results_say_whether_skin_has_its_own_color(
 ) -> None:
     for samples in (False, True):
         (shown,) = colorizer.colorize(photo, 1, seed=4, samples=samples, force=True)
-        made = [shown, *colorizer.reproduce(photo, [replace(shown.spec, skin=False)])]
+        made = [shown, *colorizer.open(photo).reproduce([replace(shown.spec, skin=False)])]
         for one, is_said in zip(made, (True, False), strict=True):
             one.save(tmp_path / "made.png")
             assert statement_of(tmp_path / "made.png") == one.statement
@@ -160,5 +162,5 @@ def test_results_say_whether_skin_has_its_own_color(
 def _tones_of(
     colorizer: Colorizer, photo: Photo, tones: Tones, given: Sequence[ColoringSpec]
 ) -> NDArray[np.float64]:
-    made = colorizer.reproduce(photo, given)
+    made = colorizer.open(photo).reproduce(given)
     return tones(chroma(made), chroma(plain(colorizer, photo, made)))

@@ -84,7 +84,7 @@ def test_the_coverage_is_that_of_the_map_that_users_see(
             interval_factors=columns["colorflow_std1"].interval_factors,
         ),
     )
-    shown = Colorizer.load(path).uncertainty(photo)
+    shown = Colorizer.load(path).open(photo).uncertainty()
     assert (shown.level, shown.calibrated) == (0.9, True)
     inside = (np.abs(truth.numpy() - shown.middle) <= shown.half_width).mean()
     assert 0.05 < inside < 0.95

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import nn
@@ -124,67 +124,10 @@ class FakeColorizer:
         """As `colorize`, one after the other."""
         yield from self.colorize(photo, n, temperature, seed, force=True, skin=skin)
 
-    def resample(
-        self,
-        photo: Photo,
-        spec: ColoringSpec,
-        levels: Collection[int],
-        seed: int,
-        n: int,
-        *,
-        hints: Sequence[Hint] = (),
-        reference: Sequence[Photo] = (),
-    ) -> list[Result]:
-        indices = [LEVELS.index(level) for level in levels]
-        return self._made(
-            photo,
-            [spec.resampled(indices, seed + i) for i in range(n)],
-            hints=hints,
-            references=len(reference),
-        )
-
-    def reproduce(
-        self,
-        photo: Photo,
-        specs: Sequence[ColoringSpec],
-        *,
-        hints: Sequence[Hint] = (),
-        reference: Sequence[Photo] = (),
-    ) -> list[Result]:
-        return self._made(photo, specs, hints=hints, references=len(reference))
-
-    def likeness(self, photo: Photo, reference: Sequence[Photo]) -> np.ndarray:
-        """The left half is alike."""
-        return np.repeat(np.arange(64)[None] < 32, 64, axis=0).astype(np.float32)
-
-    def decode_by_level(self, photo: Photo, seed: int) -> Any:
-        """Grids that fill with the seed's chroma, and latents that say their level."""
-        if self.error:
-            raise self.error
-        chroma = np.array(AB[seed % len(AB)], np.float32)[:, None, None]
-        return [
-            SimpleNamespace(
-                latents=np.full((6 if index else 2, max(4, side // 2), max(4, side // 2)), index),
-                ab=np.broadcast_to(chroma * (index + 1) / len(LEVELS), (2, side, side)),
-            )
-            for index, side in enumerate(LEVELS)
-        ]
-
-    def interpolate(self, photo: Photo, start: int, end: int, steps: int) -> np.ndarray:
-        """Straight from the chroma of one seed to that of the other."""
-        first, last = (np.array(AB[seed % len(AB)], np.float32) for seed in (start, end))
-        shares = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
-        return ((1 - shares) * first + shares * last)[:, :, None, None]
-
-    def uncertainty(self, photo: Photo) -> Any:
-        """None on the left, half of the most that is shown in the middle, all on the right."""
-        if self.error:
-            raise self.error
-        return SimpleNamespace(
-            at_full_size=lambda lightness: np.broadcast_to(
-                np.linspace(0, 60, lightness.shape[1], dtype=np.float32), lightness.shape
-            )
-        )
+    def open(
+        self, photo: Photo, *, hints: Sequence[Hint] = (), reference: Sequence[Photo] = ()
+    ) -> _FakeOpenPhoto:
+        return _FakeOpenPhoto(self, photo, hints, len(reference))
 
     def _made(
         self,
@@ -217,6 +160,57 @@ class FakeColorizer:
             )
             for spec, own, share in zip(specs, ab, shares or [None] * len(specs), strict=True)
         ]
+
+
+class _FakeOpenPhoto(NamedTuple):
+    """What a `FakeColorizer` can do with one photo."""
+
+    colorizer: FakeColorizer
+    photo: Photo
+    hints: Sequence[Hint]
+    references: int
+
+    def resample(
+        self, spec: ColoringSpec, levels: Collection[int], seed: int, n: int
+    ) -> list[Result]:
+        indices = [LEVELS.index(level) for level in levels]
+        return self.reproduce([spec.resampled(indices, seed + i) for i in range(n)])
+
+    def reproduce(self, specs: Sequence[ColoringSpec]) -> list[Result]:
+        return self.colorizer._made(self.photo, specs, (), self.hints, self.references)
+
+    def likeness(self) -> np.ndarray:
+        """The left half is alike."""
+        return np.repeat(np.arange(64)[None] < 32, 64, axis=0).astype(np.float32)
+
+    def decode_by_level(self, seed: int) -> Any:
+        """Grids that fill with the seed's chroma, and latents that say their level."""
+        if self.colorizer.error:
+            raise self.colorizer.error
+        chroma = np.array(AB[seed % len(AB)], np.float32)[:, None, None]
+        return [
+            SimpleNamespace(
+                latents=np.full((6 if index else 2, max(4, side // 2), max(4, side // 2)), index),
+                ab=np.broadcast_to(chroma * (index + 1) / len(LEVELS), (2, side, side)),
+            )
+            for index, side in enumerate(LEVELS)
+        ]
+
+    def interpolate(self, start: int, end: int, steps: int) -> np.ndarray:
+        """Straight from the chroma of one seed to that of the other."""
+        first, last = (np.array(AB[seed % len(AB)], np.float32) for seed in (start, end))
+        shares = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
+        return ((1 - shares) * first + shares * last)[:, :, None, None]
+
+    def uncertainty(self) -> Any:
+        """None on the left, half of the most that is shown in the middle, all on the right."""
+        if self.colorizer.error:
+            raise self.colorizer.error
+        return SimpleNamespace(
+            at_full_size=lambda lightness: np.broadcast_to(
+                np.linspace(0, 60, lightness.shape[1], dtype=np.float32), lightness.shape
+            )
+        )
 
 
 def fake_shares(n: int) -> tuple[float, ...]:
