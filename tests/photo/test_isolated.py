@@ -357,7 +357,7 @@ def test_an_answer_cannot_change_any_more(photo: Path, monkeypatch: pytest.Monke
 
 
 # These read, in the process itself, only files that the page has written.
-_READ_OWN_FILES = {f"colorflow/ui/{name}.py" for name in ("coloring", "files", "prepare")}
+_READ_OWN_FILES = {f"colorflow/ui/{name}.py" for name in ("coloring", "files")}
 
 
 def test_everybody_else_reads_in_a_child() -> None:

@@ -110,6 +110,8 @@ class FakeColorizer:
         references: Sequence[tuple[Photo, str | None]] = (),
     ) -> list[Result]:
         """As `colorize`, by recipes."""
+        if photo.width == HELD_WIDTH:
+            _wait_while_held()
         (hints,) = {each.hints for each in colors}
         assert not isinstance(hints, str)
         shares = tuple(
