@@ -30,6 +30,7 @@ from torch.nn import functional as F
 from benchmarks.measuring import SEED, print_machine, print_table
 from colorflow.color.full_resolution import render
 from colorflow.color.grid import square_lightness, to_grid
+from colorflow.device import keep_freed_memory
 from colorflow.evaluation.baselines import ConditionalDensity
 from colorflow.evaluation.metrics import bits_per_dim
 from colorflow.flows import distillation_loss
@@ -45,8 +46,6 @@ from colorflow.training.trainer import (
     Loss,
     TrainConfig,
     Trainer,
-    keep_freed_memory,
-    processor_seconds,
     train_to_budget,
 )
 from colorflow.zoo import ARCHITECTURES
@@ -173,7 +172,7 @@ def trainer_of(name: str, pack: PixelPack, run: Path, batch: int) -> Trainer:
         loss = DistillationLoss(name, teacher)
     torch.manual_seed(SEED)
     config = TrainConfig(batch=batch, dev_photos=PHOTOS, autocast=False)
-    return Trainer(density_of(name), loss, pack, config, clock=processor_seconds)
+    return Trainer(density_of(name), loss, pack, config)
 
 
 def table(pack: PixelPack, options: argparse.Namespace) -> None:

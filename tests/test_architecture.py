@@ -65,6 +65,7 @@ NEVER = {
 
 # What the tool that makes training packs may use of the package; a name covers all below it.
 DATA_PREP_MAY_USE = (
+    "colorflow.device",
     "colorflow.errors",
     "colorflow.files",
     "colorflow.photo",
@@ -79,7 +80,6 @@ DATA_PREP_MAY_USE = (
     "colorflow.training.pixels",
     "colorflow.training.heads",
     "colorflow.training.large_pack",
-    "colorflow.training.trainer",
 )
 
 # Names of the package itself, and the layers that they come from.

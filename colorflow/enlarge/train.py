@@ -26,7 +26,7 @@ from colorflow.enlarge.weights import (
     save_enlarge_weights,
 )
 from colorflow.training.run_folder import has_state
-from colorflow.training.trainer import Loss, TrainConfig, Trainer, Training, processor_seconds
+from colorflow.training.trainer import Loss, TrainConfig, Trainer, Training
 
 MEAN = "-mean"
 """Follows the name of a doubling in that of the network that predicts its mean."""
@@ -107,7 +107,7 @@ def _trainer(
         is_whole = _start(module, trained.get(name, trained[LAST]))
     pack = PatchPack(pack_folder, reduced=int(name == FIRST), damaged=shape.restores)
     module = module.to(best_device())
-    return Trainer(module, loss, pack, config, clock=processor_seconds, fit=not is_whole)
+    return Trainer(module, loss, pack, config, fit=not is_whole)
 
 
 def _write(

@@ -27,7 +27,7 @@ from colorflow.repair.model import (
 from colorflow.repair.network import Finder, MeanFill, UNetConfig
 from colorflow.repair.prints import WornPrints
 from colorflow.training.run_folder import has_state
-from colorflow.training.trainer import Loss, TrainConfig, Trainer, Training, processor_seconds
+from colorflow.training.trainer import Loss, TrainConfig, Trainer, Training
 
 FINDER, MEAN, FILL = "finder", "mean", "fill"
 
@@ -112,7 +112,7 @@ def _trainer(
     fast: Any = {"memory_format": torch.channels_last}  # a fifth faster on a CPU
     pack = WornPrints(pack_folder, masked=part != FINDER)
     module = module.to(device=best_device(), **fast)
-    return Trainer(module, loss, pack, config, clock=processor_seconds)
+    return Trainer(module, loss, pack, config)
 
 
 def _write(

@@ -60,7 +60,6 @@ from colorflow.training.trainer import (
     TrainConfig,
     Trainer,
     Training,
-    processor_seconds,
 )
 
 FROZEN_MAPS = tuple(sorted(set(FEATURE_CHANNELS) - set(LATE_BLOCKS_OUTPUTS)))
@@ -134,9 +133,7 @@ def head_training(
         if given is not None:
             getattr(module, "head", module).load_state_dict(given.state_dict())
         rows, is_new = dataset(pack_folder), given is None
-        return Trainer(
-            module.to(device), loss(pyramid), rows, config, clock=processor_seconds, fit=is_new
-        )
+        return Trainer(module.to(device), loss(pyramid), rows, config, fit=is_new)
 
     def write(
         run: Path, weights: Path, start: Path | None, pack_folder: Path | None
@@ -447,7 +444,7 @@ def _teacher_trainer(
 ) -> Trainer:
     pack, head = LabeledPack(pack_folder, in_color=True), SegmentationHead(sees_color=True)
     head, loss = head.to(best_device()), SegmentationLoss(None)
-    return Trainer(head, loss, pack, config, clock=processor_seconds)
+    return Trainer(head, loss, pack, config)
 
 
 def _write_teacher(

@@ -11,6 +11,7 @@ share, since AdamW divides by the gradient's size.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from colorflow.device import best_device
+from colorflow.device import best_device, keep_freed_memory
 from colorflow.errors import OptionError, TrainingError
 from colorflow.model.condition import LATE_BLOCKS_INPUT, Condition, Features, LateBlocks
 from colorflow.model.config import FINEST_GRID, HINT_PLANES, PyramidConfig, default_config
@@ -35,7 +36,6 @@ from colorflow.training.trainer import (
     Loss,
     TrainConfig,
     Trainer,
-    keep_freed_memory,
     train_to_budget,
 )
 
@@ -120,7 +120,9 @@ def train(
         module, loss, others = _losses(pyramid, grids)
         if origin is not None and not has_state(run_folder, loss.folder):
             give_levels(pyramid, origin, grids)
-        trainer = Trainer(module, loss, pack, config, fit=origin is None, others=others)
+        trainer = Trainer(
+            module, loss, pack, config, clock=time.monotonic, fit=origin is None, others=others
+        )
         train_to_budget(trainer, run, budget, say)
 
 

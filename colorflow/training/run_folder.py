@@ -26,9 +26,6 @@ from torch import Tensor
 from colorflow.errors import TrainingError
 from colorflow.files import locked, remove_leftovers, whole_file, write_whole
 
-CURVE = ("step", "seconds", "train_nats", "dev_nats", "dev_degraded_nats", "best_dev", "skipped")
-"""Columns of every curve; some losses add more."""
-
 STATE = frozenset(
     ("level", "ema", "optimizer", "step", "seconds", "skipped", "best_dev", "best", "pack"),
 )
@@ -112,12 +109,11 @@ class RunFolder:
         """Appends a row to the module's curve, as CSV."""
         path = self.part(name) / "curve.csv"
         new = not path.exists()
-        columns = [*CURVE, *sorted(row.keys() - set(CURVE))]
         with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns)
+            writer = csv.DictWriter(file, list(row))
             if new:
                 writer.writeheader()
-            writer.writerow({key: round(row[key], 4) for key in columns})
+            writer.writerow({column: round(value, 4) for column, value in row.items()})
 
 
 def _check_free(folder: Path) -> None:

@@ -8,7 +8,6 @@ which a run goes on to the same bits.
 from __future__ import annotations
 
 import copy
-import ctypes
 import math
 import time
 from abc import ABC, abstractmethod
@@ -24,14 +23,11 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from colorflow.device import has_bfloat16
+from colorflow.device import has_bfloat16, keep_freed_memory
 from colorflow.errors import TrainingError
 from colorflow.model.condition import LateBlocks
 from colorflow.training.pack import EVALUATED_PHOTO_SIDE
 from colorflow.training.run_folder import RunFolder, history_of, read_best, read_state
-
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
-_GIBIBYTE = 2**30
 
 FIT_ROWS = 512
 """Rows from which a module takes its statistics."""
@@ -191,20 +187,6 @@ class TrainConfig:
     autocast: bool = True
 
 
-def keep_freed_memory() -> None:
-    """Asks malloc to reuse freed memory instead of unmapping it.
-
-    Otherwise convolutions over large batches spend about half of their time in page faults. Use it
-    for long jobs only: the process keeps its peak memory. Without glibc it does nothing.
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):
-        return
-    mallopt(_M_MMAP_MAX, 0)
-    mallopt(_M_TRIM_THRESHOLD, _GIBIBYTE)
-
-
 def processor_seconds() -> float:
     """Processor time of this process per torch thread; wall time where a GPU computes.
 
@@ -248,7 +230,7 @@ class Trainer:
         dataset: Dataset,
         config: TrainConfig,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = processor_seconds,
         fit: bool = True,
         others: Mapping[str, Loss] | None = None,
     ) -> None:
