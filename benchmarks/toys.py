@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from colorflow.evaluation.report import hardware
 from colorflow.flows import Flow, InversionError
-from colorflow.training.schedule import learning_rate
+from colorflow.training.trainer import learning_rate
 from colorflow.zoo import ARCHITECTURES, Architecture
 
 POINT = (2, 1, 1)

@@ -30,19 +30,24 @@ from torch.nn import functional as F
 from benchmarks.measuring import SEED, print_machine, print_table
 from colorflow.color.full_resolution import render
 from colorflow.color.grid import square_lightness, to_grid
+from colorflow.device import keep_freed_memory
 from colorflow.evaluation.baselines import ConditionalDensity
 from colorflow.evaluation.metrics import bits_per_dim
 from colorflow.flows import distillation_loss
 from colorflow.model.condition import Condition, Conditioner
 from colorflow.model.config import FINEST_GRID, LevelConfig
 from colorflow.model.context import LevelContext
-from colorflow.training.loop import train_to_budget
-from colorflow.training.objective import Objective
+from colorflow.training.levels import with_noise
+from colorflow.training.pack import EVALUATED_PHOTO_SIDE
 from colorflow.training.pixels import PixelPack
 from colorflow.training.run_folder import RunFolder, has_state, read_state
-from colorflow.training.schedule import Budget
-from colorflow.training.targets import EVALUATED_PHOTO_SIDE, with_noise
-from colorflow.training.trainer import TrainConfig, Trainer, keep_freed_memory, processor_seconds
+from colorflow.training.trainer import (
+    Budget,
+    Loss,
+    TrainConfig,
+    Trainer,
+    train_to_budget,
+)
 from colorflow.zoo import ARCHITECTURES
 
 GRID = 16
@@ -72,7 +77,7 @@ def target(ab: Tensor, noise: torch.Generator) -> Tensor:
     return with_noise(F.avg_pool2d(ab, FINEST_GRID // GRID), noise)
 
 
-class DensityObjective(Objective[nn.Module, Condition]):
+class DensityLoss(Loss):
     """Maximum likelihood of a photo's chroma means on one grid, CIELAB units with noise of std 1.
 
     All densities see the same photos and noise.
@@ -82,7 +87,7 @@ class DensityObjective(Objective[nn.Module, Condition]):
     stream = 0
 
     def __init__(self, name: str) -> None:
-        self.name = self.folder = name
+        self.name = name
         self.maps = CONTEXT.maps
 
     def fit(
@@ -90,14 +95,14 @@ class DensityObjective(Objective[nn.Module, Condition]):
     ) -> None:
         module.fit(target(ab, noise), condition)
 
-    def loss(
+    def __call__(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
         """Negative log-likelihood, nats a photo, (B,)."""
         return -module(target(ab, noise), condition)
 
 
-class DistillationObjective(DensityObjective):
+class DistillationLoss(DensityLoss):
     """The density of a trained teacher, for a student that is slow to score and fast to sample.
 
     The student learns from its own samples, which the teacher scores: KL(student || teacher). It
@@ -117,7 +122,7 @@ class DistillationObjective(DensityObjective):
         module.context.requires_grad_(False)
         module.standardize.load_state_dict(self.teacher.standardize.state_dict())
 
-    def loss(
+    def __call__(
         self, module: nn.Module, ab: Tensor, condition: Condition, noise: torch.Generator
     ) -> Tensor:
         """log q(x) - log p(x) of the student's samples, whose mean is the KL, nats, (B,)."""
@@ -158,17 +163,16 @@ def density_of(name: str) -> ConditionalDensity:
     return ConditionalDensity(ARCHITECTURES[name].build(SHAPE, CONTEXT.width), SHAPE, context)
 
 
-def trainer_of(name: str, pack: PixelPack, run: Path, batch: int) -> Trainer[Condition]:
+def trainer_of(name: str, pack: PixelPack, run: Path, batch: int) -> Trainer:
     """The trainer of one architecture, before its first step."""
-    objective = DensityObjective(name)
+    loss = DensityLoss(name)
     if name in TEACHERS:
         teacher = density_of(TEACHERS[name])
         teacher.load_state_dict(read_state(run, TEACHERS[name])["ema"])
-        objective = DistillationObjective(name, teacher)
+        loss = DistillationLoss(name, teacher)
     torch.manual_seed(SEED)
     config = TrainConfig(batch=batch, dev_photos=PHOTOS, autocast=False)
-    module, device = density_of(name), torch.device("cpu")
-    return Trainer(module, objective, pack, config, device, clock=processor_seconds)
+    return Trainer(density_of(name), loss, pack, config)
 
 
 def table(pack: PixelPack, options: argparse.Namespace) -> None:
@@ -191,7 +195,7 @@ def table(pack: PixelPack, options: argparse.Namespace) -> None:
         write_figure(rows, densities, options.figure)
 
 
-def measure(name: str, trainer: Trainer[Condition]) -> dict:
+def measure(name: str, trainer: Trainer) -> dict:
     """Measures the averaged weights; the trainer cannot continue its training afterwards."""
     architecture, density = ARCHITECTURES[name], trainer.ema.eval()
     photos = SLOW_PHOTOS if name in TEACHERS else PHOTOS
@@ -201,8 +205,8 @@ def measure(name: str, trainer: Trainer[Condition]) -> dict:
         notes += f"; distilled from {TEACHERS[name]}, scored on {photos} photos a split"
     if trainer.skipped:
         notes += f"; {trainer.skipped} steps skipped"
-    rows = np.resize(rows_of(trainer.pack, "train"), trainer.config.batch)
-    ab, condition = trainer.pack.batch(rows, CONTEXT.maps)
+    rows = np.resize(rows_of(trainer.dataset, "train"), trainer.config.batch)
+    ab, condition = trainer.dataset.batch(rows, CONTEXT.maps)
     one = condition.map(lambda x: x[:1])
     return {
         "name": architecture.name,
@@ -221,28 +225,26 @@ def measure(name: str, trainer: Trainer[Condition]) -> dict:
 
 
 @torch.no_grad()
-def bits_of(
-    density: ConditionalDensity, trainer: Trainer[Condition], split: str, photos: int
-) -> Tensor:
+def bits_of(density: ConditionalDensity, trainer: Trainer, split: str, photos: int) -> Tensor:
     """Bits/dim of each photo, with the same noise for all models."""
-    rows, noise = rows_of(trainer.pack, split)[:photos], torch.Generator().manual_seed(1)
+    rows, noise = rows_of(trainer.dataset, split)[:photos], torch.Generator().manual_seed(1)
     torch.manual_seed(1)  # of log-determinants that are estimated
     nats = []
     for part in np.array_split(rows, -(-len(rows) // 50)):
-        ab, condition = trainer.pack.batch(part, CONTEXT.maps)
+        ab, condition = trainer.dataset.batch(part, CONTEXT.maps)
         nats.append(-density(target(ab, noise), condition).double())
     return bits_per_dim(torch.cat(nats), math.prod(SHAPE))
 
 
 @torch.no_grad()
-def inverse_error(density: ConditionalDensity, trainer: Trainer[Condition]) -> float:
+def inverse_error(density: ConditionalDensity, trainer: Trainer) -> float:
     """Largest error of ab -> latents -> ab, CIELAB units.
 
     Raises:
         InversionError: if an inverse does not converge.
     """
-    rows = rows_of(trainer.pack, "dev")[:8]
-    ab, condition = trainer.pack.batch(rows, CONTEXT.maps)
+    rows = rows_of(trainer.dataset, "dev")[:8]
+    ab, condition = trainer.dataset.batch(rows, CONTEXT.maps)
     x = target(ab, torch.Generator().manual_seed(2))
     context, flow = density.context_of(condition), density.flow.bijection
     return float((flow.inverse(flow(x, context)[0], context)[0] - x).abs().max())

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from colorflow.device import keep_freed_memory
 from colorflow.errors import ColorflowError, PackError
 from colorflow.files import digest_of, locked, remove_leftovers, write_whole
 from colorflow.repair.prints import LAYOUT as PRINTS_LAYOUT
 from colorflow.training.large_pack import LAYOUT as LARGE_LAYOUT
 from colorflow.training.pack import DAMAGE
-from colorflow.training.trainer import keep_freed_memory
 from data_prep.kinds import PATCHES, PIXELS, large_kind, print_kind
 from data_prep.select import select
 from data_prep.teacher import Teacher

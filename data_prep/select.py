@@ -16,8 +16,7 @@ from tqdm import tqdm
 
 from colorflow.errors import PackError
 from colorflow.photo import find_photos
-from colorflow.training.pack import SPLITS, open_table
-from colorflow.training.targets import EVALUATED_PHOTO_SIDE
+from colorflow.training.pack import EVALUATED_PHOTO_SIDE, SPLITS, open_table
 from data_prep.scan import Scanned, scan
 from data_prep.split import choose_dev, first_of_duplicates, near_any, read_hashes
 

@@ -18,9 +18,9 @@ from colorflow.model.condition import Condition, Features, coarse_lightness
 from colorflow.model.heads import HEADS_SIZE, SegmentationHead
 from colorflow.model.segmentation import CLASSES
 from colorflow.model.weights import load_tensors, read_header
+from colorflow.training.heads import TEACHER
 from colorflow.training.large_pack import LABELS_SIDE
 from colorflow.training.pixels import frozen_maps
-from colorflow.training.segmentation import TEACHER
 
 PART, STARTS = 0.6, (0.0, 0.4)
 """Share of each side that a crop for the teacher has, and where crops begin."""

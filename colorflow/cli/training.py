@@ -20,27 +20,25 @@ from colorflow.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from colorflow.training.parts import TrainingPart
+    from colorflow.training.trainer import Training
 
 PARTS = (
     *("mean", "likeness", "skin", "segmentation", "teacher"),
     *("repair-finder", "repair-mean", "repair-fill"),
     *(f"enlarge-{name}{half}" for name in ("last", "first", "restore") for half in ("-mean", "")),
 )
-"""Names of parts: of the recipe, and of the part where it has several."""
+"""Names of parts: of the training, and of the part where it has several."""
 _say = partial(print, flush=True)
 
 
-def recipes() -> dict[str, TrainingPart]:
-    """The recipes of weights whose parts learn by themselves, by their names."""
+def trainings() -> dict[str, Training]:
+    """The trainings of weights whose parts learn by themselves, by their names."""
     from colorflow.enlarge.train import ENLARGE
     from colorflow.repair.train import REPAIR
-    from colorflow.training.heads import LIKENESS, MEAN
-    from colorflow.training.segmentation import SEGMENTATION, TEACHER
-    from colorflow.training.skin import SKIN
+    from colorflow.training.heads import LIKENESS, MEAN, SEGMENTATION, SKIN, TEACHER
 
     every = (MEAN, LIKENESS, SKIN, SEGMENTATION, TEACHER, ENLARGE, REPAIR)
-    return {recipe.name: recipe for recipe in every}
+    return {training.name: training for training in every}
 
 
 @click.command(short_help="train on a pack made by data_prep")
@@ -105,23 +103,25 @@ def train(pack: Path, output: Path, part: str | None, threads: int | None, **opt
         raise click.UsageError("--levels and --dropout do not go with --part")
     import torch
 
-    from colorflow.training import loop
-    from colorflow.training.parts import train_part
-    from colorflow.training.schedule import Budget
-    from colorflow.training.trainer import TrainConfig
+    from colorflow.training import levels
+    from colorflow.training.trainer import Budget, TrainConfig, train_part
 
     if threads:
         torch.set_num_threads(threads)
     budget = Budget(steps=steps, minutes=minutes)
     if part is None:
         config = TrainConfig(batch=batch or 128, **settings)
-        loop.train(pack, output, start=start, config=config, budget=budget, say=_say, **options)
+        levels.train(pack, output, start=start, config=config, budget=budget, say=_say, **options)
     else:
         name, _, of_several = part.partition("-")
-        recipe = recipes()[name]
-        config = TrainConfig(batch=batch or recipe.batch, dev_photos=recipe.dev_photos, **settings)
+        training = trainings()[name]
+        config = TrainConfig(
+            batch=batch or training.batch, dev_photos=training.dev_photos, **settings
+        )
         name = of_several or name
-        train_part(recipe, name, pack, output, start=start, config=config, budget=budget, say=_say)
+        train_part(
+            training, name, pack, output, start=start, config=config, budget=budget, say=_say
+        )
 
 
 @click.command(short_help="write a run's weights file")
@@ -158,7 +158,6 @@ def export(
 ) -> None:
     """Write the weights file of a training run."""
     from colorflow.training import export
-    from colorflow.training.parts import export_part
     from colorflow.training.run_folder import read_config
 
     of_levels = {name: value for name, value in options.items() if value is not None}
@@ -170,4 +169,4 @@ def export(
     elif of_levels:
         raise click.UsageError("--temperatures and --gain are for levels")
     else:
-        export_part(recipes().values(), run, weights, **given)
+        export.export_part(trainings().values(), run, weights, **given)

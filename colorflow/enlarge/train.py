@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from colorflow.device import best_device
 from colorflow.enlarge.model import DEQUANTIZATION_STD, DetailModel, MeanDoubling, StepConfig
 from colorflow.enlarge.patches import PatchPack
 from colorflow.enlarge.weights import (
@@ -24,15 +25,14 @@ from colorflow.enlarge.weights import (
     load_enlarge_weights,
     save_enlarge_weights,
 )
-from colorflow.training.objective import Objective
-from colorflow.training.parts import Lesson, TrainingPart
 from colorflow.training.run_folder import has_state
+from colorflow.training.trainer import Loss, TrainConfig, Trainer, Training
 
 MEAN = "-mean"
 """Follows the name of a doubling in that of the network that predicts its mean."""
 
 
-class DetailObjective(Objective[DetailModel, Tensor]):
+class DetailLoss(Loss):
     """Maximum likelihood of patches with noise.
 
     Args:
@@ -44,32 +44,32 @@ class DetailObjective(Objective[DetailModel, Tensor]):
     stream = 200
 
     def __init__(self, name: str, numbers: int) -> None:
-        self.name = self.folder = name
+        self.name = name
         self.numbers = numbers
 
     def fit(self, module: DetailModel, high: Tensor, low: Tensor, noise: Generator) -> None:
         """Sets the statistics of the modeled numbers."""
         module.fit(noisy(high, noise), low)
 
-    def loss(self, module: DetailModel, high: Tensor, low: Tensor, noise: Generator) -> Tensor:
+    def __call__(self, module: DetailModel, high: Tensor, low: Tensor, noise: Generator) -> Tensor:
         """Negative log-likelihood in bits per modeled number, density per L* unit, (B,)."""
         return -module(noisy(high, noise), low) / (self.numbers * low[0].numel() * math.log(2))
 
 
-class MeanObjective(Objective[MeanDoubling, Tensor]):
-    """Squared error of a mean; `name` as of `DetailObjective`."""
+class MeanLoss(Loss):
+    """Squared error of a mean; `name` as of `DetailLoss`."""
 
     unit = "squared L* units"
     stream = 200
 
     def __init__(self, name: str) -> None:
-        self.name = self.folder = name
+        self.name = name
 
     def fit(self, module: MeanDoubling, high: Tensor, low: Tensor, noise: Generator) -> None:
         """Takes the linear prediction."""
         module.fit(high, low)
 
-    def loss(self, module: MeanDoubling, high: Tensor, low: Tensor, noise: Generator) -> Tensor:
+    def __call__(self, module: MeanDoubling, high: Tensor, low: Tensor, noise: Generator) -> Tensor:
         """Mean squared error of the modeled numbers, (B,)."""
         return module(high, low)
 
@@ -84,8 +84,10 @@ DOUBLINGS = {LAST: StepConfig(), FIRST: StepConfig(), RESTORE: StepConfig(restor
 damage at the low resolution."""
 
 
-def _lesson(part: str, pack_folder: Path, run: Path, start: Path | None) -> Lesson[Tensor]:
-    """What the training of a part begins with.
+def _trainer(
+    part: str, pack_folder: Path, run: Path, start: Path | None, config: TrainConfig
+) -> Trainer:
+    """The trainer of a part before its first step.
 
     It starts from the doubling of its name in the weights, or `LAST` if they have none: a flow from
     the flow, a mean from the mean; from the context network alone where the shapes differ.
@@ -94,17 +96,18 @@ def _lesson(part: str, pack_folder: Path, run: Path, start: Path | None) -> Less
     shape = DOUBLINGS[name]
     trained = load_enlarge_weights(start).models if start else {}
     module: MeanDoubling | DetailModel
-    objective: Objective[Any, Tensor]
+    loss: Loss
     if part == name:
-        module, objective = DetailModel(shape), DetailObjective(name, shape.channels)
+        module, loss = DetailModel(shape), DetailLoss(name, shape.channels)
         ENLARGE.load(run, name + MEAN, module.mean)
     else:
-        module, objective = MeanDoubling(shape), MeanObjective(part)
+        module, loss = MeanDoubling(shape), MeanLoss(part)
     is_whole = False
     if trained and not has_state(run, part):
         is_whole = _start(module, trained.get(name, trained[LAST]))
     pack = PatchPack(pack_folder, reduced=int(name == FIRST), damaged=shape.restores)
-    return Lesson(module=module, objective=objective, pack=pack, fit=not is_whole)
+    module = module.to(best_device())
+    return Trainer(module, loss, pack, config, fit=not is_whole)
 
 
 def _write(
@@ -146,12 +149,12 @@ def _start(module: MeanDoubling | DetailModel, trained: DetailModel) -> bool:
     return is_whole
 
 
-ENLARGE = TrainingPart(
+ENLARGE = Training(
     name="enlarge",
     settings={"enlarge": asdict(StepConfig())},
     format=FORMAT,
     batch=8,
     dev_photos=256,
-    lesson=_lesson,
+    trainer=_trainer,
     write=_write,
 )

@@ -21,7 +21,7 @@ from colorflow.evaluation.columns import MANY, PRINCIPAL, Column, Density, Princ
 from colorflow.evaluation.judge import Judge, colored_pictures, divergence, square_picture
 from colorflow.evaluation.subject import Subject
 from colorflow.model.intervals import energy_score, in_half_widths
-from colorflow.training.targets import with_noise
+from colorflow.training.levels import with_noise
 
 SAMPLED_AT_ONCE = 32
 PERCENT = 100**2

@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 
 import torch
 
-from colorflow.device import one_thread
+from colorflow.device import keep_freed_memory, one_thread
 from colorflow.evaluation.bootstrap import RESAMPLES, Estimate, Table
 from colorflow.evaluation.columns import MANY, baseline_columns, columns_of, training_colors_of
 from colorflow.evaluation.evaluate import LeftOut, count_reasons, evaluate, photos_of, say_above
 from colorflow.model.weights import load_weights
-from colorflow.training.trainer import keep_freed_memory
 
 
 class Report(NamedTuple):

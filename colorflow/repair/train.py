@@ -15,6 +15,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
+from colorflow.device import best_device
 from colorflow.repair.model import (
     DEQUANTIZATION_STD,
     FORMAT,
@@ -25,29 +26,20 @@ from colorflow.repair.model import (
 )
 from colorflow.repair.network import Finder, MeanFill, UNetConfig
 from colorflow.repair.prints import WornPrints
-from colorflow.training.objective import ModuleT, Objective
-from colorflow.training.parts import Lesson, TrainingPart
 from colorflow.training.run_folder import has_state
+from colorflow.training.trainer import Loss, TrainConfig, Trainer, Training
 
 FINDER, MEAN, FILL = "finder", "mean", "fill"
 
 
-class PartObjective(Objective[ModuleT, Tensor]):
-    """What the objectives have in common; the condition is that of `WornPrints`, (B, 4, H, W)."""
-
-    stream = 300
-
-    def fit(self, module: ModuleT, target: Tensor, planes: Tensor, noise: Generator) -> None:
-        """Nothing is taken from the data before training."""
-
-
-class FinderObjective(PartObjective[Finder]):
+class FinderLoss(Loss):
     """Cross-entropy of damage, pixel by pixel; what is half plain counts for nothing."""
 
-    name = folder = FINDER
+    name = FINDER
+    stream = 300
     unit = "bits a pixel"
 
-    def loss(self, module: Finder, target: Tensor, planes: Tensor, noise: Generator) -> Tensor:
+    def __call__(self, module: Finder, target: Tensor, planes: Tensor, noise: Generator) -> Tensor:
         """Mean over the pixels of a print, (B,)."""
         logits, plain = module(planes[:, :1]).float(), planes[:, 1:2]
         is_damage, weight = (plain > 0.5).float(), (2 * plain - 1).abs()
@@ -55,26 +47,32 @@ class FinderObjective(PartObjective[Finder]):
         return error.flatten(1).mean(1) / math.log(2)
 
 
-class FillMeanObjective(PartObjective[MeanFill]):
+class FillMeanLoss(Loss):
     """Squared error of the mean inside the mask."""
 
-    name = folder = MEAN
+    name = MEAN
+    stream = 300
     unit = "squared L* units"
 
-    def loss(self, module: MeanFill, target: Tensor, planes: Tensor, noise: Generator) -> Tensor:
+    def __call__(
+        self, module: MeanFill, target: Tensor, planes: Tensor, noise: Generator
+    ) -> Tensor:
         """Mean over the masked pixels of a print, 0 where there are none, (B,)."""
         mask = planes[:, 2:3]
         mean, _ = module(planes[:, 3:], mask)
         return _per_pixel((mask * (mean - target).square()).flatten(1).sum(1), mask)
 
 
-class FillObjective(PartObjective[FillModel]):
+class FillLoss(Loss):
     """Maximum likelihood of what the mask hides, with noise."""
 
-    name = folder = FILL
+    name = FILL
+    stream = 300
     unit = "bits/dim"
 
-    def loss(self, module: FillModel, target: Tensor, planes: Tensor, noise: Generator) -> Tensor:
+    def __call__(
+        self, module: FillModel, target: Tensor, planes: Tensor, noise: Generator
+    ) -> Tensor:
         """Negative log-likelihood in bits per masked pixel, density per L* unit, (B,)."""
         mask = planes[:, 2:3]
         noisy = target + DEQUANTIZATION_STD * torch.randn(target.shape, generator=noise).to(target)
@@ -87,21 +85,23 @@ def _per_pixel(total: Tensor, mask: Tensor) -> Tensor:
 
 
 FINDER_SHAPE, FILL_SHAPE = UNetConfig(), FillConfig()
-PARTS: Mapping[str, tuple[PartObjective[Any], Callable[[], nn.Module]]] = {
-    FINDER: (FinderObjective(), lambda: Finder(FINDER_SHAPE)),
-    MEAN: (FillMeanObjective(), lambda: MeanFill(FILL_SHAPE.mean)),
-    FILL: (FillObjective(), lambda: FillModel(FILL_SHAPE)),
+PARTS: Mapping[str, tuple[Loss, Callable[[], nn.Module]]] = {
+    FINDER: (FinderLoss(), lambda: Finder(FINDER_SHAPE)),
+    MEAN: (FillMeanLoss(), lambda: MeanFill(FILL_SHAPE.mean)),
+    FILL: (FillLoss(), lambda: FillModel(FILL_SHAPE)),
 }
 """What each part learns, and what makes the untrained module."""
 
 
-def _lesson(part: str, pack_folder: Path, run: Path, start: Path | None) -> Lesson[Tensor]:
-    """What the training of a part begins with.
+def _trainer(
+    part: str, pack_folder: Path, run: Path, start: Path | None, config: TrainConfig
+) -> Trainer:
+    """The trainer of a part before its first step.
 
     It starts from the part of its name in the weights. The flow needs a trained mean. What fills
     learns from rows with a mask alone.
     """
-    objective, build = PARTS[part]
+    loss, build = PARTS[part]
     module = build()
     if start and not has_state(run, part):
         trained = load_repair_weights(start)
@@ -111,7 +111,8 @@ def _lesson(part: str, pack_folder: Path, run: Path, start: Path | None) -> Less
         REPAIR.load(run, MEAN, module.mean)
     fast: Any = {"memory_format": torch.channels_last}  # a fifth faster on a CPU
     pack = WornPrints(pack_folder, masked=part != FINDER)
-    return Lesson(module=module.to(**fast), objective=objective, pack=pack)
+    module = module.to(device=best_device(), **fast)
+    return Trainer(module, loss, pack, config)
 
 
 def _write(
@@ -130,12 +131,12 @@ def _write(
     return training
 
 
-REPAIR = TrainingPart(
+REPAIR = Training(
     name="repair",
     settings={"repair": {FINDER: FINDER_SHAPE.to_dict(), FILL: FILL_SHAPE.to_dict()}},
     format=FORMAT,
     batch=4,
     dev_photos=256,
-    lesson=_lesson,
+    trainer=_trainer,
     write=_write,
 )

@@ -1,12 +1,12 @@
-"""`colorflow export`: the best weights of a run's levels, measured as they are stored.
+"""`colorflow export`: weights files from the best weights of a run.
 
-Interval factors, chosen on dev photos, make the coverage of intervals nominal. Statistics of the
-training photos' colors go along for the evaluation.
+Levels are measured as they are stored. Interval factors, chosen on dev photos, make the coverage
+of intervals nominal. Statistics of the training photos' colors go along for the evaluation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,11 @@ from colorflow.model.weights import (
     load_weights,
     save_weights,
 )
+from colorflow.training.levels import JOINT, level_folder, with_noise
+from colorflow.training.pack import EVALUATED_PHOTO_SIDE
 from colorflow.training.pixels import PixelPack, training_colors
 from colorflow.training.run_folder import (
+    as_json,
     best_of,
     has_state,
     history_of,
@@ -35,7 +38,7 @@ from colorflow.training.run_folder import (
     read_config,
     read_state,
 )
-from colorflow.training.targets import EVALUATED_PHOTO_SIDE, JOINT, level_folder, with_noise
+from colorflow.training.trainer import Training
 
 TEMPERATURES, GAIN = (0.85, 0.8, 0.7, 0.5, 0.2), 1.18
 """Those of the shipped weights."""
@@ -262,3 +265,37 @@ def calibrate(
             f"factor {factors[level]:g}"
         )
     return factors
+
+
+def export_part(
+    trainings: Iterable[Training],
+    run_folder: Path,
+    weights: Path,
+    *,
+    start: Path | None = None,
+    pack_folder: Path | None = None,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Writes a weights file from the best weights of a run, in float16.
+
+    Args:
+        trainings: one of which is that of the run.
+        run_folder: of `train_part`.
+        weights: NAME.safetensors.
+        start: weights file with all that the run has not trained.
+        pack_folder: that the run was trained on, for a part that measures something there.
+        say: gets the report, line by line.
+
+    Raises:
+        PackError: if the pack cannot be read.
+        TrainingError: if the run is by none of them, lacks a part, or more is needed.
+        WeightsError: if a file cannot be read, or must not or cannot be written.
+    """
+    config = read_config(run_folder).items()
+    training = next((x for x in trainings if as_json(x.settings).items() <= config), None)
+    if training is None:
+        raise TrainingError(f"{run_folder}: its parts have another shape here; train them again")
+    check_weights_destination(weights, training.format)
+    for name, history in training.write(run_folder, weights, start, pack_folder).items():
+        say(f"{name}: {history}")
+    say(f"{weights}: {weights.stat().st_size / 1e6:.1f} MB")

@@ -26,6 +26,8 @@ from numpy.typing import NDArray
 from colorflow.errors import PackError
 
 SPLITS = ("train", "dev")
+EVALUATED_PHOTO_SIDE = 128
+"""Evaluation uses photos whose short side is above this, in pixels."""
 DAMAGE = (
     OSError, EOFError, LookupError, ValueError, TypeError, AttributeError, OverflowError,
     RecursionError, csv.Error,

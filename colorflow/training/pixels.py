@@ -32,8 +32,7 @@ from colorflow.color.grid import GRID_SIZE, SQUARE_SIZE, resize_by_area
 from colorflow.device import has_bfloat16
 from colorflow.errors import PackError
 from colorflow.model.condition import LATE_BLOCKS_INPUT, Condition, Features, coarse_lightness
-from colorflow.training.pack import Layout
-from colorflow.training.targets import EVALUATED_PHOTO_SIDE
+from colorflow.training.pack import EVALUATED_PHOTO_SIDE, Layout
 
 LAYOUT = Layout(
     info="pixels.json",

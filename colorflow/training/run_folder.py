@@ -6,8 +6,8 @@
                            where the model takes color hints dev with some of them
     joint/                 the same for levels that learned together, with the late blocks
 
-The folder of an objective is `Objective.folder`. Objectives are independent: several processes may
-train different levels, or different architectures, of one run.
+The folder of a module is `Loss.folder` of what it learns. Modules are independent: several
+processes may train different levels, or different architectures, of one run.
 """
 
 from __future__ import annotations
@@ -26,15 +26,12 @@ from torch import Tensor
 from colorflow.errors import TrainingError
 from colorflow.files import locked, remove_leftovers, whole_file, write_whole
 
-CURVE = ("step", "seconds", "train_nats", "dev_nats", "dev_degraded_nats", "best_dev", "skipped")
-"""Columns of every curve; an objective may add more."""
-
 STATE = frozenset(
     ("level", "ema", "optimizer", "step", "seconds", "skipped", "best_dev", "best", "pack"),
 )
 """Keys of a training state (`Trainer.state_dict`)."""
 _CHANGED = ("state.pt", "curve.csv")
-"""Files in the folder of an objective that further training replaces or continues."""
+"""Files in the folder of a module that further training replaces or continues."""
 _DAMAGE = (
     OSError, RuntimeError, EOFError, LookupError, ValueError, TypeError, AttributeError,
     pickle.UnpicklingError,
@@ -74,14 +71,14 @@ class RunFolder:
             )
 
     def part(self, name: str) -> Path:
-        """The folder of one objective, created if missing."""
+        """The folder of one module, created if missing."""
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         return folder
 
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:
-        """Locks an objective against training by other processes.
+        """Locks a module against training by other processes.
 
         Raises:
             TrainingError: if another process trains it.
@@ -96,7 +93,7 @@ class RunFolder:
             yield
 
     def save(self, name: str, state: dict[str, Any]) -> None:
-        """Writes an objective's training state in one step.
+        """Writes a module's training state in one step.
 
         Raises:
             TrainingError: if it cannot be written; the previous state stays.
@@ -109,15 +106,14 @@ class RunFolder:
             raise TrainingError(f"{path}: the checkpoint cannot be written ({error})") from error
 
     def log(self, name: str, row: dict[str, float]) -> None:
-        """Appends a row to the objective's curve, as CSV."""
+        """Appends a row to the module's curve, as CSV."""
         path = self.part(name) / "curve.csv"
         new = not path.exists()
-        columns = [*CURVE, *sorted(row.keys() - set(CURVE))]
         with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns)
+            writer = csv.DictWriter(file, list(row))
             if new:
                 writer.writeheader()
-            writer.writerow({key: round(row[key], 4) for key in columns})
+            writer.writerow({column: round(value, 4) for column, value in row.items()})
 
 
 def _check_free(folder: Path) -> None:
@@ -150,12 +146,12 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def has_state(folder: Path, name: str) -> bool:
-    """Whether a run's folder has a training state of an objective."""
+    """Whether a run's folder has a training state of a module."""
     return _state_file(folder, name).exists()
 
 
 def read_state(folder: Path, name: str) -> dict[str, Any] | None:
-    """An objective's training state from a run's folder, or None if it has not begun.
+    """A module's training state from a run's folder, or None if it has not begun.
 
     Raises:
         TrainingError: if the file is damaged.
@@ -177,11 +173,11 @@ def read_state(folder: Path, name: str) -> dict[str, Any] | None:
 
 
 def best_of(folder: Path, name: str, prefix: str) -> dict[str, Tensor] | None:
-    """The best averaged weights of a part of an objective's module, None if it has none.
+    """The best averaged weights of a part of a module, None if it has none.
 
     Args:
         folder: of the run.
-        name: of the objective's folder.
+        name: of the module's folder.
         prefix: of the part in the module, such as ``late_blocks.``.
 
     Raises:
@@ -197,11 +193,11 @@ def part_of(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def read_best(folder: Path, name: str, what: str, command: str) -> dict[str, Any]:
-    """The training state of an objective that has been evaluated.
+    """The training state of a module that has been evaluated.
 
     Args:
         folder: of the run.
-        name: of the objective's folder.
+        name: of the module's folder.
         what: is trained, for the message.
         command: that trains it.
 

@@ -15,7 +15,7 @@ from colorflow.cli import main
 from colorflow.enlarge import train as train_module
 from colorflow.enlarge.model import DEQUANTIZATION_STD, DetailModel, MeanDoubling, StepConfig
 from colorflow.enlarge.patches import PatchPack
-from colorflow.enlarge.train import ENLARGE, DetailObjective, noisy
+from colorflow.enlarge.train import ENLARGE, DetailLoss, noisy
 from colorflow.enlarge.weights import (
     FIRST,
     LAST,
@@ -24,11 +24,10 @@ from colorflow.enlarge.weights import (
     save_enlarge_weights,
 )
 from colorflow.errors import TrainingError
-from colorflow.training import parts, schedule
-from colorflow.training.parts import export_part, train_part
+from colorflow.training import trainer as trainer_module
+from colorflow.training.export import export_part
 from colorflow.training.run_folder import read_state
-from colorflow.training.schedule import Budget
-from colorflow.training.trainer import TrainConfig
+from colorflow.training.trainer import Budget, TrainConfig, train_part
 
 pytestmark = pytest.mark.slow
 
@@ -46,8 +45,8 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Small ones, one thread, and malloc as other tests expect it."""
     found = {LAST: small(), FIRST: small(), RESTORE: small(restores=True)}
     monkeypatch.setattr(train_module, "DOUBLINGS", found)
-    monkeypatch.setattr(parts, "keep_freed_memory", lambda: None)
-    monkeypatch.setattr(schedule, "WARM_UP_STEPS", 2)
+    monkeypatch.setattr(trainer_module, "keep_freed_memory", lambda: None)
+    monkeypatch.setattr(trainer_module, "WARM_UP_STEPS", 2)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -113,9 +112,9 @@ def test_the_flow_learns_what_the_mean_leaves(patches_folder: Path, tmp_path: Pa
 def test_the_loss_is_bits_per_modeled_number(patches_folder: Path) -> None:
     pack = PatchPack(patches_folder)
     high, low = pack.batch(pack.rows("dev"))
-    model, objective = DetailModel(small()), DetailObjective(LAST, 3)
-    objective.fit(model, high, low, torch.Generator().manual_seed(1))
-    loss = objective.loss(model, high, low, torch.Generator().manual_seed(2))
+    model, criterion = DetailModel(small()), DetailLoss(LAST, 3)
+    criterion.fit(model, high, low, torch.Generator().manual_seed(1))
+    loss = criterion(model, high, low, torch.Generator().manual_seed(2))
     with_noise = noisy(high, torch.Generator().manual_seed(2))
     assert abs(float((with_noise - high).std()) - DEQUANTIZATION_STD) < 0.01
     expected = -model(with_noise, low) / (3 * 64 * 64) / math.log(2)
@@ -154,13 +153,12 @@ def test_a_doubling_starts_from_another(patches_folder: Path, tmp_path: Path) ->
         trained(patches_folder, run, name)
         mean = best_of(run, f"{name}-mean").state_dict()
         (run / name / "state.pt").unlink()
-        flow = ENLARGE.lesson(name, patches_folder, run, file)
+        flow = ENLARGE.trainer(name, patches_folder, run, file, CONFIG)
         (run / f"{name}-mean" / "state.pt").unlink()
-        first = ENLARGE.lesson(f"{name}-mean", patches_folder, run, file)
+        first = ENLARGE.trainer(f"{name}-mean", patches_folder, run, file, CONFIG)
         start = models.get(name, models[LAST])
-        for lesson, module in ((first, start.mean), (flow, start)):
-            assert lesson.fit == (not whole)
-            best, now = module.state_dict(), lesson.module.state_dict()
+        for trainer, module in ((first, start.mean), (flow, start)):
+            best, now = module.state_dict(), trainer.module.state_dict()
             same = {k for k, x in now.items() if k in best and torch.equal(x, best[k])}
             assert {k for k in best if k.startswith("context.")} <= same
             assert ({k for k in best if not k.startswith("mean.")} <= same) == whole

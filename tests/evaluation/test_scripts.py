@@ -17,7 +17,7 @@ import torch
 from PIL import Image, ImageChops
 
 from benchmarks import enlarging, frames, repairing, zoo
-from colorflow.training import schedule, trainer
+from colorflow.training import trainer
 from tests.evaluation.conftest import CheapJudge
 from tests.small_weights import save_small_enlarge_weights
 
@@ -29,7 +29,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Malloc and threads as other tests expect them; a quick start and warm-up."""
     monkeypatch.setattr(trainer, "FIT_ROWS", 8)
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
-    monkeypatch.setattr(schedule, "WARM_UP_STEPS", 2)
+    monkeypatch.setattr(trainer, "WARM_UP_STEPS", 2)
 
 
 def ran(module: ModuleType, arguments: list[object], monkeypatch: pytest.MonkeyPatch) -> None:

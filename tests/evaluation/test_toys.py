@@ -15,7 +15,7 @@ from PIL import Image
 from benchmarks import toys
 from benchmarks.toys import DATA, nats_of_test_points, train_toy
 from colorflow.flows import Bijection
-from colorflow.training import schedule
+from colorflow.training import trainer
 from colorflow.zoo import Architecture, nice
 
 
@@ -31,7 +31,7 @@ def _small_zoo() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(toys, "ARCHITECTURES", {"small": small, "broken": broken})
         patch.setattr(toys, "TEST_POINTS", 1000)
-        patch.setattr(schedule, "WARM_UP_STEPS", 5)
+        patch.setattr(trainer, "WARM_UP_STEPS", 5)
         patch.setattr(torch, "set_num_threads", lambda _: None)
         yield
 

@@ -22,11 +22,9 @@ from colorflow.repair.network import Finder, MeanFill
 from colorflow.repair.prints import SIDE, VIEW_SIDE, WornPrints
 from colorflow.repair.repairer import Repairer
 from colorflow.repair.train import FILL, FINDER, MEAN, PARTS, REPAIR
-from colorflow.training import parts, schedule
 from colorflow.training import trainer as trainer_module
-from colorflow.training.parts import TrainingPart, export_part, train_part
-from colorflow.training.schedule import Budget
-from colorflow.training.trainer import TrainConfig, Trainer
+from colorflow.training.export import export_part
+from colorflow.training.trainer import Budget, TrainConfig, Trainer, Training, train_part
 from data_prep.kinds import print_squares_of
 from tests.enlarge.made_up_patches import DEV, pictures
 from tests.repair.conftest import FILL_SHAPE, SHAPE
@@ -43,8 +41,8 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(prints_module, "VIEW_SIDE", 96)
     monkeypatch.setattr(train_module, "FINDER_SHAPE", SHAPE)
     monkeypatch.setattr(train_module, "FILL_SHAPE", FILL_SHAPE)
-    monkeypatch.setattr(parts, "keep_freed_memory", lambda: None)
-    monkeypatch.setattr(schedule, "WARM_UP_STEPS", 2)
+    monkeypatch.setattr(trainer_module, "keep_freed_memory", lambda: None)
+    monkeypatch.setattr(trainer_module, "WARM_UP_STEPS", 2)
     monkeypatch.setattr(trainer_module, "FIT_ROWS", 16)  # each is worn anew for every evaluation
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -110,8 +108,8 @@ def test_what_fills_has_something_to_fill_in_every_row(
     pack: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And a finder sees undamaged rows, too."""
-    monkeypatch.setattr(TrainingPart, "load", lambda *_: {})
-    rows_of = REPAIR.lesson(name, pack, tmp_path, None).pack
+    monkeypatch.setattr(Training, "load", lambda *_: {})
+    rows_of = REPAIR.trainer(name, pack, tmp_path, None, CONFIG).dataset
     rows = np.concatenate([rows_of.rows("train")[::20], rows_of.rows("dev")])
     _, planes = rows_of.batch(rows, ())
     share = float(planes[:, 2].flatten(1).any(1).float().mean())
@@ -203,9 +201,8 @@ def test_marked_damage_is_laid_over_other_squares(
             assert abs(float(np.median(np.maximum(tones, 100 - tones))) - 98) < 2
 
 
-def trainer_of(module: nn.Module, name: str, pack: Path) -> Trainer[Tensor]:
-    rows, objective = WornPrints(pack, masked=name != FINDER), PARTS[name][0]
-    return Trainer(module, objective, rows, CONFIG, torch.device("cpu"))
+def trainer_of(module: nn.Module, name: str, pack: Path) -> Trainer:
+    return Trainer(module, PARTS[name][0], WornPrints(pack, masked=name != FINDER), CONFIG)
 
 
 @pytest.mark.parametrize("name", [FINDER, MEAN])

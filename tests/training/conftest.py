@@ -18,11 +18,11 @@ from colorflow.model.condition import FEATURE_CHANNELS
 from colorflow.model.config import HINT_PLANES, PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import save_weights
-from colorflow.training import loop, parts, pixels, trainer
+from colorflow.training import levels as levels_module
+from colorflow.training import pixels, trainer
+from colorflow.training.levels import LevelLoss
 from colorflow.training.pixels import PixelPack
-from colorflow.training.schedule import Budget
-from colorflow.training.targets import LevelObjective
-from colorflow.training.trainer import TrainConfig, Trainer
+from colorflow.training.trainer import Budget, TrainConfig, Trainer
 from tests.small_weights import small_level
 from tests.training.made_up_pixels import write_large, write_pixels
 from tests.training.runs import Train
@@ -73,12 +73,12 @@ def _small_and_cheap(shape: PyramidConfig) -> Iterator[None]:
         patch.setattr(condition, "_LATE_BLOCKS", ((40, 112, 3, 2), (112, 320, 3, 2)))
         patch.setattr(condition, "_GRID_AFTER_BLOCK", {5: 16, 6: 8})
         patch.setattr(condition.LateBlocks, "copy_from", lambda *_: None)
-        for module in (pixels, loop):
+        for module in (pixels, levels_module):
             patch.setattr(module, "Features", CheapFeatures)
         patch.setattr(pixels, "VIEWS", VIEWS)
         patch.setattr(trainer, "FIT_ROWS", 16)
-        patch.setattr(loop, "default_config", lambda: shape)
-        for module in (loop, parts):
+        patch.setattr(levels_module, "default_config", lambda: shape)
+        for module in (levels_module, trainer):
             patch.setattr(module, "keep_freed_memory", lambda: None)
         yield
 
@@ -132,10 +132,8 @@ def make_trainer(shape: PyramidConfig, pack_folder: Path) -> Callable[..., Train
     def make(index: int = 0, pack: Path | None = None, **changes: Any) -> Trainer:
         torch.manual_seed(0)
         pyramid = ChromaPyramid(dataclasses.replace(shape, late_blocks=False))
-        device = torch.device("cpu")
-        objective, config = LevelObjective(pyramid, index), small_training(**changes)
-        rows = PixelPack(pack or pack_folder)
-        return Trainer(pyramid.levels[index], objective, rows, config, device)
+        loss, config = LevelLoss(pyramid, index), small_training(**changes)
+        return Trainer(pyramid.levels[index], loss, PixelPack(pack or pack_folder), config)
 
     return make
 
@@ -160,7 +158,7 @@ def go(_small_and_cheap: None, pack_folder: Path) -> Train:
         config = small_training(**{"batch": 4, "dev_photos": 2, **changes})
         budget, say = Budget(steps=steps, minutes=minutes), say or said.append
         options = {"start": start, "dropout": dropout, "levels": levels}
-        loop.train(pack, folder, config=config, budget=budget, say=say, **options)
+        levels_module.train(pack, folder, config=config, budget=budget, say=say, **options)
         return said
 
     return go

@@ -22,7 +22,7 @@ def curve(folder: Path, name: str = "joint") -> list[dict[str, str]]:
 
 
 def raw_state(folder: Path, name: str = "joint") -> dict[str, Any]:
-    """The checkpoint of an objective that has begun."""
+    """The checkpoint of a loss that has begun."""
     state = read_state(folder, name)
     assert state is not None
     return state

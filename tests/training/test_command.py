@@ -10,15 +10,14 @@ import pytest
 
 from colorflow import cli
 from colorflow.model.weights import load_weights
-from colorflow.training import loop
-from colorflow.training.schedule import Budget
-from colorflow.training.trainer import TrainConfig
+from colorflow.training import levels
+from colorflow.training.trainer import Budget, TrainConfig
 from tests.training.runs import error_of
 
 
 def test_train_passes_its_options_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
-    monkeypatch.setattr(loop, "train", lambda *given, **named: calls.append((given, named)))
+    monkeypatch.setattr(levels, "train", lambda *given, **named: calls.append((given, named)))
     options = ["--minutes", "1.5", "--levels", "8,4", "--batch", "16", "--rate", "0.002"]
     options += ["--seed", "3", "--evaluate-every", "20", "--start", __file__]
     options += ["--dropout", "0"]

@@ -19,7 +19,7 @@ from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.weights import load_weights
 from colorflow.training import export as export_module
-from colorflow.training import targets
+from colorflow.training import levels
 from colorflow.training.export import bits_per_dim, calibrate, export
 from colorflow.training.pixels import PixelPack
 from tests.training.runs import Train, raw_state
@@ -144,7 +144,7 @@ def test_bits_per_dim_are_those_of_log_prob(
     shape: PyramidConfig, pack_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without noise; -log2 p(ab) over 8192 numbers, for the large whole photos of dev."""
-    monkeypatch.setattr(targets, "NOISE", 0.0)
+    monkeypatch.setattr(levels, "NOISE", 0.0)
     torch.manual_seed(0)
     pyramid, pack = ChromaPyramid(shape).eval(), PixelPack(pack_folder)
     bits = bits_per_dim(pyramid, pack, "dev", 100)

@@ -14,21 +14,21 @@ from colorflow.errors import TrainingError
 from colorflow.model.heads import MeanHead
 from colorflow.model.weights import load_weights
 from colorflow.training import heads, large_pack
-from colorflow.training.heads import LikenessObjective, MeanHeadObjective
+from colorflow.training.heads import LikenessLoss, MeanHeadLoss
 from colorflow.training.large_pack import LargePack, PairPack
 
 
 def test_the_loss_of_the_mean_is_its_error(large_folder: Path, start: Path) -> None:
     pyramid, pack = load_weights(start).pyramid, LargePack(large_folder)
     ab, condition = pack.batch(pack.rows("dev"))
-    objective, head = MeanHeadObjective(pyramid), MeanHead().eval()
-    assert objective.maps == (32, 64)
+    criterion, head = MeanHeadLoss(pyramid), MeanHead().eval()
+    assert criterion.maps == (32, 64)
     assert condition.lightness.shape[2:] == (192, 192)
     assert ab.shape[1:] == (2, 64, 64)
-    objective.fit(head, ab, condition, torch.Generator())
+    criterion.fit(head, ab, condition, torch.Generator())
     torch.nn.init.normal_(head.fine_ab.weight, std=0.1)
     with torch.no_grad():
-        found = objective.loss(head, ab, condition, torch.Generator())
+        found = criterion(head, ab, condition, torch.Generator())
         means = head(condition.refined_by(pyramid.late_blocks))  # type: ignore[arg-type]
     for own, mean, loss in zip(ab, means, found, strict=True):
         assert float(loss) == pytest.approx(float((mean - own).square().mean()), rel=1e-4)
@@ -110,12 +110,12 @@ def test_the_loss_is_the_likelihood_of_the_mixture(
 ) -> None:
     """By one cell of the reference at a time, in float64; and its density integrates to 1."""
     pyramid = load_weights(start).pyramid
-    objective, pack = LikenessObjective(pyramid), PairPack(large_folder)
+    criterion, pack = LikenessLoss(pyramid), PairPack(large_folder)
     mixture = heads._Mixture().eval()
     torch.nn.init.normal_(mixture.head.nothing.weight)
     target, pair = pack.batch(pack.rows("dev", variant="whole")[:2])
     monkeypatch.setattr(heads, "CELLS", 32 * 32)
-    loss = objective.loss(mixture, target, pair, torch.Generator().manual_seed(0))
+    loss = criterion(mixture, target, pair, torch.Generator().manual_seed(0))
     refined = pair.refined(pyramid)
     z, nothing = (x.double().numpy() for x in mixture.head(refined.own, refined.own_large))
     other = mixture.head(refined.other, refined.other_large)[0].double().numpy()

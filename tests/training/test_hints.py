@@ -13,8 +13,8 @@ from torch import Tensor
 from colorflow.model.condition import Condition
 from colorflow.model.config import HINT_PLANES, PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
+from colorflow.training.levels import LevelLoss, random_hints, true_points
 from colorflow.training.pixels import PixelPack
-from colorflow.training.targets import LevelObjective, random_hints, true_points
 
 pytestmark = pytest.mark.slow
 
@@ -97,7 +97,7 @@ def test_points_are_so_many_cells_of_the_truth(count: int) -> None:
         assert not torch.equal(known[0], known[1])
 
 
-# in the level objective
+# in the loss of levels
 
 
 @pytest.fixture
@@ -125,11 +125,11 @@ def test_training_has_random_hints_and_evaluation_none_or_points(
     """Of the clean truth; noise on the level's own numbers is the same with hints and without."""
     pyramid, pack, module = ChromaPyramid(hinted_shape), PixelPack(pack_folder), Watch()
     ab, condition = pack.batch(pack.rows("train"), (8,))
-    objective, pointed = LevelObjective(pyramid, 1), LevelObjective(pyramid, 1, points=4)
-    objective.loss(module.train(), ab, condition, generator(1))
-    objective.loss(module.eval(), ab, condition, generator(1))
-    pointed.loss(module.eval(), ab, condition, generator(1))
-    pointed.loss(module.eval(), ab, condition, generator(2))
+    criterion, pointed = LevelLoss(pyramid, 1), LevelLoss(pyramid, 1, points=4)
+    criterion(module.train(), ab, condition, generator(1))
+    criterion(module.eval(), ab, condition, generator(1))
+    pointed(module.eval(), ab, condition, generator(1))
+    pointed(module.eval(), ab, condition, generator(2))
     trained, none, points, again = module.planes
     assert none is None
     assert trained is not None

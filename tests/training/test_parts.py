@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from colorflow import cli
-from colorflow.cli.training import PARTS, recipes
+from colorflow.cli.training import PARTS, trainings
 from colorflow.model.weights import load_weights
-from colorflow.training import skin
+from colorflow.training import heads
 from tests.training.conftest import save_random
 from tests.training.made_up_pixels import TRAIN
 from tests.training.runs import curve, error_of, raw_state
@@ -24,7 +24,7 @@ HEADS = ("mean", "likeness", "segmentation", "skin")
 def _any_skin() -> Iterator[None]:
     """The tones of every photo with some skin count."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(skin, "LEAST_CELLS", 1)
+        patch.setattr(heads, "LEAST_CELLS", 1)
         yield
 
 
@@ -42,8 +42,8 @@ def run_of(part: str, pack: Path, folder: Path, *, start: Path | None, steps: in
 
 def test_every_part_has_its_kind() -> None:
     names = {part.partition("-")[0] for part in PARTS}
-    assert names == recipes().keys()
-    assert all(recipe.name == name for name, recipe in recipes().items())
+    assert names == trainings().keys()
+    assert all(training.name == name for name, training in trainings().items())
 
 
 @pytest.mark.slow

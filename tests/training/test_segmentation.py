@@ -16,15 +16,15 @@ from colorflow.model.heads import SegmentationHead
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.segmentation import CLASSES, EVERY
 from colorflow.model.weights import load_tensors, load_weights, read_header
-from colorflow.training.large_pack import LabeledPack
-from colorflow.training.parts import TrainingPart, export_part, train_part
-from colorflow.training.schedule import Budget
-from colorflow.training.segmentation import (
+from colorflow.training.export import export_part
+from colorflow.training.heads import (
     SEGMENTATION,
     TEACHER,
     TEACHER_FORMAT,
-    SegmentationObjective,
+    SegmentationLoss,
 )
+from colorflow.training.large_pack import LabeledPack
+from colorflow.training.trainer import Budget, Training, train_part
 from data_prep import teacher as teacher_module
 from data_prep.teacher import Teacher
 from tests.training.conftest import CheapFeatures, small_training
@@ -33,10 +33,12 @@ from tests.training.runs import raw_state
 NOISE = torch.Generator()
 
 
-def trained(recipe: TrainingPart, pack: Path, run: Path, start: Path | None = None) -> None:
+def trained(training: Training, pack: Path, run: Path, start: Path | None = None) -> None:
     """Two steps."""
     config, budget = small_training(batch=4, dev_photos=2), Budget(steps=2)
-    train_part(recipe, recipe.name, pack, run, start=start, config=config, budget=budget, say=str)
+    train_part(
+        training, training.name, pack, run, start=start, config=config, budget=budget, say=str
+    )
 
 
 def random_head(*, sees_color: bool = False) -> SegmentationHead:
@@ -65,14 +67,14 @@ def test_the_loss_is_that_of_sets_of_classes_and_of_outlines(
     """Where nothing is known, nobody learns anything."""
     is_teacher = name == "teacher"
     pyramid = None if is_teacher else pyramid_of(start)
-    objective = SegmentationObjective(pyramid)
+    criterion = SegmentationLoss(pyramid)
     pack = LabeledPack(large_folder, in_color=is_teacher)
-    assert (objective.name, objective.folder) == (name, name)
-    assert objective.maps == ((8, 16, 32, 64) if is_teacher else (32, 64))
-    target, condition = pack.batch(pack.rows("dev")[:2], objective.maps)
+    assert (criterion.name, criterion.folder) == (name, name)
+    assert criterion.maps == ((8, 16, 32, 64) if is_teacher else (32, 64))
+    target, condition = pack.batch(pack.rows("dev")[:2], criterion.maps)
     head = random_head(sees_color=is_teacher)
-    objective.fit(head, target, condition, NOISE)
-    found = objective.loss(head, target, condition, NOISE)
+    criterion.fit(head, target, condition, NOISE)
+    found = criterion(head, target, condition, NOISE)
     seen = condition if pyramid is None else pyramid.refine(condition)
     log_odds, outline = (x.double().numpy() for x in head(seen))
     for i, loss in enumerate(found):
@@ -94,7 +96,7 @@ def test_the_loss_is_that_of_sets_of_classes_and_of_outlines(
     unknown = target.clone()
     unknown[:, 0] = torch.tensor([0.0, EVERY])[:, None, None]
     unknown[:, 1] = torch.tensor([0.0, 3.0])[:, None, None]
-    assert objective.loss(head, unknown, condition, NOISE).abs().max() == 0
+    assert criterion(head, unknown, condition, NOISE).abs().max() == 0
 
 
 def _of_outlines(log_odds: np.ndarray, values: np.ndarray, sets: np.ndarray) -> float:

@@ -17,25 +17,27 @@ from colorflow.model.heads import SkinHead
 from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.segmentation import EVERY
 from colorflow.model.weights import load_weights
-from colorflow.training.large_pack import LabeledPack
-from colorflow.training.parts import TrainingPart, export_part, train_part
-from colorflow.training.schedule import Budget
-from colorflow.training.skin import (
+from colorflow.training.export import export_part
+from colorflow.training.heads import (
     RARITY,
     SKIN,
-    SkinObjective,
+    SkinLoss,
     tones_of_photos,
 )
+from colorflow.training.large_pack import LabeledPack
+from colorflow.training.trainer import Budget, Training, train_part
 from tests.training.conftest import small_training
 from tests.training.made_up_pixels import TRAIN
 
 NOISE = torch.Generator()
 
 
-def trained(recipe: TrainingPart, pack: Path, run: Path, start: Path | None = None) -> None:
+def trained(training: Training, pack: Path, run: Path, start: Path | None = None) -> None:
     """Two steps."""
     config, budget = small_training(batch=4, dev_photos=2), Budget(steps=2)
-    train_part(recipe, recipe.name, pack, run, start=start, config=config, budget=budget, say=str)
+    train_part(
+        training, training.name, pack, run, start=start, config=config, budget=budget, say=str
+    )
 
 
 def random_head() -> SkinHead:
@@ -62,13 +64,13 @@ def test_the_loss_is_that_of_where_skin_is_and_of_its_chroma(
 ) -> None:
     """Where it is open whether there is skin, nobody learns anything."""
     pyramid = pyramid_of(start)
-    pack, objective = LabeledPack(large_folder), SkinObjective(pyramid)
-    assert (objective.name, objective.folder) == ("skin", "skin")
-    assert objective.maps == (32, 64)
-    target, condition = pack.batch(pack.rows("dev")[:3], objective.maps)
+    pack, criterion = LabeledPack(large_folder), SkinLoss(pyramid)
+    assert (criterion.name, criterion.folder) == ("skin", "skin")
+    assert criterion.maps == (32, 64)
+    target, condition = pack.batch(pack.rows("dev")[:3], criterion.maps)
     head = random_head()
-    objective.fit(head, target, condition, NOISE)
-    found = objective.loss(head, target, condition, NOISE)
+    criterion.fit(head, target, condition, NOISE)
+    found = criterion(head, target, condition, NOISE)
     log_odds, chroma = (x.double().numpy() for x in head(pyramid.refine(condition)))
     labels = target[:, 0].long().numpy()
     is_known = (labels == 1) | ((labels % 2 == 0) & (labels > 0))
@@ -88,7 +90,7 @@ def test_the_loss_is_that_of_where_skin_is_and_of_its_chroma(
     for open_ in (0, EVERY, 3):
         unsure = target.clone()
         unsure[:, 0] = open_
-        assert objective.loss(head, unsure, condition, NOISE).abs().max() == 0
+        assert criterion(head, unsure, condition, NOISE).abs().max() == 0
 
 
 @torch.no_grad()
@@ -96,17 +98,13 @@ def test_tones_are_those_of_complex_numbers(
     large_folder: Path, start: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Photos whose skin is the head's mean, stronger and turned, and one with little skin."""
-    pack, objective, head = (
-        LabeledPack(large_folder),
-        SkinObjective(pyramid_of(start)),
-        random_head(),
-    )
+    pack, pyramid, head = LabeledPack(large_folder), pyramid_of(start), random_head()
     rows, read = pack.rows("train", variant="whole"), pack.batch
     given = {row: complex(0.5 + 0.1 * i, 0.1 * i - 0.4) for i, row in enumerate(rows)}
 
     def recolored(some: np.ndarray, maps: tuple[int, ...]) -> tuple[Tensor, Condition]:
         target, condition = read(some, maps)
-        _, mean = objective.found(head, condition)
+        _, mean = head(pyramid.refine(condition))
         for one, own, row in zip(target, mean, some, strict=True):
             chroma = torch.complex(*own) * given[row]
             doubled = torch.stack([chroma.real, chroma.imag]).repeat_interleave(2, 1)
@@ -117,7 +115,7 @@ def test_tones_are_those_of_complex_numbers(
         return target, condition
 
     monkeypatch.setattr(pack, "batch", recolored)
-    tones = tones_of_photos(head, pack, objective, rows).numpy()
+    tones = tones_of_photos(head, pack, pyramid, rows).numpy()
     want = [[np.log(abs(z)), np.angle(z)] for row, z in given.items() if row != rows[0]]
     assert len(tones) == TRAIN - 1
     np.testing.assert_allclose(np.sort(tones, 0), np.sort(want, 0), atol=1e-3)

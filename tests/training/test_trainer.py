@@ -16,12 +16,10 @@ from torch import Tensor
 from colorflow.errors import TrainingError
 from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.training import schedule
 from colorflow.training import trainer as trainer_module
+from colorflow.training.levels import JointLoss, JointModule
 from colorflow.training.pixels import PixelPack
-from colorflow.training.schedule import Budget
-from colorflow.training.targets import JointModule, JointObjective
-from colorflow.training.trainer import PRETRAINED_SHARE, Trainer
+from colorflow.training.trainer import PRETRAINED_SHARE, Budget, Trainer
 
 MakeTrainer = Callable[..., Trainer]
 LONG = Budget(steps=10_000)
@@ -61,7 +59,7 @@ def test_it_learns_photos_by_heart(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """In nats a photo; but no density beats the entropy of the unit noise on its numbers."""
-    monkeypatch.setattr(schedule, "WARM_UP_STEPS", 10)
+    monkeypatch.setattr(trainer_module, "WARM_UP_STEPS", 10)
     trainer = make_trainer(index)
     before = loss_on_training_photos(trainer)
     first, _, last = (trainer.train(LONG, step) for step in (5, 35, 45))
@@ -73,10 +71,10 @@ def test_it_learns_photos_by_heart(
 
 @torch.no_grad()
 def loss_on_training_photos(trainer: Trainer) -> float:
-    rows = trainer.pack.rows("train", variant="whole", larger_than=128)
-    batch = trainer.pack.batch(rows, trainer.objective.maps)
+    rows = trainer.dataset.rows("train", variant="whole", larger_than=128)
+    batch = trainer.dataset.batch(rows, trainer.loss.maps)
     noise = torch.Generator().manual_seed(1)
-    return float(trainer.objective.loss(trainer.ema.eval(), *batch, noise).mean())
+    return float(trainer.loss(trainer.ema.eval(), *batch, noise).mean())
 
 
 def test_pretrained_blocks_learn_slower(
@@ -84,10 +82,9 @@ def test_pretrained_blocks_learn_slower(
 ) -> None:
     plain = make_trainer(0)
     pyramid = ChromaPyramid(shape)
-    module, objective = JointModule(pyramid, [4]), JointObjective(pyramid, [4])
-    pack, device = PixelPack(pack_folder), torch.device("cpu")
+    module, loss = JointModule(pyramid, [4]), JointLoss(pyramid, [4])
     config = dataclasses.replace(plain.config, batch=2)
-    trainer = Trainer(module, objective, pack, config, device, fit=False)
+    trainer = Trainer(module, loss, PixelPack(pack_folder), config, fit=False)
     trainer.train(LONG, 2)
     rate_of = {p: group["lr"] for group in trainer.optimizer.param_groups for p in group["params"]}
     assert len(rate_of) == len(list(trainer.module.parameters()))
@@ -207,15 +204,15 @@ def test_a_state_resumes_to_the_same_bits(
 def rows_of(trainer: Trainer, steps: int) -> list[list[int]]:
     """Rows of the next steps, as the pack is asked for them; one batch is read ahead."""
     asked: list[list[int]] = []
-    batch = trainer.pack.batch
+    batch = trainer.dataset.batch
 
     def watch(rows: np.ndarray, *more: Any) -> Any:
         asked.append([int(row) for row in rows])
         return batch(rows, *more)
 
-    trainer.pack.batch = watch  # type: ignore[method-assign]
+    trainer.dataset.batch = watch  # type: ignore[method-assign]
     trainer.train(LONG, trainer.step + steps)
-    trainer.pack.batch = batch  # type: ignore[method-assign]
+    trainer.dataset.batch = batch  # type: ignore[method-assign]
     return asked[:steps]
 
 
@@ -249,8 +246,12 @@ def test_a_loss_that_is_not_finite_is_skipped_counted_and_harms_nothing(
 
 def broken_at(trainer: Trainer, broken: Iterator[bool]) -> None:
     """Makes the loss of some steps infinite."""
-    loss = trainer.objective.loss
-    trainer.objective.loss = lambda *given: loss(*given) * (math.inf if next(broken) else 1)  # type: ignore[method-assign]
+
+    class Broken(type(trainer.loss)):  # type: ignore[misc]
+        def __call__(self, *given: Any) -> Tensor:
+            return super().__call__(*given) * (math.inf if next(broken) else 1)
+
+    trainer.loss.__class__ = Broken
 
 
 def test_too_many_in_a_row_end_the_training(

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from colorflow.training.schedule import Budget, ema_decay, learning_rate
+from colorflow.training.trainer import Budget, ema_decay, learning_rate
 
 
 @pytest.mark.parametrize(

@@ -13,15 +13,15 @@ from torch import Tensor, nn
 
 from colorflow.model.config import PyramidConfig
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.training import targets
-from colorflow.training.pixels import PixelPack
-from colorflow.training.targets import (
+from colorflow.training import levels
+from colorflow.training.levels import (
     SHARE_OF_LOSS,
+    JointLoss,
     JointModule,
-    JointObjective,
-    LevelObjective,
+    LevelLoss,
     level_target,
 )
+from colorflow.training.pixels import PixelPack
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def blocks(values: np.ndarray, side: int) -> np.ndarray:
 def test_without_noise_it_is_what_the_pyramid_makes(
     index: int, pyramid: ChromaPyramid, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(targets, "NOISE", 0.0)
+    monkeypatch.setattr(levels, "NOISE", 0.0)
     ab = 200 * torch.rand(3, 2, 64, 64, generator=generator()) - 100
     x, coarse = level_target(pyramid, 4 * 2**index, ab, generator())
     assert torch.allclose(x, pyramid._split(pyramid.bounded(ab)[0])[0][index], atol=1e-4)
@@ -97,10 +97,10 @@ def test_the_loss_is_the_weighted_sum_of_the_levels_own(
     module = JointModule(pyramid, (4, 8, 16)).eval()
     for points in (0, 4):
         noise = torch.Generator().manual_seed(1)
-        found = JointObjective(pyramid, (4, 8, 16), points).loss(module, ab, condition, noise)
+        found = JointLoss(pyramid, (4, 8, 16), points)(module, ab, condition, noise)
         noise = torch.Generator().manual_seed(1)
         own = [
-            LevelObjective(pyramid, index, points).loss(level, ab, condition, noise)
+            LevelLoss(pyramid, index, points)(level, ab, condition, noise)
             for index, level in enumerate(pyramid.levels[:3])
         ]
         wanted = own[0] + own[1] / 2 + own[2] / 4

@@ -1,4 +1,4 @@
-"""What levels learn.
+"""The levels of the model of colors: what they learn, and `colorflow train` for them.
 
 A level learns its numbers with noise, given coarser chroma with more noise, and hints. Hints have
 true colors. They are random patches in training, and single cells in evaluation.
@@ -11,28 +11,39 @@ share, since AdamW divides by the gradient's size.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import cast
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from colorflow.model.condition import LATE_BLOCKS_INPUT, Condition, LateBlocks
-from colorflow.model.config import FINEST_GRID
+from colorflow.device import best_device, keep_freed_memory
+from colorflow.errors import OptionError, TrainingError
+from colorflow.model.condition import LATE_BLOCKS_INPUT, Condition, Features, LateBlocks
+from colorflow.model.config import FINEST_GRID, HINT_PLANES, PyramidConfig, default_config
 from colorflow.model.level import MEAN_CHANNELS, Level
 from colorflow.model.pyramid import ChromaPyramid
-from colorflow.training.objective import Objective
+from colorflow.model.weights import load_weights
+from colorflow.training.pack import EVALUATED_PHOTO_SIDE
+from colorflow.training.pixels import PixelPack
+from colorflow.training.run_folder import RunFolder, best_of, has_state
+from colorflow.training.trainer import (
+    Budget,
+    Loss,
+    TrainConfig,
+    Trainer,
+    train_to_budget,
+)
 
 NOISE = 1.0
 """Std of the noise on a level's own chroma means, in CIELAB units."""
 
-SMALL_PHOTO_SIDE = {32: 64, 64: 128}
+SMALL_PHOTO_SIDE = {32: 64, FINEST_GRID: EVALUATED_PHOTO_SIDE}
 """Photos whose short side, in pixels, is not above this have no detail on that chroma grid."""
-
-EVALUATED_PHOTO_SIDE = SMALL_PHOTO_SIDE[FINEST_GRID]
-"""Evaluation uses photos whose short side is above this, whatever the grid."""
 
 EVALUATED_HINTS = 4
 """Hints of each photo in an evaluation with hints."""
@@ -48,6 +59,121 @@ JOINT = "joint"
 SHARE_OF_LOSS = {4: 1.0, 8: 0.5, 16: 0.25}
 """Weights of the levels that can learn together, by the chroma grid that each completes. The coarse
 levels decide the colors (docs/experiments.md, "The late blocks learn color")."""
+
+
+def train(
+    pack_folder: Path,
+    run_folder: Path,
+    *,
+    dropout: float | None = None,
+    start: Path | None = None,
+    config: TrainConfig,
+    budget: Budget,
+    levels: Sequence[int] | None = None,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Trains levels of a pyramid; levels that have used up their budget stay unchanged.
+
+    The levels up to 16 learn together with the model's late blocks, in one budget. Finer levels
+    learn after them, each by itself, with the late blocks frozen.
+
+    Args:
+        pack_folder: made by `python -m data_prep`.
+        run_folder: for checkpoints and curves; an existing run goes on.
+        dropout: share of units dropped in every level, None for that of the start or of new
+            weights.
+        start: weights file to start from, None for new weights.
+        config: training settings.
+        budget: of each level, or of all levels that learn together.
+        levels: chroma grids to train (4, 8, 16, 32, 64), in this order; None for all.
+        say: gets one line per evaluation.
+
+    Raises:
+        PackError: if the pack cannot be read.
+        WeightsError: if the weights to start from cannot be read.
+        OptionError: if a level is unknown.
+        TrainingError: if the run does not fit, late blocks are missing, or losses stay non-finite.
+    """
+    keep_freed_memory()
+    origin = None if start is None else load_weights(start).pyramid
+    shape = _shape(origin, dropout)
+    levels = levels or shape.chroma_grids
+    for name in levels:
+        if name not in shape.chroma_grids:
+            raise OptionError(
+                f"--levels: no level {name}; this model has {list(shape.chroma_grids)}"
+            )
+    together = sorted({*levels} & SHARE_OF_LOSS.keys())
+    if not (together or has_state(run_folder, JOINT) or (origin and origin.late_blocks)):
+        raise TrainingError(
+            f"{run_folder}: no late blocks have been trained; train levels up to "
+            f"{max(SHARE_OF_LOSS)} first, or name weights that have them with --start"
+        )
+    torch.manual_seed(config.seed)
+    pyramid = ChromaPyramid(shape).to(best_device())
+    pack = PixelPack(pack_folder)
+    made_with = {"pyramid": shape.to_dict(), "train": asdict(config)}
+    run = RunFolder(run_folder, made_with | ({"start": start.resolve().name} if start else {}))
+    alone = [[grid] for grid in levels if grid not in together]
+    for grids in [together, *alone] if together else alone:
+        _give_late_blocks(pyramid, run_folder, origin)
+        module, loss, others = _losses(pyramid, grids)
+        if origin is not None and not has_state(run_folder, loss.folder):
+            give_levels(pyramid, origin, grids)
+        trainer = Trainer(
+            module, loss, pack, config, clock=time.monotonic, fit=origin is None, others=others
+        )
+        train_to_budget(trainer, run, budget, say)
+
+
+def _give_late_blocks(
+    pyramid: ChromaPyramid, run_folder: Path, origin: ChromaPyramid | None
+) -> None:
+    """Loads the late blocks of the run, or else of the start or the frozen network."""
+    assert pyramid.late_blocks is not None
+    if own := best_of(run_folder, JOINT, "late_blocks."):
+        pyramid.late_blocks.load_state_dict(own)
+    elif origin is not None and origin.late_blocks is not None:
+        pyramid.late_blocks.load_state_dict(origin.late_blocks.state_dict())
+    else:
+        pyramid.late_blocks.copy_from(Features())
+
+
+def _losses(
+    pyramid: ChromaPyramid, grids: Sequence[int]
+) -> tuple[nn.Module, Loss, dict[str, Loss]]:
+    """What learns on some grids, its loss, and further ones that choose the best weights.
+
+    Of levels that learn together, all but the finest count once more, since coarse levels decide
+    the colors and overfit first.
+    """
+    if grids[0] not in SHARE_OF_LOSS:
+        index = pyramid.config.chroma_grids.index(grids[0])
+        hinted: dict[str, Loss] = {
+            "dev_hints_nats": LevelLoss(pyramid, index, points=EVALUATED_HINTS)
+        }
+        return pyramid.levels[index], LevelLoss(pyramid, index), hinted
+    others: dict[str, Loss] = {
+        f"dev{grid}_nats": JointLoss(pyramid, grids, shares={grid: 1.0}) for grid in grids[:-1]
+    }
+    others["dev_hints_nats"] = JointLoss(pyramid, grids, points=EVALUATED_HINTS)
+    return JointModule(pyramid, grids), JointLoss(pyramid, grids), others
+
+
+def _shape(origin: ChromaPyramid | None, dropout: float | None) -> PyramidConfig:
+    """The shape of the start, or of new weights; with late blocks, and taking color hints."""
+    shape = origin.config if origin else default_config()
+    if dropout is not None:
+        shape = shape.with_levels(shape.chroma_grids, dropout=dropout)
+    return replace(shape, late_blocks=True, extra_planes=HINT_PLANES)
+
+
+def give_levels(pyramid: ChromaPyramid, start: ChromaPyramid, grids: Sequence[int]) -> None:
+    """Copies trained weights of levels to a pyramid; new planes start as if they were not there."""
+    for grid in grids:
+        index = start.config.chroma_grids.index(grid)
+        state = pyramid.levels[index].state_dict()
+        pyramid.levels[index].load_state_dict(state | start.levels[index].state_dict())
 
 
 def level_folder(grid: int) -> str:
@@ -167,7 +293,7 @@ def _uniform(generator: Generator, *shape: int) -> Tensor:
     return torch.rand(shape, generator=generator, dtype=torch.float64)
 
 
-class LevelObjective(Objective[Level, Condition]):
+class LevelLoss(Loss):
     """One level of the pyramid learns its numbers.
 
     A pyramid that takes color hints is trained with random ones.
@@ -183,7 +309,7 @@ class LevelObjective(Objective[Level, Condition]):
     def __init__(self, pyramid: ChromaPyramid, index: int, points: int = 0) -> None:
         self.pyramid, self.stream, self.points = pyramid, index, points
         self.grid = pyramid.config.chroma_grids[index]
-        self.name, self.folder = f"level {self.grid}", level_folder(self.grid)
+        self.name = f"level {self.grid}"
         self.maps = pyramid.config.maps_of_photo(index)
         self.small_photo_side = SMALL_PHOTO_SIDE.get(self.grid, 0)
 
@@ -192,7 +318,7 @@ class LevelObjective(Objective[Level, Condition]):
         x, _ = level_target(self.pyramid, self.grid, ab, noise)
         module.fit(x, self.pyramid.refine(condition))
 
-    def loss(self, module: Level, ab: Tensor, condition: Condition, noise: Generator) -> Tensor:
+    def __call__(self, module: Level, ab: Tensor, condition: Condition, noise: Generator) -> Tensor:
         """Negative log-likelihood of the level's own numbers, nats per photo, (B,)."""
         x, coarse = level_target(self.pyramid, self.grid, ab, noise)
         condition = with_hints(condition, self.pyramid, module, ab, noise, self.points)
@@ -231,7 +357,7 @@ class JointModule(nn.Module):
         )
 
 
-class JointObjective(Objective[JointModule, Condition]):
+class JointLoss(Loss):
     """The weighted negative log-likelihood of several levels.
 
     Args:
@@ -244,7 +370,7 @@ class JointObjective(Objective[JointModule, Condition]):
     unit = "weighted nats a photo"
     stream = 100
     maps = (LATE_BLOCKS_INPUT,)
-    name = folder = JOINT
+    name = JOINT
 
     def __init__(
         self,
@@ -263,7 +389,7 @@ class JointObjective(Objective[JointModule, Condition]):
             level = cast(Level, module.levels[str(grid)])
             level.fit(level_target(self.pyramid, grid, ab, noise)[0], condition)
 
-    def loss(
+    def __call__(
         self, module: JointModule, ab: Tensor, condition: Condition, noise: Generator
     ) -> Tensor:
         """Weighted sum of the levels' negative log-likelihoods, nats, (B,)."""
