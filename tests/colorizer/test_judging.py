@@ -35,7 +35,7 @@ def test_uncertainty_is_the_stretched_interval_of_samples_at_std_1(
 ) -> None:
     """On skin, of its own colors."""
     tool = colorizer if has_skin else skinless
-    got = tool.uncertainty(photo, 20, seed=2, level=level)
+    got = tool.open(photo).uncertainty(20, seed=2, level=level)
     sampled = []
     shapes, condition = by_hand.pyramid.latent_shapes(), by_hand.condition(photo)
     signs = signs_of_photo(condition.lightness, shapes)
@@ -72,13 +72,13 @@ def test_weights_that_are_not_calibrated_say_so(
     assert (own.calibrated, given.calibrated) == (False, True)
     np.testing.assert_array_equal(given.half_width, 2 * own.half_width)
     np.testing.assert_array_equal(given.middle, own.middle)
-    assert not half.uncertainty(photo, 19, level=0.9).calibrated
+    assert not half.open(photo).uncertainty(19, level=0.9).calibrated
 
 
 def test_uncertainty_repeats_and_knows_hints(colorizer: Colorizer, photo: Photo) -> None:
     first, again, hinted, other = (
-        colorizer.open(photo).uncertainty(9, level=0.5, **given)
-        for given in ({}, {}, {"hints": HINTS}, {"seed": 1})
+        colorizer.open(photo, hints=hints).uncertainty(9, seed, level=0.5)
+        for hints, seed in (((), 0), ((), 0), (HINTS, 0), ((), 1))
     )
     np.testing.assert_array_equal(first.half_width, again.half_width)
     np.testing.assert_array_equal(first.middle, again.middle)
