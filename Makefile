@@ -7,7 +7,7 @@ VENV := .venv
 OLDEST_TESTS := photo/test_decode.py photo/test_encode.py photo/test_formats.py \
 	photo/test_metadata.py photo/test_profile.py photo/test_profile16.py \
 	photo/test_sixteen_bits.py photo/test_tiff.py color/test_full_resolution.py \
-	data_prep/test_scan.py colorizer/test_colorizer.py training/test_loop.py \
+	data_prep/test_scan.py colorizer/test_colorizer.py training/test_trainer.py \
 	evaluation/test_toys.py cli/test_main.py \
 	ui/test_api.py ui/test_guard.py ui/test_sessions.py \
 	ui/test_tour_browser.py::test_a_print_on_a_bed_is_taken_home_in_color

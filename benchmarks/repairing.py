@@ -127,7 +127,7 @@ def write_squares(repairer: Repairer, number: int, file: Path, options: argparse
                 pixels[square], None, fx=_TIMES, fy=_TIMES, interpolation=cv2.INTER_CUBIC
             )
             cv2.imwrite(str(folder / f"{file.stem}_{place}.png"), large)
-    print(f"{file.name}: {100 * repaired.share:.2f} % filled")
+    print(f"{file.name}: {100 * repaired.repaired:.2f} % filled")
 
 
 def _doubled(lightness: Lightness) -> Lightness:

@@ -10,7 +10,7 @@ import io
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +25,21 @@ from colorflow.photo.metadata import exif_of, metadata_of, orientation_of, profi
 from colorflow.photo.photo import TRANSPOSED, Header, Photo, pixels_and_alpha, upright
 from colorflow.photo.sixteen_bits import apply_profile, samples16_of, to_8_bits
 
-Picture = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | NDArray[Any] | Photo
-"""One picture: a file's path, its content or the open file, a Pillow image, an array, a photo."""
+
+class Tensor(Protocol):
+    """Of PyTorch, which this module does not import: (H, W), or with channels first."""
+
+    def detach(self) -> Any:
+        """Without gradient."""
+
+
+Picture = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | NDArray[Any] | Photo | Tensor
+"""One picture: a file's path, its content or the open file, a Pillow image, an array, a photo, or a
+tensor (1, H, W), (3, H, W), (4, H, W) or (H, W) of what an array may have."""
 
 _ARRAYS = (
-    "an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, uint16, bool or floats in [0, 1]"
+    "an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, uint16, bool, floats in [0, 1], "
+    "or whole numbers from 0 to 255"
 )
 _ROUNDING = 1e-3
 """How far floats may lie outside [0, 1]; they are clipped."""
@@ -158,6 +168,9 @@ def read_picture(
         return picture, None
     if isinstance(picture, Image.Image | np.ndarray):
         return photo_from_image(picture), None
+    if hasattr(picture, "detach"):
+        array = np.asarray(picture.detach().cpu())
+        return photo_from_image(np.moveaxis(array, 0, -1) if array.ndim == 3 else array), None
     if isinstance(picture, str | os.PathLike):
         source = os.fspath(picture)
         with open_file(source) as file:
@@ -217,7 +230,8 @@ def photo_from_image(image: Image.Image | np.ndarray, source: str = "<image>") -
     Args:
         image: a Pillow image of any mode, whose EXIF orientation and profile are applied as for a
             file; or an array (H, W), (H, W, 1), (H, W, 3) or, with alpha last, (H, W, 4), sRGB, of
-            uint8, uint16 (65535 is white), bool, or floats in [0, 1].
+            uint8, uint16 (65535 is white), bool, floats in [0, 1], or other whole numbers from 0 to
+            255.
             Arrays of uint16 and Pillow's modes I and I;16, in which 65535 is white, keep their 16
             bits in `Photo.pixels16`; mode F is an array of floats.
         source: name of the picture in messages.
@@ -294,9 +308,13 @@ def _to_uint8(array: np.ndarray) -> np.ndarray:
         return np.where(array, np.uint8(255), np.uint8(0))
     if array.dtype == np.uint16:
         return to_8_bits(array)
-    if not np.issubdtype(array.dtype, np.floating):
+    low, high = (array.min(), array.max()) if array.dtype.kind in "iuf" else (None, None)
+    if low is None or high is None:
         raise ValueError(f"image: expected {_ARRAYS}, got {array.dtype}")
-    low, high = float(array.min()), float(array.max())
+    if array.dtype.kind != "f":
+        if low < 0 or high > 255:
+            raise ValueError(f"image: expected whole numbers from 0 to 255, got {low} to {high}")
+        return array.astype(np.uint8, order="C")
     if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):  # NaN fails too
         raise ValueError(f"image: expected floats in [0, 1], got {low:g} to {high:g}")
     return np.asarray(np.rint(np.clip(array, 0, 1) * 255), dtype=np.uint8)

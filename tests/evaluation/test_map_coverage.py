@@ -19,6 +19,7 @@ from colorflow.evaluation.measure import MANY
 from colorflow.model.condition import Conditioner
 from colorflow.model.level import sample_latents, signs_of_photo
 from colorflow.model.weights import load_weights
+from colorflow.open_photo import OpenPhoto
 from colorflow.photo import read_photo
 from tests.evaluation.conftest import run
 from tests.small_weights import save_small_weights
@@ -61,7 +62,7 @@ def test_the_coverage_is_that_of_the_map_that_users_see(
     cat: Path, truth: Tensor, tmp_path: Path
 ) -> None:
     """The colorizer's own samples, measured, against the intervals that it gives beside skin."""
-    assert inspect.signature(Colorizer.uncertainty).parameters["n"].default == MANY
+    assert inspect.signature(OpenPhoto.uncertainty).parameters["n"].default == MANY
     path = tmp_path / "small.safetensors"
     save_small_weights(path, interval_factors=FACTORS, skin_head=False)
     loaded, photo = load_weights(path), read_photo(cat)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from benchmarks.damaged_files import by_pillow
 from colorflow.errors import UnreadablePhotoError
-from colorflow.photo import photo_from_image
+from colorflow.photo import photo_from_image, read_picture
 
 EIGHT_BITS = np.arange(0, 240, dtype=np.uint8).reshape(4, 5, 12)[..., :4].copy()
 
@@ -60,7 +61,9 @@ def test_the_photo_is_a_copy() -> None:
         *((np.zeros(shape, np.uint8), f"got shape {re.escape(str(shape))}") for shape in (
             (0, 5), (5, 0, 3), (5,), (), (3, 20, 30), (5, 5, 2), (1, 5, 5, 3),
         )),
-        (np.zeros((5, 5), np.int64), r"uint8, uint16, bool or floats in \[0, 1\], got int64"),
+        (np.zeros((5, 5), complex), r"bool, floats in \[0, 1\], or .* got complex128"),
+        (np.full((5, 5), 256), "whole numbers from 0 to 255, got 256 to 256"),
+        (np.full((5, 5), -1), "whole numbers from 0 to 255, got -1 to -1"),
         (np.zeros((5, 5), complex), "got complex128"),
         (np.array([["a"]]), "got <U1"),
         (np.full((2, 2), np.nan), r"expected floats in \[0, 1\], got nan to nan"),
@@ -126,3 +129,21 @@ def test_an_opened_image_whose_file_is_cut(picture: Image.Image) -> None:
     image = Image.open(io.BytesIO(content[: len(content) // 2]))
     with pytest.raises(UnreadablePhotoError, match="upload: the picture is damaged"):
         photo_from_image(image, source="upload")
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int16, np.uint32])
+def test_whole_numbers_of_any_type_are_taken(dtype: type) -> None:
+    values = np.arange(60).reshape(5, 12)
+    photo = photo_from_image(values.astype(dtype))
+    np.testing.assert_array_equal(photo.pixels, values)
+    assert photo.pixels.dtype == np.uint8
+
+
+@pytest.mark.parametrize("channels", [0, 1, 3, 4])
+def test_a_tensor_has_its_channels_first(channels: int) -> None:
+    values = torch.rand(*((channels,) if channels else ()), 5, 12, requires_grad=True)
+    photo, digest = read_picture(values)
+    array = values.detach().numpy()
+    want = photo_from_image(np.moveaxis(array, 0, -1) if channels else array)
+    np.testing.assert_array_equal(photo.pixels, want.pixels)
+    assert (photo.alpha is None, digest) == (channels != 4, None)

@@ -187,7 +187,7 @@ def test_a_visitor_presses_one_button(
     assert cv2.cvtColor(print_, cv2.COLOR_RGB2LAB)[..., 1:].std() > 1
     visitor.one("#restore-fading input").check()
     visitor.one("#restore-go").click()
-    visitor.one("#status [data-act=cancel]").first.click()
     visitor.settle()
+    assert statement_of(visitor.saved("#download", tmp_path)).recipe.unfaded
     visitor.close()
     assert "Traceback" not in app.log
