@@ -29,8 +29,11 @@ from colorflow.photo.sixteen_bits import apply_profile, samples16_of, to_8_bits
 class Tensor(Protocol):
     """Of PyTorch, which this module does not import: (H, W), or with channels first."""
 
+    def cpu(self) -> Any:
+        """In the memory of the processor."""
+
     def detach(self) -> Any:
-        """Without gradient."""
+        """Without gradient; a file has a method of this name, too."""
 
 
 Picture = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | NDArray[Any] | Photo | Tensor
@@ -168,8 +171,8 @@ def read_picture(
         return picture, None
     if isinstance(picture, Image.Image | np.ndarray):
         return photo_from_image(picture), None
-    if hasattr(picture, "detach"):
-        array = np.asarray(picture.detach().cpu())
+    if hasattr(picture, "cpu"):
+        array = np.asarray(picture.cpu().detach())
         return photo_from_image(np.moveaxis(array, 0, -1) if array.ndim == 3 else array), None
     if isinstance(picture, str | os.PathLike):
         source = os.fspath(picture)
