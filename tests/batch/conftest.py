@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,12 @@ from PIL import Image
 
 from colorflow import batch
 from colorflow.batch import PhotoOutcome, Plan, Settings, make_plan
+from colorflow.batch.settings import BatchSettings
 from colorflow.colorizer import Colorizer
 from colorflow.enlarge.enlarger import Enlarger
 from colorflow.repair.repairer import Repairer
 from tests.batch.bench import Bench
-from tests.batch.results import Run
+from tests.batch.results import Run, Save, Work
 from tests.in_process import run_in_process
 from tests.small_weights import save_small_enlarge_weights, save_small_weights, small_repairer
 
@@ -32,7 +34,7 @@ def gray_pixels(number: int = 0) -> np.ndarray:
 
 
 @pytest.fixture
-def save_photo() -> Callable[..., Path]:
+def save_photo() -> Save:
     """Writes a gray photo, with the folders that it needs."""
 
     def save(path: Path, number: int = 0) -> Path:
@@ -44,7 +46,7 @@ def save_photo() -> Callable[..., Path]:
 
 
 @pytest.fixture
-def album(tmp_path: Path, save_photo: Callable[..., Path]) -> Path:
+def album(tmp_path: Path, save_photo: Save) -> Path:
     """A folder with two photos and a folder with one."""
     for number, name in enumerate(("a.jpg", "b.png", "inner/c.jpg")):
         save_photo(tmp_path / "album" / name, number)
@@ -67,23 +69,25 @@ def out(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def color_all(colorizer: Colorizer, out: Path) -> Run:
-    """Plans and runs; outcomes by the photos' names."""
+def work(colorizer: Colorizer, enlarger: Enlarger, repairer: Repairer, out: Path) -> Work:
+    """Plans and runs by some settings; outcomes by the photos' names."""
 
-    def color_all(
-        *inputs: Path,
-        recursive: bool = False,
-        treat_as_gray: Collection[str] = (),
-        **settings: object,
-    ) -> dict[str, PhotoOutcome]:
-        plan = make_plan(
-            inputs,
-            out,
-            Settings(**settings),  # type: ignore[arg-type]
-            recursive=recursive,
-            treat_as_gray=treat_as_gray,
-        )
-        return {outcome.path.name: outcome for outcome in run_in_process(plan, colorizer)}
+    def work(settings: BatchSettings, *inputs: Path, **options: object) -> dict[str, PhotoOutcome]:
+        plan = make_plan(inputs, out, settings, **options)  # type: ignore[arg-type]
+        outcomes = run_in_process(plan, colorizer, enlarger, repairer)
+        return {outcome.path.name: outcome for outcome in outcomes}
+
+    return work
+
+
+@pytest.fixture
+def color_all(work: Work) -> Run:
+    """The same for coloring; what is none of its settings is an option of the plan."""
+    names = {field.name for field in fields(Settings)}
+
+    def color_all(*inputs: Path, **given: object) -> dict[str, PhotoOutcome]:
+        settings = Settings(**{k: x for k, x in given.items() if k in names})  # type: ignore[arg-type]
+        return work(settings, *inputs, **{k: x for k, x in given.items() if k not in names})
 
     return color_all
 

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from colorflow.batch import PhotoOutcome
 
 Save = Callable[..., Path]
 Run = Callable[..., dict[str, PhotoOutcome]]
+Work = Callable[..., dict[str, PhotoOutcome]]
+Printed = pytest.CaptureFixture[str]
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> int:

@@ -22,13 +22,12 @@ from colorflow.cli import main
 from colorflow.colorizer import Colorizer
 from colorflow.photo import Kind, read_photo
 from colorflow.recipe import Colors, Hint
-from tests.batch.results import Save, difference
+from tests.batch.results import Printed, Save, difference
 from tests.in_process import run_in_process
 from tests.small_weights import save_small_weights
 from tests.statements import colors_of
 from tests.test_scan import bed, laid, print_of
 
-Printed = pytest.CaptureFixture[str]
 ALIKE = Settings(alike=True)
 HINT = Hint(20, 30, 40, -20)
 

@@ -17,14 +17,13 @@ from colorflow.batch import Settings, make_plan
 from colorflow.cli import main
 from colorflow.colorizer import Colorizer
 from colorflow.photo import read_photo
+from tests.batch.results import Save
 from tests.in_process import run_in_process
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX"),
 ]
-
-Save = Callable[..., Path]
 
 
 @pytest.fixture

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from colorflow.batch import (
-    PhotoHints,
-    PhotoOutcome,
-    Settings,
-    make_plan,
-)
+from colorflow.batch import Settings
+from colorflow.batch.task import Reference
 from colorflow.colorizer import Colorizer
+from colorflow.enlarge.enlarger import Enlarger
 from colorflow.files import digest_of
-from colorflow.model.config import HINT_PLANES
-from colorflow.photo import read_photo, write_image
-from colorflow.recipe import ColoringSpec, Colors, Hint, Recipe, Statement, Weights
-from tests.batch.results import Run, Save, difference, names
-from tests.in_process import run_in_process
-from tests.small_weights import GAIN, save_small_weights
+from colorflow.photo import photo_from_image, read_photo, write_image
+from colorflow.recipe import ColoringSpec, Colors, Crop, Enlargement, Recipe, Repair, Statement
+from colorflow.repair.repairer import Repairer
+from colorflow.run import Models
+from tests.batch.results import Run, Save, Work, difference, names
 
 
 def test_the_mean_is_the_same_however_many_colorings_there_are(
@@ -86,66 +80,91 @@ def test_what_colorflow_did_not_make_is_never_replaced(
     assert names(out) == ["a_b.jpg", "b_a.png"]
 
 
+WHOLE = Settings(scale=2, repair=True, fading=True)
+SPEC = ColoringSpec(seeds=(0,) * 5)
+COLORS = Colors(spec=SPEC.principal_spec(0, 1))
+RECIPE = Recipe(repair=Repair(), unfaded=True, colors=COLORS, enlargement=Enlargement(scale=2))
+OTHER = "0123456789abcdef"
+"""Digest of another file."""
+
+
+def colored(**changes: Any) -> dict[str, Recipe]:
+    return {"recipe": replace(RECIPE, colors=replace(COLORS, **changes))}
+
+
+def spec(**changes: Any) -> dict[str, Recipe]:
+    return colored(spec=replace(COLORS.spec, **changes))
+
+
+def enlarged(**changes: Any) -> dict[str, Recipe]:
+    return {"recipe": replace(RECIPE, enlargement=Enlargement(**{"scale": 2, **changes}))}
+
+
+def otherwise(**changes: Any) -> dict[str, Recipe]:
+    return {"recipe": replace(RECIPE, **changes)}
+
+
+LIKE_OTHER = colored(spec=replace(COLORS.spec, strength=0.5), references=(OTHER,))
+
+
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("settings", "earlier", "said"),
     [
-        ({"temperature": 0.3}, "differs in its temperature (1.0)"),
-        (
-            {"hints": {"b.png": PhotoHints((Hint(1, 2, 3, 4),))}},
-            "differs in its hints",
-        ),
-        ({"photo": 7}, "differs in its photo ("),
-        ({"weights": GAIN + 0.5}, "differs in its weights ("),
-        ({"seed": 4}, "differs in its seed (0)"),
-        ({"skin": False}, "differs in its skin"),
+        (WHOLE, {}, None),
+        (WHOLE, {"photo": None}, "does not say which photo it was made from"),
+        (WHOLE, {"photo": OTHER}, f"differs in its photo ({OTHER})"),
+        (WHOLE, {"weights": Models().weights}, "differs in its weights ()"),
+        (WHOLE, spec(temperature=0.3), "differs in its temperature (0.3)"),
+        (WHOLE, colored(spec=replace(SPEC, seeds=(4,) * 5).principal_spec(0, 1)),
+         "differs in its seed (4)"),
+        (WHOLE, colored(spec=SPEC.principal_spec(1, 3)), "is principal coloring b of 3"),
+        (WHOLE, colored(spec=SPEC), "is a sample"),
+        (WHOLE, colored(hints=OTHER), f"differs in its hints ({OTHER})"),
+        (WHOLE, spec(skin=False), "differs in its skin"),
+        (WHOLE, colored(saturation=1.5), "differs in its saturation (1.5)"),
+        (WHOLE, colored(pale=0.5), "differs in its pale (0.5)"),
+        (WHOLE, colored(references=(OTHER,)), "differs in its references"),
+        (WHOLE, LIKE_OTHER, "differs in its references"),
+        (replace(WHOLE, references=(Reference(Path("other.png"), OTHER),), strength=0.7),
+         LIKE_OTHER, "differs in its strength (0.5)"),
+        (WHOLE, colored(style=OTHER), f"differs in its style ({OTHER})"),
+        (WHOLE, colored(keeps=True), "differs in its own colors"),
+        (WHOLE, enlarged(scale=4), "differs in its scale (4)"),
+        (WHOLE, enlarged(restored=True), "differs in its restore"),
+        (WHOLE, enlarged(temperature=0.5), "differs in its detail's temperature (0.5)"),
+        (WHOLE, enlarged(seed=3), "differs in its detail's seed (3)"),
+        (WHOLE, otherwise(enlargement=None), "was not enlarged"),
+        (replace(WHOLE, scale=1), {}, "was enlarged 2 times"),
+        (replace(WHOLE, repair=False), {}, "differs in its repair"),
+        (replace(WHOLE, fading=False), {}, "differs in its fading"),
+        (replace(WHOLE, sensitivity=1), {}, "differs in its sensitivity (0)"),
+        (WHOLE, otherwise(repair=Repair(seed=1)), "differs in its repair's sample"),
+        (WHOLE, {"prints": 2}, "differs in its crop"),
+        (replace(WHOLE, crop=True), {}, "differs in its crop"),
+        (WHOLE, otherwise(crop=Crop(number=2)), "differs in its print (2)"),
     ],
-    ids=str,
-)
+)  # fmt: skip
 def test_only_what_was_made_the_same_way_is_skipped(
-    save_photo: Save, tmp_path: Path, out: Path, change: dict[str, Any], said: str
+    album: Path,
+    out: Path,
+    work: Work,
+    colorizer: Colorizer,
+    enlarger: Enlarger,
+    repairer: Repairer,
+    settings: Settings,
+    earlier: dict[str, Any],
+    said: str | None,
 ) -> None:
-    path = save_photo(tmp_path / "in" / "b.png")
-    first = save_small_weights(tmp_path / "h.safetensors", HINT_PLANES)
-    load = functools.cache(Colorizer.load)
-
-    def outcome(weights: Path, hints: Any = None, **settings: Any) -> PhotoOutcome:
-        (outcome,) = run_in_process(
-            make_plan([path], out, Settings(**settings), hints=hints),
-            load(weights),
-        )
-        return outcome
-
-    assert outcome(first).status == "done"
-    assert outcome(first).status == "skipped"
-    made = (out / "b_a.png").read_bytes()
-    if number := change.pop("photo", None):
-        save_photo(path, number)
-    weights = first
-    if gain := change.pop("weights", None):
-        weights = save_small_weights(tmp_path / "other.safetensors", HINT_PLANES, gain=gain)
-    again = outcome(weights, **change)
-    assert again.status == "failed"
-    assert str(again.reason).startswith(f"{out / 'b_a.png'}: is there already, but {said}")
-    assert (out / "b_a.png").read_bytes() == made
-    assert outcome(weights, **change, overwrite=True).status == "done"
-    assert (out / "b_a.png").read_bytes() != made
-    assert outcome(weights, **change).status == "skipped"
-
-
-def test_results_that_do_not_say_their_photo_are_not_trusted(
-    album: Path, out: Path, color_all: Run, colorizer: Colorizer
-) -> None:
-    photo = read_photo(album / "b.png")
-    pixels = np.repeat(photo.pixels[..., None], 3, axis=2)
+    """A file says how it was made, and the first difference is told."""
+    photo, made = album / "b.png", out / "b_a.png"
+    weights = Models(colorizer, enlarger, repairer).weights
+    statement = Statement(recipe=RECIPE, weights=weights, photo=digest_of(photo))
     out.mkdir()
-    spec = ColoringSpec(seeds=(0,)).principal_spec(0, 1)
-    colors = Colors(spec=replace(spec, seeds=(None,) * len(colorizer.levels)), saturation=1.5)
-    earlier = Statement(recipe=Recipe(colors=colors), weights=Weights(colors=colorizer.digest))
-    more = replace(earlier, photo=digest_of(album / "b.png"))
-    for said, words in (
-        (earlier, "does not say which photo"),
-        (more, "its saturation (1.5)"),
-    ):
-        write_image(out / "b_a.png", pixels, photo, statement=said)
-        assert words in str(color_all(album / "b.png")["b.png"].reason)
-    assert color_all(album / "b.png", overwrite=True)["b.png"].status == "done"
+    picture = photo_from_image(read_photo(photo).pixels)
+    write_image(made, picture.pixels, picture, statement=replace(statement, **earlier))
+    (outcome,) = work(settings, photo).values()
+    if said is None:
+        assert outcome.status == "skipped"
+        return
+    assert outcome.status == "failed"
+    assert outcome.reason == f"{made}: is there already, but {said}; --overwrite makes it anew"

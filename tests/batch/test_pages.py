@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pytest
 import tifffile
 from PIL import Image
 
@@ -16,9 +15,7 @@ from colorflow.batch.hints import PhotoHints
 from colorflow.cli import main
 from colorflow.recipe import Hint
 from tests.batch.conftest import gray_pixels
-from tests.batch.results import names
-
-Printed = pytest.CaptureFixture[str]
+from tests.batch.results import Printed, names
 
 
 def test_every_page_is_colored_and_counted(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +12,7 @@ from colorflow.errors import BatchError
 from colorflow.files import digest_of
 from colorflow.photo import read_photo, write_image
 from colorflow.recipe import ColoringSpec, Colors, Hint, Recipe, Statement, Weights
-
-Save = Callable[..., Path]
+from tests.batch.results import Save
 
 MEAN = ColoringSpec(seeds=(0,)).principal_spec(0, 1)
 

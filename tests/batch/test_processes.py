@@ -8,7 +8,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
@@ -32,11 +32,10 @@ from colorflow.colorizer import Colorizer
 from colorflow.errors import BatchError, DeviceError, WeightsError
 from colorflow.photo import read_photo
 from colorflow.worker import worker_ahead
+from tests.batch.results import Save
 from tests.in_process import run_in_process
 
 pytestmark = pytest.mark.slow
-
-Save = Callable[..., Path]
 
 
 @pytest.fixture

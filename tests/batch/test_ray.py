@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from colorflow.colorizer import Colorizer
 from colorflow.errors import BatchError, WeightsError
 from colorflow.photo import read_photo
 from colorflow.photo.isolated import start_reader
+from tests.batch.results import Save
 from tests.in_process import run_in_process
 
 pytestmark = [
@@ -39,8 +40,6 @@ pytestmark = [
     pytest.mark.long,
     pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc for what is left behind"),
 ]
-
-Save = Callable[..., Path]
 
 _MARK = "COLORFLOW_TEST_OF_RAY"
 """A variable that all processes of a cluster inherit, by which they are found."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,30 +12,15 @@ import skimage.data
 from PIL import Image
 from PIL.ExifTags import Base
 
-from colorflow.batch import (
-    EnlargeSettings,
-    PhotoOutcome,
-    RepairSettings,
-    Settings,
-    make_plan,
-)
-from colorflow.batch.models import Models
-from colorflow.batch.one_photo import work_on
-from colorflow.batch.settings import BatchSettings
+from colorflow.batch import EnlargeSettings, RepairSettings, Settings
 from colorflow.batch.sheet import marked
-from colorflow.colorizer import Colorizer
-from colorflow.enlarge.enlarger import Enlarger
 from colorflow.files import digest_of
 from colorflow.photo import Kind, read_photo, read_statements
 from colorflow.recipe import Enlargement, Recipe, Repair, Statement, Weights
-from colorflow.repair.repairer import Repairer
-from tests.batch.results import names
-from tests.in_process import run_in_process
+from tests.batch.results import Work, names
 from tests.statements import statement_of
 
 HEIGHT, WIDTH = 60, 80
-
-Save = Callable[..., Path]
 
 
 def piece(top: int = 30) -> np.ndarray:
@@ -54,6 +38,11 @@ def cracked(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return worn, crack
 
 
+def save(pixels: np.ndarray, path: Path, **options: object) -> Path:
+    Image.fromarray(pixels).save(path, **options)  # type: ignore[arg-type]
+    return path
+
+
 def laid_down(*prints: np.ndarray) -> np.ndarray:
     """Gray prints side by side on a bed of light gray, 20 pixels apart."""
     height = max(one.shape[0] for one in prints) + 40
@@ -69,28 +58,6 @@ def paper(top: int = 30) -> np.ndarray:
     """A gray print of 120 x 160 pixels."""
     gray = cv2.cvtColor(piece(top), cv2.COLOR_RGB2GRAY)
     return np.minimum(cv2.resize(gray, (160, 120)), 150)
-
-
-@pytest.fixture
-def work(
-    colorizer: Colorizer, enlarger: Enlarger, repairer: Repairer, out: Path
-) -> Callable[..., dict[str, PhotoOutcome]]:
-    """Plans and runs; outcomes by the photos' names."""
-
-    def outcomes(settings: BatchSettings, *inputs: Path) -> dict[str, PhotoOutcome]:
-        plan = make_plan(inputs, out, settings)
-        done = run_in_process(plan, colorizer, enlarger, repairer)
-        return {one.path.name: one for one in done}
-
-    return outcomes
-
-
-Work = Callable[..., dict[str, PhotoOutcome]]
-
-
-def save(pixels: np.ndarray, path: Path, **options: object) -> Path:
-    Image.fromarray(pixels).save(path, **options)  # type: ignore[arg-type]
-    return path
 
 
 def test_damage_is_filled_and_all_else_stays(tmp_path: Path, out: Path, work: Work) -> None:
@@ -121,8 +88,6 @@ def test_damage_is_filled_and_all_else_stays(tmp_path: Path, out: Path, work: Wo
     assert outcome.colorings[0].repaired == said.repaired
     (again,) = work(RepairSettings(), photo).values()
     assert (again.status, again.colorings) == ("skipped", outcome.colorings)
-    (made_otherwise,) = work(RepairSettings(sensitivity=1), photo).values()
-    assert "differs in its sensitivity (0)" in str(made_otherwise.reason)
     made_before = (out / "a_repaired.png").rename(tmp_path / "made.png")
     (not_again,) = work(RepairSettings(), made_before).values()
     assert "colorflow made" in str(not_again.reason)
@@ -140,26 +105,19 @@ def test_a_photo_without_damage_stays_as_it_is(tmp_path: Path, out: Path, work: 
 
 
 def test_a_repaired_photo_is_colored_and_enlarged_in_one_go(
-    tmp_path: Path, out: Path, work: Work, colorizer: Colorizer, repairer: Repairer
+    tmp_path: Path, out: Path, work: Work
 ) -> None:
     worn, _ = cracked(piece())
     photo = save(cv2.cvtColor(worn, cv2.COLOR_RGB2GRAY), tmp_path / "a.png")
     (outcome,) = work(Settings(repair=True), photo).values()
     assert outcome.status == "done"
-    want = colorizer.colorize(repairer.repair(photo).photo, n=1)[0]
-    made = read_photo(out / "a_a.png").pixels
-    assert np.abs(made.astype(int) - want.render()).max() <= 1
     said = statement_of(out / "a_a.png")
     assert said.recipe.colors
     assert said.recipe.repair
     assert said.repaired
     assert work(Settings(repair=True), photo)["a.png"].status == "skipped"
-    (plain,) = work(Settings(), photo).values()
-    assert "differs in its repair" in str(plain.reason)
     work(EnlargeSettings(repair=True), photo)
-    large = read_photo(out / "a_x2_mean.png").pixels
-    assert large.max() < 230, "no crack"
-    assert large.shape[0] == 2 * HEIGHT
+    assert read_photo(out / "a_x2_mean.png").pixels.max() < 230, "no crack"
     enlarged = statement_of(out / "a_x2_mean.png")
     assert enlarged.recipe == Recipe(repair=Repair(), enlargement=Enlargement(scale=2))
     assert (enlarged.repaired, enlarged.marks) == (said.repaired, said.marks)
@@ -171,18 +129,6 @@ def test_a_repaired_photo_is_colored_and_enlarged_in_one_go(
     repaired, colored = read_statements(out / "c_a.png")
     assert repaired == statement_of(later)
     assert colored.recipe.colors
-
-
-def test_tones_come_back_and_the_photo_says_so(tmp_path: Path, out: Path, work: Work) -> None:
-    faded = (110 + paper() / 5).astype(np.uint8)
-    photo = save(faded, tmp_path / "a.png")
-    (outcome,) = work(RepairSettings(fading=True), photo).values()
-    assert outcome.status == "done"
-    made = read_photo(out / "a_repaired.png").pixels
-    assert np.ptp(made.astype(int)) > 1.5 * np.ptp(faded.astype(int))
-    assert statement_of(out / "a_repaired.png").recipe.unfaded
-    (plain,) = work(RepairSettings(), photo).values()
-    assert "differs in its fading" in str(plain.reason)
 
 
 def test_prints_of_one_scan_become_results(tmp_path: Path, out: Path, work: Work) -> None:
@@ -213,8 +159,6 @@ def test_prints_of_one_scan_become_results(tmp_path: Path, out: Path, work: Work
     assert (some.status, len(some.colorings)) == ("done", 6)
     assert (out / "scan_a.png").stat().st_mtime_ns == left
     assert names(out) == sorted(want)
-    (whole,) = work(Settings(n=2), scan).values()
-    assert "differs in its crop" in str(whole.reason)
     (anew,) = work(Settings(n=2, overwrite=True), scan).values()
     assert anew.remarks == ("looks like a scan with a border; --crop auto cuts it off",)
 
@@ -244,17 +188,3 @@ def test_a_colored_print_is_left_beside_gray_ones(tmp_path: Path, out: Path, wor
     assert names(out) == ["scan_a.png", "scan_print3_a.png"]
     assert any(one.startswith("print 2: already has colors") for one in outcome.remarks)
     assert read_photo(out / "scan_a.png").kind is Kind.COLORED
-
-
-def test_what_is_done_to_a_photo_is_told(
-    save_photo: Save, out: Path, colorizer: Colorizer, enlarger: Enlarger, repairer: Repairer
-) -> None:
-    settings = Settings(scale=2, repair=True)
-    (task,) = make_plan([save_photo(out.parent / "a.png")], out, settings).tasks
-    steps: list[str] = []
-    models = Models(colorizer, enlarger, repairer)
-    assert work_on(models, task, settings, steps.append).status == "done"
-    first, *repairing, coloring, enlarging, making = steps
-    assert (first, coloring, making) == ("reading", "coloring", "making a_a.png")
-    assert all(step.startswith("repairing, ") for step in repairing)
-    assert enlarging == "enlarging, 100 %"

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -31,11 +30,10 @@ from colorflow.batch import (
 from colorflow.batch.sheet import ContactSheet, SheetPicture, caption_of
 from colorflow.colorizer import Colorizer
 from colorflow.photo import RESTORED, Photo, read_photo
+from tests.batch.results import Save
 from tests.in_process import run_in_process
 
 ODD = os.fsdecode(b"caf\xe9\n <b>&\"' 50% #1?a:b \xc3\xbc \xe5\x86\x99.png")
-
-Save = Callable[..., Path]
 
 
 class Page(HTMLParser):

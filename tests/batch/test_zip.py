@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from colorflow.cli import main
-from tests.batch.results import names
+from tests.batch.results import Printed, names
 
-Save = Callable[..., Path]
-Printed = pytest.CaptureFixture[str]
 RESULTS = ["a_a.jpg", "b_a.png", "inner/c_a.jpg"]
 
 
@@ -61,13 +58,7 @@ def test_what_is_in_a_zip_has_the_names_of_the_zip(
     ("content", "said"),
     [
         (b"PK no zip", "is no zip archive, or damaged or incomplete"),
-        ({"../a.jpg": b"x"}, "has a name that no folder takes"),
-        ({"a.txt": b"x"}, "the zip holds no photos"),
-        (
-            {"a.jpg": bytes(10**7)},
-            "grows so much when it is unpacked",
-        ),
-        ({"b.zip": b"PK\3\4"}, "the zip holds no photos"),
+        ({"a.txt": b"x", "b.zip": b"PK\3\4"}, "the zip holds no photos"),
     ],
 )
 def test_a_bad_zip_costs_itself_alone(
