@@ -107,6 +107,13 @@ def _with_likeness_head(pyramid: ChromaPyramid) -> ChromaPyramid:
     return whole
 
 
+def small_step(*, restores: bool = False) -> StepConfig:
+    """The shape of a doubling, as small as can be."""
+    return StepConfig(
+        restores=restores, width=12, blocks=1, own_blocks=1, couplings=2, coupling_width=8, bins=4
+    )
+
+
 def save_small_enlarge_weights(path: Path) -> Path:
     """Small weights for enlarging with random parameters, so that every sample has its own detail.
 
@@ -115,16 +122,7 @@ def save_small_enlarge_weights(path: Path) -> Path:
     torch.manual_seed(0)
     models = {}
     for name in (FIRST, LAST, RESTORE):
-        config = StepConfig(
-            restores=name == RESTORE,
-            width=8,
-            blocks=1,
-            own_blocks=1,
-            couplings=2,
-            coupling_width=8,
-            bins=4,
-        )
-        models[name] = model = DetailModel(config)
+        models[name] = model = DetailModel(small_step(restores=name == RESTORE))
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.add_(0.1 * torch.randn_like(parameter))

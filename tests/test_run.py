@@ -192,6 +192,10 @@ def test_a_result_survives_pickling_and_keeps_what_it_knows(models: Models) -> N
     assert (got.recipe, got.statement, got.log_prob) == (made.recipe, made.statement, made.log_prob)
     np.testing.assert_array_equal(got.array, made.array)
     assert got.mask is not None
+    strong = pickle.loads(pickle.dumps(made.saturated(1.5)))
+    assert strong.log_prob == strong.saturated(0.5).log_prob == made.log_prob
+    assert strong.statement == made.saturated(1.5).statement
+    np.testing.assert_array_equal(strong.saturated().array, made.array)
 
 
 def test_a_photo_that_is_too_small_is_told(models: Models) -> None:

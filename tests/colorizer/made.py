@@ -18,6 +18,7 @@ from colorflow.color.grid import square_lightness
 from colorflow.colorizer import Colorizer
 from colorflow.model.condition import Condition, Conditioner
 from colorflow.model.hints import hint_planes
+from colorflow.model.level import signs_of_photo
 from colorflow.model.weights import load_weights
 from colorflow.photo import Photo, Picture
 from colorflow.recipe import ColoringSpec, Hint
@@ -99,6 +100,32 @@ class ByHand:
         each = torch.from_numpy(ab).reshape(-1, 1, 2, 64, 64)
         rows = [self.pyramid.encode(one, condition, GAIN) for one in each]
         return [torch.cat(level) for level in zip(*rows, strict=True)]
+
+    @torch.no_grad()
+    def sample(
+        self,
+        photo: Photo,
+        seeds: Sequence[int],
+        stds: Sequence[float] = (1.0,) * 5,
+        condition: Condition | None = None,
+        gain: float = 1.0,
+    ) -> tuple[NDArray[np.float32], list[Tensor]]:
+        """Chroma (n, 2, 64, 64) of a photo, and its latents.
+
+        These are normal numbers from one generator a seed, coarse to fine, times a std a level and
+        the photo's signs.
+        """
+        condition = condition or self.condition(photo)
+        shapes, rows = self.pyramid.latent_shapes(), list[list[Tensor]]()
+        signs = signs_of_photo(condition.lightness, shapes)
+        for seed in seeds:
+            generator = torch.Generator().manual_seed(seed)
+            levels = zip(shapes, signs, stds, strict=True)
+            rows.append(
+                [std * sign * torch.randn(1, *s, generator=generator) for s, sign, std in levels]
+            )
+        latents = [torch.cat(level) for level in zip(*rows, strict=True)]
+        return self.pyramid.decode(latents, condition, gain).numpy(), latents
 
     @torch.no_grad()
     def skin(self, photo: Photo) -> tuple[NDArray[np.float32], NDArray[np.complex64]]:

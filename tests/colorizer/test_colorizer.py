@@ -8,32 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.color
-import skimage.data
 import torch
 
-from colorflow.color.grid import square_lightness
 from colorflow.colorizer import Colorizer
-from colorflow.model.condition import Conditioner
-from colorflow.model.level import signs_of_photo
-from colorflow.model.weights import load_weights
 from colorflow.photo import Photo, photo_from_image
 from colorflow.recipe import Hint
-from tests.colorizer.made import chroma, model_chroma, pixels, sampled
+from tests.colorizer.made import ByHand, chroma, model_chroma, pixels, sampled
 from tests.small_weights import GAIN, TEMPERATURES
 from tests.statements import colors_of
-
-
-def gray_photo(height: int = 90, width: int = 130) -> np.ndarray:
-    rgb = skimage.data.astronaut()[50 : 50 + height, 100 : 100 + width]
-    return np.round(255 * skimage.color.rgb2gray(rgb)).astype(np.uint8)
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> int:
     return int(np.abs(a.astype(int) - b.astype(int)).max())
 
 
-def test_a_sample_depends_on_its_seed_alone(colorizer: Colorizer) -> None:
-    photo = photo_from_image(gray_photo())
+def test_a_sample_depends_on_its_seed_alone(colorizer: Colorizer, photo: Photo) -> None:
     nine = pixels(sampled(colorizer, photo, n=9, seed=10))
     for index in (0, 3, 8):
         (alone,) = pixels(sampled(colorizer, photo, n=1, seed=10 + index))
@@ -56,9 +45,9 @@ def test_every_size_keeps_its_size_and_its_lightness(
 
 
 def test_saturation_changes_chroma_alone_and_is_stated(
-    colorizer: Colorizer, tmp_path: Path
+    colorizer: Colorizer, gray: Photo, tmp_path: Path
 ) -> None:
-    (plain,) = colorizer.colorize(gray_photo(), n=1)
+    (plain,) = colorizer.colorize(gray, n=1)
     strong = plain.saturated(2.0).saturated(0.5, pale=0.9)
     assert np.allclose(plain.saturated(0.5).ab, 0.5 * plain.ab)
     assert np.abs(strong.ab).max() < 0.5 * np.abs(plain.ab).max(), "the last call counts"
@@ -76,44 +65,26 @@ def test_saturation_changes_chroma_alone_and_is_stated(
         plain.saturated(3)
 
 
-def decoded(
-    weights: Path, photo: Photo, seed: int, temperature: float, planes: torch.Tensor | None = None
-) -> np.ndarray:
-    """Normal latents from one generator, coarse to fine, times temperatures and photo's signs."""
-    generator = torch.Generator().manual_seed(seed)
-    pyramid = load_weights(weights).pyramid
-    lightness = torch.from_numpy(square_lightness(photo.pixels))[None, None]
-    shapes = pyramid.latent_shapes()
-    latents = [
-        temperature * own * sign * torch.randn(1, *shape, generator=generator)
-        for shape, own, sign in zip(
-            shapes, TEMPERATURES, signs_of_photo(lightness, shapes), strict=True
-        )
-    ]
-    with torch.no_grad():
-        return pyramid.decode(latents, Conditioner()(lightness, planes), GAIN).numpy()
-
-
-def test_a_sample_is_what_its_seed_says(colorizer: Colorizer, weights: Path) -> None:
-    photo = photo_from_image(gray_photo())
+def test_a_sample_is_what_its_seed_says(
+    colorizer: Colorizer, photo: Photo, by_hand: ByHand
+) -> None:
     got = model_chroma(sampled(colorizer, photo, 1, 0.9, seed=6))
-    np.testing.assert_array_equal(got, decoded(weights, photo, 6, 0.9))
+    want, _ = by_hand.sample(photo, [6], [0.9 * std for std in TEMPERATURES], gain=GAIN)
+    np.testing.assert_array_equal(got, want)
 
 
-def test_hints_change_the_colors_and_none_are_none(colorizer: Colorizer, weights: Path) -> None:
+def test_hints_change_the_colors_and_none_are_none(
+    colorizer: Colorizer, photo: Photo, by_hand: ByHand
+) -> None:
     """In pixels of the photo: 90 rows and 130 columns, cell (63, 0) is the last row's first."""
-    photo = photo_from_image(gray_photo())
-    hint = Hint(89, 1, 40, -20)
     assert colorizer.takes_hints
     plain = chroma(sampled(colorizer, photo, n=2, seed=3))
-    np.testing.assert_array_equal(
-        chroma(sampled(colorizer, photo, n=2, seed=3, hints=[])),
-        plain,
-    )
-    hinted = sampled(colorizer, photo, n=2, seed=3, hints=[hint])
-    given = chroma(hinted)
-    assert (np.abs(given - plain).max((1, 2, 3)) > 0.5).all()
+    none = chroma(sampled(colorizer, photo, n=2, seed=3, hints=[]))
+    np.testing.assert_array_equal(none, plain)
+    hinted = sampled(colorizer, photo, n=2, seed=3, hints=[Hint(89, 1, 40, -20)])
+    assert (np.abs(chroma(hinted) - plain).max((1, 2, 3)) > 0.5).all()
     planes = torch.zeros(1, 3, 64, 64)
     planes[0, :, 63, 0] = torch.tensor([1.0, 40.0, -20.0])
-    want = decoded(weights, photo, 3, 1.0, planes)
+    condition = replace(by_hand.condition(photo), planes=planes)
+    want, _ = by_hand.sample(photo, [3], TEMPERATURES, condition, GAIN)
     np.testing.assert_allclose(hinted[0].model_ab, want[0], atol=0.05)

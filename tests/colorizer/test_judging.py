@@ -14,7 +14,6 @@ from colorflow.color.full_resolution import lightness_of
 from colorflow.color.grid import to_grid
 from colorflow.color.upsample import upsample_ab
 from colorflow.colorizer import Colorizer, PhotoModel
-from colorflow.model.level import signs_of_photo
 from colorflow.photo import Photo
 from colorflow.recipe import Hint
 from colorflow.result import Uncertainty
@@ -36,20 +35,7 @@ def test_uncertainty_is_the_stretched_interval_of_samples_at_std_1(
     """On skin, of its own colors."""
     tool = colorizer if has_skin else skinless
     got = tool.open(photo).uncertainty(20, seed=2, level=level)
-    sampled = []
-    shapes, condition = by_hand.pyramid.latent_shapes(), by_hand.condition(photo)
-    signs = signs_of_photo(condition.lightness, shapes)
-    for seed in range(2, 22):
-        generator = torch.Generator().manual_seed(seed)
-        sampled.append(
-            [
-                sign * torch.randn(s, generator=generator)
-                for s, sign in zip(shapes, signs, strict=True)
-            ]
-        )
-    latents = [torch.stack(levels) for levels in zip(*sampled, strict=True)]
-    with torch.no_grad():
-        ab = by_hand.pyramid.decode(latents, condition).numpy()
+    ab, latents = by_hand.sample(photo, range(2, 22))
     if has_skin:
         tints = (latents[0].sum((2, 3)) / 4).numpy()
         ab = by_hand.with_skin(photo, ab, tints)

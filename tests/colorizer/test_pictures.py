@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import io
-import pickle
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import skimage.data
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 
 from colorflow.batch import PhotoHints, Settings, make_plan
@@ -21,10 +17,11 @@ from colorflow.color.grid import to_grid
 from colorflow.colorizer import Colorizer
 from colorflow.device import best_device
 from colorflow.errors import DeviceError, PhotoError, UnreadablePhotoError, WritePhotoError
+from colorflow.files import digest_of
 from colorflow.limits import LARGEST_SEED
 from colorflow.photo import Photo, photo_from_image, read_photo
 from colorflow.recipe import Hint
-from tests.colorizer.made import chroma, sample_spec, sampled, seeds
+from tests.colorizer.made import chroma, sampled, seeds
 from tests.in_process import run_in_process
 from tests.statements import statement_of
 
@@ -52,51 +49,23 @@ class Stream(io.RawIOBase):
         return self._data.read(size)
 
 
-def forms_of(path: Path) -> list[Any]:
+@pytest.mark.parametrize("is_opened", [False, True])
+def test_a_picture_in_any_form_gets_the_same_colors_and_a_file_is_told_by_its_digest(
+    colorizer: Colorizer, path: Path, is_opened: bool
+) -> None:
     written = io.BytesIO()
     written.write(path.read_bytes())  # and not rewound
     pixels = np.asarray(Image.open(path))
-    return [
-        path,
-        str(path),
-        path.read_bytes(),
-        written,
-        Stream(path.read_bytes()),
-        Image.open(path),
-        pixels,
-        pixels / 255,
-        photo_from_image(pixels),
-    ]
-
-
-USES: dict[str, Callable[[Colorizer, Any], NDArray[Any]]] = {
-    "colorize": lambda colorizer, one: chroma(sampled(colorizer, one, 2)),
-    "reproduce": lambda colorizer, one: chroma(colorizer.open(one).reproduce([sample_spec(3)])),
-    "resample": lambda colorizer, one: chroma(colorizer.open(one).resample(3, (64,), 5)),
-    "interpolate": lambda colorizer, one: colorizer.open(one).interpolate(1, 2, 3),
-    "decode_by_level": lambda colorizer, one: colorizer.open(one).decode_by_level(1)[-1].ab,
-    "uncertainty": lambda colorizer, one: colorizer.open(one).uncertainty(5, level=0.5).map,
-    "likeness": lambda colorizer, one: colorizer.open(
-        one, reference=skimage.data.coffee()
-    ).likeness(),
-    "log_prob": lambda colorizer, one: colorizer.open(one).log_prob(),
-    "render": lambda colorizer, one: next(
-        colorizer.open(one).render(np.zeros((1, 2, 64, 64), np.float32))
-    ),
-    "model_of": lambda colorizer, one: np.concatenate(
-        [z.ravel() for z in colorizer.open(one).model.encode(np.zeros((1, 2, 64, 64), "f4"))[0]]
-    ),
-}
-
-
-@pytest.mark.parametrize("use", USES)
-def test_everything_takes_pictures_in_every_form(
-    colorizer: Colorizer, path: Path, use: str
-) -> None:
-    forms = forms_of(path) if use == "colorize" else [path, path.read_bytes()]
-    want, *others = (USES[use](colorizer, one) for one in forms)
-    for other in others:
-        np.testing.assert_array_equal(other, want)
+    files = [path, str(path), path.read_bytes(), written, Stream(path.read_bytes())]
+    pictures = [Image.open(path), pixels, pixels / 255, photo_from_image(pixels)]
+    (want,) = sampled(colorizer, path, 1)
+    for digest, forms in ((digest_of(path), files), (None, pictures)):
+        for form in forms:
+            made = (
+                colorizer.open(form).reproduce([want]) if is_opened else sampled(colorizer, form, 1)
+            )
+            np.testing.assert_array_equal(made[0].ab, want.ab)
+            assert made[0].statement.photo == digest
 
 
 def test_a_coloring_that_was_made_may_be_varied(colorizer: Colorizer, path: Path) -> None:
@@ -184,22 +153,6 @@ def test_a_saved_coloring_is_the_commands_file(
     assert (again.status, again.reason) == ("skipped", outcome.reason or again.reason)
 
 
-def test_samples_saved_from_other_forms_say_their_photo(
-    colorizer: Colorizer, path: Path, tmp_path: Path
-) -> None:
-    """A picture in memory has no file to be told by."""
-    said = []
-    file = Stream(path.read_bytes())
-    for form in (path, path.read_bytes(), file, np.asarray(Image.open(path))):
-        (one,) = sampled(colorizer, form, 1, seed=7)
-        one.save(tmp_path / "x.jpg")
-        found = statement_of(tmp_path / "x.jpg")
-        assert (found.recipe.seed, found.weights.colors) == (7, colorizer.digest)
-        said.append(found.photo)
-    assert said[0]
-    assert said == [said[0]] * 3 + [None]
-
-
 def test_statements_tell_what_the_command_does_not_make(
     colorizer: Colorizer, path: Path, cup: Photo
 ) -> None:
@@ -245,14 +198,6 @@ def test_a_coloring_says_what_it_is(colorizer: Colorizer, path: Path) -> None:
     (sample,) = sampled(colorizer, path, 1, seed=3)
     assert repr(second) == f"<Result of {path}: principal coloring b of 2, seed 3>"
     assert repr(sample) == f"<Result of {path}: sample, seed 3>"
-
-
-def test_a_coloring_survives_pickling(colorizer: Colorizer, path: Path) -> None:
-    (made,) = colorizer.colorize(path, 1)
-    got = pickle.loads(pickle.dumps(made.saturated(1.5)))
-    assert got.log_prob == got.saturated(0.5).log_prob == made.log_prob
-    assert (got.spec, got.statement) == (made.spec, made.saturated(1.5).statement)
-    assert np.array_equal(got.saturated().render(), made.render())
 
 
 def test_a_seed_may_be_a_number_of_numpy(colorizer: Colorizer, path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ from colorflow.photo import Photo
 from colorflow.recipe import ColoringSpec, Hint
 from colorflow.result import Result
 from tests.colorizer.made import ByHand, chroma, sample_spec, specs
-from tests.statements import colors_of, statement_of
 
 AROUND = (Hint(20, 30, 40, -20, "around"), Hint(80, 100, -30, 30, "around"))
 Chroma = NDArray[np.float32]
@@ -145,18 +143,6 @@ def test_a_hint_on_skin_wins(colorizer: Colorizer, photo: Photo) -> None:
         ]
         assert distance[0] > 30
         assert distance[1] < 0.25 * distance[0]
-
-
-def test_results_say_whether_skin_has_its_own_color(
-    colorizer: Colorizer, photo: Photo, tmp_path: Path
-) -> None:
-    for samples in (False, True):
-        (shown,) = colorizer.colorize(photo, 1, seed=4, samples=samples, force=True)
-        made = [shown, *colorizer.open(photo).reproduce([replace(shown.spec, skin=False)])]
-        for one, is_said in zip(made, (True, False), strict=True):
-            one.save(tmp_path / "made.png")
-            assert statement_of(tmp_path / "made.png") == one.statement
-            assert colors_of(tmp_path / "made.png").spec.skin == is_said
 
 
 def _tones_of(

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from torch import nn
 
-from colorflow.enlarge.model import DetailModel, StepConfig
+from colorflow.enlarge.model import DetailModel
 from tests.enlarge.made_up_patches import write_patches
+from tests.small_weights import small_step
 
 ModelOf = Callable[..., DetailModel]
 
@@ -19,16 +20,7 @@ def model_of(randomize: Callable[..., nn.Module]) -> ModelOf:
     """Makes a small model with random weights; `restores` is the only choice."""
 
     def make(*, restores: bool = False) -> DetailModel:
-        config = StepConfig(
-            restores=restores,
-            width=12,
-            blocks=1,
-            own_blocks=1,
-            couplings=2,
-            coupling_width=8,
-            bins=4,
-        )
-        model = DetailModel(config)
+        model = DetailModel(small_step(restores=restores))
         randomize(model)
         return model
 

@@ -28,22 +28,17 @@ from colorflow.training import trainer as trainer_module
 from colorflow.training.export import export_part
 from colorflow.training.run_folder import read_state
 from colorflow.training.trainer import Budget, TrainConfig, train_part
+from tests.small_weights import small_step
 
 pytestmark = pytest.mark.slow
 
 CONFIG = TrainConfig(batch=4, peak_rate=0.01, evaluate_every=4, dev_photos=8, autocast=False)
 
 
-def small(*, restores: bool = False) -> StepConfig:
-    return StepConfig(
-        restores=restores, width=12, blocks=1, own_blocks=1, couplings=2, coupling_width=8, bins=4
-    )
-
-
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Small ones, one thread, and malloc as other tests expect it."""
-    found = {LAST: small(), FIRST: small(), RESTORE: small(restores=True)}
+    found = {LAST: small_step(), FIRST: small_step(), RESTORE: small_step(restores=True)}
     monkeypatch.setattr(train_module, "DOUBLINGS", found)
     monkeypatch.setattr(trainer_module, "keep_freed_memory", lambda: None)
     monkeypatch.setattr(trainer_module, "WARM_UP_STEPS", 2)
@@ -112,7 +107,7 @@ def test_the_flow_learns_what_the_mean_leaves(patches_folder: Path, tmp_path: Pa
 def test_the_loss_is_bits_per_modeled_number(patches_folder: Path) -> None:
     pack = PatchPack(patches_folder)
     high, low = pack.batch(pack.rows("dev"))
-    model, criterion = DetailModel(small()), DetailLoss(LAST, 3)
+    model, criterion = DetailModel(small_step()), DetailLoss(LAST, 3)
     criterion.fit(model, high, low, torch.Generator().manual_seed(1))
     loss = criterion(model, high, low, torch.Generator().manual_seed(2))
     with_noise = noisy(high, torch.Generator().manual_seed(2))
@@ -141,7 +136,7 @@ def test_the_linear_prediction_is_that_of_least_squares(patches_folder: Path) ->
 
 def test_a_doubling_starts_from_another(patches_folder: Path, tmp_path: Path) -> None:
     """All of it where the shapes are the same, and else the context network."""
-    file, model = tmp_path / "last.safetensors", DetailModel(small())
+    file, model = tmp_path / "last.safetensors", DetailModel(small_step())
     other = copy.deepcopy(model)
     with torch.no_grad():
         for x in other.parameters():

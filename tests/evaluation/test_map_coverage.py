@@ -12,15 +12,14 @@ import scipy.stats
 import torch
 from torch import Tensor
 
-from colorflow.color.grid import square_lightness, to_grid
+from colorflow.color.grid import to_grid
 from colorflow.colorizer import Colorizer
 from colorflow.evaluation.columns import Column, columns_of
 from colorflow.evaluation.measure import MANY
-from colorflow.model.condition import Conditioner
-from colorflow.model.level import sample_latents, signs_of_photo
 from colorflow.model.weights import load_weights
 from colorflow.open_photo import OpenPhoto
 from colorflow.photo import read_photo
+from tests.colorizer.made import ByHand
 from tests.evaluation.conftest import run
 from tests.small_weights import save_small_weights
 
@@ -65,18 +64,10 @@ def test_the_coverage_is_that_of_the_map_that_users_see(
     assert inspect.signature(OpenPhoto.uncertainty).parameters["n"].default == MANY
     path = tmp_path / "small.safetensors"
     save_small_weights(path, interval_factors=FACTORS, skin_head=False)
-    loaded, photo = load_weights(path), read_photo(cat)
-    columns = {column.name: column for column in columns_of(loaded)}
-    shapes = loaded.pyramid.latent_shapes()
-    latents = [sample_latents(shapes, [seed] * 5) for seed in range(MANY)]
-    with torch.no_grad():
-        lightness = torch.from_numpy(square_lightness(photo.pixels))[None, None]
-        condition = Conditioner()(lightness)
-        signs = signs_of_photo(condition.lightness, shapes)
-        levels = zip(signs, zip(*latents, strict=True), strict=True)
-        batch = [sign * torch.stack(level) for sign, level in levels]
-        ab = loaded.pyramid.decode(batch, condition)
-    left = iter(ab)
+    photo = read_photo(cat)
+    columns = {column.name: column for column in columns_of(load_weights(path))}
+    ab, _ = ByHand(path).sample(photo, range(MANY))
+    left = iter(torch.from_numpy(ab))
     found = map_coverage(
         cat,
         Column(

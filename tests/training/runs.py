@@ -12,6 +12,7 @@ from torch import Tensor
 
 from colorflow import cli
 from colorflow.training.run_folder import read_state
+from colorflow.training.trainer import Budget, TrainConfig, Training, train_part
 
 Train = Callable[..., list[str]]
 
@@ -39,6 +40,15 @@ def state_of(folder: Path, name: str = "joint") -> dict[str, Any]:
         return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
     return {key: plain(x) for key, x in raw_state(folder, name).items() if key != "seconds"}
+
+
+def trained(training: Training, pack: Path, run: Path, start: Path | None = None) -> None:
+    """Trains a part for two steps."""
+    config = TrainConfig(batch=4, peak_rate=0.02, evaluate_every=3.0, dev_photos=2)
+    train_part(
+        training, training.name, pack, run, start=start, config=config, budget=Budget(steps=2),
+        say=str,
+    )  # fmt: skip
 
 
 def error_of(arguments: list[object], capsys: pytest.CaptureFixture[str], code: int = 1) -> str:

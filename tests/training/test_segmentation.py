@@ -13,7 +13,6 @@ from torch.nn import functional as F
 from colorflow.color.grid import square_lightness, to_grid
 from colorflow.model.condition import Condition
 from colorflow.model.heads import SegmentationHead
-from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.segmentation import CLASSES, EVERY
 from colorflow.model.weights import load_tensors, load_weights, read_header
 from colorflow.training.export import export_part
@@ -24,21 +23,12 @@ from colorflow.training.heads import (
     SegmentationLoss,
 )
 from colorflow.training.large_pack import LabeledPack
-from colorflow.training.trainer import Budget, Training, train_part
 from data_prep import teacher as teacher_module
 from data_prep.teacher import Teacher
-from tests.training.conftest import CheapFeatures, small_training
-from tests.training.runs import raw_state
+from tests.training.conftest import CheapFeatures
+from tests.training.runs import raw_state, trained
 
 NOISE = torch.Generator()
-
-
-def trained(training: Training, pack: Path, run: Path, start: Path | None = None) -> None:
-    """Two steps."""
-    config, budget = small_training(batch=4, dev_photos=2), Budget(steps=2)
-    train_part(
-        training, training.name, pack, run, start=start, config=config, budget=budget, say=str
-    )
 
 
 def random_head(*, sees_color: bool = False) -> SegmentationHead:
@@ -52,10 +42,6 @@ def random_head(*, sees_color: bool = False) -> SegmentationHead:
     return head
 
 
-def pyramid_of(path: Path) -> ChromaPyramid:
-    return load_weights(path).pyramid
-
-
 # the loss
 
 
@@ -66,7 +52,7 @@ def test_the_loss_is_that_of_sets_of_classes_and_of_outlines(
 ) -> None:
     """Where nothing is known, nobody learns anything."""
     is_teacher = name == "teacher"
-    pyramid = None if is_teacher else pyramid_of(start)
+    pyramid = None if is_teacher else load_weights(start).pyramid
     criterion = SegmentationLoss(pyramid)
     pack = LabeledPack(large_folder, in_color=is_teacher)
     assert (criterion.name, criterion.folder) == (name, name)

@@ -14,7 +14,6 @@ from torch import Tensor
 from colorflow.errors import TrainingError
 from colorflow.model.condition import Condition
 from colorflow.model.heads import SkinHead
-from colorflow.model.pyramid import ChromaPyramid
 from colorflow.model.segmentation import EVERY
 from colorflow.model.weights import load_weights
 from colorflow.training.export import export_part
@@ -25,19 +24,10 @@ from colorflow.training.heads import (
     tones_of_photos,
 )
 from colorflow.training.large_pack import LabeledPack
-from colorflow.training.trainer import Budget, Training, train_part
-from tests.training.conftest import small_training
 from tests.training.made_up_pixels import TRAIN
+from tests.training.runs import trained
 
 NOISE = torch.Generator()
-
-
-def trained(training: Training, pack: Path, run: Path, start: Path | None = None) -> None:
-    """Two steps."""
-    config, budget = small_training(batch=4, dev_photos=2), Budget(steps=2)
-    train_part(
-        training, training.name, pack, run, start=start, config=config, budget=budget, say=str
-    )
 
 
 def random_head() -> SkinHead:
@@ -51,10 +41,6 @@ def random_head() -> SkinHead:
     return head
 
 
-def pyramid_of(path: Path) -> ChromaPyramid:
-    return load_weights(path).pyramid
-
-
 # the loss
 
 
@@ -63,7 +49,7 @@ def test_the_loss_is_that_of_where_skin_is_and_of_its_chroma(
     large_folder: Path, start: Path
 ) -> None:
     """Where it is open whether there is skin, nobody learns anything."""
-    pyramid = pyramid_of(start)
+    pyramid = load_weights(start).pyramid
     pack, criterion = LabeledPack(large_folder), SkinLoss(pyramid)
     assert (criterion.name, criterion.folder) == ("skin", "skin")
     assert criterion.maps == (32, 64)
@@ -98,7 +84,7 @@ def test_tones_are_those_of_complex_numbers(
     large_folder: Path, start: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Photos whose skin is the head's mean, stronger and turned, and one with little skin."""
-    pack, pyramid, head = LabeledPack(large_folder), pyramid_of(start), random_head()
+    pack, pyramid, head = LabeledPack(large_folder), load_weights(start).pyramid, random_head()
     rows, read = pack.rows("train", variant="whole"), pack.batch
     given = {row: complex(0.5 + 0.1 * i, 0.1 * i - 0.4) for i, row in enumerate(rows)}
 
