@@ -161,6 +161,17 @@ def by_pillow(image: Image.Image, format: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
+def png_of(*chunks: tuple[bytes, bytes]) -> bytes:
+    """Make a PNG file of chunks, each with its name and its content."""
+    return _PNG + b"".join(
+        struct.pack(">I", len(content))
+        + name
+        + content
+        + struct.pack(">I", zlib.crc32(name + content))
+        for name, content in chunks
+    )
+
+
 def tiff_of(pieces: list[bytes], size: tuple[int, int], **tags: int | tuple[int, ...]) -> bytes:
     """Make a little-endian TIFF file of compressed strips or tiles, of Group 4 by default.
 

@@ -15,7 +15,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image
 
-from benchmarks.damaged_files import by_opencv, by_pillow, tiff_of
+from benchmarks.damaged_files import by_opencv, by_pillow, png_of, tiff_of
 
 _SHORT, _LONG, _UNDEFINED = 3, 4, 7
 
@@ -172,15 +172,8 @@ def _large_png(side: int, bits: int, channels: int) -> bytes:
     row = packer.compress(bytes(length)) + packer.flush(zlib.Z_FULL_FLUSH)
     adler = (side * length % 65521) << 16 | 1
     rows = b"\x78\x01" + row * side + packer.flush() + struct.pack(">I", adler)
-    png = b"\x89PNG\r\n\x1a\n"
-    for kind, content in (
-        (b"IHDR", struct.pack(">IIBBBBB", side, side, bits, 2 if channels == 3 else 0, 0, 0, 0)),
-        (b"IDAT", rows),
-        (b"IEND", b""),
-    ):
-        png += struct.pack(">I", len(content)) + kind + content
-        png += struct.pack(">I", zlib.crc32(kind + content))
-    return png
+    head = struct.pack(">IIBBBBB", side, side, bits, 2 if channels == 3 else 0, 0, 0, 0)
+    return png_of((b"IHDR", head), (b"IDAT", rows), (b"IEND", b""))
 
 
 def tiff_of_large_webp(side: int = 12_000) -> bytes:

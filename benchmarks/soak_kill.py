@@ -18,12 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.measuring import SEED, gray_photo, save_gray
+from benchmarks.measuring import SEED, family_of, gray_photo, save_gray
 from colorflow.photo import read_photo, read_statements
 
 _MOST_SECONDS = 600
@@ -95,23 +96,14 @@ def _wait_for(process: subprocess.Popen[bytes], out: Path, results: int) -> None
 
 
 def _kill(process: subprocess.Popen[bytes], *, with_workers: bool) -> None:
-    threads = Path(f"/proc/{process.pid}/task").glob("*/children")
-    children = " ".join(thread.read_text() for thread in threads).split()
+    family = family_of(process.pid).keys() - {process.pid}
     process.kill()
-    for child in children:
-        if with_workers:
-            os.kill(int(child), signal.SIGKILL)
+    for child in family if with_workers else ():
+        with suppress(ProcessLookupError):  # it ended with another one
+            os.kill(child, signal.SIGKILL)
     process.wait()
-    while any(_alive(int(child)) for child in children):  # they end by themselves
+    while any(family_of(child) for child in family):  # they end by themselves
         time.sleep(0.02)
-
-
-def _alive(process: int) -> bool:
-    try:
-        status = Path(f"/proc/{process}/stat").read_text()
-    except OSError:
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 def _results(out: Path) -> list[Path]:

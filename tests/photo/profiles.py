@@ -69,11 +69,16 @@ def gamma(value: float) -> bytes:
 
 
 def rgb_profile(exponent: float) -> bytes:
+    return rgb_profile_of(gamma(exponent))
+
+
+def rgb_profile_of(curve: bytes) -> bytes:
+    """Of the primaries of Adobe RGB."""
     columns = {
         name: b"XYZ " + bytes(4) + s15(*ADOBE_TO_XYZ[:, i])
         for i, name in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))
     }
-    curves = dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), gamma(exponent))
+    curves = dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
     return profile(b"mntr", b"RGB ", b"XYZ ", columns | curves)
 
 

@@ -14,7 +14,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from benchmarks.damaged_files import by_pillow
+from benchmarks.damaged_files import by_pillow, png_of
 from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo import read_photo, write_image
 
@@ -45,11 +45,7 @@ def png(
     )
     head = struct.pack(">IIBBBBB", width, height, bits, color_type, 0, 0, interlaced)
     parts = [("IHDR", head), *chunks.items(), ("IDAT", zlib.compress(rows)), ("IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + name.encode() + data
-        + struct.pack(">I", zlib.crc32(name.encode() + data))
-        for name, data in parts
-    )  # fmt: skip
+    return png_of(*((name.encode(), data) for name, data in parts))
 
 
 def packed_rows(samples: np.ndarray, bits: int) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from unittest import mock
 import pytest
 from PIL import Image, ImageFile
 
-from benchmarks.damaged_files import by_pillow, tiff_of
+from benchmarks.damaged_files import by_pillow, png_of, tiff_of
 from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo import read_photo
 
@@ -20,11 +20,7 @@ Saved = Callable[..., Path]
 
 def huge_png(side: int) -> bytes:
     head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-        for name, data in chunks
-    )
+    return png_of((b"IHDR", head), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b""))
 
 
 def huge_jpeg(side: int) -> bytes:

@@ -20,6 +20,7 @@ from tests.photo.profiles import (
     gamma,
     profile,
     rgb_profile,
+    rgb_profile_of,
     s15,
     srgb_of_linear,
 )
@@ -42,16 +43,6 @@ def curve(values: np.ndarray) -> bytes:
 
 def parametric(function: int, *numbers: float) -> bytes:
     return b"para" + bytes(4) + struct.pack(">HH", function, 0) + s15(*numbers)
-
-
-def rgb_profile_of(tag: bytes) -> bytes:
-    columns = {
-        name: b"XYZ " + bytes(4) + s15(*ADOBE_TO_XYZ[:, i])
-        for i, name in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))
-    }
-    return profile(
-        b"mntr", b"RGB ", b"XYZ ", columns | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), tag)
-    )
 
 
 SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
