@@ -17,6 +17,11 @@ import torch
 from hypothesis import HealthCheck, settings
 from torch import nn
 
+from colorflow.colorizer import Colorizer
+from colorflow.enlarge.enlarger import Enlarger
+from colorflow.repair.repairer import Repairer
+from tests.small_weights import save_small_enlarge_weights, save_small_weights, small_repairer
+
 SEED = 0
 settings.register_profile(
     "unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -95,6 +100,33 @@ def _one_thread() -> None:
 def seed() -> None:
     """The same initial parameters in every order of tests."""
     torch.manual_seed(SEED)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small weights with random parameters, so that every sample has colors of its own."""
+    return save_small_weights(tmp_path_factory.mktemp("weights") / "small.safetensors")
+
+
+@pytest.fixture(scope="session")
+def colorizer(weights: Path) -> Colorizer:
+    return Colorizer.load(weights)
+
+
+@pytest.fixture(scope="session")
+def detail(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small weights for enlarging."""
+    return save_small_enlarge_weights(tmp_path_factory.mktemp("detail") / "detail.safetensors")
+
+
+@pytest.fixture(scope="session")
+def enlarger(detail: Path) -> Enlarger:
+    return Enlarger.load(detail)
+
+
+@pytest.fixture(scope="session")
+def repairer() -> Repairer:
+    return small_repairer()
 
 
 @pytest.fixture

@@ -20,16 +20,7 @@ from benchmarks.gray_scans import COLOR_PRINTS, SCANS
 from benchmarks.measuring import gray_photo
 from benchmarks.page_load import load
 from benchmarks.page_pictures import MOST_WIDTH, VIEWS, View, take_pictures
-from tests.small_weights import (
-    save_small_enlarge_weights,
-    save_small_repair_weights,
-    save_small_weights,
-)
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_small_weights(tmp_path_factory.mktemp("weights") / "small.safetensors")
+from tests.small_weights import save_small_repair_weights
 
 
 def rows_printed(
@@ -44,11 +35,6 @@ def rows_printed(
     divided = [i for i, line in enumerate(lines) if line.startswith("|---")]
     kept = [line for i, line in enumerate(lines) if i not in divided and i + 1 not in divided]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in kept]
-
-
-@pytest.fixture(scope="module")
-def larger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_small_enlarge_weights(tmp_path_factory.mktemp("weights") / "larger.safetensors")
 
 
 @pytest.fixture(scope="module")
@@ -73,14 +59,14 @@ def test_it_prints_its_table(
     call: str,
     first: str,
     weights: Path,
-    larger: Path,
+    detail: Path,
     repairs: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(Path(__file__).parent.parent)
     name, *arguments = call.split()
-    files = {"WEIGHTS": str(weights), "LARGER": str(larger), "REPAIR": str(repairs)}
+    files = {"WEIGHTS": str(weights), "LARGER": str(detail), "REPAIR": str(repairs)}
     arguments = [files.get(one, one) for one in arguments]
     rows = rows_printed(name, arguments, monkeypatch, capsys)
     assert rows[0][0].startswith(first)
@@ -161,8 +147,7 @@ SIZE = (160, 120)
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
-def test_two_clients_with_two_photos_each(tmp_path: Path) -> None:
-    weights = save_small_weights(tmp_path / "w.safetensors")
+def test_two_clients_with_two_photos_each(tmp_path: Path, weights: Path) -> None:
     outcome = load(tmp_path, clients=2, uploads=2, colorings=2, size=SIZE, weights=weights)
     assert (outcome.answered, outcome.mixed_up) == (4, 0)
     assert len(outcome.first_seconds) == len(outcome.seconds) == 4
@@ -174,10 +159,9 @@ def test_two_clients_with_two_photos_each(tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
 def test_a_visitor_comes_does_everything_and_leaves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page_memory, "SIZES", (SIZE,))
-    weights = save_small_weights(tmp_path / "w.safetensors")
     result = page_memory.kept(tmp_path, visitors=1, minutes=0, idle=0, weights=weights)
     assert result.visits == 1
     assert 0 < result.start.pss <= result.most.pss
@@ -191,10 +175,9 @@ MOST_BYTES = 1_500_000
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.long
-def test_two_photos_at_once_and_the_result_in_a_picture(tmp_path: Path) -> None:
+def test_two_photos_at_once_and_the_result_in_a_picture(tmp_path: Path, weights: Path) -> None:
     if shutil.which("chromium") is None and os.environ.get("CI") != "true":
         pytest.skip("no chromium on this machine (Debian's package of that name)")
-    weights = save_small_weights(tmp_path / "w.safetensors")
     view = View(tab="reference", width=390)
     assert take_pictures(tmp_path / "page", [view], weights) == {"reference_phone.webp": 0}
     with Image.open(tmp_path / "page" / view.name) as picture:

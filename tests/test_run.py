@@ -19,22 +19,17 @@ from colorflow.errors import PhotoError
 from colorflow.files import digest_of
 from colorflow.photo import photo_from_image, read_photo, read_statements
 from colorflow.recipe import ColoringSpec, Colors, Crop, Enlargement, Repair
+from colorflow.repair.repairer import Repairer
 from colorflow.result import Result
 from colorflow.run import Models, Step, run, run_all
 from tests.in_process import run_in_process
-from tests.small_weights import save_small_enlarge_weights, save_small_weights, small_repairer
 
 FRAME = (20.0, 10.0, 110.0, 10.0, 110.0, 80.0, 20.0, 80.0)
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
-    folder = tmp_path_factory.mktemp("weights")
-    return Models(
-        Colorizer.load(save_small_weights(folder / "colors.safetensors")),
-        Enlarger.load(save_small_enlarge_weights(folder / "detail.safetensors"), device="cpu"),
-        small_repairer(),
-    )
+def models(colorizer: Colorizer, enlarger: Enlarger, repairer: Repairer) -> Models:
+    return Models(colorizer, enlarger, repairer)
 
 
 @pytest.fixture(scope="module")

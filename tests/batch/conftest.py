@@ -21,7 +21,6 @@ from colorflow.repair.repairer import Repairer
 from tests.batch.bench import Bench
 from tests.batch.results import Run, Save, Work
 from tests.in_process import run_in_process
-from tests.small_weights import save_small_enlarge_weights, save_small_weights, small_repairer
 
 HEIGHT, WIDTH = 48, 64
 
@@ -51,16 +50,6 @@ def album(tmp_path: Path, save_photo: Save) -> Path:
     for number, name in enumerate(("a.jpg", "b.png", "inner/c.jpg")):
         save_photo(tmp_path / "album" / name, number)
     return tmp_path / "album"
-
-
-@pytest.fixture(scope="session")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_small_weights(tmp_path_factory.mktemp("weights") / "small.safetensors")
-
-
-@pytest.fixture(scope="session")
-def colorizer(weights: Path) -> Colorizer:
-    return Colorizer.load(weights)
 
 
 @pytest.fixture
@@ -97,21 +86,6 @@ def bench(tmp_path: Path) -> Bench:
     folder = tmp_path / "bench"
     folder.mkdir()
     return Bench(folder)
-
-
-@pytest.fixture(scope="session")
-def detail(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_small_enlarge_weights(tmp_path_factory.mktemp("detail") / "detail.safetensors")
-
-
-@pytest.fixture(scope="session")
-def enlarger(detail: Path) -> Enlarger:
-    return Enlarger.load(detail)
-
-
-@pytest.fixture(scope="session")
-def repairer() -> Repairer:
-    return small_repairer()
 
 
 @pytest.fixture

@@ -13,13 +13,10 @@ import torch
 from colorflow.colorizer import Colorizer
 from colorflow.photo import Photo, photo_from_image
 from colorflow.recipe import Hint
+from tests.batch.results import difference
 from tests.colorizer.made import ByHand, chroma, model_chroma, pixels, sampled
 from tests.small_weights import GAIN, TEMPERATURES
 from tests.statements import colors_of
-
-
-def difference(a: np.ndarray, b: np.ndarray) -> int:
-    return int(np.abs(a.astype(int) - b.astype(int)).max())
 
 
 def test_a_sample_depends_on_its_seed_alone(colorizer: Colorizer, photo: Photo) -> None:

@@ -21,7 +21,6 @@ from colorflow.evaluation.evaluate import Evaluation, evaluate
 from colorflow.evaluation.judge import Verdict
 from colorflow.model.condition import CONDITION_GRID, FEATURE_CHANNELS, Condition
 from tests.evaluation.small_baselines import SMALL_BASELINES
-from tests.small_weights import save_small_weights
 from tests.training.made_up_pixels import write_pixels
 
 
@@ -31,12 +30,6 @@ def pack_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pack")
     write_pixels(folder)
     return folder
-
-
-@pytest.fixture(scope="session")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Small weights with random parameters, so that every sample has colors of its own."""
-    return save_small_weights(tmp_path_factory.mktemp("weights") / "small.safetensors")
 
 
 def save_photos(folder: Path, names: tuple[str, str, str]) -> None:

@@ -18,6 +18,7 @@ from torch import Tensor
 from colorflow import flows
 from colorflow.flows import Bijection, ElementwiseTransform, MatrixStructure, Partition
 from tests.flows.bijections import BATCH, CASES, CONTEXT, LIMIT, Case
+from tests.flows.samples import normal, same
 
 DIRECTIONS = ("forward", "inverse")
 NO_IDENTITY = {
@@ -60,24 +61,14 @@ def given(request: pytest.FixtureRequest, randomize: Callable[..., Bijection]) -
 
 def inputs(case: Case, dtype: torch.dtype) -> tuple[Tensor, Tensor | None]:
     """Standard normal x and, where there is one, context."""
-    x = torch.randn(BATCH, *case.shape, generator=seeded(1), dtype=dtype)
-    if case.context is None:
-        return x, None
-    return x, torch.randn(BATCH, *case.context, generator=seeded(2), dtype=dtype)
-
-
-def seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+    x = normal(BATCH, *case.shape, seed=1, dtype=dtype)
+    return x, case.context and normal(BATCH, *case.context, seed=2, dtype=dtype)
 
 
 def jacobian(function: Callable[[Tensor], Tensor], value: Tensor) -> Tensor:
     """(n, n) derivative of all outputs by all inputs of one sample."""
     result = torch.autograd.functional.jacobian(function, value, vectorize=True)
     return result.reshape(value.numel(), value.numel())
-
-
-def same(left: Tensor, right: Tensor, tolerance: float) -> None:
-    torch.testing.assert_close(left, right, rtol=tolerance, atol=tolerance)
 
 
 def test_every_class_has_a_case() -> None:

@@ -10,6 +10,7 @@ import torch
 from scipy import special
 
 from colorflow import flows
+from tests.flows.samples import normal
 
 TRANSFORMS = {
     "affine": flows.Affine(0.7),
@@ -17,10 +18,6 @@ TRANSFORMS = {
     "mixture": flows.MixtureLogisticCDF(3, 0.7, 3.0),
     "monotone": flows.MonotoneNetwork(3, 2, 0.7, 2.0),
 }
-
-
-def normal(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def test_affine_is_the_formula() -> None:

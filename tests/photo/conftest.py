@@ -11,6 +11,8 @@ from PIL import Image
 
 from benchmarks.bad_files import Readers
 
+Saved = Callable[..., Path]
+
 
 @pytest.fixture(scope="session")
 def picture() -> Image.Image:
@@ -19,7 +21,7 @@ def picture() -> Image.Image:
 
 
 @pytest.fixture
-def saved(tmp_path: Path) -> Callable[..., Path]:
+def saved(tmp_path: Path) -> Saved:
     """Write bytes, or a picture with Pillow's options, to a file and return its path."""
 
     def save(content: bytes | Image.Image, name: str, **options: object) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
@@ -16,8 +15,7 @@ from benchmarks.damaged_files import by_pillow, corpus
 from colorflow.errors import UnreadablePhotoError
 from colorflow.photo import read_photo
 from colorflow.photo.exif import DAMAGE
-
-Saved = Callable[..., Path]
+from tests.photo.conftest import Saved
 
 KINDS = "not a JPEG, PNG, TIFF, WebP, GIF, JPEG 2000, AVIF, HEIC, BMP or PNM picture"
 

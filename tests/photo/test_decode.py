@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -12,8 +9,7 @@ from PIL import Image, ImageChops
 
 from benchmarks.damaged_files import by_pillow
 from colorflow.photo import photo_from_image, read_photo
-
-Saved = Callable[..., Path]
+from tests.photo.conftest import Saved
 
 # EXIF 2.32, tag 274: where the stored rows begin and where the stored columns begin, on the
 # upright picture.

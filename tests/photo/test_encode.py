@@ -6,7 +6,6 @@ import errno
 import os
 import struct
 import tracemalloc
-from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
@@ -18,8 +17,7 @@ from PIL.ExifTags import IFD, Base
 
 from colorflow.errors import WritePhotoError
 from colorflow.photo import Metadata, Photo, photo_from_image, read_photo, write_image
-
-Saved = Callable[..., Path]
+from tests.photo.conftest import Saved
 
 NAMES = ["out.jpg", "out.png", "out.webp", "out.tif"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -17,9 +17,7 @@ from PIL import Image
 from benchmarks.damaged_files import by_pillow, png_of
 from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo import read_photo, write_image
-
-Saved = Callable[..., Path]
-
+from tests.photo.conftest import Saved
 
 SEVERAL = "the file holds several pictures (pages or frames); the first was taken"
 GRAY, RGB, PALETTE, GRAY_ALPHA, RGBA = 0, 2, 3, 4, 6

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable
-from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -14,8 +13,7 @@ from PIL import Image, ImageFile
 from benchmarks.damaged_files import by_pillow, png_of, tiff_of
 from colorflow.errors import PhotoTooLargeError, UnreadablePhotoError
 from colorflow.photo import read_photo
-
-Saved = Callable[..., Path]
+from tests.photo.conftest import Saved
 
 
 def huge_png(side: int) -> bytes:

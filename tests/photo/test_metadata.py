@@ -29,8 +29,7 @@ from colorflow.photo import Metadata, Photo, photo_from_image, read_photo, write
 from colorflow.photo.exif import block_of
 from colorflow.photo.formats import silent_codecs
 from colorflow.photo.metadata import upright_exif
-
-Saved = Callable[..., Path]
+from tests.photo.conftest import Saved
 
 MAKER_NOTE = b"offsets into the block live here"
 """Would be wrong in another block."""

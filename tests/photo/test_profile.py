@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
 from colorflow.photo import read_photo
+from tests.photo.conftest import Saved
 from tests.photo.profiles import (
     ADOBE_TO_XYZ,
     INKS,
@@ -20,8 +20,6 @@ from tests.photo.profiles import (
     srgb_of_lab,
     srgb_of_linear,
 )
-
-Saved = Callable[..., Path]
 
 
 def test_adobe_rgb_becomes_srgb_and_alpha_stays(picture: Image.Image, saved: Saved) -> None:

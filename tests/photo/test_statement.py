@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,8 +41,7 @@ from colorflow.recipe import (
     statements_in,
     text_of,
 )
-
-Saved = Callable[..., Path]
+from tests.photo.conftest import Saved
 
 NAMES = ["out.jpg", "out.png", "out.webp", "out.tif"]
 DIGEST = "00ff00ff00ff00ff"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,8 +16,7 @@ from PIL import Image
 from benchmarks.damaged_files import by_pillow, tiff_of
 from colorflow.errors import UnreadablePhotoError
 from colorflow.photo import read_photo
-
-Saved = Callable[..., Path]
+from tests.photo.conftest import Saved
 
 COLOR_TAGS = {"BitsPerSample": (8, 8, 8), "SamplesPerPixel": 3, "PhotometricInterpretation": 6}
 RGB_TAGS = {**COLOR_TAGS, "PhotometricInterpretation": 2}

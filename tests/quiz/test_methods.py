@@ -16,18 +16,6 @@ from colorflow.colorizer import Colorizer
 from colorflow.errors import EvaluationError
 from colorflow.photo import Photo, photo_from_image
 from colorflow.quiz.pictures import GAP, Method, balanced_sides, parse_method, write_pair
-from tests.small_weights import save_small_weights
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Small weights with random parameters, so that every sample has colors of its own."""
-    return save_small_weights(tmp_path_factory.mktemp("weights") / "small.safetensors")
-
-
-@pytest.fixture(scope="module")
-def colorizer(weights: Path) -> Colorizer:
-    return Colorizer.load(weights)
 
 
 @pytest.fixture(scope="module")

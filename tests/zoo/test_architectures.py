@@ -17,6 +17,7 @@ from torch import Tensor
 
 from colorflow.flows import ActNorm, Bijection, Flow, Inverse
 from colorflow.zoo import ARCHITECTURES, Architecture, srflow
+from tests.flows.samples import normal, same
 
 BATCH = 3
 CONTEXT_CHANNELS = 3
@@ -88,15 +89,6 @@ def x(case: tuple[str, Shape]) -> Tensor:
 @pytest.fixture
 def context(case: tuple[str, Shape]) -> Tensor:
     return normal(BATCH, CONTEXT_CHANNELS, *case[1][1:], seed=2)
-
-
-def normal(*shape: int, seed: int, dtype: torch.dtype = torch.float64) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
-
-
-def same(left: Tensor, right: Tensor, tolerance: float) -> None:
-    torch.testing.assert_close(left, right, rtol=tolerance, atol=tolerance)
 
 
 def test_both_directions_undo_each_other(bijection: Bijection, x: Tensor, context: Tensor) -> None:

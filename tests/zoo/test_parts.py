@@ -29,16 +29,12 @@ from colorflow.zoo import (
     tarflow,
 )
 from colorflow.zoo.residual import CONTINUING, TERMS_IN_TRAINING
+from tests.flows.samples import normal
 
 Randomize = Callable[..., Bijection]
 Shape = tuple[int, int, int]
 CONTEXT_CHANNELS = 3
 CELL, GRID = (2, 1, 1), (2, 2, 4)
-
-
-def normal(*shape: int, seed: int) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
 def inputs(batch: int, shape: Shape) -> tuple[Tensor, Tensor]:
